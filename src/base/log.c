@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * log.c - what happens inside, for the person who debugs it
+ */
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "base/sys.h"
+
+static _Atomic(enum log_level) max_level = LOG_WARNING;
+static atomic_bool raw_terminal;
+static _Atomic(const char *) program = "socle";
+
+void log_set_level(enum log_level level)
+{
+	atomic_store(&max_level, level);
+}
+
+void log_set_raw_terminal(bool raw)
+{
+	atomic_store(&raw_terminal, raw);
+}
+
+void log_set_program(const char *name)
+{
+	atomic_store(&program, name);
+}
+
+/* One write for a line, so that lines of two threads do not mix. */
+static void log_line(enum log_level level, const char *fmt, va_list ap)
+{
+	g_autofree char *text = NULL, *line = NULL;
+
+	if (level > atomic_load(&max_level))
+		return;
+	text = g_strdup_vprintf(fmt, ap);
+	line = g_strdup_printf("%s: %s%s\n", atomic_load(&program), text,
+			       atomic_load(&raw_terminal) ? "\r" : "");
+	(void)sys_write(STDERR_FILENO, line, strlen(line));
+}
+
+#define LOG_DEFINE(name, level)                     \
+	void name(const char *fmt, ...)             \
+	{                                           \
+		va_list ap;                         \
+                                                    \
+		va_start(ap, fmt);                  \
+		log_line(level, fmt, ap);           \
+		va_end(ap);                         \
+	}
+
+LOG_DEFINE(log_warning, LOG_WARNING)
+LOG_DEFINE(log_info, LOG_INFO)
+LOG_DEFINE(log_debug, LOG_DEBUG)

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * sys.c - system calls: -errno instead of errno, CLOEXEC, EINTR retried, and failing on demand
+ */
+#include "base/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+
+/* How many more calls of a kind until one fails (0: none will), and with what. */
+static struct {
+	atomic_uint countdown;
+	atomic_int err;
+} failing[SYS_CALL_COUNT];
+
+void sys_fail_nth(enum sys_call call, unsigned nth, int err)
+{
+	atomic_store(&failing[call].err, err);
+	atomic_store(&failing[call].countdown, nth);
+}
+
+DATA_PATH static int fail_now(enum sys_call call)
+{
+	unsigned left = atomic_load_explicit(&failing[call].countdown, memory_order_relaxed);
+
+	while (unlikely(left)) {
+		if (atomic_compare_exchange_weak(&failing[call].countdown, &left, left - 1))
+			return left == 1 ? -atomic_load(&failing[call].err) : 0;
+	}
+	return 0;
+}
+
+/* Evaluate @expr until it is not interrupted; its value, or -errno. */
+#define SYS_RETRY(call, type, expr)                            \
+	({                                                     \
+		type ret_ = fail_now(call);                    \
+		if (!ret_) {                                   \
+			do {                                   \
+				ret_ = (expr);                 \
+			} while (ret_ < 0 && errno == EINTR);  \
+			if (ret_ < 0)                          \
+				ret_ = -errno;                 \
+		}                                              \
+		ret_;                                          \
+	})
+
+int sys_open(const char *path, int flags, mode_t mode)
+{
+	return SYS_RETRY(SYS_OPEN, int, open(path, flags | O_CLOEXEC, mode));
+}
+
+DATA_PATH ssize_t sys_read(int fd, void *buf, size_t len)
+{
+	return SYS_RETRY(SYS_READ, ssize_t, read(fd, buf, len));
+}
+
+DATA_PATH ssize_t sys_write(int fd, const void *buf, size_t len)
+{
+	return SYS_RETRY(SYS_WRITE, ssize_t, write(fd, buf, len));
+}
+
+DATA_PATH ssize_t sys_pread(int fd, void *buf, size_t len, off_t off)
+{
+	return SYS_RETRY(SYS_PREAD, ssize_t, pread(fd, buf, len, off));
+}
+
+DATA_PATH ssize_t sys_pwrite(int fd, const void *buf, size_t len, off_t off)
+{
+	return SYS_RETRY(SYS_PWRITE, ssize_t, pwrite(fd, buf, len, off));
+}
+
+ssize_t sys_read_full(int fd, void *buf, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = sys_read(fd, (char *)buf + done, len - done);
+
+		if (n < 0)
+			return n;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+ssize_t sys_write_full(int fd, const void *buf, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = sys_write(fd, (const char *)buf + done, len - done);
+
+		if (n < 0)
+			return n;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+DATA_PATH int sys_ioctl(int fd, unsigned long request, void *arg)
+{
+	return SYS_RETRY(SYS_IOCTL, int, ioctl(fd, request, arg));
+}
+
+int sys_ioctl_int(int fd, unsigned long request, unsigned long arg)
+{
+	return SYS_RETRY(SYS_IOCTL, int, ioctl(fd, request, arg));
+}
+
+int sys_mmap(void **ret_p, size_t len, int prot, int flags, int fd, off_t off)
+{
+	int err = fail_now(SYS_MMAP);
+	void *p;
+
+	if (err < 0)
+		return err;
+	p = mmap(NULL, len, prot, flags, fd, off);
+	if (p == MAP_FAILED)
+		return -errno;
+	*ret_p = p;
+	return 0;
+}
+
+void sys_munmap(void *p, size_t len)
+{
+	(void)munmap(p, len);
+}
+
+int sys_madvise(void *p, size_t len, int advice)
+{
+	return madvise(p, len, advice) < 0 ? -errno : 0;
+}
+
+int sys_eventfd(unsigned value, int flags)
+{
+	return SYS_RETRY(SYS_EVENTFD, int, eventfd(value, flags | EFD_CLOEXEC));
+}
+
+int sys_socket(int domain, int type, int protocol)
+{
+	return SYS_RETRY(SYS_SOCKET, int, socket(domain, type | SOCK_CLOEXEC, protocol));
+}
+
+int sys_bind(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	return SYS_RETRY(SYS_BIND, int, bind(fd, addr, len));
+}
+
+int sys_connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	return SYS_RETRY(SYS_CONNECT, int, connect(fd, addr, len));
+}
+
+int sys_listen(int fd, int backlog)
+{
+	return SYS_RETRY(SYS_LISTEN, int, listen(fd, backlog));
+}
+
+int sys_accept(int fd, int flags)
+{
+	return SYS_RETRY(SYS_ACCEPT, int, accept4(fd, NULL, NULL, flags | SOCK_CLOEXEC));
+}
+
+int64_t sys_file_size(int fd)
+{
+	struct stat st;
+	int r = SYS_RETRY(SYS_FSTAT, int, fstat(fd, &st));
+
+	if (r < 0)
+		return r;
+	return S_ISREG(st.st_mode) ? st.st_size : -EINVAL;
+}
+
+int sys_ftruncate(int fd, off_t len)
+{
+	return SYS_RETRY(SYS_FTRUNCATE, int, ftruncate(fd, len));
+}
+
+int sys_fsync(int fd)
+{
+	return SYS_RETRY(SYS_FSYNC, int, fsync(fd));
+}
+
+int sys_rename(const char *from, const char *to)
+{
+	return SYS_RETRY(SYS_RENAME, int, rename(from, to));
+}
+
+int sys_unlink(const char *path)
+{
+	return SYS_RETRY(SYS_UNLINK, int, unlink(path));
+}
+
+int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+	return SYS_RETRY(SYS_POLL, int, poll(fds, count, timeout_ms));
+}
+
+int sys_pipe(int fds[2], int flags)
+{
+	return SYS_RETRY(SYS_PIPE, int, pipe2(fds, flags | O_CLOEXEC));
+}
+
+int sys_fork(void)
+{
+	return SYS_RETRY(SYS_FORK, int, fork());
+}
+
+int sys_set_nonblock(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	return 0;
+}
+
+int sys_random(void *buf, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = getrandom((char *)buf + done, len - done, 0);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0)
+			done += (size_t)n;
+	}
+	return 0;
+}
+
+static uint64_t clock_ns(clockid_t id)
+{
+	struct timespec ts = { 0 };
+
+	(void)clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t sys_monotonic_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t sys_realtime_ns(void)
+{
+	return clock_ns(CLOCK_REALTIME);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * msr.h - numbers of model-specific registers (Intel SDM vol. 4; Linux Documentation/virt/kvm/x86)
+ */
+#ifndef CPU_MSR_H
+#define CPU_MSR_H
+
+enum {
+	MSR_TSC = 0x10,
+	MSR_PLATFORM_ID = 0x17,
+	MSR_APIC_BASE = 0x1b,
+	MSR_FEATURE_CONTROL = 0x3a,
+	MSR_TSC_ADJUST = 0x3b,
+	MSR_SPEC_CTRL = 0x48,
+	MSR_PRED_CMD = 0x49,
+	MSR_BIOS_UPDT_TRIG = 0x79,
+	MSR_BIOS_SIGN_ID = 0x8b,
+	MSR_MTRRCAP = 0xfe,
+	MSR_ARCH_CAPABILITIES = 0x10a,
+	MSR_SYSENTER_CS = 0x174,
+	MSR_SYSENTER_ESP = 0x175,
+	MSR_SYSENTER_EIP = 0x176,
+	MSR_MCG_CAP = 0x179,
+	MSR_MCG_STATUS = 0x17a,
+	MSR_MCG_CTL = 0x17b,
+	MSR_PERF_STATUS = 0x198,
+	MSR_MISC_ENABLE = 0x1a0,
+	MSR_MTRR_PHYSBASE0 = 0x200,
+	MSR_MTRR_PHYSMASK7 = 0x20f,
+	MSR_MTRR_FIX64K = 0x250,
+	MSR_MTRR_FIX16K_80000 = 0x258,
+	MSR_MTRR_FIX16K_A0000 = 0x259,
+	MSR_MTRR_FIX4K_C0000 = 0x268,
+	MSR_MTRR_FIX4K_F8000 = 0x26f,
+	MSR_PAT = 0x277,
+	MSR_MTRR_DEF_TYPE = 0x2ff,
+	MSR_TSC_DEADLINE = 0x6e0,
+	MSR_X2APIC_FIRST = 0x800,
+	MSR_X2APIC_LAST = 0x8ff,
+	MSR_KVM_WALL_CLOCK = 0x4b564d00,
+	MSR_KVM_SYSTEM_TIME = 0x4b564d01,
+	MSR_KVM_ASYNC_PF_EN = 0x4b564d02,
+	MSR_KVM_STEAL_TIME = 0x4b564d03,
+	MSR_KVM_PV_EOI_EN = 0x4b564d04,
+};
+
+#define MSR_EFER           0xc0000080u
+#define MSR_STAR           0xc0000081u
+#define MSR_LSTAR          0xc0000082u
+#define MSR_CSTAR          0xc0000083u
+#define MSR_SYSCALL_MASK   0xc0000084u
+#define MSR_FS_BASE        0xc0000100u
+#define MSR_GS_BASE        0xc0000101u
+#define MSR_KERNEL_GS_BASE 0xc0000102u
+#define MSR_TSC_AUX        0xc0000103u
+
+#define APIC_BASE_BSP    (1u << 8)
+#define APIC_BASE_X2APIC (1u << 10)
+#define APIC_BASE_ENABLE (1u << 11)
+#define APIC_BASE_ADDR   0xfee00000u
+
+#endif

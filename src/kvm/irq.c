@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * irq.c - interrupts and notifications of the KVM engine: lines, messages, eventfds, the I/O APIC
+ *
+ * Interrupt controllers are KVM's. GSI 0 to 23 are the pins of its I/O APIC and nothing else: KVM's
+ * two 8259s exist, but no wire ends there. GSIs from 24 on carry messages, one for each eventfd.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <linux/kvm.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/sys.h"
+#include "kvm/kvm-int.h"
+
+/* ---- the table of routes ---- */
+
+int kvm_routes_add(struct kvm_routes *routes, int fd, uint64_t addr, uint32_t data)
+{
+	unsigned free_at = routes->count;
+
+	for (unsigned i = routes->count; i-- > 0;) {
+		if (routes->msi[i].fd == fd)
+			return -EEXIST;
+		if (routes->msi[i].fd < 0)
+			free_at = i;
+	}
+	if (free_at == routes->count) {
+		if (KVM_IOAPIC_LINES + routes->count >= routes->max)
+			return -ENOSPC;
+		routes->msi = g_renew(struct kvm_route, routes->msi, routes->count + 1);
+		routes->count++;
+	}
+	routes->msi[free_at] = (struct kvm_route){ .fd = fd, .addr = addr, .data = data };
+	return (int)(KVM_IOAPIC_LINES + free_at);
+}
+
+int kvm_routes_remove(struct kvm_routes *routes, int fd)
+{
+	for (unsigned i = 0; i < routes->count; i++) {
+		if (routes->msi[i].fd == fd) {
+			routes->msi[i].fd = -1;
+			return (int)(KVM_IOAPIC_LINES + i);
+		}
+	}
+	return -ENOENT;
+}
+
+struct kvm_irq_routing *kvm_routes_table(const struct kvm_routes *routes)
+{
+	size_t max = KVM_IOAPIC_LINES + routes->count;
+	struct kvm_irq_routing *table = g_malloc0(sizeof(*table) + max * sizeof(table->entries[0]));
+
+	for (unsigned pin = 0; pin < KVM_IOAPIC_LINES; pin++) {
+		table->entries[table->nr++] = (struct kvm_irq_routing_entry){
+			.gsi = pin,
+			.type = KVM_IRQ_ROUTING_IRQCHIP,
+			.u.irqchip = { .irqchip = KVM_IRQCHIP_IOAPIC, .pin = pin },
+		};
+	}
+	for (unsigned i = 0; i < routes->count; i++) {
+		const struct kvm_route *route = &routes->msi[i];
+
+		if (route->fd < 0)
+			continue;
+		table->entries[table->nr++] = (struct kvm_irq_routing_entry){
+			.gsi = KVM_IOAPIC_LINES + i,
+			.type = KVM_IRQ_ROUTING_MSI,
+			.u.msi = {
+				.address_lo = (uint32_t)route->addr,
+				.address_hi = (uint32_t)(route->addr >> 32),
+				.data = route->data,
+			},
+		};
+	}
+	return table;
+}
+
+void kvm_routes_release(struct kvm_routes *routes)
+{
+	g_free(routes->msi);
+	*routes = (struct kvm_routes){ 0 };
+}
+
+static int install_routes(struct cpu_engine *engine)
+{
+	g_autofree struct kvm_irq_routing *table = kvm_routes_table(&engine->routes);
+
+	return sys_ioctl(engine->vm_fd, KVM_SET_GSI_ROUTING, table);
+}
+
+bool kvm_irq_init(struct cpu_engine *engine, GError **error)
+{
+	int r = sys_ioctl_int(engine->vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_IRQ_ROUTING);
+
+	if (r >= 0) {
+		engine->routes.max = (unsigned)r;
+		r = install_routes(engine);
+	}
+	if (r < 0)
+		return error_sys(error, r, "cannot wire KVM's I/O APIC");
+	return true;
+}
+
+/* ---- the sink ---- */
+
+DATA_PATH static void sink_set_line(struct irq_sink *sink, unsigned gsi, bool level)
+{
+	struct cpu_engine *engine = container_of(sink, struct cpu_engine, sink);
+	struct kvm_irq_level line = { .irq = gsi, .level = level };
+
+	if (gsi < KVM_IOAPIC_LINES)
+		(void)sys_ioctl(engine->vm_fd, KVM_IRQ_LINE, &line);
+}
+
+/* A guest can make devices send messages to nobody: KVM says so, and nobody cares. */
+DATA_PATH static void sink_send_msi(struct irq_sink *sink, uint64_t addr, uint32_t data)
+{
+	struct cpu_engine *engine = container_of(sink, struct cpu_engine, sink);
+	struct kvm_msi msi = {
+		.address_lo = (uint32_t)addr,
+		.address_hi = (uint32_t)(addr >> 32),
+		.data = data,
+	};
+
+	(void)sys_ioctl(engine->vm_fd, KVM_SIGNAL_MSI, &msi);
+}
+
+const struct irq_sink_ops kvm_sink_ops = {
+	.set_line = sink_set_line,
+	.send_msi = sink_send_msi,
+};
+
+/* ---- eventfds ---- */
+
+static int assign_irqfd(struct cpu_engine *engine, int fd, int gsi, bool on)
+{
+	struct kvm_irqfd irqfd = {
+		.fd = (uint32_t)fd,
+		.gsi = (uint32_t)gsi,
+		.flags = on ? 0 : KVM_IRQFD_FLAG_DEASSIGN,
+	};
+
+	return sys_ioctl(engine->vm_fd, KVM_IRQFD, &irqfd);
+}
+
+int kvm_irqfd(struct cpu_engine *engine, int fd, int gsi, uint64_t msi_addr, uint32_t msi_data,
+	      bool on)
+{
+	int r;
+
+	if (fd < 0 || gsi >= KVM_IOAPIC_LINES)
+		return -EINVAL;
+	if (gsi >= 0)
+		return assign_irqfd(engine, fd, gsi, on);
+	if (!on) {
+		gsi = kvm_routes_remove(&engine->routes, fd);
+		if (gsi < 0)
+			return gsi;
+		/* The eventfd first: a GSI without a route does nothing, but costs a warning. */
+		r = assign_irqfd(engine, fd, gsi, false);
+		return r < 0 ? r : install_routes(engine);
+	}
+	gsi = kvm_routes_add(&engine->routes, fd, msi_addr, msi_data);
+	if (gsi < 0)
+		return gsi;
+	r = install_routes(engine);
+	if (r == 0)
+		r = assign_irqfd(engine, fd, gsi, true);
+	if (r < 0)
+		(void)kvm_routes_remove(&engine->routes, fd);
+	return r;
+}
+
+int kvm_notify(struct cpu_engine *engine, const struct cpu_notify *notify, bool on)
+{
+	struct kvm_ioeventfd io = {
+		.datamatch = notify->match ? notify->value : 0,
+		.addr = notify->addr,
+		.len = notify->size,
+		.fd = notify->eventfd,
+		.flags = (notify->match ? KVM_IOEVENTFD_FLAG_DATAMATCH : 0u) |
+			 (notify->mmio ? 0u : KVM_IOEVENTFD_FLAG_PIO) |
+			 (on ? 0u : KVM_IOEVENTFD_FLAG_DEASSIGN),
+	};
+
+	return sys_ioctl(engine->vm_fd, KVM_IOEVENTFD, &io);
+}
+
+/* ---- the I/O APIC and the clock ---- */
+
+int kvm_get_chips(struct cpu_engine *engine, struct cpu_chip_state *ret_state)
+{
+	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_IOAPIC };
+	struct kvm_clock_data clock = { 0 };
+	int r = sys_ioctl(engine->vm_fd, KVM_GET_IRQCHIP, &chip);
+
+	if (r == 0)
+		r = sys_ioctl(engine->vm_fd, KVM_GET_CLOCK, &clock);
+	if (r < 0)
+		return r;
+	static_assert(ARRAY_SIZE(ret_state->ioapic_redir) == KVM_IOAPIC_NUM_PINS, "pins");
+	*ret_state = (struct cpu_chip_state){
+		.ioapic_id = chip.chip.ioapic.id,
+		.ioapic_select = chip.chip.ioapic.ioregsel,
+		.ioapic_irr = chip.chip.ioapic.irr,
+		.clock_ns = clock.clock,
+	};
+	for (unsigned i = 0; i < KVM_IOAPIC_NUM_PINS; i++)
+		ret_state->ioapic_redir[i] = chip.chip.ioapic.redirtbl[i].bits;
+	return 0;
+}
+
+int kvm_set_chips(struct cpu_engine *engine, const struct cpu_chip_state *state)
+{
+	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_IOAPIC };
+	struct kvm_clock_data clock = { .clock = state->clock_ns };
+	/* Read first: it also holds the address of its registers, which is not ours to change. */
+	int r = sys_ioctl(engine->vm_fd, KVM_GET_IRQCHIP, &chip);
+
+	if (r < 0)
+		return r;
+	chip.chip.ioapic.id = state->ioapic_id;
+	chip.chip.ioapic.ioregsel = state->ioapic_select;
+	chip.chip.ioapic.irr = state->ioapic_irr;
+	for (unsigned i = 0; i < KVM_IOAPIC_NUM_PINS; i++)
+		chip.chip.ioapic.redirtbl[i].bits = state->ioapic_redir[i];
+	r = sys_ioctl(engine->vm_fd, KVM_SET_IRQCHIP, &chip);
+	return r < 0 ? r : sys_ioctl(engine->vm_fd, KVM_SET_CLOCK, &clock);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * machine.c - the life of a machine, from power-on to power-off
+ *
+ *             machine_start           machine_pause
+ *   PRELAUNCH ------------> RUNNING <--------------> PAUSED
+ *                             |       machine_resume   |
+ *                             | guest: power-off,      | (asked for before the pause)
+ *                             | crash, debug exit      |
+ *                             v                        |
+ *                           STOPPED <------------------+
+ *                             |
+ *                             +-- machine_reset --> RUNNING, or PAUSED if it was paused
+ *
+ * Which of them it is follows from the reasons that hold the vCPUs (run.h); nothing else is kept.
+ */
+#include "machine/machine.h"
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "dev/acpi-pm.h"
+#include "dev/rtc.h"
+#include "dev/serial.h"
+#include "machine/acpi.h"
+#include "machine/boot.h"
+#include "machine/machine-int.h"
+
+enum {
+	LAPIC_REG_ID = 0x20,
+	LAPIC_ID_SHIFT = 24
+};
+
+static void tell(struct machine *machine, const struct machine_event *event)
+{
+	if (machine->config.event)
+		machine->config.event(machine->config.opaque, event);
+}
+
+static bool write_tables(struct machine *machine, GError **error)
+{
+	const struct acpi_config config = {
+		.cpus = machine->config.cpus,
+		.pm_base = PC_PM_PORT,
+		.sci = PC_SCI,
+		.serial_base = PC_SERIAL_PORT,
+		.serial_irq = PC_SERIAL_IRQ,
+		.rtc_irq = PC_RTC_IRQ,
+	};
+	g_autoptr(GByteArray) tables = acpi_build(&config, MEMMAP_ACPI);
+	int err;
+
+	if (tables->len > MEMMAP_ACPI_END - MEMMAP_ACPI)
+		return error_set(error, SOCLE_ERROR_LIMIT,
+				 "ACPI tables of %u bytes do not fit: give fewer CPUs",
+				 tables->len);
+	err = mem_write(machine->mem, MEMMAP_ACPI, tables->data, tables->len);
+	if (err)
+		return error_sys(error, err, "cannot write the ACPI tables");
+	return true;
+}
+
+static bool set_state(struct machine *machine, unsigned cpu, const struct x86_state *state,
+		      GError **error)
+{
+	int err = machine->config.engine->vcpu_set_state(run_vcpu(machine->run, cpu), state);
+
+	if (err)
+		return error_sys(error, err, "cannot set the state of CPU %u", cpu);
+	return true;
+}
+
+bool machine_load(struct machine *machine, GError **error)
+{
+	g_autofree struct x86_state *state = g_new(struct x86_state, 1);
+
+	if (!write_tables(machine, error))
+		return false;
+	*state = *machine->reset_boot;
+	if (machine->config.boot && !boot_load(machine->config.boot, machine->mem, &machine->map,
+					       MEMMAP_ACPI, state, error))
+		return false;
+	return set_state(machine, 0, state, error);
+}
+
+static bool reset_cpus(struct machine *machine, GError **error)
+{
+	for (unsigned i = 1; i < machine->config.cpus; i++) {
+		put_le32(machine->reset_other->lapic + LAPIC_REG_ID, i << LAPIC_ID_SHIFT);
+		if (!set_state(machine, i, machine->reset_other, error))
+			return false;
+	}
+	return true;
+}
+
+static bool reset_chips(struct machine *machine, GError **error)
+{
+	const struct cpu_ops *ops = machine->config.engine;
+	struct cpu_chip_state now, chips = machine->reset_chips;
+	int err = ops->get_chips(machine->engine, &now);
+
+	/* Clocks go on. */
+	if (!err) {
+		chips.clock_ns = now.clock_ns;
+		err = ops->set_chips(machine->engine, &chips);
+	}
+	if (err)
+		return error_sys(error, err, "cannot reset the interrupt controller");
+	return true;
+}
+
+/* Everything as after power-on, except for memory and clocks. No vCPU executes. */
+static bool restart(struct machine *machine, GError **error)
+{
+	serial_reset(machine->serial);
+	rtc_reset(machine->rtc);
+	acpi_pm_reset(machine->pm);
+	return reset_chips(machine, error) && reset_cpus(machine, error) &&
+	       machine_load(machine, error);
+}
+
+void machine_requested(void *opaque, const struct machine_event *event)
+{
+	struct machine *machine = opaque;
+	struct machine_event told = *event;
+	g_autoptr(GError) error = NULL;
+	bool stop = event->kind != MACHINE_RESET || machine->config.no_reboot;
+
+	if (!stop && !restart(machine, &error)) {
+		stop = true;
+		told.kind = MACHINE_FAILED;
+		told.text = error->message;
+	}
+	if (stop)
+		run_hold(machine->run, RUN_HOLD_STOPPED);
+	run_release(machine->run, RUN_HOLD_REQUEST);
+	/* Last: whoever is told may free the machine. */
+	tell(machine, &told);
+}
+
+void machine_free(struct machine *machine)
+{
+	if (!machine)
+		return;
+	machine_dismantle(machine);
+	g_free(machine);
+}
+
+bool machine_start(struct machine *machine, GError **error)
+{
+	return run_start(machine->run, error);
+}
+
+void machine_pause(struct machine *machine)
+{
+	run_hold(machine->run, RUN_HOLD_PAUSED);
+}
+
+void machine_resume(struct machine *machine)
+{
+	run_release(machine->run, RUN_HOLD_PAUSED);
+}
+
+bool machine_reset(struct machine *machine, GError **error)
+{
+	bool ok;
+
+	run_hold(machine->run, RUN_HOLD_BRIEF);
+	/* What the guest asked for in its former life is void. */
+	run_forget_request(machine->run);
+	ok = restart(machine, error);
+	if (ok)
+		run_release(machine->run, RUN_HOLD_STOPPED);
+	else
+		run_hold(machine->run, RUN_HOLD_STOPPED);
+	run_release(machine->run, RUN_HOLD_BRIEF);
+	return ok;
+}
+
+void machine_power_button(struct machine *machine)
+{
+	acpi_pm_power_button(machine->pm);
+}
+
+enum machine_status machine_status(const struct machine *machine)
+{
+	unsigned held = run_held(machine->run);
+
+	if (held & RUN_HOLD_STOPPED)
+		return MACHINE_STOPPED;
+	if (held & RUN_HOLD_START)
+		return MACHINE_PRELAUNCH;
+	return held & RUN_HOLD_PAUSED ? MACHINE_PAUSED : MACHINE_RUNNING;
+}
+
+unsigned machine_cpus(const struct machine *machine)
+{
+	return machine->config.cpus;
+}
+
+uint64_t machine_memory(const struct machine *machine)
+{
+	return machine->config.memory;
+}
+
+struct mem *machine_mem(struct machine *machine)
+{
+	return machine->mem;
+}
+
+int machine_cpu_thread(const struct machine *machine, unsigned cpu)
+{
+	return run_thread_id(machine->run, cpu);
+}
+
+static int get_state(const struct machine *machine, unsigned cpu, struct x86_state *ret_state)
+{
+	int err;
+
+	run_hold(machine->run, RUN_HOLD_BRIEF);
+	err = machine->config.engine->vcpu_get_state(run_vcpu(machine->run, cpu), ret_state);
+	run_release(machine->run, RUN_HOLD_BRIEF);
+	return err;
+}
+
+bool machine_cpu_halted(const struct machine *machine, unsigned cpu)
+{
+	g_autofree struct x86_state *state = g_new(struct x86_state, 1);
+
+	return get_state(machine, cpu, state) == 0 && state->run_state != X86_RUNNABLE;
+}
+
+void machine_cpu_stats(const struct machine *machine, unsigned cpu, struct cpu_stats *ret_stats)
+{
+	machine->config.engine->vcpu_stats(run_vcpu(machine->run, cpu), ret_stats);
+}
+
+bool machine_cpu_state(struct machine *machine, unsigned cpu, struct x86_state *ret_state,
+		       GError **error)
+{
+	int err = get_state(machine, cpu, ret_state);
+
+	if (err)
+		return error_sys(error, err, "cannot read the state of CPU %u", cpu);
+	return true;
+}

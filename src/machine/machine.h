@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * machine.h - one modern PC: CPUs, memory, chips, and its life from power-on to power-off
+ *
+ * Threads: all functions on the main loop (the default GMainContext), events too. Each vCPU has a
+ * thread of its own, started by machine_start() and ended by machine_free().
+ */
+#ifndef MACHINE_MACHINE_H
+#define MACHINE_MACHINE_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "cpu/cpu.h"
+#include "dev/chardev.h"
+#include "machine/boot.h"
+
+struct machine;
+
+enum machine_event_kind {
+	MACHINE_POWEROFF,   /* the guest switched the machine off (ACPI S5) */
+	MACHINE_RESET,      /* the guest asked for a reset; done already unless no_reboot */
+	MACHINE_CRASH,      /* triple fault; the vCPUs are stopped, their state can be read */
+	MACHINE_DEBUG_EXIT, /* the guest wrote to the debug exit port; @status */
+	MACHINE_FAILED,     /* the engine gave up; @text */
+};
+
+struct machine_event {
+	enum machine_event_kind kind;
+	unsigned cpu;      /* which vCPU it was, where that is known */
+	uint8_t status;    /* MACHINE_DEBUG_EXIT: the byte that was written */
+	const char *text;  /* MACHINE_FAILED: one sentence */
+};
+
+struct machine_config {
+	const struct cpu_ops *engine;
+	const struct cpu_model *model;
+	unsigned cpus;
+	uint64_t memory;          /* bytes */
+	struct boot *boot;        /* borrowed */
+	struct chardev *serial;   /* borrowed; NULL: the port is there, nobody listens */
+	bool debug_exit;          /* port 0xf4 ends the machine */
+	bool no_reboot;           /* a reset request stops the vCPUs and is only told */
+	/* [main] Something happened. Except after a MACHINE_RESET that was done, vCPUs are stopped. */
+	void (*event)(void *opaque, const struct machine_event *event);
+	void *opaque;
+};
+
+enum machine_status {
+	MACHINE_PRELAUNCH,
+	MACHINE_RUNNING,
+	MACHINE_PAUSED,
+	MACHINE_STOPPED, /* powered off, crashed or failed: only a reset brings it back */
+};
+
+/* Build it all, load the kernel. The configuration is copied. */
+struct machine *machine_new(const struct machine_config *config, GError **error);
+void machine_free(struct machine *machine);
+DEFINE_AUTOPTR(machine, machine_free);
+
+bool machine_start(struct machine *machine, GError **error);
+/* Wait until no vCPU executes. */
+void machine_pause(struct machine *machine);
+void machine_resume(struct machine *machine);
+/* As the reset button. Keeps running, or keeps being paused. */
+bool machine_reset(struct machine *machine, GError **error);
+/* Press the ACPI power button. */
+void machine_power_button(struct machine *machine);
+enum machine_status machine_status(const struct machine *machine);
+
+unsigned machine_cpus(const struct machine *machine);
+uint64_t machine_memory(const struct machine *machine);
+struct mem *machine_mem(struct machine *machine);
+/* The host's thread number of a vCPU, 0 before machine_start(). */
+int machine_cpu_thread(const struct machine *machine, unsigned cpu);
+bool machine_cpu_halted(const struct machine *machine, unsigned cpu);
+void machine_cpu_stats(const struct machine *machine, unsigned cpu, struct cpu_stats *ret_stats);
+/* Pauses for the moment if it runs. */
+bool machine_cpu_state(struct machine *machine, unsigned cpu, struct x86_state *ret_state,
+		       GError **error);
+
+#endif

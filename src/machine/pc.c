@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pc.c - the whole machine, put together in the order in which it starts
+ *
+ * Ports:  0x64 kbc (reset) · 0x70 rtc · 0xf4 debugexit · 0x3f8 serial · 0x600 ACPI · 0xcf9 reset
+ * GSIs:   4 serial · 8 rtc · 9 ACPI SCI (level)
+ *
+ * Memory is in memmap.h. There are no 8259s and no PIT: their ports read as all ones, which is how
+ * Linux finds out.
+ */
+#include "machine/machine-int.h"
+
+#include "base/error.h"
+#include "bus/io.h"
+#include "cpu/cpu.h"
+#include "dev/acpi-pm.h"
+#include "dev/debugexit.h"
+#include "dev/kbc.h"
+#include "dev/rtc.h"
+#include "dev/serial.h"
+
+#define PIO_LIMIT  0x10000ull
+#define MMIO_LIMIT (1ull << 52) /* what a page table entry can name */
+
+/* [any] What devices ask for on a vCPU's thread. */
+static void guest_power_off(void *opaque)
+{
+	struct machine *machine = opaque;
+
+	run_request(machine->run, MACHINE_POWEROFF, 0);
+}
+
+static void guest_reset(void *opaque)
+{
+	struct machine *machine = opaque;
+
+	run_request(machine->run, MACHINE_RESET, 0);
+}
+
+static void guest_debug_exit(void *opaque, uint8_t status)
+{
+	struct machine *machine = opaque;
+
+	run_request(machine->run, MACHINE_DEBUG_EXIT, status);
+}
+
+static bool add_memory(struct machine *machine, GError **error)
+{
+	machine->mem = mem_new();
+	machine->pio = io_space_new("ports", PIO_LIMIT);
+	machine->mmio = io_space_new("memory", MMIO_LIMIT);
+	return memmap_build(machine->mem, machine->config.memory, &machine->map, error);
+}
+
+static bool add_engine(struct machine *machine, GError **error)
+{
+	const struct cpu_config config = {
+		.cpus = machine->config.cpus,
+		.model = machine->config.model,
+		.mem = machine->mem,
+		.pio = machine->pio,
+		.mmio = machine->mmio,
+	};
+
+	if (config.cpus < 1 || config.cpus > CPU_MAX)
+		return error_set(error, SOCLE_ERROR_LIMIT,
+				 "a machine with %u CPUs is not possible: give 1 to %d",
+				 config.cpus, CPU_MAX);
+	machine->engine = machine->config.engine->open(&config, error);
+	return machine->engine;
+}
+
+static bool add_serial(struct machine *machine, struct irq_sink *sink, GError **error)
+{
+	const struct serial_config config = {
+		.pio = machine->pio,
+		.base = PC_SERIAL_PORT,
+		.irq = { sink, PC_SERIAL_IRQ },
+		.chr = machine->config.serial,
+		.clock = machine->clock,
+	};
+
+	machine->serial = serial_new(&config, error);
+	return machine->serial;
+}
+
+static bool add_rtc(struct machine *machine, struct irq_sink *sink, GError **error)
+{
+	uint64_t below = MIN(machine->config.memory, MEMMAP_HOLE);
+	const struct rtc_config config = {
+		.pio = machine->pio,
+		.irq = { sink, PC_RTC_IRQ },
+		.clock = machine->clock,
+		.ram_below_4g = below,
+		.ram_above_4g = machine->config.memory - below,
+	};
+
+	machine->rtc = rtc_new(&config, error);
+	return machine->rtc;
+}
+
+static bool add_power(struct machine *machine, struct irq_sink *sink, GError **error)
+{
+	const struct acpi_pm_config config = {
+		.pio = machine->pio,
+		.base = PC_PM_PORT,
+		.sci = { sink, PC_SCI },
+		.clock = machine->clock,
+		.power_off = guest_power_off,
+		.reset = guest_reset,
+		.opaque = machine,
+	};
+
+	machine->pm = acpi_pm_new(&config, error);
+	if (!machine->pm)
+		return false;
+	machine->kbc = kbc_new(machine->pio, guest_reset, machine, error);
+	if (!machine->kbc)
+		return false;
+	if (!machine->config.debug_exit)
+		return true;
+	machine->debugexit = debugexit_new(machine->pio, guest_debug_exit, machine, error);
+	return machine->debugexit;
+}
+
+/* The state in which the engine makes things is what a reset goes back to. */
+static bool keep_reset_state(struct machine *machine, GError **error)
+{
+	const struct cpu_ops *ops = machine->config.engine;
+	int err;
+
+	machine->reset_boot = g_new0(struct x86_state, 1);
+	err = ops->vcpu_get_state(run_vcpu(machine->run, 0), machine->reset_boot);
+	if (!err && machine->config.cpus > 1) {
+		machine->reset_other = g_new0(struct x86_state, 1);
+		err = ops->vcpu_get_state(run_vcpu(machine->run, 1), machine->reset_other);
+	}
+	if (!err)
+		err = ops->get_chips(machine->engine, &machine->reset_chips);
+	if (err)
+		return error_sys(error, err, "cannot read the state of the new machine");
+	return true;
+}
+
+static bool add_cpus(struct machine *machine, GError **error)
+{
+	const struct run_config config = {
+		.ops = machine->config.engine,
+		.engine = machine->engine,
+		.cpus = machine->config.cpus,
+		.clock = machine->clock,
+		.requested = machine_requested,
+		.opaque = machine,
+	};
+
+	machine->run = run_new(&config, error);
+	return machine->run && keep_reset_state(machine, error);
+}
+
+struct machine *machine_new(const struct machine_config *config, GError **error)
+{
+	autoptr(machine) machine = g_new0(struct machine, 1);
+	struct irq_sink *sink;
+
+	machine->config = *config;
+	machine->clock = dev_clock_host();
+	if (!add_memory(machine, error) || !add_engine(machine, error))
+		return NULL;
+	sink = config->engine->irq_sink(machine->engine);
+	if (!add_serial(machine, sink, error) || !add_rtc(machine, sink, error) ||
+	    !add_power(machine, sink, error))
+		return NULL;
+	if (!add_cpus(machine, error) || !machine_load(machine, error))
+		return NULL;
+	return g_steal_pointer(&machine);
+}
+
+void machine_dismantle(struct machine *machine)
+{
+	run_free(machine->run);
+	debugexit_free(machine->debugexit);
+	kbc_free(machine->kbc);
+	acpi_pm_free(machine->pm);
+	rtc_free(machine->rtc);
+	serial_free(machine->serial);
+	machine->config.engine->close(machine->engine);
+	io_space_free(machine->mmio);
+	io_space_free(machine->pio);
+	mem_free(machine->mem);
+	g_free(machine->reset_boot);
+	g_free(machine->reset_other);
+}

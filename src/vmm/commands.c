@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * commands.c - the QMP commands of socle-vm
+ *
+ * Names, arguments and answers are those of QEMU (qapi/NAME.json there, 10.0). What QEMU's schema
+ * requires and this machine does not have is left out only where it is optional.
+ */
+#include "vmm/commands.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "cpu/cpu.h"
+#include "kvm/kvm.h"
+#include "machine/machine.h"
+#include "vmm/hmp.h"
+#include "vmm/vmm-int.h"
+
+/* The QEMU whose dialect we speak. */
+enum {
+	QMP_MAJOR = 10,
+	QMP_MINOR = 0,
+	QMP_MICRO = 0
+};
+
+#define CPU_PATH "/machine/unattached/device[%u]"
+
+static json_t *run_query_commands(void *opaque, const json_t *args, GError **error);
+
+static json_t *run_query_version(void *opaque, const json_t *args, GError **error)
+{
+	struct qmp_config config = commands_config(opaque);
+
+	(void)args;
+	(void)error;
+	return qmp_version(&config);
+}
+
+static json_t *run_query_status(void *opaque, const json_t *args, GError **error)
+{
+	struct vmm *vmm = opaque;
+
+	(void)args;
+	(void)error;
+	return json_pack("{s:b,s:s}", "running", machine_status(vmm->machine) == MACHINE_RUNNING,
+			 "status", vmm_run_state(vmm));
+}
+
+static json_t *run_query_name(void *opaque, const json_t *args, GError **error)
+{
+	struct vmm *vmm = opaque;
+
+	(void)args;
+	(void)error;
+	return json_pack("{s:s*}", "name", vmm->options->name);
+}
+
+static json_t *run_query_uuid(void *opaque, const json_t *args, GError **error)
+{
+	struct vmm *vmm = opaque;
+	const char *uuid = vmm->options->uuid;
+
+	(void)args;
+	(void)error;
+	return json_pack("{s:s}", "UUID", uuid ? uuid : "00000000-0000-0000-0000-000000000000");
+}
+
+static json_t *run_query_cpus_fast(void *opaque, const json_t *args, GError **error)
+{
+	struct vmm *vmm = opaque;
+	json_t *list = json_array();
+
+	(void)args;
+	(void)error;
+	for (unsigned i = 0; i < machine_cpus(vmm->machine); i++) {
+		g_autofree char *path = g_strdup_printf(CPU_PATH, i);
+
+		json_array_append_new(list,
+				      json_pack("{s:i,s:s,s:i,s:s,s:{s:i,s:i,s:i}}", "cpu-index",
+						(int)i, "qom-path", path, "thread-id",
+						machine_cpu_thread(vmm->machine, i), "target",
+						"x86_64", "props", "socket-id", 0, "core-id",
+						(int)i, "thread-id", 0));
+	}
+	return list;
+}
+
+static json_t *run_query_kvm(void *opaque, const json_t *args, GError **error)
+{
+	struct vmm *vmm = opaque;
+
+	(void)args;
+	(void)error;
+	return json_pack("{s:b,s:b}", "enabled", vmm->engine == &kvm_cpu_ops, "present", 1);
+}
+
+static json_t *run_query_chardev(void *opaque, const json_t *args, GError **error)
+{
+	struct vmm *vmm = opaque;
+
+	(void)args;
+	(void)error;
+	return json_pack("[{s:s,s:s,s:b}]", "label", "serial0", "filename", vmm->serial_name,
+			 "frontend-open", 1);
+}
+
+/* Is @name among what the client wants? An absent list means everything. */
+static bool wanted(const json_t *list, const char *name)
+{
+	size_t i;
+	json_t *item;
+
+	if (!list)
+		return true;
+	json_array_foreach(list, i, item)
+	{
+		const char *text = json_string_value(item);
+
+		if (text && !strcmp(text, name))
+			return true;
+	}
+	return false;
+}
+
+static void add_stat(json_t *list, const json_t *names, const char *stat, const char *suffix,
+		     uint64_t value)
+{
+	g_autofree char *name = g_strconcat(stat, suffix, NULL);
+
+	if (wanted(names, name))
+		json_array_append_new(
+			list, json_pack("{s:s,s:I}", "name", name, "value", (json_int_t)value));
+}
+
+static json_t *format_stats(const struct cpu_stats *stats, const json_t *names)
+{
+	json_t *list = json_array();
+
+	add_stat(list, names, "instructions", "", stats->instructions);
+	for (unsigned s = 0; s < CPU_STAT_COUNT; s++) {
+		add_stat(list, names, cpu_stat_names[s], "_exits", stats->count[s]);
+		add_stat(list, names, cpu_stat_names[s], "_ns", stats->ns[s]);
+	}
+	return list;
+}
+
+static json_t *stats_of_cpus(struct vmm *vmm, const json_t *vcpus, const json_t *names)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < machine_cpus(vmm->machine); i++) {
+		g_autofree char *path = g_strdup_printf(CPU_PATH, i);
+		struct cpu_stats stats;
+
+		if (!wanted(vcpus, path))
+			continue;
+		machine_cpu_stats(vmm->machine, i, &stats);
+		json_array_append_new(list, json_pack("{s:s,s:s,s:o}", "provider",
+						      vmm->engine->name, "qom-path", path, "stats",
+						      format_stats(&stats, names)));
+	}
+	return list;
+}
+
+/* The sum over all CPUs. */
+static json_t *stats_of_machine(struct vmm *vmm, const json_t *names)
+{
+	struct cpu_stats sum = { 0 };
+
+	for (unsigned i = 0; i < machine_cpus(vmm->machine); i++) {
+		struct cpu_stats stats;
+
+		machine_cpu_stats(vmm->machine, i, &stats);
+		sum.instructions += stats.instructions;
+		for (unsigned s = 0; s < CPU_STAT_COUNT; s++) {
+			sum.count[s] += stats.count[s];
+			sum.ns[s] += stats.ns[s];
+		}
+	}
+	return json_pack("[{s:s,s:o}]", "provider", vmm->engine->name, "stats",
+			 format_stats(&sum, names));
+}
+
+/* Does the filter @providers let our one provider through, and with which names? */
+static bool pick_provider(const json_t *providers, const char *name, const json_t **ret_names,
+			  GError **error)
+{
+	size_t i;
+	json_t *item;
+
+	*ret_names = NULL;
+	if (!providers)
+		return true;
+	json_array_foreach(providers, i, item)
+	{
+		const char *provider = json_string_value(json_object_get(item, "provider"));
+		const json_t *names = json_object_get(item, "names");
+
+		if (!provider || (names && !json_is_array(names)))
+			return error_set(
+				error, SOCLE_ERROR_USAGE,
+				"Invalid parameter type for 'providers', expected: objects "
+				"with 'provider' and 'names'");
+		if (!strcmp(provider, name)) {
+			*ret_names = names;
+			return true;
+		}
+	}
+	return false;
+}
+
+static json_t *run_query_stats(void *opaque, const json_t *args, GError **error)
+{
+	struct vmm *vmm = opaque;
+	const char *target = json_string_value(json_object_get(args, "target"));
+	const json_t *names = NULL;
+	GError *local = NULL;
+
+	if (strcmp(target, "vm") && strcmp(target, "vcpu") && strcmp(target, "cryptodev")) {
+		error_set(error, SOCLE_ERROR_USAGE, "Parameter 'target' does not accept value '%s'",
+			  target);
+		return NULL;
+	}
+	if (!pick_provider(json_object_get(args, "providers"), vmm->engine->name, &names, &local)) {
+		if (!local)
+			return json_array();
+		g_propagate_error(error, local);
+		return NULL;
+	}
+	if (!strcmp(target, "vm"))
+		return stats_of_machine(vmm, names);
+	if (!strcmp(target, "vcpu"))
+		return stats_of_cpus(vmm, json_object_get(args, "vcpus"), names);
+	return json_array();
+}
+
+static void add_schema(json_t *list, const char *stat, const char *suffix, bool time)
+{
+	g_autofree char *name = g_strconcat(stat, suffix, NULL);
+	json_t *schema = json_pack("{s:s,s:s,s:i}", "name", name, "type", "cumulative", "exponent",
+				   time ? -9 : 0);
+
+	if (time) {
+		json_object_set_new(schema, "base", json_integer(10));
+		json_object_set_new(schema, "unit", json_string("seconds"));
+	}
+	json_array_append_new(list, schema);
+}
+
+static json_t *run_query_stats_schemas(void *opaque, const json_t *args, GError **error)
+{
+	struct vmm *vmm = opaque;
+	const char *provider = json_string_value(json_object_get(args, "provider"));
+	json_t *stats;
+
+	(void)error;
+	if (provider && strcmp(provider, vmm->engine->name))
+		return json_array();
+	stats = json_array();
+	add_schema(stats, "instructions", "", false);
+	for (unsigned s = 0; s < CPU_STAT_COUNT; s++) {
+		add_schema(stats, cpu_stat_names[s], "_exits", false);
+		add_schema(stats, cpu_stat_names[s], "_ns", true);
+	}
+	return json_pack("[{s:s,s:s,s:O},{s:s,s:s,s:o}]", "provider", vmm->engine->name, "target",
+			 "vcpu", "stats", stats, "provider", vmm->engine->name, "target", "vm",
+			 "stats", stats);
+}
+
+static json_t *run_stop(void *opaque, const json_t *args, GError **error)
+{
+	(void)args;
+	(void)error;
+	vmm_stop(opaque);
+	return json_object();
+}
+
+static json_t *run_cont(void *opaque, const json_t *args, GError **error)
+{
+	(void)args;
+	(void)error;
+	vmm_cont(opaque);
+	return json_object();
+}
+
+static json_t *run_system_powerdown(void *opaque, const json_t *args, GError **error)
+{
+	(void)args;
+	(void)error;
+	vmm_power_button(opaque);
+	return json_object();
+}
+
+static json_t *run_system_reset(void *opaque, const json_t *args, GError **error)
+{
+	(void)args;
+	return vmm_reset(opaque, error) ? json_object() : NULL;
+}
+
+static json_t *run_quit(void *opaque, const json_t *args, GError **error)
+{
+	(void)args;
+	(void)error;
+	vmm_end(opaque, VMM_EXIT_OK, false, "host-qmp-quit");
+	return json_object();
+}
+
+static json_t *run_human_monitor_command(void *opaque, const json_t *args, GError **error)
+{
+	g_autofree char *text = NULL;
+	g_autofree char *valid = NULL;
+
+	(void)error;
+	text = hmp_execute(opaque, json_string_value(json_object_get(args, "command-line")));
+	valid = g_utf8_make_valid(text, -1);
+	return json_string(valid);
+}
+
+static const struct qmp_command command_table[] = {
+	{ .name = "cont", .run = run_cont },
+	{ .name = "human-monitor-command",
+	  .args = { { "command-line", QMP_STRING, false }, { "cpu-index", QMP_INT, true } },
+	  .run = run_human_monitor_command },
+	{ .name = "query-chardev", .run = run_query_chardev },
+	{ .name = "query-commands", .run = run_query_commands },
+	{ .name = "query-cpus-fast", .run = run_query_cpus_fast },
+	{ .name = "query-kvm", .run = run_query_kvm },
+	{ .name = "query-name", .run = run_query_name },
+	{ .name = "query-stats",
+	  .args = { { "target", QMP_STRING, false },
+		    { "vcpus", QMP_STRING_ARRAY, true },
+		    { "providers", QMP_ARRAY, true } },
+	  .run = run_query_stats },
+	{ .name = "query-stats-schemas",
+	  .args = { { "provider", QMP_STRING, true } },
+	  .run = run_query_stats_schemas },
+	{ .name = "query-status", .run = run_query_status },
+	{ .name = "query-uuid", .run = run_query_uuid },
+	{ .name = "query-version", .run = run_query_version },
+	{ .name = "quit", .run = run_quit },
+	{ .name = "stop", .run = run_stop },
+	{ .name = "system_powerdown", .run = run_system_powerdown },
+	{ .name = "system_reset", .run = run_system_reset },
+};
+
+static json_t *run_query_commands(void *opaque, const json_t *args, GError **error)
+{
+	json_t *list = json_array();
+
+	(void)opaque;
+	(void)args;
+	(void)error;
+	for (size_t i = 0; i < ARRAY_SIZE(command_table); i++)
+		json_array_append_new(list, json_pack("{s:s}", "name", command_table[i].name));
+	json_array_append_new(list, json_pack("{s:s}", "name", "qmp_capabilities"));
+	return list;
+}
+
+struct qmp_config commands_config(struct vmm *vmm)
+{
+	return (struct qmp_config){
+		.commands = command_table,
+		.count = ARRAY_SIZE(command_table),
+		.opaque = vmm,
+		.major = QMP_MAJOR,
+		.minor = QMP_MINOR,
+		.micro = QMP_MICRO,
+		.package = "socle " SOCLE_VERSION,
+	};
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * commands.h - the QMP commands of socle-vm
+ *
+ * Threads: main loop.
+ */
+#ifndef VMM_COMMANDS_H
+#define VMM_COMMANDS_H
+
+#include "monitor/qmp.h"
+
+struct vmm;
+
+/* What a QMP session needs to serve this machine. */
+struct qmp_config commands_config(struct vmm *vmm);
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * hmp.c - the human monitor: a few commands for the person at the terminal
+ */
+#include "vmm/hmp.h"
+
+#include <glib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cpu/cpu.h"
+#include "machine/machine.h"
+#include "vmm/vmm-int.h"
+
+struct hmp_command {
+	const char *words; /* what is typed, words separated by one blank */
+	const char *help;
+	void (*run)(struct vmm *vmm, GString *out);
+};
+
+static void run_help(struct vmm *vmm, GString *out);
+
+static void run_status(struct vmm *vmm, GString *out)
+{
+	g_string_append_printf(out, "%s, on engine %s\n", vmm_run_state(vmm), vmm->engine->name);
+}
+
+static void run_cpus(struct vmm *vmm, GString *out)
+{
+	for (unsigned i = 0; i < machine_cpus(vmm->machine); i++)
+		g_string_append_printf(out, "CPU %u: thread %d%s\n", i,
+				       machine_cpu_thread(vmm->machine, i),
+				       machine_cpu_halted(vmm->machine, i) ? ", halted" : "");
+}
+
+static void run_stats(struct vmm *vmm, GString *out)
+{
+	for (unsigned i = 0; i < machine_cpus(vmm->machine); i++) {
+		struct cpu_stats stats;
+
+		machine_cpu_stats(vmm->machine, i, &stats);
+		g_string_append_printf(out, "CPU %u:\n", i);
+		if (stats.instructions)
+			g_string_append_printf(out, "  %-12s %14" G_GUINT64_FORMAT "\n",
+					       "instructions", stats.instructions);
+		for (unsigned s = 0; s < CPU_STAT_COUNT; s++) {
+			if (!stats.count[s])
+				continue;
+			g_string_append_printf(out, "  %-12s %14" G_GUINT64_FORMAT,
+					       cpu_stat_names[s], stats.count[s]);
+			if (stats.ns[s])
+				g_string_append_printf(out, " %14" G_GUINT64_FORMAT " us",
+						       stats.ns[s] / 1000);
+			g_string_append_c(out, '\n');
+		}
+	}
+}
+
+static void run_registers(struct vmm *vmm, GString *out)
+{
+	g_autofree struct x86_state *state = g_new(struct x86_state, 1);
+
+	for (unsigned i = 0; i < machine_cpus(vmm->machine); i++) {
+		g_autoptr(GError) error = NULL;
+		g_autofree char *text = NULL;
+
+		if (!machine_cpu_state(vmm->machine, i, state, &error)) {
+			g_string_append_printf(out, "CPU %u: %s\n", i, error->message);
+			continue;
+		}
+		text = x86_state_format(state);
+		g_string_append_printf(out, "CPU %u:\n%s", i, text);
+	}
+}
+
+static void run_version(struct vmm *vmm, GString *out)
+{
+	(void)vmm;
+	g_string_append(out, "socle " SOCLE_VERSION "\n");
+}
+
+static void run_name(struct vmm *vmm, GString *out)
+{
+	if (vmm->options->name)
+		g_string_append_printf(out, "%s\n", vmm->options->name);
+}
+
+static void run_stop(struct vmm *vmm, GString *out)
+{
+	(void)out;
+	vmm_stop(vmm);
+}
+
+static void run_cont(struct vmm *vmm, GString *out)
+{
+	(void)out;
+	vmm_cont(vmm);
+}
+
+static void run_reset(struct vmm *vmm, GString *out)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!vmm_reset(vmm, &error))
+		g_string_append_printf(out, "%s\n", error->message);
+}
+
+static void run_powerdown(struct vmm *vmm, GString *out)
+{
+	(void)out;
+	vmm_power_button(vmm);
+}
+
+static void run_quit(struct vmm *vmm, GString *out)
+{
+	(void)out;
+	vmm_end(vmm, VMM_EXIT_OK, false, "host-qmp-quit");
+}
+
+/* Names of QEMU's monitor that people type by habit stand behind, without help. */
+static const struct hmp_command hmp_commands[] = {
+	{ "info status", "does it run, and on which engine", run_status },
+	{ "info cpus", "the virtual CPUs", run_cpus },
+	{ "info stats", "how often guest execution was interrupted, and why", run_stats },
+	{ "info registers", "registers of all virtual CPUs", run_registers },
+	{ "info name", "the machine's name", run_name },
+	{ "info version", "the version", run_version },
+	{ "stop", "pause the guest", run_stop },
+	{ "cont", "let it go on", run_cont },
+	{ "reset", "press the reset button", run_reset },
+	{ "powerdown", "press the power button", run_powerdown },
+	{ "quit", "end the machine at once", run_quit },
+	{ "help", "this list", run_help },
+	{ "c", NULL, run_cont },
+	{ "q", NULL, run_quit },
+	{ "?", NULL, run_help },
+	{ "info", NULL, run_help },
+	{ "system_reset", NULL, run_reset },
+	{ "system_powerdown", NULL, run_powerdown },
+};
+
+static void run_help(struct vmm *vmm, GString *out)
+{
+	(void)vmm;
+	for (size_t i = 0; i < ARRAY_SIZE(hmp_commands); i++) {
+		if (hmp_commands[i].help)
+			g_string_append_printf(out, "%-16s %s\n", hmp_commands[i].words,
+					       hmp_commands[i].help);
+	}
+}
+
+/* Words with one blank between them. */
+static char *normalize(const char *line)
+{
+	GString *words = g_string_new(NULL);
+
+	for (; *line; line++) {
+		bool blank = *line == ' ' || *line == '\t' || *line == '\r' || *line == '\n';
+
+		if (!blank)
+			g_string_append_c(words, *line);
+		else if (words->len > 0 && words->str[words->len - 1] != ' ')
+			g_string_append_c(words, ' ');
+	}
+	if (words->len > 0 && words->str[words->len - 1] == ' ')
+		g_string_truncate(words, words->len - 1);
+	return g_string_free(words, FALSE);
+}
+
+char *hmp_execute(struct vmm *vmm, const char *line)
+{
+	g_autofree char *words = normalize(line);
+	GString *out = g_string_new(NULL);
+
+	for (size_t i = 0; i < ARRAY_SIZE(hmp_commands); i++) {
+		if (!strcmp(hmp_commands[i].words, words)) {
+			hmp_commands[i].run(vmm, out);
+			return g_string_free(out, FALSE);
+		}
+	}
+	if (*words)
+		g_string_append_printf(out, "unknown command '%s'; 'help' lists those there are\n",
+				       words);
+	return g_string_free(out, FALSE);
+}

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * options.c - the command line of socle-vm
+ */
+#include "vmm/options.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "cpu/cpu.h"
+#include "cpu/model.h"
+#include "machine/memmap.h"
+#include "vmm/keyvalue.h"
+
+struct option {
+	const char *name;
+	const char *value; /* what --help calls the value, NULL: takes none */
+	const char *help;  /* one sentence for --help and the man page */
+	const char *more;  /* further sentences for the man page, or NULL */
+	/* Check @value (not NULL exactly if @value above is not) and keep it. An error need not name
+	 * the option. */
+	bool (*set)(struct options *options, const char *value, GError **error);
+	bool hidden;
+};
+
+/* Put a copy of the text into a member; an empty one is a mistake of the caller's script. */
+static bool set_text(char **member, const char *value, const char *what, GError **error)
+{
+	if (!*value)
+		return error_set(error, SOCLE_ERROR_USAGE, "it is empty; give %s", what);
+	g_free(*member);
+	*member = g_strdup(value);
+	return true;
+}
+
+static bool set_engine(struct options *options, const char *value, GError **error)
+{
+	static const char *const names[] = {
+		[ENGINE_AUTO] = "auto",
+		[ENGINE_KVM] = "kvm",
+		[ENGINE_EMU] = "emu",
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!strcmp(value, names[i])) {
+			options->engine = (enum engine_choice)i;
+			return true;
+		}
+	}
+	return error_set(error, SOCLE_ERROR_USAGE, "there is no engine '%s'; use auto, kvm or emu",
+			 value);
+}
+
+static bool set_cpus(struct options *options, const char *value, GError **error)
+{
+	uint64_t cpus;
+
+	if (!g_ascii_string_to_unsigned(value, 10, 1, CPU_MAX, &cpus, NULL))
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "'%s' is not a number from 1 to %d, which a machine can have",
+				 value, CPU_MAX);
+	options->cpus = (unsigned)cpus;
+	return true;
+}
+
+static bool set_cpu(struct options *options, const char *value, GError **error)
+{
+	options->model = cpu_model_find(value, error);
+	return options->model != NULL;
+}
+
+bool options_parse_size(const char *text, uint64_t *ret_bytes, GError **error)
+{
+	static const char units[] = "KMGT";
+	const char *unit = NULL;
+	g_autofree char *digits = NULL;
+	size_t len = strspn(text, "0123456789");
+	unsigned shift = 0;
+	uint64_t number;
+
+	if (text[len]) {
+		unit = strchr(units, g_ascii_toupper(text[len]));
+		if (!unit || (text[len + 1] && g_ascii_strcasecmp(text + len + 1, "iB")))
+			len = 0;
+		else
+			shift = 10 * (unsigned)(unit - units + 1);
+	}
+	digits = g_strndup(text, len);
+	if (!len || !g_ascii_string_to_unsigned(digits, 10, 0, UINT64_MAX >> shift, &number, NULL))
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "'%s' is not a size; give a number and K, M, G or T, as in 512M",
+				 text);
+	*ret_bytes = number << shift;
+	return true;
+}
+
+static bool set_memory(struct options *options, const char *value, GError **error)
+{
+	uint64_t bytes;
+
+	if (!options_parse_size(value, &bytes, error))
+		return false;
+	if (g_ascii_isdigit(value[strlen(value) - 1]) && bytes < MEMMAP_MIN_RAM)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "'%s' is a number of bytes; for megabytes write %sM", value,
+				 value);
+	if (bytes < MEMMAP_MIN_RAM || bytes > MEMMAP_MAX_RAM)
+		return error_set(error, SOCLE_ERROR_LIMIT,
+				 "'%s' is out of range; a machine has 1M to %lluG", value,
+				 (unsigned long long)(MEMMAP_MAX_RAM >> 30));
+	if (bytes % (1 << 20))
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "'%s' is not a whole number of megabytes; give one, as in 512M",
+				 value);
+	options->memory = bytes;
+	return true;
+}
+
+static bool set_kernel(struct options *options, const char *value, GError **error)
+{
+	return set_text(&options->kernel, value, "the name of a file", error);
+}
+
+static bool set_initrd(struct options *options, const char *value, GError **error)
+{
+	return set_text(&options->initrd, value, "the name of a file", error);
+}
+
+static bool set_append(struct options *options, const char *value, GError **error)
+{
+	(void)error;
+	g_free(options->append);
+	options->append = g_strdup(value);
+	return true;
+}
+
+/* Take the one item that a value of this kind has: a word, or a key with a path. */
+static bool set_char(struct char_spec *spec, const char *value, GError **error)
+{
+	static const struct {
+		const char *name;
+		bool path;
+	} kinds[] = {
+		[CHAR_STDIO] = { "stdio", false }, [CHAR_NONE] = { "none", false },
+		[CHAR_PTY] = { "pty", false },     [CHAR_FILE] = { "file", true },
+		[CHAR_UNIX] = { "unix", true },
+	};
+	struct keyvalue list;
+	const char *path = NULL;
+	unsigned kind;
+
+	if (!keyvalue_parse(&list, value, error))
+		return false;
+	for (kind = 0; kind < ARRAY_SIZE(kinds); kind++) {
+		path = keyvalue_get(&list, kinds[kind].name);
+		if (kinds[kind].path ? path && *path : keyvalue_has_word(&list, kinds[kind].name))
+			break;
+	}
+	if (list.count != 1 || kind == ARRAY_SIZE(kinds)) {
+		const char *hint = list.count > 1 ? " (a comma in a path is written twice)" : "";
+
+		keyvalue_release(&list);
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "'%s' is none of stdio, none, pty, file=FILE, unix=PATH%s", value,
+				 hint);
+	}
+	g_free(spec->path);
+	*spec = (struct char_spec){ .kind = (enum char_kind)kind, .path = g_strdup(path) };
+	keyvalue_release(&list);
+	return true;
+}
+
+static bool set_serial(struct options *options, const char *value, GError **error)
+{
+	return set_char(&options->serial, value, error);
+}
+
+static bool set_monitor(struct options *options, const char *value, GError **error)
+{
+	struct keyvalue list;
+	const char *path;
+	bool ok;
+
+	if (!keyvalue_parse(&list, value, error))
+		return false;
+	path = keyvalue_get(&list, "unix");
+	ok = list.count == 1 && path && *path;
+	if (ok) {
+		g_free(options->monitor);
+		options->monitor = g_strdup(path);
+	} else {
+		error_set(error, SOCLE_ERROR_USAGE, "'%s' is not of the form unix=PATH%s", value,
+			  list.count > 1 ? " (a comma in a path is written twice)" : "");
+	}
+	keyvalue_release(&list);
+	return ok;
+}
+
+static bool set_name(struct options *options, const char *value, GError **error)
+{
+	if (!g_utf8_validate(value, -1, NULL))
+		return error_set(error, SOCLE_ERROR_USAGE, "it is not UTF-8; give a name that is");
+	return set_text(&options->name, value, "a name", error);
+}
+
+static bool set_uuid(struct options *options, const char *value, GError **error)
+{
+	if (!g_uuid_string_is_valid(value))
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "'%s' is not of the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx; "
+				 "uuidgen makes one",
+				 value);
+	g_free(options->uuid);
+	options->uuid = g_ascii_strdown(value, -1);
+	return true;
+}
+
+static bool set_pidfile(struct options *options, const char *value, GError **error)
+{
+	return set_text(&options->pidfile, value, "the name of a file", error);
+}
+
+static bool set_log(struct options *options, const char *value, GError **error)
+{
+	static const char *const names[] = {
+		[LOG_WARNING] = "warning",
+		[LOG_INFO] = "info",
+		[LOG_DEBUG] = "debug",
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!strcmp(value, names[i])) {
+			options->log = (enum log_level)i;
+			return true;
+		}
+	}
+	return error_set(error, SOCLE_ERROR_USAGE,
+			 "there is no level '%s'; use warning, info or debug", value);
+}
+
+#define SET_FLAG(member)                                                                     \
+	static bool set_##member(struct options *options, const char *value, GError **error) \
+	{                                                                                    \
+		(void)value;                                                                 \
+		(void)error;                                                                 \
+		options->member = true;                                                      \
+		return true;                                                                 \
+	}
+
+SET_FLAG(daemonize)
+SET_FLAG(no_reboot)
+SET_FLAG(debug_exit)
+
+#define SET_ACTION(name, wanted)                                                           \
+	static bool set_##name(struct options *options, const char *value, GError **error) \
+	{                                                                                  \
+		(void)value;                                                               \
+		(void)error;                                                               \
+		options->action = wanted;                                                  \
+		return true;                                                               \
+	}
+
+SET_ACTION(help, OPTIONS_HELP)
+SET_ACTION(version, OPTIONS_VERSION)
+SET_ACTION(help_man, OPTIONS_MAN)
+
+/* In the order of --help. */
+static const struct option option_table[] = {
+	{ "kernel", "FILE", "Boot this kernel; needed.",
+	  "A Linux bzImage, an ELF image with a PVH note (such as vmlinux), or a multiboot 1 "
+	  "image.",
+	  set_kernel, false },
+	{ "initrd", "FILE", "Give the kernel this initial file system.",
+	  "For a multiboot kernel, a list of modules: \"FILE [ARGUMENTS],FILE [ARGUMENTS]\".",
+	  set_initrd, false },
+	{ "append", "TEXT", "Give the kernel this command line.", NULL, set_append, false },
+	{ "engine", "auto|kvm|emu", "What executes the guest (default auto).",
+	  "\"auto\" takes KVM where it can run stock kernels, else the software engine, and tells "
+	  "why. \"kvm\" insists on KVM, \"emu\" on the software engine.",
+	  set_engine, false },
+	{ "cpus", "N", "Number of virtual CPUs (default 1).", "From 1 to 255.", set_cpus, false },
+	{ "cpu", "MODEL", "Processor features that the guest sees (default v2).",
+	  "A name that does not exist lists those that do.", set_cpu, false },
+	{ "memory", "SIZE", "Memory of the guest (default 512M).",
+	  "A number with K, M, G or T, from 1M to 1T, in whole megabytes.", set_memory, false },
+	{ "serial", "stdio|none|pty|file=FILE|unix=PATH", "The serial port (default stdio).",
+	  "\"stdio\" is this terminal, see KEYS below; \"pty\" makes a terminal device and tells "
+	  "its "
+	  "name; \"file\" keeps what the guest prints; \"unix\" listens on a socket for one client "
+	  "at "
+	  "a time, and what the guest prints while there is none is lost. A comma in a path is "
+	  "written twice.",
+	  set_serial, false },
+	{ "monitor", "unix=PATH", "Listen for QMP clients on this socket.",
+	  "See MONITOR below. A socket that a dead process has left is replaced.", set_monitor,
+	  false },
+	{ "name", "TEXT", "Name of the machine, for query-name.", NULL, set_name, false },
+	{ "uuid", "UUID", "UUID of the machine, for query-uuid.", NULL, set_uuid, false },
+	{ "pidfile", "FILE", "Keep the process number in this file while running.",
+	  "A file that belongs to a running machine is refused, a stale one replaced.", set_pidfile,
+	  false },
+	{ "daemonize", NULL, "Go to the background once the machine runs.",
+	  "The exit status tells whether it does. Needs a --serial other than stdio.",
+	  set_daemonize, false },
+	{ "no-reboot", NULL, "End instead of restarting when the guest reboots.", NULL,
+	  set_no_reboot, false },
+	{ "debug-exit", NULL, "Let the guest end the process by a byte written to port 0xf4.",
+	  "A byte V gives the exit status (V << 1) | 1. For test kernels.", set_debug_exit, false },
+	{ "log", "warning|info|debug", "What is told on stderr (default warning).", NULL, set_log,
+	  false },
+	{ "help", NULL, "Print this text.", NULL, set_help, false },
+	{ "version", NULL, "Print the version.", NULL, set_version, false },
+	{ "help-man", NULL, "", NULL, set_help_man, true },
+};
+
+static const struct option *find_option(const char *name, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {
+		if (strlen(option_table[i].name) == len &&
+		    !strncmp(option_table[i].name, name, len))
+			return &option_table[i];
+	}
+	return NULL;
+}
+
+/* @arg is none of ours: say what it may have been meant to be. */
+static bool refuse(const char *arg, GError **error)
+{
+	const char *name = arg + strspn(arg, "-");
+	size_t len = strcspn(name, "=");
+
+	if (arg[0] == '-' && arg[1] != '-' && find_option(name, len))
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "unknown option '%s'; options start with two dashes: --%.*s", arg,
+				 (int)len, name);
+	if (arg[0] == '-')
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "unknown option '%.*s'; --help lists those there are",
+				 (int)strcspn(arg, "="), arg);
+	return error_set(
+		error, SOCLE_ERROR_USAGE,
+		"unexpected argument '%s'; a kernel is given as --kernel FILE, --help lists "
+		"all options",
+		arg);
+}
+
+/* Take the option at argv[*i], and its value; *i is at the last that was taken then. */
+static bool parse_one(struct options *options, int argc, char **argv, int *i, GError **error)
+{
+	const char *arg = argv[*i], *equals, *value = NULL;
+	const struct option *option = NULL;
+
+	if (!strcmp(arg, "-h"))
+		arg = "--help";
+	equals = strchr(arg, '=');
+	if (g_str_has_prefix(arg, "--"))
+		option = find_option(arg + 2, strcspn(arg + 2, "="));
+	if (!option)
+		return refuse(arg, error);
+	if (!option->value && equals)
+		return error_set(error, SOCLE_ERROR_USAGE, "--%s takes no value; leave out '%s'",
+				 option->name, equals);
+	if (option->value) {
+		value = equals ? equals + 1 : *i + 1 < argc ? argv[++*i] : NULL;
+		if (!value)
+			return error_set(error, SOCLE_ERROR_USAGE, "--%s needs a value: --%s %s",
+					 option->name, option->name, option->value);
+	}
+	if (!option->set(options, value, error)) {
+		g_prefix_error(error, "--%s: ", option->name);
+		return false;
+	}
+	return true;
+}
+
+/* What only shows when all options are known. */
+static bool check(const struct options *options, GError **error)
+{
+	if (!options->kernel)
+		return error_set(
+			error, SOCLE_ERROR_USAGE,
+			"there is nothing to boot; give a kernel with --kernel FILE (--help "
+			"lists all options)");
+	if (options->daemonize && options->serial.kind == CHAR_STDIO)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "--daemonize leaves no terminal for the serial port; add --serial "
+				 "none, pty, file=FILE or unix=PATH");
+	return true;
+}
+
+bool options_parse(struct options *ret_options, int argc, char **argv, GError **error)
+{
+	struct options options = { .cpus = 1, .memory = 512ull << 20, .log = LOG_WARNING };
+
+	for (int i = 1; i < argc; i++) {
+		if (!parse_one(&options, argc, argv, &i, error))
+			goto fail;
+		/* Whoever asks for help need not get the rest right. */
+		if (options.action != OPTIONS_RUN)
+			goto done;
+	}
+	if (!check(&options, error))
+		goto fail;
+	if (!options.model && !set_cpu(&options, "v2", error))
+		goto fail;
+done:
+	*ret_options = options;
+	return true;
+fail:
+	options_release(&options);
+	return false;
+}
+
+void options_release(struct options *options)
+{
+	g_free(options->kernel);
+	g_free(options->initrd);
+	g_free(options->append);
+	g_free(options->serial.path);
+	g_free(options->monitor);
+	g_free(options->name);
+	g_free(options->uuid);
+	g_free(options->pidfile);
+	*options = (struct options){ 0 };
+}
+
+char *options_help(void)
+{
+	GString *text = g_string_new("Usage: socle-vm --kernel FILE [OPTION...]\n"
+				     "Run a virtual machine.\n\n");
+
+	for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {
+		const struct option *option = &option_table[i];
+		g_autofree char *left = g_strconcat("--", option->name, option->value ? " " : "",
+						    option->value, NULL);
+
+		if (option->hidden)
+			continue;
+		if (strlen(left) > 22)
+			g_string_append_printf(text, "  %s\n%26s%s\n", left, "", option->help);
+		else
+			g_string_append_printf(text, "  %-22s  %s\n", left, option->help);
+	}
+	g_string_append(text,
+			"\nOn a terminal, Ctrl-A X ends the machine and Ctrl-A H lists the other "
+			"keys.\n"
+			"Exit status: 0 the guest powered off, 1 an error, 2 the guest crashed.\n"
+			"\n"
+			"  socle-vm --kernel /boot/vmlinuz --initrd initrd.gz --append "
+			"console=ttyS0\n");
+	return g_string_free(text, FALSE);
+}
+
+/* Text with what roff would take for its own made harmless. */
+static void append_roff(GString *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '\\')
+			g_string_append(out, "\\e");
+		else if (*text == '-')
+			g_string_append(out, "\\-");
+		else
+			g_string_append_c(out, *text);
+	}
+	g_string_append_c(out, '\n');
+}
+
+char *options_man(void)
+{
+	GString *out = g_string_new(NULL);
+
+	for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {
+		const struct option *option = &option_table[i];
+		g_autofree char *left = g_strconcat("--", option->name, NULL);
+
+		if (option->hidden)
+			continue;
+		g_string_append(out, ".TP\n.B ");
+		append_roff(out, left);
+		if (option->value) {
+			g_string_truncate(out, out->len - 1);
+			g_string_append_printf(out, " \\fI%s\\fR\n", option->value);
+		}
+		append_roff(out, option->help);
+		if (option->more)
+			append_roff(out, option->more);
+	}
+	return g_string_free(out, FALSE);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * options.h - the command line of socle-vm
+ *
+ * One array has the options: it is what is parsed, what --help prints, and what the man page lists.
+ */
+#ifndef VMM_OPTIONS_H
+#define VMM_OPTIONS_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/log.h"
+
+enum engine_choice {
+	ENGINE_AUTO,
+	ENGINE_KVM,
+	ENGINE_EMU,
+};
+
+/* Where the bytes of a serial port go. */
+enum char_kind {
+	CHAR_STDIO,
+	CHAR_NONE,
+	CHAR_PTY,
+	CHAR_FILE,
+	CHAR_UNIX,
+};
+
+struct char_spec {
+	enum char_kind kind;
+	char *path; /* CHAR_FILE, CHAR_UNIX */
+};
+
+/* What the command line asks for. */
+enum options_action {
+	OPTIONS_RUN,
+	OPTIONS_HELP,
+	OPTIONS_VERSION,
+	OPTIONS_MAN, /* the man page's list of options; for the build */
+};
+
+struct cpu_model;
+
+struct options {
+	enum options_action action;
+	enum engine_choice engine;
+	unsigned cpus;
+	const struct cpu_model *model;
+	uint64_t memory; /* bytes */
+	char *kernel, *initrd, *append;
+	struct char_spec serial;
+	char *monitor; /* path of the socket, or NULL */
+	char *name;    /* or NULL */
+	char *uuid;    /* as text in lower case, or NULL */
+	char *pidfile; /* or NULL */
+	bool daemonize;
+	bool no_reboot;
+	bool debug_exit;
+	enum log_level log;
+};
+
+/**
+ * options_parse() - read a command line and check all that can be checked without the host
+ * @ret_options: on success options_release() is the caller's
+ * @error:       one sentence that names cause and remedy
+ */
+bool options_parse(struct options *ret_options, int argc, char **argv, GError **error);
+void options_release(struct options *options);
+
+/* The text of --help; g_free() it. */
+char *options_help(void);
+/* The options in roff, for the man page; g_free() it. */
+char *options_man(void);
+
+/* "512M", "2G", "1073741824": bytes, with K, M, G, T for powers of 1024. */
+bool options_parse_size(const char *text, uint64_t *ret_bytes, GError **error);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * terminal.h - raw mode of the terminal we run on, taken back whatever happens
+ *
+ * Threads: main loop, except terminal_restore(), which may be called from a signal handler.
+ */
+#ifndef VMM_TERMINAL_H
+#define VMM_TERMINAL_H
+
+#include <glib.h>
+#include <stdbool.h>
+
+bool terminal_is(int fd);
+
+/* Pass every key on as it is. From now on a crash of ours restores the terminal, too. */
+bool terminal_raw(int fd, GError **error);
+
+/* As it was before. Does nothing if it is. */
+void terminal_restore(void);
+
+#endif

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vmm.c - one virtual machine as a process: what it is made of, what it answers to, how it ends
+ *
+ * What ends it, with which status, and what QMP clients hear:
+ *
+ *   guest powers off            0                SHUTDOWN guest-shutdown
+ *   guest reboots, --no-reboot  0                SHUTDOWN guest-reset
+ *   guest crashes               2                GUEST_PANICKED, SHUTDOWN guest-panic
+ *   guest writes to port 0xf4   (V << 1) | 1     SHUTDOWN guest-shutdown
+ *   engine fails                1                SHUTDOWN host-error
+ *   quit                        0                SHUTDOWN host-qmp-quit
+ *   Ctrl-A X                    0                SHUTDOWN host-ui
+ *   SIGTERM, SIGINT, SIGHUP     0, as QEMU does  SHUTDOWN host-signal
+ */
+#include "vmm/vmm.h"
+
+#include <glib-unix.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/sys.h"
+#include "dev/chardev.h"
+#include "emu/emu.h"
+#include "kvm/kvm.h"
+#include "machine/boot.h"
+#include "machine/machine.h"
+#include "monitor/qmp-server.h"
+#include "vmm/chars.h"
+#include "vmm/commands.h"
+#include "vmm/engine.h"
+#include "vmm/hmp.h"
+#include "vmm/pidfile.h"
+#include "vmm/vmm-int.h"
+
+void vmm_end(struct vmm *vmm, int status, bool by_guest, const char *reason)
+{
+	if (vmm->ended)
+		return;
+	vmm->ended = true;
+	vmm->status = status;
+	vmm->by_guest = by_guest;
+	vmm->reason = reason;
+	g_main_loop_quit(vmm->loop);
+}
+
+const char *vmm_run_state(const struct vmm *vmm)
+{
+	switch (machine_status(vmm->machine)) {
+	case MACHINE_PRELAUNCH:
+		return "prelaunch";
+	case MACHINE_RUNNING:
+		return "running";
+	case MACHINE_PAUSED:
+		return "paused";
+	case MACHINE_STOPPED:
+		break;
+	}
+	return vmm->status == VMM_EXIT_CRASHED ? "guest-panicked" : "shutdown";
+}
+
+void vmm_stop(struct vmm *vmm)
+{
+	if (machine_status(vmm->machine) != MACHINE_RUNNING)
+		return;
+	machine_pause(vmm->machine);
+	qmp_server_event(vmm->monitor, "STOP", NULL);
+}
+
+void vmm_cont(struct vmm *vmm)
+{
+	if (machine_status(vmm->machine) != MACHINE_PAUSED)
+		return;
+	machine_resume(vmm->machine);
+	qmp_server_event(vmm->monitor, "RESUME", NULL);
+}
+
+/* The data of SHUTDOWN and RESET. */
+static json_t *cause(bool by_guest, const char *reason)
+{
+	return json_pack("{s:b,s:s}", "guest", (int)by_guest, "reason", reason);
+}
+
+bool vmm_reset(struct vmm *vmm, GError **error)
+{
+	if (!machine_reset(vmm->machine, error))
+		return false;
+	qmp_server_event(vmm->monitor, "RESET", cause(false, "host-qmp-system-reset"));
+	return true;
+}
+
+void vmm_power_button(struct vmm *vmm)
+{
+	machine_power_button(vmm->machine);
+	qmp_server_event(vmm->monitor, "POWERDOWN", NULL);
+}
+
+/* What is told about a guest that crashed. */
+static char *crash_report(struct vmm *vmm, unsigned cpu)
+{
+	g_autofree struct x86_state *state = g_new(struct x86_state, 1);
+	g_autofree char *text = NULL;
+
+	if (machine_cpu_state(vmm->machine, cpu, state, NULL))
+		text = x86_state_format(state);
+	if (text)
+		g_strchomp(text);
+	return g_strdup_printf("the guest crashed by a triple fault on CPU %u%s%s", cpu,
+			       text ? "; its state was:\n" : "", text ? text : "");
+}
+
+static void on_machine_event(void *opaque, const struct machine_event *event)
+{
+	struct vmm *vmm = opaque;
+
+	switch (event->kind) {
+	case MACHINE_POWEROFF:
+		vmm_end(vmm, VMM_EXIT_OK, true, "guest-shutdown");
+		break;
+	case MACHINE_RESET:
+		if (vmm->options->no_reboot)
+			vmm_end(vmm, VMM_EXIT_OK, true, "guest-reset");
+		else
+			qmp_server_event(vmm->monitor, "RESET", cause(true, "guest-reset"));
+		break;
+	case MACHINE_CRASH:
+		if (!vmm->ended)
+			vmm->report = crash_report(vmm, event->cpu);
+		vmm_end(vmm, VMM_EXIT_CRASHED, true, "guest-panic");
+		qmp_server_event(vmm->monitor, "GUEST_PANICKED",
+				 json_pack("{s:s}", "action", "poweroff"));
+		break;
+	case MACHINE_DEBUG_EXIT:
+		vmm_end(vmm, (event->status << 1 | 1) & 0xff, true, "guest-shutdown");
+		break;
+	case MACHINE_FAILED:
+		if (!vmm->ended)
+			vmm->report = g_strdup(event->text);
+		vmm_end(vmm, VMM_EXIT_ERROR, false, "host-error");
+		break;
+	}
+}
+
+static gboolean on_signal(gint fd, GIOCondition condition, gpointer opaque)
+{
+	struct vmm *vmm = opaque;
+	struct signalfd_siginfo info;
+
+	(void)condition;
+	if (sys_read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		log_info("ending on signal %u from process %u", info.ssi_signo, info.ssi_pid);
+		vmm_end(vmm, VMM_EXIT_OK, false, "host-signal");
+	}
+	return G_SOURCE_CONTINUE;
+}
+
+/* From here on signals that ask for an end are read by the main loop. */
+static bool catch_signals(struct vmm *vmm, GError **error)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	sigset_t set;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		struct sigaction old;
+
+		/* nohup has a say. */
+		if (sigaction(signals[i], NULL, &old) < 0 || old.sa_handler != SIG_IGN)
+			sigaddset(&set, signals[i]);
+	}
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	vmm->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (vmm->signal_fd < 0)
+		return error_set(error, SOCLE_ERROR_FAILED, "cannot wait for signals");
+	vmm->signal_source = g_unix_fd_add(vmm->signal_fd, G_IO_IN, on_signal, vmm);
+	return true;
+}
+
+static void on_console_quit(void *opaque)
+{
+	vmm_end(opaque, VMM_EXIT_OK, false, "host-ui");
+}
+
+static char *on_console_command(void *opaque, const char *line)
+{
+	return hmp_execute(opaque, line);
+}
+
+static const struct console_ops console_ops = {
+	.quit = on_console_quit,
+	.command = on_console_command,
+};
+
+static bool open_serial(struct vmm *vmm, GError **error)
+{
+	const struct char_spec *spec = &vmm->options->serial;
+
+	vmm->serial = char_open(spec, &console_ops, vmm, &vmm->serial_name, error);
+	if (!vmm->serial) {
+		g_prefix_error(error, "--serial: ");
+		return false;
+	}
+	return true;
+}
+
+static bool open_monitor(struct vmm *vmm, GError **error)
+{
+	struct qmp_config config;
+
+	if (!vmm->options->monitor)
+		return true;
+	config = commands_config(vmm);
+	vmm->monitor = qmp_server_new(&config, vmm->options->monitor, error);
+	if (!vmm->monitor) {
+		g_prefix_error(error, "--monitor: ");
+		return false;
+	}
+	return true;
+}
+
+static bool build(struct vmm *vmm, GError **error)
+{
+	const struct options *options = vmm->options;
+	g_autofree char *reason = NULL;
+
+	vmm->boot = boot_open(&(struct boot_config){ .kernel = options->kernel,
+						     .initrd = options->initrd,
+						     .cmdline = options->append },
+			      error);
+	if (!vmm->boot)
+		return false;
+	if (!catch_signals(vmm, error) || !open_serial(vmm, error) || !open_monitor(vmm, error))
+		return false;
+	vmm->engine = engine_choose(options->engine, &kvm_cpu_ops, &emu_cpu_ops, &reason);
+	vmm->machine = machine_new(&(struct machine_config){ .engine = vmm->engine,
+							     .model = options->model,
+							     .cpus = options->cpus,
+							     .memory = options->memory,
+							     .boot = vmm->boot,
+							     .serial = vmm->serial,
+							     .debug_exit = options->debug_exit,
+							     .no_reboot = options->no_reboot,
+							     .event = on_machine_event,
+							     .opaque = vmm },
+				   error);
+	if (!vmm->machine)
+		return false;
+	if (options->pidfile) {
+		vmm->pidfile = pidfile_new(options->pidfile, error);
+		if (!vmm->pidfile)
+			return false;
+	}
+	/* What failed is told in one sentence; what runs may have something to say besides. */
+	if (reason)
+		log_warning("using the software engine: %s", reason);
+	if (options->serial.kind == CHAR_PTY)
+		log_warning("the serial port is at %s", strchr(vmm->serial_name, ':') + 1);
+	return true;
+}
+
+struct vmm *vmm_new(const struct options *options, GError **error)
+{
+	struct vmm *vmm = g_new(struct vmm, 1);
+
+	*vmm = (struct vmm){
+		.options = options,
+		.loop = g_main_loop_new(NULL, FALSE),
+		.signal_fd = -1,
+	};
+	if (!build(vmm, error)) {
+		vmm_free(vmm);
+		return NULL;
+	}
+	return vmm;
+}
+
+bool vmm_start(struct vmm *vmm, GError **error)
+{
+	if (vmm->options->serial.kind == CHAR_STDIO && !console_start(vmm->serial, error))
+		return false;
+	return machine_start(vmm->machine, error);
+}
+
+int vmm_run(struct vmm *vmm, char **ret_report)
+{
+	if (!vmm->ended)
+		g_main_loop_run(vmm->loop);
+	*ret_report = g_steal_pointer(&vmm->report);
+	return vmm->status;
+}
+
+void vmm_free(struct vmm *vmm)
+{
+	if (!vmm)
+		return;
+	if (vmm->ended)
+		qmp_server_event(vmm->monitor, "SHUTDOWN", cause(vmm->by_guest, vmm->reason));
+	machine_free(vmm->machine);
+	chardev_free(vmm->serial);
+	qmp_server_free(vmm->monitor);
+	pidfile_free(vmm->pidfile);
+	boot_free(vmm->boot);
+	if (vmm->signal_source)
+		g_source_remove(vmm->signal_source);
+	fd_autoclose(&vmm->signal_fd);
+	g_main_loop_unref(vmm->loop);
+	g_free(vmm->serial_name);
+	g_free(vmm->report);
+	g_free(vmm);
+}

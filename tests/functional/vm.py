@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the functional tests share: start socle-vm, talk to it, wait for it.
+
+Environment: SOCLE_VM the program, SOCLE_GUESTS the folder with keys.elf, SOCLE_ENGINE the
+engine that tests use which do not care (default emu).
+"""
+import json
+import os
+import pty
+import select
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+VM = os.environ['SOCLE_VM']
+KEYS = os.path.join(os.environ['SOCLE_GUESTS'], 'keys.elf')
+ENGINE = os.environ.get('SOCLE_ENGINE', 'emu')
+# Sanitizers and a busy machine make things slow, but nothing here waits for time to pass.
+PATIENCE = float(os.environ.get('SOCLE_PATIENCE', '30'))
+
+
+def wait_for(condition, what):
+    """Poll until condition() is true, and return what it returned."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        result = condition()
+        if result:
+            return result
+        time.sleep(0.005)
+    raise AssertionError(f'{what}: not within {PATIENCE} seconds')
+
+
+def read_until(fd, text):
+    """Read from a file descriptor until the bytes end in or contain text."""
+    data = b''
+    end = time.monotonic() + PATIENCE
+    while text not in data:
+        if not select.select([fd], [], [], max(0, end - time.monotonic()))[0]:
+            raise AssertionError(f'{text!r} is not in {data!r}')
+        try:
+            chunk = os.read(fd, 65536)
+        except OSError:
+            chunk = b''
+        if not chunk:
+            raise AssertionError(f'the end came before {text!r}, after {data!r}')
+        data += chunk
+    return data
+
+
+def arguments(*args, kernel=KEYS, engine=ENGINE):
+    return [VM, '--engine', engine, '--kernel', kernel, '--memory', '16M', *args]
+
+
+def run(*args, stdin=b''):
+    """Run a command line to its end."""
+    return subprocess.run(args, input=stdin, capture_output=True, timeout=PATIENCE, check=False)
+
+
+class Machine:
+    """A running socle-vm; its serial port is on pipes unless the arguments say otherwise."""
+
+    def __init__(self, *args, **kwargs):
+        self.process = subprocess.Popen(arguments(*args, **kwargs), stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                pass
+
+    def keys(self, text):
+        self.process.stdin.write(text)
+        self.process.stdin.flush()
+
+    def expect(self, text):
+        return read_until(self.process.stdout.fileno(), text)
+
+    def end(self):
+        """Wait for the end: status, the rest of stdout, stderr."""
+        out, err = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, out, err.decode()
+
+
+class Terminal:
+    """A socle-vm on a terminal of its own."""
+
+    def __init__(self, *args):
+        self.master, slave = pty.openpty()
+        self.slave = slave
+        self.process = subprocess.Popen(arguments(*args), stdin=slave, stdout=slave, stderr=slave,
+                                        start_new_session=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self.master)
+        os.close(self.slave)
+
+    def keys(self, text):
+        os.write(self.master, text)
+
+    def expect(self, text):
+        return read_until(self.master, text)
+
+    def end(self):
+        return self.process.wait(timeout=PATIENCE)
+
+
+class Qmp:
+    """A client that sees every byte."""
+
+    def __init__(self, path, negotiate=True):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(PATIENCE)
+        wait_for(lambda: self.connect(path), f'socket {path}')
+        self.buffer = b''
+        self.events = []
+        if negotiate:
+            self.greeting = self.read()
+            self.call('qmp_capabilities')
+
+    def connect(self, path):
+        try:
+            self.socket.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        return True
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.socket.close()
+
+    def send(self, text):
+        self.socket.sendall(text)
+
+    def read(self):
+        """The next message, whatever it is; None at the end."""
+        while b'\n' not in self.buffer:
+            try:
+                chunk = self.socket.recv(65536)
+            except ConnectionResetError:
+                chunk = b''
+            if not chunk:
+                return None
+            self.buffer += chunk
+        line, self.buffer = self.buffer.split(b'\n', 1)
+        return json.loads(line)
+
+    def answer(self):
+        """The next message that is no event."""
+        while True:
+            message = self.read()
+            if message is None or 'event' not in message:
+                return message
+            self.events.append(message)
+
+    def request(self, command, **args):
+        request = {'execute': command}
+        if args:
+            request['arguments'] = {key.replace('_', '-'): args[key] for key in args}
+        self.send(json.dumps(request).encode())
+        return self.answer()
+
+    def call(self, command, **args):
+        answer = self.request(command, **args)
+        assert 'return' in answer, f'{command}: {answer}'
+        return answer['return']
+
+    def event(self, name):
+        """Wait for an event; the ones before it are forgotten."""
+        while True:
+            message = self.events.pop(0) if self.events else self.read()
+            assert message is not None, f'the end came before {name}'
+            if message.get('event') == name:
+                return message
+
+
+class Case(unittest.TestCase):
+    """A test with a folder of its own as the current one."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix='socle')
+        self.addCleanup(folder.cleanup)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(folder.name)
+
+    def assert_sentence(self, err, *words):
+        """One line on stderr that names us and contains words."""
+        lines = err.splitlines()
+        self.assertEqual(len(lines), 1, err)
+        self.assertTrue(lines[0].startswith('socle-vm: '), err)
+        for word in words:
+            self.assertIn(word, lines[0])
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # A process that nobody has waited for yet is dead, too.
+    with open(f'/proc/{pid}/stat', encoding='ascii') as stat:
+        return stat.read().rsplit(')', 1)[1].split()[0] != 'Z'
+
+
+def end_by_signal(process, number=signal.SIGTERM):
+    process.send_signal(number)
+    return process.wait(timeout=PATIENCE)
+
+
+def main():
+    # Without SIGPIPE of ours and without bytecode in the source tree.
+    unittest.main(verbosity=2)

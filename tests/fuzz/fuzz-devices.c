@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fuzz-devices.c - a guest that does anything to any port, a host that is slow, and time
+ *
+ * The input is a list of records of 6 bytes: what, port or amount (2), size, value (2). Beside
+ * what the sanitizers see, it is checked that
+ *
+ *  (1) the serial port's interrupt line is high exactly while IIR tells of an interrupt,
+ *  (2) however the guest treated the serial port, one that opens it anew finds it working,
+ *  (3) the SCI is high exactly while an enabled status bit is set,
+ *  (4) the guest can always switch the machine off.
+ */
+#include <stdlib.h>
+
+#include "base/bytes.h"
+#include "dev/acpi-pm.h"
+#include "dev/debugexit.h"
+#include "dev/kbc.h"
+#include "dev/rtc.h"
+#include "dev/serial.h"
+
+#include "../unit/dev/fake.h"
+
+enum {
+	SERIAL = 0x3f8,
+	SERIAL_IRQ = 4,
+	RTC_IRQ = 8,
+	PM = 0x600,
+	SCI = 9,
+	RECORD = 6
+};
+
+enum what {
+	WHAT_READ,
+	WHAT_WRITE,
+	WHAT_INPUT,  /* bytes from the host */
+	WHAT_ROOM,   /* the host takes so many bytes */
+	WHAT_TIME,   /* passes */
+	WHAT_STEP,   /* the host's clock is set */
+	WHAT_BUTTON, /* is pressed */
+	WHAT_RESET,
+	WHAT_COUNT,
+};
+
+struct world {
+	struct io_space *pio;
+	struct fake_clock clock;
+	struct fake_irq irq;
+	struct fake_chardev chr;
+	struct serial *serial;
+	struct rtc *rtc;
+	struct acpi_pm *pm;
+	struct kbc *kbc;
+	struct debugexit *debugexit;
+	unsigned power_offs, resets, exits;
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void on_power_off(void *opaque)
+{
+	((struct world *)opaque)->power_offs++;
+}
+
+static void on_reset(void *opaque)
+{
+	((struct world *)opaque)->resets++;
+}
+
+static void on_exit_status(void *opaque, uint8_t status)
+{
+	(void)status;
+	((struct world *)opaque)->exits++;
+}
+
+static void build(struct world *w)
+{
+	w->pio = io_space_new("ports", 0x10000);
+	fake_clock_init(&w->clock);
+	fake_irq_init(&w->irq);
+	fake_chardev_init(&w->chr);
+	w->serial = serial_new(
+		&(struct serial_config){
+			.pio = w->pio,
+			.base = SERIAL,
+			.irq = { &w->irq.sink, SERIAL_IRQ },
+			.chr = &w->chr.chr,
+			.clock = &w->clock.clock,
+		},
+		NULL);
+	w->rtc = rtc_new(
+		&(struct rtc_config){
+			.pio = w->pio,
+			.irq = { &w->irq.sink, RTC_IRQ },
+			.clock = &w->clock.clock,
+			.ram_below_4g = 1 << 30,
+		},
+		NULL);
+	w->pm = acpi_pm_new(
+		&(struct acpi_pm_config){
+			.pio = w->pio,
+			.base = PM,
+			.sci = { &w->irq.sink, SCI },
+			.clock = &w->clock.clock,
+			.power_off = on_power_off,
+			.reset = on_reset,
+			.opaque = w,
+		},
+		NULL);
+	w->kbc = kbc_new(w->pio, on_reset, w, NULL);
+	w->debugexit = debugexit_new(w->pio, on_exit_status, w, NULL);
+	g_assert_true(w->serial && w->rtc && w->pm && w->kbc && w->debugexit);
+}
+
+static void demolish(struct world *w)
+{
+	debugexit_free(w->debugexit);
+	kbc_free(w->kbc);
+	acpi_pm_free(w->pm);
+	rtc_free(w->rtc);
+	serial_free(w->serial);
+	fake_chardev_release(&w->chr);
+	io_space_free(w->pio);
+}
+
+/* Half of the ports that are asked for are ones where somebody lives. */
+static uint16_t choose_port(uint16_t raw)
+{
+	static const uint16_t base[] = { SERIAL, 0x70, PM, 0x64, 0xf4, 0xcf9, 0xcf8, SERIAL };
+
+	if (raw & 0x8000)
+		return raw & 0x7fff;
+	return (uint16_t)(base[raw >> 4 & 7] + (raw & 0x0f) % 12);
+}
+
+static void input(struct world *w, uint16_t len)
+{
+	static const char text[64] = "the quick brown fox";
+	size_t taken = fake_chardev_input(&w->chr, text, len % sizeof(text));
+
+	g_assert_cmpuint(taken, <=, 16);
+}
+
+static void act(struct world *w, const uint8_t *record)
+{
+	uint16_t raw = get_le16(record + 1);
+	unsigned bytes = 1u << (record[3] & 3);
+	uint64_t value = get_le16(record + 4) * UINT64_C(0x0001000100010001);
+
+	switch ((enum what)(record[0] % WHAT_COUNT)) {
+	case WHAT_READ:
+		(void)io_read(w->pio, choose_port(raw), bytes);
+		break;
+	case WHAT_WRITE:
+		if (bytes < 8)
+			value &= (UINT64_C(1) << (8 * bytes)) - 1;
+		io_write(w->pio, choose_port(raw), bytes, value);
+		break;
+	case WHAT_INPUT:
+		input(w, raw);
+		break;
+	case WHAT_ROOM:
+		fake_chardev_make_room(&w->chr, raw);
+		break;
+	case WHAT_TIME:
+		/* From 1 ns to 18 hours; not too many periodic interrupts. */
+		fake_clock_advance(&w->clock, raw & 1 ? raw * UINT64_C(1000) : raw);
+		if (raw % 7 == 0) {
+			w->clock.monotonic_ns += raw * UINT64_C(1000000000);
+			w->clock.realtime_ns += raw * UINT64_C(1000000000);
+		}
+		fake_clock_run(&w->clock);
+		break;
+	case WHAT_STEP:
+		w->clock.realtime_ns = value;
+		break;
+	case WHAT_BUTTON:
+		acpi_pm_power_button(w->pm);
+		break;
+	case WHAT_RESET:
+		serial_reset(w->serial);
+		rtc_reset(w->rtc);
+		acpi_pm_reset(w->pm);
+		break;
+	case WHAT_COUNT:
+		break;
+	}
+}
+
+/* Looks only: nothing changes by it except for THRE, hence last. */
+static void check(struct world *w)
+{
+	bool level = w->irq.level[SERIAL_IRQ];
+	uint64_t events = io_read(w->pio, PM, 4);
+
+	g_assert_true(((events & events >> 16 & 0xffff) != 0) == w->irq.level[SCI]);
+	g_assert_true(!(io_read(w->pio, SERIAL + 2, 1) & 1) == level);
+}
+
+/* As a driver opens the port: whatever came before, it works. */
+static void check_serial(struct world *w)
+{
+	unsigned lsr;
+
+	io_write(w->pio, SERIAL + 3, 1, 0x03);
+	io_write(w->pio, SERIAL + 4, 1, 0x0b);
+	io_write(w->pio, SERIAL + 1, 1, 0x00);
+	io_write(w->pio, SERIAL + 2, 1, 0x01);
+	io_write(w->pio, SERIAL + 2, 1, 0x07);
+	g_assert_false(w->irq.level[SERIAL_IRQ]);
+	w->chr.room = SIZE_MAX;
+	g_string_truncate(w->chr.out, 0);
+	(void)io_read(w->pio, SERIAL + 5, 1);
+	lsr = (unsigned)io_read(w->pio, SERIAL + 5, 1);
+	g_assert_cmphex(lsr, ==, 0x60);
+	io_write(w->pio, SERIAL, 1, 'x');
+	g_assert_cmpstr(w->chr.out->str, ==, "x");
+	g_assert_cmpuint(fake_chardev_input(&w->chr, "yz", 2), ==, 2);
+	g_assert_cmphex(io_read(w->pio, SERIAL, 1), ==, 'y');
+	g_assert_cmphex(io_read(w->pio, SERIAL, 1), ==, 'z');
+	g_assert_cmphex(io_read(w->pio, SERIAL + 5, 1), ==, 0x60);
+}
+
+static void check_power(struct world *w)
+{
+	unsigned before = w->power_offs;
+
+	io_write(w->pio, PM + 4, 2, ACPI_PM_SLP_TYP_S5 << 10 | 1 << 13);
+	g_assert_cmpuint(w->power_offs, ==, before + 1);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct world w = { .power_offs = 0 };
+
+	build(&w);
+	/* Long enough for every state, short enough to be fast. */
+	for (size_t off = 0; off + RECORD <= MIN(size, (size_t)RECORD * 512); off += RECORD) {
+		act(&w, data + off);
+		check(&w);
+	}
+	check_serial(&w);
+	check_power(&w);
+	demolish(&w);
+	return 0;
+}

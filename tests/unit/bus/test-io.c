@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test-io.c - address spaces: who answers, who is refused, changes while others look up
+ */
+#include "bus/io.h"
+
+#include <stdatomic.h>
+
+#include "base/error.h"
+#include "base/thread.h"
+
+struct fake {
+	struct io_range range;
+	uint64_t answer; /* to reads */
+	uint64_t off, value;
+	unsigned size, reads, writes;
+};
+
+static uint64_t fake_read(struct io_range *range, uint64_t off, unsigned size)
+{
+	struct fake *fake = container_of(range, struct fake, range);
+
+	fake->reads++;
+	fake->off = off;
+	fake->size = size;
+	return fake->answer;
+}
+
+static void fake_write(struct io_range *range, uint64_t off, unsigned size, uint64_t value)
+{
+	struct fake *fake = container_of(range, struct fake, range);
+
+	fake->writes++;
+	fake->off = off;
+	fake->size = size;
+	fake->value = value;
+}
+
+static const struct io_ops fake_ops = { .read = fake_read, .write = fake_write };
+static const struct io_ops mute_ops = { 0 };
+
+static struct fake fake_at(uint64_t base, uint64_t len, uint64_t answer)
+{
+	return (struct fake){
+		.range = { .ops = &fake_ops, .base = base, .len = len, .name = "fake" },
+		.answer = answer,
+	};
+}
+
+static void test_unassigned(void)
+{
+	autoptr(io_space) space = io_space_new("ports", 0x10000);
+
+	g_assert_cmphex(io_read(space, 0x80, 1), ==, 0xff);
+	g_assert_cmphex(io_read(space, 0x80, 2), ==, 0xffff);
+	g_assert_cmphex(io_read(space, 0x80, 4), ==, 0xffffffff);
+	g_assert_cmphex(io_read(space, 0x80, 8), ==, UINT64_MAX);
+	g_assert_cmphex(io_read(space, UINT64_MAX, 8), ==, UINT64_MAX);
+	io_write(space, 0x80, 4, 1);
+}
+
+static void test_dispatch(void)
+{
+	autoptr(io_space) space = io_space_new("mmio", UINT64_MAX);
+	struct fake a = fake_at(0x1000, 0x100, 0x1122334455667788);
+	struct fake b = fake_at(0x1100, 8, 0xb);
+	struct fake c = fake_at(0x10, 1, 0xc);
+
+	g_assert_true(io_space_add(space, &a.range, NULL));
+	g_assert_true(io_space_add(space, &b.range, NULL));
+	g_assert_true(io_space_add(space, &c.range, NULL));
+
+	/* Only the bytes asked for come back. */
+	g_assert_cmphex(io_read(space, 0x1000, 1), ==, 0x88);
+	g_assert_cmphex(io_read(space, 0x1002, 2), ==, 0x7788);
+	g_assert_cmphex(io_read(space, 0x1004, 4), ==, 0x55667788);
+	g_assert_cmphex(io_read(space, 0x10f8, 8), ==, 0x1122334455667788);
+	g_assert_cmphex(a.off, ==, 0xf8);
+	g_assert_cmpuint(a.size, ==, 8);
+	g_assert_cmphex(io_read(space, 0x10, 1), ==, 0xc);
+	g_assert_cmphex(io_read(space, 0x1100, 8), ==, 0xb);
+	g_assert_cmpuint(b.off, ==, 0);
+
+	/* Beside and across. */
+	g_assert_cmpuint(a.reads, ==, 4);
+	g_assert_cmphex(io_read(space, 0xf, 1), ==, 0xff);
+	g_assert_cmphex(io_read(space, 0x11, 1), ==, 0xff);
+	g_assert_cmphex(io_read(space, 0x10, 2), ==, 0xffff);
+	g_assert_cmphex(io_read(space, 0xffe, 4), ==, 0xffffffff);
+	g_assert_cmphex(io_read(space, 0x10fe, 4), ==, 0xffffffff);
+	g_assert_cmphex(io_read(space, 0x1108, 1), ==, 0xff);
+	g_assert_cmpuint(a.reads, ==, 4);
+
+	io_write(space, 0x1010, 2, 0xdeadbeef);
+	g_assert_cmphex(a.value, ==, 0xbeef);
+	g_assert_cmphex(a.off, ==, 0x10);
+	io_write(space, 0x1010, 8, UINT64_MAX);
+	g_assert_cmphex(a.value, ==, UINT64_MAX);
+	io_write(space, 0x10ff, 2, 1);
+	g_assert_cmpuint(a.writes, ==, 2);
+	g_assert_cmpuint(b.writes, ==, 0);
+}
+
+static void test_mute(void)
+{
+	autoptr(io_space) space = io_space_new("ports", 0x10000);
+	struct io_range range = { .ops = &mute_ops, .base = 0x60, .len = 4, .name = "mute" };
+
+	g_assert_true(io_space_add(space, &range, NULL));
+	g_assert_cmphex(io_read(space, 0x60, 2), ==, 0xffff);
+	io_write(space, 0x60, 2, 0);
+}
+
+static void test_refused(void)
+{
+	static const struct {
+		uint64_t base, len;
+		int code;
+	} bad[] = {
+		{ 0x3f8, 8, SOCLE_ERROR_EXISTS },     { 0x3f7, 2, SOCLE_ERROR_EXISTS },
+		{ 0x3ff, 1, SOCLE_ERROR_EXISTS },     { 0, 0x10000, SOCLE_ERROR_EXISTS },
+		{ 0x100, 0, SOCLE_ERROR_LIMIT },      { 0x10000, 1, SOCLE_ERROR_LIMIT },
+		{ 0xffff, 2, SOCLE_ERROR_LIMIT },     { UINT64_MAX, 2, SOCLE_ERROR_LIMIT },
+		{ 2, UINT64_MAX, SOCLE_ERROR_LIMIT },
+	};
+	autoptr(io_space) space = io_space_new("ports", 0x10000);
+	struct fake uart = fake_at(0x3f8, 8, 1), low = fake_at(0x3f7, 1, 2);
+	struct fake high = fake_at(0x400, 1, 3), top = fake_at(0xffff, 1, 4);
+
+	g_assert_true(io_space_add(space, &uart.range, NULL));
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct fake other = fake_at(bad[i].base, bad[i].len, 9);
+		g_autoptr(GError) error = NULL;
+
+		g_assert_false(io_space_add(space, &other.range, &error));
+		g_assert_error(error, SOCLE_ERROR, bad[i].code);
+	}
+	g_assert_true(io_space_add(space, &low.range, NULL));
+	g_assert_true(io_space_add(space, &high.range, NULL));
+	g_assert_true(io_space_add(space, &top.range, NULL));
+	g_assert_cmphex(io_read(space, 0x3f7, 1), ==, 2);
+	g_assert_cmphex(io_read(space, 0x3ff, 1), ==, 1);
+	g_assert_cmphex(io_read(space, 0x400, 1), ==, 3);
+	g_assert_cmphex(io_read(space, 0xffff, 1), ==, 4);
+}
+
+static void test_remove(void)
+{
+	autoptr(io_space) space = io_space_new("mmio", UINT64_MAX);
+	struct fake fakes[5], stranger = fake_at(0x1000, 1, 0);
+
+	for (uint64_t i = 0; i < 5; i++) {
+		fakes[i] = fake_at(i * 0x10, 0x10, i);
+		g_assert_true(io_space_add(space, &fakes[i].range, NULL));
+	}
+	io_space_remove(space, &fakes[2].range);
+	io_space_remove(space, &fakes[2].range);
+	io_space_remove(space, &stranger.range);
+	for (uint64_t i = 0; i < 5; i++)
+		g_assert_cmphex(io_read(space, i * 0x10 + 5, 1), ==, i == 2 ? 0xff : i);
+	/* The place is free, and a range may move by being taken away and added. */
+	fakes[2].range.len = 4;
+	g_assert_true(io_space_add(space, &fakes[2].range, NULL));
+	g_assert_cmphex(io_read(space, 0x23, 1), ==, 2);
+	g_assert_cmphex(io_read(space, 0x24, 1), ==, 0xff);
+}
+
+static void test_many(void)
+{
+	enum {
+		COUNT = 300
+	};
+	autoptr(io_space) space = io_space_new("mmio", UINT64_MAX);
+	g_autofree struct fake *fakes = g_new(struct fake, COUNT);
+
+	for (uint64_t i = 0; i < COUNT; i++) {
+		uint64_t at = i * 77 % COUNT; /* any order */
+
+		fakes[at] = fake_at(at * 16, 8, at);
+		g_assert_true(io_space_add(space, &fakes[at].range, NULL));
+	}
+	for (uint64_t i = 0; i < COUNT; i++) {
+		g_assert_cmphex(io_read(space, i * 16, 4), ==, i);
+		g_assert_cmphex(io_read(space, i * 16 + 7, 1), ==, i & 0xff);
+		g_assert_cmphex(io_read(space, i * 16 + 8, 1), ==, 0xff);
+	}
+}
+
+/* Look-ups while the main loop adds and removes: a range that stays answers always. */
+struct reader {
+	struct io_space *space;
+	atomic_bool *stop;
+	uint64_t wrong;
+};
+
+static uint64_t steady_read(struct io_range *range, uint64_t off, unsigned size)
+{
+	(void)size;
+	return range->base + off;
+}
+
+static const struct io_ops steady_ops = { .read = steady_read };
+
+static void reader_main(void *arg)
+{
+	struct reader *r = arg;
+
+	do {
+		uint64_t moving = io_read(r->space, 0x2000, 4);
+
+		if (io_read(r->space, 0x1004, 4) != 0x1004)
+			r->wrong++;
+		if (moving != 0x2000 && moving != UINT32_MAX)
+			r->wrong++;
+	} while (!atomic_load(r->stop));
+}
+
+static void test_threads(void)
+{
+	autoptr(io_space) space = io_space_new("mmio", UINT64_MAX);
+	struct io_range stays = { .ops = &steady_ops, .base = 0x1000, .len = 8, .name = "stays" };
+	struct io_range moves = { .ops = &steady_ops, .base = 0x2000, .len = 8, .name = "moves" };
+	atomic_bool stop = false;
+	struct reader readers[2];
+	struct thread *threads[2];
+
+	g_assert_true(io_space_add(space, &stays, NULL));
+	for (unsigned i = 0; i < 2; i++) {
+		readers[i] = (struct reader){ space, &stop, 0 };
+		threads[i] = thread_start("reader", reader_main, &readers[i], NULL);
+		g_assert_nonnull(threads[i]);
+	}
+	for (unsigned i = 0; i < 2000; i++) {
+		g_assert_true(io_space_add(space, &moves, NULL));
+		io_space_remove(space, &moves);
+	}
+	atomic_store(&stop, true);
+	for (unsigned i = 0; i < 2; i++) {
+		thread_join(threads[i]);
+		g_assert_cmpuint(readers[i].wrong, ==, 0);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/io/unassigned", test_unassigned);
+	g_test_add_func("/io/dispatch", test_dispatch);
+	g_test_add_func("/io/mute", test_mute);
+	g_test_add_func("/io/refused", test_refused);
+	g_test_add_func("/io/remove", test_remove);
+	g_test_add_func("/io/many", test_many);
+	g_test_add_func("/io/threads", test_threads);
+	return g_test_run();
+}
