@@ -30,7 +30,9 @@
 struct cpu_engine;
 struct vcpu;
 
-enum { CPU_MAX = 255 };
+enum {
+	CPU_MAX = 255
+};
 
 /* Why vcpu_run() came back. */
 enum cpu_exit {
@@ -50,8 +52,8 @@ enum cpu_stat {
 	CPU_STAT_INTERRUPT, /* external interrupts delivered */
 	CPU_STAT_EXCEPTION, /* exceptions delivered to the guest */
 	CPU_STAT_TLB_FILL,
-	CPU_STAT_DECODE,    /* blocks decoded */
-	CPU_STAT_SMC,       /* blocks thrown away because code was written */
+	CPU_STAT_DECODE, /* blocks decoded */
+	CPU_STAT_SMC,    /* blocks thrown away because code was written */
 	CPU_STAT_KICK,
 	CPU_STAT_OTHER,
 	CPU_STAT_COUNT,
@@ -66,20 +68,20 @@ struct cpu_stats {
 };
 
 struct cpu_config {
-	unsigned cpus;                 /* 1 to CPU_MAX */
+	unsigned cpus; /* 1 to CPU_MAX */
 	const struct cpu_model *model;
-	struct mem *mem;               /* with all RAM regions added */
-	struct io_space *pio, *mmio;   /* what is neither RAM nor an APIC goes to mmio */
+	struct mem *mem;             /* with all RAM regions added */
+	struct io_space *pio, *mmio; /* what is neither RAM nor an APIC goes to mmio */
 };
 
 /* Where a guest's write is to be turned into a call, without waking anybody else. */
 struct cpu_notify {
-	bool mmio;       /* else port I/O */
+	bool mmio; /* else port I/O */
 	uint64_t addr;
-	unsigned size;   /* 1, 2, 4, 8; 0: any */
-	bool match;      /* only if @value is written */
+	unsigned size; /* 1, 2, 4, 8; 0: any */
+	bool match;    /* only if @value is written */
 	uint64_t value;
-	int eventfd;     /* KVM signals this; the software engine writes 1 to it unless ... */
+	int eventfd; /* KVM signals this; the software engine writes 1 to it unless ... */
 	void (*call)(void *opaque); /* ... this is set, which it calls on the vCPU's thread */
 	void *opaque;
 };

@@ -14,7 +14,10 @@
 #include "bus/io.h"
 #include "cpu/lapic.h"
 
-enum { IOAPIC_PINS = 24, IOAPIC_LEN = 0x1000 };
+enum {
+	IOAPIC_PINS = 24,
+	IOAPIC_LEN = 0x1000
+};
 #define IOAPIC_BASE 0xfec00000u
 
 struct ioapic;

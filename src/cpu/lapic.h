@@ -24,7 +24,8 @@ struct lapic;
 struct lapic_set;
 
 struct lapic_ops {
-	/* [any] Something became pending for vCPU @cpu: look at lapic_pending() soon. */
+	/* [any] Something became pending for vCPU @cpu: look at lapic_pending() and
+	 * lapic_requests() soon. The I/O APIC's lock may be held: do not call it from here. */
 	void (*kick)(void *opaque, unsigned cpu);
 	/* [vcpu] The moment in which the timer of @cpu will next expire has changed. In the
 	 * nanoseconds of now_ns(); 0: never. */
@@ -38,7 +39,9 @@ struct lapic_ops {
 	void (*eoi)(void *opaque, unsigned cpu, uint8_t vector);
 };
 
-enum { LAPIC_TIMER_HZ = 1000000000 }; /* the clock behind the timer's divider: 1 ns */
+enum {
+	LAPIC_TIMER_HZ = 1000000000
+}; /* the clock behind the timer's divider: 1 ns */
 
 /* What lapic_requests() tells beside interrupts. */
 enum {
@@ -50,17 +53,22 @@ enum {
 };
 
 enum lapic_delivery { /* bits 10:8 of ICR, LVT, MSI data and redirection entries */
-	LAPIC_FIXED = 0, LAPIC_LOWEST = 1, LAPIC_SMI = 2, LAPIC_NMI = 4, LAPIC_INIT = 5,
-	LAPIC_SIPI = 6, LAPIC_EXTINT = 7,
+	LAPIC_FIXED = 0,
+	LAPIC_LOWEST = 1,
+	LAPIC_SMI = 2,
+	LAPIC_NMI = 4,
+	LAPIC_INIT = 5,
+	LAPIC_SIPI = 6,
+	LAPIC_EXTINT = 7,
 };
 
 struct lapic_message {
-	uint32_t dest;      /* APIC ID or logical set; 0xff (0xffffffff in x2APIC) is all */
-	bool dest_x2apic;   /* @dest is a 32-bit x2APIC destination (from an x2APIC ICR) */
+	uint32_t dest;    /* APIC ID or logical set; 0xff (0xffffffff in x2APIC) is all */
+	bool dest_x2apic; /* @dest is a 32-bit x2APIC destination (from an x2APIC ICR) */
 	bool logical;
 	enum lapic_delivery delivery;
-	bool level;         /* level triggered: EOI is reported */
-	bool assert_;       /* for INIT: level assert; de-assert is ignored */
+	bool level;   /* level triggered: EOI is reported */
+	bool assert_; /* for INIT: level assert; de-assert is ignored */
 	uint8_t vector;
 };
 
@@ -104,7 +112,9 @@ void lapic_timer_expire(struct lapic *lapic);
 /* [any] The deadline in now_ns() time, 0 if none. */
 uint64_t lapic_timer_deadline(const struct lapic *lapic);
 
-/* [vcpu] The register page in KVM_GET_LAPIC's form, IA32_APIC_BASE and the TSC deadline. */
+/* [vcpu] The register page in KVM_GET_LAPIC's form, IA32_APIC_BASE and the TSC deadline. The ID
+ * stands as the mode has it (bits 31:24 in xAPIC mode, 31:0 in x2APIC mode); set_state does not take
+ * it over, forgets requests, and cuts what cannot be. */
 void lapic_get_state(struct lapic *lapic, uint8_t regs[X86_LAPIC_REGS], uint64_t *ret_tsc_deadline);
 void lapic_set_state(struct lapic *lapic, const uint8_t regs[X86_LAPIC_REGS], uint64_t apic_base,
 		     uint64_t tsc_deadline);

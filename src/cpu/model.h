@@ -19,7 +19,9 @@ struct cpuid_leaf {
 	uint32_t eax, ebx, ecx, edx;
 };
 
-enum { CPUID_MAX_LEAVES = 64 };
+enum {
+	CPUID_MAX_LEAVES = 64
+};
 
 struct cpuid_table {
 	unsigned count;
@@ -34,9 +36,9 @@ const struct cpu_model *cpu_model_find(const char *name, GError **error);
 const char *cpu_model_names(void);
 
 struct cpu_topology {
-	unsigned cpu;      /* number of this vCPU, which is its APIC ID too */
-	unsigned cpus;     /* of all vCPUs: cores of one package */
-	uint32_t tsc_khz;  /* what the guest is told, 0 for nothing */
+	unsigned cpu;     /* number of this vCPU, which is its APIC ID too */
+	unsigned cpus;    /* of all vCPUs: cores of one package */
+	uint32_t tsc_khz; /* what the guest is told, 0 for nothing */
 };
 
 /**

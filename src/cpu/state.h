@@ -12,23 +12,57 @@
 #include <stdint.h>
 
 enum x86_reg {
-	X86_RAX, X86_RCX, X86_RDX, X86_RBX, X86_RSP, X86_RBP, X86_RSI, X86_RDI,
-	X86_R8, X86_R9, X86_R10, X86_R11, X86_R12, X86_R13, X86_R14, X86_R15,
+	X86_RAX,
+	X86_RCX,
+	X86_RDX,
+	X86_RBX,
+	X86_RSP,
+	X86_RBP,
+	X86_RSI,
+	X86_RDI,
+	X86_R8,
+	X86_R9,
+	X86_R10,
+	X86_R11,
+	X86_R12,
+	X86_R13,
+	X86_R14,
+	X86_R15,
 	X86_REG_COUNT,
 };
 
 /* In the order of their numbers in instruction encodings; then the two system segments. */
 enum x86_seg {
-	X86_ES, X86_CS, X86_SS, X86_DS, X86_FS, X86_GS, X86_LDT, X86_TR,
+	X86_ES,
+	X86_CS,
+	X86_SS,
+	X86_DS,
+	X86_FS,
+	X86_GS,
+	X86_LDT,
+	X86_TR,
 	X86_SEG_COUNT,
 };
 
 enum {
-	RFLAGS_CF = 1 << 0, RFLAGS_1 = 1 << 1, RFLAGS_PF = 1 << 2, RFLAGS_AF = 1 << 4,
-	RFLAGS_ZF = 1 << 6, RFLAGS_SF = 1 << 7, RFLAGS_TF = 1 << 8, RFLAGS_IF = 1 << 9,
-	RFLAGS_DF = 1 << 10, RFLAGS_OF = 1 << 11, RFLAGS_IOPL = 3 << 12, RFLAGS_NT = 1 << 14,
-	RFLAGS_RF = 1 << 16, RFLAGS_VM = 1 << 17, RFLAGS_AC = 1 << 18, RFLAGS_VIF = 1 << 19,
-	RFLAGS_VIP = 1 << 20, RFLAGS_ID = 1 << 21,
+	RFLAGS_CF = 1 << 0,
+	RFLAGS_1 = 1 << 1,
+	RFLAGS_PF = 1 << 2,
+	RFLAGS_AF = 1 << 4,
+	RFLAGS_ZF = 1 << 6,
+	RFLAGS_SF = 1 << 7,
+	RFLAGS_TF = 1 << 8,
+	RFLAGS_IF = 1 << 9,
+	RFLAGS_DF = 1 << 10,
+	RFLAGS_OF = 1 << 11,
+	RFLAGS_IOPL = 3 << 12,
+	RFLAGS_NT = 1 << 14,
+	RFLAGS_RF = 1 << 16,
+	RFLAGS_VM = 1 << 17,
+	RFLAGS_AC = 1 << 18,
+	RFLAGS_VIF = 1 << 19,
+	RFLAGS_VIP = 1 << 20,
+	RFLAGS_ID = 1 << 21,
 	RFLAGS_ARITH = RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF,
 };
 
@@ -69,13 +103,32 @@ enum {
 #define EFER_NXE 0x800u
 
 enum {
-	EXC_DE = 0, EXC_DB = 1, EXC_NMI = 2, EXC_BP = 3, EXC_OF = 4, EXC_BR = 5, EXC_UD = 6,
-	EXC_NM = 7, EXC_DF = 8, EXC_TS = 10, EXC_NP = 11, EXC_SS = 12, EXC_GP = 13, EXC_PF = 14,
-	EXC_MF = 16, EXC_AC = 17, EXC_MC = 18, EXC_XM = 19,
+	EXC_DE = 0,
+	EXC_DB = 1,
+	EXC_NMI = 2,
+	EXC_BP = 3,
+	EXC_OF = 4,
+	EXC_BR = 5,
+	EXC_UD = 6,
+	EXC_NM = 7,
+	EXC_DF = 8,
+	EXC_TS = 10,
+	EXC_NP = 11,
+	EXC_SS = 12,
+	EXC_GP = 13,
+	EXC_PF = 14,
+	EXC_MF = 16,
+	EXC_AC = 17,
+	EXC_MC = 18,
+	EXC_XM = 19,
 };
 
 enum {
-	PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_RSVD = 8, PF_FETCH = 16,
+	PF_PRESENT = 1,
+	PF_WRITE = 2,
+	PF_USER = 4,
+	PF_RSVD = 8,
+	PF_FETCH = 16,
 };
 
 /*

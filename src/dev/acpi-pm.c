@@ -19,7 +19,9 @@ enum {
 	STS_TMR = 0x0001,
 	STS_GBL = 0x0020,
 	STS_PWRBTN = 0x0100,
-	EN_ALL = STS_TMR | STS_GBL | STS_PWRBTN,
+	STS_RTC = 0x0400,
+	/* The RTC's event never comes, but Linux (rtc_cmos) complains if it cannot be enabled. */
+	EN_ALL = STS_TMR | STS_GBL | STS_PWRBTN | STS_RTC,
 
 	CNT_SCI_EN = 0x0001,
 	CNT_BM_RLD = 0x0002,

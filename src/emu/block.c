@@ -19,8 +19,9 @@
  * store was there at (3). vCPUs that are told throw the blocks away before their next block; one
  * that writes its own code does so at once: the rest of the running block turns into op_resync.
  *
- * A page whose bits have all gone again loses the flag after some more slow stores: it has become
- * data. Whoever removes the flag looks at the bits once more afterwards.
+ * A page whose bits have all gone again loses the flag after some more slow stores, one that still
+ * has bits after many that hit none: it has become data. Whoever removes the flag looks at the bits
+ * once more afterwards.
  */
 #include "emu/emu-int.h"
 
@@ -37,7 +38,8 @@ enum {
 	PAGE_HASH = 1024,
 	PAGE_POOL = 8192,
 	GRANULE_SHIFT = 6,
-	DATA_STORES = 64,  /* slow stores to a page without code until it counts as data */
+	DATA_STORES = 64,  /* slow stores to a page without code until it counts as data, */
+	MIXED_STORES = 4096, /* and to one with code elsewhere until its code is thrown away */
 	ARENA_ONE = 4 << 20,
 	ARENA_FEW = 2 << 20,
 	ARENA_MANY = 1 << 20,
@@ -112,7 +114,7 @@ void code_cache_flush(struct vcpu *v)
 	code->flush_wanted = false;
 	memset(code->hash, 0, sizeof(code->hash));
 	memset(code->page_hash, 0, sizeof(code->page_hash));
-	v->jkey += 1u << 16; /* the jump cache points into the arena */
+	emu_forget_code(v, true); /* the jump cache points into the arena */
 }
 
 static unsigned block_hash(uint64_t gpa, uint32_t mode)
@@ -267,24 +269,19 @@ static void kill_blocks(struct vcpu *v, uint64_t gpa, uint64_t len)
 	}
 }
 
-/* The page is written again and again and holds no code any more: let stores be fast. */
-static void page_becomes_data(struct vcpu *v, uint64_t gpa, _Atomic(uint64_t) *mask)
+/* Count a store that hit no code. True: there have been so many that the page is to lose its flag,
+ * and whatever code is left in it. */
+static bool page_is_data(struct vcpu *v, uint64_t gpa, uint64_t mask)
 {
 	struct code_page *page = page_find(v->code, gpa >> 12);
-	_Atomic(uint8_t) *flags = mem_page_flags(v->mem, gpa);
-	struct code_page local = { 0 };
 
-	if (!page) {
-		/* Other vCPUs' code: count in a place that all share would cost more than it gives. */
-		local.data_stores = DATA_STORES;
-		page = &local;
-	}
-	if (++page->data_stores < DATA_STORES)
-		return;
+	/* Code of other vCPUs: counting in a place that all share would cost more than it gives. */
+	if (!page)
+		return !mask;
+	if (++page->data_stores < (mask ? MIXED_STORES : DATA_STORES))
+		return false;
 	page->data_stores = 0;
-	atomic_fetch_and(flags, (uint8_t)~MEM_PAGE_CODE);
-	if (atomic_load(mask))
-		page_set_code(v, gpa);
+	return true;
 }
 
 void emu_serve_requests(struct vcpu *v)
@@ -313,7 +310,7 @@ void emu_serve_requests(struct vcpu *v)
 	for (unsigned i = 0; i < writes; i++)
 		kill_blocks(v, write[i].gpa, write[i].len);
 	if (v->code->flush_wanted)
-		v->jkey += 1u << 16; /* every look-up is slow until the arena is emptied */
+		emu_forget_code(v, true); /* every look-up is slow until the arena is emptied */
 	atomic_store(&v->req_done, seq);
 }
 
@@ -331,27 +328,9 @@ static void request_kill(struct vcpu *v, uint64_t gpa, uint64_t len)
 	emu_pend(v, PEND_REQ);
 }
 
-void emu_code_written(struct cpu_engine *e, struct vcpu *self, uint64_t gpa, uint64_t len)
+/* All vCPUs throw away what they made of [gpa, gpa + len). */
+static void kill_everywhere(struct cpu_engine *e, struct vcpu *self, uint64_t gpa, uint64_t len)
 {
-	_Atomic(uint64_t) *mask = mask_of(e, gpa);
-	uint64_t bits, hit;
-
-	if (!mask || !len)
-		return;
-	atomic_thread_fence(memory_order_seq_cst); /* the store is before the look at the bits */
-	hit = atomic_load(mask);
-	if (!hit && self) {
-		page_becomes_data(self, gpa, mask);
-		return;
-	}
-	bits = granules(gpa & ~PAGE_MASK_, len) & hit;
-	if (!bits)
-		return;
-	atomic_fetch_and(mask, ~bits);
-	/* Blocks go that touch any of the granules, as their bits are gone. */
-	len = (gpa + len - 1) | ((1u << GRANULE_SHIFT) - 1);
-	gpa &= ~(uint64_t)((1u << GRANULE_SHIFT) - 1);
-	len = len + 1 - gpa;
 	for (unsigned i = 0; i < e->config.cpus; i++) {
 		struct vcpu *o = e->vcpu[i];
 
@@ -360,6 +339,38 @@ void emu_code_written(struct cpu_engine *e, struct vcpu *self, uint64_t gpa, uin
 		else if (o)
 			request_kill(o, gpa, len);
 	}
+}
+
+static void page_set_data(struct vcpu *v, uint64_t gpa, _Atomic(uint64_t) *mask)
+{
+	gpa &= PAGE_MASK_;
+	if (atomic_exchange(mask, 0))
+		kill_everywhere(v->engine, v, gpa, PAGE_SIZE_);
+	atomic_fetch_and(mem_page_flags(v->mem, gpa), (uint8_t)~MEM_PAGE_CODE);
+	if (atomic_load(mask))
+		page_set_code(v, gpa); /* somebody has made a block meanwhile */
+}
+
+void emu_code_written(struct cpu_engine *e, struct vcpu *self, uint64_t gpa, uint64_t len)
+{
+	_Atomic(uint64_t) *mask = mask_of(e, gpa);
+	uint64_t bits, all;
+
+	if (!mask || !len)
+		return;
+	atomic_thread_fence(memory_order_seq_cst); /* the store is before the look at the bits */
+	all = atomic_load(mask);
+	bits = granules(gpa & ~PAGE_MASK_, len) & all;
+	if (!bits) {
+		if (self && page_is_data(self, gpa, all))
+			page_set_data(self, gpa, mask);
+		return;
+	}
+	atomic_fetch_and(mask, ~bits);
+	/* Blocks go that touch any of the granules, as their bits are gone. */
+	len = ((gpa + len - 1) | ((1u << GRANULE_SHIFT) - 1)) + 1;
+	gpa &= ~(uint64_t)((1u << GRANULE_SHIFT) - 1);
+	kill_everywhere(e, self, gpa, len - gpa);
 }
 
 /* ---- making ---- */
@@ -518,6 +529,7 @@ const struct uop *emu_lookup(struct vcpu *v)
 	const struct itlb_entry *page;
 	struct jcache_entry *e;
 	struct block *b = NULL;
+	bool global;
 
 	if (!(v->mode & MODE_64))
 		lin = (uint32_t)lin;
@@ -525,6 +537,7 @@ const struct uop *emu_lookup(struct vcpu *v)
 		emu_gp0(v, NULL);
 	page = emu_fetch_page(v, lin);
 	gpa = page->gpa | (lin & ~PAGE_MASK_);
+	global = page->global;
 	if (likely(!v->code->flush_wanted)) {
 		b = v->code->hash[block_hash(gpa, v->mode)];
 		while (b && (b->gpa != gpa || b->mode != v->mode))
@@ -540,6 +553,7 @@ const struct uop *emu_lookup(struct vcpu *v)
 			block_kill(v, b);
 			b = NULL;
 		}
+		global = global && second->global;
 		page = emu_fetch_page(v, lin);
 	}
 	if (!b)
@@ -550,12 +564,13 @@ const struct uop *emu_lookup(struct vcpu *v)
 			emu_gp0(v, NULL);
 		v->mode |= MODE_STEP;
 		v->jkey |= MODE_STEP;
+		v->jkey_global |= MODE_STEP;
 		return emu_lookup(v);
 	}
 	if (v->mode & MODE_LIMIT)
 		return b->uop; /* the limit is checked each time */
 	e = &v->jcache[(rip ^ rip >> 11) & (JCACHE_SIZE - 1)];
-	*e = (struct jcache_entry){ .rip = rip, .key = v->jkey, .uop = b->uop };
+	*e = (struct jcache_entry){ .rip = rip, .key = global ? v->jkey_global : v->jkey, .uop = b->uop };
 	return b->uop;
 }
 

@@ -59,6 +59,7 @@ void emu_mode_update(struct vcpu *v)
 	v->mode = mode;
 	v->tlb = &v->tlbs[v->cpl == 3];
 	v->jkey = (v->jkey & ~(uint64_t)0xffff) | mode;
+	v->jkey_global = (v->jkey_global & ~(uint64_t)0xffff) | mode;
 }
 
 /* ---- CR0 ---- */

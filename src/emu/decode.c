@@ -139,7 +139,7 @@ static uint8_t address_size(const struct decoder *d)
 {
 	if (d->mode & MODE_64)
 		return d->addrsize ? 4 : 8;
-	return !(d->mode & MODE_32) != !d->addrsize ? 2 : 4;
+	return !(d->mode & MODE_32) != d->addrsize ? 2 : 4;
 }
 
 void decode_modrm(struct decoder *d)
@@ -262,7 +262,7 @@ static void emit_jcc(struct decoder *d, unsigned cc, uint64_t rel)
 /* Operand size of instructions that are 64 bits wide in 64-bit code without REX.W. */
 static uint8_t stack_osize(const struct decoder *d)
 {
-	return d->mode & MODE_64 ? (d->opsize16 ? 2 : 8) : d->osize;
+	return d->mode & MODE_64 ? (d->osize == 2 ? 2 : 8) : d->osize;
 }
 
 /* Push and pop of a register: 64-bit code has its own. */
@@ -288,6 +288,10 @@ static bool decode_shift(struct decoder *d, unsigned size, unsigned count_from)
 		return true;
 	}
 	d->u->imm = count_from == 1 ? 1 : decode_u8(d);
+	if (!d->is_mem && ops_shift_nz[op][si] && d->u->imm & (size == 8 ? 63 : 31)) {
+		d->u->fn = ops_shift_nz[op][si];
+		return true;
+	}
 	d->u->fn = d->is_mem ? ops_shift_mi[op][si] : ops_shift_ri[op][si];
 	return true;
 }
@@ -1027,7 +1031,7 @@ void emu_decode(struct decoder *d)
 	if (d->mode & MODE_64)
 		d->osize = d->rex & 8 ? 8 : d->opsize16 ? 2 : 4;
 	else
-		d->osize = !(d->mode & MODE_32) != !d->opsize16 ? 2 : 4;
+		d->osize = !(d->mode & MODE_32) != d->opsize16 ? 2 : 4;
 	if (byte == 0x0f) {
 		d->map = 1;
 		byte = decode_u8(d);

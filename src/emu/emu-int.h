@@ -119,10 +119,11 @@ enum {
 };
 
 enum {
-	TLB_BITS = 12,
+	TLB_BITS = 14,
 	TLB_SIZE = 1 << TLB_BITS,
 	ITLB_SIZE = 256,
-	JCACHE_SIZE = 2048,
+	CODE_FILTER = 4096, /* bits */
+	JCACHE_SIZE = 4096,
 	BLOCK_HASH = 8192,
 	CODE_WRITES = 32,
 	PAGE_SIZE_ = 4096,
@@ -138,22 +139,31 @@ struct tlb_entry {
 };
 enum { TLBE_GLOBAL = 1, TLBE_MMIO = 2, TLBE_WRITABLE = 4, TLBE_LARGE = 8 };
 
+/*
+ * Entries that are not empty are listed, global ones and others apart, so that a flush costs what
+ * was filled. An entry that changed its kind stands in both lists and counts in that of its kind.
+ */
+struct tlb_list {
+	unsigned count;
+	uint16_t slot[TLB_SIZE];
+};
+
 struct tlb {
 	struct tlb_entry entry[TLB_SIZE];
-	unsigned filled;               /* how many of the slots below are in use */
-	uint16_t slot[TLB_SIZE];       /* entries that are not empty, so that a flush is cheap */
+	struct tlb_list list[2];       /* [global] */
 	uint64_t large_lo, large_hi;   /* range of linear addresses with large pages: lo <= hi */
 };
 
 struct itlb_entry {
 	uint64_t page; /* linear */
-	uint64_t key;  /* jkey when it was filled */
+	uint64_t key;  /* jkey or jkey_global when it was filled */
+	bool global;
 	uint64_t gpa;
 	const uint8_t *host; /* NULL: no RAM */
 };
 
 struct jcache_entry {
-	uint64_t rip, key; /* key: vcpu.jkey */
+	uint64_t rip, key; /* key: jkey, or jkey_global if its page is global */
 	const struct uop *uop;
 };
 
@@ -205,7 +215,9 @@ struct vcpu {
 	uint32_t mode;
 	uint32_t eflags; /* all but the arithmetic flags; bit 1 set */
 	struct tlb *tlb; /* of the current privilege: tlbs[cpl == 3] */
-	uint64_t jkey;   /* generation << 16 | mode: changes with every flush and mode */
+	/* Generation << 16 | mode. What is remembered of code under either key holds: jkey changes
+	 * with every flush, jkey_global only with those that global pages do not survive. */
+	uint64_t jkey, jkey_global;
 	uint64_t instructions;
 	struct jcache_entry *jcache;
 	uint64_t seg_base[X86_SEG_COUNT]; /* = seg[].base; ES CS SS DS read as 0 in 64-bit mode */
@@ -234,6 +246,8 @@ struct vcpu {
 	uint64_t pdpte[4];     /* PAE paging: loaded with CR3 */
 	uint64_t debug_hit;    /* DR6 bits that the current instruction has earned */
 	const struct uop *cur; /* set by slow paths: the uop that runs */
+	uint64_t rmw_gpa;      /* a read-modify-write to a page of code is under way there: */
+	unsigned rmw_len;      /* so many bytes, 0: none */
 
 	/* leaving a handler in the middle: emu_raise() */
 	struct fault fault;
@@ -247,6 +261,7 @@ struct vcpu {
 	struct tlb tlbs[2]; /* [CPL 3] */
 	struct itlb_entry itlb[ITLB_SIZE];
 	struct jcache_entry jcache_store[JCACHE_SIZE];
+	uint64_t code_filter[CODE_FILTER / 64]; /* pages whose code jcache or itlb may know */
 	struct code_cache *code; /* block.c */
 
 	/* from others */
@@ -368,9 +383,9 @@ void emu_store_bytes(struct vcpu *v, const struct uop *u, uint64_t lin, unsigned
 /* Would a write of @size bytes succeed? Else raises. Fills the TLB. */
 void emu_probe_write(struct vcpu *v, const struct uop *u, uint64_t lin, unsigned size);
 void emu_probe_read(struct vcpu *v, const struct uop *u, uint64_t lin, unsigned size);
-/* The host address for a read-modify-write of @size bytes in one page of plain RAM; NULL: do it by
- * emu_load_slow() and emu_store_slow() (under split_lock if LOCKed); raises as a write does. After
- * writing through a pointer from the slow case call nothing: NULL is returned for code pages. */
+/* The host address for a read-modify-write of @size bytes in one page of RAM; NULL: do it by
+ * emu_load_slow() and emu_store_slow() (under split_lock if LOCKed); raises as a write does. Call
+ * emu_rmw_done() behind the write. */
 void *emu_rmw_slow(struct vcpu *v, const struct uop *u, uint64_t lin, unsigned size);
 /* Supervisor accesses whatever the CPL: descriptor tables, TSS, stacks of a new CPL. */
 uint64_t emu_load_sys(struct vcpu *v, uint64_t lin, unsigned size);
@@ -425,6 +440,13 @@ static inline void *emu_rmw(struct vcpu *v, const struct uop *u, uint64_t lin, u
 	void *p = emu_host_write(v, lin, size);
 
 	return likely(p != NULL) ? p : emu_rmw_slow(v, u, lin, size);
+}
+
+void emu_rmw_told(struct vcpu *v);
+static inline void emu_rmw_done(struct vcpu *v)
+{
+	if (unlikely(v->rmw_len))
+		emu_rmw_told(v);
 }
 
 /* Forget translations. */
@@ -580,13 +602,27 @@ const struct uop *emu_link(struct vcpu *v, const struct uop *u);
 /* Do what other threads asked for. */
 void emu_serve_requests(struct vcpu *v);
 
+static inline bool emu_key_holds(const struct vcpu *v, uint64_t key)
+{
+	return likely(key == v->jkey) || key == v->jkey_global;
+}
+
+/* Jump cache and instruction TLB are void; entries of global pages only if @global_too. */
+static inline void emu_forget_code(struct vcpu *v, bool global_too)
+{
+	/* Two counters that never meet: even and odd. */
+	v->jkey += 2u << 16;
+	if (global_too)
+		v->jkey_global += 2u << 16;
+}
+
 /* Go on at r[R_RIP], which has just been set by a branch; same mode. */
 static inline const struct uop *emu_find(struct vcpu *v)
 {
 	uint64_t rip = v->r[R_RIP];
 	struct jcache_entry *e = &v->jcache[(rip ^ rip >> 11) & (JCACHE_SIZE - 1)];
 
-	if (likely(e->rip == rip && e->key == v->jkey))
+	if (likely(e->rip == rip && emu_key_holds(v, e->key)))
 		return e->uop;
 	return emu_lookup(v);
 }

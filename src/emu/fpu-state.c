@@ -144,6 +144,7 @@ const struct uop *fpu_emms(struct vcpu *v, const struct uop *u)
 		__asm__ volatile("emms");
 	} else {
 		x87_unload(v);
+		x87_turn(v, 0);
 		v->fpu.x87[X87_FTW] = 0;
 	}
 	NEXT(v, u);

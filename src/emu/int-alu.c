@@ -126,7 +126,7 @@ FOR_BITS(DEFINE_MEMS, xor, "xor", "")
 		T_##bits d, s = (T_##bits)(src);                                      \
 		void *p = emu_rmw_slow(v, u, lin, bits / 8);                          \
 		if (p) {                                                              \
-			memlock_##op##_##bits(v, p, s);                               \
+			memlock_##op##_##bits(v, p, s); emu_rmw_done(v);                               \
 			NEXT(v, u);                                                   \
 		}                                                                     \
 		emu_split_lock(v);                                                    \
@@ -295,7 +295,7 @@ FOR_BITS(DEFINE_UN_FN, not, "not", LOAD_FLAGS)
 		T_##bits d;                                                           \
 		void *p = emu_rmw_slow(v, u, lin, bits / 8);                          \
 		if (p) {                                                              \
-			memlock_##op##_##bits(v, p);                                  \
+			memlock_##op##_##bits(v, p); emu_rmw_done(v);                                  \
 			NEXT(v, u);                                                   \
 		}                                                                     \
 		emu_split_lock(v);                                                    \

@@ -67,6 +67,33 @@ FOR_BITS(DEFINE_SHIFT, rcr)
 FOR_BITS(DEFINE_SHIFT, shl)
 FOR_BITS(DEFINE_SHIFT, shr)
 FOR_BITS(DEFINE_SHIFT, sar)
+/* SHL, SHR, SAR by a count that is not 0 after masking write all flags: none go in. */
+#define DEFINE_SHIFT_NZ(bits, op)                                                                 \
+	SOP(op##_nz_##bits)                                                                       \
+	{                                                                                         \
+		T_##bits d = GET_##bits(v, u->a);                                                 \
+		uint32_t f;                                                                       \
+		__asm__(#op S_##bits " %%cl, %" M_##bits "[d]" KEEP_FLAGS                         \
+			: [d] "+&q"(d), "=&a"(f)                                                  \
+			: "c"((uint8_t)u->imm)                                                    \
+			: "cc");                                                                  \
+		v->flags = (uint16_t)f;                                                           \
+		SET_##bits(v, u->a, d);                                                           \
+		NEXT(v, u);                                                                       \
+	}
+DEFINE_SHIFT_NZ(32, shl)
+DEFINE_SHIFT_NZ(64, shl)
+DEFINE_SHIFT_NZ(32, shr)
+DEFINE_SHIFT_NZ(64, shr)
+DEFINE_SHIFT_NZ(32, sar)
+DEFINE_SHIFT_NZ(64, sar)
+op_fn *const ops_shift_nz[8][4] = {
+	[4] = { NULL, NULL, shl_nz_32, shl_nz_64 },
+	[5] = { NULL, NULL, shr_nz_32, shr_nz_64 },
+	[6] = { NULL, NULL, shl_nz_32, shl_nz_64 },
+	[7] = { NULL, NULL, sar_nz_32, sar_nz_64 },
+};
+
 #define SHIFT_TABLE(form)                                                                     \
 	{                                                                                     \
 		ROW4(rol, form), ROW4(ror, form), ROW4(rcl, form), ROW4(rcr, form),           \
@@ -125,11 +152,12 @@ op_fn *const ops_shd_mc[2][4] = { ROW3(shld, mc), ROW3(shrd, mc) };
 #define DEFINE_MUL(bits, op)                                                                      \
 	static void do_##op##_##bits(struct vcpu *v, const struct uop *u, T_##bits s)             \
 	{                                                                                         \
-		uint64_t lo = v->r[X86_RAX], hi = 0, f;                                           \
+		uint64_t lo = v->r[X86_RAX], hi = 0, f = v->flags;                                \
 		(void)u;                                                                          \
-		__asm__(#op S_##bits " %" M_##bits "[s]\n\tmovq %%rax, %[f]\n\tlahf\n\t"          \
+		__asm__("xchgq %%rax, %[f]\n\t" LOAD_FLAGS "xchgq %%rax, %[f]\n\t"               \
+			#op S_##bits " %" M_##bits "[s]\n\tmovq %%rax, %[f]\n\tlahf\n\t"          \
 				     "seto %%al\n\txchgq %%rax, %[f]"                             \
-			: "+&a"(lo), "+&d"(hi), [f] "=&r"(f)                                      \
+			: "+&a"(lo), "+&d"(hi), [f] "+&r"(f)                                      \
 			: [s] "r"(s)                                                              \
 			: "cc");                                                                  \
 		SET_##bits(v, X86_RDX * 8, hi);                                                   \
@@ -142,11 +170,12 @@ FOR_BITS3(DEFINE_MUL, imul)
 #define DEFINE_MUL8(op)                                                                           \
 	static void do_##op##_8(struct vcpu *v, const struct uop *u, uint8_t s)                   \
 	{                                                                                         \
-		uint64_t ax = v->r[X86_RAX], f;                                                   \
+		uint64_t ax = v->r[X86_RAX], f = v->flags;                                        \
 		(void)u;                                                                          \
-		__asm__(#op "b %b[s]\n\tmovq %%rax, %[f]\n\tlahf\n\tseto %%al\n\t"                \
+		__asm__("xchgq %%rax, %[f]\n\t" LOAD_FLAGS "xchgq %%rax, %[f]\n\t"               \
+			#op "b %b[s]\n\tmovq %%rax, %[f]\n\tlahf\n\tseto %%al\n\t"                \
 			    "xchgq %%rax, %[f]"                                                   \
-			: "+&a"(ax), [f] "=&r"(f)                                                 \
+			: "+&a"(ax), [f] "+&r"(f)                                                 \
 			: [s] "q"(s)                                                              \
 			: "cc");                                                                  \
 		R16(v, X86_RAX * 8) = (uint16_t)ax;                                               \
@@ -249,9 +278,9 @@ op_fn *const ops_muldiv_m[4][4] = { ROW4(mul, m), ROW4(imul, m), ROW4(div, m), R
 #define DEFINE_IMUL(bits)                                                                         \
 	static inline T_##bits fn_imul2_##bits(struct vcpu *v, T_##bits d, T_##bits s)            \
 	{                                                                                         \
-		uint32_t f;                                                                       \
-		__asm__("imul" S_##bits " %" M_##bits "[s], %" M_##bits "[d]" KEEP_FLAGS          \
-			: [d] "+&r"(d), "=&a"(f)                                                  \
+		uint32_t f = v->flags; /* some flags stay, on some processors */                  \
+		__asm__(LOAD_FLAGS "imul" S_##bits " %" M_##bits "[s], %" M_##bits "[d]" KEEP_FLAGS \
+			: [d] "+&r"(d), "+&a"(f)                                                  \
 			: [s] "r"(s)                                                              \
 			: "cc");                                                                  \
 		v->flags = (uint16_t)f;                                                           \
@@ -344,6 +373,7 @@ static uint64_t bt_offset(struct vcpu *v, const struct uop *u, int64_t bit, unsi
 			emu_store_slow(v, u, lin, bits / 8, m);                                   \
 			emu_split_unlock(v);                                                      \
 		}                                                                                 \
+		emu_rmw_done(v); \
 		NEXT(v, u);                                                                       \
 	}
 #define DEFINE_BT_READ(bits, op, form, lin_expr, n_expr)                                          \
@@ -509,6 +539,7 @@ op_fn *const ops_rdseed[4] = ROW3(rdseed, r);
 			emu_split_unlock(v);                                                  \
 			x = m;                                                                \
 		}                                                                             \
+		emu_rmw_done(v);                                                              \
 		SET_##bits(v, u->b, x);                                                       \
 		NEXT(v, u);                                                                   \
 	}
@@ -556,6 +587,7 @@ op_fn *const ops_xchg_mr[4] = ROW4(xchg, mr);
 			emu_split_unlock(v);                                                  \
 			SET_##bits(v, u->b, m);                                               \
 		}                                                                             \
+		emu_rmw_done(v);                                                              \
 		NEXT(v, u);                                                                   \
 	}
 FOR_BITS(DEFINE_XADD)
@@ -602,6 +634,7 @@ op_fn *const ops_xadd_lock_mr[4] = ROW4(xadd, mr);
 			emu_store_slow(v, u, lin, bits / 8, old == acc ? s : old);            \
 			emu_split_unlock(v);                                                  \
 		}                                                                             \
+		emu_rmw_done(v);                                                              \
 		if (!fn_cmp_##bits(v, acc, old))                                              \
 			SET_##bits(v, X86_RAX * 8, old);                                      \
 		NEXT(v, u);                                                                   \
@@ -634,6 +667,7 @@ OP(op_cmpxchg8b)
 		emu_store_slow(v, u, lin, 8, old == acc ? new : old);
 		emu_split_unlock(v);
 	}
+	emu_rmw_done(v);
 	set_zf(v, old == acc);
 	if (old != acc) {
 		v->r[X86_RAX] = (uint32_t)old;
@@ -670,6 +704,7 @@ OP(op_cmpxchg16b)
 		emu_store_bytes(v, u, lin, 16, new);
 		emu_split_unlock(v);
 	}
+	emu_rmw_done(v);
 	set_zf(v, same);
 	if (!same) {
 		v->r[X86_RAX] = old[0];

@@ -94,6 +94,8 @@ struct level {
  * tell "not present" from success). Permissions are for the caller; levels[] are the entries used.
  */
 #define WALK_FAULT 0x80000000u
+/* The tag of an entry that was emptied alone: its slot is still in a list. Equals no page. */
+#define TLB_LISTED (TLB_NONE & ~(uint64_t)TLB_SLOW)
 
 static uint32_t walk_legacy(struct vcpu *v, uint64_t lin, struct walk *w, struct level *levels,
 			    unsigned *depth)
@@ -243,7 +245,7 @@ static void tlb_clear(struct tlb *tlb)
 {
 	for (unsigned i = 0; i < TLB_SIZE; i++)
 		tlb->entry[i].rtag = tlb->entry[i].wtag = TLB_NONE;
-	tlb->filled = 0;
+	tlb->list[0].count = tlb->list[1].count = 0;
 	tlb->large_lo = ~(uint64_t)0;
 	tlb->large_hi = 0;
 }
@@ -257,75 +259,86 @@ void emu_mmu_init(struct vcpu *v)
 	for (unsigned i = 0; i < JCACHE_SIZE; i++)
 		v->jcache_store[i].key = TLB_NONE;
 	v->jcache = v->jcache_store;
+	v->jkey_global |= 1u << 16;
 }
 
-/* A new generation: jump cache and instruction TLB no longer match. */
-static void new_generation(struct vcpu *v)
+static void list_flush(struct tlb *tlb, bool global)
 {
-	v->jkey += 1u << 16;
+	struct tlb_list *list = &tlb->list[global];
+
+	for (unsigned i = 0; i < list->count; i++) {
+		struct tlb_entry *e = &tlb->entry[list->slot[i]];
+
+		if (!(e->gpa & TLBE_GLOBAL) == !global)
+			e->rtag = e->wtag = TLB_NONE;
+	}
+	list->count = 0;
 }
 
 static void tlb_flush(struct tlb *tlb, bool global_too)
 {
-	unsigned kept = 0;
-
-	for (unsigned i = 0; i < tlb->filled; i++) {
-		struct tlb_entry *e = &tlb->entry[tlb->slot[i]];
-
-		if (!global_too && e->gpa & TLBE_GLOBAL)
-			tlb->slot[kept++] = tlb->slot[i];
-		else
-			e->rtag = e->wtag = TLB_NONE;
-	}
-	tlb->filled = kept;
-	if (!kept) {
-		tlb->large_lo = ~(uint64_t)0;
-		tlb->large_hi = 0;
-	}
+	list_flush(tlb, false);
+	if (!global_too)
+		return;
+	list_flush(tlb, true);
+	tlb->large_lo = ~(uint64_t)0;
+	tlb->large_hi = 0;
 }
 
 void emu_tlb_flush(struct vcpu *v, bool global_too)
 {
 	tlb_flush(&v->tlbs[0], global_too);
 	tlb_flush(&v->tlbs[1], global_too);
-	new_generation(v);
+	if (global_too)
+		memset(v->code_filter, 0, sizeof(v->code_filter));
+	emu_forget_code(v, global_too);
 }
 
-static void tlb_flush_page(struct tlb *tlb, uint64_t lin)
+/* Pieces of large pages go all together: which ones belong to which is not known. */
+static void tlb_flush_large(struct tlb *tlb)
+{
+	for (unsigned global = 0; global < 2; global++) {
+		struct tlb_list *list = &tlb->list[global];
+
+		for (unsigned i = 0; i < list->count; i++) {
+			struct tlb_entry *e = &tlb->entry[list->slot[i]];
+
+			if (e->gpa & TLBE_LARGE)
+				e->rtag = e->wtag = TLB_LISTED;
+		}
+	}
+	tlb->large_lo = ~(uint64_t)0;
+	tlb->large_hi = 0;
+}
+
+static bool tlb_flush_page(struct tlb *tlb, uint64_t lin)
 {
 	uint64_t page = lin & PAGE_MASK_;
-
-	if (lin >= tlb->large_lo && lin <= tlb->large_hi) {
-		/* Somewhere in there are pieces of large pages: which ones belong together is not
-		 * known, so all pieces go. */
-		unsigned kept = 0;
-
-		for (unsigned i = 0; i < tlb->filled; i++) {
-			struct tlb_entry *e = &tlb->entry[tlb->slot[i]];
-
-			if (e->gpa & TLBE_LARGE ||
-			    (e->rtag & PAGE_MASK_) == page || (e->wtag & PAGE_MASK_) == page)
-				e->rtag = e->wtag = TLB_NONE;
-			else
-				tlb->slot[kept++] = tlb->slot[i];
-		}
-		tlb->filled = kept;
-		tlb->large_lo = ~(uint64_t)0;
-		tlb->large_hi = 0;
-		return;
-	}
 	struct tlb_entry *e = emu_tlb_slot(tlb, lin);
+	bool large = lin >= tlb->large_lo && lin <= tlb->large_hi;
 
-	/* The slot stays in the list, though empty: its tags differ from TLB_NONE (tlb_fill). */
+	if (large)
+		tlb_flush_large(tlb);
 	if ((e->rtag & PAGE_MASK_) == page || (e->wtag & PAGE_MASK_) == page)
-		e->rtag = e->wtag = TLB_NONE & ~(uint64_t)TLB_SLOW;
+		e->rtag = e->wtag = TLB_LISTED;
+	return large;
+}
+
+static unsigned filter_bit(uint64_t lin)
+{
+	return (unsigned)((lin >> 12 ^ lin >> 24) & (CODE_FILTER - 1));
 }
 
 void emu_tlb_flush_page(struct vcpu *v, uint64_t lin)
 {
-	tlb_flush_page(&v->tlbs[0], lin);
-	tlb_flush_page(&v->tlbs[1], lin);
-	new_generation(v);
+	bool large = tlb_flush_page(&v->tlbs[0], lin) | tlb_flush_page(&v->tlbs[1], lin);
+	unsigned bit = filter_bit(lin);
+
+	/* Most pages that are flushed one by one hold no code. */
+	if (large || v->code_filter[bit / 64] >> bit % 64 & 1) {
+		memset(v->code_filter, 0, sizeof(v->code_filter));
+		emu_forget_code(v, true);
+	}
 }
 
 /* Is a byte of this page watched by a data breakpoint? */
@@ -349,12 +362,17 @@ static struct tlb_entry *tlb_fill(struct vcpu *v, struct tlb *tlb, uint64_t lin,
 	uint64_t page = lin & PAGE_MASK_;
 	const struct mem_region *r = mem_find(v->mem, w->gpa, MEM_PAGE_SIZE);
 	bool writable = walk_allows(v, w, user, ACC_WRITE) && w->dirty;
+	uint64_t global = w->perms & PTE_G && v->cr4 & CR4_PGE ? TLBE_GLOBAL : 0;
 	uint64_t rtag = page, wtag = writable ? page : TLB_NONE;
 
-	if (e->rtag == TLB_NONE && e->wtag == TLB_NONE)
-		tlb->slot[tlb->filled++] = (uint16_t)(e - tlb->entry);
-	e->gpa = w->gpa;
-	e->gpa |= w->perms & PTE_G && v->cr4 & CR4_PGE ? TLBE_GLOBAL : 0;
+	if ((e->rtag == TLB_NONE && e->wtag == TLB_NONE) || global != (e->gpa & TLBE_GLOBAL)) {
+		struct tlb_list *list = &tlb->list[global ? 1 : 0];
+
+		if (unlikely(list->count == TLB_SIZE))
+			tlb_flush(tlb, true); /* entries that change their kind again and again */
+		list->slot[list->count++] = (uint16_t)(e - tlb->entry);
+	}
+	e->gpa = w->gpa | global;
 	if (w->large) {
 		e->gpa |= TLBE_LARGE;
 		/* The range covers whole large pages of the biggest size in use. */
@@ -584,6 +602,8 @@ static void load_any(struct vcpu *v, const struct uop *u, bool user, uint64_t li
 	struct tlb_entry copy;
 
 	v->cur = u;
+	if (unlikely(first < size))
+		check_canonical(v, u, lin_add(v, lin, first));
 	e = tlb_get(v, u, user, lin, ACC_READ);
 	watch(v, lin, size, false);
 	if (likely(first == size)) {
@@ -614,6 +634,8 @@ static void store_any(struct vcpu *v, const struct uop *u, bool user, uint64_t l
 	struct tlb_entry *e, copy;
 
 	v->cur = u;
+	if (unlikely(first < size))
+		check_canonical(v, u, lin_add(v, lin, first));
 	e = tlb_get(v, u, user, lin, ACC_WRITE);
 	watch(v, lin, size, true);
 	if (likely(first == size)) {
@@ -673,6 +695,8 @@ static void probe(struct vcpu *v, const struct uop *u, uint64_t lin, unsigned si
 	unsigned first = in_page(lin, size);
 
 	v->cur = u;
+	if (unlikely(first < size))
+		check_canonical(v, u, lin_add(v, lin, first));
 	(void)tlb_get(v, u, v->cpl == 3, lin, access);
 	if (first < size)
 		(void)tlb_get(v, u, v->cpl == 3, lin_add(v, lin, first), access);
@@ -700,14 +724,26 @@ void *emu_rmw_slow(struct vcpu *v, const struct uop *u, uint64_t lin, unsigned s
 	if (e->gpa & TLBE_MMIO)
 		return NULL;
 	if (e->wtag & TLB_SLOW) {
+		watch(v, lin, size, true);
 		flags = mem_page_flags(v->mem, e->gpa & PAGE_MASK_);
-		if (v->dr[7] & 0xff || atomic_load(flags) & MEM_PAGE_CODE)
-			return NULL;
 		if (atomic_load(&v->mem->dirty_log))
 			atomic_fetch_or(flags, MEM_PAGE_DIRTY);
-		e->wtag = lin & PAGE_MASK_;
+		if (atomic_load(flags) & MEM_PAGE_CODE) {
+			v->rmw_gpa = (e->gpa & PAGE_MASK_) + (lin & ~PAGE_MASK_);
+			v->rmw_len = size;
+		} else if (!(v->dr[7] & 0xff)) {
+			e->wtag = lin & PAGE_MASK_;
+		}
 	}
 	return (void *)(uintptr_t)(lin + e->addend);
+}
+
+void emu_rmw_told(struct vcpu *v)
+{
+	unsigned len = v->rmw_len;
+
+	v->rmw_len = 0;
+	emu_code_written(v->engine, v, v->rmw_gpa, len);
 }
 
 uint64_t emu_load_sys(struct vcpu *v, uint64_t lin, unsigned size)
@@ -755,26 +791,31 @@ const struct itlb_entry *emu_fetch_page(struct vcpu *v, uint64_t lin)
 	struct walk w;
 	uint32_t err;
 
-	if (likely(e->page == (lin & PAGE_MASK_) && e->key == v->jkey))
+	unsigned bit = filter_bit(lin);
+
+	if (likely(e->page == (lin & PAGE_MASK_) && emu_key_holds(v, e->key)))
 		return e;
 	check_canonical(v, NULL, lin);
 	err = translate(v, lin, v->cpl == 3, ACC_FETCH, &w);
 	if (err)
 		emu_raise_pf(v, NULL, lin, err & ~WALK_FAULT);
 	e->page = lin & PAGE_MASK_;
-	e->key = v->jkey;
+	e->global = w.perms & PTE_G && v->cr4 & CR4_PGE;
+	e->key = e->global ? v->jkey_global : v->jkey;
 	e->gpa = w.gpa;
 	e->host = mem_ptr(v->mem, w.gpa, MEM_PAGE_SIZE);
+	v->code_filter[bit / 64] |= 1ull << bit % 64;
 	return e;
 }
 
 void emu_tlb_protect(struct vcpu *v, uint64_t gpa)
 {
-	for (unsigned t = 0; t < 2; t++) {
-		struct tlb *tlb = &v->tlbs[t];
+	for (unsigned t = 0; t < 4; t++) {
+		struct tlb *tlb = &v->tlbs[t / 2];
+		struct tlb_list *list = &tlb->list[t % 2];
 
-		for (unsigned i = 0; i < tlb->filled; i++) {
-			struct tlb_entry *e = &tlb->entry[tlb->slot[i]];
+		for (unsigned i = 0; i < list->count; i++) {
+			struct tlb_entry *e = &tlb->entry[list->slot[i]];
 
 			if (((e->gpa ^ gpa) & PAGE_MASK_) == 0 && !(e->wtag & ~PAGE_MASK_))
 				e->wtag |= TLB_SLOW;

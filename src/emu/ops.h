@@ -30,6 +30,7 @@ extern op_fn *const ops_un_lock_m[UN_COUNT][4];
 
 /* ROL ROR RCL RCR SHL SHR SAL SAR by their numbers; count in imm or CL */
 extern op_fn *const ops_shift_ri[8][4], *const ops_shift_rc[8][4];
+extern op_fn *const ops_shift_nz[8][4]; /* imm, known not to be 0 when masked; else NULL */
 extern op_fn *const ops_shift_mi[8][4], *const ops_shift_mc[8][4];
 /* SHLD, SHRD: a (or mem) by bits of b; size 1 to 3 */
 extern op_fn *const ops_shd_ri[2][4], *const ops_shd_rc[2][4];

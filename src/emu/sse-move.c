@@ -208,13 +208,13 @@ OP(mm_pmovmskb)
 	NEXT(v, u);
 }
 
-/* MASKMOVQ, MASKMOVDQU: bytes of operand a to DS:rDI where operand b has bit 7 set. */
+/* MASKMOVQ, MASKMOVDQU: bytes of operand a to DS:rDI where operand b has bit 7 set. Whether bytes
+ * that are not written can fault is up to the processor: here all of them do. */
 static void masked_store(struct vcpu *v, const struct uop *u, unsigned size, uint64_t lin,
 			 const uint8_t *data, const uint8_t *mask)
 {
-	for (unsigned i = 0; i < size; i++)
-		if (mask[i] & 0x80)
-			emu_probe_write(v, u, lin + i, 1);
+	for (unsigned i = 0; i < size; i += 8)
+		emu_probe_write(v, u, lin + i, 8);
 	for (unsigned i = 0; i < size; i++)
 		if (mask[i] & 0x80)
 			emu_st8(v, u, lin + i, data[i]);
@@ -228,19 +228,15 @@ OP(maskmovdqu)
 	NEXT(v, u);
 }
 
+/* Enters MMX state even if it then faults. */
 OP(maskmovq)
 {
 	uint64_t lin;
-	uint8_t data[8], mask[8];
 
-	mmx_check(v, u);
+	if (unlikely(!v->fpu.mmx))
+		return x87_mmx_retry(v, u);
 	lin = emu_ea_G(v, u, 8, true);
-	/* Which bytes are written is only known in MMX form, which then is a visible change. */
-	emu_probe_write(v, u, lin, 8);
-	MMX_READY(v);
-	memcpy(data, MM(v, u->a), 8);
-	memcpy(mask, MM(v, u->b), 8);
-	masked_store(v, u, 8, lin, data, mask);
+	masked_store(v, u, 8, lin, (const uint8_t *)MM(v, u->a), (const uint8_t *)MM(v, u->b));
 	NEXT(v, u);
 }
 

@@ -413,7 +413,7 @@ static const struct uop *op_enter(struct vcpu *v, const struct uop *u)
 	/* The new top must be writable already (SDM: #PF, #SS). */
 	end = s;
 	end.sp = emu_stack_add(&s, -(int64_t)alloc);
-	emu_probe_write(v, u, emu_linear(v, u, X86_SS, emu_stack_add(&end, 0), 1, true), 1);
+	emu_stack_probe(v, u, &end);
 	set_bp(v, size, frame);
 	v->r[X86_RSP] = end.sp;
 	NEXT(v, u);

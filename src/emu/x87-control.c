@@ -20,6 +20,8 @@ const struct uop *x87_fldcw(struct vcpu *v, const struct uop *u)
 	if (v->fpu.resident) {
 		host = v->fpu.cw | CW_MASKS;
 		__asm__ volatile("fldcw %0" : : "m"(host));
+	} else {
+		x87_unload(v); /* the next MMX instruction looks for pending exceptions */
 	}
 	return fpu_go_on(v, u);
 }
@@ -111,7 +113,8 @@ static unsigned env_build(struct vcpu *v, const struct uop *u, uint8_t *env)
 	uint16_t words[3] = { v->fpu.cw, x87_status(v), full_tags(v->fpu.x87) };
 	uint16_t fop = words[1] & SW_ES ? v->fpu.fop : 0;
 	uint32_t ip = (uint32_t)v->fpu.fip, dp = (uint32_t)v->fpu.fdp;
-	uint16_t cs = v->seg[X86_CS].selector, ds = v->seg[X86_DS].selector;
+	/* Selectors are not kept: those of now, or none if there was no instruction. */
+	uint16_t cs = ip ? v->seg[X86_CS].selector : 0, ds = dp ? v->seg[X86_DS].selector : 0;
 
 	if (!protected_format(v)) {
 		ip += (uint32_t)v->seg[X86_CS].base;

@@ -322,7 +322,12 @@ static op_fn *const mem_ops[8][8][3] = {
 
 /* ---- decoding ---- */
 
-/* FWAIT; FENI, FDISI and FSETPM, which do nothing else */
+/* FENI, FDISI, FSETPM: of the 8087 and 80287 */
+OP(x87_nop)
+{
+	NEXT(v, u);
+}
+
 OP(op_fwait)
 {
 	if ((v->cr0 & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS))
@@ -342,7 +347,7 @@ static op_fn *control_op(unsigned op, unsigned modrm)
 	case 0xe0:
 	case 0xe1:
 	case 0xe4:
-		return op_fwait;
+		return x87_nop;
 	case 0xe2:
 		return x87_fnclex;
 	case 0xe3:

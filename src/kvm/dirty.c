@@ -54,40 +54,49 @@ DATA_PATH static void mark_dirty(struct cpu_engine *engine, unsigned slot, uint6
 
 /* ---- rings ---- */
 
-DATA_PATH static void ring_take_locked(struct vcpu *vcpu)
+DATA_PATH static unsigned ring_take_locked(struct vcpu *vcpu)
 {
-	unsigned mask = vcpu->engine->ring_entries - 1;
+	unsigned mask = vcpu->engine->ring_entries - 1, taken = 0;
 
-	for (;; vcpu->ring_next++) {
+	for (;; taken++, vcpu->ring_next++) {
 		struct kvm_dirty_gfn *entry = &vcpu->ring[vcpu->ring_next & mask];
 
 		/* Pairs with KVM's release: the flag is seen after the rest of the entry. */
 		if (!(__atomic_load_n(&entry->flags, __ATOMIC_ACQUIRE) & KVM_DIRTY_GFN_F_DIRTY))
-			return;
+			return taken;
 		mark_dirty(vcpu->engine, entry->slot, entry->offset);
 		__atomic_store_n(&entry->flags, (uint32_t)KVM_DIRTY_GFN_F_RESET, __ATOMIC_RELEASE);
 	}
 }
 
 /*
- * Also when there was nothing to take: a pending signal makes KVM leave entries that it was to
- * reset, without saying so, and a vCPU would find its ring full for ever.
+ * Call it also when there was nothing to take: a pending signal makes KVM leave entries that it was
+ * to reset, without saying so.
  */
 DATA_PATH static int ring_reset_locked(struct cpu_engine *engine)
 {
-	int r = sys_ioctl(engine->vm_fd, KVM_RESET_DIRTY_RINGS, NULL);
-
-	return r < 0 ? r : 0;
+	return sys_ioctl_int(engine->vm_fd, KVM_RESET_DIRTY_RINGS, 0);
 }
 
-DATA_PATH void kvm_ring_harvest(struct vcpu *vcpu)
+/*
+ * A ring can be full with nothing in it for us when the main loop was faster. When that stays so,
+ * KVM has written over entries that were not reset yet (seen where ring 0 is emulated: many writes
+ * happen there between two looks at the ring) and neither side finds the other again.
+ */
+DATA_PATH bool kvm_ring_harvest(struct vcpu *vcpu)
 {
+	enum {
+		FRUITLESS_MAX = 100
+	};
 	struct cpu_engine *engine = vcpu->engine;
+	bool fruit;
 
 	pthread_mutex_lock(&engine->ring_lock);
-	ring_take_locked(vcpu);
-	(void)ring_reset_locked(engine);
+	fruit = ring_take_locked(vcpu) > 0;
+	fruit |= ring_reset_locked(engine) > 0;
 	pthread_mutex_unlock(&engine->ring_lock);
+	vcpu->ring_fruitless = fruit ? 0 : vcpu->ring_fruitless + 1;
+	return vcpu->ring_fruitless <= FRUITLESS_MAX;
 }
 
 static int harvest_rings(struct cpu_engine *engine)
@@ -97,11 +106,11 @@ static int harvest_rings(struct cpu_engine *engine)
 	pthread_mutex_lock(&engine->ring_lock);
 	for (unsigned i = 0; i < engine->config.cpus; i++) {
 		if (engine->vcpu[i])
-			ring_take_locked(engine->vcpu[i]);
+			(void)ring_take_locked(engine->vcpu[i]);
 	}
 	r = ring_reset_locked(engine);
 	pthread_mutex_unlock(&engine->ring_lock);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 /* ---- bitmap ---- */
@@ -111,7 +120,7 @@ static int harvest_bitmap(struct cpu_engine *engine, unsigned slot)
 {
 	uint64_t pages = engine->config.mem->region[slot].size >> MEM_PAGE_SHIFT;
 	uint64_t words = (pages + 63) / 64;
-	g_autofree uint64_t *bitmap = g_try_new(uint64_t, words);
+	g_autofree uint64_t *bitmap = g_try_new0(uint64_t, words);
 	struct kvm_dirty_log log = { .slot = slot, .dirty_bitmap = bitmap };
 	int r;
 

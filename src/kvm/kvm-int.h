@@ -81,7 +81,8 @@ struct vcpu {
 	int fd;
 	struct kvm_run *run;        /* shared with the kernel */
 	struct kvm_dirty_gfn *ring; /* NULL: no dirty ring */
-	unsigned ring_next;
+	unsigned ring_next;         /* under ring_lock */
+	unsigned ring_fruitless;    /* times in a row that it was full without entries to take */
 	bool ran;
 	atomic_int tid; /* thread inside vcpu_run(), 0 outside */
 	_Atomic(uint64_t) count[CPU_STAT_COUNT], ns[CPU_STAT_COUNT];
@@ -105,7 +106,8 @@ int kvm_set_chips(struct cpu_engine *engine, const struct cpu_chip_state *state)
 int kvm_set_slots(struct cpu_engine *engine, bool dirty_log);
 int kvm_dirty_log(struct cpu_engine *engine, bool on);
 int kvm_dirty_fetch(struct cpu_engine *engine, uint64_t gpa, uint64_t pages, uint64_t *bitmap);
-void kvm_ring_harvest(struct vcpu *vcpu);
+/* [vcpu] Empty the ring that was full. false: it cannot be. */
+bool kvm_ring_harvest(struct vcpu *vcpu);
 
 /* vcpu.c */
 /* A vCPU as KVM has it: its file descriptor, or -1. A number can be used once in a VM. */

@@ -34,6 +34,7 @@ enum {
 	PDPT = 0x2000,
 	PD = 0x3000,
 	IDT = 0x4000,
+	INT3_GATE = IDT + 3 * 16,
 	TSS = 0x5000,
 	STACK = 0x7000, /* grows down */
 	CODE = 0x8000,
@@ -134,9 +135,15 @@ static void probe_release(struct probe *probe)
 		sys_munmap(probe->mem, MEMORY);
 }
 
+/* Where a label of the code is in the guest. */
+static uint64_t guest_address(const uint8_t *label)
+{
+	return CODE + (uint64_t)((uintptr_t)label - (uintptr_t)kvm_probe_code);
+}
+
 static void fill_memory(uint8_t *mem)
 {
-	uint64_t int3_at = CODE + (uint64_t)(kvm_probe_int3 - kvm_probe_code);
+	uint64_t int3_at = guest_address(kvm_probe_int3);
 
 	put_le64(mem + GDT + SEL_CODE0, 0x00af9b000000ffff);
 	put_le64(mem + GDT + SEL_DATA0, 0x00cf93000000ffff);
@@ -147,9 +154,9 @@ static void fill_memory(uint8_t *mem)
 	put_le64(mem + PDPT, PD | 7);
 	put_le64(mem + PD, 0xe7); /* 2 MiB at 0 for user and kernel, accessed and dirty */
 	/* Gate of vector 3: interrupt gate, DPL 3. The handler lies below 64 KiB. */
-	put_le64(mem + IDT + 3 * 16, int3_at | (uint64_t)SEL_CODE0 << 16 | 0xee00ull << 32);
+	put_le64(mem + INT3_GATE, int3_at | (uint64_t)SEL_CODE0 << 16 | 0xee00ull << 32);
 	put_le64(mem + TSS + 4, STACK);
-	memcpy(mem + CODE, kvm_probe_code, (size_t)(kvm_probe_end - kvm_probe_code));
+	memcpy(mem + CODE, kvm_probe_code, (size_t)(guest_address(kvm_probe_end) - CODE));
 }
 
 static int set_cpuid(struct probe *probe, GError **error)
@@ -191,7 +198,7 @@ static int set_syscall_msrs(struct probe *probe)
 	};
 	msrs->entries[1] = (struct kvm_msr_entry){
 		.index = MSR_LSTAR,
-		.data = CODE + (uint64_t)(kvm_probe_syscall - kvm_probe_code),
+		.data = guest_address(kvm_probe_syscall),
 	};
 	msrs->entries[2] = (struct kvm_msr_entry){
 		.index = MSR_SYSCALL_MASK,

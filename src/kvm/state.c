@@ -202,9 +202,9 @@ static int get_xsave(struct vcpu *vcpu, struct x86_state *state)
 static int get_rest(struct vcpu *vcpu, uint32_t mp_state, struct x86_state *state)
 {
 	struct kvm_xcrs xcrs = { 0 };
-	struct kvm_debugregs debug;
-	struct kvm_vcpu_events events;
-	struct kvm_lapic_state lapic;
+	struct kvm_debugregs debug = { 0 };
+	struct kvm_vcpu_events events = { 0 };
+	struct kvm_lapic_state lapic = { 0 };
 	int r = 0;
 
 	state->xcr0 = 1;

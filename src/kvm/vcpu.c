@@ -253,6 +253,14 @@ static enum cpu_exit fail_run(struct vcpu *vcpu, int err)
 	return CPU_EXIT_FAILED;
 }
 
+static enum cpu_exit fail_ring(struct vcpu *vcpu)
+{
+	g_snprintf(vcpu->failure, sizeof(vcpu->failure),
+		   "KVM has overrun the dirty ring of vCPU %u; log dirty pages by bitmap",
+		   vcpu->index);
+	return CPU_EXIT_FAILED;
+}
+
 /* CPU_EXIT_COUNT: go on. */
 DATA_PATH static enum cpu_exit handle_exit(struct vcpu *vcpu)
 {
@@ -265,9 +273,7 @@ DATA_PATH static enum cpu_exit handle_exit(struct vcpu *vcpu)
 		return CPU_EXIT_COUNT;
 	case KVM_EXIT_DIRTY_RING_FULL:
 		count(vcpu, CPU_STAT_OTHER, 0);
-		if (vcpu->ring)
-			kvm_ring_harvest(vcpu);
-		return CPU_EXIT_COUNT;
+		return kvm_ring_harvest(vcpu) ? CPU_EXIT_COUNT : fail_ring(vcpu);
 	case KVM_EXIT_HLT: /* the next two only without KVM's interrupt controllers */
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 	case KVM_EXIT_SET_TPR:

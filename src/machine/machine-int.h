@@ -50,7 +50,8 @@ struct machine {
 void machine_dismantle(struct machine *machine);
 /* A request of the guest; machine.c. */
 void machine_requested(void *opaque, const struct machine_event *event);
-/* Tables and kernel into memory, vCPU 0 in front of the kernel; machine.c. */
-bool machine_load(struct machine *machine, GError **error);
+/* As after power-on, except for clocks and most of the memory: devices and chips reset, tables and
+ * kernel in place, vCPU 0 in front of the kernel. No vCPU executes; machine.c. */
+bool machine_restart(struct machine *machine, GError **error);
 
 #endif

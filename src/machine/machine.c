@@ -69,21 +69,14 @@ static bool set_state(struct machine *machine, unsigned cpu, const struct x86_st
 	return true;
 }
 
-bool machine_load(struct machine *machine, GError **error)
+/*
+ * vCPU 0 in @boot, the others waiting for it. In a row, because an engine takes TSCs that are set
+ * within a second of each other for the same.
+ */
+static bool set_states(struct machine *machine, const struct x86_state *boot, GError **error)
 {
-	g_autofree struct x86_state *state = g_new(struct x86_state, 1);
-
-	if (!write_tables(machine, error))
+	if (!set_state(machine, 0, boot, error))
 		return false;
-	*state = *machine->reset_boot;
-	if (machine->config.boot && !boot_load(machine->config.boot, machine->mem, &machine->map,
-					       MEMMAP_ACPI, state, error))
-		return false;
-	return set_state(machine, 0, state, error);
-}
-
-static bool reset_cpus(struct machine *machine, GError **error)
-{
 	for (unsigned i = 1; i < machine->config.cpus; i++) {
 		put_le32(machine->reset_other->lapic + LAPIC_REG_ID, i << LAPIC_ID_SHIFT);
 		if (!set_state(machine, i, machine->reset_other, error))
@@ -108,14 +101,20 @@ static bool reset_chips(struct machine *machine, GError **error)
 	return true;
 }
 
-/* Everything as after power-on, except for memory and clocks. No vCPU executes. */
-static bool restart(struct machine *machine, GError **error)
+bool machine_restart(struct machine *machine, GError **error)
 {
+	g_autofree struct x86_state *state = g_new(struct x86_state, 1);
+
 	serial_reset(machine->serial);
 	rtc_reset(machine->rtc);
 	acpi_pm_reset(machine->pm);
-	return reset_chips(machine, error) && reset_cpus(machine, error) &&
-	       machine_load(machine, error);
+	if (!reset_chips(machine, error) || !write_tables(machine, error))
+		return false;
+	*state = *machine->reset_boot;
+	if (machine->config.boot && !boot_load(machine->config.boot, machine->mem, &machine->map,
+					       MEMMAP_ACPI, state, error))
+		return false;
+	return set_states(machine, state, error);
 }
 
 void machine_requested(void *opaque, const struct machine_event *event)
@@ -125,7 +124,7 @@ void machine_requested(void *opaque, const struct machine_event *event)
 	g_autoptr(GError) error = NULL;
 	bool stop = event->kind != MACHINE_RESET || machine->config.no_reboot;
 
-	if (!stop && !restart(machine, &error)) {
+	if (!stop && !machine_restart(machine, &error)) {
 		stop = true;
 		told.kind = MACHINE_FAILED;
 		told.text = error->message;
@@ -167,7 +166,7 @@ bool machine_reset(struct machine *machine, GError **error)
 	run_hold(machine->run, RUN_HOLD_BRIEF);
 	/* What the guest asked for in its former life is void. */
 	run_forget_request(machine->run);
-	ok = restart(machine, error);
+	ok = machine_restart(machine, error);
 	if (ok)
 		run_release(machine->run, RUN_HOLD_STOPPED);
 	else

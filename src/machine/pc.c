@@ -170,7 +170,7 @@ struct machine *machine_new(const struct machine_config *config, GError **error)
 	if (!add_serial(machine, sink, error) || !add_rtc(machine, sink, error) ||
 	    !add_power(machine, sink, error))
 		return NULL;
-	if (!add_cpus(machine, error) || !machine_load(machine, error))
+	if (!add_cpus(machine, error) || !machine_restart(machine, error))
 		return NULL;
 	return g_steal_pointer(&machine);
 }

@@ -36,10 +36,10 @@ enum {
 };
 
 struct mem_region {
-	uint64_t gpa;                /* of the first byte; page aligned, as is size */
-	uint64_t size;               /* bytes */
-	uint8_t *host;               /* the whole region, mapped lazily */
-	_Atomic(uint8_t) *flags;     /* one for each page */
+	uint64_t gpa;            /* of the first byte; page aligned, as is size */
+	uint64_t size;           /* bytes */
+	uint8_t *host;           /* the whole region, mapped lazily */
+	_Atomic(uint8_t) *flags; /* one for each page */
 };
 
 /* The software engine, told of writes by others to pages that hold decoded code. */

@@ -57,6 +57,10 @@ static bool differ(FILE *out, const char *what, uint64_t on_host, uint64_t in_gu
 
 static bool compare_fx(FILE *out, const uint8_t *h, const uint8_t *g)
 {
+	/* An unmasked underflow or overflow is inexact or not without a limit of the exponent; the
+	 * engine finds out with the limit. */
+	uint32_t mxcsr = (uint32_t)word(h + 24, 4);
+	uint32_t inexact = (mxcsr & 0x810) == 0x10 || (mxcsr & 0x408) == 0x08 ? 0x20 : 0;
 	bool bad = false;
 	char name[16];
 
@@ -64,11 +68,12 @@ static bool compare_fx(FILE *out, const uint8_t *h, const uint8_t *g)
 	bad |= differ(out, "fsw", word(h + 2, 2), word(g + 2, 2));
 	bad |= differ(out, "ftw", h[4], g[4]);
 	if ((word(h + 2, 2) & 0x80) && (word(g + 2, 2) & 0x80)) {
-		bad |= differ(out, "fop", word(h + 6, 2), word(g + 6, 2));
+		if (word(g + 6, 2)) /* kept for exceptions that are not masked; AMD: for all */
+			bad |= differ(out, "fop", word(h + 6, 2), word(g + 6, 2));
 		bad |= differ(out, "fip", word(h + 8, 8), word(g + 8, 8));
 		bad |= differ(out, "fdp", word(h + 16, 8), word(g + 16, 8));
 	}
-	bad |= differ(out, "mxcsr", word(h + 24, 4), word(g + 24, 4));
+	bad |= differ(out, "mxcsr", word(h + 24, 4) | inexact, word(g + 24, 4) | inexact);
 	for (unsigned i = 0; i < 8; i++) {
 		(void)snprintf(name, sizeof(name), "st%u", i);
 		bad |= differ(out, name, word(h + 32 + 16 * i, 8), word(g + 32 + 16 * i, 8));
@@ -82,14 +87,45 @@ static bool compare_fx(FILE *out, const uint8_t *h, const uint8_t *g)
 	return bad;
 }
 
-static bool compare(FILE *out, const struct result *h, const struct result *g)
+/* Which byte of its operand an instruction that accesses many faults on is not told: FNSTENV,
+ * FLDENV, FNSAVE, FRSTOR. */
+static bool many_accesses(const struct test_case *c, uint64_t rip)
+{
+	uint64_t i = rip - c->regs.rip;
+
+	while (i < c->code_len && (c->code[i] & 0xf8) != 0xd8 && c->code[i] != 0x0f)
+		i++; /* prefixes */
+	return i + 1 < c->code_len && (c->code[i] == 0xd9 || c->code[i] == 0xdd) &&
+	       (c->code[i + 1] & 0x28) == 0x20;
+}
+
+/* AMD's check the offset for canonical form before the base of GS comes to it, sometimes. */
+static bool gs_not_canonical(const struct test_case *c, const struct result *h,
+			     const struct result *g)
+{
+	uint64_t i = h->regs.rip - c->regs.rip;
+
+	if (h->vector != 13 || g->vector != 14 || h->regs.rip != g->regs.rip)
+		return false;
+	while (i < c->code_len && c->code[i] == 0xf0)
+		i++;
+	return i < c->code_len && c->code[i] == 0x65;
+}
+
+static bool compare(FILE *out, const struct test_case *c, const struct result *h,
+		    const struct result *g)
 {
 	bool bad = false;
 
+	if (gs_not_canonical(c, h, g))
+		return false;
 	bad |= differ(out, "vector", h->vector, g->vector);
 	if (h->vector == g->vector && h->vector >= 8) {
-		bad |= differ(out, "error", h->error, g->error);
-		if (h->vector == 14)
+		/* Elsewhere the sides differ in what the supervisor has mapped. */
+		bool ours = h->vector != 14 || (h->cr2 >= CODE_ADDR && h->cr2 < SPACE_END);
+
+		bad |= differ(out, "error", h->error | !ours, g->error | !ours);
+		if (h->vector == 14 && !many_accesses(c, h->regs.rip))
 			bad |= differ(out, "cr2", h->cr2, g->cr2);
 	}
 	for (unsigned i = 0; i < 16; i++)
@@ -129,7 +165,7 @@ static bool fails(struct test_case *c, FILE *out)
 			(void)fprintf(out, "  the guest shut down\n");
 		return true;
 	}
-	return compare(out, &h, &g);
+	return compare(out, c, &h, &g);
 }
 
 static void minimise(struct test_case *c)
@@ -176,16 +212,21 @@ static void disassemble(const struct test_case *c)
 #endif
 }
 
-static void report(struct test_case *c)
+static void print_case(const struct test_case *c)
 {
-	failures++;
-	minimise(c);
 	printf("failure %u: from rip %" PRIx64 " rflags %" PRIx64 "\n", failures, c->regs.rip,
 	       c->regs.rflags);
 	for (unsigned i = 0; i < 16; i++)
 		printf("  %-3s %016" PRIx64 "%s", gpr_names[i], c->regs.gpr[i],
 		       i % 4 == 3 ? "\n" : "");
 	disassemble(c);
+}
+
+static void report(struct test_case *c)
+{
+	failures++;
+	minimise(c);
+	print_case(c);
 	(void)fails(c, stdout);
 	printf("seed line:\n%" PRIx64 " ", c->seed);
 	for (unsigned i = 0; i + 2 < c->code_len; i++)
@@ -205,7 +246,7 @@ static bool run_batch(unsigned count)
 		}
 		if (!guest_run(&cases[i], &guest))
 			return false;
-		if (!guest.ran || compare(NULL, &host[i], &guest))
+		if (!guest.ran || compare(NULL, &cases[i], &host[i], &guest))
 			report(&cases[i]);
 		if (failures >= MAX_FAILURES && !keep_going)
 			return false;
@@ -260,11 +301,10 @@ static bool run_file(const char *path)
 			break;
 		}
 		ok = host_run(cases, host, 1) && (!host[0].ran || guest_run(&cases[0], &guest));
-		if (ok && host[0].ran && compare(NULL, &host[0], &guest)) {
+		if (ok && host[0].ran && compare(NULL, &cases[0], &host[0], &guest)) {
 			failures++;
-			printf("failure %u: %s", failures, line);
-			disassemble(&cases[0]);
-			(void)compare(stdout, &host[0], &guest);
+			print_case(&cases[0]);
+			(void)compare(stdout, &cases[0], &host[0], &guest);
 		}
 	}
 	(void)fclose(file);
@@ -335,6 +375,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (!host_init(BATCH) || !guest_init())
+		return 2;
+	/* The engine tells of each opcode that it does not know. */
+	if (!freopen("/dev/null", "w", stderr))
 		return 2;
 	printf("diff: --seed %" PRIu64 "\n", options.seed);
 	(void)fflush(stdout);

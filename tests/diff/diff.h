@@ -30,6 +30,7 @@ enum {
 #define DATA_ADDR  0x10010000ull /* two pages read-write, one read-only, then nothing */
 #define RO_ADDR    0x10012000ull
 #define STACK_ADDR 0x10020000ull /* two pages, nothing around them */
+#define SPACE_END  0x10100000ull
 
 struct regs {
 	uint64_t gpr[16]; /* in the order of their numbers */

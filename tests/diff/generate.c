@@ -107,7 +107,8 @@ static const struct form integer_forms[] = {
 	{ 0, 0xf6, 0xf6, N, MR | I8, 3 },
 	{ 0, 0xf7, 0xf7, N, MR | IZ | OS, 3 },
 	{ 0, 0xf6, 0xf7, N, MR | OS | LOCK, 0x0c },
-	{ 0, 0xf6, 0xf7, N, MR | OS, 0xf0 },
+	{ 0, 0xf6, 0xf7, N, MR | OS, 0x30 },
+	{ 0, 0xf6, 0xf7, N, MR | OS, 0xc0 },
 	{ 0, 0xf8, 0xf9, N, 0, 0 },
 	{ 0, 0xfa, 0xfb, N, RARE, 0 },
 	{ 0, 0xfc, 0xfd, N, 0, 0 },
@@ -333,6 +334,8 @@ static bool x87_unwanted(unsigned op, unsigned modrm, struct rng *rng)
 
 	if (modrm >= 0xc0)
 		return false;
+	if ((op == 0xd9 || op == 0xdd) && digit == 6) /* FOP: see diff.c */
+		return true;
 	if ((op == 0xd9 && digit == 4) || (op == 0xdd && digit == 4))
 		return rng_percent(rng, 80);
 	return (op == 0xd9 && digit == 5) && rng_percent(rng, 60);
@@ -443,7 +446,33 @@ static void generate_insn(struct rng *rng, struct insn *insn, const struct form 
 	}
 }
 
+/* CMPXCHG of registers: whether a failed one clears the upper half of a 32-bit destination depends
+ * on the vendor. */
+static bool unsure_cmpxchg(const struct insn *insn)
+{
+	unsigned i = 0;
+
+	while (insn->bytes[i] != 0x0f)
+		i++;
+	return insn->bytes[i + 2] >= 0xc0 && (i == 0 || (insn->bytes[i - 1] & 0xf8) != 0x48);
+}
+
 #define PICK(rng, table) (&(table)[rng_below(rng, sizeof(table) / sizeof((table)[0]))])
+
+/* Division leaves all flags undefined: a comparison follows in the same piece. */
+static bool define_flags(struct insn *insn, struct rng *rng)
+{
+	if (insn->len > 13)
+		return false;
+	put(insn, 0x3c, 1);
+	put(insn, rng_next(rng), 1);
+	return true;
+}
+
+static bool is_division(const struct form *f)
+{
+	return f->map == 0 && f->first == 0xf6 && f->digits == 0xc0;
+}
 
 static void generate_any(struct rng *rng, struct insn *insn, unsigned flavour)
 {
@@ -460,7 +489,8 @@ static void generate_any(struct rng *rng, struct insn *insn, unsigned flavour)
 							    PICK(rng, x87_forms);
 		} while ((f->flags & RARE) && !rng_percent(rng, 15));
 		generate_insn(rng, insn, f);
-	} while (insn->len > 15);
+	} while (insn->len > 15 || (is_division(f) && !define_flags(insn, rng)) ||
+		 (f->map == 1 && f->first == 0xb0 && unsure_cmpxchg(insn)));
 }
 
 /* ---- states ---- */
@@ -674,16 +704,26 @@ void generate(struct test_case *c, uint64_t seed)
 	c->count = 4 + rng_below(&rng, CASE_MAX_INSNS - 4);
 	for (unsigned i = 0; i < c->count; i++)
 		generate_any(&rng, &c->insn[i], flavour);
-	if (rng_percent(&rng, 4))
+	/* Stepping ends before the comparison behind a division. */
+	if (rng_percent(&rng, 4) && c->insn[0].bytes[c->insn[0].len - 2] != 0x3c)
 		c->regs.rflags |= 0x100;
 	case_finish(c);
 }
 
 /* ---- random bytes ---- */
 
-static bool map0_allowed(unsigned op)
+static bool map0_allowed(unsigned op, unsigned prefix, unsigned next)
 {
 	switch (op) {
+	case 0x6c ... 0x6f: /* whether REP with RCX 0 checks for permission */
+		return prefix == 0;
+	case 0xe0 ... 0xe3: /* AMD's take REP for part of the condition */
+		return prefix == 0;
+	case 0xff: /* far branches: AMD has no 64-bit offsets */
+		return (next >> 3 & 7) != 3 && (next >> 3 & 7) != 5;
+	case 0xf6: /* DIV, IDIV: flags */
+	case 0xf7:
+		return (next >> 3 & 7) < 6;
 	case 0x62: /* EVEX */
 	case 0x8c: /* segment registers */
 	case 0x8e:
@@ -704,12 +744,13 @@ static bool map0_allowed(unsigned op)
 	}
 }
 
-static bool map1_allowed(unsigned op, unsigned prefix)
+static bool map1_allowed(unsigned op, unsigned prefix, unsigned next)
 {
 	switch (op) {
 	case 0x00 ... 0x03: /* system tables, LAR, LSL */
 	case 0x05 ... 0x09: /* SYSCALL; cache control */
 	case 0x0d ... 0x0f: /* 3DNow */
+	case 0x20 ... 0x23: /* LOCK MOV CR0 is MOV CR8 */
 	case 0x1e:          /* RDSSP, ENDBR */
 	case 0x31 ... 0x37: /* RDTSC, SYSENTER */
 	case 0x78:          /* SSE4A */
@@ -725,6 +766,8 @@ static bool map1_allowed(unsigned op, unsigned prefix)
 		return false;
 	case 0x2b:
 		return prefix != 0xf2 && prefix != 0xf3;
+	case 0xb1: /* CMPXCHG of registers: see above */
+		return next < 0xc0;
 	case 0xbc: /* TZCNT, LZCNT */
 	case 0xbd:
 		return prefix != 0xf3;
@@ -733,11 +776,20 @@ static bool map1_allowed(unsigned op, unsigned prefix)
 	}
 }
 
+/* Vendors differ in what 66 does to near branches in 64-bit code; ours is Intel's way. */
+static bool is_branch(unsigned op, unsigned next)
+{
+	return (op & 0xf0) == 0x70 || (op & 0xfc) == 0xe0 || (op & 0xfe) == 0xe8 || op == 0xeb ||
+	       (op & 0xfe) == 0xc2 || op == 0xff || (op == 0x0f && (next & 0xf0) == 0x80);
+}
+
 bool bytes_allowed(const uint8_t *p, unsigned len)
 {
 	unsigned i = 0, prefix = 0;
+	bool size16 = false;
 
 	for (; i < len; i++) {
+		size16 |= p[i] == 0x66;
 		if (p[i] == 0xf2 || p[i] == 0xf3)
 			prefix = p[i];
 		else if (p[i] == 0x64 || (p[i] == 0x65))
@@ -748,14 +800,16 @@ bool bytes_allowed(const uint8_t *p, unsigned len)
 	}
 	if (i + 2 >= len)
 		return false;
+	if (size16 && is_branch(p[i], p[i + 1]))
+		return false;
 	if (p[i] != 0x0f)
-		return map0_allowed(p[i]);
+		return map0_allowed(p[i], prefix, p[i + 1]);
 	if (p[i + 1] == 0x38)
 		return p[i + 2] < 0xf0 && p[i + 2] != 0x80 && p[i + 2] != 0x81 && p[i + 2] != 0x82 &&
 		       p[i + 2] != 0xcf; /* BMI, CET and their like; GFNI */
 	if (p[i + 1] == 0x3a)
 		return p[i + 2] < 0xce || p[i + 2] > 0xcf;
-	return map1_allowed(p[i + 1], prefix);
+	return map1_allowed(p[i + 1], prefix, p[i + 2]);
 }
 
 void generate_bytes(struct test_case *c, uint64_t seed)

@@ -143,13 +143,13 @@ static void took_too_long(int sig)
 	static const char text[] = "diff: the engine does not come back\n";
 
 	(void)sig;
-	(void)!write(2, text, sizeof(text) - 1);
+	(void)!write(1, text, sizeof(text) - 1);
 	if (current)
 		for (unsigned i = 0; i < current->code_len; i++) {
 			char hex[2] = { "0123456789abcdef"[current->code[i] >> 4],
 					"0123456789abcdef"[current->code[i] & 15] };
 
-			(void)!write(2, hex, 2);
+			(void)!write(1, hex, 2);
 		}
 	_exit(1);
 }

@@ -133,12 +133,16 @@ wait_total:
 	movw $3, 0x80(%rbx)
 	done
 
-/* ---- write a byte in %r15 pages from %rsi on, %r14 bytes apart; then again after each read of
- * LOG_PORT that gives something else than zero ---- */
+/*
+ * ---- write a byte in %r15 pages from %rsi on, %r14 bytes apart; then again after each read of
+ * LOG_PORT that gives something else than zero. Each page is followed by an exit: where ring 0 is
+ * emulated, KVM looks at its dirty ring no more often than that, and overruns it ----
+ */
 	entry dirty
 	movq %rsi, %rdi
 	movq %r15, %rcx
 1:	incb (%rdi)
+	outb %al, $NOBODY_PORT
 	addq %r14, %rdi
 	decq %rcx
 	jnz 1b

@@ -36,6 +36,7 @@
 #define LOG_PORT    0x500
 #define NOTIFY_PORT 0x520
 #define DONE_PORT   0x5f0
+#define NOBODY_PORT 0x80
 
 #define READY  0x5a
 #define PASSED 0xaa

@@ -477,12 +477,12 @@ static void test_caches(void)
 	offer_all(&offer);
 	make("v2", &offer, 0, 4, 0, &ret);
 	for (uint32_t i = 0; i < ARRAY_SIZE(want); i++) {
-		uint32_t eax = reg(&ret, 4, i, EAX), ebx = reg(&ret, 4, i, EBX);
+		uint32_t eax = reg(&ret, 4, i, EAX), ebx = reg(&ret, 4, i, EBX), size;
 
 		g_assert_cmphex(eax & 0xff, ==, want[i].type_level);
-		g_assert_cmpuint(((ebx >> 22) + 1) * ((ebx >> 12 & 0x3ff) + 1) *
-					 ((ebx & 0xfff) + 1) * (reg(&ret, 4, i, ECX) + 1),
-				 ==, want[i].size);
+		size = ((ebx >> 22) + 1) * ((ebx >> 12 & 0x3ff) + 1) * ((ebx & 0xfff) + 1) *
+		       (reg(&ret, 4, i, ECX) + 1);
+		g_assert_cmpuint(size, ==, want[i].size);
 	}
 	g_assert_cmphex(reg(&ret, 2, 0, EAX), ==, 0xff01);
 }

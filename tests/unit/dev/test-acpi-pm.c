@@ -135,7 +135,7 @@ static void test_event_bytes(struct fixture *f, const void *data)
 	(void)data;
 	acpi_pm_power_button(f->pm);
 	out(f, EN, 2, 0xffff);
-	g_assert_cmphex(in(f, EN, 2), ==, 0x121);
+	g_assert_cmphex(in(f, EN, 2), ==, 0x521);
 	g_assert_true(f->irq.level[SCI]);
 	out(f, STS, 2, 0xfeff);
 	g_assert_true(f->irq.level[SCI]);
@@ -143,7 +143,7 @@ static void test_event_bytes(struct fixture *f, const void *data)
 	out(f, STS, 2, 0);
 	out(f, STS + 1, 1, 0x01);
 	g_assert_false(f->irq.level[SCI]);
-	g_assert_cmphex(in(f, EN + 1, 1), ==, 0x01);
+	g_assert_cmphex(in(f, EN + 1, 1), ==, 0x05);
 	out(f, EN + 1, 1, 0);
 	g_assert_cmphex(in(f, EN, 2), ==, 0x21);
 }

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test-engine.c - which engine is taken, and what is said about it
+ */
+#include <glib.h>
+
+#include "base/error.h"
+#include "cpu/cpu.h"
+#include "vmm/engine.h"
+
+static bool can(GError **error)
+{
+	(void)error;
+	return true;
+}
+
+static bool cannot(GError **error)
+{
+	return error_set(error, SOCLE_ERROR_UNSUPPORTED, "no luck");
+}
+
+static bool must_not_be_asked(GError **error)
+{
+	(void)error;
+	g_assert_not_reached();
+}
+
+static void test_choice(void)
+{
+	static const struct cpu_ops good = { .name = "kvm", .can_run_stock = can };
+	static const struct cpu_ops bad = { .name = "kvm", .can_run_stock = cannot };
+	static const struct cpu_ops mute = { .name = "kvm", .can_run_stock = must_not_be_asked };
+	static const struct cpu_ops emu = { .name = "emu", .can_run_stock = must_not_be_asked };
+	g_autofree char *reason = NULL;
+
+	g_assert_true(engine_choose(ENGINE_AUTO, &good, &emu, &reason) == &good);
+	g_assert_null(reason);
+	/* Small guests need no more than what KVM is insisted on for. */
+	g_assert_true(engine_choose(ENGINE_KVM, &mute, &emu, &reason) == &mute);
+	g_assert_null(reason);
+	g_assert_true(engine_choose(ENGINE_EMU, &mute, &emu, &reason) == &emu);
+	g_assert_null(reason);
+	g_assert_true(engine_choose(ENGINE_AUTO, &bad, &emu, &reason) == &emu);
+	g_assert_cmpstr(reason, ==, "no luck");
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/vmm/engine/choice", test_choice);
+	return g_test_run();
+}
