@@ -52,7 +52,7 @@ struct uop;
 struct vcpu;
 struct block;
 
-/* Executes one uop. Returns the uop to go on with, or NULL to resync (always NULL if threaded). */
+/* Executes one uop. Returns the uop to go on with, or NULL to resync. */
 typedef const struct uop *op_fn(struct vcpu *v, const struct uop *u);
 
 #if EMU_THREADED
@@ -61,6 +61,11 @@ typedef const struct uop *op_fn(struct vcpu *v, const struct uop *u);
 #define GO(v, next) return (void)(v), (next)
 #endif
 #define NEXT(v, u) GO(v, (u) + 1)
+/*
+ * For handlers with a local whose address is taken: the compiler makes a true call of NEXT there,
+ * and a loop of such handlers would eat the stack. This goes on by way of the run loop.
+ */
+#define NEXT_RETURN(u) return (u) + 1
 
 /* Register file: byte offsets into r[] are what uops hold, so AH is offset 1. */
 enum { R_RIP = 16, R_ZERO = 17, R_COUNT = 18 };
@@ -685,8 +690,10 @@ int emu_vcpu_get_state(struct vcpu *v, struct x86_state *state);
 int emu_vcpu_set_state(struct vcpu *v, const struct x86_state *state);
 /* [any] Set bits of pending and wake the vCPU if it waits. */
 void emu_pend(struct vcpu *v, uint32_t bits);
-/* Port and memory-mapped writes of the guest: notifications first, then the devices. */
+/* Port and memory-mapped accesses of the guest, counted and timed; writes go to notifications
+ * first, then to the devices. */
 void emu_io_write(struct vcpu *v, bool mmio, uint64_t addr, unsigned size, uint64_t value);
+uint64_t emu_io_read(struct vcpu *v, bool mmio, uint64_t addr, unsigned size);
 /* Around a locked access that emu_rmw() gave no host address for. */
 void emu_split_lock(struct vcpu *v);
 void emu_split_unlock(struct vcpu *v);

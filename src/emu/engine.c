@@ -138,7 +138,7 @@ static const struct irq_sink_ops sink_ops = { .set_line = sink_set_line,
 /* HLT, or waiting for a SIPI: sleep until something is pending or the timer is due. */
 static void sleep_until_pending(struct vcpu *v)
 {
-	uint64_t deadline = lapic_timer_deadline(v->lapic);
+	uint64_t deadline = lapic_timer_deadline(v->lapic), start = sys_monotonic_ns();
 
 	v->stats.count[CPU_STAT_HLT]++;
 	clock_alarm(v, 0); /* this wait has a limit of its own */
@@ -159,6 +159,7 @@ static void sleep_until_pending(struct vcpu *v)
 	atomic_store(&v->sleeping, false);
 	pthread_mutex_unlock(&v->req_lock);
 	atomic_store(&v->in_guest, true);
+	v->stats.ns[CPU_STAT_HLT] += sys_monotonic_ns() - start;
 	if (!(atomic_load(&v->pending) & PEND_TIMER))
 		clock_alarm(v, deadline);
 }
@@ -259,12 +260,8 @@ static void run_blocks(struct vcpu *v)
 {
 	const struct uop *u = emu_find(v);
 
-#if EMU_THREADED
-	(void)u->fn(v, u);
-#else
 	while (u)
 		u = u->fn(v, u);
-#endif
 }
 
 enum { DR6_BS = 0x4000 };
@@ -399,10 +396,25 @@ static bool notify_try(struct cpu_engine *e, bool mmio, uint64_t addr, unsigned 
 
 void emu_io_write(struct vcpu *v, bool mmio, uint64_t addr, unsigned size, uint64_t value)
 {
+	enum cpu_stat stat = mmio ? CPU_STAT_MMIO : CPU_STAT_PIO;
 	struct cpu_engine *e = v->engine;
+	uint64_t start = sys_monotonic_ns();
 
 	if (!notify_try(e, mmio, addr, size, value))
 		io_write(mmio ? e->mmio : e->pio, addr, size, value);
+	v->stats.count[stat]++;
+	v->stats.ns[stat] += sys_monotonic_ns() - start;
+}
+
+uint64_t emu_io_read(struct vcpu *v, bool mmio, uint64_t addr, unsigned size)
+{
+	enum cpu_stat stat = mmio ? CPU_STAT_MMIO : CPU_STAT_PIO;
+	uint64_t start = sys_monotonic_ns(), value;
+
+	value = io_read(mmio ? v->engine->mmio : v->engine->pio, addr, size);
+	v->stats.count[stat]++;
+	v->stats.ns[stat] += sys_monotonic_ns() - start;
+	return value;
 }
 
 static int engine_notify(struct cpu_engine *e, const struct cpu_notify *notify, bool on)

@@ -465,19 +465,19 @@ static bool is_lapic(const struct vcpu *v, uint64_t gpa)
 
 static uint64_t mmio_read(struct vcpu *v, uint64_t gpa, unsigned size)
 {
-	v->stats.count[CPU_STAT_MMIO]++;
 	if (is_lapic(v, gpa)) {
 		uint64_t value = lapic_mmio_read(v->lapic, gpa & 0xff0);
 
+		v->stats.count[CPU_STAT_MMIO]++;
 		return size == 8 ? value : value >> 8 * (gpa & 3) & ((1ull << 8 * size) - 1);
 	}
-	return io_read(v->engine->mmio, gpa, size);
+	return emu_io_read(v, true, gpa, size);
 }
 
 static void mmio_write(struct vcpu *v, uint64_t gpa, unsigned size, uint64_t value)
 {
-	v->stats.count[CPU_STAT_MMIO]++;
 	if (is_lapic(v, gpa)) {
+		v->stats.count[CPU_STAT_MMIO]++;
 		if (size == 4 && !(gpa & 15))
 			lapic_mmio_write(v->lapic, gpa & 0xff0, (uint32_t)value);
 		return;

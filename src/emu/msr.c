@@ -24,7 +24,6 @@ enum {
 	MSR_PMC0 = 0xc1,
 	MSR_PMC7 = 0xc8,
 	MSR_PLATFORM_INFO = 0xce,
-	MSR_MISC_FEATURES = 0x140,
 	MSR_PERFEVTSEL0 = 0x186,
 	MSR_PERFEVTSEL7 = 0x18d,
 	MSR_PERF_CTL = 0x199,
@@ -339,7 +338,6 @@ static int read_constant(const struct vcpu *v, uint32_t msr, uint64_t *ret_value
 	case MSR_MCG_CAP:
 	case MSR_PERF_STATUS:
 	case MSR_PLATFORM_INFO:
-	case MSR_MISC_FEATURES:
 	case MSR_SMI_COUNT:
 		*ret_value = 0;
 		return 0;

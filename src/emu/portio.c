@@ -64,14 +64,12 @@ static void watch_io(struct vcpu *v, unsigned port, unsigned size)
 
 static uint64_t port_in(struct vcpu *v, unsigned port, unsigned size)
 {
-	v->stats.count[CPU_STAT_PIO]++;
 	watch_io(v, port, size);
-	return io_read(v->engine->pio, port, size);
+	return emu_io_read(v, false, port, size);
 }
 
 static void port_out(struct vcpu *v, unsigned port, unsigned size, uint64_t value)
 {
-	v->stats.count[CPU_STAT_PIO]++;
 	watch_io(v, port, size);
 	emu_io_write(v, false, port, size, value);
 }

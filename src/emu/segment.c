@@ -419,7 +419,7 @@ const struct uop *op_push_sreg(struct vcpu *v, const struct uop *u)
 
 	emu_stack_push(v, u, &s, u->osize, v->seg[u->b].selector);
 	v->r[X86_RSP] = s.sp;
-	NEXT(v, u);
+	NEXT_RETURN(u);
 }
 
 const struct uop *op_pop_sreg(struct vcpu *v, const struct uop *u)

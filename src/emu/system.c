@@ -50,7 +50,7 @@ static const struct uop *op_sgdt(struct vcpu *v, const struct uop *u)
 	put_le16(buf, t->limit);
 	put_le64(buf + 2, t->base);
 	emu_store_bytes(v, u, lin, size, buf);
-	NEXT(v, u);
+	NEXT_RETURN(u);
 }
 
 /* ---- caches and translations ---- */
@@ -129,7 +129,7 @@ static const struct uop *op_pushf(struct vcpu *v, const struct uop *u)
 	emu_stack_push(v, u, &s, u->osize,
 		       emu_eflags(v) & ~(uint32_t)(RFLAGS_VM | RFLAGS_RF));
 	v->r[X86_RSP] = s.sp;
-	NEXT(v, u);
+	NEXT_RETURN(u);
 }
 
 static const struct uop *op_popf(struct vcpu *v, const struct uop *u)
@@ -202,7 +202,7 @@ static const struct uop *op_cpuid(struct vcpu *v, const struct uop *u)
 	v->r[X86_RBX] = regs[1];
 	v->r[X86_RCX] = regs[2];
 	v->r[X86_RDX] = regs[3];
-	NEXT(v, u);
+	NEXT_RETURN(u);
 }
 
 static const struct uop *op_rdmsr(struct vcpu *v, const struct uop *u)
@@ -215,7 +215,7 @@ static const struct uop *op_rdmsr(struct vcpu *v, const struct uop *u)
 	if (emu_msr_read(v, (uint32_t)v->r[X86_RCX], &value) < 0)
 		emu_gp0(v, u);
 	put_edx_eax(v, value);
-	NEXT(v, u);
+	NEXT_RETURN(u);
 }
 
 static const struct uop *op_wrmsr(struct vcpu *v, const struct uop *u)
@@ -416,7 +416,7 @@ static const struct uop *op_enter(struct vcpu *v, const struct uop *u)
 	emu_stack_probe(v, u, &end);
 	set_bp(v, size, frame);
 	v->r[X86_RSP] = end.sp;
-	NEXT(v, u);
+	NEXT_RETURN(u);
 }
 
 static const struct uop *op_bound(struct vcpu *v, const struct uop *u)

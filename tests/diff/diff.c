@@ -68,8 +68,7 @@ static bool compare_fx(FILE *out, const uint8_t *h, const uint8_t *g)
 	bad |= differ(out, "fsw", word(h + 2, 2), word(g + 2, 2));
 	bad |= differ(out, "ftw", h[4], g[4]);
 	if ((word(h + 2, 2) & 0x80) && (word(g + 2, 2) & 0x80)) {
-		if (word(g + 6, 2)) /* kept for exceptions that are not masked; AMD: for all */
-			bad |= differ(out, "fop", word(h + 6, 2), word(g + 6, 2));
+		/* not FOP: kept for exceptions that are not masked; AMD: for all */
 		bad |= differ(out, "fip", word(h + 8, 8), word(g + 8, 8));
 		bad |= differ(out, "fdp", word(h + 16, 8), word(g + 16, 8));
 	}
@@ -87,29 +86,66 @@ static bool compare_fx(FILE *out, const uint8_t *h, const uint8_t *g)
 	return bad;
 }
 
-/* Which byte of its operand an instruction that accesses many faults on is not told: FNSTENV,
- * FLDENV, FNSAVE, FRSTOR. */
-static bool many_accesses(const struct test_case *c, uint64_t rip)
+/* ---- where both sides are right ---- */
+
+/* The opcode at @rip, prefixes skipped; NULL if it is not in the case. */
+static const uint8_t *opcode_at(const struct test_case *c, uint64_t rip)
 {
+	static const uint8_t prefixes[] = { 0x26, 0x2e, 0x36, 0x3e, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3 };
 	uint64_t i = rip - c->regs.rip;
 
-	while (i < c->code_len && (c->code[i] & 0xf8) != 0xd8 && c->code[i] != 0x0f)
-		i++; /* prefixes */
-	return i + 1 < c->code_len && (c->code[i] == 0xd9 || c->code[i] == 0xdd) &&
-	       (c->code[i + 1] & 0x28) == 0x20;
+	while (i + 4 < c->code_len &&
+	       ((c->code[i] & 0xf0) == 0x40 || memchr(prefixes, c->code[i], sizeof(prefixes))))
+		i++;
+	return i + 4 < c->code_len ? &c->code[i] : NULL;
 }
 
-/* AMD's check the offset for canonical form before the base of GS comes to it, sometimes. */
-static bool gs_not_canonical(const struct test_case *c, const struct result *h,
-			     const struct result *g)
+/* Which byte of its operand an instruction that accesses many faults on: FNSTENV, FLDENV, FNSAVE,
+ * FRSTOR. */
+static bool many_accesses(const struct test_case *c, uint64_t rip)
 {
-	uint64_t i = h->regs.rip - c->regs.rip;
+	const uint8_t *p = opcode_at(c, rip);
 
-	if (h->vector != 13 || g->vector != 14 || h->regs.rip != g->regs.rip)
+	return p && (p[0] == 0xd9 || p[0] == 0xdd) && (p[1] & 0x28) == 0x20;
+}
+
+/* Of two faults of one instruction, which comes first. GS: AMD's check the offset for canonical form
+ * before the base comes to it, sometimes. CALL: target or stack. MOVS, CMPS: source or destination. */
+static bool order_of_faults(const struct test_case *c, const struct result *h,
+			    const struct result *g)
+{
+	const uint8_t *p = opcode_at(c, h->regs.rip);
+
+	if (h->regs.rip != g->regs.rip || h->vector < 12 || h->vector > 14 || g->vector < 12 ||
+	    g->vector > 14 || h->vector == g->vector || !p)
 		return false;
-	while (i < c->code_len && c->code[i] == 0xf0)
-		i++;
-	return i < c->code_len && c->code[i] == 0x65;
+	return memchr(c->code + (h->regs.rip - c->regs.rip), 0x65, 3) ||
+	       (p[0] == 0xff && (p[1] & 0x38) == 0x10) || (p[0] & 0xfc) == 0xa4 ||
+	       many_accesses(c, h->regs.rip);
+}
+
+/* Exceptions of the steps inside DPPS and DPPD, with some unmasked, show on the host only. */
+static bool unsure_dot_product(const struct test_case *c, const struct result *h)
+{
+	static const uint8_t start[] = { 0x0f, 0x3a };
+	const uint8_t *p = c->code, *end = c->code + c->code_len;
+
+	if ((word(c->regs.fx + 24, 4) & 0x1f80) == 0x1f80 &&
+	    (word(h->regs.fx + 24, 4) & 0x1f80) == 0x1f80)
+		return false;
+	while ((p = memmem(p, (size_t)(end - p), start, sizeof(start))) && p + 2 < end) {
+		if ((p[2] & 0xfe) == 0x40)
+			return true;
+		p++;
+	}
+	return false;
+}
+
+static bool tolerated(const struct test_case *c, const struct result *h, const struct result *g)
+{
+	/* AMD's have MXCSR.MM, bit 17 */
+	return word(h->regs.fx + 24, 4) & 0x20000 || order_of_faults(c, h, g) ||
+	       unsure_dot_product(c, h);
 }
 
 static bool compare(FILE *out, const struct test_case *c, const struct result *h,
@@ -117,7 +153,7 @@ static bool compare(FILE *out, const struct test_case *c, const struct result *h
 {
 	bool bad = false;
 
-	if (gs_not_canonical(c, h, g))
+	if (tolerated(c, h, g))
 		return false;
 	bad |= differ(out, "vector", h->vector, g->vector);
 	if (h->vector == g->vector && h->vector >= 8) {

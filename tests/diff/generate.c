@@ -62,7 +62,7 @@ static const struct form integer_forms[] = {
 	{ 0, 0x3d, 0x3d, N, IZ | OS, 0 },
 	{ 0, 0x50, 0x57, N, OS, 0 },
 	{ 0, 0x58, 0x5f, N, OS | RARE, 0 },
-	{ 0, 0x63, 0x63, N, MR | OS, 0 },
+	{ 0, 0x63, 0x63, N, MR | W, 0 }, /* with 66: 16 bits are read, AMD: 32 */
 	{ 0, 0x68, 0x68, N, IZ | OS, 0 },
 	{ 0, 0x69, 0x69, N, MR | IZ | OS, 0 },
 	{ 0, 0x6a, 0x6a, N, I8 | OS, 0 },
@@ -725,6 +725,7 @@ static bool map0_allowed(unsigned op, unsigned prefix, unsigned next)
 	case 0xf7:
 		return (next >> 3 & 7) < 6;
 	case 0x62: /* EVEX */
+	case 0x63: /* see above */
 	case 0x8c: /* segment registers */
 	case 0x8e:
 	case 0x8f: /* XOP */
