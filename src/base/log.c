@@ -30,7 +30,7 @@ void log_set_program(const char *name)
 }
 
 /* One write for a line, so that lines of two threads do not mix. */
-static void log_line(enum log_level level, const char *fmt, va_list ap)
+static void G_GNUC_PRINTF(2, 0) log_line(enum log_level level, const char *fmt, va_list ap)
 {
 	g_autofree char *text = NULL, *line = NULL;
 

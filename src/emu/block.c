@@ -11,9 +11,10 @@
  * stores take the slow path on every vCPU. The maker of a block
  *
  *   (1) copies the bytes and decodes the copy,
- *   (2) sets the bits, then the flag; if the flag was not set, makes all TLBs forget fast writes to
- *       the page and waits until every running vCPU has done so,
- *   (3) compares the copy with memory, and starts again if they differ.
+ *   (2) sets the bits, then the flag; unless MEM_PAGE_CODE_READY says that this was done, makes all
+ *       TLBs forget fast writes to the page and waits until every running vCPU has done so,
+ *   (3) compares the copy with memory, looks whether the bits are still there, and starts again if
+ *       not.
  *
  * A writer stores, then looks at the bits. So either it sees the bits (and tells all vCPUs), or its
  * store was there at (3). vCPUs that are told throw the blocks away before their next block; one
@@ -197,14 +198,17 @@ static void handshake(struct vcpu *v)
 
 static void page_set_code(struct vcpu *v, uint64_t gpa)
 {
+	const uint8_t both = MEM_PAGE_CODE | MEM_PAGE_CODE_READY;
 	_Atomic(uint8_t) *flags = mem_page_flags(v->mem, gpa);
 
-	if (!flags || atomic_load(flags) & MEM_PAGE_CODE ||
-	    atomic_fetch_or(flags, MEM_PAGE_CODE) & MEM_PAGE_CODE)
+	if (!flags || (atomic_load(flags) & both) == both ||
+	    (atomic_fetch_or(flags, MEM_PAGE_CODE) & both) == both)
 		return;
+	/* Another vCPU may be at this point for the same page: each makes sure for itself. */
 	emu_tlb_protect(v, gpa & PAGE_MASK_);
 	if (v->engine->config.cpus > 1)
 		handshake(v);
+	atomic_fetch_or(flags, MEM_PAGE_CODE_READY);
 }
 
 static void mark_code(struct vcpu *v, uint64_t gpa, uint64_t len)
@@ -218,6 +222,14 @@ static void mark_code(struct vcpu *v, uint64_t gpa, uint64_t len)
 	if ((atomic_load(mask) & bits) != bits)
 		atomic_fetch_or(mask, bits);
 	page_set_code(v, gpa);
+}
+
+static bool is_marked(struct vcpu *v, uint64_t gpa, uint64_t len)
+{
+	_Atomic(uint64_t) *mask = mask_of(v->engine, gpa);
+	uint64_t bits = granules(gpa & ~PAGE_MASK_, len);
+
+	return !mask || (atomic_load(mask) & bits) == bits;
 }
 
 /* ---- throwing away ---- */
@@ -234,7 +246,7 @@ static void block_kill(struct vcpu *v, struct block *b)
 		at = &(*at)->hash_next;
 	if (*at)
 		*at = b->hash_next;
-	v->stats.count[CPU_STAT_SMC]++;
+	emu_count(v, CPU_STAT_SMC);
 }
 
 /* Does the block hold bytes of [gpa, gpa + len), a range within one page? */
@@ -346,9 +358,15 @@ static void page_set_data(struct vcpu *v, uint64_t gpa, _Atomic(uint64_t) *mask)
 	gpa &= PAGE_MASK_;
 	if (atomic_exchange(mask, 0))
 		kill_everywhere(v->engine, v, gpa, PAGE_SIZE_);
-	atomic_fetch_and(mem_page_flags(v->mem, gpa), (uint8_t)~MEM_PAGE_CODE);
-	if (atomic_load(mask))
-		page_set_code(v, gpa); /* somebody has made a block meanwhile */
+	atomic_fetch_and(mem_page_flags(v->mem, gpa),
+			 (uint8_t) ~(MEM_PAGE_CODE | MEM_PAGE_CODE_READY));
+	if (!atomic_load(mask))
+		return;
+	/* Somebody has made a block meanwhile. A third one may have found the flag gone and stored
+	 * over it: so the flag comes back, and the block goes. */
+	page_set_code(v, gpa);
+	if (atomic_exchange(mask, 0))
+		kill_everywhere(v->engine, v, gpa, PAGE_SIZE_);
 }
 
 void emu_code_written(struct cpu_engine *e, struct vcpu *self, uint64_t gpa, uint64_t len)
@@ -498,7 +516,9 @@ again:
 	mark_code(v, s.gpa, used < s.first ? used : s.first);
 	if (s.gpa2 != TLB_NONE)
 		mark_code(v, s.gpa2, used - s.first);
-	if (!source_same(&s, used))
+	/* The bits may have gone again by a write that found nothing to throw away yet. */
+	if (!source_same(&s, used) || !is_marked(v, s.gpa, used < s.first ? used : s.first) ||
+	    (s.gpa2 != TLB_NONE && !is_marked(v, s.gpa2, used - s.first)))
 		goto again;
 
 	b->gpa = s.gpa;
@@ -519,7 +539,7 @@ again:
 		in->first = b;
 	}
 	code->used += sizeof(*b) + count * sizeof(struct uop);
-	v->stats.count[CPU_STAT_DECODE]++;
+	emu_count(v, CPU_STAT_DECODE);
 	return b;
 }
 
@@ -576,6 +596,15 @@ const struct uop *emu_lookup(struct vcpu *v)
 
 /* ---- handlers that belong to blocks ---- */
 
+/* May the way to the block that begins with @head be remembered? Not if it reaches into a second
+ * page: which one that is depends on the tables of the moment. */
+static bool may_link(const struct uop *head)
+{
+	const struct block *b = (const void *)((const char *)head - offsetof(struct block, uop));
+
+	return b->gpa2 == TLB_NONE;
+}
+
 const struct uop *op_forward(struct vcpu *v, const struct uop *u)
 {
 	/* At the head of a dead block: its successor is known. */
@@ -589,11 +618,11 @@ const struct uop *op_resync(struct vcpu *v, const struct uop *u)
 	const struct uop *to;
 
 	v->r[R_RIP] += u->off;
-	v->instructions += u->n - 1u;
+	emu_retire(v, u->n - 1u);
 	if (u->off || v->mode & (MODE_STEP | MODE_LIMIT))
 		return NULL;
 	to = emu_lookup(v);
-	if (epoch == v->code->epoch && to != u) {
+	if (epoch == v->code->epoch && to != u && may_link(to)) {
 		head->link = to;
 		head->fn = op_forward;
 	}
@@ -606,7 +635,7 @@ const struct uop *op_next(struct vcpu *v, const struct uop *u)
 	const struct uop *to;
 
 	v->r[R_RIP] += u->off;
-	v->instructions += u->n - 1u;
+	emu_retire(v, u->n - 1u);
 	if (!(v->mode & MODE_64))
 		v->r[R_RIP] = (uint32_t)v->r[R_RIP];
 	if (unlikely(atomic_load_explicit(&v->pending, memory_order_relaxed)))
@@ -618,7 +647,7 @@ const struct uop *op_next(struct vcpu *v, const struct uop *u)
 const struct uop *op_stop(struct vcpu *v, const struct uop *u)
 {
 	v->r[R_RIP] += u->off;
-	v->instructions += u->n - 1u;
+	emu_retire(v, u->n - 1u);
 	if (!(v->mode & MODE_64))
 		v->r[R_RIP] = (uint32_t)v->r[R_RIP];
 	return NULL;
@@ -629,7 +658,7 @@ const struct uop *emu_link(struct vcpu *v, const struct uop *u)
 	uint64_t epoch = v->code->epoch;
 	const struct uop *to = emu_lookup(v);
 
-	if (epoch == v->code->epoch && !(v->mode & (MODE_STEP | MODE_LIMIT)))
+	if (epoch == v->code->epoch && !(v->mode & (MODE_STEP | MODE_LIMIT)) && may_link(to))
 		((struct uop *)(uintptr_t)u)->link = to;
 	return to;
 }

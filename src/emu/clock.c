@@ -108,6 +108,16 @@ void clock_stop(struct clock_thread *clock)
 	g_free(clock);
 }
 
+void clock_forget(struct vcpu *v)
+{
+	struct cpu_engine *e = v->engine;
+
+	pthread_mutex_lock(&e->clock->lock);
+	if (e->vcpu[v->index] == v)
+		e->vcpu[v->index] = NULL;
+	pthread_mutex_unlock(&e->clock->lock);
+}
+
 void clock_alarm(struct vcpu *v, uint64_t when_ns)
 {
 	struct clock_thread *clock = v->engine->clock;

@@ -347,7 +347,7 @@ void emu_vcpu_reset(struct vcpu *v, bool init)
 	v->r[R_RIP] = 0xfff0;
 	emu_set_eflags(v, RFLAGS_1);
 	v->cpl = 0;
-	v->shadow = v->halted = v->wait_sipi = v->in_delivery = false;
+	v->shadow = v->shadow_ss = v->halted = v->wait_sipi = v->in_delivery = false;
 	v->shutdown = v->inject = false;
 	v->nmi_masked = v->nmi_pending = false;
 	v->ext = 0;

@@ -227,6 +227,7 @@ struct vcpu {
 	struct jcache_entry *jcache;
 	uint64_t seg_base[X86_SEG_COUNT]; /* = seg[].base; ES CS SS DS read as 0 in 64-bit mode */
 	uint8_t cpl;
+	bool shadow_ss;   /* MOV SS, POP SS: debug traps wait as well */
 	bool shadow;      /* interrupts wait for one instruction: behind STI, MOV SS, POP SS */
 	bool halted;
 	bool wait_sipi;
@@ -253,6 +254,7 @@ struct vcpu {
 	const struct uop *cur; /* set by slow paths: the uop that runs */
 	uint64_t rmw_gpa;      /* a read-modify-write to a page of code is under way there: */
 	unsigned rmw_len;      /* so many bytes, 0: none */
+	bool split_held;       /* has engine->split_lock: a fault gives it back */
 
 	/* leaving a handler in the middle: emu_raise() */
 	struct fault fault;
@@ -307,11 +309,32 @@ struct cpu_engine {
 	uint64_t clock_pair_tsc, clock_pair_ns; /* msr.c, under split_lock */
 	int64_t tsc_offset;                     /* the last one set by emu_tsc_set() */
 	pthread_mutex_t split_lock; /* locked accesses that cross pages or are no RAM */
+	pthread_mutex_t clock_lock; /* clock_pair_tsc, clock_pair_ns */
 	_Atomic(uint64_t) *code_mask[MEM_MAX_REGIONS]; /* block.c */
 	struct clock_thread *clock;
 	_Atomic(struct notify_table *) notifies;
 	struct notify_table *old_notifies; /* vCPUs may be reading them: freed at the end */
 };
+
+/* ---- counters: written by the vCPU's thread, read by any ---- */
+
+#define EMU_ADD(field, n) __atomic_store_n(&(field), (field) + (uint64_t)(n), __ATOMIC_RELAXED)
+
+static inline void emu_count(struct vcpu *v, enum cpu_stat stat)
+{
+	EMU_ADD(v->stats.count[stat], 1);
+}
+
+static inline void emu_spent(struct vcpu *v, enum cpu_stat stat, uint64_t ns)
+{
+	EMU_ADD(v->stats.ns[stat], ns);
+}
+
+/* Instructions have been executed. */
+static inline void emu_retire(struct vcpu *v, unsigned n)
+{
+	EMU_ADD(v->instructions, n);
+}
 
 /* ---- leaving: exceptions ---- */
 
@@ -333,7 +356,7 @@ void emu_mode_update(struct vcpu *v);
 static inline void emu_done(struct vcpu *v, const struct uop *u)
 {
 	v->r[R_RIP] += (uint64_t)u->off + u->len;
-	v->instructions += u->n;
+	emu_retire(v, u->n);
 	if (!(v->mode & MODE_64))
 		v->r[R_RIP] = (uint32_t)v->r[R_RIP]; /* 16-bit code: IP wraps only by branches */
 }
@@ -395,6 +418,8 @@ void *emu_rmw_slow(struct vcpu *v, const struct uop *u, uint64_t lin, unsigned s
 /* Supervisor accesses whatever the CPL: descriptor tables, TSS, stacks of a new CPL. */
 uint64_t emu_load_sys(struct vcpu *v, uint64_t lin, unsigned size);
 void emu_store_sys(struct vcpu *v, uint64_t lin, unsigned size, uint64_t value);
+/* Set bits of a byte, atomically where it is RAM. */
+void emu_or_sys(struct vcpu *v, uint64_t lin, uint8_t bits);
 
 #define EMU_ACCESS(bits)                                                                          \
 	static inline uint##bits##_t emu_ld##bits(struct vcpu *v, const struct uop *u,            \
@@ -474,9 +499,9 @@ const struct itlb_entry *emu_fetch_page(struct vcpu *v, uint64_t lin);
  * 64-bit mode, 64-bit address size, flat segment. G: everything else. */
 enum emu_ea_kind { EA_B, EA_X, EA_G };
 
-#define R64(v, o) (*(uint64_t *)((char *)(v)->r + (o)))
-#define R32(v, o) (*(uint32_t *)((char *)(v)->r + (o)))
-#define R16(v, o) (*(uint16_t *)((char *)(v)->r + (o)))
+#define R64(v, o) (*(uint64_t *)(void *)((char *)(v)->r + (o)))
+#define R32(v, o) (*(uint32_t *)(void *)((char *)(v)->r + (o)))
+#define R16(v, o) (*(uint16_t *)(void *)((char *)(v)->r + (o)))
 #define R8(v, o)  (*(uint8_t *)((char *)(v)->r + (o)))
 
 static inline uint64_t emu_ea_B(struct vcpu *v, const struct uop *u)

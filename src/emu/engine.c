@@ -52,10 +52,12 @@ void emu_split_lock(struct vcpu *v)
 			emu_serve_requests(v);
 		sched_yield();
 	}
+	v->split_held = true;
 }
 
 void emu_split_unlock(struct vcpu *v)
 {
+	v->split_held = false;
 	pthread_mutex_unlock(&v->engine->split_lock);
 }
 
@@ -140,7 +142,7 @@ static void sleep_until_pending(struct vcpu *v)
 {
 	uint64_t deadline = lapic_timer_deadline(v->lapic), start = sys_monotonic_ns();
 
-	v->stats.count[CPU_STAT_HLT]++;
+	emu_count(v, CPU_STAT_HLT);
 	clock_alarm(v, 0); /* this wait has a limit of its own */
 	atomic_store(&v->in_guest, false);
 	pthread_mutex_lock(&v->req_lock);
@@ -159,7 +161,7 @@ static void sleep_until_pending(struct vcpu *v)
 	atomic_store(&v->sleeping, false);
 	pthread_mutex_unlock(&v->req_lock);
 	atomic_store(&v->in_guest, true);
-	v->stats.ns[CPU_STAT_HLT] += sys_monotonic_ns() - start;
+	emu_spent(v, CPU_STAT_HLT, sys_monotonic_ns() - start);
 	if (!(atomic_load(&v->pending) & PEND_TIMER))
 		clock_alarm(v, deadline);
 }
@@ -210,7 +212,7 @@ static bool serve_pending(struct vcpu *v)
 	}
 	if (pending & PEND_KICK) {
 		atomic_fetch_and(&v->pending, ~(uint32_t)PEND_KICK);
-		v->stats.count[CPU_STAT_KICK]++;
+		emu_count(v, CPU_STAT_KICK);
 		return true;
 	}
 	return false;
@@ -236,7 +238,7 @@ static void deliver_interrupts(struct vcpu *v)
 	if (vector < 0)
 		return;
 	v->halted = false;
-	v->stats.count[CPU_STAT_INTERRUPT]++;
+	emu_count(v, CPU_STAT_INTERRUPT);
 	emu_deliver(v, (unsigned)vector, EVENT_INTERRUPT, false, 0);
 }
 
@@ -276,17 +278,19 @@ static void step(struct vcpu *v)
 	else if (!shadowed && breakpoint_hit(v))
 		emu_raise(v, NULL, EXC_DB);
 	v->trap_flag = v->eflags & RFLAGS_TF;
-	v->debug_hit = 0;
+	if (!v->shadow_ss)
+		v->debug_hit = 0; /* else the trap of the one before is still owed */
+	v->shadow_ss = false;
 	v->shadow = false;
 	atomic_fetch_or(&v->pending, PEND_STEP);
 	run_blocks(v);
 	atomic_fetch_and(&v->pending, ~(uint32_t)PEND_STEP);
 	if (shadowed && v->shadow)
-		v->shadow = false; /* a second one in a row does not hold */
+		v->shadow = v->shadow_ss = false; /* a second one in a row does not hold */
 	emu_mode_update(v);
-	if (v->trap_flag)
+	if (v->trap_flag && !v->shadow_ss)
 		v->debug_hit |= DR6_BS;
-	if (v->debug_hit) {
+	if (v->debug_hit && !v->shadow_ss) {
 		v->dr[6] |= v->debug_hit;
 		v->debug_hit = 0;
 		v->shadow = false;
@@ -340,7 +344,7 @@ static enum cpu_exit vcpu_run(struct vcpu *v)
 		atomic_fetch_or(&v->pending, PEND_TIMER);
 	if (setjmp(escape)) {
 		atomic_fetch_and(&v->pending, ~(uint32_t)PEND_STEP);
-		v->stats.count[CPU_STAT_EXCEPTION]++;
+		emu_count(v, CPU_STAT_EXCEPTION);
 		emu_deliver_fault(v); /* may come here again */
 	}
 	why = run_loop(v);
@@ -402,8 +406,8 @@ void emu_io_write(struct vcpu *v, bool mmio, uint64_t addr, unsigned size, uint6
 
 	if (!notify_try(e, mmio, addr, size, value))
 		io_write(mmio ? e->mmio : e->pio, addr, size, value);
-	v->stats.count[stat]++;
-	v->stats.ns[stat] += sys_monotonic_ns() - start;
+	emu_count(v, stat);
+	emu_spent(v, stat, sys_monotonic_ns() - start);
 }
 
 uint64_t emu_io_read(struct vcpu *v, bool mmio, uint64_t addr, unsigned size)
@@ -412,8 +416,8 @@ uint64_t emu_io_read(struct vcpu *v, bool mmio, uint64_t addr, unsigned size)
 	uint64_t start = sys_monotonic_ns(), value;
 
 	value = io_read(mmio ? v->engine->mmio : v->engine->pio, addr, size);
-	v->stats.count[stat]++;
-	v->stats.ns[stat] += sys_monotonic_ns() - start;
+	emu_count(v, stat);
+	emu_spent(v, stat, sys_monotonic_ns() - start);
 	return value;
 }
 
@@ -487,10 +491,9 @@ static int engine_dirty_log(struct cpu_engine *e, bool on)
 static int engine_dirty_fetch(struct cpu_engine *e, uint64_t gpa, uint64_t pages, uint64_t *bitmap)
 {
 	mem_dirty_fetch(e->mem, gpa, pages, bitmap);
+	/* A page with a fast write tag was dirty, so it is in the bitmap; what is written to it until
+	 * the tag has gone is in memory when this returns. */
 	flush_all(e);
-	/* What was written between the two is dirty again or for the first time: told now or with
-	 * the next fetch, never lost. */
-	mem_dirty_fetch(e->mem, gpa, pages, bitmap);
 	return 0;
 }
 
@@ -542,6 +545,7 @@ static void engine_close(struct cpu_engine *e)
 		g_free(t);
 	}
 	pthread_mutex_destroy(&e->split_lock);
+	pthread_mutex_destroy(&e->clock_lock);
 	g_free(e);
 }
 DEFINE_AUTOPTR(cpu_engine, engine_close);
@@ -557,6 +561,7 @@ static struct cpu_engine *engine_open(const struct cpu_config *config, GError **
 	e->mmio = config->mmio;
 	e->tsc_khz = TSC_KHZ;
 	pthread_mutex_init(&e->split_lock, NULL);
+	pthread_mutex_init(&e->clock_lock, NULL);
 	for (unsigned i = 0; i < e->mem->count; i++) {
 		void *p;
 		int err = sys_mmap(&p, (e->mem->region[i].size >> MEM_PAGE_SHIFT) * sizeof(uint64_t),
@@ -585,8 +590,7 @@ static void vcpu_free(struct vcpu *v)
 {
 	if (!v)
 		return;
-	if (v->engine->vcpu[v->index] == v)
-		v->engine->vcpu[v->index] = NULL;
+	clock_forget(v);
 	code_cache_free(v->code);
 	pthread_cond_destroy(&v->wake);
 	pthread_mutex_destroy(&v->req_lock);
@@ -670,8 +674,11 @@ static const char *vcpu_failure(struct vcpu *v)
 
 static void vcpu_stats(struct vcpu *v, struct cpu_stats *stats)
 {
-	*stats = v->stats;
-	stats->instructions = v->instructions;
+	for (unsigned i = 0; i < CPU_STAT_COUNT; i++) {
+		stats->count[i] = __atomic_load_n(&v->stats.count[i], __ATOMIC_RELAXED);
+		stats->ns[i] = __atomic_load_n(&v->stats.ns[i], __ATOMIC_RELAXED);
+	}
+	stats->instructions = __atomic_load_n(&v->instructions, __ATOMIC_RELAXED);
 }
 
 const struct cpu_ops emu_cpu_ops = {

@@ -42,8 +42,11 @@ _Noreturn static void leave(struct vcpu *v, const struct uop *u, struct fault fa
 		v->r[R_RIP] += u->off;
 		if (!(v->mode & MODE_64))
 			v->r[R_RIP] = (uint32_t)v->r[R_RIP];
-		v->instructions += u->n - 1u;
+		emu_retire(v, u->n - 1u);
 	}
+	if (v->split_held)
+		emu_split_unlock(v);
+	v->rmw_len = 0;
 	v->fault = fault;
 	longjmp(*v->escape, 1);
 }
@@ -244,7 +247,7 @@ static void deliver(struct vcpu *v, const struct event *e)
 	v->ext = !is_soft(e->kind);
 	v->cur = AT_RIP;
 	if (is_soft(e->kind))
-		v->stats.count[CPU_STAT_EXCEPTION]++;
+		emu_count(v, CPU_STAT_EXCEPTION);
 	if (v->cr0 & CR0_PE)
 		deliver_protected(v, e);
 	else
@@ -254,7 +257,7 @@ static void deliver(struct vcpu *v, const struct event *e)
 	v->in_delivery = false;
 	v->ext = 0;
 	v->halted = false;
-	v->shadow = false;
+	v->shadow = v->shadow_ss = false;
 	v->trap_flag = false;
 	emu_mode_update(v);
 }
@@ -354,7 +357,7 @@ static const struct uop *soft(struct vcpu *v, const struct uop *u, unsigned vect
 	/* A fault in the delivery is this instruction's: RIP is not behind it yet. */
 	e.next = v->r[R_RIP] + u->len;
 	deliver(v, &e);
-	v->instructions++;
+	emu_retire(v, 1);
 	return NULL;
 }
 
@@ -503,7 +506,7 @@ const struct uop *op_iret(struct vcpu *v, const struct uop *u)
 		iret_protected(v, u->osize);
 	else
 		iret_real(v, u->osize);
-	v->instructions++;
+	emu_retire(v, 1);
 	emu_mode_update(v);
 	return NULL;
 }

@@ -159,7 +159,7 @@ static const struct uop *far_real(struct vcpu *v, const struct uop *u, uint16_t 
 	}
 	emu_set_cs_real(v, sel);
 	v->r[R_RIP] = ip;
-	v->instructions++;
+	emu_retire(v, 1);
 	emu_mode_update(v);
 	return NULL;
 }
@@ -201,7 +201,7 @@ static const struct uop *far_to(struct vcpu *v, const struct uop *u, uint16_t se
 	}
 	set_cs(v, &t.cs, t.sel, t.cpl);
 	v->r[R_RIP] = t.ip;
-	v->instructions++;
+	emu_retire(v, 1);
 	emu_mode_update(v);
 	return NULL;
 }
@@ -331,7 +331,7 @@ const struct uop *op_retf(struct vcpu *v, const struct uop *u)
 		v->r[R_RIP] = r.ip;
 		v->r[X86_RSP] = emu_stack_add(&s, r.frame + r.skip);
 	}
-	v->instructions++;
+	emu_retire(v, 1);
 	emu_mode_update(v);
 	return NULL;
 }

@@ -276,7 +276,7 @@ enum { STUB_SIZE = 16 };
 			p = buf;                                                       \
 		}                                                                      \
 		do_##what(v, u, dst(v, u), (const ST *)p);                             \
-		NEXT(v, u);                                                            \
+		NEXT_RETURN(u);                                                        \
 	}                                                                              \
 	OPS_MEM_FAST(name, what, ST, dst, size, align, B)                                    \
 	OPS_MEM_FAST(name, what, ST, dst, size, align, X)
@@ -342,7 +342,7 @@ static inline void mmx_check(struct vcpu *v, const struct uop *u)
 		emu_load_bytes(v, u, lin, size, buf);                                \
 		MMX_READY(v);                                                        \
 		do_##name(v, u, DST(v, u->a), (const ST *)(const void *)buf);        \
-		NEXT(v, u);                                                          \
+		NEXT_RETURN(u);                                                      \
 	}
 
 #endif

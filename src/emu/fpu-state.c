@@ -275,7 +275,7 @@ const struct uop *fpu_fxsave(struct vcpu *v, const struct uop *u)
 	put_mxcsr(v, area);
 	memcpy(area + X87_XMM, v->fpu.xmm, sizeof(v->fpu.xmm));
 	store_area(v, u, lin, 0, xmm_end(v), area);
-	NEXT(v, u);
+	NEXT_RETURN(u);
 }
 
 const struct uop *fpu_fxrstor(struct vcpu *v, const struct uop *u)
@@ -328,7 +328,7 @@ const struct uop *fpu_xsave(struct vcpu *v, const struct uop *u)
 		store_area(v, u, lin, X87_XMM, xmm_end(v), area);
 	}
 	emu_st64(v, u, lin + XSAVE_HEADER, (bv & ~rfbm) | (rfbm & XSTATE_KNOWN));
-	NEXT(v, u);
+	NEXT_RETURN(u);
 }
 
 const struct uop *fpu_xrstor(struct vcpu *v, const struct uop *u)

@@ -137,7 +137,7 @@ static inline __attribute__((always_inline)) bool cond(unsigned cc, uint32_t f)
 	do {                                                                                \
 		const struct uop *link_ = (u)->link;                                        \
 		(v)->r[R_RIP] += (uint64_t)(int64_t)(u)->disp;                              \
-		(v)->instructions += (u)->n;                                                \
+		emu_retire(v, (u)->n);                                                \
 		if (unlikely(atomic_load_explicit(&(v)->pending, memory_order_relaxed)))    \
 			return NULL;                                                        \
 		if (unlikely(!link_))                                                       \

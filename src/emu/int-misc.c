@@ -710,7 +710,7 @@ OP(op_cmpxchg16b)
 		v->r[X86_RAX] = old[0];
 		v->r[X86_RDX] = old[1];
 	}
-	NEXT(v, u);
+	NEXT_RETURN(u);
 }
 
 /* ---- the small ones ---- */

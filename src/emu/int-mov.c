@@ -384,7 +384,7 @@ OP(op_leave)
 	value = emu_load_slow(v, &s, emu_linear(v, &s, X86_SS, sp, u->osize, false), u->osize);
 	set_sp(v, sp + u->osize);
 	set_sized(v, X86_RBP * 8, u->osize, value);
-	NEXT(v, u);
+	NEXT_RETURN(u);
 }
 
 OP(op_pusha)
@@ -442,7 +442,7 @@ op_fn *const ops_jcc_f[16] = { FOR_CC(NAME_JCC_F) };
 #define BRANCH(v, u, rip)                         \
 	do {                                      \
 		uint64_t rip_ = (rip);            \
-		(v)->instructions += (u)->n;      \
+		emu_retire(v, (u)->n);      \
 		(v)->r[R_RIP] = rip_;             \
 		JUMP(v);                          \
 	} while (0)

@@ -319,7 +319,7 @@ static bool tlb_flush_page(struct tlb *tlb, uint64_t lin)
 
 	if (large)
 		tlb_flush_large(tlb);
-	if ((e->rtag & PAGE_MASK_) == page || (e->wtag & PAGE_MASK_) == page)
+	if ((e->rtag & ~(uint64_t)TLB_SLOW) == page || (e->wtag & ~(uint64_t)TLB_SLOW) == page)
 		e->rtag = e->wtag = TLB_LISTED;
 	return large;
 }
@@ -354,6 +354,15 @@ static bool page_watched(const struct vcpu *v, uint64_t lin)
 	return false;
 }
 
+/* Somewhere around @lin there is a large page: the range covers the biggest that it can be. */
+static void note_large(struct tlb *tlb, uint64_t lin)
+{
+	if ((lin & ~0x3fffffffull) < tlb->large_lo)
+		tlb->large_lo = lin & ~0x3fffffffull;
+	if ((lin | 0x3fffffffull) > tlb->large_hi)
+		tlb->large_hi = lin | 0x3fffffffull;
+}
+
 /* Fill the slot of @lin after translate(); @access was allowed. */
 static struct tlb_entry *tlb_fill(struct vcpu *v, struct tlb *tlb, uint64_t lin, bool user,
 				  const struct walk *w)
@@ -375,11 +384,7 @@ static struct tlb_entry *tlb_fill(struct vcpu *v, struct tlb *tlb, uint64_t lin,
 	e->gpa = w->gpa | global;
 	if (w->large) {
 		e->gpa |= TLBE_LARGE;
-		/* The range covers whole large pages of the biggest size in use. */
-		if ((lin & ~0x3fffffffull) < tlb->large_lo)
-			tlb->large_lo = lin & ~0x3fffffffull;
-		if ((lin | 0x3fffffffull) > tlb->large_hi)
-			tlb->large_hi = lin | 0x3fffffffull;
+		note_large(tlb, lin);
 	}
 	if (!r) {
 		e->gpa |= TLBE_MMIO;
@@ -401,7 +406,7 @@ static struct tlb_entry *tlb_fill(struct vcpu *v, struct tlb *tlb, uint64_t lin,
 	}
 	e->rtag = rtag;
 	e->wtag = wtag;
-	v->stats.count[CPU_STAT_TLB_FILL]++;
+	emu_count(v, CPU_STAT_TLB_FILL);
 	return e;
 }
 
@@ -468,7 +473,7 @@ static uint64_t mmio_read(struct vcpu *v, uint64_t gpa, unsigned size)
 	if (is_lapic(v, gpa)) {
 		uint64_t value = lapic_mmio_read(v->lapic, gpa & 0xff0);
 
-		v->stats.count[CPU_STAT_MMIO]++;
+		emu_count(v, CPU_STAT_MMIO);
 		return size == 8 ? value : value >> 8 * (gpa & 3) & ((1ull << 8 * size) - 1);
 	}
 	return emu_io_read(v, true, gpa, size);
@@ -477,7 +482,7 @@ static uint64_t mmio_read(struct vcpu *v, uint64_t gpa, unsigned size)
 static void mmio_write(struct vcpu *v, uint64_t gpa, unsigned size, uint64_t value)
 {
 	if (is_lapic(v, gpa)) {
-		v->stats.count[CPU_STAT_MMIO]++;
+		emu_count(v, CPU_STAT_MMIO);
 		if (size == 4 && !(gpa & 15))
 			lapic_mmio_write(v->lapic, gpa & 0xff0, (uint32_t)value);
 		return;
@@ -759,6 +764,20 @@ void emu_store_sys(struct vcpu *v, uint64_t lin, unsigned size, uint64_t value)
 	store_any(v, v->cur, false, lin, size, &value);
 }
 
+void emu_or_sys(struct vcpu *v, uint64_t lin, uint8_t bits)
+{
+	struct tlb_entry *e = tlb_get(v, v->cur, false, lin, ACC_WRITE);
+
+	if (e->gpa & TLBE_MMIO) {
+		emu_store_sys(v, lin, 1, emu_load_sys(v, lin, 1) | bits);
+		return;
+	}
+	watch(v, lin, 1, true);
+	__atomic_fetch_or((uint8_t *)(uintptr_t)(lin + e->addend), bits, __ATOMIC_SEQ_CST);
+	if (e->wtag & TLB_SLOW)
+		ram_written(v, e, lin, 1);
+}
+
 bool emu_load_pdptes(struct vcpu *v, uint64_t cr3)
 {
 	uint64_t pdpte[4];
@@ -805,6 +824,8 @@ const struct itlb_entry *emu_fetch_page(struct vcpu *v, uint64_t lin)
 	e->gpa = w.gpa;
 	e->host = mem_ptr(v->mem, w.gpa, MEM_PAGE_SIZE);
 	v->code_filter[bit / 64] |= 1ull << bit % 64;
+	if (w.large)
+		note_large(v->tlb, lin);
 	return e;
 }
 

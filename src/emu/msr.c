@@ -65,13 +65,13 @@ void emu_tsc_set(struct vcpu *v, uint64_t tsc)
 	struct cpu_engine *e = v->engine;
 	int64_t offset = (int64_t)(tsc - sys_monotonic_ns()), second = (int64_t)e->tsc_khz * 1000;
 
-	pthread_mutex_lock(&e->split_lock);
+	pthread_mutex_lock(&e->clock_lock);
 	/* States are loaded one vCPU after the other, but mean one moment. */
 	if (offset - e->tsc_offset < second && e->tsc_offset - offset < second)
 		offset = e->tsc_offset;
 	else
 		e->tsc_offset = offset;
-	pthread_mutex_unlock(&e->split_lock);
+	pthread_mutex_unlock(&e->clock_lock);
 	v->tsc_offset = offset;
 }
 
@@ -100,21 +100,21 @@ static void clock_scale(uint32_t khz, uint32_t *ret_mul, int8_t *ret_shift)
 /* The pair that all vCPUs share: TSC without offsets, and guest's clock. */
 static void clock_pair(struct cpu_engine *e, uint64_t *ret_tsc, uint64_t *ret_ns)
 {
-	pthread_mutex_lock(&e->split_lock);
+	pthread_mutex_lock(&e->clock_lock);
 	if (!e->clock_pair_tsc) {
 		e->clock_pair_tsc = sys_monotonic_ns();
 		e->clock_pair_ns = e->clock_pair_tsc + (uint64_t)e->clock_offset_ns;
 	}
 	*ret_tsc = e->clock_pair_tsc;
 	*ret_ns = e->clock_pair_ns;
-	pthread_mutex_unlock(&e->split_lock);
+	pthread_mutex_unlock(&e->clock_lock);
 }
 
 void emu_clock_changed(struct cpu_engine *e)
 {
-	pthread_mutex_lock(&e->split_lock);
+	pthread_mutex_lock(&e->clock_lock);
 	e->clock_pair_tsc = 0;
-	pthread_mutex_unlock(&e->split_lock);
+	pthread_mutex_unlock(&e->clock_lock);
 	for (unsigned i = 0; i < e->config.cpus; i++) {
 		if (e->vcpu[i])
 			emu_clock_publish(e->vcpu[i]);
@@ -134,13 +134,14 @@ void emu_clock_publish(struct vcpu *v)
 	clock_scale(v->engine->tsc_khz, &mul, &shift);
 	/* Odd while it is being written: for readers on other vCPUs. */
 	version |= 1;
-	put_le32(info, version);
 	put_le64(info + 8, tsc + (uint64_t)v->tsc_offset);
 	put_le64(info + 16, ns);
 	put_le32(info + 24, mul);
 	info[28] = (uint8_t)shift;
 	info[29] = PVCLOCK_STABLE;
-	(void)mem_write(v->mem, gpa, info, sizeof(info));
+	(void)mem_write(v->mem, gpa, &version, 4);
+	atomic_thread_fence(memory_order_release);
+	(void)mem_write(v->mem, gpa + 4, info + 4, sizeof(info) - 4);
 	atomic_thread_fence(memory_order_release);
 	version++;
 	(void)mem_write(v->mem, gpa, &version, 4);

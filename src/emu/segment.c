@@ -96,23 +96,10 @@ bool emu_desc_upper(struct vcpu *v, uint16_t sel, const struct desc *d, uint64_t
 
 void emu_desc_mark(struct vcpu *v, struct desc *d, uint32_t bits)
 {
-	uint64_t lin = d->lin + 5;
-	const struct tlb_entry *e;
-
 	if ((d->hi & bits) == bits)
 		return;
 	d->hi |= bits;
-	e = emu_tlb_slot(&v->tlbs[0], lin);
-	if (e->wtag != (lin & PAGE_MASK_)) {
-		/* Makes the page writable by the fast path, unless there is code on it, or raises:
-		 * a store of what is there already, of which nobody learns. */
-		emu_store_sys(v, lin, 1, emu_load_sys(v, lin, 1) | bits >> 8);
-		e = emu_tlb_slot(&v->tlbs[0], lin);
-		if (e->wtag != (lin & PAGE_MASK_))
-			return;
-	}
-	__atomic_fetch_or((uint8_t *)(uintptr_t)(lin + e->addend), (uint8_t)(bits >> 8),
-			  __ATOMIC_SEQ_CST);
+	emu_or_sys(v, d->lin + 5, (uint8_t)(bits >> 8));
 }
 
 static uint64_t desc_base(const struct desc *d)
@@ -399,7 +386,7 @@ static const struct uop *load_sreg(struct vcpu *v, const struct uop *u, unsigned
 	emu_load_segment(v, AT_RIP, seg, sel);
 	/* MOV SS and POP SS hold interrupts off until the stack pointer is there, too. */
 	if (seg == X86_SS)
-		v->shadow = true;
+		v->shadow = v->shadow_ss = true;
 	return sys_end_mode(v, u);
 }
 
@@ -432,7 +419,7 @@ const struct uop *op_pop_sreg(struct vcpu *v, const struct uop *u)
 	emu_load_segment(v, AT_RIP, u->b, sel);
 	v->r[X86_RSP] = emu_stack_add(&s, u->osize);
 	if (u->b == X86_SS)
-		v->shadow = true;
+		v->shadow = v->shadow_ss = true;
 	return sys_end_mode(v, u);
 }
 

@@ -83,7 +83,7 @@ static NOINLINE void checked_end(struct vcpu *v, const struct uop *u, uint32_t o
 		do_##name(v, u, &d, (const ST *)(const void *)sreg(v, u));                 \
 		checked_end(v, u, old, &d, kind);                                          \
 		*XMM(v, u->a) = d;                                                         \
-		NEXT(v, u);                                                                \
+		NEXT_RETURN(u);                                                               \
 	}                                                                                  \
 	CHECKED_MEM(name, ST, size, align, kind)
 
@@ -101,7 +101,7 @@ static NOINLINE void checked_end(struct vcpu *v, const struct uop *u, uint32_t o
 		do_##name(v, u, &d, (const ST *)(const void *)buf);                        \
 		checked_end(v, u, old, &d, kind);                                          \
 		*XMM(v, u->a) = d;                                                         \
-		NEXT(v, u);                                                                \
+		NEXT_RETURN(u);                                                               \
 	}
 
 /* d INSN= s, four times */
@@ -197,7 +197,7 @@ CONVERT_G(cvtsi2sd64, "cvtsi2sdq", struct u64_any, 8)
 		do_##name(v, u, &d, (const struct u64_any *)MM(v, u->b));               \
 		checked_end(v, u, old, &d, RESULT_NONE);                                \
 		*XMM(v, u->a) = d;                                                      \
-		NEXT(v, u);                                                             \
+		NEXT_RETURN(u);                                                            \
 	}                                                                               \
 	OPS_MEM(name, struct u64_any, DST_X, 8, 0)                                      \
 	CHECKED_MEM(name, struct u64_any, 8, 0, RESULT_NONE)
@@ -224,7 +224,7 @@ CONVERT_FROM_MM(cvtpi2pd)
 		do_##name(v, u, &value, (const ST *)(const void *)XMM(v, u->b));        \
 		checked_end(v, u, old, NULL, RESULT_NONE);                              \
 		R64(v, u->a) = value;                                                   \
-		NEXT(v, u);                                                             \
+		NEXT_RETURN(u);                                                            \
 	}                                                                               \
 	OP(x_##name##_G)                                                                \
 	{                                                                               \
@@ -236,7 +236,7 @@ CONVERT_FROM_MM(cvtpi2pd)
 		do_##name(v, u, &value, (const ST *)(const void *)buf);                 \
 		checked_end(v, u, old, NULL, RESULT_NONE);                              \
 		R64(v, u->a) = value;                                                   \
-		NEXT(v, u);                                                             \
+		NEXT_RETURN(u);                                                            \
 	}
 
 CONVERT_TO_G(cvttss2si, "cvttss2si", uint32_t, struct u32_any, 4)
@@ -271,7 +271,7 @@ CONVERT_TO_G(cvtsd2si64, "cvtsd2si", uint64_t, struct u64_any, 8)
 		checked_end(v, u, old, NULL, RESULT_NONE);                              \
 		*MM(v, u->a) = value;                                                   \
 		mm_written(MM(v, u->a));                                                \
-		NEXT(v, u);                                                             \
+		NEXT_RETURN(u);                                                            \
 	}                                                                               \
 	OP(name##_r)                                                                    \
 	{                                                                               \
@@ -321,7 +321,7 @@ CONVERT_TO_MM(cvtpd2pi, 16, 15)
 					    (const ST *)(const void *)XMM(v, u->b));    \
 		checked_end(v, u, old, NULL, RESULT_NONE);                              \
 		v->flags = flags;                                                       \
-		NEXT(v, u);                                                             \
+		NEXT_RETURN(u);                                                            \
 	}                                                                               \
 	OP(x_##name##_G)                                                                \
 	{                                                                               \
@@ -334,7 +334,7 @@ CONVERT_TO_MM(cvtpd2pi, 16, 15)
 		flags = run_##name(XMM(v, u->a), (const ST *)(const void *)buf);        \
 		checked_end(v, u, old, NULL, RESULT_NONE);                              \
 		v->flags = flags;                                                       \
-		NEXT(v, u);                                                             \
+		NEXT_RETURN(u);                                                            \
 	}
 
 COMPARE(ucomiss, "movss", struct u32_any, 4)

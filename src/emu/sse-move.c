@@ -63,12 +63,12 @@ static ALWAYS_INLINE void put16(void *p, const void *s)
 
 static ALWAYS_INLINE void put8(void *p, const void *s)
 {
-	*(volatile uint64_t *)p = *(const uint64_t *)s;
+	((volatile struct u64_any *)p)->v = *(const uint64_t *)s;
 }
 
 static ALWAYS_INLINE void put4(void *p, const void *s)
 {
-	*(volatile uint32_t *)p = *(const uint32_t *)s;
+	((volatile struct u32_any *)p)->v = *(const uint32_t *)s;
 }
 
 #define STORE(name, size, align, src)                                            \

@@ -31,7 +31,7 @@ static int64_t step(const struct vcpu *v, unsigned size)
 static const struct uop *interrupted(struct vcpu *v, const struct uop *u)
 {
 	v->r[R_RIP] += u->off;
-	v->instructions += u->n - 1u;
+	emu_retire(v, u->n - 1u);
 	return NULL;
 }
 

@@ -25,7 +25,7 @@ extern const struct uop sys_at_rip, sys_at_rip_ss;
 static inline void sys_begin(struct vcpu *v, const struct uop *u)
 {
 	v->r[R_RIP] += u->off;
-	v->instructions += u->n - 1u;
+	emu_retire(v, u->n - 1u);
 	if (!(v->mode & MODE_64))
 		v->r[R_RIP] = (uint32_t)v->r[R_RIP];
 	v->cur = AT_RIP;
@@ -35,7 +35,7 @@ static inline void sys_begin(struct vcpu *v, const struct uop *u)
 static inline const struct uop *sys_end(struct vcpu *v, const struct uop *u)
 {
 	v->r[R_RIP] += u->len;
-	v->instructions++;
+	emu_retire(v, 1);
 	if (!(v->mode & MODE_64))
 		v->r[R_RIP] = (uint32_t)v->r[R_RIP];
 	return NULL;

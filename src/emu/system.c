@@ -188,7 +188,7 @@ static const struct uop *op_cpuid(struct vcpu *v, const struct uop *u)
 {
 	uint32_t leaf = (uint32_t)v->r[X86_RAX], regs[4];
 
-	v->stats.count[CPU_STAT_CPUID]++;
+	emu_count(v, CPU_STAT_CPUID);
 	cpuid_lookup(&v->cpuid, leaf, (uint32_t)v->r[X86_RCX], regs);
 	if (leaf == 1) {
 		if (regs[2] & CPUID1_ECX_XSAVE && v->cr4 & CR4_OSXSAVE)
@@ -211,7 +211,7 @@ static const struct uop *op_rdmsr(struct vcpu *v, const struct uop *u)
 
 	if (v->cpl)
 		emu_gp0(v, u);
-	v->stats.count[CPU_STAT_MSR]++;
+	emu_count(v, CPU_STAT_MSR);
 	if (emu_msr_read(v, (uint32_t)v->r[X86_RCX], &value) < 0)
 		emu_gp0(v, u);
 	put_edx_eax(v, value);
@@ -222,7 +222,7 @@ static const struct uop *op_wrmsr(struct vcpu *v, const struct uop *u)
 {
 	if (v->cpl)
 		emu_gp0(v, u);
-	v->stats.count[CPU_STAT_MSR]++;
+	emu_count(v, CPU_STAT_MSR);
 	if (emu_msr_write(v, (uint32_t)v->r[X86_RCX], get_edx_eax(v)) < 0)
 		emu_gp0(v, u);
 	emu_done(v, u);

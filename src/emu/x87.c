@@ -213,7 +213,7 @@ NOINLINE OP(x87_load_G)
 	lin = emu_ea_G(v, u, size, false);
 	emu_load_bytes(v, u, lin, size, buf);
 	(void)run(v, u, buf, emu_ea_offset(v, u));
-	NEXT(v, u);
+	NEXT_RETURN(u);
 }
 
 NOINLINE OP(x87_store_G)
@@ -229,7 +229,7 @@ NOINLINE OP(x87_store_G)
 	emu_probe_write(v, u, lin, size);
 	if (run(v, u, buf, emu_ea_offset(v, u)) == 0)
 		emu_store_bytes(v, u, lin, size, buf);
-	NEXT(v, u);
+	NEXT_RETURN(u);
 }
 
 /* ---- fast: memory ---- */

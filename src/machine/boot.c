@@ -87,7 +87,7 @@ static const char *known_stranger(struct span head)
 		return "is a program for EFI firmware, not a bzImage: "
 		       "give the Linux kernel that it was made of";
 	if (has_at(head, 0x8001, "CD001", 5) || has_at(head, 0, "QFI\xfb", 4))
-		return "is a disk image: give a kernel, and the image with --disk";
+		return "is a disk image: give a kernel (bzImage, ELF with a PVH note, multiboot)";
 	if (has_at(head, 0, "070701", 6))
 		return "is an initramfs: give it with --initrd, and a kernel with --kernel";
 	if (has_at(head, 0x1fe, "\x55\xaa", 2))

@@ -7,6 +7,7 @@
  *
  *   MEM_PAGE_DIRTY  written since the last mem_dirty_fetch(), while logging is on
  *   MEM_PAGE_CODE   the software engine holds decoded code of it and wants to hear of writes
+ *   MEM_PAGE_CODE_READY  beside it: every vCPU of that engine knows
  *
  * Whoever writes guest RAM except a vCPU of the KVM engine does it through mem_write() or a
  * mem_ptr_write() pointer, so that both flags are honoured.
@@ -33,6 +34,7 @@ enum {
 enum {
 	MEM_PAGE_DIRTY = 1,
 	MEM_PAGE_CODE = 2,
+	MEM_PAGE_CODE_READY = 4,
 };
 
 struct mem_region {

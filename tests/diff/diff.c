@@ -2,11 +2,13 @@
 /*
  * diff.c - compare the software engine with the host CPU, instruction by instruction
  *
- * usage: diff [--count INSTRUCTIONS] [--bytes CASES] [--seed SEED] [--keep-going] [FILE...]
+ * usage: diff [--count INSTRUCTIONS] [--bytes CASES] [--seed SEED] [--keep-going] [--loud]
+ *             [FILE...]
  *
  * FILEs have cases to begin with, one a line: the seed of the state, the code bytes, and "step" if
  * it runs with TF set. Then come random cases. What differs is made as small as it gets and printed
- * as such a line. The seed of a run is printed; without --seed it is the time.
+ * as such a line. The seed of a run is printed; without --seed it is the time. --loud lets through
+ * what the engine logs.
  */
 #include "diff.h"
 
@@ -351,6 +353,7 @@ static bool run_file(const char *path)
 
 struct options {
 	uint64_t count, bytes, seed;
+	bool loud;
 };
 
 static bool parse_options(int argc, char **argv, struct options *options, int *ret_first_file)
@@ -363,8 +366,8 @@ static bool parse_options(int argc, char **argv, struct options *options, int *r
 				  strcmp(argv[i], "--seed") == 0  ? &options->seed :
 								    NULL;
 
-		if (strcmp(argv[i], "--keep-going") == 0) {
-			keep_going = true;
+		if (strcmp(argv[i], "--keep-going") == 0 || strcmp(argv[i], "--loud") == 0) {
+			*(argv[i][2] == 'k' ? &keep_going : &options->loud) = true;
 			continue;
 		}
 		if (!value || i + 1 >= argc)
@@ -378,7 +381,9 @@ static bool parse_options(int argc, char **argv, struct options *options, int *r
 /* Random cases until the guest has executed so many instructions. */
 static bool run_random(uint64_t count, struct rng *rng)
 {
-	while (guest_instructions() < count) {
+	uint64_t before = guest_instructions();
+
+	while (guest_instructions() - before < count) {
 		for (unsigned i = 0; i < BATCH; i++)
 			generate(&cases[i], rng_next(rng));
 		if (!run_batch(BATCH))
@@ -400,20 +405,20 @@ static bool run_bytes(uint64_t count, struct rng *rng)
 
 int main(int argc, char **argv)
 {
-	struct options options = { 1000000, 100000, (uint64_t)time(NULL) };
+	struct options options = { 1000000, 100000, (uint64_t)time(NULL), false };
 	struct rng rng;
 	int first_file;
 	bool ok = true;
 
 	if (!parse_options(argc, argv, &options, &first_file)) {
 		(void)fprintf(stderr, "usage: diff [--count INSTRUCTIONS] [--bytes CASES] "
-				      "[--seed SEED] [--keep-going] [FILE...]\n");
+				      "[--seed SEED] [--keep-going] [--loud] [FILE...]\n");
 		return 2;
 	}
 	if (!host_init(BATCH) || !guest_init())
 		return 2;
 	/* The engine tells of each opcode that it does not know. */
-	if (!freopen("/dev/null", "w", stderr))
+	if (!options.loud && !freopen("/dev/null", "w", stderr))
 		return 2;
 	printf("diff: --seed %" PRIu64 "\n", options.seed);
 	(void)fflush(stdout);

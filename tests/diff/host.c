@@ -8,8 +8,9 @@
  * into from calling the system. A case that does not end is found out by a CPU time limit: the
  * child dies, and the next one goes on behind it.
  *
- * The handler runs with FS as it was; it uses no thread-local storage nevertheless, as a case may
- * have changed it, so this file is compiled without stack protector.
+ * The handler may find FS changed, so it uses no thread-local storage: this file is compiled without
+ * stack protector. It is compiled without sanitizers, too, and gives up their shadow, which lies
+ * where cases point to by chance.
  */
 #include "diff.h"
 
@@ -39,6 +40,17 @@ static unsigned max_cases;
 
 static uint8_t *code_alias; /* the code pages, writable */
 static bool running;
+
+/* The library's own may belong to a sanitizer. */
+static void copy(void *to, const void *from, size_t len)
+{
+	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(len) : : "memory");
+}
+
+static void fill(void *to, uint8_t byte, size_t len)
+{
+	__asm__ volatile("rep stosb" : "+D"(to), "+c"(len) : "a"(byte) : "memory");
+}
 
 static void *map(void *addr, size_t len, int prot, int flags, int fd)
 {
@@ -76,12 +88,12 @@ static void capture(const ucontext_t *uc, struct result *r)
 		r->regs.gpr[i] = (uint64_t)g[greg_of[i]];
 	r->regs.rip = (uint64_t)g[REG_RIP];
 	r->regs.rflags = (uint64_t)g[REG_EFL];
-	memcpy(r->regs.fx, uc->uc_mcontext.fpregs, FX_SIZE);
+	copy(r->regs.fx, uc->uc_mcontext.fpregs, FX_SIZE);
 	r->vector = (unsigned)g[REG_TRAPNO];
 	r->error = (uint64_t)g[REG_ERR];
 	r->cr2 = (uint64_t)g[REG_CR2];
 	for (unsigned i = 0; i < DATA_PAGES; i++)
-		memcpy(r->mem[i], page_of(i), PAGE);
+		copy(r->mem[i], page_of(i), PAGE);
 	r->ran = true;
 }
 
@@ -92,22 +104,22 @@ static void prepare(ucontext_t *uc, const struct test_case *c)
 	uint32_t magic;
 	uint64_t bv;
 
-	memset(code_alias, 0xcc, CODE_PAGES * PAGE);
-	memcpy(code_alias + (c->regs.rip - CODE_ADDR), c->code, c->code_len);
+	fill(code_alias, 0xcc, CODE_PAGES * PAGE);
+	copy(code_alias + (c->regs.rip - CODE_ADDR), c->code, c->code_len);
 	for (unsigned i = 0; i < DATA_PAGES; i++)
-		memcpy(page_of(i), results[shared->next].mem[i], PAGE);
+		copy(page_of(i), results[shared->next].mem[i], PAGE);
 
 	for (unsigned i = 0; i < 16; i++)
 		g[greg_of[i]] = (greg_t)c->regs.gpr[i];
 	g[REG_RIP] = (greg_t)c->regs.rip;
 	g[REG_EFL] = (greg_t)c->regs.rflags;
-	memcpy(fx, c->regs.fx, FX_SIZE);
+	copy(fx, c->regs.fx, FX_SIZE);
 	/* The kernel says at byte 464 if an XSAVE header follows, with a bit for what is valid. */
-	memcpy(&magic, fx + 464, sizeof(magic));
+	copy(&magic, fx + 464, sizeof(magic));
 	if (magic == 0x46505853) {
-		memcpy(&bv, fx + 512, sizeof(bv));
+		copy(&bv, fx + 512, sizeof(bv));
 		bv |= 3;
-		memcpy(fx + 512, &bv, sizeof(bv));
+		copy(fx + 512, &bv, sizeof(bv));
 	}
 }
 
@@ -164,9 +176,10 @@ static void child(void)
 	(void)signal(SIGPROF, SIG_DFL);
 	(void)setitimer(ITIMER_PROF, &limit, NULL);
 	(void)syscall(SYS_arch_prctl, ARCH_SET_GS, DATA_ADDR);
-	/* The signal must be on its way before system calls are forbidden: block, raise, and let
-	 * the return from an earlier handler unblock it. Simpler: an instruction that traps. */
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) < 0)
+#ifdef ASAN_SHADOW
+	(void)syscall(SYS_munmap, 0x7fff8000, 0x10007fff8000 - 0x7fff8000);
+#endif
+	if (syscall(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_STRICT) < 0)
 		_exit(3);
 	__asm__ volatile("int3");
 }

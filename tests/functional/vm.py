@@ -2,7 +2,8 @@
 """What the functional tests share: start socle-vm, talk to it, wait for it.
 
 Environment: SOCLE_VM the program, SOCLE_GUESTS the folder with keys.elf, SOCLE_ENGINE the
-engine that tests use which do not care (default emu).
+engine that tests use which do not care (default emu), SOCLE_SANITIZED whether it is
+a sanitizer's build, SOCLE_PATIENCE how many seconds to wait for what should come at once.
 """
 import json
 import os
@@ -18,6 +19,7 @@ import unittest
 VM = os.environ['SOCLE_VM']
 KEYS = os.path.join(os.environ['SOCLE_GUESTS'], 'keys.elf')
 ENGINE = os.environ.get('SOCLE_ENGINE', 'emu')
+SANITIZED = bool(os.environ.get('SOCLE_SANITIZED'))
 # Sanitizers and a busy machine make things slow, but nothing here waits for time to pass.
 PATIENCE = float(os.environ.get('SOCLE_PATIENCE', '30'))
 
@@ -50,8 +52,8 @@ def read_until(fd, text):
     return data
 
 
-def arguments(*args, kernel=KEYS, engine=ENGINE):
-    return [VM, '--engine', engine, '--kernel', kernel, '--memory', '16M', *args]
+def arguments(*args, kernel=KEYS, engine=ENGINE, memory='16M'):
+    return [VM, '--engine', engine, '--kernel', kernel, '--memory', memory, *args]
 
 
 def run(*args, stdin=b''):

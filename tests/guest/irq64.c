@@ -153,7 +153,9 @@ static void shadows(void)
 	check("then it comes", count[0x55] == 2);
 	__asm__ volatile("sti; nop");
 	ipi(0x4055);
-	__asm__ volatile("nop; nop; cli");
+	for (int i = 0; i < 100; i++)
+		__asm__ volatile("nop");
+	__asm__ volatile("cli");
 	check("IPI to itself with IF on", count[0x55] == 3);
 	guest_handler = handler;
 }
