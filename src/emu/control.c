@@ -9,9 +9,9 @@
 
 #include <string.h>
 
-#define CR0_DEFINED                                                                             \
-	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW |       \
-	 CR0_CD | CR0_PG)
+#define CR0_DEFINED                                                                                \
+	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | \
+	 CR0_PG)
 #define CR3_RSVD (~((1ull << 46) - 1))
 
 #define DR6_FIXED    0xffff0ff0u

@@ -76,12 +76,10 @@ void emu_cpuid_offer(struct cpuid_table *offer)
 			   .ebx = 576,
 			   .ecx = 576,
 		   });
-	add(offer, (struct cpuid_leaf){
-			   .leaf = 0xd,
-			   .subleaf = 1,
-			   .by_subleaf = true,
-			   .eax = BIT(0), /* XSAVEOPT */
-		   });
+	add(offer,
+	    (struct cpuid_leaf){
+		    .leaf = 0xd, .subleaf = 1, .by_subleaf = true, .eax = BIT(0), /* XSAVEOPT */
+	    });
 	add(offer, (struct cpuid_leaf){
 			   .leaf = 0x40000000,
 			   .eax = 0x40000001,

@@ -303,7 +303,7 @@ struct cpu_engine {
 	struct io_space *pio, *mmio;
 	struct lapic_set *lapics;
 	struct ioapic *ioapic;
-	struct vcpu *vcpu[CPU_MAX];
+	_Atomic(struct vcpu *) vcpu[CPU_MAX]; /* the clock thread looks while they come and go */
 	uint32_t tsc_khz;
 	int64_t clock_offset_ns; /* guest's kvmclock = monotonic + this */
 	uint64_t clock_pair_tsc, clock_pair_ns; /* msr.c, under split_lock */

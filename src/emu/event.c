@@ -18,7 +18,9 @@
 
 #define DR7_GD (1u << 13)
 
-enum { GATE_NONE = 0xff };
+enum {
+	GATE_NONE = 0xff
+};
 
 struct event {
 	unsigned vector;
@@ -127,9 +129,9 @@ static void load_gate(struct vcpu *v, const struct event *e, struct gate *g)
 		high = emu_load_sys(v, lin + 8, 8);
 	d = (struct desc){ .lin = lin, .lo = (uint32_t)low, .hi = (uint32_t)(low >> 32) };
 	type = desc_type(&d);
-	if (d.hi & DESC_S || !(type == SYS_INT32 || type == SYS_TRAP32 ||
-			       (!lma && (type == SYS_INT16 || type == SYS_TRAP16 ||
-					 type == SYS_TASK_GATE))))
+	if (d.hi & DESC_S ||
+	    !(type == SYS_INT32 || type == SYS_TRAP32 ||
+	      (!lma && (type == SYS_INT16 || type == SYS_TRAP16 || type == SYS_TASK_GATE))))
 		emu_raise_code(v, AT_RIP, EXC_GP, code);
 	if (is_soft(e->kind) && desc_dpl(&d) < v->cpl)
 		emu_raise_code(v, AT_RIP, EXC_GP, code);
@@ -171,16 +173,15 @@ static void load_gate_cs(struct vcpu *v, struct gate *g)
 		emu_raise_sel(v, EXC_GP, g->sel);
 }
 
-static void push_frame(struct vcpu *v, const struct event *e, const struct gate *g,
-		       struct stack *s, bool with_stack)
+static void push_frame(struct vcpu *v, const struct event *e, const struct gate *g, struct stack *s,
+		       bool with_stack)
 {
 	const struct uop *at = &sys_at_rip_ss;
 	bool vm = v->eflags & RFLAGS_VM;
 	unsigned slots = 3u + (with_stack ? 2 : 0) + (vm ? 4 : 0) + (e->has_code ? 1 : 0);
 
 	emu_stack_room(v, at, s, slots * g->size);
-	if (sys_lma(v) ? !sys_canonical(g->ip) :
-			 g->ip > emu_desc_segment(&g->cs, g->sel).limit)
+	if (sys_lma(v) ? !sys_canonical(g->ip) : g->ip > emu_desc_segment(&g->cs, g->sel).limit)
 		emu_gp0(v, AT_RIP);
 	if (vm) {
 		emu_stack_push(v, at, s, g->size, v->seg[X86_GS].selector);
@@ -262,8 +263,7 @@ static void deliver(struct vcpu *v, const struct event *e)
 	emu_mode_update(v);
 }
 
-void emu_deliver(struct vcpu *v, unsigned vector, enum emu_event kind, bool has_code,
-		 uint32_t code)
+void emu_deliver(struct vcpu *v, unsigned vector, enum emu_event kind, bool has_code, uint32_t code)
 {
 	struct event e = {
 		.vector = vector,
@@ -387,8 +387,7 @@ const struct uop *op_into(struct vcpu *v, const struct uop *u)
 
 /* ---- IRET ---- */
 
-#define FLAGS_ALWAYS \
-	(RFLAGS_ARITH | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT)
+#define FLAGS_ALWAYS (RFLAGS_ARITH | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT)
 
 /* Flags that IRET may change, by the level it starts from. */
 static uint32_t iret_mask(const struct vcpu *v, unsigned size)
@@ -456,8 +455,9 @@ static void iret_to_vm86(struct vcpu *v, uint64_t ip, uint16_t cs, uint32_t flag
 		sel[i] = (uint16_t)emu_stack_peek(v, at, &s, 4, 20 + 4 * i);
 	if (ip > 0xffff)
 		emu_gp0(v, AT_RIP);
-	set_flags(v, flags, FLAGS_ALWAYS | RFLAGS_RF | RFLAGS_AC | RFLAGS_ID | RFLAGS_IF |
-				    RFLAGS_IOPL | RFLAGS_VIF | RFLAGS_VIP | RFLAGS_VM);
+	set_flags(v, flags,
+		  FLAGS_ALWAYS | RFLAGS_RF | RFLAGS_AC | RFLAGS_ID | RFLAGS_IF | RFLAGS_IOPL |
+			  RFLAGS_VIF | RFLAGS_VIP | RFLAGS_VM);
 	v->cpl = 3;
 	emu_set_cs_real(v, cs);
 	v->r[R_RIP] = ip;

@@ -293,8 +293,9 @@ void emu_far_return(struct vcpu *v, const struct far_return *r)
 		}
 		to.is64 = sys_lma(v) && cs.hi & DESC_L;
 		/* Only SP comes from the frame if the new stack is a 16-bit one. */
-		to.sp = to.is64 || to.seg.access & SEG_ACCESS_DB ?
-				sp : (v->r[X86_RSP] & 0xffff0000u) | (sp & 0xffff);
+		to.sp = to.is64 || to.seg.access & SEG_ACCESS_DB
+				? sp
+				: (v->r[X86_RSP] & 0xffff0000u) | (sp & 0xffff);
 		v->seg[X86_SS] = to.seg;
 		v->r[X86_RSP] = emu_stack_add(&to, r->skip);
 	} else {

@@ -23,7 +23,7 @@
 #define NOINLINE      __attribute__((noinline))
 
 /* A handler; and one that is no leaf, or rare. */
-#define OP(name)      DATA_PATH static const struct uop *name(struct vcpu *v, const struct uop *u)
+#define OP(name)        DATA_PATH static const struct uop *name(struct vcpu *v, const struct uop *u)
 #define OP_GLOBAL(name) DATA_PATH const struct uop *name(struct vcpu *v, const struct uop *u)
 
 /* Register operands: uops hold the number times 16 (XMM, MMX) or times 8 (general). */
@@ -119,7 +119,12 @@ op_fn x87_fldenv, x87_fnstenv, x87_frstor, x87_fnsave;
 
 /* ---- the opcode table (sse.c) ---- */
 
-enum { NP, P66, PF3, PF2 };
+enum {
+	NP,
+	P66,
+	PF3,
+	PF2
+};
 
 /* Kinds of operand, and flags of an instruction. */
 enum {
@@ -151,9 +156,9 @@ enum {
 struct sse_op {
 	uint8_t map, prefix, op;
 	uint16_t form;
-	op_fn *reg;         /* NULL: no register form */
-	op_fn *mem[3];      /* NULL: no memory form */
-	op_fn *xreg, *xmem; /* with MODE_XM; NULL: no difference */
+	op_fn *reg;          /* NULL: no register form */
+	op_fn *mem[3];       /* NULL: no memory form */
+	op_fn *xreg, *xmem;  /* with MODE_XM; NULL: no difference */
 	const uint8_t *stub; /* 256 stubs of STUB_SIZE bytes, one for each immediate */
 };
 
@@ -169,7 +174,7 @@ bool decode_shift_imm(struct decoder *d);
 /* ---- making handlers ---- */
 
 /* One operation: void do_NAME(v, u, d, s). U: what u is for. */
-#define DO(name, DT, ST)                                                                          \
+#define DO(name, DT, ST) \
 	static ALWAYS_INLINE void do_##name(struct vcpu *v, const struct uop *u, DT *d, const ST *s)
 
 #define UNUSED_V_U ((void)v, (void)u)
@@ -187,26 +192,26 @@ bool decode_shift_imm(struct decoder *d);
 	}
 
 /* d = INSN s */
-#define DO_XW(name, insn, ST)                                                  \
-	DO(name, union emu_vec, ST)                                            \
-	{                                                                      \
-		UNUSED_V_U;                                                    \
-		__asm__ volatile(insn " %1, %%xmm0\n\tmovaps %%xmm0, %0"       \
-				 : "=m"(*d)                                    \
-				 : "m"(*s)                                     \
-				 : "xmm0");                                    \
+#define DO_XW(name, insn, ST)                                            \
+	DO(name, union emu_vec, ST)                                      \
+	{                                                                \
+		UNUSED_V_U;                                              \
+		__asm__ volatile(insn " %1, %%xmm0\n\tmovaps %%xmm0, %0" \
+				 : "=m"(*d)                              \
+				 : "m"(*s)                               \
+				 : "xmm0");                              \
 	}
 
 /* MMX: d = d INSN s; bits 79:64 of the register become ones. */
-#define DO_MM(name, insn)                                                             \
-	DO(name, uint64_t, uint64_t)                                                  \
-	{                                                                             \
-		UNUSED_V_U;                                                           \
+#define DO_MM(name, insn)                                                                 \
+	DO(name, uint64_t, uint64_t)                                                      \
+	{                                                                                 \
+		UNUSED_V_U;                                                               \
 		__asm__ volatile("movq %0, %%mm0\n\t" insn " %1, %%mm0\n\tmovq %%mm0, %0" \
-				 : "+m"(*d)                                           \
-				 : "m"(*s)                                            \
-				 : "mm0");                                            \
-		mm_written(d);                                                        \
+				 : "+m"(*d)                                               \
+				 : "m"(*s)                                                \
+				 : "mm0");                                                \
+		mm_written(d);                                                            \
 	}
 
 static inline void mm_written(uint64_t *mm)
@@ -219,27 +224,29 @@ static inline void mm_written(uint64_t *mm)
  * MM0) with XMM1 (MM1) as source and jump back by R8: no stack is touched. u->imm is the address of
  * the right stub.
  */
-enum { STUB_SIZE = 16 };
-#define STUBS(name, insn)                                                             \
-	__asm__(".pushsection .text.emu_stubs, \"ax\", @progbits\n\t.balign 16\n"     \
-		"sse_stub_" #name ":\n\t.set sse_i, 0\n\t.rept 256\n\t" insn          \
-		"\n\tjmp *%r8\n\t.balign 16\n\t.set sse_i, sse_i + 1\n\t.endr\n"      \
-		"\t.popsection");                                                     \
-	extern const uint8_t sse_stub_##name[] __asm__("sse_stub_" #name)             \
+enum {
+	STUB_SIZE = 16
+};
+#define STUBS(name, insn)                                                         \
+	__asm__(".pushsection .text.emu_stubs, \"ax\", @progbits\n\t.balign 16\n" \
+		"sse_stub_" #name ":\n\t.set sse_i, 0\n\t.rept 256\n\t" insn      \
+		"\n\tjmp *%r8\n\t.balign 16\n\t.set sse_i, sse_i + 1\n\t.endr\n"  \
+		"\t.popsection");                                                 \
+	extern const uint8_t sse_stub_##name[] __asm__("sse_stub_" #name)         \
 		__attribute__((visibility("hidden")))
 
 #define CALL_STUB(stub) "leaq 1f(%%rip), %%r8\n\tjmp *" stub "\n1:\n\t"
 
 /* d = d INSN s, imm; @load: how s comes into XMM1 */
-#define DO_XX_STUB(name, load, ST)                                                    \
-	DO(name, union emu_vec, ST)                                                   \
-	{                                                                             \
-		(void)v;                                                              \
-		__asm__ volatile("movaps %0, %%xmm0\n\t" load                         \
+#define DO_XX_STUB(name, load, ST)                                                     \
+	DO(name, union emu_vec, ST)                                                    \
+	{                                                                              \
+		(void)v;                                                               \
+		__asm__ volatile("movaps %0, %%xmm0\n\t" load                          \
 				 " %1, %%xmm1\n\t" CALL_STUB("%2") "movaps %%xmm0, %0" \
-				 : "+m"(*d)                                           \
-				 : "m"(*s), "m"(u->imm)                               \
-				 : "xmm0", "xmm1", "r8", "cc");                       \
+				 : "+m"(*d)                                            \
+				 : "m"(*s), "m"(u->imm)                                \
+				 : "xmm0", "xmm1", "r8", "cc");                        \
 	}
 
 /*
@@ -254,56 +261,62 @@ enum { STUB_SIZE = 16 };
 #define DST_G(v, u) (&R64(v, (u)->a))
 
 #define OPS_REG(name, ST, dst, sreg) OPS_REG_AS(name, name, ST, dst, sreg)
-#define OPS_REG_AS(name, what, ST, dst, sreg)                           \
-	OP(name##_r)                                                    \
-	{                                                               \
+#define OPS_REG_AS(name, what, ST, dst, sreg)                                     \
+	OP(name##_r)                                                              \
+	{                                                                         \
 		do_##what(v, u, dst(v, u), (const ST *)(const void *)sreg(v, u)); \
-		NEXT(v, u);                                             \
+		NEXT(v, u);                                                       \
 	}
 
 #define OPS_MEM(name, ST, dst, size, align) OPS_MEM_AS(name, name, ST, dst, size, align)
-#define OPS_MEM_AS(name, what, ST, dst, size, align)                                   \
-	NOINLINE OP(name##_G)                                                          \
-	{                                                                              \
-		uint64_t lin = emu_ea_G(v, u, size, false);                            \
-		const void *p;                                                         \
-		__attribute__((aligned(16))) uint8_t buf[16];                          \
-		if (unlikely((lin & (align)) != 0))                                    \
-			emu_gp0(v, u);                                                 \
-		p = emu_host_read(v, lin, size);                                       \
-		if (unlikely(!p || ((uintptr_t)p & (align)))) {                        \
-			emu_load_bytes(v, u, lin, size, buf);                          \
-			p = buf;                                                       \
-		}                                                                      \
-		do_##what(v, u, dst(v, u), (const ST *)p);                             \
-		NEXT_RETURN(u);                                                        \
-	}                                                                              \
-	OPS_MEM_FAST(name, what, ST, dst, size, align, B)                                    \
+#define OPS_MEM_AS(name, what, ST, dst, size, align)            \
+	NOINLINE OP(name##_G)                                   \
+	{                                                       \
+		uint64_t lin = emu_ea_G(v, u, size, false);     \
+		const void *p;                                  \
+		__attribute__((aligned(16))) uint8_t buf[16];   \
+		if (unlikely((lin & (align)) != 0))             \
+			emu_gp0(v, u);                          \
+		p = emu_host_read(v, lin, size);                \
+		if (unlikely(!p || ((uintptr_t)p & (align)))) { \
+			emu_load_bytes(v, u, lin, size, buf);   \
+			p = buf;                                \
+		}                                               \
+		do_##what(v, u, dst(v, u), (const ST *)p);      \
+		NEXT_RETURN(u);                                 \
+	}                                                       \
+	OPS_MEM_FAST(name, what, ST, dst, size, align, B)       \
 	OPS_MEM_FAST(name, what, ST, dst, size, align, X)
 
-#define OPS_MEM_FAST(name, what, ST, dst, size, align, K)                        \
-	OP(name##_##K)                                                     \
-	{                                                                  \
-		uint64_t lin = emu_ea_##K(v, u);                           \
-		const void *p = emu_host_read(v, lin, size);               \
-		if (unlikely(!p || (lin & (align)) != 0))                  \
-			return name##_G(v, u);                             \
-		do_##what(v, u, dst(v, u), (const ST *)p);                 \
-		NEXT(v, u);                                                \
+#define OPS_MEM_FAST(name, what, ST, dst, size, align, K)    \
+	OP(name##_##K)                                       \
+	{                                                    \
+		uint64_t lin = emu_ea_##K(v, u);             \
+		const void *p = emu_host_read(v, lin, size); \
+		if (unlikely(!p || (lin & (align)) != 0))    \
+			return name##_G(v, u);               \
+		do_##what(v, u, dst(v, u), (const ST *)p);   \
+		NEXT(v, u);                                  \
 	}
 
-#define MEM3(name)     { name##_B, name##_X, name##_G }
-#define MEM1(fn)       { fn, fn, fn }
-#define REG_MEM(name)  .reg = name##_r, .mem = MEM3(name)
+#define MEM3(name)                           \
+	{                                    \
+		name##_B, name##_X, name##_G \
+	}
+#define MEM1(fn)           \
+	{                  \
+		fn, fn, fn \
+	}
+#define REG_MEM(name) .reg = name##_r, .mem = MEM3(name)
 
 /* All of it for d XMM, s XMM or memory. */
-#define OPS_XX(name, ST, size, align)          \
-	OPS_REG(name, ST, DST_X, SRC_X)        \
+#define OPS_XX(name, ST, size, align)   \
+	OPS_REG(name, ST, DST_X, SRC_X) \
 	OPS_MEM(name, ST, DST_X, size, align)
 
 /* 16 bytes, aligned: most of packed SSE. */
-#define XX_OP(name, insn)                 \
-	DO_XX(name, insn, union emu_vec)  \
+#define XX_OP(name, insn)                \
+	DO_XX(name, insn, union emu_vec) \
 	OPS_XX(name, union emu_vec, 16, 15)
 
 /* An MMX source may not be looked at before pending x87 exceptions; the registers go into MMX form
@@ -314,35 +327,35 @@ static inline void mmx_check(struct vcpu *v, const struct uop *u)
 		x87_check_pending(v, u);
 }
 
-#define MMX_READY(v)                      \
-	do {                              \
+#define MMX_READY(v)                         \
+	do {                                 \
 		if (unlikely(!(v)->fpu.mmx)) \
-			x87_enter_mmx(v); \
+			x87_enter_mmx(v);    \
 	} while (0)
 
 #define OPS_MMX(name, DST, ST, sreg) OPS_MMX_AS(name, name, DST, ST, sreg)
-#define OPS_MMX_AS(name, what, DST, ST, sreg)                                     \
-	OP(name##_r)                                                              \
-	{                                                                         \
-		if (unlikely(!v->fpu.mmx))                                        \
-			return x87_mmx_retry(v, u);                               \
+#define OPS_MMX_AS(name, what, DST, ST, sreg)                                        \
+	OP(name##_r)                                                                 \
+	{                                                                            \
+		if (unlikely(!v->fpu.mmx))                                           \
+			return x87_mmx_retry(v, u);                                  \
 		do_##what(v, u, DST(v, u->a), (const ST *)(const void *)sreg(v, u)); \
-		NEXT(v, u);                                                       \
+		NEXT(v, u);                                                          \
 	}
 
-#define OPS_MMX_MEM(name, DST, ST, size, align)                                      \
-	OP(name##_G)                                                                 \
-	{                                                                            \
-		uint64_t lin;                                                        \
-		__attribute__((aligned(16))) uint8_t buf[16] = { 0 };                \
-		mmx_check(v, u);                                                     \
-		lin = emu_ea_G(v, u, size, false);                                   \
-		if (unlikely((lin & (align)) != 0))                                  \
-			emu_gp0(v, u);                                               \
-		emu_load_bytes(v, u, lin, size, buf);                                \
-		MMX_READY(v);                                                        \
-		do_##name(v, u, DST(v, u->a), (const ST *)(const void *)buf);        \
-		NEXT_RETURN(u);                                                      \
+#define OPS_MMX_MEM(name, DST, ST, size, align)                               \
+	OP(name##_G)                                                          \
+	{                                                                     \
+		uint64_t lin;                                                 \
+		__attribute__((aligned(16))) uint8_t buf[16] = { 0 };         \
+		mmx_check(v, u);                                              \
+		lin = emu_ea_G(v, u, size, false);                            \
+		if (unlikely((lin & (align)) != 0))                           \
+			emu_gp0(v, u);                                        \
+		emu_load_bytes(v, u, lin, size, buf);                         \
+		MMX_READY(v);                                                 \
+		do_##name(v, u, DST(v, u->a), (const ST *)(const void *)buf); \
+		NEXT_RETURN(u);                                               \
 	}
 
 #endif

@@ -22,9 +22,9 @@ enum {
 
 /* ---- moving x87 between the host's unit and the image ---- */
 
-#define ALL_XMM                                                                                \
-	"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",        \
-		"xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
+#define ALL_XMM                                                                                  \
+	"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", \
+		"xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
 
 /* The host's x87 state into the image; the host keeps it. */
 static void image_from_host(struct vcpu *v)
@@ -42,8 +42,7 @@ static void image_to_host(struct vcpu *v)
 void x87_mask_again(struct vcpu *v)
 {
 	image_from_host(v);
-	put_le16(v->fpu.x87 + X87_FSW,
-		 get_le16(v->fpu.x87 + X87_FSW) & (uint16_t)~(SW_ES | SW_B));
+	put_le16(v->fpu.x87 + X87_FSW, get_le16(v->fpu.x87 + X87_FSW) & (uint16_t) ~(SW_ES | SW_B));
 	image_to_host(v);
 }
 
@@ -112,7 +111,7 @@ uint16_t x87_status(struct vcpu *v)
 		__asm__ volatile("fnstsw %0" : "=m"(sw));
 	else
 		sw = get_le16(v->fpu.x87 + X87_FSW);
-	sw &= (uint16_t)~(SW_ES | SW_B);
+	sw &= (uint16_t) ~(SW_ES | SW_B);
 	if (sw & ~v->fpu.cw & SW_EXCEPTIONS)
 		sw |= SW_ES | SW_B;
 	return sw;
@@ -182,7 +181,7 @@ static void set_x87(struct vcpu *v, const uint8_t *area, bool wide)
 	x87_unload(v);
 	memcpy(v->fpu.x87 + X87_ST, area + X87_ST, X87_XMM - X87_ST);
 	v->fpu.cw = (get_le16(area + X87_FCW) & CW_VALID) | CW_ONE;
-	put_le16(v->fpu.x87 + X87_FSW, get_le16(area + X87_FSW) & (uint16_t)~(SW_ES | SW_B));
+	put_le16(v->fpu.x87 + X87_FSW, get_le16(area + X87_FSW) & (uint16_t) ~(SW_ES | SW_B));
 	v->fpu.x87[X87_FTW] = area[X87_FTW];
 	v->fpu.fop = get_le16(area + X87_FOP) & 0x7ff;
 	v->fpu.fip = wide ? get_le64(area + X87_FIP) : get_le32(area + X87_FIP);
@@ -237,8 +236,8 @@ const struct uop *fpu_stmxcsr(struct vcpu *v, const struct uop *u)
 
 /* ---- FXSAVE, XSAVE and back ---- */
 
-static void load_area(struct vcpu *v, const struct uop *u, uint64_t lin, unsigned from,
-		      unsigned to, uint8_t *area)
+static void load_area(struct vcpu *v, const struct uop *u, uint64_t lin, unsigned from, unsigned to,
+		      uint8_t *area)
 {
 	for (unsigned off = from; off < to; off += 64)
 		emu_load_bytes(v, u, lin + off, to - off < 64 ? to - off : 64, area + off);

@@ -330,26 +330,23 @@ op_fn *const ops_imul_rmi[4][3] = { { NULL }, SAME3(imul_rmi_16_G), SAME3(imul_r
 			: "cc");                                                                  \
 		v->flags = (uint16_t)f;                                                           \
 		return d;                                                                         \
-	}                                                                                         \
+	}
+#define DEFINE_BT_LOCK(bits, op)                                                                  \
 	static inline void lock_##op##_##bits(struct vcpu *v, void *p, T_##bits n)                \
 	{                                                                                         \
 		uint32_t f = v->flags;                                                            \
-		__asm__ volatile(LOAD_FLAGS LOCK_##op #op S_##bits " %" M_##bits "[n], (%[p])"    \
+		__asm__ volatile(LOAD_FLAGS "lock; " #op S_##bits " %" M_##bits "[n], (%[p])"    \
 								   KEEP_FLAGS                     \
 				 : "+&a"(f)                                                       \
 				 : [n] "r"((T_##bits)(n & (bits - 1))), [p] "r"(p)                \
 				 : "cc", "memory");                                               \
 		v->flags = (uint16_t)f;                                                           \
 	}
-#define LOCK_bt  ""
-#define LOCK_bts "lock; "
-#define LOCK_btr "lock; "
-#define LOCK_btc "lock; "
 
 /* A bit offset in a register reaches beyond the operand: it moves the address. */
-#define BT_LIN(bits)                                                                              \
+#define BT_LIN(bits, write)                                                                              \
 	emu_linear(v, u, u->seg, bt_offset(v, u, (int64_t)(ST_##bits)GET_##bits(v, u->b), bits),  \
-		   bits / 8, true)
+		   bits / 8, write)
 static uint64_t bt_offset(struct vcpu *v, const struct uop *u, int64_t bit, unsigned bits)
 {
 	uint64_t ea = emu_ea_offset(v, u) + (uint64_t)((bit >> __builtin_ctz(bits)) * (int)(bits / 8));
@@ -397,12 +394,13 @@ static uint64_t bt_offset(struct vcpu *v, const struct uop *u, int64_t bit, unsi
 		NEXT(v, u);                                                                       \
 	}
 #define DEFINE_BTX(bits, op)                                                                      \
+	DEFINE_BT_LOCK(bits, op)                                                                  \
 	DEFINE_BT_REGS(bits, op, SET_##bits(v, u->a, d))                                          \
-	DEFINE_BT_RMW(bits, op, mr, BT_LIN(bits), GET_##bits(v, u->b))                            \
+	DEFINE_BT_RMW(bits, op, mr, BT_LIN(bits, true), GET_##bits(v, u->b))                            \
 	DEFINE_BT_RMW(bits, op, mi, emu_ea_G(v, u, bits / 8, true), u->imm)
 #define DEFINE_BT(bits, op)                                                                       \
 	DEFINE_BT_REGS(bits, op, (void)d)                                                         \
-	DEFINE_BT_READ(bits, op, mr, BT_LIN(bits), GET_##bits(v, u->b))                           \
+	DEFINE_BT_READ(bits, op, mr, BT_LIN(bits, false), GET_##bits(v, u->b))                           \
 	DEFINE_BT_READ(bits, op, mi, emu_ea_G(v, u, bits / 8, false), u->imm)
 FOR_BITS3(DEFINE_BT, bt)
 FOR_BITS3(DEFINE_BTX, bts)

@@ -331,9 +331,10 @@ static unsigned filter_bit(uint64_t lin)
 
 void emu_tlb_flush_page(struct vcpu *v, uint64_t lin)
 {
-	bool large = tlb_flush_page(&v->tlbs[0], lin) | tlb_flush_page(&v->tlbs[1], lin);
+	bool large = tlb_flush_page(&v->tlbs[0], lin);
 	unsigned bit = filter_bit(lin);
 
+	large |= tlb_flush_page(&v->tlbs[1], lin);
 	/* Most pages that are flushed one by one hold no code. */
 	if (large || v->code_filter[bit / 64] >> bit % 64 & 1) {
 		memset(v->code_filter, 0, sizeof(v->code_filter));

@@ -41,19 +41,19 @@ enum {
 #define PHYS_RSVD (~((1ull << 46) - 1))
 
 /* IA32_ARCH_CAPABILITIES: not vulnerable to anything with a name. */
-#define ARCH_CAPS                                                                              \
-	(1ull << 0 /* RDCL_NO */ | 1ull << 3 /* SKIP_L1DFL */ |                                \
-	 1ull << 4 /* SSB_NO */ | 1ull << 5 /* MDS_NO */ | 1ull << 6 /* IF_PSCHANGE_MC_NO */ | \
-	 1ull << 8 /* TAA_NO */ | 1ull << 13 /* SBDR_SSDP_NO */ | 1ull << 14 /* FBSDP_NO */ |  \
-	 1ull << 15 /* PSDP_NO */ | 1ull << 20 /* BHI_NO */ | 1ull << 24 /* PBRSB_NO */ |      \
-	 1ull << 26 /* GDS_NO */ | 1ull << 27 /* RFDS_NO */ | 1ull << 62 /* ITS_NO */)
+#define ARCH_CAPS                                                                               \
+	(1ull << 0 /* RDCL_NO */ | 1ull << 3 /* SKIP_L1DFL */ | 1ull << 4 /* SSB_NO */ |        \
+	 1ull << 5 /* MDS_NO */ | 1ull << 6 /* IF_PSCHANGE_MC_NO */ | 1ull << 8 /* TAA_NO */ |  \
+	 1ull << 13 /* SBDR_SSDP_NO */ | 1ull << 14 /* FBSDP_NO */ | 1ull << 15 /* PSDP_NO */ | \
+	 1ull << 20 /* BHI_NO */ | 1ull << 24 /* PBRSB_NO */ | 1ull << 26 /* GDS_NO */ |        \
+	 1ull << 27 /* RFDS_NO */ | 1ull << 62 /* ITS_NO */)
 
-#define CPUID7_EDX_SPEC_CTRL (1u << 26)
-#define CPUID7_EDX_STIBP     (1u << 27)
-#define CPUID7_EDX_ARCH_CAPS (1u << 29)
-#define CPUID7_EDX_SSBD      (1u << 31)
+#define CPUID7_EDX_SPEC_CTRL  (1u << 26)
+#define CPUID7_EDX_STIBP      (1u << 27)
+#define CPUID7_EDX_ARCH_CAPS  (1u << 29)
+#define CPUID7_EDX_SSBD       (1u << 31)
 #define CPUID7_EBX_TSC_ADJUST (1u << 1)
-#define CPUID81_EDX_RDTSCP   (1u << 27)
+#define CPUID81_EDX_RDTSCP    (1u << 27)
 
 uint64_t emu_tsc(const struct vcpu *v)
 {
@@ -77,7 +77,11 @@ void emu_tsc_set(struct vcpu *v, uint64_t tsc)
 
 /* ---- kvmclock ---- */
 
-enum { PVCLOCK_STABLE = 1, PVCLOCK_SIZE = 32, WALL_CLOCK_SIZE = 12 };
+enum {
+	PVCLOCK_STABLE = 1,
+	PVCLOCK_SIZE = 32,
+	WALL_CLOCK_SIZE = 12
+};
 
 /* Nanoseconds = (ticks << shift, or >> -shift) * mul >> 32: as KVM computes them. */
 static void clock_scale(uint32_t khz, uint32_t *ret_mul, int8_t *ret_shift)
@@ -216,8 +220,8 @@ static bool pat_ok(uint64_t value)
 
 static bool is_mtrr(uint32_t msr)
 {
-	return (msr >= MSR_MTRR_PHYSBASE0 && msr <= MSR_MTRR_PHYSMASK7) ||
-	       mtrr_fixed(msr) >= 0 || msr == MSR_MTRR_DEF_TYPE;
+	return (msr >= MSR_MTRR_PHYSBASE0 && msr <= MSR_MTRR_PHYSMASK7) || mtrr_fixed(msr) >= 0 ||
+	       msr == MSR_MTRR_DEF_TYPE;
 }
 
 static bool is_lapic(uint32_t msr)
@@ -448,8 +452,7 @@ int emu_msr_check(const struct vcpu *v, uint32_t msr, uint64_t value)
 		if (is_mtrr(msr))
 			ok = mtrr_ok(msr, value);
 		else
-			ok = is_perf(msr) ? msr != MSR_DEBUGCTL || !value :
-					    is_lapic(msr);
+			ok = is_perf(msr) ? msr != MSR_DEBUGCTL || !value : is_lapic(msr);
 		break;
 	}
 	return ok ? 0 : -EINVAL;

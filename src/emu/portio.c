@@ -36,8 +36,7 @@ static void check_io(struct vcpu *v, const struct uop *u, unsigned port, unsigne
 {
 	uint64_t rip = v->r[R_RIP];
 
-	if (likely(!(v->mode & MODE_PE) ||
-		   (v->cpl <= sys_iopl(v) && !(v->eflags & RFLAGS_VM))))
+	if (likely(!(v->mode & MODE_PE) || (v->cpl <= sys_iopl(v) && !(v->eflags & RFLAGS_VM))))
 		return;
 	sys_begin(v, u);
 	check_bitmap(v, port, size);
@@ -154,8 +153,9 @@ static void outs_once(struct vcpu *v, const struct uop *u)
 
 	check_io(v, u, port, size);
 	lin = emu_linear(v, u, u->seg, cut(v->r[X86_RSI], u->asize), size, false);
-	value = size == 1 ? emu_ld8(v, u, lin) : size == 2 ? emu_ld16(v, u, lin) :
-							     emu_ld32(v, u, lin);
+	value = size == 1   ? emu_ld8(v, u, lin)
+		: size == 2 ? emu_ld16(v, u, lin)
+			    : emu_ld32(v, u, lin);
 	port_out(v, port, size, value);
 	step(v, X86_RSI, u);
 }

@@ -462,7 +462,7 @@ static bool visible(struct vcpu *v, uint16_t sel, uint32_t types, struct desc *d
 	return desc_dpl(d) >= v->cpl && desc_dpl(d) >= (sel & 3);
 }
 
-#define BIT(n) (1u << (n))
+#define BIT(n)         (1u << (n))
 #define TYPES_LSL_LONG (BIT(SYS_LDT) | BIT(SYS_TSS32) | BIT(SYS_TSS32_BUSY))
 #define TYPES_LSL      (TYPES_LSL_LONG | BIT(SYS_TSS16) | BIT(SYS_TSS16_BUSY))
 #define TYPES_LAR_LONG (TYPES_LSL_LONG | BIT(SYS_CALL32))
@@ -507,21 +507,21 @@ static const struct uop *verify(struct vcpu *v, const struct uop *u, uint16_t se
 }
 
 /* Register and memory forms of instructions with a 16-bit operand. */
-#define SELECTOR_OP(name, privileged, call)                                       \
-	const struct uop *op_##name##_r(struct vcpu *v, const struct uop *u)      \
-	{                                                                         \
-		uint16_t sel = R16(v, u->b);                                      \
-		if ((privileged) && v->cpl)                                       \
-			emu_gp0(v, u);                                            \
-		return call;                                                      \
-	}                                                                         \
-	const struct uop *op_##name##_m(struct vcpu *v, const struct uop *u)      \
-	{                                                                         \
-		uint16_t sel;                                                     \
-		if ((privileged) && v->cpl)                                       \
-			emu_gp0(v, u);                                            \
-		sel = emu_ld16(v, u, emu_ea_G(v, u, 2, false));                   \
-		return call;                                                      \
+#define SELECTOR_OP(name, privileged, call)                                  \
+	const struct uop *op_##name##_r(struct vcpu *v, const struct uop *u) \
+	{                                                                    \
+		uint16_t sel = R16(v, u->b);                                 \
+		if ((privileged) && v->cpl)                                  \
+			emu_gp0(v, u);                                       \
+		return call;                                                 \
+	}                                                                    \
+	const struct uop *op_##name##_m(struct vcpu *v, const struct uop *u) \
+	{                                                                    \
+		uint16_t sel;                                                \
+		if ((privileged) && v->cpl)                                  \
+			emu_gp0(v, u);                                       \
+		sel = emu_ld16(v, u, emu_ea_G(v, u, 2, false));              \
+		return call;                                                 \
 	}
 
 SELECTOR_OP(lar, false, look(v, u, sel, false))

@@ -13,10 +13,23 @@
  */
 #include "emu/fpu-int.h"
 
-enum { FLAG_IE = 1, FLAG_DE = 2, FLAG_ZE = 4, FLAG_OE = 8, FLAG_UE = 16, FLAG_PE = 32 };
+enum {
+	FLAG_IE = 1,
+	FLAG_DE = 2,
+	FLAG_ZE = 4,
+	FLAG_OE = 8,
+	FLAG_UE = 16,
+	FLAG_PE = 32
+};
 
 /* What a result consists of, for tiny ones. */
-enum result { RESULT_NONE, RESULT_SS, RESULT_SD, RESULT_PS, RESULT_PD };
+enum result {
+	RESULT_NONE,
+	RESULT_SS,
+	RESULT_SD,
+	RESULT_PS,
+	RESULT_PD
+};
 
 static bool tiny32(uint32_t x)
 {
@@ -75,57 +88,57 @@ static NOINLINE void checked_end(struct vcpu *v, const struct uop *u, uint32_t o
 }
 
 /* Checked handlers for a destination in XMM registers. */
-#define CHECKED(name, ST, sreg, size, align, kind)                                         \
-	OP(x_##name##_r)                                                                   \
-	{                                                                                  \
-		union emu_vec d = *XMM(v, u->a);                                           \
-		uint32_t old = checked_begin(v);                                           \
-		do_##name(v, u, &d, (const ST *)(const void *)sreg(v, u));                 \
-		checked_end(v, u, old, &d, kind);                                          \
-		*XMM(v, u->a) = d;                                                         \
-		NEXT_RETURN(u);                                                               \
-	}                                                                                  \
+#define CHECKED(name, ST, sreg, size, align, kind)                         \
+	OP(x_##name##_r)                                                   \
+	{                                                                  \
+		union emu_vec d = *XMM(v, u->a);                           \
+		uint32_t old = checked_begin(v);                           \
+		do_##name(v, u, &d, (const ST *)(const void *)sreg(v, u)); \
+		checked_end(v, u, old, &d, kind);                          \
+		*XMM(v, u->a) = d;                                         \
+		NEXT_RETURN(u);                                            \
+	}                                                                  \
 	CHECKED_MEM(name, ST, size, align, kind)
 
-#define CHECKED_MEM(name, ST, size, align, kind)                                           \
-	OP(x_##name##_G)                                                                   \
-	{                                                                                  \
-		union emu_vec d = *XMM(v, u->a);                                           \
-		uint64_t lin = emu_ea_G(v, u, size, false);                                \
-		__attribute__((aligned(16))) uint8_t buf[16];                              \
-		uint32_t old;                                                              \
-		if (unlikely((lin & (align)) != 0))                                        \
-			emu_gp0(v, u);                                                     \
-		emu_load_bytes(v, u, lin, size, buf);                                      \
-		old = checked_begin(v);                                                    \
-		do_##name(v, u, &d, (const ST *)(const void *)buf);                        \
-		checked_end(v, u, old, &d, kind);                                          \
-		*XMM(v, u->a) = d;                                                         \
-		NEXT_RETURN(u);                                                               \
+#define CHECKED_MEM(name, ST, size, align, kind)                    \
+	OP(x_##name##_G)                                            \
+	{                                                           \
+		union emu_vec d = *XMM(v, u->a);                    \
+		uint64_t lin = emu_ea_G(v, u, size, false);         \
+		__attribute__((aligned(16))) uint8_t buf[16];       \
+		uint32_t old;                                       \
+		if (unlikely((lin & (align)) != 0))                 \
+			emu_gp0(v, u);                              \
+		emu_load_bytes(v, u, lin, size, buf);               \
+		old = checked_begin(v);                             \
+		do_##name(v, u, &d, (const ST *)(const void *)buf); \
+		checked_end(v, u, old, &d, kind);                   \
+		*XMM(v, u->a) = d;                                  \
+		NEXT_RETURN(u);                                     \
 	}
 
 /* d INSN= s, four times */
-#define ARITH_PACKED(name, insn, kind)                            \
-	XX_OP(name, insn)                                         \
+#define ARITH_PACKED(name, insn, kind) \
+	XX_OP(name, insn)              \
 	CHECKED(name, union emu_vec, SRC_X, 16, 15, kind)
-#define ARITH_SS(name, insn, kind)                                \
-	DO_XX(name, insn, struct u32_any)                         \
-	OPS_XX(name, struct u32_any, 4, 0)                        \
+#define ARITH_SS(name, insn, kind)         \
+	DO_XX(name, insn, struct u32_any)  \
+	OPS_XX(name, struct u32_any, 4, 0) \
 	CHECKED(name, struct u32_any, SRC_X, 4, 0, kind)
-#define ARITH_SD(name, insn, kind)                                \
-	DO_XX(name, insn, struct u64_any)                         \
-	OPS_XX(name, struct u64_any, 8, 0)                        \
+#define ARITH_SD(name, insn, kind)         \
+	DO_XX(name, insn, struct u64_any)  \
+	OPS_XX(name, struct u64_any, 8, 0) \
 	CHECKED(name, struct u64_any, SRC_X, 8, 0, kind)
-#define ARITH(name)                                               \
-	ARITH_PACKED(name##ps, #name "ps", RESULT_PS)             \
-	ARITH_PACKED(name##pd, #name "pd", RESULT_PD)             \
-	ARITH_SS(name##ss, #name "ss", RESULT_SS)                 \
+#define ARITH(name)                                   \
+	ARITH_PACKED(name##ps, #name "ps", RESULT_PS) \
+	ARITH_PACKED(name##pd, #name "pd", RESULT_PD) \
+	ARITH_SS(name##ss, #name "ss", RESULT_SS)     \
 	ARITH_SD(name##sd, #name "sd", RESULT_SD)
 /* a choice among the operands: never an underflow */
-#define CHOICE(name)                                              \
-	ARITH_PACKED(name##ps, #name "ps", RESULT_NONE)           \
-	ARITH_PACKED(name##pd, #name "pd", RESULT_NONE)           \
-	ARITH_SS(name##ss, #name "ss", RESULT_NONE)               \
+#define CHOICE(name)                                    \
+	ARITH_PACKED(name##ps, #name "ps", RESULT_NONE) \
+	ARITH_PACKED(name##pd, #name "pd", RESULT_NONE) \
+	ARITH_SS(name##ss, #name "ss", RESULT_NONE)     \
 	ARITH_SD(name##sd, #name "sd", RESULT_NONE)
 
 ARITH(add)
@@ -156,9 +169,9 @@ XX_OP(xorps, "xorps")
 
 /* ---- conversions into XMM ---- */
 
-#define CONVERT(name, ST, size, align, kind)                      \
-	DO_XX(name, #name, ST)                                    \
-	OPS_XX(name, ST, size, align)                             \
+#define CONVERT(name, ST, size, align, kind) \
+	DO_XX(name, #name, ST)               \
+	OPS_XX(name, ST, size, align)        \
 	CHECKED(name, ST, SRC_X, size, align, kind)
 
 CONVERT(cvtps2pd, struct u64_any, 8, 0, RESULT_NONE)
@@ -172,10 +185,10 @@ CONVERT(cvttpd2dq, union emu_vec, 16, 15, RESULT_NONE)
 CONVERT(cvtdq2pd, struct u64_any, 8, 0, RESULT_NONE)
 CONVERT(cvtpd2dq, union emu_vec, 16, 15, RESULT_NONE)
 
-#define CONVERT_G(name, insn, ST, size)                           \
-	DO_XX(name, insn, ST)                                     \
-	OPS_REG(name, ST, DST_X, SRC_G)                           \
-	OPS_MEM(name, ST, DST_X, size, 0)                         \
+#define CONVERT_G(name, insn, ST, size)   \
+	DO_XX(name, insn, ST)             \
+	OPS_REG(name, ST, DST_X, SRC_G)   \
+	OPS_MEM(name, ST, DST_X, size, 0) \
 	CHECKED(name, ST, SRC_G, size, 0, RESULT_NONE)
 
 CONVERT_G(cvtsi2ss, "cvtsi2ssl", struct u32_any, 4)
@@ -184,22 +197,22 @@ CONVERT_G(cvtsi2sd, "cvtsi2sdl", struct u32_any, 4)
 CONVERT_G(cvtsi2sd64, "cvtsi2sdq", struct u64_any, 8)
 
 /* From MMX registers. Each form of CVTPI2PS, and CVTPI2PD of a register, enters MMX state. */
-#define CONVERT_FROM_MM(name)                                                           \
-	DO_XX(name, #name, struct u64_any)                                              \
-	OPS_MMX(name, XMM, struct u64_any, SRC_M)                                       \
-	OP(x_##name##_r)                                                                \
-	{                                                                               \
-		union emu_vec d = *XMM(v, u->a);                                        \
-		uint32_t old;                                                           \
-		if (unlikely(!v->fpu.mmx))                                              \
-			return x87_mmx_retry(v, u);                                     \
-		old = checked_begin(v);                                                 \
-		do_##name(v, u, &d, (const struct u64_any *)MM(v, u->b));               \
-		checked_end(v, u, old, &d, RESULT_NONE);                                \
-		*XMM(v, u->a) = d;                                                      \
-		NEXT_RETURN(u);                                                            \
-	}                                                                               \
-	OPS_MEM(name, struct u64_any, DST_X, 8, 0)                                      \
+#define CONVERT_FROM_MM(name)                                             \
+	DO_XX(name, #name, struct u64_any)                                \
+	OPS_MMX(name, XMM, struct u64_any, SRC_M)                         \
+	OP(x_##name##_r)                                                  \
+	{                                                                 \
+		union emu_vec d = *XMM(v, u->a);                          \
+		uint32_t old;                                             \
+		if (unlikely(!v->fpu.mmx))                                \
+			return x87_mmx_retry(v, u);                       \
+		old = checked_begin(v);                                   \
+		do_##name(v, u, &d, (const struct u64_any *)MM(v, u->b)); \
+		checked_end(v, u, old, &d, RESULT_NONE);                  \
+		*XMM(v, u->a) = d;                                        \
+		NEXT_RETURN(u);                                           \
+	}                                                                 \
+	OPS_MEM(name, struct u64_any, DST_X, 8, 0)                        \
 	CHECKED_MEM(name, struct u64_any, 8, 0, RESULT_NONE)
 
 CONVERT_FROM_MM(cvtpi2ps)
@@ -207,36 +220,36 @@ CONVERT_FROM_MM(cvtpi2pd)
 
 /* ---- conversions into general registers ---- */
 
-#define CONVERT_TO_G(name, insn, type, ST, size)                                        \
-	DO(name, uint64_t, ST)                                                          \
-	{                                                                               \
-		type value;                                                             \
-		UNUSED_V_U;                                                             \
-		__asm__ volatile(insn " %1, %0" : "=r"(value) : "m"(*s));               \
-		*d = value;                                                             \
-	}                                                                               \
-	OPS_REG(name, ST, DST_G, SRC_X)                                                 \
-	OPS_MEM(name, ST, DST_G, size, 0)                                               \
-	OP(x_##name##_r)                                                                \
-	{                                                                               \
-		uint64_t value;                                                         \
-		uint32_t old = checked_begin(v);                                        \
-		do_##name(v, u, &value, (const ST *)(const void *)XMM(v, u->b));        \
-		checked_end(v, u, old, NULL, RESULT_NONE);                              \
-		R64(v, u->a) = value;                                                   \
-		NEXT_RETURN(u);                                                            \
-	}                                                                               \
-	OP(x_##name##_G)                                                                \
-	{                                                                               \
-		uint64_t value, lin = emu_ea_G(v, u, size, false);                      \
-		uint8_t buf[8];                                                         \
-		uint32_t old;                                                           \
-		emu_load_bytes(v, u, lin, size, buf);                                   \
-		old = checked_begin(v);                                                 \
-		do_##name(v, u, &value, (const ST *)(const void *)buf);                 \
-		checked_end(v, u, old, NULL, RESULT_NONE);                              \
-		R64(v, u->a) = value;                                                   \
-		NEXT_RETURN(u);                                                            \
+#define CONVERT_TO_G(name, insn, type, ST, size)                                 \
+	DO(name, uint64_t, ST)                                                   \
+	{                                                                        \
+		type value;                                                      \
+		UNUSED_V_U;                                                      \
+		__asm__ volatile(insn " %1, %0" : "=r"(value) : "m"(*s));        \
+		*d = value;                                                      \
+	}                                                                        \
+	OPS_REG(name, ST, DST_G, SRC_X)                                          \
+	OPS_MEM(name, ST, DST_G, size, 0)                                        \
+	OP(x_##name##_r)                                                         \
+	{                                                                        \
+		uint64_t value;                                                  \
+		uint32_t old = checked_begin(v);                                 \
+		do_##name(v, u, &value, (const ST *)(const void *)XMM(v, u->b)); \
+		checked_end(v, u, old, NULL, RESULT_NONE);                       \
+		R64(v, u->a) = value;                                            \
+		NEXT_RETURN(u);                                                  \
+	}                                                                        \
+	OP(x_##name##_G)                                                         \
+	{                                                                        \
+		uint64_t value, lin = emu_ea_G(v, u, size, false);               \
+		uint8_t buf[8];                                                  \
+		uint32_t old;                                                    \
+		emu_load_bytes(v, u, lin, size, buf);                            \
+		old = checked_begin(v);                                          \
+		do_##name(v, u, &value, (const ST *)(const void *)buf);          \
+		checked_end(v, u, old, NULL, RESULT_NONE);                       \
+		R64(v, u->a) = value;                                            \
+		NEXT_RETURN(u);                                                  \
 	}
 
 CONVERT_TO_G(cvttss2si, "cvttss2si", uint32_t, struct u32_any, 4)
@@ -250,44 +263,44 @@ CONVERT_TO_G(cvtsd2si64, "cvtsd2si", uint64_t, struct u64_any, 8)
 
 /* ---- conversions into MMX registers; checked always, as they are rare ---- */
 
-#define CONVERT_TO_MM(name, size, align)                                                \
-	static ALWAYS_INLINE uint64_t run_##name(const void *s)                         \
-	{                                                                               \
-		uint64_t value;                                                         \
-		__asm__ volatile(#name " %1, %%mm0\n\tmovq %%mm0, %0"                   \
-				 : "=m"(value)                                          \
-				 : "m"(*(const union emu_vec *)s)                       \
-				 : "mm0");                                              \
-		return value;                                                           \
-	}                                                                               \
-	static ALWAYS_INLINE const struct uop *finish_##name(                           \
-		struct vcpu *v, const struct uop *u, const void *s)                     \
-	{                                                                               \
-		uint64_t value;                                                         \
-		uint32_t old;                                                           \
-		MMX_READY(v);                                                           \
-		old = checked_begin(v);                                                 \
-		value = run_##name(s);                                                  \
-		checked_end(v, u, old, NULL, RESULT_NONE);                              \
-		*MM(v, u->a) = value;                                                   \
-		mm_written(MM(v, u->a));                                                \
-		NEXT_RETURN(u);                                                            \
-	}                                                                               \
-	OP(name##_r)                                                                    \
-	{                                                                               \
-		mmx_check(v, u);                                                        \
-		return finish_##name(v, u, XMM(v, u->b));                               \
-	}                                                                               \
-	OP(name##_G)                                                                    \
-	{                                                                               \
-		uint64_t lin;                                                           \
-		__attribute__((aligned(16))) uint8_t buf[16];                           \
-		mmx_check(v, u);                                                        \
-		lin = emu_ea_G(v, u, size, false);                                      \
-		if (unlikely((lin & (align)) != 0))                                     \
-			emu_gp0(v, u);                                                  \
-		emu_load_bytes(v, u, lin, size, buf);                                   \
-		return finish_##name(v, u, buf);                                        \
+#define CONVERT_TO_MM(name, size, align)                                                          \
+	static ALWAYS_INLINE uint64_t run_##name(const void *s)                                   \
+	{                                                                                         \
+		uint64_t value;                                                                   \
+		__asm__ volatile(#name " %1, %%mm0\n\tmovq %%mm0, %0"                             \
+				 : "=m"(value)                                                    \
+				 : "m"(*(const union emu_vec *)s)                                 \
+				 : "mm0");                                                        \
+		return value;                                                                     \
+	}                                                                                         \
+	static ALWAYS_INLINE const struct uop *finish_##name(struct vcpu *v, const struct uop *u, \
+							     const void *s)                       \
+	{                                                                                         \
+		uint64_t value;                                                                   \
+		uint32_t old;                                                                     \
+		MMX_READY(v);                                                                     \
+		old = checked_begin(v);                                                           \
+		value = run_##name(s);                                                            \
+		checked_end(v, u, old, NULL, RESULT_NONE);                                        \
+		*MM(v, u->a) = value;                                                             \
+		mm_written(MM(v, u->a));                                                          \
+		NEXT_RETURN(u);                                                                   \
+	}                                                                                         \
+	OP(name##_r)                                                                              \
+	{                                                                                         \
+		mmx_check(v, u);                                                                  \
+		return finish_##name(v, u, XMM(v, u->b));                                         \
+	}                                                                                         \
+	OP(name##_G)                                                                              \
+	{                                                                                         \
+		uint64_t lin;                                                                     \
+		__attribute__((aligned(16))) uint8_t buf[16];                                     \
+		mmx_check(v, u);                                                                  \
+		lin = emu_ea_G(v, u, size, false);                                                \
+		if (unlikely((lin & (align)) != 0))                                               \
+			emu_gp0(v, u);                                                            \
+		emu_load_bytes(v, u, lin, size, buf);                                             \
+		return finish_##name(v, u, buf);                                                  \
 	}
 
 CONVERT_TO_MM(cvttps2pi, 8, 0)
@@ -297,44 +310,42 @@ CONVERT_TO_MM(cvtpd2pi, 16, 15)
 
 /* ---- comparisons that set flags ---- */
 
-#define COMPARE(name, load, ST, size)                                                   \
-	static ALWAYS_INLINE uint16_t run_##name(const union emu_vec *d, const ST *s)   \
-	{                                                                               \
-		uint16_t flags;                                                         \
-		__asm__ volatile("movaps %1, %%xmm0\n\t" #name                          \
-				 " %2, %%xmm0\n\tlahf\n\tseto %%al"                     \
-				 : "=&a"(flags)                                         \
-				 : "m"(*d), "m"(*s)                                     \
-				 : "xmm0", "cc");                                       \
-		return flags;                                                           \
-	}                                                                               \
-	DO(name, union emu_vec, ST)                                                     \
-	{                                                                               \
-		(void)u;                                                                \
-		v->flags = run_##name(d, s);                                            \
-	}                                                                               \
-	OPS_XX(name, ST, size, 0)                                                       \
-	OP(x_##name##_r)                                                                \
-	{                                                                               \
-		uint32_t old = checked_begin(v);                                        \
-		uint16_t flags = run_##name(XMM(v, u->a),                               \
-					    (const ST *)(const void *)XMM(v, u->b));    \
-		checked_end(v, u, old, NULL, RESULT_NONE);                              \
-		v->flags = flags;                                                       \
-		NEXT_RETURN(u);                                                            \
-	}                                                                               \
-	OP(x_##name##_G)                                                                \
-	{                                                                               \
-		uint64_t lin = emu_ea_G(v, u, size, false);                             \
-		uint8_t buf[8];                                                         \
-		uint32_t old;                                                           \
-		uint16_t flags;                                                         \
-		emu_load_bytes(v, u, lin, size, buf);                                   \
-		old = checked_begin(v);                                                 \
-		flags = run_##name(XMM(v, u->a), (const ST *)(const void *)buf);        \
-		checked_end(v, u, old, NULL, RESULT_NONE);                              \
-		v->flags = flags;                                                       \
-		NEXT_RETURN(u);                                                            \
+#define COMPARE(name, load, ST, size)                                                              \
+	static ALWAYS_INLINE uint16_t run_##name(const union emu_vec *d, const ST *s)              \
+	{                                                                                          \
+		uint16_t flags;                                                                    \
+		__asm__ volatile("movaps %1, %%xmm0\n\t" #name " %2, %%xmm0\n\tlahf\n\tseto %%al"  \
+				 : "=&a"(flags)                                                    \
+				 : "m"(*d), "m"(*s)                                                \
+				 : "xmm0", "cc");                                                  \
+		return flags;                                                                      \
+	}                                                                                          \
+	DO(name, union emu_vec, ST)                                                                \
+	{                                                                                          \
+		(void)u;                                                                           \
+		v->flags = run_##name(d, s);                                                       \
+	}                                                                                          \
+	OPS_XX(name, ST, size, 0)                                                                  \
+	OP(x_##name##_r)                                                                           \
+	{                                                                                          \
+		uint32_t old = checked_begin(v);                                                   \
+		uint16_t flags = run_##name(XMM(v, u->a), (const ST *)(const void *)XMM(v, u->b)); \
+		checked_end(v, u, old, NULL, RESULT_NONE);                                         \
+		v->flags = flags;                                                                  \
+		NEXT_RETURN(u);                                                                    \
+	}                                                                                          \
+	OP(x_##name##_G)                                                                           \
+	{                                                                                          \
+		uint64_t lin = emu_ea_G(v, u, size, false);                                        \
+		uint8_t buf[8];                                                                    \
+		uint32_t old;                                                                      \
+		uint16_t flags;                                                                    \
+		emu_load_bytes(v, u, lin, size, buf);                                              \
+		old = checked_begin(v);                                                            \
+		flags = run_##name(XMM(v, u->a), (const ST *)(const void *)buf);                   \
+		checked_end(v, u, old, NULL, RESULT_NONE);                                         \
+		v->flags = flags;                                                                  \
+		NEXT_RETURN(u);                                                                    \
 	}
 
 COMPARE(ucomiss, "movss", struct u32_any, 4)
@@ -344,16 +355,16 @@ COMPARE(comisd, "movsd", struct u64_any, 8)
 
 /* ---- with an immediate byte ---- */
 
-#define FP_STUB(name, load, ST, size, align, kind)                                      \
-	STUBS(name, #name " $sse_i, %xmm1, %xmm0");                                     \
-	DO_XX_STUB(name, load, ST)                                                      \
-	OPS_XX(name, ST, size, align)                                                   \
+#define FP_STUB(name, load, ST, size, align, kind)  \
+	STUBS(name, #name " $sse_i, %xmm1, %xmm0"); \
+	DO_XX_STUB(name, load, ST)                  \
+	OPS_XX(name, ST, size, align)               \
 	CHECKED(name, ST, SRC_X, size, align, kind)
 
-#define CMP_STUB(name, prefix, load, ST, size, align)                                   \
-	STUBS(name, prefix "0x0f, 0xc2, 0xc1, sse_i");                                  \
-	DO_XX_STUB(name, load, ST)                                                      \
-	OPS_XX(name, ST, size, align)                                                   \
+#define CMP_STUB(name, prefix, load, ST, size, align)  \
+	STUBS(name, prefix "0x0f, 0xc2, 0xc1, sse_i"); \
+	DO_XX_STUB(name, load, ST)                     \
+	OPS_XX(name, ST, size, align)                  \
 	CHECKED(name, ST, SRC_X, size, align, RESULT_NONE)
 
 CMP_STUB(cmpps, ".byte ", "movaps", union emu_vec, 16, 15)
@@ -367,9 +378,9 @@ FP_STUB(roundsd, "movsd", struct u64_any, 8, 0, RESULT_NONE)
 FP_STUB(dpps, "movaps", union emu_vec, 16, 15, RESULT_PS)
 FP_STUB(dppd, "movaps", union emu_vec, 16, 15, RESULT_PD)
 
-#define PLAIN_STUB(name)                                                                \
-	STUBS(name, #name " $sse_i, %xmm1, %xmm0");                                     \
-	DO_XX_STUB(name, "movaps", union emu_vec)                                       \
+#define PLAIN_STUB(name)                            \
+	STUBS(name, #name " $sse_i, %xmm1, %xmm0"); \
+	DO_XX_STUB(name, "movaps", union emu_vec)   \
 	OPS_XX(name, union emu_vec, 16, 15)
 
 PLAIN_STUB(shufps)
@@ -385,32 +396,50 @@ OPS_REG(insertps, union emu_vec, DST_X, SRC_X)
 DO_XX_STUB(insertps_m, "movss", struct u32_any)
 OPS_MEM(insertps_m, struct u32_any, DST_X, 4, 0)
 
-#define P(prefix_, op_, name) \
-	{ .map = 1, .prefix = prefix_, .op = op_, .form = XX, REG_MEM(name) }
+#define P(prefix_, op_, name)                                                     \
+	{                                                                         \
+		.map = 1, .prefix = prefix_, .op = op_, .form = XX, REG_MEM(name) \
+	}
 #define CH(name) .xreg = x_##name##_r, .xmem = x_##name##_G
-#define C(prefix_, op_, name) \
-	{ .map = 1, .prefix = prefix_, .op = op_, .form = XX, REG_MEM(name), CH(name) }
-#define FOUR(op_, name)                                                                 \
-	C(NP, op_, name##ps), C(P66, op_, name##pd), C(PF3, op_, name##ss),             \
-		C(PF2, op_, name##sd)
-#define WIDE(prefix_, op_, form_, name, name64)                                         \
-	{ .map = 1, .prefix = prefix_, .op = op_, .form = (form_) | F_W, REG_MEM(name), \
-	  CH(name) },                                                                   \
-	{ .map = 1, .prefix = prefix_, .op = op_, .form = form_, REG_MEM(name64),       \
-	  CH(name64) }
-#define TO_MM(prefix_, op_, name)                                                       \
-	{ .map = 1, .prefix = prefix_, .op = op_, .form = MX, .reg = name##_r,          \
-	  .mem = MEM1(name##_G) }
-#define S(map_, prefix_, op_, name)                                                     \
-	{ .map = map_, .prefix = prefix_, .op = op_, .form = XX | F_IMM, REG_MEM(name), \
-	  .stub = sse_stub_##name }
-#define SC(map_, prefix_, op_, name)                                                    \
-	{ .map = map_, .prefix = prefix_, .op = op_, .form = XX | F_IMM, REG_MEM(name), \
-	  CH(name), .stub = sse_stub_##name }
+#define C(prefix_, op_, name)                                                               \
+	{                                                                                   \
+		.map = 1, .prefix = prefix_, .op = op_, .form = XX, REG_MEM(name), CH(name) \
+	}
+#define FOUR(op_, name) \
+	C(NP, op_, name##ps), C(P66, op_, name##pd), C(PF3, op_, name##ss), C(PF2, op_, name##sd)
+#define WIDE(prefix_, op_, form_, name, name64)                                                    \
+	{ .map = 1,                                                                                \
+	  .prefix = prefix_,                                                                       \
+	  .op = op_,                                                                               \
+	  .form = (form_) | F_W,                                                                   \
+	  REG_MEM(name),                                                                           \
+	  CH(name) },                                                                              \
+	{                                                                                          \
+		.map = 1, .prefix = prefix_, .op = op_, .form = form_, REG_MEM(name64), CH(name64) \
+	}
+#define TO_MM(prefix_, op_, name)                                                    \
+	{                                                                            \
+		.map = 1, .prefix = prefix_, .op = op_, .form = MX, .reg = name##_r, \
+		.mem = MEM1(name##_G)                                                \
+	}
+#define S(map_, prefix_, op_, name)                                                           \
+	{                                                                                     \
+		.map = map_, .prefix = prefix_, .op = op_, .form = XX | F_IMM, REG_MEM(name), \
+		.stub = sse_stub_##name                                                       \
+	}
+#define SC(map_, prefix_, op_, name)                                                          \
+	{                                                                                     \
+		.map = map_, .prefix = prefix_, .op = op_, .form = XX | F_IMM, REG_MEM(name), \
+		CH(name), .stub = sse_stub_##name                                             \
+	}
 
 const struct sse_op sse_fp_ops[] = {
 	{ .map = 1, .prefix = NP, .op = 0x2a, .form = XM, REG_MEM(cvtpi2ps), CH(cvtpi2ps) },
-	{ .map = 1, .prefix = P66, .op = 0x2a, .form = XM | F_M_X87, REG_MEM(cvtpi2pd),
+	{ .map = 1,
+	  .prefix = P66,
+	  .op = 0x2a,
+	  .form = XM | F_M_X87,
+	  REG_MEM(cvtpi2pd),
 	  CH(cvtpi2pd) },
 	WIDE(PF3, 0x2a, XG, cvtsi2ss, cvtsi2ss64),
 	WIDE(PF2, 0x2a, XG, cvtsi2sd, cvtsi2sd64),
@@ -474,8 +503,13 @@ const struct sse_op sse_fp_ops[] = {
 	SC(3, P66, 0x0b, roundsd),
 	S(3, P66, 0x0c, blendps),
 	S(3, P66, 0x0d, blendpd),
-	{ .map = 3, .prefix = P66, .op = 0x21, .form = XX | F_IMM, .reg = insertps_r,
-	  .mem = MEM3(insertps_m), .stub = sse_stub_insertps },
+	{ .map = 3,
+	  .prefix = P66,
+	  .op = 0x21,
+	  .form = XX | F_IMM,
+	  .reg = insertps_r,
+	  .mem = MEM3(insertps_m),
+	  .stub = sse_stub_insertps },
 	SC(3, P66, 0x40, dpps),
 	SC(3, P66, 0x41, dppd),
 };

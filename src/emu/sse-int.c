@@ -8,10 +8,10 @@
 
 /* ---- the same operation on MMX and XMM registers ---- */
 
-#define BOTH(name, msize)                                 \
-	XX_OP(name, #name)                                \
-	DO_MM(mm_##name, #name)                           \
-	OPS_MMX(mm_##name, MM, uint64_t, SRC_M)           \
+#define BOTH(name, msize)                       \
+	XX_OP(name, #name)                      \
+	DO_MM(mm_##name, #name)                 \
+	OPS_MMX(mm_##name, MM, uint64_t, SRC_M) \
 	OPS_MMX_MEM(mm_##name, MM, uint64_t, msize, 0)
 
 BOTH(punpcklbw, 4)
@@ -111,16 +111,16 @@ XX_OP(aesdec, "aesdec")
 XX_OP(aesdeclast, "aesdeclast")
 
 /* SHA: operands need not be aligned on processors of AMD, which nobody misses. */
-#define SHA_OP(name)                                                                 \
-	DO(name, union emu_vec, union emu_vec)                                       \
-	{                                                                            \
-		UNUSED_V_U;                                                          \
-		__asm__ volatile("movaps %0, %%xmm0\n\tmovups %1, %%xmm1\n\t" #name  \
-				 " %%xmm1, %%xmm0\n\tmovaps %%xmm0, %0"              \
-				 : "+m"(*d)                                          \
-				 : "m"(*s)                                           \
-				 : "xmm0", "xmm1");                                  \
-	}                                                                            \
+#define SHA_OP(name)                                                                \
+	DO(name, union emu_vec, union emu_vec)                                      \
+	{                                                                           \
+		UNUSED_V_U;                                                         \
+		__asm__ volatile("movaps %0, %%xmm0\n\tmovups %1, %%xmm1\n\t" #name \
+				 " %%xmm1, %%xmm0\n\tmovaps %%xmm0, %0"             \
+				 : "+m"(*d)                                         \
+				 : "m"(*s)                                          \
+				 : "xmm0", "xmm1");                                 \
+	}                                                                           \
 	OPS_XX(name, union emu_vec, 16, 0)
 
 SHA_OP(sha1nexte)
@@ -140,8 +140,8 @@ DO(sha256rnds2, union emu_vec, union emu_vec)
 }
 OPS_XX(sha256rnds2, union emu_vec, 16, 0)
 
-#define PMOV(name, ST, size)      \
-	DO_XW(name, #name, ST)    \
+#define PMOV(name, ST, size)   \
+	DO_XW(name, #name, ST) \
 	OPS_XX(name, ST, size, 0)
 
 PMOV(pmovsxbw, struct u64_any, 8)
@@ -158,16 +158,16 @@ PMOV(pmovzxwq, struct u32_any, 4)
 PMOV(pmovzxdq, struct u64_any, 8)
 
 /* XMM0 is a third operand. */
-#define XX0_OP(name)                                                                 \
-	DO(name, union emu_vec, union emu_vec)                                       \
-	{                                                                            \
-		(void)u;                                                             \
-		__asm__ volatile("movaps %2, %%xmm0\n\tmovaps %0, %%xmm1\n\t" #name  \
-				 " %%xmm0, %1, %%xmm1\n\tmovaps %%xmm1, %0"          \
-				 : "+m"(*d)                                          \
-				 : "m"(*s), "m"(v->fpu.xmm[0])                       \
-				 : "xmm0", "xmm1");                                  \
-	}                                                                            \
+#define XX0_OP(name)                                                                \
+	DO(name, union emu_vec, union emu_vec)                                      \
+	{                                                                           \
+		(void)u;                                                            \
+		__asm__ volatile("movaps %2, %%xmm0\n\tmovaps %0, %%xmm1\n\t" #name \
+				 " %%xmm0, %1, %%xmm1\n\tmovaps %%xmm1, %0"         \
+				 : "+m"(*d)                                         \
+				 : "m"(*s), "m"(v->fpu.xmm[0])                      \
+				 : "xmm0", "xmm1");                                 \
+	}                                                                           \
 	OPS_XX(name, union emu_vec, 16, 15)
 
 XX0_OP(pblendvb)
@@ -189,23 +189,23 @@ OPS_XX(ptest, union emu_vec, 16, 15)
 
 /* ---- shifts by an immediate: those by a register, with the count from u->imm ---- */
 
-#define SHIFT_IMM(name)                                                               \
-	OP(name##_i)                                                                  \
-	{                                                                             \
-		__asm__ volatile("movaps %0, %%xmm0\n\tmovq %1, %%xmm1\n\t" #name     \
-				 " %%xmm1, %%xmm0\n\tmovaps %%xmm0, %0"               \
-				 : "+m"(*XMM(v, u->a))                                \
-				 : "m"(u->imm)                                        \
-				 : "xmm0", "xmm1");                                   \
-		NEXT(v, u);                                                           \
-	}                                                                             \
-	OP(mm_##name##_i)                                                             \
-	{                                                                             \
-		uint64_t *d = MM(v, u->a);                                            \
-		if (unlikely(!v->fpu.mmx))                                            \
-			return x87_mmx_retry(v, u);                                   \
-		do_mm_##name(v, u, d, &u->imm);                                       \
-		NEXT(v, u);                                                           \
+#define SHIFT_IMM(name)                                                           \
+	OP(name##_i)                                                              \
+	{                                                                         \
+		__asm__ volatile("movaps %0, %%xmm0\n\tmovq %1, %%xmm1\n\t" #name \
+				 " %%xmm1, %%xmm0\n\tmovaps %%xmm0, %0"           \
+				 : "+m"(*XMM(v, u->a))                            \
+				 : "m"(u->imm)                                    \
+				 : "xmm0", "xmm1");                               \
+		NEXT(v, u);                                                       \
+	}                                                                         \
+	OP(mm_##name##_i)                                                         \
+	{                                                                         \
+		uint64_t *d = MM(v, u->a);                                        \
+		if (unlikely(!v->fpu.mmx))                                        \
+			return x87_mmx_retry(v, u);                               \
+		do_mm_##name(v, u, d, &u->imm);                                   \
+		NEXT(v, u);                                                       \
 	}
 
 SHIFT_IMM(psrlw)
@@ -232,9 +232,9 @@ OP(shift_bytes)
 
 /* ---- with an immediate byte ---- */
 
-#define XX_STUB(name)                                              \
-	STUBS(name, #name " $sse_i, %xmm1, %xmm0");                \
-	DO_XX_STUB(name, "movaps", union emu_vec)                  \
+#define XX_STUB(name)                               \
+	STUBS(name, #name " $sse_i, %xmm1, %xmm0"); \
+	DO_XX_STUB(name, "movaps", union emu_vec)   \
 	OPS_XX(name, union emu_vec, 16, 15)
 
 XX_STUB(pshufd)
@@ -250,19 +250,19 @@ STUBS(sha1rnds4, "sha1rnds4 $sse_i, %xmm1, %xmm0");
 DO_XX_STUB(sha1rnds4, "movups", union emu_vec)
 OPS_XX(sha1rnds4, union emu_vec, 16, 0)
 
-#define MM_STUB(name)                                                                \
-	STUBS(mm_##name, #name " $sse_i, %mm1, %mm0");                               \
-	DO(mm_##name, uint64_t, uint64_t)                                            \
-	{                                                                            \
-		(void)v;                                                             \
-		__asm__ volatile("movq %0, %%mm0\n\tmovq %1, %%mm1\n\t" CALL_STUB("%2") \
-				 "movq %%mm0, %0"                                    \
-				 : "+m"(*d)                                          \
-				 : "m"(*s), "m"(u->imm)                              \
-				 : "mm0", "mm1", "r8");                              \
-		mm_written(d);                                                       \
-	}                                                                            \
-	OPS_MMX(mm_##name, MM, uint64_t, SRC_M)                                      \
+#define MM_STUB(name)                                                                           \
+	STUBS(mm_##name, #name " $sse_i, %mm1, %mm0");                                          \
+	DO(mm_##name, uint64_t, uint64_t)                                                       \
+	{                                                                                       \
+		(void)v;                                                                        \
+		__asm__ volatile(                                                               \
+			"movq %0, %%mm0\n\tmovq %1, %%mm1\n\t" CALL_STUB("%2") "movq %%mm0, %0" \
+			: "+m"(*d)                                                              \
+			: "m"(*s), "m"(u->imm)                                                  \
+			: "mm0", "mm1", "r8");                                                  \
+		mm_written(d);                                                                  \
+	}                                                                                       \
+	OPS_MMX(mm_##name, MM, uint64_t, SRC_M)                                                 \
 	OPS_MMX_MEM(mm_##name, MM, uint64_t, 8, 0)
 
 MM_STUB(pshufw)
@@ -283,14 +283,14 @@ static inline int32_t clamp_length(const struct uop *u, uint64_t reg)
 	return length > 100 ? 100 : length < -100 ? -100 : (int32_t)length;
 }
 
-static ALWAYS_INLINE uint32_t compare_strings(struct vcpu *v, const struct uop *u,
-					      union emu_vec *d, const union emu_vec *s)
+static ALWAYS_INLINE uint32_t compare_strings(struct vcpu *v, const struct uop *u, union emu_vec *d,
+					      const union emu_vec *s)
 {
 	uint32_t index = 0;
 	uint32_t flags = (uint32_t)clamp_length(u, v->r[X86_RAX]);
 
-	__asm__ volatile("movaps %2, %%xmm0\n\tmovups %3, %%xmm1\n\t" CALL_STUB("%4")
-			 "lahf\n\tseto %%al\n\tmovaps %%xmm0, %5"
+	__asm__ volatile("movaps %2, %%xmm0\n\tmovups %3, %%xmm1\n\t" CALL_STUB(
+				 "%4") "lahf\n\tseto %%al\n\tmovaps %%xmm0, %5"
 			 : "+&a"(flags), "+&c"(index)
 			 : "m"(*d), "m"(*s), "m"(u->imm), "m"(v->fpu.mask),
 			   "d"(clamp_length(u, v->r[X86_RDX]))
@@ -313,25 +313,45 @@ DO(pcmpstrm, union emu_vec, union emu_vec)
 OPS_XX(pcmpstri, union emu_vec, 16, 0)
 OPS_XX(pcmpstrm, union emu_vec, 16, 0)
 
-#define BOTH_OP(op_, name)                                                        \
-	{ .map = 1, .prefix = NP, .op = op_, .form = MMM, .reg = mm_##name##_r,   \
-	  .mem = MEM1(mm_##name##_G) },                                           \
-	{ .map = 1, .prefix = P66, .op = op_, .form = XX, REG_MEM(name) }
-#define BOTH_OP2(op_, name)                                                       \
-	{ .map = 2, .prefix = NP, .op = op_, .form = MMM, .reg = mm_##name##_r,   \
-	  .mem = MEM1(mm_##name##_G) },                                           \
-	{ .map = 2, .prefix = P66, .op = op_, .form = XX, REG_MEM(name) }
-#define X_OP(map_, prefix_, op_, name, flags)                                     \
-	{ .map = map_, .prefix = prefix_, .op = op_, .form = XX | (flags), REG_MEM(name) }
-#define X_STUB(map_, prefix_, op_, name, flags)                                   \
-	{ .map = map_, .prefix = prefix_, .op = op_, .form = XX | F_IMM | (flags), \
-	  REG_MEM(name), .stub = sse_stub_##name }
-#define M_STUB(map_, op_, name)                                                   \
-	{ .map = map_, .prefix = NP, .op = op_, .form = MMM | F_IMM,              \
-	  .reg = mm_##name##_r, .mem = MEM1(mm_##name##_G), .stub = sse_stub_mm_##name }
-#define STR(op_, name, handler)                                                   \
-	{ .map = 3, .prefix = P66, .op = op_, .form = XX | F_IMM, REG_MEM(handler), \
-	  .stub = sse_stub_##name }
+#define BOTH_OP(op_, name)                                                    \
+	{ .map = 1,                                                           \
+	  .prefix = NP,                                                       \
+	  .op = op_,                                                          \
+	  .form = MMM,                                                        \
+	  .reg = mm_##name##_r,                                               \
+	  .mem = MEM1(mm_##name##_G) },                                       \
+	{                                                                     \
+		.map = 1, .prefix = P66, .op = op_, .form = XX, REG_MEM(name) \
+	}
+#define BOTH_OP2(op_, name)                                                   \
+	{ .map = 2,                                                           \
+	  .prefix = NP,                                                       \
+	  .op = op_,                                                          \
+	  .form = MMM,                                                        \
+	  .reg = mm_##name##_r,                                               \
+	  .mem = MEM1(mm_##name##_G) },                                       \
+	{                                                                     \
+		.map = 2, .prefix = P66, .op = op_, .form = XX, REG_MEM(name) \
+	}
+#define X_OP(map_, prefix_, op_, name, flags)                                                  \
+	{                                                                                      \
+		.map = map_, .prefix = prefix_, .op = op_, .form = XX | (flags), REG_MEM(name) \
+	}
+#define X_STUB(map_, prefix_, op_, name, flags)                                          \
+	{                                                                                \
+		.map = map_, .prefix = prefix_, .op = op_, .form = XX | F_IMM | (flags), \
+		REG_MEM(name), .stub = sse_stub_##name                                   \
+	}
+#define M_STUB(map_, op_, name)                                                                  \
+	{                                                                                        \
+		.map = map_, .prefix = NP, .op = op_, .form = MMM | F_IMM, .reg = mm_##name##_r, \
+		.mem = MEM1(mm_##name##_G), .stub = sse_stub_mm_##name                           \
+	}
+#define STR(op_, name, handler)                                                           \
+	{                                                                                 \
+		.map = 3, .prefix = P66, .op = op_, .form = XX | F_IMM, REG_MEM(handler), \
+		.stub = sse_stub_##name                                                   \
+	}
 
 const struct sse_op sse_int_ops[] = {
 	BOTH_OP(0x60, punpcklbw),
@@ -471,12 +491,16 @@ const unsigned sse_int_count = ARRAY_SIZE(sse_int_ops);
 bool decode_shift_imm(struct decoder *d)
 {
 	static op_fn *const shifts[3][8][2] = {
-		{ [2] = { mm_psrlw_i, psrlw_i }, [4] = { mm_psraw_i, psraw_i },
+		{ [2] = { mm_psrlw_i, psrlw_i },
+		  [4] = { mm_psraw_i, psraw_i },
 		  [6] = { mm_psllw_i, psllw_i } },
-		{ [2] = { mm_psrld_i, psrld_i }, [4] = { mm_psrad_i, psrad_i },
+		{ [2] = { mm_psrld_i, psrld_i },
+		  [4] = { mm_psrad_i, psrad_i },
 		  [6] = { mm_pslld_i, pslld_i } },
-		{ [2] = { mm_psrlq_i, psrlq_i }, [3] = { NULL, shift_bytes },
-		  [6] = { mm_psllq_i, psllq_i }, [7] = { NULL, shift_bytes } },
+		{ [2] = { mm_psrlq_i, psrlq_i },
+		  [3] = { NULL, shift_bytes },
+		  [6] = { mm_psllq_i, psllq_i },
+		  [7] = { NULL, shift_bytes } },
 	};
 	unsigned digit;
 

@@ -29,15 +29,15 @@ XX_OP(unpcklpd, "unpcklpd")
 XX_OP(unpckhps, "unpckhps")
 XX_OP(unpckhpd, "unpckhpd")
 
-#define REG_MOVE(name, insn)                                                               \
-	OP(name##_r)                                                                       \
-	{                                                                                  \
-		__asm__ volatile("movaps %0, %%xmm0\n\tmovaps %1, %%xmm1\n\t" insn         \
-				 " %%xmm1, %%xmm0\n\tmovaps %%xmm0, %0"                    \
-				 : "+m"(*XMM(v, u->a))                                     \
-				 : "m"(*XMM(v, u->b))                                      \
-				 : "xmm0", "xmm1");                                        \
-		NEXT(v, u);                                                                \
+#define REG_MOVE(name, insn)                                                       \
+	OP(name##_r)                                                               \
+	{                                                                          \
+		__asm__ volatile("movaps %0, %%xmm0\n\tmovaps %1, %%xmm1\n\t" insn \
+				 " %%xmm1, %%xmm0\n\tmovaps %%xmm0, %0"            \
+				 : "+m"(*XMM(v, u->a))                             \
+				 : "m"(*XMM(v, u->b))                              \
+				 : "xmm0", "xmm1");                                \
+		NEXT(v, u);                                                        \
 	}
 
 REG_MOVE(movss, "movss")
@@ -71,27 +71,27 @@ static ALWAYS_INLINE void put4(void *p, const void *s)
 	((volatile struct u32_any *)p)->v = *(const uint32_t *)s;
 }
 
-#define STORE(name, size, align, src)                                            \
-	NOINLINE OP(name##_G)                                                    \
-	{                                                                        \
-		uint64_t lin = emu_ea_G(v, u, size, true);                       \
-		if (unlikely((lin & (align)) != 0))                              \
-			emu_gp0(v, u);                                           \
-		emu_store_bytes(v, u, lin, size, src);                           \
-		NEXT(v, u);                                                      \
-	}                                                                        \
-	STORE_FAST(name, size, align, src, B)                                    \
+#define STORE(name, size, align, src)                      \
+	NOINLINE OP(name##_G)                              \
+	{                                                  \
+		uint64_t lin = emu_ea_G(v, u, size, true); \
+		if (unlikely((lin & (align)) != 0))        \
+			emu_gp0(v, u);                     \
+		emu_store_bytes(v, u, lin, size, src);     \
+		NEXT(v, u);                                \
+	}                                                  \
+	STORE_FAST(name, size, align, src, B)              \
 	STORE_FAST(name, size, align, src, X)
 
-#define STORE_FAST(name, size, align, src, K)                                    \
-	OP(name##_##K)                                                           \
-	{                                                                        \
-		uint64_t lin = emu_ea_##K(v, u);                                 \
-		void *p = emu_host_write(v, lin, size);                          \
-		if (unlikely(!p || (lin & (align)) != 0))                        \
-			return name##_G(v, u);                                   \
-		put##size(p, src);                                               \
-		NEXT(v, u);                                                      \
+#define STORE_FAST(name, size, align, src, K)             \
+	OP(name##_##K)                                    \
+	{                                                 \
+		uint64_t lin = emu_ea_##K(v, u);          \
+		void *p = emu_host_write(v, lin, size);   \
+		if (unlikely(!p || (lin & (align)) != 0)) \
+			return name##_G(v, u);            \
+		put##size(p, src);                        \
+		NEXT(v, u);                               \
 	}
 
 STORE(store16, 16, 0, XMM(v, u->b))
@@ -145,16 +145,16 @@ DO(movq2dq, union emu_vec, uint64_t)
 }
 OPS_MMX(movq2dq, XMM, uint64_t, SRC_M)
 
-#define MMX_STORE(name, size)                                         \
-	OP(name)                                                      \
-	{                                                             \
-		uint64_t lin;                                         \
-		mmx_check(v, u);                                      \
-		lin = emu_ea_G(v, u, size, true);                     \
-		emu_probe_write(v, u, lin, size);                     \
-		MMX_READY(v);                                         \
-		emu_store_bytes(v, u, lin, size, MM(v, u->b));        \
-		NEXT(v, u);                                           \
+#define MMX_STORE(name, size)                                  \
+	OP(name)                                               \
+	{                                                      \
+		uint64_t lin;                                  \
+		mmx_check(v, u);                               \
+		lin = emu_ea_G(v, u, size, true);              \
+		emu_probe_write(v, u, lin, size);              \
+		MMX_READY(v);                                  \
+		emu_store_bytes(v, u, lin, size, MM(v, u->b)); \
+		NEXT(v, u);                                    \
 	}
 
 MMX_STORE(mm_store4, 4)
@@ -178,16 +178,16 @@ OP(mm_movq_to_g)
 
 /* ---- masks ---- */
 
-#define MASK(name)                                                                   \
-	OP(name##_r)                                                                 \
-	{                                                                            \
-		uint32_t mask;                                                       \
-		__asm__ volatile("movaps %1, %%xmm0\n\t" #name " %%xmm0, %0"         \
-				 : "=r"(mask)                                        \
-				 : "m"(*XMM(v, u->b))                                \
-				 : "xmm0");                                          \
-		R64(v, u->a) = mask;                                                 \
-		NEXT(v, u);                                                          \
+#define MASK(name)                                                           \
+	OP(name##_r)                                                         \
+	{                                                                    \
+		uint32_t mask;                                               \
+		__asm__ volatile("movaps %1, %%xmm0\n\t" #name " %%xmm0, %0" \
+				 : "=r"(mask)                                \
+				 : "m"(*XMM(v, u->b))                        \
+				 : "xmm0");                                  \
+		R64(v, u->a) = mask;                                         \
+		NEXT(v, u);                                                  \
 	}
 
 MASK(movmskps)
@@ -242,13 +242,13 @@ OP(maskmovq)
 
 /* ---- insertion and extraction: which element is in u->imm, masked by the decoder ---- */
 
-#define INSERT(name, bits, member, mask)                      \
-	DO(name, union emu_vec, struct u##bits##_any)         \
-	{                                                     \
-		(void)v;                                      \
-		d->member[u->imm & (mask)] = s->v;            \
-	}                                                     \
-	OPS_REG(name, struct u##bits##_any, DST_X, SRC_G)     \
+#define INSERT(name, bits, member, mask)                  \
+	DO(name, union emu_vec, struct u##bits##_any)     \
+	{                                                 \
+		(void)v;                                  \
+		d->member[u->imm & (mask)] = s->v;        \
+	}                                                 \
+	OPS_REG(name, struct u##bits##_any, DST_X, SRC_G) \
 	OPS_MEM(name, struct u##bits##_any, DST_X, bits / 8, 0)
 
 INSERT(pinsrb, 8, u8, 15)
@@ -273,17 +273,17 @@ OP(mm_pextrw)
 	NEXT(v, u);
 }
 
-#define EXTRACT(name, bits, member, mask)                                                   \
-	OP(name##_r)                                                                        \
-	{                                                                                   \
-		R64(v, u->a) = XMM(v, u->b)->member[u->imm & (mask)];                       \
-		NEXT(v, u);                                                                 \
-	}                                                                                   \
-	OP(name##_G)                                                                        \
-	{                                                                                   \
-		uint64_t lin = emu_ea_G(v, u, bits / 8, true);                              \
-		emu_st##bits(v, u, lin, XMM(v, u->b)->member[u->imm & (mask)]);             \
-		NEXT(v, u);                                                                 \
+#define EXTRACT(name, bits, member, mask)                                       \
+	OP(name##_r)                                                            \
+	{                                                                       \
+		R64(v, u->a) = XMM(v, u->b)->member[u->imm & (mask)];           \
+		NEXT(v, u);                                                     \
+	}                                                                       \
+	OP(name##_G)                                                            \
+	{                                                                       \
+		uint64_t lin = emu_ea_G(v, u, bits / 8, true);                  \
+		emu_st##bits(v, u, lin, XMM(v, u->b)->member[u->imm & (mask)]); \
+		NEXT(v, u);                                                     \
 	}
 
 EXTRACT(pextrb, 8, u8, 15)
@@ -291,12 +291,19 @@ EXTRACT(pextrw, 16, u16, 7)
 EXTRACT(pextrd, 32, u32, 3)
 EXTRACT(pextrq, 64, u64, 1)
 
-#define L(prefix_, op_, name) \
-	{ .map = 1, .prefix = prefix_, .op = op_, .form = XX, REG_MEM(name) }
-#define LOAD(prefix_, op_, r, m) \
-	{ .map = 1, .prefix = prefix_, .op = op_, .form = XX, .reg = r, .mem = MEM3(m) }
-#define ST(prefix_, op_, r, m)                                                             \
-	{ .map = 1, .prefix = prefix_, .op = op_, .form = XX | F_STORE, .reg = r, .mem = MEM3(m) }
+#define L(prefix_, op_, name)                                                     \
+	{                                                                         \
+		.map = 1, .prefix = prefix_, .op = op_, .form = XX, REG_MEM(name) \
+	}
+#define LOAD(prefix_, op_, r, m)                                                             \
+	{                                                                                    \
+		.map = 1, .prefix = prefix_, .op = op_, .form = XX, .reg = r, .mem = MEM3(m) \
+	}
+#define ST(prefix_, op_, r, m)                                                          \
+	{                                                                               \
+		.map = 1, .prefix = prefix_, .op = op_, .form = XX | F_STORE, .reg = r, \
+		.mem = MEM3(m)                                                          \
+	}
 
 const struct sse_op sse_move_ops[] = {
 	L(NP, 0x10, load16),
@@ -331,35 +338,81 @@ const struct sse_op sse_move_ops[] = {
 	{ .map = 1, .prefix = NP, .op = 0x50, .form = GX, .reg = movmskps_r },
 	{ .map = 1, .prefix = P66, .op = 0x50, .form = GX, .reg = movmskpd_r },
 
-	{ .map = 1, .prefix = NP, .op = 0x6e, .form = MG | F_W, .reg = mm_movd_r,
+	{ .map = 1,
+	  .prefix = NP,
+	  .op = 0x6e,
+	  .form = MG | F_W,
+	  .reg = mm_movd_r,
 	  .mem = MEM1(mm_movd_G) },
-	{ .map = 1, .prefix = NP, .op = 0x6e, .form = MG, .reg = mm_movq_g_r,
+	{ .map = 1,
+	  .prefix = NP,
+	  .op = 0x6e,
+	  .form = MG,
+	  .reg = mm_movq_g_r,
 	  .mem = MEM1(mm_movq_G) },
 	{ .map = 1, .prefix = P66, .op = 0x6e, .form = XG | F_W, REG_MEM(movd) },
-	{ .map = 1, .prefix = P66, .op = 0x6e, .form = XG, .reg = movq_g_r,
+	{ .map = 1,
+	  .prefix = P66,
+	  .op = 0x6e,
+	  .form = XG,
+	  .reg = movq_g_r,
 	  .mem = MEM3(movsd_load) },
-	{ .map = 1, .prefix = NP, .op = 0x6f, .form = MMM, .reg = mm_movq_r,
+	{ .map = 1,
+	  .prefix = NP,
+	  .op = 0x6f,
+	  .form = MMM,
+	  .reg = mm_movq_r,
 	  .mem = MEM1(mm_movq_G) },
 	LOAD(P66, 0x6f, load16_r, load16a),
 	LOAD(PF3, 0x6f, load16_r, load16),
-	{ .map = 1, .prefix = NP, .op = 0x7e, .form = GM | F_W | F_STORE, .reg = mm_movd_to_g,
+	{ .map = 1,
+	  .prefix = NP,
+	  .op = 0x7e,
+	  .form = GM | F_W | F_STORE,
+	  .reg = mm_movd_to_g,
 	  .mem = MEM1(mm_store4) },
-	{ .map = 1, .prefix = NP, .op = 0x7e, .form = GM | F_STORE, .reg = mm_movq_to_g,
+	{ .map = 1,
+	  .prefix = NP,
+	  .op = 0x7e,
+	  .form = GM | F_STORE,
+	  .reg = mm_movq_to_g,
 	  .mem = MEM1(mm_store8) },
-	{ .map = 1, .prefix = P66, .op = 0x7e, .form = GX | F_W | F_STORE, .reg = movd_to_g,
+	{ .map = 1,
+	  .prefix = P66,
+	  .op = 0x7e,
+	  .form = GX | F_W | F_STORE,
+	  .reg = movd_to_g,
 	  .mem = MEM3(store4) },
-	{ .map = 1, .prefix = P66, .op = 0x7e, .form = GX | F_STORE, .reg = movq_to_g,
+	{ .map = 1,
+	  .prefix = P66,
+	  .op = 0x7e,
+	  .form = GX | F_STORE,
+	  .reg = movq_to_g,
 	  .mem = MEM3(store8) },
 	L(PF3, 0x7e, movsd_load),
-	{ .map = 1, .prefix = NP, .op = 0x7f, .form = MMM | F_STORE, .reg = mm_movq_r,
+	{ .map = 1,
+	  .prefix = NP,
+	  .op = 0x7f,
+	  .form = MMM | F_STORE,
+	  .reg = mm_movq_r,
 	  .mem = MEM1(mm_store8) },
 	ST(P66, 0x7f, load16_r, store16a),
 	ST(PF3, 0x7f, load16_r, store16),
-	{ .map = 1, .prefix = NP, .op = 0xc3, .form = GG | F_STORE | F_NOFPU | F_W,
+	{ .map = 1,
+	  .prefix = NP,
+	  .op = 0xc3,
+	  .form = GG | F_STORE | F_NOFPU | F_W,
 	  .mem = MEM3(store_g4) },
-	{ .map = 1, .prefix = NP, .op = 0xc3, .form = GG | F_STORE | F_NOFPU,
+	{ .map = 1,
+	  .prefix = NP,
+	  .op = 0xc3,
+	  .form = GG | F_STORE | F_NOFPU,
 	  .mem = MEM3(store_g8) },
-	{ .map = 1, .prefix = NP, .op = 0xc4, .form = MG | F_IMM, .reg = mm_pinsrw_r,
+	{ .map = 1,
+	  .prefix = NP,
+	  .op = 0xc4,
+	  .form = MG | F_IMM,
+	  .reg = mm_pinsrw_r,
 	  .mem = MEM1(mm_pinsrw_G) },
 	{ .map = 1, .prefix = P66, .op = 0xc4, .form = XG | F_IMM, REG_MEM(pinsrw) },
 	{ .map = 1, .prefix = NP, .op = 0xc5, .form = GM | F_IMM, .reg = mm_pextrw },
@@ -377,15 +430,35 @@ const struct sse_op sse_move_ops[] = {
 
 	{ .map = 2, .prefix = P66, .op = 0x2a, .form = XX, .mem = MEM3(load16a) },
 
-	{ .map = 3, .prefix = P66, .op = 0x14, .form = GX | F_STORE | F_IMM, .reg = pextrb_r,
+	{ .map = 3,
+	  .prefix = P66,
+	  .op = 0x14,
+	  .form = GX | F_STORE | F_IMM,
+	  .reg = pextrb_r,
 	  .mem = MEM1(pextrb_G) },
-	{ .map = 3, .prefix = P66, .op = 0x15, .form = GX | F_STORE | F_IMM, .reg = pextrw_r,
+	{ .map = 3,
+	  .prefix = P66,
+	  .op = 0x15,
+	  .form = GX | F_STORE | F_IMM,
+	  .reg = pextrw_r,
 	  .mem = MEM1(pextrw_G) },
-	{ .map = 3, .prefix = P66, .op = 0x16, .form = GX | F_STORE | F_IMM | F_W,
-	  .reg = pextrd_r, .mem = MEM1(pextrd_G) },
-	{ .map = 3, .prefix = P66, .op = 0x16, .form = GX | F_STORE | F_IMM, .reg = pextrq_r,
+	{ .map = 3,
+	  .prefix = P66,
+	  .op = 0x16,
+	  .form = GX | F_STORE | F_IMM | F_W,
+	  .reg = pextrd_r,
+	  .mem = MEM1(pextrd_G) },
+	{ .map = 3,
+	  .prefix = P66,
+	  .op = 0x16,
+	  .form = GX | F_STORE | F_IMM,
+	  .reg = pextrq_r,
 	  .mem = MEM1(pextrq_G) },
-	{ .map = 3, .prefix = P66, .op = 0x17, .form = GX | F_STORE | F_IMM, .reg = pextrd_r,
+	{ .map = 3,
+	  .prefix = P66,
+	  .op = 0x17,
+	  .form = GX | F_STORE | F_IMM,
+	  .reg = pextrd_r,
 	  .mem = MEM1(pextrd_G) },
 	{ .map = 3, .prefix = P66, .op = 0x20, .form = XG | F_IMM, REG_MEM(pinsrb) },
 	{ .map = 3, .prefix = P66, .op = 0x22, .form = XG | F_IMM | F_W, REG_MEM(pinsrd) },

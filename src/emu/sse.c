@@ -158,15 +158,15 @@ static bool decode_table(struct decoder *d, const struct sse_op *e)
 
 /* ---- CRC32 ---- */
 
-#define CRC32(name, type, suffix, regs)                                                        \
-	DO(name, uint64_t, type)                                                               \
-	{                                                                                      \
-		uint64_t crc = *d;                                                             \
-		UNUSED_V_U;                                                                    \
-		__asm__("crc32" suffix " %1, %" regs "0" : "+r"(crc) : "rm"(s->v));            \
-		*d = crc;                                                                      \
-	}                                                                                      \
-	OPS_REG(name, type, DST_G, SRC_G)                                                      \
+#define CRC32(name, type, suffix, regs)                                             \
+	DO(name, uint64_t, type)                                                    \
+	{                                                                           \
+		uint64_t crc = *d;                                                  \
+		UNUSED_V_U;                                                         \
+		__asm__("crc32" suffix " %1, %" regs "0" : "+r"(crc) : "rm"(s->v)); \
+		*d = crc;                                                           \
+	}                                                                           \
+	OPS_REG(name, type, DST_G, SRC_G)                                           \
 	OPS_MEM(name, type, DST_G, sizeof(type), 0)
 
 CRC32(crc32_8, struct u8_any, "b", "k")

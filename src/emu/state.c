@@ -24,15 +24,50 @@ enum {
 
 /* MSRs that hold state and are no fields of struct x86_state. */
 static const uint32_t saved_msrs[] = {
-	MSR_STAR,        MSR_LSTAR,        MSR_CSTAR,        MSR_SYSCALL_MASK,
-	MSR_KERNEL_GS_BASE, MSR_TSC_AUX,   MSR_SYSENTER_CS,  MSR_SYSENTER_ESP,
-	MSR_SYSENTER_EIP, MSR_PAT,         MSR_MISC_ENABLE,  MSR_MCG_STATUS,
-	MSR_SPEC_CTRL,   MSR_TSC_ADJUST,   MSR_MTRR_DEF_TYPE,
-	MSR_KVM_WALL_CLOCK, MSR_KVM_SYSTEM_TIME,
-	MSR_MTRR_FIX64K, MSR_MTRR_FIX16K_80000, MSR_MTRR_FIX16K_A0000,
-	0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f, /* MTRR_FIX4K */
-	0x200, 0x201, 0x202, 0x203, 0x204, 0x205, 0x206, 0x207, /* MTRR_PHYSBASE, _MASK */
-	0x208, 0x209, 0x20a, 0x20b, 0x20c, 0x20d, 0x20e, 0x20f,
+	MSR_STAR,
+	MSR_LSTAR,
+	MSR_CSTAR,
+	MSR_SYSCALL_MASK,
+	MSR_KERNEL_GS_BASE,
+	MSR_TSC_AUX,
+	MSR_SYSENTER_CS,
+	MSR_SYSENTER_ESP,
+	MSR_SYSENTER_EIP,
+	MSR_PAT,
+	MSR_MISC_ENABLE,
+	MSR_MCG_STATUS,
+	MSR_SPEC_CTRL,
+	MSR_TSC_ADJUST,
+	MSR_MTRR_DEF_TYPE,
+	MSR_KVM_WALL_CLOCK,
+	MSR_KVM_SYSTEM_TIME,
+	MSR_MTRR_FIX64K,
+	MSR_MTRR_FIX16K_80000,
+	MSR_MTRR_FIX16K_A0000,
+	0x268,
+	0x269,
+	0x26a,
+	0x26b,
+	0x26c,
+	0x26d,
+	0x26e,
+	0x26f, /* MTRR_FIX4K */
+	0x200,
+	0x201,
+	0x202,
+	0x203,
+	0x204,
+	0x205,
+	0x206,
+	0x207, /* MTRR_PHYSBASE, _MASK */
+	0x208,
+	0x209,
+	0x20a,
+	0x20b,
+	0x20c,
+	0x20d,
+	0x20e,
+	0x20f,
 };
 
 static_assert(ARRAY_SIZE(saved_msrs) < X86_MSR_MAX, "and the TSC deadline");
@@ -96,8 +131,7 @@ int emu_vcpu_get_state(struct vcpu *v, struct x86_state *state)
 	state->interrupt_shadow = v->shadow;
 	state->nmi_pending = v->nmi_pending;
 	state->nmi_masked = v->nmi_masked;
-	state->run_state = v->wait_sipi ? X86_WAIT_FOR_SIPI : v->halted ? X86_HALTED :
-									  X86_RUNNABLE;
+	state->run_state = v->wait_sipi ? X86_WAIT_FOR_SIPI : v->halted ? X86_HALTED : X86_RUNNABLE;
 	emu_fpu_get_xsave(v, state->xsave);
 	lapic_get_state(v->lapic, state->lapic, &deadline);
 	get_msrs(v, state, deadline);
@@ -161,8 +195,8 @@ static bool segments_ok(const struct x86_state *s)
 		if (s->seg[i].access & 0x0f00)
 			return false;
 	}
-	if (lma ? !sys_canonical(s->gdt.base) || !sys_canonical(s->idt.base) :
-		  s->gdt.base >> 32 || s->idt.base >> 32)
+	if (lma ? !sys_canonical(s->gdt.base) || !sys_canonical(s->idt.base)
+		: s->gdt.base >> 32 || s->idt.base >> 32)
 		return false;
 	if (lma && cs->access & SEG_ACCESS_L) {
 		if (cs->access & SEG_ACCESS_DB || !sys_canonical(s->rip))
@@ -283,7 +317,8 @@ int emu_vcpu_set_state(struct vcpu *v, const struct x86_state *s)
 	v->cpl = (uint8_t)state_cpl(s);
 	emu_tsc_set(v, s->tsc);
 	v->inject = s->exception_pending;
-	v->injected = (struct fault){ .vector = s->exception, .has_code = s->exception_has_code,
+	v->injected = (struct fault){ .vector = s->exception,
+				      .has_code = s->exception_has_code,
 				      .code = s->exception_code };
 	v->in_delivery = v->shutdown = false;
 	v->ext = 0;

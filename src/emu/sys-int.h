@@ -101,9 +101,18 @@ struct desc {
 #define DESC_G        0x00800000u
 
 enum { /* types of system descriptors */
-	SYS_TSS16 = 1, SYS_LDT = 2, SYS_TSS16_BUSY = 3, SYS_CALL16 = 4, SYS_TASK_GATE = 5,
-	SYS_INT16 = 6, SYS_TRAP16 = 7, SYS_TSS32 = 9, SYS_TSS32_BUSY = 11, SYS_CALL32 = 12,
-	SYS_INT32 = 14, SYS_TRAP32 = 15,
+	SYS_TSS16 = 1,
+	SYS_LDT = 2,
+	SYS_TSS16_BUSY = 3,
+	SYS_CALL16 = 4,
+	SYS_TASK_GATE = 5,
+	SYS_INT16 = 6,
+	SYS_TRAP16 = 7,
+	SYS_TSS32 = 9,
+	SYS_TSS32_BUSY = 11,
+	SYS_CALL32 = 12,
+	SYS_INT32 = 14,
+	SYS_TRAP32 = 15,
 };
 
 static inline unsigned desc_type(const struct desc *d)
@@ -178,7 +187,7 @@ uint64_t emu_stack_add(const struct stack *s, int64_t delta);
 /* ---- returns (segment.c): RETF and IRET in protected mode ---- */
 
 struct far_return {
-	unsigned size;   /* of a slot */
+	unsigned size; /* of a slot */
 	uint64_t ip;
 	uint16_t cs;
 	unsigned outer;  /* offset of the outer stack pointer in the frame */

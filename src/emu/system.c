@@ -16,7 +16,10 @@
 #define CPUID1_EDX_APIC    (1u << 9)
 #define CPUID81_EDX_RDTSCP (1u << 27)
 
-enum { KVM_ENOSYS = 1000, KVM_EPERM = 1 };
+enum {
+	KVM_ENOSYS = 1000,
+	KVM_EPERM = 1
+};
 
 /* ---- descriptor table registers ---- */
 
@@ -126,8 +129,7 @@ static const struct uop *op_pushf(struct vcpu *v, const struct uop *u)
 
 	if (v->mode & MODE_VM && sys_iopl(v) < 3)
 		emu_gp0(v, u);
-	emu_stack_push(v, u, &s, u->osize,
-		       emu_eflags(v) & ~(uint32_t)(RFLAGS_VM | RFLAGS_RF));
+	emu_stack_push(v, u, &s, u->osize, emu_eflags(v) & ~(uint32_t)(RFLAGS_VM | RFLAGS_RF));
 	v->r[X86_RSP] = s.sp;
 	NEXT_RETURN(u);
 }
@@ -405,8 +407,7 @@ static const struct uop *op_enter(struct vcpu *v, const struct uop *u)
 		frames.sp = v->r[X86_RBP];
 		for (unsigned i = 1; i < level; i++) {
 			frames.sp = emu_stack_add(&frames, -(int64_t)size);
-			emu_stack_push(v, u, &s, size,
-				       emu_stack_peek(v, u, &frames, size, 0));
+			emu_stack_push(v, u, &s, size, emu_stack_peek(v, u, &frames, size, 0));
 		}
 		emu_stack_push(v, u, &s, size, frame);
 	}

@@ -7,7 +7,11 @@
 #include "base/bytes.h"
 #include "emu/fpu-int.h"
 
-enum { ENV_16 = 14, ENV_32 = 28, REGS_SIZE = 80 };
+enum {
+	ENV_16 = 14,
+	ENV_32 = 28,
+	REGS_SIZE = 80
+};
 
 const struct uop *x87_fldcw(struct vcpu *v, const struct uop *u)
 {
@@ -159,7 +163,7 @@ static void env_take(struct vcpu *v, const struct uop *u, const uint8_t *env)
 
 	v->fpu.cw = (get_le16(env) & CW_VALID) | CW_ONE;
 	x87_turn(v, sw >> 11 & 7);
-	put_le16(v->fpu.x87 + X87_FSW, sw & (uint16_t)~(SW_ES | SW_B));
+	put_le16(v->fpu.x87 + X87_FSW, sw & (uint16_t) ~(SW_ES | SW_B));
 	v->fpu.x87[X87_FTW] = short_tags(get_le16(env + 2 * step));
 	if (step == 2) {
 		v->fpu.fip = get_le16(env + 6);

@@ -24,27 +24,24 @@ static ALWAYS_INLINE void track(struct vcpu *v, const struct uop *u)
 	v->fpu.fip = v->r[R_RIP] + u->off;
 }
 
-#define PLAIN(op, modrm)                                                              \
-	OP(x87_##op##_##modrm)                                                        \
-	{                                                                             \
-		if (unlikely(!v->fpu.resident))                                       \
-			return x87_load_retry(v, u);                                  \
-		__asm__ volatile(".byte 0x" #op ", 0x" #modrm);                       \
-		track(v, u);                                                          \
-		NEXT(v, u);                                                           \
+#define PLAIN(op, modrm)                                        \
+	OP(x87_##op##_##modrm)                                  \
+	{                                                       \
+		if (unlikely(!v->fpu.resident))                 \
+			return x87_load_retry(v, u);            \
+		__asm__ volatile(".byte 0x" #op ", 0x" #modrm); \
+		track(v, u);                                    \
+		NEXT(v, u);                                     \
 	}
 
-#define FCMOV(op, modrm)                                                              \
-	OP(x87_##op##_##modrm)                                                        \
-	{                                                                             \
-		if (unlikely(!v->fpu.resident))                                       \
-			return x87_load_retry(v, u);                                  \
-		__asm__ volatile("sahf\n\t.byte 0x" #op ", 0x" #modrm                 \
-				 :                                                    \
-				 : "a"(v->flags)                                      \
-				 : "cc");                                             \
-		track(v, u);                                                          \
-		NEXT(v, u);                                                           \
+#define FCMOV(op, modrm)                                                                         \
+	OP(x87_##op##_##modrm)                                                                   \
+	{                                                                                        \
+		if (unlikely(!v->fpu.resident))                                                  \
+			return x87_load_retry(v, u);                                             \
+		__asm__ volatile("sahf\n\t.byte 0x" #op ", 0x" #modrm : : "a"(v->flags) : "cc"); \
+		track(v, u);                                                                     \
+		NEXT(v, u);                                                                      \
 	}
 
 #define FCOMI(op, modrm)                                                              \
@@ -62,12 +59,14 @@ static ALWAYS_INLINE void track(struct vcpu *v, const struct uop *u)
 		NEXT(v, u);                                                           \
 	}
 
-#define LOW(X, op, h)  X(op, h##0) X(op, h##1) X(op, h##2) X(op, h##3) \
-	X(op, h##4) X(op, h##5) X(op, h##6) X(op, h##7)
-#define HIGH(X, op, h) X(op, h##8) X(op, h##9) X(op, h##a) X(op, h##b) \
-	X(op, h##c) X(op, h##d) X(op, h##e) X(op, h##f)
+#define LOW(X, op, h) \
+	X(op, h##0)   \
+	X(op, h##1) X(op, h##2) X(op, h##3) X(op, h##4) X(op, h##5) X(op, h##6) X(op, h##7)
+#define HIGH(X, op, h) \
+	X(op, h##8)    \
+	X(op, h##9) X(op, h##a) X(op, h##b) X(op, h##c) X(op, h##d) X(op, h##e) X(op, h##f)
 #define ROW(X, op, h) LOW(X, op, h) HIGH(X, op, h)
-#define ALL(X, op) ROW(X, op, c) ROW(X, op, d) ROW(X, op, e) ROW(X, op, f)
+#define ALL(X, op)    ROW(X, op, c) ROW(X, op, d) ROW(X, op, e) ROW(X, op, f)
 
 ALL(PLAIN, d8)
 ALL(PLAIN, d9)
@@ -124,7 +123,9 @@ __asm__(".pushsection .text.emu_stubs, \"ax\", @progbits\n\t.balign 8\n"
 	"x87_mem_stubs:\n\t.set x87_i, 0\n\t.rept 64\n\t"
 	".byte 0xd8 + (x87_i >> 3), ((x87_i & 7) << 3) + 7\n\tjmp *%r8\n\t.balign 8\n\t"
 	".set x87_i, x87_i + 1\n\t.endr\n\t.popsection");
-enum { X87_STUB_SIZE = 8 };
+enum {
+	X87_STUB_SIZE = 8
+};
 extern const uint8_t x87_stubs[] __asm__("x87_stubs") __attribute__((visibility("hidden")));
 extern const uint8_t x87_mem_stubs[] __asm__("x87_mem_stubs") __attribute__((visibility("hidden")));
 
@@ -190,10 +191,9 @@ OP(x87_reg_G)
 
 /* Bytes of the memory operand, by opcode and ModRM.reg; environments are not here. */
 static const uint8_t operand_sizes[8][8] = {
-	{ 4, 4, 4, 4, 4, 4, 4, 4 },  { 4, 0, 4, 4, 0, 2, 0, 2 },
-	{ 4, 4, 4, 4, 4, 4, 4, 4 },  { 4, 4, 4, 4, 0, 10, 0, 10 },
-	{ 8, 8, 8, 8, 8, 8, 8, 8 },  { 8, 8, 8, 8, 0, 0, 0, 2 },
-	{ 2, 2, 2, 2, 2, 2, 2, 2 },  { 2, 2, 2, 2, 10, 8, 10, 8 },
+	{ 4, 4, 4, 4, 4, 4, 4, 4 },   { 4, 0, 4, 4, 0, 2, 0, 2 },   { 4, 4, 4, 4, 4, 4, 4, 4 },
+	{ 4, 4, 4, 4, 0, 10, 0, 10 }, { 8, 8, 8, 8, 8, 8, 8, 8 },   { 8, 8, 8, 8, 0, 0, 0, 2 },
+	{ 2, 2, 2, 2, 2, 2, 2, 2 },   { 2, 2, 2, 2, 10, 8, 10, 8 },
 };
 
 static unsigned operand_size(const struct uop *u)
@@ -238,45 +238,46 @@ struct u80_any {
 	uint8_t v[10];
 };
 
-#define LOAD_FAST(insn, bits, K)                                                      \
-	OP(x87_##insn##_##K)                                                          \
-	{                                                                             \
-		uint64_t lin = emu_ea_##K(v, u);                                      \
-		const struct u##bits##_any *p = emu_host_read(v, lin, sizeof(*p));    \
-		if (unlikely(!p || !v->fpu.resident))                                 \
-			return x87_load_G(v, u);                                      \
-		__asm__ volatile(#insn " %0" : : "m"(*p));                            \
-		track(v, u);                                                          \
-		v->fpu.fdp = lin;                                                     \
-		NEXT(v, u);                                                           \
+#define LOAD_FAST(insn, bits, K)                                                   \
+	OP(x87_##insn##_##K)                                                       \
+	{                                                                          \
+		uint64_t lin = emu_ea_##K(v, u);                                   \
+		const struct u##bits##_any *p = emu_host_read(v, lin, sizeof(*p)); \
+		if (unlikely(!p || !v->fpu.resident))                              \
+			return x87_load_G(v, u);                                   \
+		__asm__ volatile(#insn " %0" : : "m"(*p));                         \
+		track(v, u);                                                       \
+		v->fpu.fdp = lin;                                                  \
+		NEXT(v, u);                                                        \
 	}
-#define LOAD(insn, bits)              \
-	LOAD_FAST(insn, bits, B)      \
+#define LOAD(insn, bits)         \
+	LOAD_FAST(insn, bits, B) \
 	LOAD_FAST(insn, bits, X)
 
-#define STORE_FAST(insn, bits, K)                                                     \
-	OP(x87_##insn##_##K)                                                          \
-	{                                                                             \
-		uint64_t lin = emu_ea_##K(v, u);                                      \
-		struct u##bits##_any *p = emu_host_write(v, lin, sizeof(*p));         \
-		if (unlikely(!p || !v->fpu.resident))                                 \
-			return x87_store_G(v, u);                                     \
-		__asm__ volatile(#insn " %0" : "=m"(*p));                             \
-		track(v, u);                                                          \
-		v->fpu.fdp = lin;                                                     \
-		NEXT(v, u);                                                           \
+#define STORE_FAST(insn, bits, K)                                             \
+	OP(x87_##insn##_##K)                                                  \
+	{                                                                     \
+		uint64_t lin = emu_ea_##K(v, u);                              \
+		struct u##bits##_any *p = emu_host_write(v, lin, sizeof(*p)); \
+		if (unlikely(!p || !v->fpu.resident))                         \
+			return x87_store_G(v, u);                             \
+		__asm__ volatile(#insn " %0" : "=m"(*p));                     \
+		track(v, u);                                                  \
+		v->fpu.fdp = lin;                                             \
+		NEXT(v, u);                                                   \
 	}
-#define STORE(insn, bits)             \
-	STORE_FAST(insn, bits, B)     \
+#define STORE(insn, bits)         \
+	STORE_FAST(insn, bits, B) \
 	STORE_FAST(insn, bits, X)
 
-#define ARITH(LOAD_, s, i, fbits, ibits)                                              \
-	LOAD_(fadd##s, fbits) LOAD_(fmul##s, fbits) LOAD_(fcom##s, fbits)             \
-	LOAD_(fcomp##s, fbits) LOAD_(fsub##s, fbits) LOAD_(fsubr##s, fbits)           \
-	LOAD_(fdiv##s, fbits) LOAD_(fdivr##s, fbits)                                  \
-	LOAD_(fiadd##i, ibits) LOAD_(fimul##i, ibits) LOAD_(ficom##i, ibits)          \
-	LOAD_(ficomp##i, ibits) LOAD_(fisub##i, ibits) LOAD_(fisubr##i, ibits)        \
-	LOAD_(fidiv##i, ibits) LOAD_(fidivr##i, ibits)
+#define ARITH(LOAD_, s, i, fbits, ibits)                                                         \
+	LOAD_(fadd##s, fbits)                                                                    \
+	LOAD_(fmul##s, fbits) LOAD_(fcom##s, fbits) LOAD_(fcomp##s, fbits) LOAD_(fsub##s, fbits) \
+		LOAD_(fsubr##s, fbits) LOAD_(fdiv##s, fbits) LOAD_(fdivr##s, fbits)              \
+			LOAD_(fiadd##i, ibits) LOAD_(fimul##i, ibits) LOAD_(ficom##i, ibits)     \
+				LOAD_(ficomp##i, ibits) LOAD_(fisub##i, ibits)                   \
+					LOAD_(fisubr##i, ibits) LOAD_(fidiv##i, ibits)           \
+						LOAD_(fidivr##i, ibits)
 
 /* After a suffix: s is 32 bits of floating point or 16 of integer, l is 64 or 32. */
 ARITH(LOAD, s, l, 32, 32)
@@ -301,23 +302,41 @@ STORE(fistps, 16)
 LOAD(fildll, 64)
 STORE(fistpll, 64)
 
-#define L(insn) { x87_##insn##_B, x87_##insn##_X, x87_load_G }
-#define S(insn) { x87_##insn##_B, x87_##insn##_X, x87_store_G }
-#define EIGHT(p, s) \
+#define L(insn)                                            \
+	{                                                  \
+		x87_##insn##_B, x87_##insn##_X, x87_load_G \
+	}
+#define S(insn)                                             \
+	{                                                   \
+		x87_##insn##_B, x87_##insn##_X, x87_store_G \
+	}
+#define EIGHT(p, s)                                                                           \
 	L(p##add##s), L(p##mul##s), L(p##com##s), L(p##comp##s), L(p##sub##s), L(p##subr##s), \
 		L(p##div##s), L(p##divr##s)
 static op_fn *const mem_ops[8][8][3] = {
 	{ EIGHT(f, s) },
-	{ L(flds), { NULL }, S(fsts), S(fstps), MEM1(x87_fldenv), MEM1(x87_fldcw),
-	  MEM1(x87_fnstenv), MEM1(x87_fnstcw) },
+	{ L(flds),
+	  { NULL },
+	  S(fsts),
+	  S(fstps),
+	  MEM1(x87_fldenv),
+	  MEM1(x87_fldcw),
+	  MEM1(x87_fnstenv),
+	  MEM1(x87_fnstcw) },
 	{ EIGHT(fi, l) },
 	{ L(fildl), S(fisttpl), S(fistl), S(fistpl), { NULL }, L(fldt), { NULL }, S(fstpt) },
 	{ EIGHT(f, l) },
-	{ L(fldl), S(fisttpll), S(fstl), S(fstpl), MEM1(x87_frstor), { NULL }, MEM1(x87_fnsave),
+	{ L(fldl),
+	  S(fisttpll),
+	  S(fstl),
+	  S(fstpl),
+	  MEM1(x87_frstor),
+	  { NULL },
+	  MEM1(x87_fnsave),
 	  MEM1(x87_fnstsw) },
 	{ EIGHT(fi, s) },
-	{ L(filds), S(fisttps), S(fists), S(fistps), MEM1(x87_load_G), L(fildll),
-	  MEM1(x87_store_G), S(fistpll) },
+	{ L(filds), S(fisttps), S(fists), S(fistps), MEM1(x87_load_G), L(fildll), MEM1(x87_store_G),
+	  S(fistpll) },
 };
 
 /* ---- decoding ---- */
@@ -377,9 +396,9 @@ bool decode_x87(struct decoder *d)
 	} else {
 		u->fn = control_op(d->op, modrm);
 		if (!u->fn) {
-			u->fn = reg_undefined(d->op, modrm) ? NULL :
-				d->mode & MODE_X87X	    ? x87_reg_G :
-							      reg_ops[d->op & 7][modrm - 0xc0];
+			u->fn = reg_undefined(d->op, modrm) ? NULL
+				: d->mode & MODE_X87X       ? x87_reg_G
+							    : reg_ops[d->op & 7][modrm - 0xc0];
 		}
 	}
 	if (!u->fn)

@@ -23,6 +23,12 @@
 #include "base/error.h"
 #include "base/sys.h"
 
+#ifdef __SANITIZE_THREAD__
+/* Part of the runtime of ThreadSanitizer. */
+void AnnotateBenignRaceSized(const char *file, int line, const volatile void *mem, size_t size,
+			     const char *what);
+#endif
+
 /* Host and guest addresses agree in the bits below this, or huge pages could not be used. */
 static const uint64_t huge_size = 2u << 20;
 
@@ -74,6 +80,10 @@ static int reserve_ram(uint64_t gpa, uint64_t size, uint8_t **ret_host)
 	/* Both are only advice: kernels without huge pages refuse the first. */
 	(void)sys_madvise(start, size, MADV_HUGEPAGE);
 	(void)sys_madvise(start, size, MADV_DONTDUMP);
+#ifdef __SANITIZE_THREAD__
+	/* What vCPUs do to RAM at the same time is between them: the guest's locks are not seen. */
+	AnnotateBenignRaceSized(__FILE__, __LINE__, start, size, "guest RAM");
+#endif
 	*ret_host = start;
 	return 0;
 }

@@ -10,8 +10,13 @@
 #include "vmm/writer.h"
 
 #include <errno.h>
+#include <glib-unix.h>
+#include <pthread.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "base/sys.h"
 #include "base/thread.h"
@@ -25,9 +30,11 @@ enum {
 struct writer {
 	struct writer_config config;
 	struct thread *thread;
-	GMutex lock; /* guards all below */
-	GCond wake;  /* for the thread: something to do */
-	GCond moved; /* from the thread: something was done */
+	int room_fd; /* signalled when there is room again */
+	guint room_source;
+	pthread_mutex_t lock; /* guards all below */
+	pthread_cond_t wake;  /* for the thread: something to do */
+	pthread_cond_t moved; /* from the thread: something was done */
 	uint8_t *ring;
 	size_t head, used;
 	unsigned long writes;
@@ -41,15 +48,25 @@ struct writer {
 };
 
 /* [main] */
-static gboolean on_writable(gpointer opaque)
+static gboolean on_room(gint fd, GIOCondition condition, gpointer opaque)
 {
 	struct writer *writer = opaque;
+	uint64_t count;
 
-	g_mutex_lock(&writer->lock);
-	writer->notifying = false;
-	g_mutex_unlock(&writer->lock);
+	(void)condition;
+	(void)sys_read(fd, &count, sizeof(count));
 	writer->config.writable(writer->config.opaque);
-	return G_SOURCE_REMOVE;
+	return G_SOURCE_CONTINUE;
+}
+
+/* There is room: tell who waits for it, on the main loop. */
+static void notify_locked(struct writer *writer)
+{
+	static const uint64_t one = 1;
+
+	if (writer->starved)
+		(void)sys_write(writer->room_fd, &one, sizeof(one));
+	writer->starved = false;
 }
 
 /* Write some of it, without the lock. Return: how many bytes are done with; 0: not now. */
@@ -79,40 +96,37 @@ static void writer_main(void *opaque)
 {
 	struct writer *writer = opaque;
 
-	g_mutex_lock(&writer->lock);
+	pthread_mutex_lock(&writer->lock);
 	while (!writer->stop) {
 		size_t len, done;
 		int fd;
 
 		if (!writer->used) {
 			writer->sleeping = true;
-			g_cond_wait(&writer->wake, &writer->lock);
+			pthread_cond_wait(&writer->wake, &writer->lock);
 			writer->sleeping = false;
 			if (writer->used && !writer->stop) {
-				g_mutex_unlock(&writer->lock);
+				pthread_mutex_unlock(&writer->lock);
 				g_usleep(LINGER_US);
-				g_mutex_lock(&writer->lock);
+				pthread_mutex_lock(&writer->lock);
 			}
 			continue;
 		}
 		len = MIN(writer->used, WRITER_ROOM - writer->head);
 		fd = writer->fd;
 		writer->busy = true;
-		g_mutex_unlock(&writer->lock);
+		pthread_mutex_unlock(&writer->lock);
 		done = push(writer, fd, writer->ring + writer->head, len);
-		g_mutex_lock(&writer->lock);
+		pthread_mutex_lock(&writer->lock);
 		writer->busy = false;
 		writer->head = (writer->head + done) % WRITER_ROOM;
 		writer->used -= done;
 		writer->writes += done > 0;
-		if (writer->starved && !writer->notifying && done && writer->config.writable) {
-			writer->starved = false;
-			writer->notifying = true;
-			g_idle_add(on_writable, writer);
-		}
-		g_cond_broadcast(&writer->moved);
+		if (done)
+			notify_locked(writer);
+		pthread_cond_broadcast(&writer->moved);
 	}
-	g_mutex_unlock(&writer->lock);
+	pthread_mutex_unlock(&writer->lock);
 }
 
 struct writer *writer_new(const struct writer_config *config, GError **error)
@@ -121,15 +135,23 @@ struct writer *writer_new(const struct writer_config *config, GError **error)
 
 	*writer = (struct writer){ .config = *config, .fd = config->fd };
 	writer->ring = g_malloc(WRITER_ROOM);
-	g_mutex_init(&writer->lock);
-	g_cond_init(&writer->wake);
-	g_cond_init(&writer->moved);
-	writer->thread = thread_start("socle-writer", writer_main, writer, error);
-	if (!writer->thread) {
-		writer_free(writer);
-		return NULL;
+	pthread_mutex_init(&writer->lock, NULL);
+	pthread_cond_init(&writer->wake, NULL);
+	pthread_cond_init(&writer->moved, NULL);
+	writer->room_fd = sys_eventfd(0, EFD_NONBLOCK);
+	if (writer->room_fd < 0) {
+		error_sys(error, writer->room_fd, "cannot make an eventfd");
+		goto fail;
 	}
+	if (config->writable)
+		writer->room_source = g_unix_fd_add(writer->room_fd, G_IO_IN, on_room, writer);
+	writer->thread = thread_start("socle-writer", writer_main, writer, error);
+	if (!writer->thread)
+		goto fail;
 	return writer;
+fail:
+	writer_free(writer);
+	return NULL;
 }
 
 static size_t append_locked(struct writer *writer, const uint8_t *buf, size_t len, size_t limit)
@@ -143,7 +165,7 @@ static size_t append_locked(struct writer *writer, const uint8_t *buf, size_t le
 	memcpy(writer->ring, buf + first, len - first);
 	writer->used += len;
 	if (len && writer->sleeping)
-		g_cond_signal(&writer->wake);
+		pthread_cond_signal(&writer->wake);
 	return len;
 }
 
@@ -151,39 +173,49 @@ size_t writer_put(struct writer *writer, const uint8_t *buf, size_t len)
 {
 	size_t taken = len;
 
-	g_mutex_lock(&writer->lock);
+	pthread_mutex_lock(&writer->lock);
 	if (writer->fd >= 0)
 		taken = append_locked(writer, buf, len, WRITER_ROOM - WRITER_RESERVE);
 	if (taken < len)
 		writer->starved = true;
-	g_mutex_unlock(&writer->lock);
+	pthread_mutex_unlock(&writer->lock);
 	return taken;
 }
 
 void writer_put_text(struct writer *writer, const char *text)
 {
-	g_mutex_lock(&writer->lock);
+	pthread_mutex_lock(&writer->lock);
 	if (writer->fd >= 0)
 		(void)append_locked(writer, (const uint8_t *)text, strlen(text), WRITER_ROOM);
-	g_mutex_unlock(&writer->lock);
+	pthread_mutex_unlock(&writer->lock);
 }
 
 void writer_set_fd(struct writer *writer, int fd)
 {
-	g_mutex_lock(&writer->lock);
+	pthread_mutex_lock(&writer->lock);
 	writer->fd = -1;
 	while (writer->busy)
-		g_cond_wait(&writer->moved, &writer->lock);
+		pthread_cond_wait(&writer->moved, &writer->lock);
 	writer->used = 0;
 	writer->broken = false;
 	writer->fd = fd;
 	/* Whoever waited for the old peer to read can go on. */
-	if (writer->starved && !writer->notifying && writer->config.writable) {
-		writer->starved = false;
-		writer->notifying = true;
-		g_idle_add(on_writable, writer);
-	}
-	g_mutex_unlock(&writer->lock);
+	notify_locked(writer);
+	pthread_mutex_unlock(&writer->lock);
+}
+
+static struct timespec in_ms(unsigned ms)
+{
+	uint64_t ns = sys_monotonic_ns() + ms * 1000000ull;
+
+	return (struct timespec){ .tv_sec = (time_t)(ns / 1000000000u),
+				  .tv_nsec = (long)(ns % 1000000000u) };
+}
+
+/* Wait for the thread to do something. False: it did not until @end. */
+static bool wait_moved_locked(struct writer *writer, const struct timespec *end)
+{
+	return pthread_cond_clockwait(&writer->moved, &writer->lock, CLOCK_MONOTONIC, end) == 0;
 }
 
 /* Wait until there is nothing more to write, or no progress. */
@@ -191,10 +223,10 @@ static void drain_locked(struct writer *writer)
 {
 	while (writer->used > 0) {
 		unsigned long writes = writer->writes;
-		gint64 end = g_get_monotonic_time() + DRAIN_MS * 1000;
+		struct timespec end = in_ms(DRAIN_MS);
 
 		while (writer->used > 0 && writer->writes == writes) {
-			if (!g_cond_wait_until(&writer->moved, &writer->lock, end))
+			if (!wait_moved_locked(writer, &end))
 				return;
 		}
 	}
@@ -203,13 +235,12 @@ static void drain_locked(struct writer *writer)
 /* Let the thread end. False: it is stuck in a write(). */
 static bool stop_locked(struct writer *writer)
 {
-	gint64 end = g_get_monotonic_time() + 2 * RETRY_MS * 1000;
+	struct timespec end = in_ms(2 * RETRY_MS);
 
 	writer->stop = true;
-	writer->config.writable = NULL;
-	g_cond_signal(&writer->wake);
+	pthread_cond_signal(&writer->wake);
 	while (writer->busy) {
-		if (!g_cond_wait_until(&writer->moved, &writer->lock, end))
+		if (!wait_moved_locked(writer, &end))
 			return false;
 	}
 	return true;
@@ -221,20 +252,21 @@ void writer_free(struct writer *writer)
 
 	if (!writer)
 		return;
+	if (writer->room_source)
+		g_source_remove(writer->room_source);
 	if (writer->thread) {
-		g_mutex_lock(&writer->lock);
+		pthread_mutex_lock(&writer->lock);
 		drain_locked(writer);
 		ended = stop_locked(writer);
-		g_mutex_unlock(&writer->lock);
-		while (g_idle_remove_by_data(writer))
-			;
+		pthread_mutex_unlock(&writer->lock);
 		if (!ended)
 			return;
 		thread_join(writer->thread);
 	}
-	g_mutex_clear(&writer->lock);
-	g_cond_clear(&writer->wake);
-	g_cond_clear(&writer->moved);
+	pthread_mutex_destroy(&writer->lock);
+	pthread_cond_destroy(&writer->wake);
+	pthread_cond_destroy(&writer->moved);
+	fd_autoclose(&writer->room_fd);
 	g_free(writer->ring);
 	g_free(writer);
 }

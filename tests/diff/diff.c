@@ -22,7 +22,10 @@
 #include <capstone/capstone.h>
 #endif
 
-enum { BATCH = 256, MAX_FAILURES = 10 };
+enum {
+	BATCH = 256,
+	MAX_FAILURES = 10
+};
 
 static struct test_case cases[BATCH];
 static struct result host[BATCH], guest;
@@ -93,7 +96,8 @@ static bool compare_fx(FILE *out, const uint8_t *h, const uint8_t *g)
 /* The opcode at @rip, prefixes skipped; NULL if it is not in the case. */
 static const uint8_t *opcode_at(const struct test_case *c, uint64_t rip)
 {
-	static const uint8_t prefixes[] = { 0x26, 0x2e, 0x36, 0x3e, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3 };
+	static const uint8_t prefixes[] = { 0x26, 0x2e, 0x36, 0x3e, 0x65,
+					    0x66, 0x67, 0xf0, 0xf2, 0xf3 };
 	uint64_t i = rip - c->regs.rip;
 
 	while (i + 4 < c->code_len &&
@@ -361,10 +365,10 @@ static bool parse_options(int argc, char **argv, struct options *options, int *r
 	int i;
 
 	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
-		uint64_t *value = strcmp(argv[i], "--count") == 0 ? &options->count :
-				  strcmp(argv[i], "--bytes") == 0 ? &options->bytes :
-				  strcmp(argv[i], "--seed") == 0  ? &options->seed :
-								    NULL;
+		uint64_t *value = strcmp(argv[i], "--count") == 0   ? &options->count
+				  : strcmp(argv[i], "--bytes") == 0 ? &options->bytes
+				  : strcmp(argv[i], "--seed") == 0  ? &options->seed
+								    : NULL;
 
 		if (strcmp(argv[i], "--keep-going") == 0 || strcmp(argv[i], "--loud") == 0) {
 			*(argv[i][2] == 'k' ? &keep_going : &options->loud) = true;

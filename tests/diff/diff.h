@@ -42,10 +42,10 @@ struct regs {
 struct insn {
 	uint8_t bytes[16];
 	uint8_t len;
-	uint8_t rel_size;  /* a branch: the last so many bytes are the distance ... */
-	uint8_t skip;      /* ... over so many instructions */
-	uint8_t disp_at;   /* RIP-relative: where the displacement is, 0 for none */
-	uint64_t target;   /* and what it is to address */
+	uint8_t rel_size; /* a branch: the last so many bytes are the distance ... */
+	uint8_t skip;     /* ... over so many instructions */
+	uint8_t disp_at;  /* RIP-relative: where the displacement is, 0 for none */
+	uint64_t target;  /* and what it is to address */
 };
 
 struct test_case {

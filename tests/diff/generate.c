@@ -14,16 +14,16 @@
 #include <string.h>
 
 enum {
-	MR = 1 << 0,     /* ModRM */
-	MEM = 1 << 1,    /* memory operand only */
-	REG = 1 << 2,    /* register operand only */
-	I8 = 1 << 3,     /* immediate byte */
+	MR = 1 << 0,  /* ModRM */
+	MEM = 1 << 1, /* memory operand only */
+	REG = 1 << 2, /* register operand only */
+	I8 = 1 << 3,  /* immediate byte */
 	I16 = 1 << 4,
-	IZ = 1 << 5,     /* 2 or 4 bytes by operand size */
-	IV = 1 << 6,     /* 2, 4 or 8 bytes */
-	LOCK = 1 << 7,   /* sometimes with LOCK */
+	IZ = 1 << 5,   /* 2 or 4 bytes by operand size */
+	IV = 1 << 6,   /* 2, 4 or 8 bytes */
+	LOCK = 1 << 7, /* sometimes with LOCK */
 	REP = 1 << 8,
-	SKIP8 = 1 << 9,  /* a branch over instructions, 8 bits */
+	SKIP8 = 1 << 9, /* a branch over instructions, 8 bits */
 	SKIP32 = 1 << 10,
 	OS = 1 << 11,    /* operand size by 66 and REX.W */
 	W = 1 << 12,     /* REX.W means something */
@@ -33,7 +33,14 @@ enum {
 };
 
 /* Mandatory prefixes that are offered: none, 66, F3, F2. */
-enum { N = 1, S = 2, T = 4, U = 8, ALL4 = 15, NS = 3 };
+enum {
+	N = 1,
+	S = 2,
+	T = 4,
+	U = 8,
+	ALL4 = 15,
+	NS = 3
+};
 
 struct form {
 	uint8_t map, first, last;
@@ -247,8 +254,8 @@ static unsigned pointer_register(struct rng *rng)
 {
 	static const uint8_t pointers[] = { 3, 5, 6, 7, 12, 13, 4 };
 
-	return rng_percent(rng, 97) ? pointers[rng_below(rng, sizeof(pointers))] :
-				      rng_below(rng, 16);
+	return rng_percent(rng, 97) ? pointers[rng_below(rng, sizeof(pointers))]
+				    : rng_below(rng, 16);
 }
 
 static int32_t displacement(struct rng *rng)
@@ -389,9 +396,9 @@ static void generate_insn(struct rng *rng, struct insn *insn, const struct form 
 			if (memory) {
 				rex |= memory_operand(rng, &tail, reg);
 			} else {
-				unsigned rm = f->flags & (OS | W) || f->map == 0 ?
-						      data_register(rng) :
-						      rng_below(rng, 16);
+				unsigned rm = f->flags & (OS | W) || f->map == 0
+						      ? data_register(rng)
+						      : rng_below(rng, 16);
 
 				if (f->flags & X87)
 					rm = rng_below(rng, 8);
@@ -484,9 +491,9 @@ static void generate_any(struct rng *rng, struct insn *insn, unsigned flavour)
 
 	do {
 		do {
-			f = kind < integer_share[flavour] ? PICK(rng, integer_forms) :
-			    kind < vector_share[flavour]  ? PICK(rng, vector_forms) :
-							    PICK(rng, x87_forms);
+			f = kind < integer_share[flavour]  ? PICK(rng, integer_forms)
+			    : kind < vector_share[flavour] ? PICK(rng, vector_forms)
+							   : PICK(rng, x87_forms);
 		} while ((f->flags & RARE) && !rng_percent(rng, 15));
 		generate_insn(rng, insn, f);
 	} while (insn->len > 15 || (is_division(f) && !define_flags(insn, rng)) ||
@@ -496,9 +503,28 @@ static void generate_any(struct rng *rng, struct insn *insn, unsigned flavour)
 /* ---- states ---- */
 
 static const uint64_t numbers[] = {
-	0, 1, 2, 3, 8, 16, 64, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000,
-	0xffffffff, 0x7fffffffffffffff, 0x8000000000000000, UINT64_MAX, 0x00007fffffffffff,
-	0x0000800000000000, 0xffff800000000000,
+	0,
+	1,
+	2,
+	3,
+	8,
+	16,
+	64,
+	0x7f,
+	0x80,
+	0xff,
+	0x7fff,
+	0x8000,
+	0xffff,
+	0x7fffffff,
+	0x80000000,
+	0xffffffff,
+	0x7fffffffffffffff,
+	0x8000000000000000,
+	UINT64_MAX,
+	0x00007fffffffffff,
+	0x0000800000000000,
+	0xffff800000000000,
 };
 
 static uint64_t any_number(struct rng *rng)
@@ -519,14 +545,28 @@ static uint64_t any_number(struct rng *rng)
 static uint64_t any_float(struct rng *rng)
 {
 	static const uint64_t doubles[] = {
-		0, 0x8000000000000000, 0x3ff0000000000000, 0xbff0000000000000, 0x4000000000000000,
-		0x7ff0000000000000, 0xfff0000000000000, 0x7ff8000000000000, 0x7ff4000000000000,
-		0x000fffffffffffff, 1, 0x0010000000000000, 0x7fefffffffffffff, 0x43e0000000000000,
-		0x41dfffffffc00000, 0x3fe0000000000000, 0x4008000000000000,
+		0,
+		0x8000000000000000,
+		0x3ff0000000000000,
+		0xbff0000000000000,
+		0x4000000000000000,
+		0x7ff0000000000000,
+		0xfff0000000000000,
+		0x7ff8000000000000,
+		0x7ff4000000000000,
+		0x000fffffffffffff,
+		1,
+		0x0010000000000000,
+		0x7fefffffffffffff,
+		0x43e0000000000000,
+		0x41dfffffffc00000,
+		0x3fe0000000000000,
+		0x4008000000000000,
 	};
 	static const uint32_t floats[] = {
-		0, 0x80000000, 0x3f800000, 0xbf800000, 0x40000000, 0x7f800000, 0xff800000, 0x7fc00000,
-		0x7fa00000, 0x007fffff, 1, 0x00800000, 0x7f7fffff, 0x4f000000, 0x3f000000, 0x40400000,
+		0,          0x80000000, 0x3f800000, 0xbf800000, 0x40000000, 0x7f800000,
+		0xff800000, 0x7fc00000, 0x7fa00000, 0x007fffff, 1,          0x00800000,
+		0x7f7fffff, 0x4f000000, 0x3f000000, 0x40400000,
 	};
 	uint64_t a, b;
 
@@ -705,7 +745,8 @@ void generate(struct test_case *c, uint64_t seed)
 	for (unsigned i = 0; i < c->count; i++)
 		generate_any(&rng, &c->insn[i], flavour);
 	/* Stepping ends before the comparison behind a division. */
-	if (rng_percent(&rng, 4) && c->insn[0].bytes[c->insn[0].len - 2] != 0x3c)
+	if (rng_percent(&rng, 4) &&
+	    (c->insn[0].len < 4 || c->insn[0].bytes[c->insn[0].len - 2] != 0x3c))
 		c->regs.rflags |= 0x100;
 	case_finish(c);
 }
@@ -806,8 +847,8 @@ bool bytes_allowed(const uint8_t *p, unsigned len)
 	if (p[i] != 0x0f)
 		return map0_allowed(p[i], prefix, p[i + 1]);
 	if (p[i + 1] == 0x38)
-		return p[i + 2] < 0xf0 && p[i + 2] != 0x80 && p[i + 2] != 0x81 && p[i + 2] != 0x82 &&
-		       p[i + 2] != 0xcf; /* BMI, CET and their like; GFNI */
+		return p[i + 2] < 0xf0 && p[i + 2] != 0x80 && p[i + 2] != 0x81 &&
+		       p[i + 2] != 0x82 && p[i + 2] != 0xcf; /* BMI, CET and their like; GFNI */
 	if (p[i + 1] == 0x3a)
 		return p[i + 2] < 0xce || p[i + 2] > 0xcf;
 	return map1_allowed(p[i + 1], prefix, p[i + 2]);
@@ -815,8 +856,8 @@ bool bytes_allowed(const uint8_t *p, unsigned len)
 
 void generate_bytes(struct test_case *c, uint64_t seed)
 {
-	static const uint8_t prefixes[] = { 0x66, 0x66, 0xf2, 0xf3, 0x67, 0xf0, 0x2e, 0x36, 0x48,
-					    0x41, 0x44, 0x4f };
+	static const uint8_t prefixes[] = { 0x66, 0x66, 0xf2, 0xf3, 0x67, 0xf0,
+					    0x2e, 0x36, 0x48, 0x41, 0x44, 0x4f };
 	static const uint8_t escapes[] = { 0x38, 0x3a };
 	struct rng rng = { seed ^ 0xb17e5 };
 	struct insn *insn = &c->insn[0];

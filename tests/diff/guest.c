@@ -97,8 +97,8 @@ static void build_tables(void)
 		unsigned dpl = i == 3 || i == 4 ? 3 : 0;
 
 		memcpy(ram + to, stub, sizeof(stub));
-		put_le64(ram + IDT + i * 16, (to & 0xffff) | (uint64_t)KERNEL_CS << 16 |
-						     (0x8e00ull | dpl << 13) << 32);
+		put_le64(ram + IDT + i * 16,
+			 (to & 0xffff) | (uint64_t)KERNEL_CS << 16 | (0x8e00ull | dpl << 13) << 32);
 		put_le64(ram + IDT + i * 16 + 8, 0);
 	}
 	put_le64(ram + GDT + KERNEL_CS, 0x00af9b000000ffff);
@@ -111,7 +111,8 @@ static void build_tables(void)
 
 static void segment(enum x86_seg i, uint16_t selector, uint16_t access, uint32_t limit)
 {
-	base.seg[i] = (struct x86_segment){ .selector = selector, .access = access, .limit = limit };
+	base.seg[i] =
+		(struct x86_segment){ .selector = selector, .access = access, .limit = limit };
 }
 
 static void build_state(void)

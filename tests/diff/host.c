@@ -27,13 +27,15 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { SEED_POOL = 64 };
+enum {
+	SEED_POOL = 64
+};
 
 /* Shared with the child. */
 static struct {
 	volatile unsigned next; /* the case that runs */
 	unsigned count;
-} *shared;
+} * shared;
 static struct test_case *cases;
 static struct result *results;
 static unsigned max_cases;
@@ -72,7 +74,7 @@ bool host_init(unsigned max_count)
 
 static const int greg_of[16] = {
 	REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-	REG_R8,	 REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
+	REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
 };
 
 static uint8_t *page_of(unsigned i)

@@ -8,10 +8,22 @@ static u16 sel;
 static u64 value;
 static u32 msr_number;
 
-static void load_ds(void) { __asm__ volatile("movl %0, %%ds" ::"r"((u32)sel)); }
-static void load_ss(void) { __asm__ volatile("movl %0, %%ss" ::"r"((u32)sel)); }
-static void load_tr(void) { __asm__ volatile("ltr %0" ::"r"(sel)); }
-static void load_ldt(void) { __asm__ volatile("lldt %0" ::"r"(sel)); }
+static void load_ds(void)
+{
+	__asm__ volatile("movl %0, %%ds" ::"r"((u32)sel));
+}
+static void load_ss(void)
+{
+	__asm__ volatile("movl %0, %%ss" ::"r"((u32)sel));
+}
+static void load_tr(void)
+{
+	__asm__ volatile("ltr %0" ::"r"(sel));
+}
+static void load_ldt(void)
+{
+	__asm__ volatile("lldt %0" ::"r"(sel));
+}
 static void far_jump(void)
 {
 	struct {
@@ -21,28 +33,83 @@ static void far_jump(void)
 
 	__asm__ volatile("rex64 ljmp *%0" ::"m"(to));
 }
-static void write_cr0(void) { WRITE_CR(0, value); }
-static void write_cr3(void) { WRITE_CR(3, value); }
-static void write_cr4(void) { WRITE_CR(4, value); }
-static void write_cr8(void) { WRITE_CR(8, value); }
-static void write_dr7(void) { WRITE_DR(7, value); }
-static void write_dr6(void) { WRITE_DR(6, value); }
-static void read_msr(void) { rdmsr(msr_number); }
-static void write_msr(void) { wrmsr(msr_number, value); }
-static void read_mem(void) { (void)*(volatile u64 *)value; }
-static void write_mem(void) { *(volatile u64 *)value = 1; }
-static void jump_to(void) { __asm__ volatile("jmp *%0" ::"r"(value)); }
-static void divide(void) { __asm__ volatile("divl %0" ::"r"(0), "a"(1), "d"(0)); }
-static void divide_range(void) { __asm__ volatile("idivl %0" ::"r"(-1), "a"(0x80000000), "d"(-1)); }
-static void ud2(void) { __asm__ volatile("ud2"); }
-static void int_gone(void) { __asm__ volatile("int $0x60"); }
-static void int1(void) { __asm__ volatile(".byte 0xf1"); }
-static void lock_mov(void) { __asm__ volatile(".byte 0xf0; movl %%eax, (%%rsp)" ::: "memory"); }
-static void old_push(void) { __asm__ volatile(".byte 0x06"); }
+static void write_cr0(void)
+{
+	WRITE_CR(0, value);
+}
+static void write_cr3(void)
+{
+	WRITE_CR(3, value);
+}
+static void write_cr4(void)
+{
+	WRITE_CR(4, value);
+}
+static void write_cr8(void)
+{
+	WRITE_CR(8, value);
+}
+static void write_dr7(void)
+{
+	WRITE_DR(7, value);
+}
+static void write_dr6(void)
+{
+	WRITE_DR(6, value);
+}
+static void read_msr(void)
+{
+	rdmsr(msr_number);
+}
+static void write_msr(void)
+{
+	wrmsr(msr_number, value);
+}
+static void read_mem(void)
+{
+	(void)*(volatile u64 *)value;
+}
+static void write_mem(void)
+{
+	*(volatile u64 *)value = 1;
+}
+static void jump_to(void)
+{
+	__asm__ volatile("jmp *%0" ::"r"(value));
+}
+static void divide(void)
+{
+	__asm__ volatile("divl %0" ::"r"(0), "a"(1), "d"(0));
+}
+static void divide_range(void)
+{
+	__asm__ volatile("idivl %0" ::"r"(-1), "a"(0x80000000), "d"(-1));
+}
+static void ud2(void)
+{
+	__asm__ volatile("ud2");
+}
+static void int_gone(void)
+{
+	__asm__ volatile("int $0x60");
+}
+static void int1(void)
+{
+	__asm__ volatile(".byte 0xf1");
+}
+static void lock_mov(void)
+{
+	__asm__ volatile(".byte 0xf0; movl %%eax, (%%rsp)" ::: "memory");
+}
+static void old_push(void)
+{
+	__asm__ volatile(".byte 0x06");
+}
 static void bad_stack(void)
 {
-	__asm__ volatile("movq %%rsp, %%rbx; movq %0, %%rsp; pushq %%rax; movq %%rbx, %%rsp" ::"r"(value)
-			 : "rbx", "memory");
+	__asm__ volatile(
+		"movq %%rsp, %%rbx; movq %0, %%rsp; pushq %%rax; movq %%rbx, %%rsp" ::"r"(value)
+		: "rbx", "memory");
 }
 static void bad_rbp(void)
 {
@@ -51,18 +118,42 @@ static void bad_rbp(void)
 }
 static void iret_frame(u64 rip, u64 cs, u64 flags, u64 rsp, u64 ss)
 {
-	__asm__ volatile("pushq %0; pushq %1; pushq %2; pushq %3; pushq %4; iretq" ::"r"(ss), "r"(rsp),
-			 "r"(flags), "r"(cs), "r"(rip)
+	__asm__ volatile("pushq %0; pushq %1; pushq %2; pushq %3; pushq %4; iretq" ::"r"(ss),
+			 "r"(rsp), "r"(flags), "r"(cs), "r"(rip)
 			 : "memory");
 }
-static void iret_null(void) { iret_frame((u64)ud2, 0, 2, (u64)stack_top, 0x10); }
-static void iret_bad_cs(void) { iret_frame((u64)ud2, 0x1000, 2, (u64)stack_top, 0x10); }
-static void iret_data_cs(void) { iret_frame((u64)ud2, 0x10, 2, (u64)stack_top, 0x10); }
-static void iret_rpl(void) { iret_frame((u64)ud2, 0x08 | 3, 2, (u64)stack_top, 0x10); }
-static void iret_bad_ss(void) { iret_frame((u64)ud2, 8, 2, (u64)stack_top, 0x18); }
-static void iret_np_ss(void) { iret_frame((u64)ud2, 8, 2, (u64)stack_top, 0x50); }
-static void iret_null_ss3(void) { iret_frame((u64)ud2, 0x33, 2, (u64)stack_top, 3); }
-static void iret_canon(void) { iret_frame(0x800000000000ull, 8, 2, (u64)stack_top, 0x10); }
+static void iret_null(void)
+{
+	iret_frame((u64)ud2, 0, 2, (u64)stack_top, 0x10);
+}
+static void iret_bad_cs(void)
+{
+	iret_frame((u64)ud2, 0x1000, 2, (u64)stack_top, 0x10);
+}
+static void iret_data_cs(void)
+{
+	iret_frame((u64)ud2, 0x10, 2, (u64)stack_top, 0x10);
+}
+static void iret_rpl(void)
+{
+	iret_frame((u64)ud2, 0x08 | 3, 2, (u64)stack_top, 0x10);
+}
+static void iret_bad_ss(void)
+{
+	iret_frame((u64)ud2, 8, 2, (u64)stack_top, 0x18);
+}
+static void iret_np_ss(void)
+{
+	iret_frame((u64)ud2, 8, 2, (u64)stack_top, 0x50);
+}
+static void iret_null_ss3(void)
+{
+	iret_frame((u64)ud2, 0x33, 2, (u64)stack_top, 3);
+}
+static void iret_canon(void)
+{
+	iret_frame(0x800000000000ull, 8, 2, (u64)stack_top, 0x10);
+}
 static void iret_nt(void)
 {
 	__asm__ volatile("pushfq; orl $0x4000, (%%rsp); popfq" ::: "cc", "memory");
@@ -75,10 +166,10 @@ static void selectors(void)
 		u16 sel;
 		const char *what;
 	} cases[] = {
-		{ 0, "null" },          { 0x10, "data" },      { 0x13, "data, RPL 3" },
-		{ 0x18, "code" },       { 0x60, "execute-only" }, { 0x50, "not present" },
-		{ 0x58, "read-only" },  { 0x68, "DPL 1" },     { 0x38, "TSS" },
-		{ 0x1000, "beyond" },   { 0x14, "LDT, none" }, { 0x70, "conforming" },
+		{ 0, "null" },         { 0x10, "data" },         { 0x13, "data, RPL 3" },
+		{ 0x18, "code" },      { 0x60, "execute-only" }, { 0x50, "not present" },
+		{ 0x58, "read-only" }, { 0x68, "DPL 1" },        { 0x38, "TSS" },
+		{ 0x1000, "beyond" },  { 0x14, "LDT, none" },    { 0x70, "conforming" },
 	};
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -127,7 +218,11 @@ static void gates(void)
 	try_print("int to data", int_gone);
 }
 
-#define CASE_VALUE(fn, v) do { value = (v); try_print(#fn " " #v, fn); } while (0)
+#define CASE_VALUE(fn, v)                  \
+	do {                               \
+		value = (v);               \
+		try_print(#fn " " #v, fn); \
+	} while (0)
 
 int main(void)
 {

@@ -5,9 +5,21 @@
 #include "guest.h"
 
 #define APIC(off) (*(volatile u32 *)(0xfee00000ul + (off)))
-enum { ID = 0x20, TPR = 0x80, EOI = 0xb0, SVR = 0xf0, ISR = 0x100, IRR = 0x200, ICR = 0x300,
-       ICR_HIGH = 0x310, LVT_TIMER = 0x320, LVT_LINT0 = 0x350, INIT_COUNT = 0x380,
-       COUNT = 0x390, DIVIDE = 0x3e0 };
+enum {
+	ID = 0x20,
+	TPR = 0x80,
+	EOI = 0xb0,
+	SVR = 0xf0,
+	ISR = 0x100,
+	IRR = 0x200,
+	ICR = 0x300,
+	ICR_HIGH = 0x310,
+	LVT_TIMER = 0x320,
+	LVT_LINT0 = 0x350,
+	INIT_COUNT = 0x380,
+	COUNT = 0x390,
+	DIVIDE = 0x3e0
+};
 
 static volatile unsigned count[256];
 static volatile u8 order[16];
@@ -179,8 +191,8 @@ static void ioapic(void)
 	check("24 pins", (ioapic_read(1) >> 16 & 0xff) == 23);
 	ioapic_write(0x10 + 2 * 4 + 1, APIC(ID));
 	ioapic_write(0x10 + 2 * 4, 0x77); /* edge, high, fixed */
-	outb(0x3fc, 8); /* OUT2 */
-	outb(0x3f9, 2); /* transmitter empty */
+	outb(0x3fc, 8);                   /* OUT2 */
+	outb(0x3f9, 2);                   /* transmitter empty */
 	check("edge", wait_for(0x77, 1));
 	outb(0x3f9, 0);
 	ioapic_write(0x10 + 2 * 4, 0x10078);
@@ -215,7 +227,10 @@ static int x2apic_handler(struct frame *f)
 	return 1;
 }
 
-static void rd_801(void) { rdmsr(0x802); }
+static void rd_801(void)
+{
+	rdmsr(0x802);
+}
 static void x2apic(void)
 {
 	u32 id = APIC(ID) >> 24;

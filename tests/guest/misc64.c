@@ -14,10 +14,12 @@ static u8 area[4096] __attribute__((aligned(4096)));
 u64 s_rdi, s_rsi, s_rcx, s_rax;
 static const char *s_name;
 
-#define STRING(name, insn)                                                                     \
-	static void name(void)                                                                 \
-	{                                                                                      \
-		__asm__ volatile(insn : "+D"(s_rdi), "+S"(s_rsi), "+c"(s_rcx), "+a"(s_rax)::"memory", "cc"); \
+#define STRING(name, insn)                                                                       \
+	static void name(void)                                                                   \
+	{                                                                                        \
+		__asm__ volatile(insn                                                            \
+				 : "+D"(s_rdi), "+S"(s_rsi), "+c"(s_rcx), "+a"(s_rax)::"memory", \
+				   "cc");                                                        \
 	}
 STRING(movsb, "rep movsb")
 STRING(movsq, "rep movsq")
@@ -40,8 +42,10 @@ static void string(const char *name, void (*fn)(void), u64 rdi, u64 rsi, u64 rcx
 	s_name = name;
 	try_print(name, fn);
 	if (last.vector == PF)
-		print("  rdi %lx rsi %lx rcx %lx\n", (uptr)(last.rdi >= HOLE - 4096 && last.rdi <= HOLE + 64 ? last.rdi : 0),
-		      (uptr)(last.rsi >= HOLE - 4096 && last.rsi <= HOLE + 64 ? last.rsi : 0), (uptr)last.rcx);
+		print("  rdi %lx rsi %lx rcx %lx\n",
+		      (uptr)(last.rdi >= HOLE - 4096 && last.rdi <= HOLE + 64 ? last.rdi : 0),
+		      (uptr)(last.rsi >= HOLE - 4096 && last.rsi <= HOLE + 64 ? last.rsi : 0),
+		      (uptr)last.rcx);
 	__asm__ volatile("cld");
 }
 
@@ -91,23 +95,26 @@ static void self_modifying(void)
 	code[5] = 0xc3;
 	for (u32 i = 0; i < 1000; i++) {
 		*(volatile u32 *)(code + 1) = i;
-		sum += ((u32 (*)(void))code)();
+		sum += ((u32(*)(void))code)();
 	}
 	check("rewritten function", sum == 499500);
 	/* The next instruction, in the same block. */
 	__asm__ volatile("movl $0x12345678, 1f+1(%%rip); 1: movl $0, %%eax" : "=a"(v)::"memory");
 	check("next instruction", v == 0x12345678);
-	__asm__ volatile("movl $1, %%ecx; 2: movb $0x40, 1f+2(%%rip); 1: addl $1, %%ecx; cmpl $0x41, %%ecx"
-			 : "=c"(v)::"memory");
+	__asm__ volatile(
+		"movl $1, %%ecx; 2: movb $0x40, 1f+2(%%rip); 1: addl $1, %%ecx; cmpl $0x41, %%ecx"
+		: "=c"(v)::"memory");
 	check("same block again", v == 0x41);
 	/* By a string instruction over itself and what follows. */
-	__asm__ volatile("leaq 1f(%%rip), %%rdi; movl $3, %%ecx; movb $0x90, %%al; rep stosb; xorl %%eax, %%eax;"
-			 "1: addl $5, %%eax" : "=a"(v)::"rdi", "rcx", "memory");
+	__asm__ volatile("leaq 1f(%%rip), %%rdi; movl $3, %%ecx; movb $0x90, %%al; rep stosb; xorl "
+			 "%%eax, %%eax;"
+			 "1: addl $5, %%eax"
+			 : "=a"(v)::"rdi", "rcx", "memory");
 	check("by rep stosb", v == 0);
 	/* Through another linear address of the same page. */
 	guest_map(HOLE, ((u64)code & ~0xfffull) | 7);
 	*(volatile u32 *)(HOLE + ((u64)code & 0xfff) + 1) = 77;
-	check("through an alias", ((u32 (*)(void))code)() == 77);
+	check("through an alias", ((u32(*)(void))code)() == 77);
 	guest_map(HOLE, (u64)page[1] | 7);
 }
 
@@ -142,24 +149,37 @@ static void report(const char *name, u64 base)
 	traps = 0;
 }
 
-static void read_dr(void) { (void)READ_DR(0); }
-static void gd(void) { WRITE_DR(7, 0x2400); read_dr(); }
+static void read_dr(void)
+{
+	(void)READ_DR(0);
+}
+static void gd(void)
+{
+	WRITE_DR(7, 0x2400);
+	read_dr();
+}
 
 static void debug(void)
 {
 	u64 base;
 
 	guest_handler = debug_handler;
-	__asm__ volatile("leaq 1f(%%rip), %0; pushfq; orl $0x100, (%%rsp); popfq; 1: nop; nop; movl $1, %%eax;"
-			 "pushfq; andl $0xfffffeff, (%%rsp); popfq; nop" : "=&r"(base)::"rax", "memory", "cc");
+	__asm__ volatile("leaq 1f(%%rip), %0; pushfq; orl $0x100, (%%rsp); popfq; 1: nop; nop; "
+			 "movl $1, %%eax;"
+			 "pushfq; andl $0xfffffeff, (%%rsp); popfq; nop"
+			 : "=&r"(base)::"rax", "memory", "cc");
 	report("TF", base);
-	__asm__ volatile("leaq 1f(%%rip), %0; movl $3, %%ecx; leaq %1, %%rdi; pushfq; orl $0x100, (%%rsp); popfq;"
+	__asm__ volatile("leaq 1f(%%rip), %0; movl $3, %%ecx; leaq %1, %%rdi; pushfq; orl $0x100, "
+			 "(%%rsp); popfq;"
 			 "1: rep stosb; pushfq; andl $0xfffffeff, (%%rsp); popfq; nop"
-			 : "=&r"(base) : "m"(area) : "rcx", "rdi", "memory", "cc");
+			 : "=&r"(base)
+			 : "m"(area)
+			 : "rcx", "rdi", "memory", "cc");
 	report("TF and REP", base);
-	__asm__ volatile("leaq 1f(%%rip), %0; movl %%ss, %%edx; pushfq; orl $0x100, (%%rsp); popfq;"
-			 "1: movl %%edx, %%ss; nop; nop; pushfq; andl $0xfffffeff, (%%rsp); popfq; nop"
-			 : "=&r"(base)::"rdx", "memory", "cc");
+	__asm__ volatile(
+		"leaq 1f(%%rip), %0; movl %%ss, %%edx; pushfq; orl $0x100, (%%rsp); popfq;"
+		"1: movl %%edx, %%ss; nop; nop; pushfq; andl $0xfffffeff, (%%rsp); popfq; nop"
+		: "=&r"(base)::"rdx", "memory", "cc");
 	report("TF and MOV SS", base);
 	__asm__ volatile("leaq 1f(%%rip), %0" : "=r"(base));
 	WRITE_DR(0, base);
@@ -174,18 +194,22 @@ static void debug(void)
 	report("execution, called", base);
 	WRITE_DR(0, (u64)&watched[0]);
 	WRITE_DR(7, 0xd0401);
-	__asm__ volatile("leaq 1f(%%rip), %0; movl $1, watched; 1: nop; movl watched, %%eax; nop; movl $1, watched+4;"
-			 "movb $1, watched+3; nop" : "=&r"(base)::"rax", "memory");
+	__asm__ volatile("leaq 1f(%%rip), %0; movl $1, watched; 1: nop; movl watched, %%eax; nop; "
+			 "movl $1, watched+4;"
+			 "movb $1, watched+3; nop"
+			 : "=&r"(base)::"rax", "memory");
 	report("write of 4", base);
 	WRITE_DR(7, 0xf0401);
 	__asm__ volatile("leaq 1f(%%rip), %0; movl $1, watched; 1: nop; movl watched, %%eax; nop;"
-			 "movq watched-4, %%rax; nop" : "=&r"(base)::"rax", "memory");
+			 "movq watched-4, %%rax; nop"
+			 : "=&r"(base)::"rax", "memory");
 	report("access of 4", base);
 	WRITE_DR(7, 0x400);
 	WRITE_CR(4, READ_CR(4) | 8);
 	WRITE_DR(0, 0x80);
 	WRITE_DR(7, 0x20401);
-	__asm__ volatile("leaq 1f(%%rip), %0; outb %%al, $0x80; 1: nop; inb $0x84, %%al; nop; inb $0x80, %%al; nop"
+	__asm__ volatile("leaq 1f(%%rip), %0; outb %%al, $0x80; 1: nop; inb $0x84, %%al; nop; inb "
+			 "$0x80, %%al; nop"
 			 : "=&r"(base)::"rax");
 	report("I/O", base);
 	WRITE_DR(7, 0x400);
@@ -207,12 +231,27 @@ static void debug(void)
 /* ---- FPU ---- */
 
 static u8 image[2][1024] __attribute__((aligned(64)));
-static void sse(void) { __asm__ volatile("xorps %xmm0, %xmm0"); }
-static void x87(void) { __asm__ volatile("fld1; fstp %st(0)"); }
-static void xgetbv(void) { __asm__ volatile("xgetbv" ::"c"(0) : "rax", "rdx"); }
+static void sse(void)
+{
+	__asm__ volatile("xorps %xmm0, %xmm0");
+}
+static void x87(void)
+{
+	__asm__ volatile("fld1; fstp %st(0)");
+}
+static void xgetbv(void)
+{
+	__asm__ volatile("xgetbv" ::"c"(0) : "rax", "rdx");
+}
 static u32 xcr;
-static void xsetbv(void) { __asm__ volatile("xsetbv" ::"c"(0), "a"(xcr), "d"(0)); }
-static void fxsave_odd(void) { __asm__ volatile("fxsave %0" : "=m"(image[0][8])); }
+static void xsetbv(void)
+{
+	__asm__ volatile("xsetbv" ::"c"(0), "a"(xcr), "d"(0));
+}
+static void fxsave_odd(void)
+{
+	__asm__ volatile("fxsave %0" : "=m"(image[0][8]));
+}
 static void bad_mxcsr(void)
 {
 	*(u32 *)(image[0] + 24) = 0x10000;
@@ -224,14 +263,17 @@ static void fpu(void)
 	u64 a = 0x1122334455667788ull, b = 0;
 	u32 r[4];
 
-	__asm__ volatile("fninit; fld1; fldpi; movq %1, %%xmm7; fxsave %0; fninit; xorps %%xmm7, %%xmm7; fxrstor %0"
-			 : "+m"(image[0]) : "r"(a));
+	__asm__ volatile("fninit; fld1; fldpi; movq %1, %%xmm7; fxsave %0; fninit; xorps %%xmm7, "
+			 "%%xmm7; fxrstor %0"
+			 : "+m"(image[0])
+			 : "r"(a));
 	__asm__ volatile("movq %%xmm7, %0" : "=r"(b));
 	check("XMM back", a == b);
 	__asm__ volatile("fxsave %0" : "=m"(image[1]));
-	print("fcw %x fsw %x ftw %x mxcsr %x mask %x st0 %lx:%x\n", *(u16 *)image[1], *(u16 *)(image[1] + 2),
-	      image[1][4], *(u32 *)(image[1] + 24), *(u32 *)(image[1] + 28) & 0xffdf,
-	      (uptr)*(u64 *)(image[1] + 32), *(u16 *)(image[1] + 40));
+	print("fcw %x fsw %x ftw %x mxcsr %x mask %x st0 %lx:%x\n", *(u16 *)image[1],
+	      *(u16 *)(image[1] + 2), image[1][4], *(u32 *)(image[1] + 24),
+	      *(u32 *)(image[1] + 28) & 0xffdf, (uptr) * (u64 *)(image[1] + 32),
+	      *(u16 *)(image[1] + 40));
 	try_print("fxsave, not aligned", fxsave_odd);
 	try_print("fxrstor, bad MXCSR", bad_mxcsr);
 	WRITE_CR(0, READ_CR(0) | 8);
@@ -262,8 +304,10 @@ static void fpu(void)
 	try_print("xsetbv, unknown bit", xsetbv);
 	for (unsigned i = 0; i < sizeof(image[0]); i++)
 		image[0][i] = 0;
-	__asm__ volatile("fninit; movq %1, %%xmm7; xsave %0; xorps %%xmm7, %%xmm7; xrstor %0; movq %%xmm7, %2"
-			 : "+m"(image[0]) : "r"(a), "r"(b), "a"(3), "d"(0));
+	__asm__ volatile("fninit; movq %1, %%xmm7; xsave %0; xorps %%xmm7, %%xmm7; xrstor %0; movq "
+			 "%%xmm7, %2"
+			 : "+m"(image[0])
+			 : "r"(a), "r"(b), "a"(3), "d"(0));
 	print("xstate_bv %x of x87, sse\n", image[0][512] & 2);
 }
 

@@ -4,8 +4,8 @@
  */
 #include "guest.h"
 
-#define CODE16(name, text)                                                                     \
-	extern const char name[], name##_end[];                                                \
+#define CODE16(name, text)                      \
+	extern const char name[], name##_end[]; \
 	__asm__(".code16\n" #name ":\n" text "\n" #name "_end:\n.code32\n")
 
 /* ---- real mode ---- */
@@ -20,13 +20,15 @@ CODE16(r_int, "xorw %bx, %bx; movw %bx, %ds; movw $(r_handler - r_int), 0x84;"
 	      "r_handler: pushfw; popw %ax; xorw $0x3, %ax; pushw %bp; movw %sp, %bp;"
 	      "movw 6(%bp), %bx; popw %bp; shlw $8, %bx; orw %bx, %ax; iretw");
 /* #DE through vector 0: its handler skips the two bytes of the DIV */
-CODE16(r_div, "xorw %bx, %bx; movw %bx, %ds; movw $(r_div0 - r_div), 0; movw $0x0800, 2;"
-	      "xorw %dx, %dx; divw %bx; lretw;"
-	      "r_div0: pushw %bp; movw %sp, %bp; addw $2, 2(%bp); popw %bp; movw $0xd1, %ax; iretw");
+CODE16(r_div,
+       "xorw %bx, %bx; movw %bx, %ds; movw $(r_div0 - r_div), 0; movw $0x0800, 2;"
+       "xorw %dx, %dx; divw %bx; lretw;"
+       "r_div0: pushw %bp; movw %sp, %bp; addw $2, 2(%bp); popw %bp; movw $0xd1, %ax; iretw");
 /* A word at ffff of a 64 KiB segment: #GP, vector 13 */
-CODE16(r_limit, "xorw %bx, %bx; movw %bx, %ds; movw $(r_gp - r_limit), 0x34; movw $0x0800, 0x36;"
-		"movw $0xffff, %si; movb $0xa0, 0(%si); xorw %ax, %ax; movw (%si), %cx; lretw;"
-		"r_gp: pushw %bp; movw %sp, %bp; addw $2, 2(%bp); popw %bp; movw $0x13, %ax; iretw");
+CODE16(r_limit,
+       "xorw %bx, %bx; movw %bx, %ds; movw $(r_gp - r_limit), 0x34; movw $0x0800, 0x36;"
+       "movw $0xffff, %si; movb $0xa0, 0(%si); xorw %ax, %ax; movw (%si), %cx; lretw;"
+       "r_gp: pushw %bp; movw %sp, %bp; addw $2, 2(%bp); popw %bp; movw $0x13, %ax; iretw");
 CODE16(r_wide, "movl $0x11223344, %eax; rorl $16, %eax; movl $0x8000, %ebx;"
 	       "movw %cs, %cx; addr32 movb (%ebx), %al; addr32 lea 4(%ebx,%ebx,2), %edx;"
 	       "addw %dx, %ax; lretw");
@@ -37,7 +39,9 @@ CODE16(r_far, "lcallw $0x0801, $(r_there - r_far - 16); incw %ax; lretw; .nops 1
 
 static void real_mode(void)
 {
-#define REAL(name) put_code16(name, name##_end); print(#name ": %x\n", guest_real())
+#define REAL(name)                    \
+	put_code16(name, name##_end); \
+	print(#name ": %x\n", guest_real())
 	REAL(r_add);
 	REAL(r_cs);
 	REAL(r_seg);
@@ -69,15 +73,15 @@ CODE16(v_seg, "movw $0x1000, %ax; movw %ax, %ds; movw %ds, %bx; int $0x80");
 
 static void vm86(void)
 {
-#define VM(name)                                                                               \
-	do {                                                                                   \
-		put_code16(name, name##_end);                                                  \
-		guest_vm86(0);                                                                 \
-		print(#name ": ");                                                             \
-		print_fault();                                                                 \
-		print("  %x:%x ax %x ss:sp %x:%x flags %x ds %x es %x fs %x gs %x\n", last.cs, last.eip,      \
-		      last.eax & 0xffff, last.ss, last.esp, last.eflags, last.v86_ds, last.v86_es, \
-		      last.v86_fs, last.v86_gs);                                               \
+#define VM(name)                                                                                \
+	do {                                                                                    \
+		put_code16(name, name##_end);                                                   \
+		guest_vm86(0);                                                                  \
+		print(#name ": ");                                                              \
+		print_fault();                                                                  \
+		print("  %x:%x ax %x ss:sp %x:%x flags %x ds %x es %x fs %x gs %x\n", last.cs,  \
+		      last.eip, last.eax & 0xffff, last.ss, last.esp, last.eflags, last.v86_ds, \
+		      last.v86_es, last.v86_fs, last.v86_gs);                                   \
 	} while (0)
 
 	print("IOPL 0\n");
@@ -111,18 +115,45 @@ static void vm86(void)
 
 static u32 pd32[1024] __attribute__((aligned(4096))), pt32[1024] __attribute__((aligned(4096)));
 static u64 pdpt_pae[4] __attribute__((aligned(32)));
-static u64 pd_pae[4][512] __attribute__((aligned(4096))), pt_pae[512] __attribute__((aligned(4096)));
+static u64 pd_pae[4][512] __attribute__((aligned(4096))),
+	pt_pae[512] __attribute__((aligned(4096)));
 static u8 page[4096] __attribute__((aligned(4096)));
 static u32 at, value;
 
-static void read_at(void) { (void)*(volatile u32 *)at; }
-static void write_at(void) { *(volatile u32 *)at = 1; }
-static void user_read(void) { read_at(); __asm__ volatile("int $0x80"); }
-static void user_write(void) { write_at(); __asm__ volatile("int $0x80"); }
-static void jump_at(void) { ((void (*)(void))at)(); }
-static void write_cr0(void) { WRITE_CR(0, value); }
-static void write_cr3(void) { WRITE_CR(3, value); }
-static void write_cr4(void) { WRITE_CR(4, value); }
+static void read_at(void)
+{
+	(void)*(volatile u32 *)at;
+}
+static void write_at(void)
+{
+	*(volatile u32 *)at = 1;
+}
+static void user_read(void)
+{
+	read_at();
+	__asm__ volatile("int $0x80");
+}
+static void user_write(void)
+{
+	write_at();
+	__asm__ volatile("int $0x80");
+}
+static void jump_at(void)
+{
+	((void (*)(void))at)();
+}
+static void write_cr0(void)
+{
+	WRITE_CR(0, value);
+}
+static void write_cr3(void)
+{
+	WRITE_CR(3, value);
+}
+static void write_cr4(void)
+{
+	WRITE_CR(4, value);
+}
 
 static void access_page(const char *name)
 {

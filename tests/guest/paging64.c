@@ -17,18 +17,45 @@
 static u8 page[2][4096] __attribute__((aligned(4096)));
 static u64 at = AT;
 
-static void read_at(void) { (void)*(volatile u32 *)at; }
-static void write_at(void) { *(volatile u32 *)at = 0xc3c3c3c3; }
-static void add_at(void) { __asm__ volatile("addl $1, (%0)" ::"r"(at) : "memory"); }
-static void lock_at(void) { __asm__ volatile("lock addl $1, (%0)" ::"r"(at) : "memory"); }
+static void read_at(void)
+{
+	(void)*(volatile u32 *)at;
+}
+static void write_at(void)
+{
+	*(volatile u32 *)at = 0xc3c3c3c3;
+}
+static void add_at(void)
+{
+	__asm__ volatile("addl $1, (%0)" ::"r"(at) : "memory");
+}
+static void lock_at(void)
+{
+	__asm__ volatile("lock addl $1, (%0)" ::"r"(at) : "memory");
+}
 static void cmpxchg_at(void)
 {
 	__asm__ volatile("lock cmpxchgl %%ecx, (%0)" ::"r"(at), "a"(1), "c"(2) : "memory");
 }
-static void call_at(void) { ((void (*)(void))at)(); }
-static void user_read(void) { read_at(); __asm__ volatile("int $0x80"); }
-static void user_write(void) { write_at(); __asm__ volatile("int $0x80"); }
-static void user_call(void) { call_at(); __asm__ volatile("int $0x80"); }
+static void call_at(void)
+{
+	((void (*)(void))at)();
+}
+static void user_read(void)
+{
+	read_at();
+	__asm__ volatile("int $0x80");
+}
+static void user_write(void)
+{
+	write_at();
+	__asm__ volatile("int $0x80");
+}
+static void user_call(void)
+{
+	call_at();
+	__asm__ volatile("int $0x80");
+}
 
 static void bits(const char *what)
 {

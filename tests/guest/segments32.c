@@ -6,14 +6,17 @@
 
 static u32 sel, off;
 
-static void load_fs(void) { __asm__ volatile("movl %0, %%fs" ::"r"(sel)); }
+static void load_fs(void)
+{
+	__asm__ volatile("movl %0, %%fs" ::"r"(sel));
+}
 static void load_ss(void)
 {
 	__asm__ volatile("movl %0, %%ss; movl $0x10, %%eax; movl %%eax, %%ss" ::"r"(sel) : "eax");
 }
-#define ACCESS(name, code)                                                                      \
-	static void name(void)                                                                  \
-	{                                                                                       \
+#define ACCESS(name, code)                                                                       \
+	static void name(void)                                                                   \
+	{                                                                                        \
 		__asm__ volatile("movl %0, %%fs; " code ::"r"(sel), "r"(off) : "eax", "memory"); \
 	}
 ACCESS(read1, "movb %%fs:(%1), %%al")
@@ -24,10 +27,11 @@ ACCESS(write4, "movl %%eax, %%fs:(%1)")
 /* In ring 3: the fault itself needs a good stack. */
 static void push_beyond(void)
 {
-	__asm__ volatile("movl %%esp, %%ebx; movl %1, %%ss; movl %0, %%esp; pushl %%eax;"
-			 "movl $0x2b, %%eax; movl %%eax, %%ss; movl %%ebx, %%esp; int $0x80" ::"r"(off),
-			 "r"(sel)
-			 : "eax", "ebx", "memory");
+	__asm__ volatile(
+		"movl %%esp, %%ebx; movl %1, %%ss; movl %0, %%esp; pushl %%eax;"
+		"movl $0x2b, %%eax; movl %%eax, %%ss; movl %%ebx, %%esp; int $0x80" ::"r"(off),
+		"r"(sel)
+		: "eax", "ebx", "memory");
 }
 
 static void access_all(const char *name, u16 s)
@@ -59,7 +63,8 @@ static void look(u16 s)
 	__asm__ volatile("verr %1; setz %0" : "=q"(z3) : "r"(s));
 	__asm__ volatile("verw %1; setz %0" : "=q"(z4) : "r"(s));
 	/* Bits 19:16 of LAR are undefined. */
-	print("%x: lar %d %x lsl %d %x verr %d verw %d\n", s, z1, lar & 0xfff0ffff, z2, lsl, z3, z4);
+	print("%x: lar %d %x lsl %d %x verr %d verw %d\n", s, z1, lar & 0xfff0ffff, z2, lsl, z3,
+	      z4);
 }
 
 static void looks(void)
@@ -98,8 +103,14 @@ static struct {
 } __attribute__((packed)) target;
 u32 gate_cs, gate_ss, gate_params;
 
-static void ljmp_target(void) { __asm__ volatile("ljmp *%0" ::"m"(target)); }
-static void lcall_target(void) { __asm__ volatile("lcall *%0" ::"m"(target)); }
+static void ljmp_target(void)
+{
+	__asm__ volatile("ljmp *%0" ::"m"(target));
+}
+static void lcall_target(void)
+{
+	__asm__ volatile("lcall *%0" ::"m"(target));
+}
 static void user_lcall(void)
 {
 	__asm__ volatile("pushl $0x33; pushl $0x44; lcall *%0; int $0x80" ::"m"(target) : "memory");
@@ -137,7 +148,10 @@ static void far(u16 s, u32 o, const char *name)
 	try_print("  lcall", lcall_target);
 }
 
-static void ud2(void) { __asm__ volatile("ud2"); }
+static void ud2(void)
+{
+	__asm__ volatile("ud2");
+}
 
 static void far_transfers(void)
 {
@@ -190,9 +204,14 @@ int main(void)
 		u16 sel;
 		const char *name;
 	} segs[] = {
-		{ 0x38, "data" },          { 0x40, "expand-down" },  { 0x48, "read-only" },
-		{ 0x50, "execute-only" },  { 0x58, "readable code" }, { 0x60, "not present" },
-		{ 0x68, "expand-down, big" }, { 0x70, "expand-down, 16 bits" },
+		{ 0x38, "data" },
+		{ 0x40, "expand-down" },
+		{ 0x48, "read-only" },
+		{ 0x50, "execute-only" },
+		{ 0x58, "readable code" },
+		{ 0x60, "not present" },
+		{ 0x68, "expand-down, big" },
+		{ 0x70, "expand-down, 16 bits" },
 		{ 0, "null" },
 	};
 

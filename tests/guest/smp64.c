@@ -5,7 +5,10 @@
  */
 #include "guest.h"
 
-enum { CPUS = 4, ROUNDS = 20000 };
+enum {
+	CPUS = 4,
+	ROUNDS = 20000
+};
 
 static volatile u32 started, plain_lock, shared, phase, done, ipis;
 static volatile u64 lock64, pair[2] __attribute__((aligned(16)));
@@ -14,7 +17,10 @@ static u8 code[64] __attribute__((aligned(64)));
 static u8 page[2][4096] __attribute__((aligned(4096)));
 static volatile u32 seen[CPUS];
 
-static void pause_(void) { __asm__ volatile("pause" ::: "memory"); }
+static void pause_(void)
+{
+	__asm__ volatile("pause" ::: "memory");
+}
 
 static void barrier(u32 n)
 {
@@ -64,7 +70,7 @@ static void execute(int number)
 	u32 last_seen = 0, now;
 
 	do {
-		now = ((u32 (*)(void))code)();
+		now = ((u32(*)(void))code)();
 		if (now < last_seen)
 			seen[number] = 0xbad;
 		last_seen = now;

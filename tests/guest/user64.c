@@ -10,7 +10,12 @@ u64 seen_rip, seen_flags, seen_rsp, seen_cs_ss, want_rip;
 
 /* ---- instructions that ring 3 may not, or may ---- */
 
-#define USER(name, code) static void name(void) { __asm__ volatile(code ::: "rax", "rcx", "rdx", "rbx", "memory"); RETURN; }
+#define USER(name, code)                                                         \
+	static void name(void)                                                   \
+	{                                                                        \
+		__asm__ volatile(code ::: "rax", "rcx", "rdx", "rbx", "memory"); \
+		RETURN;                                                          \
+	}
 USER(u_hlt, "hlt")
 USER(u_cli, "cli")
 USER(u_sti, "sti")
@@ -50,15 +55,40 @@ static const struct {
 	const char *name;
 	void (*fn)(void);
 } instructions[] = {
-	{ "hlt", u_hlt }, { "cli", u_cli }, { "sti", u_sti }, { "in", u_in }, { "in dx", u_out },
-	{ "inw dx", u_out2 }, { "mov cr0", u_cr0 }, { "mov cr8", u_cr8 }, { "mov dr0", u_dr0 },
-	{ "clts", u_clts }, { "lgdt", u_lgdt }, { "sgdt", u_sgdt }, { "smsw", u_smsw },
-	{ "sldt, str", u_sldt }, { "ltr", u_ltr }, { "invlpg", u_invlpg }, { "wbinvd", u_wbinvd },
-	{ "rdmsr", u_rdmsr }, { "rdpmc", u_rdpmc }, { "rdtsc", u_rdtsc }, { "swapgs", u_swapgs },
-	{ "sysret", u_sysret }, { "sysexit", u_sysexit }, { "xgetbv", u_xgetbv },
-	{ "int 60", u_int60 }, { "int3", u_int3 }, { "int 3", u_int3_ }, { "int 13", u_int13 },
-	{ "mov ds, level 0", u_ds0 }, { "mov ss, RPL 0", u_ss }, { "mov ss, null", u_ss_null },
-	{ "mov ds, null", u_ds_null }, { "monitor", u_monitor }, { "cpuid", u_cpuid },
+	{ "hlt", u_hlt },
+	{ "cli", u_cli },
+	{ "sti", u_sti },
+	{ "in", u_in },
+	{ "in dx", u_out },
+	{ "inw dx", u_out2 },
+	{ "mov cr0", u_cr0 },
+	{ "mov cr8", u_cr8 },
+	{ "mov dr0", u_dr0 },
+	{ "clts", u_clts },
+	{ "lgdt", u_lgdt },
+	{ "sgdt", u_sgdt },
+	{ "smsw", u_smsw },
+	{ "sldt, str", u_sldt },
+	{ "ltr", u_ltr },
+	{ "invlpg", u_invlpg },
+	{ "wbinvd", u_wbinvd },
+	{ "rdmsr", u_rdmsr },
+	{ "rdpmc", u_rdpmc },
+	{ "rdtsc", u_rdtsc },
+	{ "swapgs", u_swapgs },
+	{ "sysret", u_sysret },
+	{ "sysexit", u_sysexit },
+	{ "xgetbv", u_xgetbv },
+	{ "int 60", u_int60 },
+	{ "int3", u_int3 },
+	{ "int 3", u_int3_ },
+	{ "int 13", u_int13 },
+	{ "mov ds, level 0", u_ds0 },
+	{ "mov ss, RPL 0", u_ss },
+	{ "mov ss, null", u_ss_null },
+	{ "mov ds, null", u_ds_null },
+	{ "monitor", u_monitor },
+	{ "cpuid", u_cpuid },
 };
 
 static void privileged(void)
@@ -80,7 +110,7 @@ static void io_bitmap(void)
 	*(u16 *)(tss + 0x66) = 0x68;
 	for (unsigned i = 0; i < 8192; i++)
 		tss[0x68 + i] = 0xff;
-	tss[0x68 + 0x3fb / 8] &= (u8)~(1u << (0x3fb & 7));
+	tss[0x68 + 0x3fb / 8] &= (u8) ~(1u << (0x3fb & 7));
 	gdt[7] = (gdt[7] & ~0xffffull & ~(0xfull << 48) & ~(2ull << 40)) | (0x68 + 0x3fc / 8 + 1);
 	__asm__ volatile("ltr %w0" ::"r"(0x38));
 	try_user_print("in, allowed port", u_out);
@@ -133,8 +163,8 @@ static void u_syscall(void)
 			 "	pushfq; popq user_r11\n"
 			 "	cld\n"
 			 "	movq %%cs, %%rax; movq %%rax, user_cs\n"
-			 "	movq %%ss, %%rax; movq %%rax, user_ss\n"
-			 ::: "rax", "rcx", "rdx", "r11", "memory", "cc");
+			 "	movq %%ss, %%rax; movq %%rax, user_ss\n" ::
+				 : "rax", "rcx", "rdx", "r11", "memory", "cc");
 	RETURN;
 }
 
@@ -170,8 +200,8 @@ static void fast_calls(void)
 	try_user_print("sysenter", u_sysenter);
 	user_flags = 2;
 	check("rsp", seen_rsp == (u64)stack_top - 12288);
-	print("cs:ss %lx, flags %lx, back: cs %lx\n", (uptr)seen_cs_ss,
-	      (uptr)(seen_flags & 0x200), (uptr)user_cs);
+	print("cs:ss %lx, flags %lx, back: cs %lx\n", (uptr)seen_cs_ss, (uptr)(seen_flags & 0x200),
+	      (uptr)user_cs);
 }
 
 /* ---- stacks of interrupts ---- */
@@ -186,11 +216,19 @@ static int where(struct frame *f)
 	return 1;
 }
 
-static void int61(void) { __asm__ volatile("int $0x61"); }
-static void u_int61(void) { int61(); RETURN; }
+static void int61(void)
+{
+	__asm__ volatile("int $0x61");
+}
+static void u_int61(void)
+{
+	int61();
+	RETURN;
+}
 static void odd_int61(void)
 {
-	__asm__ volatile("movq %%rsp, %%rbx; subq $13, %%rsp; int $0x61; movq %%rbx, %%rsp" ::: "rbx", "memory");
+	__asm__ volatile("movq %%rsp, %%rbx; subq $13, %%rsp; int $0x61; movq %%rbx, %%rsp" ::
+				 : "rbx", "memory");
 }
 
 static void stacks(void)
@@ -217,7 +255,10 @@ static void stacks(void)
 /* ---- double fault ---- */
 
 extern u64 idt[];
-static void u_pf(void) { *(volatile u32 *)0x7f0000000000ull = 0; }
+static void u_pf(void)
+{
+	*(volatile u32 *)0x7f0000000000ull = 0;
+}
 
 static void double_faults(void)
 {
@@ -240,13 +281,19 @@ static void double_faults(void)
 u64 flags_in, flags_out;
 static void k_popf(void)
 {
-	__asm__ volatile("pushq flags_in; popfq; pushfq; popq flags_out; pushq $2; popfq" ::: "memory", "cc");
+	__asm__ volatile("pushq flags_in; popfq; pushfq; popq flags_out; pushq $2; popfq" ::
+				 : "memory", "cc");
 }
 static void k_popfw(void)
 {
-	__asm__ volatile("pushw flags_in; popfw; pushfq; popq flags_out; pushq $2; popfq" ::: "memory", "cc");
+	__asm__ volatile("pushw flags_in; popfw; pushfq; popq flags_out; pushq $2; popfq" ::
+				 : "memory", "cc");
 }
-static void u_popf(void) { k_popf(); RETURN; }
+static void u_popf(void)
+{
+	k_popf();
+	RETURN;
+}
 
 static void popf(void)
 {

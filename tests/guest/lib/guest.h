@@ -14,7 +14,25 @@ typedef unsigned int u32;
 typedef unsigned long long u64;
 typedef unsigned long uptr;
 
-enum { DE = 0, DB, NMI, BP, OF, BR, UD, NM, DF, TS = 10, NP, SS, GP, PF, MF = 16, AC, XM = 19 };
+enum {
+	DE = 0,
+	DB,
+	NMI,
+	BP,
+	OF,
+	BR,
+	UD,
+	NM,
+	DF,
+	TS = 10,
+	NP,
+	SS,
+	GP,
+	PF,
+	MF = 16,
+	AC,
+	XM = 19
+};
 
 static inline void outb(u16 port, u8 v)
 {
@@ -94,7 +112,9 @@ static inline void wrmsr(u32 msr, u64 v)
 
 static inline void cpuid(u32 leaf, u32 sub, u32 r[4])
 {
-	__asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(sub));
+	__asm__ volatile("cpuid"
+			 : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3])
+			 : "a"(leaf), "c"(sub));
 }
 
 static inline u64 rdtsc(void)
@@ -105,9 +125,19 @@ static inline u64 rdtsc(void)
 	return lo | (u64)hi << 32;
 }
 
-#define READ_CR(n) ({ u64 v_; __asm__ volatile("mov %%cr" #n ", %0" : "=r"(v_)); v_; })
+#define READ_CR(n)                                                 \
+	({                                                         \
+		u64 v_;                                            \
+		__asm__ volatile("mov %%cr" #n ", %0" : "=r"(v_)); \
+		v_;                                                \
+	})
 #define WRITE_CR(n, v) __asm__ volatile("mov %0, %%cr" #n ::"r"((u64)(v)) : "memory")
-#define READ_DR(n) ({ u64 v_; __asm__ volatile("mov %%db" #n ", %0" : "=r"(v_)); v_; })
+#define READ_DR(n)                                                 \
+	({                                                         \
+		u64 v_;                                            \
+		__asm__ volatile("mov %%db" #n ", %0" : "=r"(v_)); \
+		v_;                                                \
+	})
 #define WRITE_DR(n, v) __asm__ volatile("mov %0, %%db" #n ::"r"((u64)(v)) : "memory")
 static inline void invlpg(u64 lin)
 {
@@ -139,7 +169,12 @@ void set_gate(unsigned vector, void *to, unsigned type, unsigned dpl);
 /* Put code at 0800:0000 for real or virtual-8086 mode. */
 void put_code16(const char *begin, const char *end);
 
-#define READ_CR(n) ({ u32 v_; __asm__ volatile("mov %%cr" #n ", %0" : "=r"(v_)); v_; })
+#define READ_CR(n)                                                 \
+	({                                                         \
+		u32 v_;                                            \
+		__asm__ volatile("mov %%cr" #n ", %0" : "=r"(v_)); \
+		v_;                                                \
+	})
 #define WRITE_CR(n, v) __asm__ volatile("mov %0, %%cr" #n ::"r"((u32)(v)) : "memory")
 #endif
 

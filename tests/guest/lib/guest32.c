@@ -79,8 +79,8 @@ void trap(struct frame *f)
 
 void print_fault(void)
 {
-	int has_code = last.vector == DF || (last.vector >= TS && last.vector <= PF) ||
-		       last.vector == AC;
+	int has_code =
+		last.vector == DF || (last.vector >= TS && last.vector <= PF) || last.vector == AC;
 
 	if (last.vector < 20)
 		print("#%s", names[last.vector]);

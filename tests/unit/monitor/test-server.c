@@ -110,6 +110,7 @@ static void test_events(void)
 	g_autofree char *greeting = client_read(fd);
 	g_autofree char *text = NULL;
 
+	g_assert_nonnull(greeting);
 	/* Not before it has negotiated. */
 	qmp_server_event(server, "EARLY", NULL);
 	g_assert_cmpint(sys_write(fd, negotiation, strlen(negotiation)), >, 0);

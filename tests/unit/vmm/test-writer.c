@@ -65,7 +65,8 @@ static void test_order(void)
 		g_assert_cmpuint(taken, <=, WRITER_ROOM - WRITER_RESERVE);
 		off += taken;
 		/* With room for nothing, there will be word when there is some. */
-		for (writable = off == in->len; !writable;) {
+		writable = off == in->len;
+		while (!writable) {
 			read_all(fds[0], out);
 			(void)g_main_context_iteration(NULL, FALSE);
 		}
