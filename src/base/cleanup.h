@@ -12,18 +12,18 @@
  * scope ends. Like g_autoptr, which cannot be used with a struct tag.
  */
 #define autoptr(name) __attribute__((cleanup(name##_autofree))) struct name *
-#define DEFINE_AUTOPTR(name, fn)                               \
-	static inline void name##_autofree(struct name **p)    \
-	{                                                      \
-		if (*p)                                        \
-			fn(*p);                                \
-	}                                                      \
+#define DEFINE_AUTOPTR(name, fn)                            \
+	static inline void name##_autofree(struct name **p) \
+	{                                                   \
+		if (*p)                                     \
+			fn(*p);                             \
+	}                                                   \
 	struct name
 
 /* Functions of the data path: they allocate nothing and call no GLib (docs/STYLE.md, section 4). */
 #define DATA_PATH __attribute__((section(".text.data_path")))
 
-#define container_of(ptr, type, member)                                       \
+#define container_of(ptr, type, member) \
 	((type *)(void *)((char *)(1 ? (ptr) : &((type *)0)->member) - offsetof(type, member)))
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

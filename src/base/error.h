@@ -13,8 +13,8 @@
 #include <stdbool.h>
 
 enum socle_error {
-	SOCLE_ERROR_FAILED,      /* none of the others */
-	SOCLE_ERROR_USAGE,       /* the caller's words are off: option, argument, syntax */
+	SOCLE_ERROR_FAILED, /* none of the others */
+	SOCLE_ERROR_USAGE,  /* the caller's words are off: option, argument, syntax */
 	SOCLE_ERROR_NOT_FOUND,
 	SOCLE_ERROR_EXISTS,
 	SOCLE_ERROR_BUSY,

@@ -42,14 +42,14 @@ static void G_GNUC_PRINTF(2, 0) log_line(enum log_level level, const char *fmt, 
 	(void)sys_write(STDERR_FILENO, line, strlen(line));
 }
 
-#define LOG_DEFINE(name, level)                     \
-	void name(const char *fmt, ...)             \
-	{                                           \
-		va_list ap;                         \
-                                                    \
-		va_start(ap, fmt);                  \
-		log_line(level, fmt, ap);           \
-		va_end(ap);                         \
+#define LOG_DEFINE(name, level)           \
+	void name(const char *fmt, ...)   \
+	{                                 \
+		va_list ap;               \
+                                          \
+		va_start(ap, fmt);        \
+		log_line(level, fmt, ap); \
+		va_end(ap);               \
 	}
 
 LOG_DEFINE(log_warning, LOG_WARNING)

@@ -41,17 +41,17 @@ DATA_PATH static int fail_now(enum sys_call call)
 }
 
 /* Evaluate @expr until it is not interrupted; its value, or -errno. */
-#define SYS_RETRY(call, type, expr)                            \
-	({                                                     \
-		type ret_ = fail_now(call);                    \
-		if (!ret_) {                                   \
-			do {                                   \
-				ret_ = (expr);                 \
-			} while (ret_ < 0 && errno == EINTR);  \
-			if (ret_ < 0)                          \
-				ret_ = -errno;                 \
-		}                                              \
-		ret_;                                          \
+#define SYS_RETRY(call, type, expr)                           \
+	({                                                    \
+		type ret_ = fail_now(call);                   \
+		if (!ret_) {                                  \
+			do {                                  \
+				ret_ = (expr);                \
+			} while (ret_ < 0 && errno == EINTR); \
+			if (ret_ < 0)                         \
+				ret_ = -errno;                \
+		}                                             \
+		ret_;                                         \
 	})
 
 int sys_open(const char *path, int flags, mode_t mode)

@@ -39,7 +39,7 @@ enum {
 	PAGE_HASH = 1024,
 	PAGE_POOL = 8192,
 	GRANULE_SHIFT = 6,
-	DATA_STORES = 64,  /* slow stores to a page without code until it counts as data, */
+	DATA_STORES = 64,    /* slow stores to a page without code until it counts as data, */
 	MIXED_STORES = 4096, /* and to one with code elsewhere until its code is thrown away */
 	ARENA_ONE = 4 << 20,
 	ARENA_FEW = 2 << 20,
@@ -47,8 +47,8 @@ enum {
 };
 
 struct block {
-	uint64_t gpa;          /* of the first byte */
-	uint64_t gpa2;         /* of the second page, or TLB_NONE */
+	uint64_t gpa;  /* of the first byte */
+	uint64_t gpa2; /* of the second page, or TLB_NONE */
 	struct block *hash_next;
 	struct block *page_next[2]; /* in the list of its first and second page */
 	uint32_t mode;
@@ -85,11 +85,13 @@ struct code_cache *code_cache_new(unsigned cpus)
 	void *p;
 
 	/* Mapped, not allocated: most of it is never touched. */
-	if (sys_mmap(&p, sizeof(*code), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) < 0)
+	if (sys_mmap(&p, sizeof(*code), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		     0) < 0)
 		return NULL;
 	code = p;
 	code->size = cpus == 1 ? ARENA_ONE : cpus <= 4 ? ARENA_FEW : ARENA_MANY;
-	if (sys_mmap(&p, code->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) < 0) {
+	if (sys_mmap(&p, code->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) <
+	    0) {
 		sys_munmap(code, sizeof(*code));
 		return NULL;
 	}
@@ -396,10 +398,10 @@ void emu_code_written(struct cpu_engine *e, struct vcpu *self, uint64_t gpa, uin
 /* What is to be decoded: a copy of the bytes, of one page and perhaps the next. */
 struct source {
 	uint8_t bytes[BLOCK_BYTES + 32];
-	unsigned len;         /* of bytes */
-	unsigned first;       /* how many of them lie in the first page */
-	uint64_t gpa, gpa2;   /* gpa2: TLB_NONE until the second page was needed */
-	const uint8_t *host;  /* of the first byte, NULL: no RAM */
+	unsigned len;        /* of bytes */
+	unsigned first;      /* how many of them lie in the first page */
+	uint64_t gpa, gpa2;  /* gpa2: TLB_NONE until the second page was needed */
+	const uint8_t *host; /* of the first byte, NULL: no RAM */
 	const uint8_t *host2;
 };
 
@@ -504,8 +506,8 @@ again:
 	source_read(&s);
 	count = decode_run(v, &s, b->uop, &used);
 	if (!count) {
-		const struct itlb_entry *next = emu_fetch_page(v, v->efer & EFER_LMA ? lin + s.first :
-									(uint32_t)(lin + s.first));
+		const struct itlb_entry *next = emu_fetch_page(
+			v, v->efer & EFER_LMA ? lin + s.first : (uint32_t)(lin + s.first));
 
 		s.gpa2 = next->gpa;
 		s.host2 = next->host;
@@ -590,7 +592,9 @@ const struct uop *emu_lookup(struct vcpu *v)
 	if (v->mode & MODE_LIMIT)
 		return b->uop; /* the limit is checked each time */
 	e = &v->jcache[(rip ^ rip >> 11) & (JCACHE_SIZE - 1)];
-	*e = (struct jcache_entry){ .rip = rip, .key = global ? v->jkey_global : v->jkey, .uop = b->uop };
+	*e = (struct jcache_entry){ .rip = rip,
+				    .key = global ? v->jkey_global : v->jkey,
+				    .uop = b->uop };
 	return b->uop;
 }
 

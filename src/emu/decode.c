@@ -533,9 +533,9 @@ static bool decode_accumulator(struct decoder *d)
 	}
 	/* A0..A3: an absolute offset of the address size */
 	d->u->asize = address_size(d);
-	d->u->imm = d->u->asize == 8 ? decode_u64(d) :
-		    d->u->asize == 4 ? decode_u32(d) :
-				       decode_u16(d);
+	d->u->imm = d->u->asize == 8   ? decode_u64(d)
+		    : d->u->asize == 4 ? decode_u32(d)
+				       : decode_u16(d);
 	d->u->seg = operand_seg(d, X86_DS);
 	return set_fn(d, d->op < 0xa2 ? ops_movabs_load[si] : ops_movabs_store[si]);
 }
@@ -596,8 +596,9 @@ static bool decode_map0_rest(struct decoder *d)
 	case 0x8d:
 		decode_modrm(d);
 		d->u->a = (uint8_t)(d->reg * 8);
-		return d->is_mem && set_fn(d, ops_lea[size_index(d->osize)]
-						     [d->u->asize == 8 && d->ea == EA_G ? EA_X : d->ea]);
+		return d->is_mem &&
+		       set_fn(d, ops_lea[size_index(d->osize)]
+					[d->u->asize == 8 && d->ea == EA_G ? EA_X : d->ea]);
 	case 0x8f:
 		decode_modrm(d);
 		if (d->reg & 7)
@@ -637,7 +638,9 @@ static bool decode_map0_rest(struct decoder *d)
 		return set_fn(d, ops_mov_ri[0]);
 	case 0xb8 ... 0xbf:
 		d->u->a = (uint8_t)(low * 8);
-		d->u->imm = d->osize == 8 ? decode_u64(d) : d->osize == 4 ? decode_u32(d) : decode_u16(d);
+		d->u->imm = d->osize == 8   ? decode_u64(d)
+			    : d->osize == 4 ? decode_u32(d)
+					    : decode_u16(d);
 		return set_fn(d, ops_mov_ri[size_index(d->osize)]);
 	case 0xc0:
 	case 0xc1:
@@ -658,8 +661,8 @@ static bool decode_map0_rest(struct decoder *d)
 			return false;
 		d->u->a = reg_off(d, d->rm, size);
 		d->u->imm = imm_signed(d, size == 8 ? 4 : size);
-		return set_fn(d, d->is_mem ? ops_mov_mi[size_index(size)][d->ea] :
-					     ops_mov_ri[size_index(size)]);
+		return set_fn(d, d->is_mem ? ops_mov_mi[size_index(size)][d->ea]
+					   : ops_mov_ri[size_index(size)]);
 	case 0xc9:
 		d->u->seg = X86_SS;
 		d->u->osize = stack_osize(d);
@@ -671,8 +674,8 @@ static bool decode_map0_rest(struct decoder *d)
 	case 0xe0 ... 0xe3:
 		return decode_loop(d);
 	case 0xe8: {
-		uint64_t rel = d->osize == 2 && !(d->mode & MODE_64) ? imm_signed(d, 2) :
-								       imm_signed(d, 4);
+		uint64_t rel =
+			d->osize == 2 && !(d->mode & MODE_64) ? imm_signed(d, 2) : imm_signed(d, 4);
 
 		d->ends = true;
 		d->u->seg = X86_SS;
@@ -682,8 +685,8 @@ static bool decode_map0_rest(struct decoder *d)
 	case 0xe9:
 		d->ends = true;
 		emit_branch(d,
-			    d->osize == 2 && !(d->mode & MODE_64) ? imm_signed(d, 2) :
-								    imm_signed(d, 4),
+			    d->osize == 2 && !(d->mode & MODE_64) ? imm_signed(d, 2)
+								  : imm_signed(d, 4),
 			    op_jmp_l, op_jmp_f);
 		return true;
 	case 0xeb:
@@ -877,7 +880,8 @@ static bool decode_map1(struct decoder *d)
 		return set_fn(d, d->is_mem ? ops_cmov_rm[cc][si] : ops_cmov_rr[cc][si]);
 	case 0x80 ... 0x8f:
 		emit_jcc(d, cc,
-			 d->osize == 2 && !(d->mode & MODE_64) ? imm_signed(d, 2) : imm_signed(d, 4));
+			 d->osize == 2 && !(d->mode & MODE_64) ? imm_signed(d, 2)
+							       : imm_signed(d, 4));
 		return true;
 	case 0x90 ... 0x9f:
 		decode_modrm(d);
@@ -922,7 +926,9 @@ static bool decode_map1(struct decoder *d)
 		return decode_group9(d);
 	case 0xc8 ... 0xcf:
 		d->u->a = (uint8_t)(((op & 7) | (d->rex & 1 ? 8 : 0)) * 8);
-		return set_fn(d, d->osize == 8 ? op_bswap64 : d->osize == 4 ? op_bswap32 : op_bswap16);
+		return set_fn(d, d->osize == 8   ? op_bswap64
+				 : d->osize == 4 ? op_bswap32
+						 : op_bswap16);
 	case 0xae:
 		if (d->rep == 0xf3 && d->pos < d->avail && d->p[d->pos] >= 0xc0) {
 			decode_modrm(d);
@@ -953,7 +959,8 @@ static bool decode_map2(struct decoder *d)
 	if ((d->op == 0xf0 || d->op == 0xf1) && !d->rep && has_feature(d, 1, 'c', 22)) {
 		decode_modrm(d);
 		d->u->a = d->u->b = (uint8_t)(d->reg * 8);
-		return d->is_mem && set_fn(d, d->op == 0xf0 ? ops_movbe_load[si] : ops_movbe_store[si]);
+		return d->is_mem &&
+		       set_fn(d, d->op == 0xf0 ? ops_movbe_load[si] : ops_movbe_store[si]);
 	}
 	if (d->op == 0xf6 && has_feature(d, 7, 'b', 19) && (d->rep == 0xf3 || d->opsize16)) {
 		decode_modrm(d);
@@ -1043,10 +1050,10 @@ void emu_decode(struct decoder *d)
 	d->op = byte;
 	d->u->osize = d->osize;
 	d->u->base = d->u->index = R_ZERO * 8;
-	ok = !d->truncated && (d->map == 0 ? decode_map0(d) :
-			       d->map == 1 ? decode_map1(d) :
-			       d->map == 2 ? decode_map2(d) :
-					     decode_sse(d));
+	ok = !d->truncated && (d->map == 0   ? decode_map0(d)
+			       : d->map == 1 ? decode_map1(d)
+			       : d->map == 2 ? decode_map2(d)
+					     : decode_sse(d));
 	if (d->truncated) {
 		/* Longer than 15 bytes: #GP. Fewer bytes were there: the caller tries again. */
 		d->u->fn = op_gp0;
@@ -1099,7 +1106,9 @@ static void log_missing(struct vcpu *v, const struct uop *u)
 	uint64_t lin = v->seg_base[X86_CS] + v->r[R_RIP] + u->off;
 	char text[15 * 3 + 1] = "";
 	uint8_t bytes[15] = { 0 };
-	struct decoder d = { .v = v, .mode = v->mode, .p = bytes, .seg = -1, .u = &(struct uop){ 0 } };
+	struct decoder d = {
+		.v = v, .mode = v->mode, .p = bytes, .seg = -1, .u = &(struct uop){ 0 }
+	};
 	unsigned n;
 
 	for (n = 0; n < u->len && n < 15; n++) {

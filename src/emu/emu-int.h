@@ -68,7 +68,11 @@ typedef const struct uop *op_fn(struct vcpu *v, const struct uop *u);
 #define NEXT_RETURN(u) return (u) + 1
 
 /* Register file: byte offsets into r[] are what uops hold, so AH is offset 1. */
-enum { R_RIP = 16, R_ZERO = 17, R_COUNT = 18 };
+enum {
+	R_RIP = 16,
+	R_ZERO = 17,
+	R_COUNT = 18
+};
 
 struct uop {
 	op_fn *fn;
@@ -79,9 +83,9 @@ struct uop {
 	uint8_t asize;       /* address size: 2, 4, 8 bytes */
 	uint8_t osize;       /* operand size: 1, 2, 4, 8 bytes */
 	int32_t disp;
-	uint16_t off;        /* from the block's first byte to this instruction */
-	uint8_t len;         /* of the instruction, 1 to 15 */
-	uint8_t n;           /* instructions of the block up to and with this one */
+	uint16_t off; /* from the block's first byte to this instruction */
+	uint8_t len;  /* of the instruction, 1 to 15 */
+	uint8_t n;    /* instructions of the block up to and with this one */
 	union {
 		uint64_t imm;
 		const struct uop *link; /* where a taken direct branch goes, once known */
@@ -94,18 +98,18 @@ static_assert(sizeof(struct uop) == 32, "two uops share a cache line");
 
 /* What the meaning of code bytes depends on: part of a block's key. */
 enum {
-	MODE_64 = 1 << 0,     /* 64-bit code: EFER.LMA and CS.L */
-	MODE_32 = 1 << 1,     /* CS.D: 32-bit default; neither: 16-bit */
-	MODE_USER = 1 << 2,   /* CPL 3 */
-	MODE_PE = 1 << 3,     /* protected mode */
-	MODE_STEP = 1 << 4,   /* one instruction a block: TF, breakpoints, interrupt shadow */
-	MODE_LIMIT = 1 << 5,  /* CS has a limit below 4 GiB, to be checked for each block */
-	MODE_NM = 1 << 6,     /* CR0.TS or EM: x87 raises #NM; TS: MMX, SSE too */
-	MODE_NOSSE = 1 << 7,  /* CR0.EM, or not CR4.OSFXSR: SSE raises #UD */
-	MODE_XM = 1 << 8,     /* MXCSR has an exception unmasked: checked after each operation */
-	MODE_VM = 1 << 9,     /* virtual-8086 */
-	MODE_EM = 1 << 10,    /* CR0.EM: MMX raises #UD */
-	MODE_X87X = 1 << 11,  /* the x87 control word has an exception unmasked */
+	MODE_64 = 1 << 0,    /* 64-bit code: EFER.LMA and CS.L */
+	MODE_32 = 1 << 1,    /* CS.D: 32-bit default; neither: 16-bit */
+	MODE_USER = 1 << 2,  /* CPL 3 */
+	MODE_PE = 1 << 3,    /* protected mode */
+	MODE_STEP = 1 << 4,  /* one instruction a block: TF, breakpoints, interrupt shadow */
+	MODE_LIMIT = 1 << 5, /* CS has a limit below 4 GiB, to be checked for each block */
+	MODE_NM = 1 << 6,    /* CR0.TS or EM: x87 raises #NM; TS: MMX, SSE too */
+	MODE_NOSSE = 1 << 7, /* CR0.EM, or not CR4.OSFXSR: SSE raises #UD */
+	MODE_XM = 1 << 8,    /* MXCSR has an exception unmasked: checked after each operation */
+	MODE_VM = 1 << 9,    /* virtual-8086 */
+	MODE_EM = 1 << 10,   /* CR0.EM: MMX raises #UD */
+	MODE_X87X = 1 << 11, /* the x87 control word has an exception unmasked */
 };
 
 /* Bits of vcpu.pending: a reason to look around at the end of a block. Any thread may set them. */
@@ -138,11 +142,17 @@ enum {
 #define TLB_SLOW   1u             /* in a tag: right page, but not by the fast path */
 
 struct tlb_entry {
-	uint64_t rtag, wtag; /* linear page; TLB_SLOW for MMIO, code pages, clean pages in the log */
-	uintptr_t addend;    /* host address minus linear address */
-	uint64_t gpa;        /* guest-physical page; low bits: TLBE_* */
+	uint64_t rtag,
+		wtag;     /* linear page; TLB_SLOW for MMIO, code pages, clean pages in the log */
+	uintptr_t addend; /* host address minus linear address */
+	uint64_t gpa;     /* guest-physical page; low bits: TLBE_* */
 };
-enum { TLBE_GLOBAL = 1, TLBE_MMIO = 2, TLBE_WRITABLE = 4, TLBE_LARGE = 8 };
+enum {
+	TLBE_GLOBAL = 1,
+	TLBE_MMIO = 2,
+	TLBE_WRITABLE = 4,
+	TLBE_LARGE = 8
+};
 
 /*
  * Entries that are not empty are listed, global ones and others apart, so that a flush costs what
@@ -155,8 +165,8 @@ struct tlb_list {
 
 struct tlb {
 	struct tlb_entry entry[TLB_SIZE];
-	struct tlb_list list[2];       /* [global] */
-	uint64_t large_lo, large_hi;   /* range of linear addresses with large pages: lo <= hi */
+	struct tlb_list list[2];     /* [global] */
+	uint64_t large_lo, large_hi; /* range of linear addresses with large pages: lo <= hi */
 };
 
 struct itlb_entry {
@@ -195,11 +205,11 @@ struct emu_fpu {
 	_Alignas(64) uint8_t x87[512]; /* FXSAVE image; its XMM part is not used */
 	union emu_vec xmm[16];
 	union emu_vec mask; /* scratch of the string comparisons */
-	uint32_t mxcsr; /* outside vcpu_run; while running: the mask bits and MODE_XM's view */
-	uint16_t cw;    /* the guest's control word; the host's has all exceptions masked */
+	uint32_t mxcsr;     /* outside vcpu_run; while running: the mask bits and MODE_XM's view */
+	uint16_t cw;        /* the guest's control word; the host's has all exceptions masked */
 	bool resident;
-	bool mmx;       /* x87 holds MMX state: see fpu-int.h */
-	bool entered;   /* vcpu_run executes: MXCSR is the host's */
+	bool mmx;          /* x87 holds MMX state: see fpu-int.h */
+	bool entered;      /* vcpu_run executes: MXCSR is the host's */
 	uint64_t fip, fdp; /* last x87 instruction and operand, where kept */
 	uint16_t fop;
 };
@@ -210,12 +220,15 @@ struct fault {
 	uint32_t code;
 };
 
-enum { EMU_MTRRS = 8 };
+enum {
+	EMU_MTRRS = 8
+};
 
 struct vcpu {
 	/* hot: what every block touches */
 	uint64_t r[R_COUNT];
-	uint16_t flags; /* AH:AL behind LAHF; SETO AL: high byte SF ZF 0 AF 0 PF 1 CF, low byte OF */
+	uint16_t
+		flags; /* AH:AL behind LAHF; SETO AL: high byte SF ZF 0 AF 0 PF 1 CF, low byte OF */
 	_Atomic(uint32_t) pending;
 	uint32_t mode;
 	uint32_t eflags; /* all but the arithmetic flags; bit 1 set */
@@ -227,14 +240,14 @@ struct vcpu {
 	struct jcache_entry *jcache;
 	uint64_t seg_base[X86_SEG_COUNT]; /* = seg[].base; ES CS SS DS read as 0 in 64-bit mode */
 	uint8_t cpl;
-	bool shadow_ss;   /* MOV SS, POP SS: debug traps wait as well */
-	bool shadow;      /* interrupts wait for one instruction: behind STI, MOV SS, POP SS */
+	bool shadow_ss; /* MOV SS, POP SS: debug traps wait as well */
+	bool shadow;    /* interrupts wait for one instruction: behind STI, MOV SS, POP SS */
 	bool halted;
 	bool wait_sipi;
 	bool nmi_masked, nmi_pending;
-	bool in_delivery; /* an event is being delivered: a fault now is a double fault */
+	bool in_delivery;   /* an event is being delivered: a fault now is a double fault */
 	uint8_t delivering; /* its vector, if it is an exception; else 0xff */
-	uint8_t ext;      /* 1 while an event is in delivery that is not INT n, INT3, INTO */
+	uint8_t ext;        /* 1 while an event is in delivery that is not INT n, INT3, INTO */
 	struct emu_fpu fpu;
 
 	/* system registers */
@@ -269,18 +282,18 @@ struct vcpu {
 	struct itlb_entry itlb[ITLB_SIZE];
 	struct jcache_entry jcache_store[JCACHE_SIZE];
 	uint64_t code_filter[CODE_FILTER / 64]; /* pages whose code jcache or itlb may know */
-	struct code_cache *code; /* block.c */
+	struct code_cache *code;                /* block.c */
 
 	/* from others */
 	pthread_mutex_t req_lock;
-	pthread_cond_t wake;     /* with req_lock: pending became non-zero, for HLT and SIPI waits */
-	uint32_t requests;       /* REQ_ */
-	unsigned writes;         /* code that others overwrote: */
+	pthread_cond_t wake; /* with req_lock: pending became non-zero, for HLT and SIPI waits */
+	uint32_t requests;   /* REQ_ */
+	unsigned writes;     /* code that others overwrote: */
 	struct {
 		uint64_t gpa, len;
 	} write[CODE_WRITES];
 	_Atomic(uint64_t) req_seq, req_done; /* handshakes asked for, and served */
-	_Atomic(bool) in_guest;  /* may be using its TLB and its blocks right now */
+	_Atomic(bool) in_guest;              /* may be using its TLB and its blocks right now */
 
 	/* rest */
 	struct cpu_engine *engine;
@@ -289,11 +302,11 @@ struct vcpu {
 	struct lapic *lapic;
 	struct cpuid_table cpuid;
 	struct cpu_stats stats;
-	bool step_once;        /* run() returns after one instruction, tests only */
-	bool trap_flag;        /* TF was set when the instruction began, and no event was delivered */
+	bool step_once; /* run() returns after one instruction, tests only */
+	bool trap_flag; /* TF was set when the instruction began, and no event was delivered */
 	unsigned pauses;
-	_Atomic(uint64_t) alarm_ns;   /* when the clock thread shall set PEND_TIMER; 0: never */
-	_Atomic(bool) sleeping;       /* in HLT or waiting for SIPI: wake it */
+	_Atomic(uint64_t) alarm_ns; /* when the clock thread shall set PEND_TIMER; 0: never */
+	_Atomic(bool) sleeping;     /* in HLT or waiting for SIPI: wake it */
 };
 
 struct cpu_engine {
@@ -305,11 +318,11 @@ struct cpu_engine {
 	struct ioapic *ioapic;
 	_Atomic(struct vcpu *) vcpu[CPU_MAX]; /* the clock thread looks while they come and go */
 	uint32_t tsc_khz;
-	int64_t clock_offset_ns; /* guest's kvmclock = monotonic + this */
+	int64_t clock_offset_ns;                /* guest's kvmclock = monotonic + this */
 	uint64_t clock_pair_tsc, clock_pair_ns; /* msr.c, under split_lock */
 	int64_t tsc_offset;                     /* the last one set by emu_tsc_set() */
-	pthread_mutex_t split_lock; /* locked accesses that cross pages or are no RAM */
-	pthread_mutex_t clock_lock; /* clock_pair_tsc, clock_pair_ns */
+	pthread_mutex_t split_lock;             /* locked accesses that cross pages or are no RAM */
+	pthread_mutex_t clock_lock;             /* clock_pair_tsc, clock_pair_ns */
 	_Atomic(uint64_t) *code_mask[MEM_MAX_REGIONS]; /* block.c */
 	struct clock_thread *clock;
 	_Atomic(struct notify_table *) notifies;
@@ -389,10 +402,18 @@ static inline void emu_set_eflags(struct vcpu *v, uint32_t eflags)
 /* ---- soft MMU (mmu.c) ---- */
 
 /* A scalar of guest memory: any alignment, one host access, not reordered by the compiler. */
-struct u8_any { uint8_t v; } __attribute__((packed, may_alias));
-struct u16_any { uint16_t v; } __attribute__((packed, may_alias));
-struct u32_any { uint32_t v; } __attribute__((packed, may_alias));
-struct u64_any { uint64_t v; } __attribute__((packed, may_alias));
+struct u8_any {
+	uint8_t v;
+} __attribute__((packed, may_alias));
+struct u16_any {
+	uint16_t v;
+} __attribute__((packed, may_alias));
+struct u32_any {
+	uint32_t v;
+} __attribute__((packed, may_alias));
+struct u64_any {
+	uint64_t v;
+} __attribute__((packed, may_alias));
 
 static inline struct tlb_entry *emu_tlb_slot(struct tlb *tlb, uint64_t lin)
 {
@@ -421,25 +442,26 @@ void emu_store_sys(struct vcpu *v, uint64_t lin, unsigned size, uint64_t value);
 /* Set bits of a byte, atomically where it is RAM. */
 void emu_or_sys(struct vcpu *v, uint64_t lin, uint8_t bits);
 
-#define EMU_ACCESS(bits)                                                                          \
-	static inline uint##bits##_t emu_ld##bits(struct vcpu *v, const struct uop *u,            \
-						  uint64_t lin)                                   \
-	{                                                                                         \
-		const struct tlb_entry *e = emu_tlb_slot(v->tlb, lin);                            \
-		if (likely(e->rtag == ((lin + bits / 8 - 1) & PAGE_MASK_)))                       \
-			return ((const volatile struct u##bits##_any *)(uintptr_t)(lin +          \
-									    e->addend))->v;       \
-		return (uint##bits##_t)emu_load_slow(v, u, lin, bits / 8);                        \
-	}                                                                                         \
-	static inline void emu_st##bits(struct vcpu *v, const struct uop *u, uint64_t lin,        \
-					uint##bits##_t value)                                     \
-	{                                                                                         \
-		const struct tlb_entry *e = emu_tlb_slot(v->tlb, lin);                            \
-		if (likely(e->wtag == ((lin + bits / 8 - 1) & PAGE_MASK_)))                       \
-			((volatile struct u##bits##_any *)(uintptr_t)(lin + e->addend))->v =      \
-				value;                                                            \
-		else                                                                              \
-			emu_store_slow(v, u, lin, bits / 8, value);                               \
+#define EMU_ACCESS(bits)                                                                       \
+	static inline uint##bits##_t emu_ld##bits(struct vcpu *v, const struct uop *u,         \
+						  uint64_t lin)                                \
+	{                                                                                      \
+		const struct tlb_entry *e = emu_tlb_slot(v->tlb, lin);                         \
+		if (likely(e->rtag == ((lin + bits / 8 - 1) & PAGE_MASK_)))                    \
+			return ((const volatile struct u##bits##_any *)(uintptr_t)(lin +       \
+										   e->addend)) \
+				->v;                                                           \
+		return (uint##bits##_t)emu_load_slow(v, u, lin, bits / 8);                     \
+	}                                                                                      \
+	static inline void emu_st##bits(struct vcpu *v, const struct uop *u, uint64_t lin,     \
+					uint##bits##_t value)                                  \
+	{                                                                                      \
+		const struct tlb_entry *e = emu_tlb_slot(v->tlb, lin);                         \
+		if (likely(e->wtag == ((lin + bits / 8 - 1) & PAGE_MASK_)))                    \
+			((volatile struct u##bits##_any *)(uintptr_t)(lin + e->addend))->v =   \
+				value;                                                         \
+		else                                                                           \
+			emu_store_slow(v, u, lin, bits / 8, value);                            \
 	}
 EMU_ACCESS(8)
 EMU_ACCESS(16)
@@ -453,16 +475,18 @@ static inline const void *emu_host_read(struct vcpu *v, uint64_t lin, unsigned s
 {
 	const struct tlb_entry *e = emu_tlb_slot(v->tlb, lin);
 
-	return likely(e->rtag == ((lin + size - 1) & PAGE_MASK_)) ?
-		       (const void *)(uintptr_t)(lin + e->addend) : NULL;
+	return likely(e->rtag == ((lin + size - 1) & PAGE_MASK_))
+		       ? (const void *)(uintptr_t)(lin + e->addend)
+		       : NULL;
 }
 
 static inline void *emu_host_write(struct vcpu *v, uint64_t lin, unsigned size)
 {
 	const struct tlb_entry *e = emu_tlb_slot(v->tlb, lin);
 
-	return likely(e->wtag == ((lin + size - 1) & PAGE_MASK_)) ?
-		       (void *)(uintptr_t)(lin + e->addend) : NULL;
+	return likely(e->wtag == ((lin + size - 1) & PAGE_MASK_))
+		       ? (void *)(uintptr_t)(lin + e->addend)
+		       : NULL;
 }
 
 static inline void *emu_rmw(struct vcpu *v, const struct uop *u, uint64_t lin, unsigned size)
@@ -497,7 +521,11 @@ const struct itlb_entry *emu_fetch_page(struct vcpu *v, uint64_t lin);
 
 /* Three kinds, chosen by the decoder. B: base + disp. X: base + (index << scale) + disp. Both in
  * 64-bit mode, 64-bit address size, flat segment. G: everything else. */
-enum emu_ea_kind { EA_B, EA_X, EA_G };
+enum emu_ea_kind {
+	EA_B,
+	EA_X,
+	EA_G
+};
 
 #define R64(v, o) (*(uint64_t *)(void *)((char *)(v)->r + (o)))
 #define R32(v, o) (*(uint32_t *)(void *)((char *)(v)->r + (o)))
@@ -553,26 +581,26 @@ void emu_sp_add(struct vcpu *v, int64_t delta);
 struct decoder {
 	struct vcpu *v;
 	uint32_t mode;
-	const uint8_t *p;    /* the instruction's bytes */
-	unsigned avail;      /* how many may be read, at most 15 */
-	unsigned pos;        /* how many are used */
-	struct uop *u;       /* to be filled in: fn, a, b, imm */
-	uint8_t rex;         /* 0: none */
-	bool opsize16;       /* prefix 66 */
-	bool addrsize;       /* prefix 67 */
-	bool lock;           /* prefix F0; whoever accepts it clears it */
-	uint8_t rep;         /* 0, 0xf2 or 0xf3: the last of them */
-	int8_t seg;          /* segment override, or -1 */
-	uint8_t osize;       /* operand size 2, 4, 8 by mode, 66 and REX.W */
-	uint8_t map;         /* 0: one byte, 1: 0F, 2: 0F 38, 3: 0F 3A */
-	uint8_t op;          /* last opcode byte */
+	const uint8_t *p;     /* the instruction's bytes */
+	unsigned avail;       /* how many may be read, at most 15 */
+	unsigned pos;         /* how many are used */
+	struct uop *u;        /* to be filled in: fn, a, b, imm */
+	uint8_t rex;          /* 0: none */
+	bool opsize16;        /* prefix 66 */
+	bool addrsize;        /* prefix 67 */
+	bool lock;            /* prefix F0; whoever accepts it clears it */
+	uint8_t rep;          /* 0, 0xf2 or 0xf3: the last of them */
+	int8_t seg;           /* segment override, or -1 */
+	uint8_t osize;        /* operand size 2, 4, 8 by mode, 66 and REX.W */
+	uint8_t map;          /* 0: one byte, 1: 0F, 2: 0F 38, 3: 0F 3A */
+	uint8_t op;           /* last opcode byte */
 	uint8_t mod, reg, rm; /* of ModRM, reg and rm extended by REX; valid after decode_modrm() */
-	bool is_mem;         /* mod != 3: the address fields of *u are filled in */
+	bool is_mem;          /* mod != 3: the address fields of *u are filled in */
 	enum emu_ea_kind ea;
-	bool ends;           /* set: this uop ends the block (the handler resyncs or jumps) */
-	bool truncated;      /* ran out of bytes: the caller raises */
-	bool rip_relative;   /* the address counts from the end of the instruction */
-	uint16_t page_off;   /* where in its page the block begins */
+	bool ends;         /* set: this uop ends the block (the handler resyncs or jumps) */
+	bool truncated;    /* ran out of bytes: the caller raises */
+	bool rip_relative; /* the address counts from the end of the instruction */
+	uint16_t page_off; /* where in its page the block begins */
 };
 
 uint8_t decode_u8(struct decoder *d);
@@ -657,18 +685,23 @@ static inline const struct uop *emu_find(struct vcpu *v)
 	return emu_lookup(v);
 }
 
-#define JUMP(v)                                                              \
-	do {                                                                 \
-		const struct uop *to_;                                       \
+#define JUMP(v)                                                                          \
+	do {                                                                             \
+		const struct uop *to_;                                                   \
 		if (unlikely(atomic_load_explicit(&(v)->pending, memory_order_relaxed))) \
-			return NULL;                                         \
-		to_ = emu_find(v);                                           \
-		GO(v, to_);                                                  \
+			return NULL;                                                     \
+		to_ = emu_find(v);                                                       \
+		GO(v, to_);                                                              \
 	} while (0)
 
 /* ---- events (event.c) ---- */
 
-enum emu_event { EVENT_EXCEPTION, EVENT_INTERRUPT, EVENT_SOFT_INT, EVENT_SOFT_EXC /* INT3, INTO */ };
+enum emu_event {
+	EVENT_EXCEPTION,
+	EVENT_INTERRUPT,
+	EVENT_SOFT_INT,
+	EVENT_SOFT_EXC /* INT3, INTO */
+};
 /* Deliver through the IDT (or real-mode table) from r[R_RIP]; may raise, with v->in_delivery set.
  * Clears it at the end. Updates the mode. For soft events RIP is behind the instruction already. */
 void emu_deliver(struct vcpu *v, unsigned vector, enum emu_event kind, bool has_code,
@@ -701,10 +734,10 @@ void emu_vcpu_reset(struct vcpu *v, bool init); /* registers as after RESET or I
 /* ---- FPU (x87.c, sse.c) ---- */
 
 void emu_fpu_reset(struct vcpu *v, bool init);
-void emu_fpu_enter(struct vcpu *v);  /* vcpu_run begins: host MXCSR = guest's, masked */
-void emu_fpu_leave(struct vcpu *v);  /* vcpu_run ends: fpu.mxcsr and fpu.x87 are up to date, the
+void emu_fpu_enter(struct vcpu *v); /* vcpu_run begins: host MXCSR = guest's, masked */
+void emu_fpu_leave(struct vcpu *v); /* vcpu_run ends: fpu.mxcsr and fpu.x87 are up to date, the
 				      * host's x87 is empty and its MXCSR as C wants it */
-uint32_t emu_mxcsr(struct vcpu *v);  /* the guest's value now */
+uint32_t emu_mxcsr(struct vcpu *v); /* the guest's value now */
 /* XSAVE area in standard format, x87 and SSE components. */
 void emu_fpu_get_xsave(struct vcpu *v, uint8_t *area);
 void emu_fpu_set_xsave(struct vcpu *v, const uint8_t *area);

@@ -24,7 +24,10 @@
 #include "emu/clock.h"
 #include "emu/emu-int.h"
 
-enum { TSC_KHZ = 1000000, PAUSES = 256 };
+enum {
+	TSC_KHZ = 1000000,
+	PAUSES = 256
+};
 
 /* ---- what others do to a vCPU ---- */
 
@@ -250,7 +253,8 @@ static bool breakpoint_hit(struct vcpu *v)
 	if (!(v->dr[7] & 0xff))
 		return false;
 	for (unsigned i = 0; i < 4; i++) {
-		if (v->dr[7] >> (2 * i) & 3 && !(v->dr[7] >> (16 + 4 * i) & 15) && v->dr[i] == lin) {
+		if (v->dr[7] >> (2 * i) & 3 && !(v->dr[7] >> (16 + 4 * i) & 15) &&
+		    v->dr[i] == lin) {
 			v->dr[6] |= 1u << i;
 			return true;
 		}
@@ -266,7 +270,9 @@ static void run_blocks(struct vcpu *v)
 		u = u->fn(v, u);
 }
 
-enum { DR6_BS = 0x4000 };
+enum {
+	DR6_BS = 0x4000
+};
 
 /* One instruction, with what single step, breakpoints and interrupt shadows ask for. */
 static void step(struct vcpu *v)
@@ -443,8 +449,8 @@ static int engine_notify(struct cpu_engine *e, const struct cpu_notify *notify, 
 	return 0;
 }
 
-static int engine_irqfd(struct cpu_engine *e, int fd, int gsi, uint64_t msi_addr,
-			uint32_t msi_data, bool on)
+static int engine_irqfd(struct cpu_engine *e, int fd, int gsi, uint64_t msi_addr, uint32_t msi_data,
+			bool on)
 {
 	(void)e;
 	(void)fd;
@@ -564,9 +570,9 @@ static struct cpu_engine *engine_open(const struct cpu_config *config, GError **
 	pthread_mutex_init(&e->clock_lock, NULL);
 	for (unsigned i = 0; i < e->mem->count; i++) {
 		void *p;
-		int err = sys_mmap(&p, (e->mem->region[i].size >> MEM_PAGE_SHIFT) * sizeof(uint64_t),
-				   PROT_READ | PROT_WRITE,
-				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		int err = sys_mmap(
+			&p, (e->mem->region[i].size >> MEM_PAGE_SHIFT) * sizeof(uint64_t),
+			PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 		if (err < 0) {
 			error_sys(error, err, "cannot map the table of decoded code");

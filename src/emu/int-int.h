@@ -29,10 +29,10 @@
 #define ST_64 int64_t
 
 /* Read and write a register; 32-bit results clear the upper half. */
-#define GET_8(v, o)  R8(v, o)
-#define GET_16(v, o) R16(v, o)
-#define GET_32(v, o) R32(v, o)
-#define GET_64(v, o) R64(v, o)
+#define GET_8(v, o)     R8(v, o)
+#define GET_16(v, o)    R16(v, o)
+#define GET_32(v, o)    R32(v, o)
+#define GET_64(v, o)    R64(v, o)
 #define SET_8(v, o, x)  (R8(v, o) = (uint8_t)(x))
 #define SET_16(v, o, x) (R16(v, o) = (uint16_t)(x))
 #define SET_32(v, o, x) (R64(v, o) = (uint32_t)(x))
@@ -48,36 +48,36 @@
  */
 #define LIN_B(name) uint64_t lin = emu_ea_B(v, u)
 #define LIN_X(name) uint64_t lin = emu_ea_X(v, u)
-#define LIN_G(name)                                   \
-	uint64_t lin;                                 \
-	if (unlikely(!(v->mode & MODE_64)))           \
-		return name##_legacy(v, u);           \
+#define LIN_G(name)                         \
+	uint64_t lin;                       \
+	if (unlikely(!(v->mode & MODE_64))) \
+		return name##_legacy(v, u); \
 	lin = v->seg_base[u->seg] + emu_ea_offset(v, u)
 
-#define FAST_LOAD(bits, var, miss)                                                         \
-	T_##bits var;                                                                      \
-	const struct tlb_entry *tlbe = emu_tlb_slot(v->tlb, lin);                          \
-	if (unlikely(tlbe->rtag != ((lin + bits / 8 - 1) & PAGE_MASK_)))                   \
-		return miss;                                                               \
+#define FAST_LOAD(bits, var, miss)                                       \
+	T_##bits var;                                                    \
+	const struct tlb_entry *tlbe = emu_tlb_slot(v->tlb, lin);        \
+	if (unlikely(tlbe->rtag != ((lin + bits / 8 - 1) & PAGE_MASK_))) \
+		return miss;                                             \
 	var = ((const volatile struct u##bits##_any *)(uintptr_t)(lin + tlbe->addend))->v
-#define FAST_HOST(bits, ptr, miss)                                                         \
-	struct u##bits##_any *ptr;                                                         \
-	const struct tlb_entry *tlbe = emu_tlb_slot(v->tlb, lin);                          \
-	if (unlikely(tlbe->wtag != ((lin + bits / 8 - 1) & PAGE_MASK_)))                   \
-		return miss;                                                               \
+#define FAST_HOST(bits, ptr, miss)                                       \
+	struct u##bits##_any *ptr;                                       \
+	const struct tlb_entry *tlbe = emu_tlb_slot(v->tlb, lin);        \
+	if (unlikely(tlbe->wtag != ((lin + bits / 8 - 1) & PAGE_MASK_))) \
+		return miss;                                             \
 	ptr = (struct u##bits##_any *)(uintptr_t)(lin + tlbe->addend)
 
-#define SLOW(name)                                                                        \
-	static __attribute__((noinline, cold)) const struct uop *name##_slow(             \
-		struct vcpu *v, const struct uop *u, uint64_t lin)
-#define LEGACY(name, bits, write)                                                         \
-	static __attribute__((noinline, cold)) const struct uop *name##_legacy(           \
-		struct vcpu *v, const struct uop *u)                                      \
-	{                                                                                 \
-		return name##_slow(v, u, emu_ea_G(v, u, bits / 8, write));                \
+#define SLOW(name)                             \
+	static __attribute__((noinline, cold)) \
+	const struct uop *name##_slow(struct vcpu *v, const struct uop *u, uint64_t lin)
+#define LEGACY(name, bits, write)                                            \
+	static __attribute__((noinline, cold))                               \
+	const struct uop *name##_legacy(struct vcpu *v, const struct uop *u) \
+	{                                                                    \
+		return name##_slow(v, u, emu_ea_G(v, u, bits / 8, write));   \
 	}
 
-#define OP(name) const struct uop *name(struct vcpu *v, const struct uop *u)
+#define OP(name)  const struct uop *name(struct vcpu *v, const struct uop *u)
 #define SOP(name) static const struct uop *name(struct vcpu *v, const struct uop *u)
 
 /* asm text: keep the flags in AX / take all six from AX / take CF only from AX */
@@ -123,7 +123,8 @@ static inline __attribute__((always_inline)) bool cond(unsigned cc, uint32_t f)
 	X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
 
 /* Operand sizes in bytes of index 0 to 3. */
-#define FOR_BITS(X, ...) X(8, ##__VA_ARGS__) X(16, ##__VA_ARGS__) X(32, ##__VA_ARGS__) X(64, ##__VA_ARGS__)
+#define FOR_BITS(X, ...) \
+	X(8, ##__VA_ARGS__) X(16, ##__VA_ARGS__) X(32, ##__VA_ARGS__) X(64, ##__VA_ARGS__)
 #define FOR_BITS3(X, ...) X(16, ##__VA_ARGS__) X(32, ##__VA_ARGS__) X(64, ##__VA_ARGS__)
 
 /*
@@ -131,18 +132,17 @@ static inline __attribute__((always_inline)) bool cond(unsigned cc, uint32_t f)
  * kept among all who come this way; split locks against plain RAM are not atomic (docs/design/0003).
  */
 
-
 /* Taken branch within the page and 64-bit mode: u->disp from the block, u->link. */
-#define TAKE_LINK(v, u)                                                                     \
-	do {                                                                                \
-		const struct uop *link_ = (u)->link;                                        \
-		(v)->r[R_RIP] += (uint64_t)(int64_t)(u)->disp;                              \
-		emu_retire(v, (u)->n);                                                \
-		if (unlikely(atomic_load_explicit(&(v)->pending, memory_order_relaxed)))    \
-			return NULL;                                                        \
-		if (unlikely(!link_))                                                       \
-			link_ = emu_link(v, u);                                             \
-		GO(v, link_);                                                               \
+#define TAKE_LINK(v, u)                                                                  \
+	do {                                                                             \
+		const struct uop *link_ = (u)->link;                                     \
+		(v)->r[R_RIP] += (uint64_t)(int64_t)(u)->disp;                           \
+		emu_retire(v, (u)->n);                                                   \
+		if (unlikely(atomic_load_explicit(&(v)->pending, memory_order_relaxed))) \
+			return NULL;                                                     \
+		if (unlikely(!link_))                                                    \
+			link_ = emu_link(v, u);                                          \
+		GO(v, link_);                                                            \
 	} while (0)
 
 /* RIP of the uop, and of the instruction behind it. */

@@ -6,59 +6,65 @@
 
 #include <string.h>
 
-#define ROW4(op, form) { op##_##form##_8, op##_##form##_16, op##_##form##_32, op##_##form##_64 }
-#define ROW3(op, form) { NULL, op##_##form##_16, op##_##form##_32, op##_##form##_64 }
+#define ROW4(op, form)                                                                \
+	{                                                                             \
+		op##_##form##_8, op##_##form##_16, op##_##form##_32, op##_##form##_64 \
+	}
+#define ROW3(op, form)                                                     \
+	{                                                                  \
+		NULL, op##_##form##_16, op##_##form##_32, op##_##form##_64 \
+	}
 
 /*
  * Memory forms here are not hot. MEM_RMW runs @stmt on the variable m of @bits, loaded from and
  * stored to memory that is known to be writable before anything changes. LOCKed ones that are not
  * listed in ops.h as such do not exist.
  */
-#define MEM_RMW(bits, stmt)                                                    \
-	do {                                                                   \
-		uint64_t lin = emu_ea_G(v, u, bits / 8, true);                 \
-		T_##bits m;                                                    \
-		emu_probe_write(v, u, lin, bits / 8);                          \
-		m = emu_ld##bits(v, u, lin);                                   \
-		stmt;                                                          \
-		emu_st##bits(v, u, lin, m);                                    \
+#define MEM_RMW(bits, stmt)                                    \
+	do {                                                   \
+		uint64_t lin = emu_ea_G(v, u, bits / 8, true); \
+		T_##bits m;                                    \
+		emu_probe_write(v, u, lin, bits / 8);          \
+		m = emu_ld##bits(v, u, lin);                   \
+		stmt;                                          \
+		emu_st##bits(v, u, lin, m);                    \
 	} while (0)
 
 /* ---- shifts and rotates ---- */
 
 /* Flags go in, as a count of 0 keeps all and rotates keep most. */
-#define DEFINE_SHIFT_FN(bits, op)                                                                 \
-	static inline T_##bits fn_##op##_##bits(struct vcpu *v, T_##bits d, uint8_t n)            \
-	{                                                                                         \
-		uint32_t f = v->flags;                                                            \
-		__asm__(LOAD_FLAGS #op S_##bits " %%cl, %" M_##bits "[d]" KEEP_FLAGS              \
-			: [d] "+&q"(d), "+&a"(f)                                                  \
-			: "c"(n)                                                                  \
-			: "cc");                                                                  \
-		v->flags = (uint16_t)f;                                                           \
-		return d;                                                                         \
+#define DEFINE_SHIFT_FN(bits, op)                                                      \
+	static inline T_##bits fn_##op##_##bits(struct vcpu *v, T_##bits d, uint8_t n) \
+	{                                                                              \
+		uint32_t f = v->flags;                                                 \
+		__asm__(LOAD_FLAGS #op S_##bits " %%cl, %" M_##bits "[d]" KEEP_FLAGS   \
+			: [d] "+&q"(d), "+&a"(f)                                       \
+			: "c"(n)                                                       \
+			: "cc");                                                       \
+		v->flags = (uint16_t)f;                                                \
+		return d;                                                              \
 	}
-#define DEFINE_SHIFT(bits, op)                                                                    \
-	DEFINE_SHIFT_FN(bits, op)                                                                 \
-	SOP(op##_ri_##bits)                                                                       \
-	{                                                                                         \
-		SET_##bits(v, u->a, fn_##op##_##bits(v, GET_##bits(v, u->a), (uint8_t)u->imm));   \
-		NEXT(v, u);                                                                       \
-	}                                                                                         \
-	SOP(op##_rc_##bits)                                                                       \
-	{                                                                                         \
+#define DEFINE_SHIFT(bits, op)                                                                     \
+	DEFINE_SHIFT_FN(bits, op)                                                                  \
+	SOP(op##_ri_##bits)                                                                        \
+	{                                                                                          \
+		SET_##bits(v, u->a, fn_##op##_##bits(v, GET_##bits(v, u->a), (uint8_t)u->imm));    \
+		NEXT(v, u);                                                                        \
+	}                                                                                          \
+	SOP(op##_rc_##bits)                                                                        \
+	{                                                                                          \
 		SET_##bits(v, u->a, fn_##op##_##bits(v, GET_##bits(v, u->a), R8(v, X86_RCX * 8))); \
-		NEXT(v, u);                                                                       \
-	}                                                                                         \
-	SOP(op##_mi_##bits)                                                                       \
-	{                                                                                         \
-		MEM_RMW(bits, m = fn_##op##_##bits(v, m, (uint8_t)u->imm));                       \
-		NEXT(v, u);                                                                       \
-	}                                                                                         \
-	SOP(op##_mc_##bits)                                                                       \
-	{                                                                                         \
-		MEM_RMW(bits, m = fn_##op##_##bits(v, m, R8(v, X86_RCX * 8)));                    \
-		NEXT(v, u);                                                                       \
+		NEXT(v, u);                                                                        \
+	}                                                                                          \
+	SOP(op##_mi_##bits)                                                                        \
+	{                                                                                          \
+		MEM_RMW(bits, m = fn_##op##_##bits(v, m, (uint8_t)u->imm));                        \
+		NEXT(v, u);                                                                        \
+	}                                                                                          \
+	SOP(op##_mc_##bits)                                                                        \
+	{                                                                                          \
+		MEM_RMW(bits, m = fn_##op##_##bits(v, m, R8(v, X86_RCX * 8)));                     \
+		NEXT(v, u);                                                                        \
 	}
 FOR_BITS(DEFINE_SHIFT, rol)
 FOR_BITS(DEFINE_SHIFT, ror)
@@ -68,18 +74,18 @@ FOR_BITS(DEFINE_SHIFT, shl)
 FOR_BITS(DEFINE_SHIFT, shr)
 FOR_BITS(DEFINE_SHIFT, sar)
 /* SHL, SHR, SAR by a count that is not 0 after masking write all flags: none go in. */
-#define DEFINE_SHIFT_NZ(bits, op)                                                                 \
-	SOP(op##_nz_##bits)                                                                       \
-	{                                                                                         \
-		T_##bits d = GET_##bits(v, u->a);                                                 \
-		uint32_t f;                                                                       \
-		__asm__(#op S_##bits " %%cl, %" M_##bits "[d]" KEEP_FLAGS                         \
-			: [d] "+&q"(d), "=&a"(f)                                                  \
-			: "c"((uint8_t)u->imm)                                                    \
-			: "cc");                                                                  \
-		v->flags = (uint16_t)f;                                                           \
-		SET_##bits(v, u->a, d);                                                           \
-		NEXT(v, u);                                                                       \
+#define DEFINE_SHIFT_NZ(bits, op)                                         \
+	SOP(op##_nz_##bits)                                               \
+	{                                                                 \
+		T_##bits d = GET_##bits(v, u->a);                         \
+		uint32_t f;                                               \
+		__asm__(#op S_##bits " %%cl, %" M_##bits "[d]" KEEP_FLAGS \
+			: [d] "+&q"(d), "=&a"(f)                          \
+			: "c"((uint8_t)u->imm)                            \
+			: "cc");                                          \
+		v->flags = (uint16_t)f;                                   \
+		SET_##bits(v, u->a, d);                                   \
+		NEXT(v, u);                                               \
 	}
 DEFINE_SHIFT_NZ(32, shl)
 DEFINE_SHIFT_NZ(64, shl)
@@ -94,50 +100,52 @@ op_fn *const ops_shift_nz[8][4] = {
 	[7] = { NULL, NULL, sar_nz_32, sar_nz_64 },
 };
 
-#define SHIFT_TABLE(form)                                                                     \
-	{                                                                                     \
-		ROW4(rol, form), ROW4(ror, form), ROW4(rcl, form), ROW4(rcr, form),           \
-		ROW4(shl, form), ROW4(shr, form), ROW4(shl, form), ROW4(sar, form)            \
+#define SHIFT_TABLE(form)                                                                  \
+	{                                                                                  \
+		ROW4(rol, form), ROW4(ror, form), ROW4(rcl, form), ROW4(rcr, form),        \
+			ROW4(shl, form), ROW4(shr, form), ROW4(shl, form), ROW4(sar, form) \
 	}
 op_fn *const ops_shift_ri[8][4] = SHIFT_TABLE(ri);
 op_fn *const ops_shift_rc[8][4] = SHIFT_TABLE(rc);
 op_fn *const ops_shift_mi[8][4] = SHIFT_TABLE(mi);
 op_fn *const ops_shift_mc[8][4] = SHIFT_TABLE(mc);
 
-#define DEFINE_SHD(bits, op)                                                                      \
+#define DEFINE_SHD(bits, op)                                                                       \
 	static inline T_##bits fn_##op##_##bits(struct vcpu *v, T_##bits d, T_##bits s, uint8_t n) \
-	{                                                                                         \
-		uint32_t f = v->flags;                                                            \
-		__asm__(LOAD_FLAGS #op S_##bits " %%cl, %" M_##bits "[s], %" M_##bits             \
-					       "[d]" KEEP_FLAGS                                   \
-			: [d] "+&r"(d), "+&a"(f)                                                  \
-			: [s] "r"(s), "c"(n)                                                      \
-			: "cc");                                                                  \
-		v->flags = (uint16_t)f;                                                           \
-		return d;                                                                         \
-	}                                                                                         \
-	SOP(op##_ri_##bits)                                                                       \
-	{                                                                                         \
-		SET_##bits(v, u->a, fn_##op##_##bits(v, GET_##bits(v, u->a), GET_##bits(v, u->b), \
-						     (uint8_t)u->imm));                           \
-		NEXT(v, u);                                                                       \
-	}                                                                                         \
-	SOP(op##_rc_##bits)                                                                       \
-	{                                                                                         \
-		SET_##bits(v, u->a, fn_##op##_##bits(v, GET_##bits(v, u->a), GET_##bits(v, u->b), \
-						     R8(v, X86_RCX * 8)));                        \
-		NEXT(v, u);                                                                       \
-	}                                                                                         \
-	SOP(op##_mi_##bits)                                                                       \
-	{                                                                                         \
-		MEM_RMW(bits, m = fn_##op##_##bits(v, m, GET_##bits(v, u->b), (uint8_t)u->imm));  \
-		NEXT(v, u);                                                                       \
-	}                                                                                         \
-	SOP(op##_mc_##bits)                                                                       \
-	{                                                                                         \
-		MEM_RMW(bits,                                                                     \
-			m = fn_##op##_##bits(v, m, GET_##bits(v, u->b), R8(v, X86_RCX * 8)));     \
-		NEXT(v, u);                                                                       \
+	{                                                                                          \
+		uint32_t f = v->flags;                                                             \
+		__asm__(LOAD_FLAGS #op S_##bits " %%cl, %" M_##bits "[s], %" M_##bits              \
+			"[d]" KEEP_FLAGS                                                           \
+			: [d] "+&r"(d), "+&a"(f)                                                   \
+			: [s] "r"(s), "c"(n)                                                       \
+			: "cc");                                                                   \
+		v->flags = (uint16_t)f;                                                            \
+		return d;                                                                          \
+	}                                                                                          \
+	SOP(op##_ri_##bits)                                                                        \
+	{                                                                                          \
+		SET_##bits(v, u->a,                                                                \
+			   fn_##op##_##bits(v, GET_##bits(v, u->a), GET_##bits(v, u->b),           \
+					    (uint8_t)u->imm));                                     \
+		NEXT(v, u);                                                                        \
+	}                                                                                          \
+	SOP(op##_rc_##bits)                                                                        \
+	{                                                                                          \
+		SET_##bits(v, u->a,                                                                \
+			   fn_##op##_##bits(v, GET_##bits(v, u->a), GET_##bits(v, u->b),           \
+					    R8(v, X86_RCX * 8)));                                  \
+		NEXT(v, u);                                                                        \
+	}                                                                                          \
+	SOP(op##_mi_##bits)                                                                        \
+	{                                                                                          \
+		MEM_RMW(bits, m = fn_##op##_##bits(v, m, GET_##bits(v, u->b), (uint8_t)u->imm));   \
+		NEXT(v, u);                                                                        \
+	}                                                                                          \
+	SOP(op##_mc_##bits)                                                                        \
+	{                                                                                          \
+		MEM_RMW(bits,                                                                      \
+			m = fn_##op##_##bits(v, m, GET_##bits(v, u->b), R8(v, X86_RCX * 8)));      \
+		NEXT(v, u);                                                                        \
 	}
 FOR_BITS3(DEFINE_SHD, shld)
 FOR_BITS3(DEFINE_SHD, shrd)
@@ -149,66 +157,66 @@ op_fn *const ops_shd_mc[2][4] = { ROW3(shld, mc), ROW3(shrd, mc) };
 /* ---- MUL, IMUL, DIV, IDIV on the accumulator ---- */
 
 /* The product and the flags of one instruction; RAX is needed for LAHF, so the product moves. */
-#define DEFINE_MUL(bits, op)                                                                      \
-	static void do_##op##_##bits(struct vcpu *v, const struct uop *u, T_##bits s)             \
-	{                                                                                         \
-		uint64_t lo = v->r[X86_RAX], hi = 0, f = v->flags;                                \
-		(void)u;                                                                          \
-		__asm__("xchgq %%rax, %[f]\n\t" LOAD_FLAGS "xchgq %%rax, %[f]\n\t"               \
-			#op S_##bits " %" M_##bits "[s]\n\tmovq %%rax, %[f]\n\tlahf\n\t"          \
-				     "seto %%al\n\txchgq %%rax, %[f]"                             \
-			: "+&a"(lo), "+&d"(hi), [f] "+&r"(f)                                      \
-			: [s] "r"(s)                                                              \
-			: "cc");                                                                  \
-		SET_##bits(v, X86_RDX * 8, hi);                                                   \
-		SET_##bits(v, X86_RAX * 8, lo);                                                   \
-		v->flags = (uint16_t)f;                                                           \
+#define DEFINE_MUL(bits, op)                                                                    \
+	static void do_##op##_##bits(struct vcpu *v, const struct uop *u, T_##bits s)           \
+	{                                                                                       \
+		uint64_t lo = v->r[X86_RAX], hi = 0, f = v->flags;                              \
+		(void)u;                                                                        \
+		__asm__("xchgq %%rax, %[f]\n\t" LOAD_FLAGS "xchgq %%rax, %[f]\n\t" #op S_##bits \
+			" %" M_##bits "[s]\n\tmovq %%rax, %[f]\n\tlahf\n\t"                     \
+				      "seto %%al\n\txchgq %%rax, %[f]"                          \
+			: "+&a"(lo), "+&d"(hi), [f] "+&r"(f)                                    \
+			: [s] "r"(s)                                                            \
+			: "cc");                                                                \
+		SET_##bits(v, X86_RDX * 8, hi);                                                 \
+		SET_##bits(v, X86_RAX * 8, lo);                                                 \
+		v->flags = (uint16_t)f;                                                         \
 	}
 FOR_BITS3(DEFINE_MUL, mul)
 FOR_BITS3(DEFINE_MUL, imul)
 
-#define DEFINE_MUL8(op)                                                                           \
-	static void do_##op##_8(struct vcpu *v, const struct uop *u, uint8_t s)                   \
-	{                                                                                         \
-		uint64_t ax = v->r[X86_RAX], f = v->flags;                                        \
-		(void)u;                                                                          \
-		__asm__("xchgq %%rax, %[f]\n\t" LOAD_FLAGS "xchgq %%rax, %[f]\n\t"               \
-			#op "b %b[s]\n\tmovq %%rax, %[f]\n\tlahf\n\tseto %%al\n\t"                \
-			    "xchgq %%rax, %[f]"                                                   \
-			: "+&a"(ax), [f] "+&r"(f)                                                 \
-			: [s] "q"(s)                                                              \
-			: "cc");                                                                  \
-		R16(v, X86_RAX * 8) = (uint16_t)ax;                                               \
-		v->flags = (uint16_t)f;                                                           \
+#define DEFINE_MUL8(op)                                                                \
+	static void do_##op##_8(struct vcpu *v, const struct uop *u, uint8_t s)        \
+	{                                                                              \
+		uint64_t ax = v->r[X86_RAX], f = v->flags;                             \
+		(void)u;                                                               \
+		__asm__("xchgq %%rax, %[f]\n\t" LOAD_FLAGS "xchgq %%rax, %[f]\n\t" #op \
+			"b %b[s]\n\tmovq %%rax, %[f]\n\tlahf\n\tseto %%al\n\t"         \
+			"xchgq %%rax, %[f]"                                            \
+			: "+&a"(ax), [f] "+&r"(f)                                      \
+			: [s] "q"(s)                                                   \
+			: "cc");                                                       \
+		R16(v, X86_RAX * 8) = (uint16_t)ax;                                    \
+		v->flags = (uint16_t)f;                                                \
 	}
 DEFINE_MUL8(mul)
 DEFINE_MUL8(imul)
 
 /* Quotients that do not fit are #DE, so they are found before the host divides. Flags are left as
  * they were (undefined by the manual). */
-#define DEFINE_DIV(bits, wide, swide)                                                             \
-	static void do_div_##bits(struct vcpu *v, const struct uop *u, T_##bits s)                \
-	{                                                                                         \
-		wide d = (wide)GET_##bits(v, X86_RDX * 8) << (bits % 64 + (bits == 64 ? 64 : 0)) |      \
-			 GET_##bits(v, X86_RAX * 8);                                              \
-		if (GET_##bits(v, X86_RDX * 8) >= s)                                              \
-			emu_raise(v, u, EXC_DE);                                                  \
-		SET_##bits(v, X86_RAX * 8, d / s);                                                \
-		SET_##bits(v, X86_RDX * 8, d % s);                                                \
-	}                                                                                         \
-	static void do_idiv_##bits(struct vcpu *v, const struct uop *u, T_##bits us)              \
-	{                                                                                         \
-		wide d = (wide)GET_##bits(v, X86_RDX * 8) << (bits % 64 + (bits == 64 ? 64 : 0)) |      \
-			 GET_##bits(v, X86_RAX * 8);                                              \
-		swide n = (swide)d, q;                                                            \
-		ST_##bits s = (ST_##bits)us;                                                      \
-		if (!s || (s == -1 && n == (swide)((wide)1 << (2 * bits - 1))))                   \
-			emu_raise(v, u, EXC_DE);                                                  \
-		q = n / s;                                                                        \
-		if (q != (ST_##bits)q)                                                            \
-			emu_raise(v, u, EXC_DE);                                                  \
-		SET_##bits(v, X86_RAX * 8, q);                                                    \
-		SET_##bits(v, X86_RDX * 8, n % s);                                                \
+#define DEFINE_DIV(bits, wide, swide)                                                              \
+	static void do_div_##bits(struct vcpu *v, const struct uop *u, T_##bits s)                 \
+	{                                                                                          \
+		wide d = (wide)GET_##bits(v, X86_RDX * 8) << (bits % 64 + (bits == 64 ? 64 : 0)) | \
+			 GET_##bits(v, X86_RAX * 8);                                               \
+		if (GET_##bits(v, X86_RDX * 8) >= s)                                               \
+			emu_raise(v, u, EXC_DE);                                                   \
+		SET_##bits(v, X86_RAX * 8, d / s);                                                 \
+		SET_##bits(v, X86_RDX * 8, d % s);                                                 \
+	}                                                                                          \
+	static void do_idiv_##bits(struct vcpu *v, const struct uop *u, T_##bits us)               \
+	{                                                                                          \
+		wide d = (wide)GET_##bits(v, X86_RDX * 8) << (bits % 64 + (bits == 64 ? 64 : 0)) | \
+			 GET_##bits(v, X86_RAX * 8);                                               \
+		swide n = (swide)d, q;                                                             \
+		ST_##bits s = (ST_##bits)us;                                                       \
+		if (!s || (s == -1 && n == (swide)((wide)1 << (2 * bits - 1))))                    \
+			emu_raise(v, u, EXC_DE);                                                   \
+		q = n / s;                                                                         \
+		if (q != (ST_##bits)q)                                                             \
+			emu_raise(v, u, EXC_DE);                                                   \
+		SET_##bits(v, X86_RAX * 8, q);                                                     \
+		SET_##bits(v, X86_RDX * 8, n % s);                                                 \
 	}
 DEFINE_DIV(16, uint32_t, int32_t)
 DEFINE_DIV(32, uint64_t, int64_t)
@@ -248,7 +256,9 @@ static void do_idiv_64(struct vcpu *v, const struct uop *u, uint64_t us)
 
 	if ((uint64_t)(an >> 64) >= as)
 		emu_raise(v, u, EXC_DE);
-	__asm__("divq %4" : "=a"(q), "=d"(r) : "0"((uint64_t)an), "1"((uint64_t)(an >> 64)), "r"(as)
+	__asm__("divq %4"
+		: "=a"(q), "=d"(r)
+		: "0"((uint64_t)an), "1"((uint64_t)(an >> 64)), "r"(as)
 		: "cc");
 	if (q > (uint64_t)INT64_MAX + negative)
 		emu_raise(v, u, EXC_DE);
@@ -256,16 +266,16 @@ static void do_idiv_64(struct vcpu *v, const struct uop *u, uint64_t us)
 	v->r[X86_RDX] = n < 0 ? -r : r;
 }
 
-#define DEFINE_MULDIV(bits, op)                                                     \
-	SOP(op##_r_##bits)                                                          \
-	{                                                                           \
-		do_##op##_##bits(v, u, GET_##bits(v, u->a));                        \
-		NEXT(v, u);                                                         \
-	}                                                                           \
-	SOP(op##_m_##bits)                                                          \
-	{                                                                           \
+#define DEFINE_MULDIV(bits, op)                                                              \
+	SOP(op##_r_##bits)                                                                   \
+	{                                                                                    \
+		do_##op##_##bits(v, u, GET_##bits(v, u->a));                                 \
+		NEXT(v, u);                                                                  \
+	}                                                                                    \
+	SOP(op##_m_##bits)                                                                   \
+	{                                                                                    \
 		do_##op##_##bits(v, u, emu_ld##bits(v, u, emu_ea_G(v, u, bits / 8, false))); \
-		NEXT(v, u);                                                         \
+		NEXT(v, u);                                                                  \
 	}
 FOR_BITS(DEFINE_MULDIV, mul)
 FOR_BITS(DEFINE_MULDIV, imul)
@@ -275,138 +285,148 @@ op_fn *const ops_muldiv_r[4][4] = { ROW4(mul, r), ROW4(imul, r), ROW4(div, r), R
 op_fn *const ops_muldiv_m[4][4] = { ROW4(mul, m), ROW4(imul, m), ROW4(div, m), ROW4(idiv, m) };
 
 /* IMUL with two and three operands. */
-#define DEFINE_IMUL(bits)                                                                         \
-	static inline T_##bits fn_imul2_##bits(struct vcpu *v, T_##bits d, T_##bits s)            \
-	{                                                                                         \
-		uint32_t f = v->flags; /* some flags stay, on some processors */                  \
-		__asm__(LOAD_FLAGS "imul" S_##bits " %" M_##bits "[s], %" M_##bits "[d]" KEEP_FLAGS \
-			: [d] "+&r"(d), "+&a"(f)                                                  \
-			: [s] "r"(s)                                                              \
-			: "cc");                                                                  \
-		v->flags = (uint16_t)f;                                                           \
-		return d;                                                                         \
-	}                                                                                         \
-	SOP(imul_rr_##bits)                                                                       \
-	{                                                                                         \
+#define DEFINE_IMUL(bits)                                                                          \
+	static inline T_##bits fn_imul2_##bits(struct vcpu *v, T_##bits d, T_##bits s)             \
+	{                                                                                          \
+		uint32_t f = v->flags; /* some flags stay, on some processors */                   \
+		__asm__(LOAD_FLAGS "imul" S_##bits " %" M_##bits "[s], %" M_##bits                 \
+			"[d]" KEEP_FLAGS                                                           \
+			: [d] "+&r"(d), "+&a"(f)                                                   \
+			: [s] "r"(s)                                                               \
+			: "cc");                                                                   \
+		v->flags = (uint16_t)f;                                                            \
+		return d;                                                                          \
+	}                                                                                          \
+	SOP(imul_rr_##bits)                                                                        \
+	{                                                                                          \
 		SET_##bits(v, u->a, fn_imul2_##bits(v, GET_##bits(v, u->a), GET_##bits(v, u->b))); \
-		NEXT(v, u);                                                                       \
-	}                                                                                         \
-	SOP(imul_rri_##bits)                                                                      \
-	{                                                                                         \
-		SET_##bits(v, u->a, fn_imul2_##bits(v, (T_##bits)u->imm, GET_##bits(v, u->b)));   \
-		NEXT(v, u);                                                                       \
-	}                                                                                         \
-	SOP(imul_rm_##bits##_G)                                                                   \
-	{                                                                                         \
-		T_##bits m = emu_ld##bits(v, u, emu_ea_G(v, u, bits / 8, false));                 \
-		SET_##bits(v, u->a, fn_imul2_##bits(v, GET_##bits(v, u->a), m));                  \
-		NEXT(v, u);                                                                       \
-	}                                                                                         \
-	SOP(imul_rmi_##bits##_G)                                                                  \
-	{                                                                                         \
-		T_##bits m = emu_ld##bits(v, u, emu_ea_G(v, u, bits / 8, false));                 \
-		SET_##bits(v, u->a, fn_imul2_##bits(v, (T_##bits)u->imm, m));                     \
-		NEXT(v, u);                                                                       \
+		NEXT(v, u);                                                                        \
+	}                                                                                          \
+	SOP(imul_rri_##bits)                                                                       \
+	{                                                                                          \
+		SET_##bits(v, u->a, fn_imul2_##bits(v, (T_##bits)u->imm, GET_##bits(v, u->b)));    \
+		NEXT(v, u);                                                                        \
+	}                                                                                          \
+	SOP(imul_rm_##bits##_G)                                                                    \
+	{                                                                                          \
+		T_##bits m = emu_ld##bits(v, u, emu_ea_G(v, u, bits / 8, false));                  \
+		SET_##bits(v, u->a, fn_imul2_##bits(v, GET_##bits(v, u->a), m));                   \
+		NEXT(v, u);                                                                        \
+	}                                                                                          \
+	SOP(imul_rmi_##bits##_G)                                                                   \
+	{                                                                                          \
+		T_##bits m = emu_ld##bits(v, u, emu_ea_G(v, u, bits / 8, false));                  \
+		SET_##bits(v, u->a, fn_imul2_##bits(v, (T_##bits)u->imm, m));                      \
+		NEXT(v, u);                                                                        \
 	}
 FOR_BITS3(DEFINE_IMUL)
 op_fn *const ops_imul_rr[4] = ROW3(imul, rr);
 op_fn *const ops_imul_rri[4] = ROW3(imul, rri);
-#define SAME3(f) { f, f, f }
-op_fn *const ops_imul_rm[4][3] = { { NULL }, SAME3(imul_rm_16_G), SAME3(imul_rm_32_G),
-				   SAME3(imul_rm_64_G) };
-op_fn *const ops_imul_rmi[4][3] = { { NULL }, SAME3(imul_rmi_16_G), SAME3(imul_rmi_32_G),
-				    SAME3(imul_rmi_64_G) };
+#define SAME3(f)        \
+	{               \
+		f, f, f \
+	}
+op_fn *const ops_imul_rm[4][3] = {
+	{ NULL }, SAME3(imul_rm_16_G), SAME3(imul_rm_32_G), SAME3(imul_rm_64_G)
+};
+op_fn *const ops_imul_rmi[4][3] = {
+	{ NULL }, SAME3(imul_rmi_16_G), SAME3(imul_rmi_32_G), SAME3(imul_rmi_64_G)
+};
 
 /* ---- BT, BTS, BTR, BTC ---- */
 
 /* The host's instruction on a register: CF is the bit, the other flags stay as it leaves them. */
-#define DEFINE_BT_FN(bits, op)                                                                    \
-	static inline T_##bits fn_##op##_##bits(struct vcpu *v, T_##bits d, T_##bits n)           \
-	{                                                                                         \
-		uint32_t f = v->flags;                                                            \
-		__asm__(LOAD_FLAGS #op S_##bits " %" M_##bits "[n], %" M_##bits "[d]" KEEP_FLAGS  \
-			: [d] "+&r"(d), "+&a"(f)                                                  \
-			: [n] "r"(n)                                                              \
-			: "cc");                                                                  \
-		v->flags = (uint16_t)f;                                                           \
-		return d;                                                                         \
+#define DEFINE_BT_FN(bits, op)                                                                   \
+	static inline T_##bits fn_##op##_##bits(struct vcpu *v, T_##bits d, T_##bits n)          \
+	{                                                                                        \
+		uint32_t f = v->flags;                                                           \
+		__asm__(LOAD_FLAGS #op S_##bits " %" M_##bits "[n], %" M_##bits "[d]" KEEP_FLAGS \
+			: [d] "+&r"(d), "+&a"(f)                                                 \
+			: [n] "r"(n)                                                             \
+			: "cc");                                                                 \
+		v->flags = (uint16_t)f;                                                          \
+		return d;                                                                        \
 	}
-#define DEFINE_BT_LOCK(bits, op)                                                                  \
-	static inline void lock_##op##_##bits(struct vcpu *v, void *p, T_##bits n)                \
-	{                                                                                         \
-		uint32_t f = v->flags;                                                            \
-		__asm__ volatile(LOAD_FLAGS "lock; " #op S_##bits " %" M_##bits "[n], (%[p])"    \
-								   KEEP_FLAGS                     \
-				 : "+&a"(f)                                                       \
-				 : [n] "r"((T_##bits)(n & (bits - 1))), [p] "r"(p)                \
-				 : "cc", "memory");                                               \
-		v->flags = (uint16_t)f;                                                           \
+#define DEFINE_BT_LOCK(bits, op)                                                   \
+	static inline void lock_##op##_##bits(struct vcpu *v, void *p, T_##bits n) \
+	{                                                                          \
+		uint32_t f = v->flags;                                             \
+		__asm__ volatile(LOAD_FLAGS "lock; " #op S_##bits " %" M_##bits    \
+				 "[n], (%[p])" KEEP_FLAGS                          \
+				 : "+&a"(f)                                        \
+				 : [n] "r"((T_##bits)(n & (bits - 1))), [p] "r"(p) \
+				 : "cc", "memory");                                \
+		v->flags = (uint16_t)f;                                            \
 	}
 
 /* A bit offset in a register reaches beyond the operand: it moves the address. */
-#define BT_LIN(bits, write)                                                                              \
-	emu_linear(v, u, u->seg, bt_offset(v, u, (int64_t)(ST_##bits)GET_##bits(v, u->b), bits),  \
+#define BT_LIN(bits, write)                                                                      \
+	emu_linear(v, u, u->seg, bt_offset(v, u, (int64_t)(ST_##bits)GET_##bits(v, u->b), bits), \
 		   bits / 8, write)
 static uint64_t bt_offset(struct vcpu *v, const struct uop *u, int64_t bit, unsigned bits)
 {
-	uint64_t ea = emu_ea_offset(v, u) + (uint64_t)((bit >> __builtin_ctz(bits)) * (int)(bits / 8));
+	uint64_t ea =
+		emu_ea_offset(v, u) + (uint64_t)((bit >> __builtin_ctz(bits)) * (int)(bits / 8));
 
 	return u->asize == 8 ? ea : u->asize == 4 ? (uint32_t)ea : (uint16_t)ea;
 }
 
-#define DEFINE_BT_RMW(bits, op, form, lin_expr, n_expr)                                           \
-	SOP(op##_##form##_##bits)                                                                 \
-	{                                                                                         \
-		uint64_t lin = lin_expr;                                                          \
-		T_##bits n = (T_##bits)(n_expr);                                                  \
-		void *p = emu_rmw(v, u, lin, bits / 8);                                           \
-		if (likely(p != NULL)) {                                                          \
-			lock_##op##_##bits(v, p, n);                                              \
-		} else {                                                                          \
-			T_##bits m;                                                               \
-			emu_split_lock(v);                                                        \
-			m = (T_##bits)emu_load_slow(v, u, lin, bits / 8);                         \
-			m = fn_##op##_##bits(v, m, n);                                            \
-			emu_store_slow(v, u, lin, bits / 8, m);                                   \
-			emu_split_unlock(v);                                                      \
-		}                                                                                 \
-		emu_rmw_done(v); \
-		NEXT(v, u);                                                                       \
+#define DEFINE_BT_RMW(bits, op, form, lin_expr, n_expr)                   \
+	SOP(op##_##form##_##bits)                                         \
+	{                                                                 \
+		uint64_t lin = lin_expr;                                  \
+		T_##bits n = (T_##bits)(n_expr);                          \
+		void *p = emu_rmw(v, u, lin, bits / 8);                   \
+		if (likely(p != NULL)) {                                  \
+			lock_##op##_##bits(v, p, n);                      \
+		} else {                                                  \
+			T_##bits m;                                       \
+			emu_split_lock(v);                                \
+			m = (T_##bits)emu_load_slow(v, u, lin, bits / 8); \
+			m = fn_##op##_##bits(v, m, n);                    \
+			emu_store_slow(v, u, lin, bits / 8, m);           \
+			emu_split_unlock(v);                              \
+		}                                                         \
+		emu_rmw_done(v);                                          \
+		NEXT(v, u);                                               \
 	}
-#define DEFINE_BT_READ(bits, op, form, lin_expr, n_expr)                                          \
-	SOP(op##_##form##_##bits)                                                                 \
-	{                                                                                         \
-		(void)fn_##op##_##bits(v, emu_ld##bits(v, u, lin_expr), (T_##bits)(n_expr));      \
-		NEXT(v, u);                                                                       \
+#define DEFINE_BT_READ(bits, op, form, lin_expr, n_expr)                                     \
+	SOP(op##_##form##_##bits)                                                            \
+	{                                                                                    \
+		(void)fn_##op##_##bits(v, emu_ld##bits(v, u, lin_expr), (T_##bits)(n_expr)); \
+		NEXT(v, u);                                                                  \
 	}
-#define DEFINE_BT_REGS(bits, op, set)                                                             \
-	DEFINE_BT_FN(bits, op)                                                                    \
-	SOP(op##_rr_##bits)                                                                       \
-	{                                                                                         \
-		T_##bits d = fn_##op##_##bits(v, GET_##bits(v, u->a), GET_##bits(v, u->b));       \
-		set;                                                                              \
-		NEXT(v, u);                                                                       \
-	}                                                                                         \
-	SOP(op##_ri_##bits)                                                                       \
-	{                                                                                         \
-		T_##bits d = fn_##op##_##bits(v, GET_##bits(v, u->a), (T_##bits)u->imm);          \
-		set;                                                                              \
-		NEXT(v, u);                                                                       \
+#define DEFINE_BT_REGS(bits, op, set)                                                       \
+	DEFINE_BT_FN(bits, op)                                                              \
+	SOP(op##_rr_##bits)                                                                 \
+	{                                                                                   \
+		T_##bits d = fn_##op##_##bits(v, GET_##bits(v, u->a), GET_##bits(v, u->b)); \
+		set;                                                                        \
+		NEXT(v, u);                                                                 \
+	}                                                                                   \
+	SOP(op##_ri_##bits)                                                                 \
+	{                                                                                   \
+		T_##bits d = fn_##op##_##bits(v, GET_##bits(v, u->a), (T_##bits)u->imm);    \
+		set;                                                                        \
+		NEXT(v, u);                                                                 \
 	}
-#define DEFINE_BTX(bits, op)                                                                      \
-	DEFINE_BT_LOCK(bits, op)                                                                  \
-	DEFINE_BT_REGS(bits, op, SET_##bits(v, u->a, d))                                          \
-	DEFINE_BT_RMW(bits, op, mr, BT_LIN(bits, true), GET_##bits(v, u->b))                            \
+#define DEFINE_BTX(bits, op)                                                 \
+	DEFINE_BT_LOCK(bits, op)                                             \
+	DEFINE_BT_REGS(bits, op, SET_##bits(v, u->a, d))                     \
+	DEFINE_BT_RMW(bits, op, mr, BT_LIN(bits, true), GET_##bits(v, u->b)) \
 	DEFINE_BT_RMW(bits, op, mi, emu_ea_G(v, u, bits / 8, true), u->imm)
-#define DEFINE_BT(bits, op)                                                                       \
-	DEFINE_BT_REGS(bits, op, (void)d)                                                         \
-	DEFINE_BT_READ(bits, op, mr, BT_LIN(bits, false), GET_##bits(v, u->b))                           \
+#define DEFINE_BT(bits, op)                                                    \
+	DEFINE_BT_REGS(bits, op, (void)d)                                      \
+	DEFINE_BT_READ(bits, op, mr, BT_LIN(bits, false), GET_##bits(v, u->b)) \
 	DEFINE_BT_READ(bits, op, mi, emu_ea_G(v, u, bits / 8, false), u->imm)
 FOR_BITS3(DEFINE_BT, bt)
 FOR_BITS3(DEFINE_BTX, bts)
 FOR_BITS3(DEFINE_BTX, btr)
 FOR_BITS3(DEFINE_BTX, btc)
-#define BT_TABLE(form) { ROW3(bt, form), ROW3(bts, form), ROW3(btr, form), ROW3(btc, form) }
+#define BT_TABLE(form)                                                            \
+	{                                                                         \
+		ROW3(bt, form), ROW3(bts, form), ROW3(btr, form), ROW3(btc, form) \
+	}
 op_fn *const ops_bt_rr[4][4] = BT_TABLE(rr);
 op_fn *const ops_bt_ri[4][4] = BT_TABLE(ri);
 /* The unlocked memory forms lock too: no guest can tell. */
@@ -417,33 +437,33 @@ op_fn *const ops_bt_lock_mi[4][4] = { { NULL }, ROW3(bts, mi), ROW3(btr, mi), RO
 
 /* ---- BSF, BSR, POPCNT ---- */
 
-#define DEFINE_SCAN(bits, op)                                                                     \
-	static inline T_##bits fn_##op##_##bits(struct vcpu *v, T_##bits d, T_##bits s)           \
-	{                                                                                         \
-		uint32_t f = v->flags;                                                            \
-		__asm__(LOAD_FLAGS #op S_##bits " %" M_##bits "[s], %" M_##bits "[d]" KEEP_FLAGS  \
-			: [d] "+&r"(d), "+&a"(f)                                                  \
-			: [s] "r"(s)                                                              \
-			: "cc");                                                                  \
-		v->flags = (uint16_t)f;                                                           \
-		return d;                                                                         \
-	}                                                                                         \
-	SOP(op##_r_##bits)                                                                        \
-	{                                                                                         \
-		T_##bits s = GET_##bits(v, u->b), d;                                              \
-		d = fn_##op##_##bits(v, GET_##bits(v, u->a), s);                                  \
-		/* BSF and BSR of 0 leave the whole register alone. */                            \
-		if (s || #op[0] == 'p')                                                           \
-			SET_##bits(v, u->a, d);                                                   \
-		NEXT(v, u);                                                                       \
-	}                                                                                         \
-	SOP(op##_m_##bits)                                                                        \
-	{                                                                                         \
-		T_##bits s = emu_ld##bits(v, u, emu_ea_G(v, u, bits / 8, false)), d;              \
-		d = fn_##op##_##bits(v, GET_##bits(v, u->a), s);                                  \
-		if (s || #op[0] == 'p')                                                           \
-			SET_##bits(v, u->a, d);                                                   \
-		NEXT(v, u);                                                                       \
+#define DEFINE_SCAN(bits, op)                                                                    \
+	static inline T_##bits fn_##op##_##bits(struct vcpu *v, T_##bits d, T_##bits s)          \
+	{                                                                                        \
+		uint32_t f = v->flags;                                                           \
+		__asm__(LOAD_FLAGS #op S_##bits " %" M_##bits "[s], %" M_##bits "[d]" KEEP_FLAGS \
+			: [d] "+&r"(d), "+&a"(f)                                                 \
+			: [s] "r"(s)                                                             \
+			: "cc");                                                                 \
+		v->flags = (uint16_t)f;                                                          \
+		return d;                                                                        \
+	}                                                                                        \
+	SOP(op##_r_##bits)                                                                       \
+	{                                                                                        \
+		T_##bits s = GET_##bits(v, u->b), d;                                             \
+		d = fn_##op##_##bits(v, GET_##bits(v, u->a), s);                                 \
+		/* BSF and BSR of 0 leave the whole register alone. */                           \
+		if (s || #op[0] == 'p')                                                          \
+			SET_##bits(v, u->a, d);                                                  \
+		NEXT(v, u);                                                                      \
+	}                                                                                        \
+	SOP(op##_m_##bits)                                                                       \
+	{                                                                                        \
+		T_##bits s = emu_ld##bits(v, u, emu_ea_G(v, u, bits / 8, false)), d;             \
+		d = fn_##op##_##bits(v, GET_##bits(v, u->a), s);                                 \
+		if (s || #op[0] == 'p')                                                          \
+			SET_##bits(v, u->a, d);                                                  \
+		NEXT(v, u);                                                                      \
 	}
 FOR_BITS3(DEFINE_SCAN, bsf)
 FOR_BITS3(DEFINE_SCAN, bsr)
@@ -475,18 +495,18 @@ OP(op_bswap64)
 	NEXT(v, u);
 }
 
-#define DEFINE_MOVBE(bits)                                                                    \
-	SOP(movbe_load_##bits)                                                                \
-	{                                                                                     \
-		T_##bits m = emu_ld##bits(v, u, emu_ea_G(v, u, bits / 8, false));             \
-		SET_##bits(v, u->a, __builtin_bswap##bits(m));                                \
-		NEXT(v, u);                                                                   \
-	}                                                                                     \
-	SOP(movbe_store_##bits)                                                               \
-	{                                                                                     \
-		emu_st##bits(v, u, emu_ea_G(v, u, bits / 8, true),                            \
-			     __builtin_bswap##bits(GET_##bits(v, u->b)));                     \
-		NEXT(v, u);                                                                   \
+#define DEFINE_MOVBE(bits)                                                        \
+	SOP(movbe_load_##bits)                                                    \
+	{                                                                         \
+		T_##bits m = emu_ld##bits(v, u, emu_ea_G(v, u, bits / 8, false)); \
+		SET_##bits(v, u->a, __builtin_bswap##bits(m));                    \
+		NEXT(v, u);                                                       \
+	}                                                                         \
+	SOP(movbe_store_##bits)                                                   \
+	{                                                                         \
+		emu_st##bits(v, u, emu_ea_G(v, u, bits / 8, true),                \
+			     __builtin_bswap##bits(GET_##bits(v, u->b)));         \
+		NEXT(v, u);                                                       \
 	}
 FOR_BITS3(DEFINE_MOVBE)
 op_fn *const ops_movbe_load[4] = ROW3(movbe, load);
@@ -494,15 +514,15 @@ op_fn *const ops_movbe_store[4] = ROW3(movbe, store);
 
 /* ---- random numbers: the host's ---- */
 
-#define DEFINE_RANDOM(bits, op)                                                               \
-	SOP(op##_r_##bits)                                                                    \
-	{                                                                                     \
-		T_##bits x;                                                                   \
-		bool ok;                                                                      \
-		__asm__ volatile(#op " %0" : "=r"(x), "=@ccc"(ok) : : "cc");                  \
-		SET_##bits(v, u->a, ok ? x : 0);                                              \
-		v->flags = ok ? 0x0300 : 0x0200;                                              \
-		NEXT(v, u);                                                                   \
+#define DEFINE_RANDOM(bits, op)                                              \
+	SOP(op##_r_##bits)                                                   \
+	{                                                                    \
+		T_##bits x;                                                  \
+		bool ok;                                                     \
+		__asm__ volatile(#op " %0" : "=r"(x), "=@ccc"(ok) : : "cc"); \
+		SET_##bits(v, u->a, ok ? x : 0);                             \
+		v->flags = ok ? 0x0300 : 0x0200;                             \
+		NEXT(v, u);                                                  \
 	}
 FOR_BITS3(DEFINE_RANDOM, rdrand)
 FOR_BITS3(DEFINE_RANDOM, rdseed)
@@ -511,82 +531,82 @@ op_fn *const ops_rdseed[4] = ROW3(rdseed, r);
 
 /* ---- XCHG, XADD, CMPXCHG ---- */
 
-#define DEFINE_XCHG(bits)                                                                     \
-	SOP(xchg_rr_##bits)                                                                   \
-	{                                                                                     \
-		T_##bits x = GET_##bits(v, u->a);                                             \
-		SET_##bits(v, u->a, GET_##bits(v, u->b));                                     \
-		SET_##bits(v, u->b, x);                                                       \
-		NEXT(v, u);                                                                   \
-	}                                                                                     \
-	SOP(xchg_mr_##bits) /* always locked */                                               \
-	{                                                                                     \
-		uint64_t lin = emu_ea_G(v, u, bits / 8, true);                                \
-		T_##bits x = GET_##bits(v, u->b);                                             \
-		void *p = emu_rmw(v, u, lin, bits / 8);                                       \
-		if (likely(p != NULL)) {                                                      \
-			__asm__ volatile("xchg" S_##bits " %" M_##bits "0, (%1)"              \
-					 : "+q"(x)                                            \
-					 : "r"(p)                                             \
-					 : "memory");                                         \
-		} else {                                                                      \
-			T_##bits m;                                                           \
-			emu_split_lock(v);                                                    \
-			m = (T_##bits)emu_load_slow(v, u, lin, bits / 8);                     \
-			emu_store_slow(v, u, lin, bits / 8, x);                               \
-			emu_split_unlock(v);                                                  \
-			x = m;                                                                \
-		}                                                                             \
-		emu_rmw_done(v);                                                              \
-		SET_##bits(v, u->b, x);                                                       \
-		NEXT(v, u);                                                                   \
+#define DEFINE_XCHG(bits)                                                        \
+	SOP(xchg_rr_##bits)                                                      \
+	{                                                                        \
+		T_##bits x = GET_##bits(v, u->a);                                \
+		SET_##bits(v, u->a, GET_##bits(v, u->b));                        \
+		SET_##bits(v, u->b, x);                                          \
+		NEXT(v, u);                                                      \
+	}                                                                        \
+	SOP(xchg_mr_##bits) /* always locked */                                  \
+	{                                                                        \
+		uint64_t lin = emu_ea_G(v, u, bits / 8, true);                   \
+		T_##bits x = GET_##bits(v, u->b);                                \
+		void *p = emu_rmw(v, u, lin, bits / 8);                          \
+		if (likely(p != NULL)) {                                         \
+			__asm__ volatile("xchg" S_##bits " %" M_##bits "0, (%1)" \
+					 : "+q"(x)                               \
+					 : "r"(p)                                \
+					 : "memory");                            \
+		} else {                                                         \
+			T_##bits m;                                              \
+			emu_split_lock(v);                                       \
+			m = (T_##bits)emu_load_slow(v, u, lin, bits / 8);        \
+			emu_store_slow(v, u, lin, bits / 8, x);                  \
+			emu_split_unlock(v);                                     \
+			x = m;                                                   \
+		}                                                                \
+		emu_rmw_done(v);                                                 \
+		SET_##bits(v, u->b, x);                                          \
+		NEXT(v, u);                                                      \
 	}
 FOR_BITS(DEFINE_XCHG)
 op_fn *const ops_xchg_rr[4] = ROW4(xchg, rr);
 op_fn *const ops_xchg_mr[4] = ROW4(xchg, mr);
 
-#define DEFINE_XADD(bits)                                                                     \
-	static inline T_##bits fn_add_##bits(struct vcpu *v, T_##bits d, T_##bits s)          \
-	{                                                                                     \
-		uint32_t f;                                                                   \
-		__asm__("add" S_##bits " %" M_##bits "[s], %" M_##bits "[d]" KEEP_FLAGS       \
-			: [d] "+&q"(d), "=&a"(f)                                              \
-			: [s] "q"(s)                                                          \
-			: "cc");                                                              \
-		v->flags = (uint16_t)f;                                                       \
-		return d;                                                                     \
-	}                                                                                     \
-	SOP(xadd_rr_##bits)                                                                   \
-	{                                                                                     \
-		T_##bits d = GET_##bits(v, u->a), s = GET_##bits(v, u->b);                    \
-		SET_##bits(v, u->b, d);                                                       \
-		SET_##bits(v, u->a, fn_add_##bits(v, d, s)); /* the sum wins */               \
-		NEXT(v, u);                                                                   \
-	}                                                                                     \
-	SOP(xadd_mr_##bits)                                                                   \
-	{                                                                                     \
-		uint64_t lin = emu_ea_G(v, u, bits / 8, true);                                \
-		T_##bits s = GET_##bits(v, u->b);                                             \
-		void *p = emu_rmw(v, u, lin, bits / 8);                                       \
-		if (likely(p != NULL)) {                                                      \
-			uint32_t f;                                                           \
-			__asm__ volatile("lock; xadd" S_##bits " %" M_##bits "[s], (%[p])"    \
-					 KEEP_FLAGS                                           \
-					 : [s] "+&q"(s), "=&a"(f)                             \
-					 : [p] "r"(p)                                         \
-					 : "cc", "memory");                                   \
-			v->flags = (uint16_t)f;                                               \
-			SET_##bits(v, u->b, s);                                               \
-		} else {                                                                      \
-			T_##bits m;                                                           \
-			emu_split_lock(v);                                                    \
-			m = (T_##bits)emu_load_slow(v, u, lin, bits / 8);                     \
-			emu_store_slow(v, u, lin, bits / 8, fn_add_##bits(v, m, s));          \
-			emu_split_unlock(v);                                                  \
-			SET_##bits(v, u->b, m);                                               \
-		}                                                                             \
-		emu_rmw_done(v);                                                              \
-		NEXT(v, u);                                                                   \
+#define DEFINE_XADD(bits)                                                               \
+	static inline T_##bits fn_add_##bits(struct vcpu *v, T_##bits d, T_##bits s)    \
+	{                                                                               \
+		uint32_t f;                                                             \
+		__asm__("add" S_##bits " %" M_##bits "[s], %" M_##bits "[d]" KEEP_FLAGS \
+			: [d] "+&q"(d), "=&a"(f)                                        \
+			: [s] "q"(s)                                                    \
+			: "cc");                                                        \
+		v->flags = (uint16_t)f;                                                 \
+		return d;                                                               \
+	}                                                                               \
+	SOP(xadd_rr_##bits)                                                             \
+	{                                                                               \
+		T_##bits d = GET_##bits(v, u->a), s = GET_##bits(v, u->b);              \
+		SET_##bits(v, u->b, d);                                                 \
+		SET_##bits(v, u->a, fn_add_##bits(v, d, s)); /* the sum wins */         \
+		NEXT(v, u);                                                             \
+	}                                                                               \
+	SOP(xadd_mr_##bits)                                                             \
+	{                                                                               \
+		uint64_t lin = emu_ea_G(v, u, bits / 8, true);                          \
+		T_##bits s = GET_##bits(v, u->b);                                       \
+		void *p = emu_rmw(v, u, lin, bits / 8);                                 \
+		if (likely(p != NULL)) {                                                \
+			uint32_t f;                                                     \
+			__asm__ volatile("lock; xadd" S_##bits " %" M_##bits            \
+					 "[s], (%[p])" KEEP_FLAGS                       \
+					 : [s] "+&q"(s), "=&a"(f)                       \
+					 : [p] "r"(p)                                   \
+					 : "cc", "memory");                             \
+			v->flags = (uint16_t)f;                                         \
+			SET_##bits(v, u->b, s);                                         \
+		} else {                                                                \
+			T_##bits m;                                                     \
+			emu_split_lock(v);                                              \
+			m = (T_##bits)emu_load_slow(v, u, lin, bits / 8);               \
+			emu_store_slow(v, u, lin, bits / 8, fn_add_##bits(v, m, s));    \
+			emu_split_unlock(v);                                            \
+			SET_##bits(v, u->b, m);                                         \
+		}                                                                       \
+		emu_rmw_done(v);                                                        \
+		NEXT(v, u);                                                             \
 	}
 FOR_BITS(DEFINE_XADD)
 op_fn *const ops_xadd_rr[4] = ROW4(xadd, rr);
@@ -594,48 +614,48 @@ op_fn *const ops_xadd_mr[4] = ROW4(xadd, mr);
 op_fn *const ops_xadd_lock_mr[4] = ROW4(xadd, mr);
 
 /* The destination is written always: with its old value when the comparison failed. */
-#define DEFINE_CMPXCHG(bits)                                                                  \
-	static inline bool fn_cmp_##bits(struct vcpu *v, T_##bits d, T_##bits s)              \
-	{                                                                                     \
-		uint32_t f;                                                                   \
-		__asm__("cmp" S_##bits " %" M_##bits "[s], %" M_##bits "[d]" KEEP_FLAGS       \
-			: "=&a"(f)                                                            \
-			: [d] "q"(d), [s] "q"(s)                                              \
-			: "cc");                                                              \
-		v->flags = (uint16_t)f;                                                       \
-		return d == s;                                                                \
-	}                                                                                     \
-	SOP(cmpxchg_rr_##bits)                                                                \
-	{                                                                                     \
-		T_##bits d = GET_##bits(v, u->a);                                             \
-		if (fn_cmp_##bits(v, GET_##bits(v, X86_RAX * 8), d)) {                        \
-			SET_##bits(v, u->a, GET_##bits(v, u->b));                             \
-		} else {                                                                      \
-			SET_##bits(v, u->a, d);                                               \
-			SET_##bits(v, X86_RAX * 8, d);                                        \
-		}                                                                             \
-		NEXT(v, u);                                                                   \
-	}                                                                                     \
-	SOP(cmpxchg_mr_##bits)                                                                \
-	{                                                                                     \
-		uint64_t lin = emu_ea_G(v, u, bits / 8, true);                                \
+#define DEFINE_CMPXCHG(bits)                                                                   \
+	static inline bool fn_cmp_##bits(struct vcpu *v, T_##bits d, T_##bits s)               \
+	{                                                                                      \
+		uint32_t f;                                                                    \
+		__asm__("cmp" S_##bits " %" M_##bits "[s], %" M_##bits "[d]" KEEP_FLAGS        \
+			: "=&a"(f)                                                             \
+			: [d] "q"(d), [s] "q"(s)                                               \
+			: "cc");                                                               \
+		v->flags = (uint16_t)f;                                                        \
+		return d == s;                                                                 \
+	}                                                                                      \
+	SOP(cmpxchg_rr_##bits)                                                                 \
+	{                                                                                      \
+		T_##bits d = GET_##bits(v, u->a);                                              \
+		if (fn_cmp_##bits(v, GET_##bits(v, X86_RAX * 8), d)) {                         \
+			SET_##bits(v, u->a, GET_##bits(v, u->b));                              \
+		} else {                                                                       \
+			SET_##bits(v, u->a, d);                                                \
+			SET_##bits(v, X86_RAX * 8, d);                                         \
+		}                                                                              \
+		NEXT(v, u);                                                                    \
+	}                                                                                      \
+	SOP(cmpxchg_mr_##bits)                                                                 \
+	{                                                                                      \
+		uint64_t lin = emu_ea_G(v, u, bits / 8, true);                                 \
 		T_##bits s = GET_##bits(v, u->b), acc = GET_##bits(v, X86_RAX * 8), old = acc; \
-		void *p = emu_rmw(v, u, lin, bits / 8);                                       \
-		if (likely(p != NULL)) {                                                      \
-			__asm__ volatile("lock; cmpxchg" S_##bits " %" M_##bits "[s], (%[p])" \
-					 : "+a"(old)                                          \
-					 : [s] "q"(s), [p] "r"(p)                             \
-					 : "cc", "memory");                                   \
-		} else {                                                                      \
-			emu_split_lock(v);                                                    \
-			old = (T_##bits)emu_load_slow(v, u, lin, bits / 8);                   \
-			emu_store_slow(v, u, lin, bits / 8, old == acc ? s : old);            \
-			emu_split_unlock(v);                                                  \
-		}                                                                             \
-		emu_rmw_done(v);                                                              \
-		if (!fn_cmp_##bits(v, acc, old))                                              \
-			SET_##bits(v, X86_RAX * 8, old);                                      \
-		NEXT(v, u);                                                                   \
+		void *p = emu_rmw(v, u, lin, bits / 8);                                        \
+		if (likely(p != NULL)) {                                                       \
+			__asm__ volatile("lock; cmpxchg" S_##bits " %" M_##bits "[s], (%[p])"  \
+					 : "+a"(old)                                           \
+					 : [s] "q"(s), [p] "r"(p)                              \
+					 : "cc", "memory");                                    \
+		} else {                                                                       \
+			emu_split_lock(v);                                                     \
+			old = (T_##bits)emu_load_slow(v, u, lin, bits / 8);                    \
+			emu_store_slow(v, u, lin, bits / 8, old == acc ? s : old);             \
+			emu_split_unlock(v);                                                   \
+		}                                                                              \
+		emu_rmw_done(v);                                                               \
+		if (!fn_cmp_##bits(v, acc, old))                                               \
+			SET_##bits(v, X86_RAX * 8, old);                                       \
+		NEXT(v, u);                                                                    \
 	}
 FOR_BITS(DEFINE_CMPXCHG)
 op_fn *const ops_cmpxchg_rr[4] = ROW4(cmpxchg, rr);

@@ -4,67 +4,73 @@
  */
 #include "emu/int-int.h"
 
-#define ROW4(op, form) { op##_##form##_8, op##_##form##_16, op##_##form##_32, op##_##form##_64 }
-#define EA3(name) { name##_B, name##_X, name##_G }
+#define ROW4(op, form)                                                                \
+	{                                                                             \
+		op##_##form##_8, op##_##form##_16, op##_##form##_32, op##_##form##_64 \
+	}
+#define EA3(name)                            \
+	{                                    \
+		name##_B, name##_X, name##_G \
+	}
 
 /* ---- MOV ---- */
 
-#define DEFINE_MOV_RR(bits)                                        \
-	SOP(mov_rr_##bits)                                         \
-	{                                                          \
-		SET_##bits(v, u->a, GET_##bits(v, u->b));          \
-		NEXT(v, u);                                        \
-	}                                                          \
-	SOP(mov_ri_##bits)                                         \
-	{                                                          \
-		SET_##bits(v, u->a, u->imm);                       \
-		NEXT(v, u);                                        \
+#define DEFINE_MOV_RR(bits)                               \
+	SOP(mov_rr_##bits)                                \
+	{                                                 \
+		SET_##bits(v, u->a, GET_##bits(v, u->b)); \
+		NEXT(v, u);                               \
+	}                                                 \
+	SOP(mov_ri_##bits)                                \
+	{                                                 \
+		SET_##bits(v, u->a, u->imm);              \
+		NEXT(v, u);                               \
 	}
 FOR_BITS(DEFINE_MOV_RR)
 
 /* A load of @bits that goes through @stmt, which sees it as m. */
-#define DEFINE_LOADING(name, bits, ea, stmt)                              \
-	SOP(name##_##ea)                                                  \
-	{                                                                 \
-		LIN_##ea(name);                                           \
-		FAST_LOAD(bits, m, name##_slow(v, u, lin));               \
-		stmt;                                                     \
-		NEXT(v, u);                                               \
+#define DEFINE_LOADING(name, bits, ea, stmt)                \
+	SOP(name##_##ea)                                    \
+	{                                                   \
+		LIN_##ea(name);                             \
+		FAST_LOAD(bits, m, name##_slow(v, u, lin)); \
+		stmt;                                       \
+		NEXT(v, u);                                 \
 	}
-#define DEFINE_LOAD(name, bits, stmt)                                     \
-	SLOW(name)                                                        \
-	{                                                                 \
+#define DEFINE_LOAD(name, bits, stmt)                                      \
+	SLOW(name)                                                         \
+	{                                                                  \
 		T_##bits m = (T_##bits)emu_load_slow(v, u, lin, bits / 8); \
-		stmt;                                                     \
-		NEXT(v, u);                                               \
-	}                                                                 \
-	LEGACY(name, bits, false)                                         \
-	DEFINE_LOADING(name, bits, B, stmt)                               \
-	DEFINE_LOADING(name, bits, X, stmt)                               \
+		stmt;                                                      \
+		NEXT(v, u);                                                \
+	}                                                                  \
+	LEGACY(name, bits, false)                                          \
+	DEFINE_LOADING(name, bits, B, stmt)                                \
+	DEFINE_LOADING(name, bits, X, stmt)                                \
 	DEFINE_LOADING(name, bits, G, stmt)
 
-#define DEFINE_STORING(name, bits, ea, value)                             \
-	SOP(name##_##ea)                                                  \
-	{                                                                 \
-		LIN_##ea(name);                                           \
-		FAST_HOST(bits, p, name##_slow(v, u, lin));               \
+#define DEFINE_STORING(name, bits, ea, value)                                \
+	SOP(name##_##ea)                                                     \
+	{                                                                    \
+		LIN_##ea(name);                                              \
+		FAST_HOST(bits, p, name##_slow(v, u, lin));                  \
 		((volatile struct u##bits##_any *)p)->v = (T_##bits)(value); \
-		NEXT(v, u);                                               \
+		NEXT(v, u);                                                  \
 	}
-#define DEFINE_STORE(name, bits, value)                                   \
-	SLOW(name)                                                        \
-	{                                                                 \
-		emu_store_slow(v, u, lin, bits / 8, (T_##bits)(value));   \
-		NEXT(v, u);                                               \
-	}                                                                 \
-	LEGACY(name, bits, true)                                          \
-	DEFINE_STORING(name, bits, B, value)                              \
-	DEFINE_STORING(name, bits, X, value)                              \
+#define DEFINE_STORE(name, bits, value)                                 \
+	SLOW(name)                                                      \
+	{                                                               \
+		emu_store_slow(v, u, lin, bits / 8, (T_##bits)(value)); \
+		NEXT(v, u);                                             \
+	}                                                               \
+	LEGACY(name, bits, true)                                        \
+	DEFINE_STORING(name, bits, B, value)                            \
+	DEFINE_STORING(name, bits, X, value)                            \
 	DEFINE_STORING(name, bits, G, value)
 
-#define DEFINE_MOV(bits)                                                  \
-	DEFINE_LOAD(mov_rm_##bits, bits, SET_##bits(v, u->a, m))          \
-	DEFINE_STORE(mov_mr_##bits, bits, GET_##bits(v, u->b))            \
+#define DEFINE_MOV(bits)                                         \
+	DEFINE_LOAD(mov_rm_##bits, bits, SET_##bits(v, u->a, m)) \
+	DEFINE_STORE(mov_mr_##bits, bits, GET_##bits(v, u->b))   \
 	DEFINE_STORE(mov_mi_##bits, bits, u->imm)
 FOR_BITS(DEFINE_MOV)
 
@@ -80,16 +86,16 @@ static uint64_t moffs(struct vcpu *v, const struct uop *u, unsigned size, bool w
 	return emu_linear(v, u, u->seg, u->imm, size, write);
 }
 
-#define DEFINE_MOVABS(bits)                                                              \
-	SOP(movabs_load_##bits)                                                          \
-	{                                                                                \
+#define DEFINE_MOVABS(bits)                                                                   \
+	SOP(movabs_load_##bits)                                                               \
+	{                                                                                     \
 		SET_##bits(v, X86_RAX * 8, emu_ld##bits(v, u, moffs(v, u, bits / 8, false))); \
-		NEXT(v, u);                                                              \
-	}                                                                                \
-	SOP(movabs_store_##bits)                                                         \
-	{                                                                                \
-		emu_st##bits(v, u, moffs(v, u, bits / 8, true), GET_##bits(v, X86_RAX * 8)); \
-		NEXT(v, u);                                                              \
+		NEXT(v, u);                                                                   \
+	}                                                                                     \
+	SOP(movabs_store_##bits)                                                              \
+	{                                                                                     \
+		emu_st##bits(v, u, moffs(v, u, bits / 8, true), GET_##bits(v, X86_RAX * 8));  \
+		NEXT(v, u);                                                                   \
 	}
 FOR_BITS(DEFINE_MOVABS)
 op_fn *const ops_movabs_load[4] = ROW4(movabs, load);
@@ -98,19 +104,19 @@ op_fn *const ops_movabs_store[4] = ROW4(movabs, store);
 /* ---- MOVZX, MOVSX, MOVSXD ---- */
 
 #define DEFINE_EXTEND(from, to) DEFINE_ZERO_EXTEND(from, to) DEFINE_SIGN_EXTEND(from, to)
-#define DEFINE_ZERO_EXTEND(from, to)                                                         \
-	SOP(movzx_r_##from##_##to)                                                           \
-	{                                                                                    \
-		SET_##to(v, u->a, GET_##from(v, u->b));                                      \
-		NEXT(v, u);                                                                  \
-	}                                                                                    \
+#define DEFINE_ZERO_EXTEND(from, to)                    \
+	SOP(movzx_r_##from##_##to)                      \
+	{                                               \
+		SET_##to(v, u->a, GET_##from(v, u->b)); \
+		NEXT(v, u);                             \
+	}                                               \
 	DEFINE_LOAD(movzx_m_##from##_##to, from, SET_##to(v, u->a, m))
-#define DEFINE_SIGN_EXTEND(from, to)                                                         \
-	SOP(movsx_r_##from##_##to)                                                           \
-	{                                                                                    \
-		SET_##to(v, u->a, (T_##to)(ST_##to)(ST_##from)GET_##from(v, u->b));          \
-		NEXT(v, u);                                                                  \
-	}                                                                                    \
+#define DEFINE_SIGN_EXTEND(from, to)                                                \
+	SOP(movsx_r_##from##_##to)                                                  \
+	{                                                                           \
+		SET_##to(v, u->a, (T_##to)(ST_##to)(ST_##from)GET_##from(v, u->b)); \
+		NEXT(v, u);                                                         \
+	}                                                                           \
 	DEFINE_LOAD(movsx_m_##from##_##to, from, SET_##to(v, u->a, (T_##to)(ST_##to)(ST_##from)m))
 DEFINE_EXTEND(8, 16)
 DEFINE_EXTEND(8, 32)
@@ -143,54 +149,54 @@ op_fn *const ops_movsx_m[3][4][3] = {
 
 /* ---- LEA ---- */
 
-#define DEFINE_LEA(bits)                                       \
-	SOP(lea_##bits##_B)                                    \
-	{                                                      \
-		SET_##bits(v, u->a, emu_ea_B(v, u));           \
-		NEXT(v, u);                                    \
-	}                                                      \
-	SOP(lea_##bits##_X)                                    \
-	{                                                      \
-		SET_##bits(v, u->a, emu_ea_X(v, u));           \
-		NEXT(v, u);                                    \
-	}                                                      \
-	SOP(lea_##bits##_G)                                    \
-	{                                                      \
-		SET_##bits(v, u->a, emu_ea_offset(v, u));      \
-		NEXT(v, u);                                    \
+#define DEFINE_LEA(bits)                                  \
+	SOP(lea_##bits##_B)                               \
+	{                                                 \
+		SET_##bits(v, u->a, emu_ea_B(v, u));      \
+		NEXT(v, u);                               \
+	}                                                 \
+	SOP(lea_##bits##_X)                               \
+	{                                                 \
+		SET_##bits(v, u->a, emu_ea_X(v, u));      \
+		NEXT(v, u);                               \
+	}                                                 \
+	SOP(lea_##bits##_G)                               \
+	{                                                 \
+		SET_##bits(v, u->a, emu_ea_offset(v, u)); \
+		NEXT(v, u);                               \
 	}
 FOR_BITS3(DEFINE_LEA)
 op_fn *const ops_lea[4][3] = { { NULL }, EA3(lea_16), EA3(lea_32), EA3(lea_64) };
 
 /* ---- SETcc, CMOVcc ---- */
 
-#define DEFINE_CC(cc)                                                                          \
-	SOP(set_r_##cc)                                                                        \
-	{                                                                                      \
-		R8(v, u->a) = cond(cc, v->flags);                                              \
-		NEXT(v, u);                                                                    \
-	}                                                                                      \
-	SOP(set_m_##cc)                                                                        \
-	{                                                                                      \
-		emu_st8(v, u, emu_ea_G(v, u, 1, true), cond(cc, v->flags));                    \
-		NEXT(v, u);                                                                    \
-	}                                                                                      \
-	DEFINE_CMOV(cc, 16)                                                                    \
-	DEFINE_CMOV(cc, 32)                                                                    \
+#define DEFINE_CC(cc)                                                       \
+	SOP(set_r_##cc)                                                     \
+	{                                                                   \
+		R8(v, u->a) = cond(cc, v->flags);                           \
+		NEXT(v, u);                                                 \
+	}                                                                   \
+	SOP(set_m_##cc)                                                     \
+	{                                                                   \
+		emu_st8(v, u, emu_ea_G(v, u, 1, true), cond(cc, v->flags)); \
+		NEXT(v, u);                                                 \
+	}                                                                   \
+	DEFINE_CMOV(cc, 16)                                                 \
+	DEFINE_CMOV(cc, 32)                                                 \
 	DEFINE_CMOV(cc, 64)
 /* The source is read always; 32-bit forms clear the upper half always. */
-#define DEFINE_CMOV(cc, bits)                                                                  \
-	SOP(cmov_rr_##cc##_##bits)                                                             \
-	{                                                                                      \
-		T_##bits x = cond(cc, v->flags) ? GET_##bits(v, u->b) : GET_##bits(v, u->a);   \
-		SET_##bits(v, u->a, x);                                                        \
-		NEXT(v, u);                                                                    \
-	}                                                                                      \
-	SOP(cmov_rm_##cc##_##bits)                                                             \
-	{                                                                                      \
-		T_##bits m = emu_ld##bits(v, u, emu_ea_G(v, u, bits / 8, false));              \
-		SET_##bits(v, u->a, cond(cc, v->flags) ? m : GET_##bits(v, u->a));             \
-		NEXT(v, u);                                                                    \
+#define DEFINE_CMOV(cc, bits)                                                                \
+	SOP(cmov_rr_##cc##_##bits)                                                           \
+	{                                                                                    \
+		T_##bits x = cond(cc, v->flags) ? GET_##bits(v, u->b) : GET_##bits(v, u->a); \
+		SET_##bits(v, u->a, x);                                                      \
+		NEXT(v, u);                                                                  \
+	}                                                                                    \
+	SOP(cmov_rm_##cc##_##bits)                                                           \
+	{                                                                                    \
+		T_##bits m = emu_ld##bits(v, u, emu_ea_G(v, u, bits / 8, false));            \
+		SET_##bits(v, u->a, cond(cc, v->flags) ? m : GET_##bits(v, u->a));           \
+		NEXT(v, u);                                                                  \
 	}
 FOR_CC(DEFINE_CC)
 #define NAME_SET_R(cc)   set_r_##cc,
@@ -419,18 +425,18 @@ OP(op_popa)
 
 /* ---- branches within 64-bit code ---- */
 
-#define DEFINE_JCC(cc)                                                          \
-	SOP(jcc_l_##cc)                                                         \
-	{                                                                       \
-		if (cond(cc, v->flags))                                         \
-			TAKE_LINK(v, u);                                        \
-		NEXT(v, u);                                                     \
-	}                                                                       \
-	SOP(jcc_f_##cc)                                                         \
-	{                                                                       \
-		if (cond(cc, v->flags))                                         \
-			return op_jmp_f(v, u);                                  \
-		NEXT(v, u);                                                     \
+#define DEFINE_JCC(cc)                         \
+	SOP(jcc_l_##cc)                        \
+	{                                      \
+		if (cond(cc, v->flags))        \
+			TAKE_LINK(v, u);       \
+		NEXT(v, u);                    \
+	}                                      \
+	SOP(jcc_f_##cc)                        \
+	{                                      \
+		if (cond(cc, v->flags))        \
+			return op_jmp_f(v, u); \
+		NEXT(v, u);                    \
 	}
 FOR_CC(DEFINE_JCC)
 #define NAME_JCC_L(cc) jcc_l_##cc,
@@ -439,12 +445,12 @@ op_fn *const ops_jcc_l[16] = { FOR_CC(NAME_JCC_L) };
 op_fn *const ops_jcc_f[16] = { FOR_CC(NAME_JCC_F) };
 
 /* Control goes to @rip, which has been checked. */
-#define BRANCH(v, u, rip)                         \
-	do {                                      \
-		uint64_t rip_ = (rip);            \
-		emu_retire(v, (u)->n);      \
-		(v)->r[R_RIP] = rip_;             \
-		JUMP(v);                          \
+#define BRANCH(v, u, rip)              \
+	do {                           \
+		uint64_t rip_ = (rip); \
+		emu_retire(v, (u)->n); \
+		(v)->r[R_RIP] = rip_;  \
+		JUMP(v);               \
 	} while (0)
 
 OP(op_jmp_l)

@@ -16,26 +16,32 @@
 
 #include <string.h>
 
-enum access { ACC_READ = 0, ACC_WRITE = PF_WRITE, ACC_FETCH = PF_FETCH };
+enum access {
+	ACC_READ = 0,
+	ACC_WRITE = PF_WRITE,
+	ACC_FETCH = PF_FETCH
+};
 
-#define PTE_P    0x001u
-#define PTE_W    0x002u
-#define PTE_U    0x004u
-#define PTE_A    0x020u
-#define PTE_D    0x040u
-#define PTE_PS   0x080u
-#define PTE_G    0x100u
+#define PTE_P         0x001u
+#define PTE_W         0x002u
+#define PTE_U         0x004u
+#define PTE_A         0x020u
+#define PTE_D         0x040u
+#define PTE_PS        0x080u
+#define PTE_G         0x100u
 #define PTE_PAT_LARGE 0x1000u
-#define PTE_NX   (1ull << 63)
-#define PTE_ADDR 0x000ffffffffff000ull
+#define PTE_NX        (1ull << 63)
+#define PTE_ADDR      0x000ffffffffff000ull
 
-enum { PHYS_BITS = 46 };
+enum {
+	PHYS_BITS = 46
+};
 #define PHYS_RSVD (0x000fffffffffffffull & ~((1ull << PHYS_BITS) - 1))
 
 struct walk {
-	uint64_t gpa;    /* of the 4 KiB page */
-	uint64_t perms;  /* PTE_W, PTE_U: allowed on all levels; PTE_NX: on any; PTE_G of the leaf */
-	bool dirty;      /* D is set in the leaf */
+	uint64_t gpa;   /* of the 4 KiB page */
+	uint64_t perms; /* PTE_W, PTE_U: allowed on all levels; PTE_NX: on any; PTE_G of the leaf */
+	bool dirty;     /* D is set in the leaf */
 	bool large;
 };
 
@@ -53,8 +59,8 @@ static struct pte_ref pte_read(struct vcpu *v, uint64_t gpa, unsigned size)
 	if (!p)
 		return ref;
 	ref.host = (void *)(uintptr_t)p;
-	ref.value = size == 8 ? __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED) :
-				__atomic_load_n((const uint32_t *)p, __ATOMIC_RELAXED);
+	ref.value = size == 8 ? __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED)
+			      : __atomic_load_n((const uint32_t *)p, __ATOMIC_RELAXED);
 	return ref;
 }
 
@@ -211,7 +217,9 @@ static uint32_t translate(struct vcpu *v, uint64_t lin, bool user, enum access a
 	uint32_t err;
 
 	if (!(v->cr0 & CR0_PG)) {
-		*w = (struct walk){ .gpa = lin & PAGE_MASK_, .perms = PTE_W | PTE_U, .dirty = true };
+		*w = (struct walk){ .gpa = lin & PAGE_MASK_,
+				    .perms = PTE_W | PTE_U,
+				    .dirty = true };
 		return 0;
 	}
 again:
@@ -449,7 +457,8 @@ static void watch(struct vcpu *v, uint64_t lin, unsigned size, bool write)
 	if (likely(!(v->dr[7] & 0xff)))
 		return;
 	for (unsigned i = 0; i < 4; i++) {
-		unsigned rw = v->dr[7] >> (16 + 4 * i) & 3, len = lens[v->dr[7] >> (18 + 4 * i) & 3];
+		unsigned rw = v->dr[7] >> (16 + 4 * i) & 3,
+			 len = lens[v->dr[7] >> (18 + 4 * i) & 3];
 		uint64_t at = v->dr[i] & ~(uint64_t)(len - 1);
 
 		if (!(v->dr[7] >> (2 * i) & 3) || (rw != 3 && !(rw == 1 && write)))
@@ -801,8 +810,7 @@ uint64_t emu_translate_debug(struct vcpu *v, uint64_t lin)
 
 	if (!(v->cr0 & CR0_PG))
 		return lin;
-	return walk_tables(v, lin, &w, levels, &depth) ? UINT64_MAX :
-							 w.gpa | (lin & ~PAGE_MASK_);
+	return walk_tables(v, lin, &w, levels, &depth) ? UINT64_MAX : w.gpa | (lin & ~PAGE_MASK_);
 }
 
 const struct itlb_entry *emu_fetch_page(struct vcpu *v, uint64_t lin)

@@ -10,7 +10,18 @@
 
 #include "emu/emu-int.h"
 
-enum alu { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP, ALU_TEST, ALU_COUNT };
+enum alu {
+	ALU_ADD,
+	ALU_OR,
+	ALU_ADC,
+	ALU_SBB,
+	ALU_AND,
+	ALU_SUB,
+	ALU_XOR,
+	ALU_CMP,
+	ALU_TEST,
+	ALU_COUNT
+};
 extern op_fn *const ops_alu_rr[ALU_COUNT][4];      /* a op= b */
 extern op_fn *const ops_zero[4];                   /* xor a, a */
 extern op_fn *const ops_alu_ri[ALU_COUNT][4];      /* a op= imm */
@@ -20,10 +31,16 @@ extern op_fn *const ops_alu_mi[ALU_COUNT][4][3];   /* mem op= imm */
 extern op_fn *const ops_alu_lock_mr[ALU_COUNT][4]; /* LOCK, any address; NULL: #UD */
 extern op_fn *const ops_alu_lock_mi[ALU_COUNT][4];
 /* cmp or test, fused with the jcc in the next uop: [condition] */
-extern op_fn *const ops_cmp_rr_jcc[2][16], *const ops_cmp_ri_jcc[2][16];   /* [0]: 4, [1]: 8 bytes */
+extern op_fn *const ops_cmp_rr_jcc[2][16], *const ops_cmp_ri_jcc[2][16]; /* [0]: 4, [1]: 8 bytes */
 extern op_fn *const ops_test_rr_jcc[2][16];
 
-enum unary { UN_INC, UN_DEC, UN_NOT, UN_NEG, UN_COUNT };
+enum unary {
+	UN_INC,
+	UN_DEC,
+	UN_NOT,
+	UN_NEG,
+	UN_COUNT
+};
 extern op_fn *const ops_un_r[UN_COUNT][4];
 extern op_fn *const ops_un_m[UN_COUNT][4][3];
 extern op_fn *const ops_un_lock_m[UN_COUNT][4];
@@ -58,7 +75,7 @@ extern op_fn *const ops_cmov_rr[16][4], *const ops_cmov_rm[16][4];
 
 /* BT BTS BTR BTC: [op][size] */
 extern op_fn *const ops_bt_rr[4][4], *const ops_bt_ri[4][4];
-extern op_fn *const ops_bt_mr[4][4], *const ops_bt_mi[4][4];           /* not locked */
+extern op_fn *const ops_bt_mr[4][4], *const ops_bt_mi[4][4]; /* not locked */
 extern op_fn *const ops_bt_lock_mr[4][4], *const ops_bt_lock_mi[4][4];
 extern op_fn *const ops_bsf_r[4], *const ops_bsr_r[4], *const ops_popcnt_r[4];
 extern op_fn *const ops_bsf_m[4], *const ops_bsr_m[4], *const ops_popcnt_m[4];

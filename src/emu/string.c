@@ -63,8 +63,7 @@ static inline uint64_t min64(uint64_t a, uint64_t b)
 	{                                                                                       \
 		uint64_t si = cut(v->r[X86_RSI], u->asize), di = cut(v->r[X86_RDI], u->asize);  \
 		int64_t by = step(v, bits / 8);                                                 \
-		T_##bits m =                                                                    \
-			emu_ld##bits(v, u, emu_linear(v, u, u->seg, si, bits / 8, false));      \
+		T_##bits m = emu_ld##bits(v, u, emu_linear(v, u, u->seg, si, bits / 8, false)); \
 		emu_st##bits(v, u, emu_linear(v, u, X86_ES, di, bits / 8, true), m);            \
 		set_cut(v, X86_RSI, u->asize, si + (uint64_t)by);                               \
 		set_cut(v, X86_RDI, u->asize, di + (uint64_t)by);                               \
@@ -73,7 +72,8 @@ static inline uint64_t min64(uint64_t a, uint64_t b)
 	static uint64_t movs_run_##bits(struct vcpu *v, const struct uop *u, uint64_t left)     \
 	{                                                                                       \
 		uint64_t si = v->seg_base[u->seg] + v->r[X86_RSI], di = v->r[X86_RDI];          \
-		uint64_t n = min64(min64(run_length(si, bits / 8), run_length(di, bits / 8)), left); \
+		uint64_t n =                                                                    \
+			min64(min64(run_length(si, bits / 8), run_length(di, bits / 8)), left); \
 		const void *from;                                                               \
 		void *to;                                                                       \
 		if (n < 2)                                                                      \
@@ -112,49 +112,49 @@ static inline uint64_t min64(uint64_t a, uint64_t b)
 	}
 FOR_BITS(DEFINE_MOVS)
 
-#define DEFINE_STOS(bits)                                                                       \
-	static void stos_one_##bits(struct vcpu *v, const struct uop *u)                        \
-	{                                                                                       \
-		uint64_t di = cut(v->r[X86_RDI], u->asize);                                     \
-		emu_st##bits(v, u, emu_linear(v, u, X86_ES, di, bits / 8, true),                \
-			     GET_##bits(v, X86_RAX * 8));                                       \
-		set_cut(v, X86_RDI, u->asize, di + (uint64_t)step(v, bits / 8));                \
-	}                                                                                       \
-	static uint64_t stos_run_##bits(struct vcpu *v, uint64_t left)                          \
-	{                                                                                       \
-		uint64_t di = v->r[X86_RDI], n = min64(run_length(di, bits / 8), left);         \
-		void *to;                                                                       \
-		if (n < 2)                                                                      \
-			return 0;                                                               \
-		to = emu_host_write(v, di, 1);                                                  \
-		if (!to)                                                                        \
-			return 0;                                                               \
-		v->r[X86_RDI] += n * (bits / 8);                                                \
-		left = n;                                                                       \
-		__asm__ volatile("rep; stos" S_##bits                                           \
-				 : "+D"(to), "+c"(n)                                            \
-				 : "a"(v->r[X86_RAX])                                           \
-				 : "memory");                                                   \
-		return left;                                                                    \
-	}                                                                                       \
-	SOP(stos_##bits)                                                                        \
-	{                                                                                       \
-		uint64_t left, done;                                                            \
-		if (!u->imm) {                                                                  \
-			stos_one_##bits(v, u);                                                  \
-			NEXT(v, u);                                                             \
-		}                                                                               \
-		while ((left = cut(v->r[X86_RCX], u->asize)) != 0) {                            \
-			done = is_plain(v, u) ? stos_run_##bits(v, left) : 0;                   \
-			if (!done) {                                                            \
-				stos_one_##bits(v, u);                                          \
-				done = 1;                                                       \
-			}                                                                       \
-			set_cut(v, X86_RCX, u->asize, left - done);                             \
-			if (left != done && must_stop(v))                                       \
-				return interrupted(v, u);                                       \
-		}                                                                               \
-		NEXT(v, u);                                                                     \
+#define DEFINE_STOS(bits)                                                               \
+	static void stos_one_##bits(struct vcpu *v, const struct uop *u)                \
+	{                                                                               \
+		uint64_t di = cut(v->r[X86_RDI], u->asize);                             \
+		emu_st##bits(v, u, emu_linear(v, u, X86_ES, di, bits / 8, true),        \
+			     GET_##bits(v, X86_RAX * 8));                               \
+		set_cut(v, X86_RDI, u->asize, di + (uint64_t)step(v, bits / 8));        \
+	}                                                                               \
+	static uint64_t stos_run_##bits(struct vcpu *v, uint64_t left)                  \
+	{                                                                               \
+		uint64_t di = v->r[X86_RDI], n = min64(run_length(di, bits / 8), left); \
+		void *to;                                                               \
+		if (n < 2)                                                              \
+			return 0;                                                       \
+		to = emu_host_write(v, di, 1);                                          \
+		if (!to)                                                                \
+			return 0;                                                       \
+		v->r[X86_RDI] += n * (bits / 8);                                        \
+		left = n;                                                               \
+		__asm__ volatile("rep; stos" S_##bits                                   \
+				 : "+D"(to), "+c"(n)                                    \
+				 : "a"(v->r[X86_RAX])                                   \
+				 : "memory");                                           \
+		return left;                                                            \
+	}                                                                               \
+	SOP(stos_##bits)                                                                \
+	{                                                                               \
+		uint64_t left, done;                                                    \
+		if (!u->imm) {                                                          \
+			stos_one_##bits(v, u);                                          \
+			NEXT(v, u);                                                     \
+		}                                                                       \
+		while ((left = cut(v->r[X86_RCX], u->asize)) != 0) {                    \
+			done = is_plain(v, u) ? stos_run_##bits(v, left) : 0;           \
+			if (!done) {                                                    \
+				stos_one_##bits(v, u);                                  \
+				done = 1;                                               \
+			}                                                               \
+			set_cut(v, X86_RCX, u->asize, left - done);                     \
+			if (left != done && must_stop(v))                               \
+				return interrupted(v, u);                               \
+		}                                                                       \
+		NEXT(v, u);                                                             \
 	}
 FOR_BITS(DEFINE_STOS)
 
@@ -162,8 +162,7 @@ FOR_BITS(DEFINE_STOS)
 	static void lods_one_##bits(struct vcpu *v, const struct uop *u)                        \
 	{                                                                                       \
 		uint64_t si = cut(v->r[X86_RSI], u->asize);                                     \
-		T_##bits m =                                                                    \
-			emu_ld##bits(v, u, emu_linear(v, u, u->seg, si, bits / 8, false));      \
+		T_##bits m = emu_ld##bits(v, u, emu_linear(v, u, u->seg, si, bits / 8, false)); \
 		SET_##bits(v, X86_RAX * 8, m);                                                  \
 		set_cut(v, X86_RSI, u->asize, si + (uint64_t)step(v, bits / 8));                \
 	}                                                                                       \
@@ -198,8 +197,7 @@ FOR_BITS(DEFINE_LODS)
 	static void scas_one_##bits(struct vcpu *v, const struct uop *u)                        \
 	{                                                                                       \
 		uint64_t di = cut(v->r[X86_RDI], u->asize);                                     \
-		T_##bits m =                                                                    \
-			emu_ld##bits(v, u, emu_linear(v, u, X86_ES, di, bits / 8, false));      \
+		T_##bits m = emu_ld##bits(v, u, emu_linear(v, u, X86_ES, di, bits / 8, false)); \
 		compare_##bits(v, GET_##bits(v, X86_RAX * 8), m);                               \
 		set_cut(v, X86_RDI, u->asize, di + (uint64_t)step(v, bits / 8));                \
 	}                                                                                       \
@@ -207,10 +205,8 @@ FOR_BITS(DEFINE_LODS)
 	{                                                                                       \
 		uint64_t si = cut(v->r[X86_RSI], u->asize), di = cut(v->r[X86_RDI], u->asize);  \
 		int64_t by = step(v, bits / 8);                                                 \
-		T_##bits a =                                                                    \
-			emu_ld##bits(v, u, emu_linear(v, u, u->seg, si, bits / 8, false));      \
-		T_##bits b =                                                                    \
-			emu_ld##bits(v, u, emu_linear(v, u, X86_ES, di, bits / 8, false));      \
+		T_##bits a = emu_ld##bits(v, u, emu_linear(v, u, u->seg, si, bits / 8, false)); \
+		T_##bits b = emu_ld##bits(v, u, emu_linear(v, u, X86_ES, di, bits / 8, false)); \
 		compare_##bits(v, a, b);                                                        \
 		set_cut(v, X86_RSI, u->asize, si + (uint64_t)by);                               \
 		set_cut(v, X86_RDI, u->asize, di + (uint64_t)by);                               \
@@ -218,23 +214,23 @@ FOR_BITS(DEFINE_LODS)
 	DEFINE_UNTIL(bits, scas)                                                                \
 	DEFINE_UNTIL(bits, cmps)
 /* REPE (F3) goes on while equal, REPNE (F2) while not. */
-#define DEFINE_UNTIL(bits, op)                                                                  \
-	SOP(op##_##bits)                                                                        \
-	{                                                                                       \
-		uint64_t left;                                                                  \
-		if (!u->imm) {                                                                  \
-			op##_one_##bits(v, u);                                                  \
-			NEXT(v, u);                                                             \
-		}                                                                               \
-		while ((left = cut(v->r[X86_RCX], u->asize)) != 0) {                            \
-			op##_one_##bits(v, u);                                                  \
-			set_cut(v, X86_RCX, u->asize, left - 1);                                \
-			if (!(v->flags & 0x4000) == (u->imm == 0xf3))                           \
-				break;                                                          \
-			if (left != 1 && must_stop(v))                                          \
-				return interrupted(v, u);                                       \
-		}                                                                               \
-		NEXT(v, u);                                                                     \
+#define DEFINE_UNTIL(bits, op)                                        \
+	SOP(op##_##bits)                                              \
+	{                                                             \
+		uint64_t left;                                        \
+		if (!u->imm) {                                        \
+			op##_one_##bits(v, u);                        \
+			NEXT(v, u);                                   \
+		}                                                     \
+		while ((left = cut(v->r[X86_RCX], u->asize)) != 0) {  \
+			op##_one_##bits(v, u);                        \
+			set_cut(v, X86_RCX, u->asize, left - 1);      \
+			if (!(v->flags & 0x4000) == (u->imm == 0xf3)) \
+				break;                                \
+			if (left != 1 && must_stop(v))                \
+				return interrupted(v, u);             \
+		}                                                     \
+		NEXT(v, u);                                           \
 	}
 FOR_BITS(DEFINE_CMP)
 

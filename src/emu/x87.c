@@ -270,14 +270,18 @@ struct u80_any {
 	STORE_FAST(insn, bits, B) \
 	STORE_FAST(insn, bits, X)
 
-#define ARITH(LOAD_, s, i, fbits, ibits)                                                         \
-	LOAD_(fadd##s, fbits)                                                                    \
-	LOAD_(fmul##s, fbits) LOAD_(fcom##s, fbits) LOAD_(fcomp##s, fbits) LOAD_(fsub##s, fbits) \
-		LOAD_(fsubr##s, fbits) LOAD_(fdiv##s, fbits) LOAD_(fdivr##s, fbits)              \
-			LOAD_(fiadd##i, ibits) LOAD_(fimul##i, ibits) LOAD_(ficom##i, ibits)     \
-				LOAD_(ficomp##i, ibits) LOAD_(fisub##i, ibits)                   \
-					LOAD_(fisubr##i, ibits) LOAD_(fidiv##i, ibits)           \
-						LOAD_(fidivr##i, ibits)
+/* The formatter takes a list of macros for one statement. */
+/* clang-format off */
+#define ARITH(LOAD_, s, i, fbits, ibits)                        \
+	LOAD_(fadd##s, fbits) LOAD_(fmul##s, fbits)             \
+	LOAD_(fcom##s, fbits) LOAD_(fcomp##s, fbits)            \
+	LOAD_(fsub##s, fbits) LOAD_(fsubr##s, fbits)            \
+	LOAD_(fdiv##s, fbits) LOAD_(fdivr##s, fbits)            \
+	LOAD_(fiadd##i, ibits) LOAD_(fimul##i, ibits)           \
+	LOAD_(ficom##i, ibits) LOAD_(ficomp##i, ibits)          \
+	LOAD_(fisub##i, ibits) LOAD_(fisubr##i, ibits)          \
+	LOAD_(fidiv##i, ibits) LOAD_(fidivr##i, ibits)
+/* clang-format on */
 
 /* After a suffix: s is 32 bits of floating point or 16 of integer, l is 64 or 32. */
 ARITH(LOAD, s, l, 32, 32)

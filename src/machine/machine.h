@@ -29,20 +29,20 @@ enum machine_event_kind {
 
 struct machine_event {
 	enum machine_event_kind kind;
-	unsigned cpu;      /* which vCPU it was, where that is known */
-	uint8_t status;    /* MACHINE_DEBUG_EXIT: the byte that was written */
-	const char *text;  /* MACHINE_FAILED: one sentence */
+	unsigned cpu;     /* which vCPU it was, where that is known */
+	uint8_t status;   /* MACHINE_DEBUG_EXIT: the byte that was written */
+	const char *text; /* MACHINE_FAILED: one sentence */
 };
 
 struct machine_config {
 	const struct cpu_ops *engine;
 	const struct cpu_model *model;
 	unsigned cpus;
-	uint64_t memory;          /* bytes */
-	struct boot *boot;        /* borrowed */
-	struct chardev *serial;   /* borrowed; NULL: the port is there, nobody listens */
-	bool debug_exit;          /* port 0xf4 ends the machine */
-	bool no_reboot;           /* a reset request stops the vCPUs and is only told */
+	uint64_t memory;        /* bytes */
+	struct boot *boot;      /* borrowed */
+	struct chardev *serial; /* borrowed; NULL: the port is there, nobody listens */
+	bool debug_exit;        /* port 0xf4 ends the machine */
+	bool no_reboot;         /* a reset request stops the vCPUs and is only told */
 	/* [main] Something happened. Except after a MACHINE_RESET that was done, vCPUs are stopped. */
 	void (*event)(void *opaque, const struct machine_event *event);
 	void *opaque;

@@ -17,24 +17,31 @@
 
 #include "mem/mem.h"
 
-#define MEMMAP_EBDA       0x9fc00u
-#define MEMMAP_ACPI       0xe0000u   /* RSDP and tables, up to 1 MiB */
-#define MEMMAP_ACPI_END   0x100000u
-#define MEMMAP_HIGH       0x100000u
-#define MEMMAP_HOLE       0xc0000000ull
-#define MEMMAP_ECAM       0xe0000000ull
-#define MEMMAP_ABOVE_4G   0x100000000ull
-#define MEMMAP_MIN_RAM    (1ull << 20)
-#define MEMMAP_MAX_RAM    (1ull << 40) /* 1 TiB */
+#define MEMMAP_EBDA     0x9fc00u
+#define MEMMAP_ACPI     0xe0000u /* RSDP and tables, up to 1 MiB */
+#define MEMMAP_ACPI_END 0x100000u
+#define MEMMAP_HIGH     0x100000u
+#define MEMMAP_HOLE     0xc0000000ull
+#define MEMMAP_ECAM     0xe0000000ull
+#define MEMMAP_ABOVE_4G 0x100000000ull
+#define MEMMAP_MIN_RAM  (1ull << 20)
+#define MEMMAP_MAX_RAM  (1ull << 40) /* 1 TiB */
 
-enum { E820_RAM = 1, E820_RESERVED = 2, E820_ACPI = 3, E820_NVS = 4 };
+enum {
+	E820_RAM = 1,
+	E820_RESERVED = 2,
+	E820_ACPI = 3,
+	E820_NVS = 4
+};
 
 struct memmap_entry {
 	uint64_t addr, size;
 	uint32_t type; /* E820_ */
 };
 
-enum { MEMMAP_MAX_ENTRIES = 16 };
+enum {
+	MEMMAP_MAX_ENTRIES = 16
+};
 
 /* What firmware would tell an operating system: ascending, not overlapping. */
 struct memmap {

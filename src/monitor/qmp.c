@@ -292,7 +292,8 @@ static void dispatch(struct qmp_session *session, json_t *request)
 	id = json_object_get(request, "id");
 	json_object_foreach(request, name, value)
 	{
-		if (strcmp(name, "id") && strcmp(name, "execute") && strcmp(name, "arguments")) {
+		if (!g_str_equal(name, "id") && !g_str_equal(name, "execute") &&
+		    !g_str_equal(name, "arguments")) {
 			send_errorf(session, id, class_generic,
 				    "QMP input member '%s' is unexpected", name);
 			return;

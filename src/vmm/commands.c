@@ -217,7 +217,8 @@ static json_t *run_query_stats(void *opaque, const json_t *args, GError **error)
 	const json_t *names = NULL;
 	GError *local = NULL;
 
-	if (strcmp(target, "vm") && strcmp(target, "vcpu") && strcmp(target, "cryptodev")) {
+	if (!g_str_equal(target, "vm") && !g_str_equal(target, "vcpu") &&
+	    !g_str_equal(target, "cryptodev")) {
 		error_set(error, SOCLE_ERROR_USAGE, "Parameter 'target' does not accept value '%s'",
 			  target);
 		return NULL;
@@ -255,7 +256,7 @@ static json_t *run_query_stats_schemas(void *opaque, const json_t *args, GError 
 	json_t *stats;
 
 	(void)error;
-	if (provider && strcmp(provider, vmm->engine->name))
+	if (provider && !g_str_equal(provider, vmm->engine->name))
 		return json_array();
 	stats = json_array();
 	add_schema(stats, "instructions", "", false);

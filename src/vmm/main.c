@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "emu/emu.h"
+#include "kvm/kvm.h"
 #include "vmm/daemonize.h"
+#include "vmm/engine.h"
 #include "vmm/options.h"
 #include "vmm/terminal.h"
 #include "vmm/vmm.h"
@@ -72,6 +75,10 @@ int main(int argc, char **argv)
 		break;
 	case OPTIONS_VERSION:
 		status = print(g_strdup("socle-vm " SOCLE_VERSION "\n"));
+		break;
+	case OPTIONS_ENGINES:
+		status = print(engine_list(
+			(const struct cpu_ops *const[]){ &kvm_cpu_ops, &emu_cpu_ops, NULL }));
 		break;
 	case OPTIONS_RUN:
 		status = run(&options);

@@ -48,8 +48,14 @@ static bool set_engine(struct options *options, const char *value, GError **erro
 			return true;
 		}
 	}
-	return error_set(error, SOCLE_ERROR_USAGE, "there is no engine '%s'; use auto, kvm or emu",
-			 value);
+	if (!strcmp(value, "list")) {
+		options->action = OPTIONS_ENGINES;
+		return true;
+	}
+	return error_set(
+		error, SOCLE_ERROR_USAGE,
+		"there is no engine '%s'; use auto, kvm or emu, or list to see what they can do",
+		value);
 }
 
 static bool set_cpus(struct options *options, const char *value, GError **error)
@@ -275,9 +281,10 @@ static const struct option option_table[] = {
 	  "For a multiboot kernel, a list of modules: \"FILE [ARGUMENTS],FILE [ARGUMENTS]\".",
 	  set_initrd, false },
 	{ "append", "TEXT", "Give the kernel this command line.", NULL, set_append, false },
-	{ "engine", "auto|kvm|emu", "What executes the guest (default auto).",
+	{ "engine", "auto|kvm|emu|list", "What executes the guest (default auto).",
 	  "\"auto\" takes KVM where it can run stock kernels, else the software engine, and tells "
-	  "why. \"kvm\" insists on KVM, \"emu\" on the software engine.",
+	  "why. \"kvm\" insists on KVM, \"emu\" on the software engine. \"list\" tells what each "
+	  "of them can do on this host, and ends.",
 	  set_engine, false },
 	{ "cpus", "N", "Number of virtual CPUs (default 1).", "From 1 to 255.", set_cpus, false },
 	{ "cpu", "MODEL", "Processor features that the guest sees (default v2).",

@@ -38,6 +38,7 @@ enum options_action {
 	OPTIONS_RUN,
 	OPTIONS_HELP,
 	OPTIONS_VERSION,
+	OPTIONS_ENGINES,
 	OPTIONS_MAN, /* the man page's list of options; for the build */
 };
 

@@ -27,8 +27,6 @@ struct vmm {
 	struct qmp_server *monitor; /* NULL: nobody asked for one */
 	struct pidfile *pidfile;
 	GMainLoop *loop;
-	int signal_fd;
-	guint signal_source;
 	/* How it ended: */
 	bool ended;
 	int status;

@@ -15,14 +15,11 @@
  */
 #include "vmm/vmm.h"
 
-#include <glib-unix.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 
 #include "base/error.h"
 #include "base/log.h"
-#include "base/sys.h"
 #include "dev/chardev.h"
 #include "emu/emu.h"
 #include "kvm/kvm.h"
@@ -34,6 +31,7 @@
 #include "vmm/engine.h"
 #include "vmm/hmp.h"
 #include "vmm/pidfile.h"
+#include "vmm/signals.h"
 #include "vmm/vmm-int.h"
 
 void vmm_end(struct vmm *vmm, int status, bool by_guest, const char *reason)
@@ -144,41 +142,10 @@ static void on_machine_event(void *opaque, const struct machine_event *event)
 	}
 }
 
-static gboolean on_signal(gint fd, GIOCondition condition, gpointer opaque)
+static void on_signal(void *opaque, int sig)
 {
-	struct vmm *vmm = opaque;
-	struct signalfd_siginfo info;
-
-	(void)condition;
-	if (sys_read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		log_info("ending on signal %u from process %u", info.ssi_signo, info.ssi_pid);
-		vmm_end(vmm, VMM_EXIT_OK, false, "host-signal");
-	}
-	return G_SOURCE_CONTINUE;
-}
-
-/* From here on signals that ask for an end are read by the main loop. */
-static bool catch_signals(struct vmm *vmm, GError **error)
-{
-	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
-	sigset_t set;
-
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGXFSZ, SIG_IGN);
-	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
-		struct sigaction old;
-
-		/* nohup has a say. */
-		if (sigaction(signals[i], NULL, &old) < 0 || old.sa_handler != SIG_IGN)
-			sigaddset(&set, signals[i]);
-	}
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	vmm->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (vmm->signal_fd < 0)
-		return error_set(error, SOCLE_ERROR_FAILED, "cannot wait for signals");
-	vmm->signal_source = g_unix_fd_add(vmm->signal_fd, G_IO_IN, on_signal, vmm);
-	return true;
+	log_info("ending on signal %d", sig);
+	vmm_end(opaque, VMM_EXIT_OK, false, "host-signal");
 }
 
 static void on_console_quit(void *opaque)
@@ -227,6 +194,7 @@ static bool build(struct vmm *vmm, GError **error)
 {
 	const struct options *options = vmm->options;
 	g_autofree char *reason = NULL;
+	enum boot_kind kind;
 
 	vmm->boot = boot_open(&(struct boot_config){ .kernel = options->kernel,
 						     .initrd = options->initrd,
@@ -234,9 +202,15 @@ static bool build(struct vmm *vmm, GError **error)
 			      error);
 	if (!vmm->boot)
 		return false;
-	if (!catch_signals(vmm, error) || !open_serial(vmm, error) || !open_monitor(vmm, error))
+	kind = boot_kind(vmm->boot);
+	vmm->engine = engine_choose(options->engine,
+				    kind == BOOT_BZIMAGE || kind == BOOT_BZIMAGE_UNPACKED,
+				    &kvm_cpu_ops, &emu_cpu_ops, &reason, error);
+	if (!vmm->engine)
 		return false;
-	vmm->engine = engine_choose(options->engine, &kvm_cpu_ops, &emu_cpu_ops, &reason);
+	if (!signals_catch(on_signal, vmm, error) || !open_serial(vmm, error) ||
+	    !open_monitor(vmm, error))
+		return false;
 	vmm->machine = machine_new(&(struct machine_config){ .engine = vmm->engine,
 							     .model = options->model,
 							     .cpus = options->cpus,
@@ -267,11 +241,10 @@ struct vmm *vmm_new(const struct options *options, GError **error)
 {
 	struct vmm *vmm = g_new(struct vmm, 1);
 
-	*vmm = (struct vmm){
-		.options = options,
-		.loop = g_main_loop_new(NULL, FALSE),
-		.signal_fd = -1,
-	};
+	*vmm = (struct vmm){ .options = options, .loop = g_main_loop_new(NULL, FALSE) };
+	/* A peer that left and a file that is full are errors, not the end. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 	if (!build(vmm, error)) {
 		vmm_free(vmm);
 		return NULL;
@@ -305,9 +278,7 @@ void vmm_free(struct vmm *vmm)
 	qmp_server_free(vmm->monitor);
 	pidfile_free(vmm->pidfile);
 	boot_free(vmm->boot);
-	if (vmm->signal_source)
-		g_source_remove(vmm->signal_source);
-	fd_autoclose(&vmm->signal_fd);
+	signals_release();
 	g_main_loop_unref(vmm->loop);
 	g_free(vmm->serial_name);
 	g_free(vmm->report);

@@ -27,6 +27,7 @@ class Options(vm.Case):
         self.refused([*kernel, '--memory', '512'], '512M')
         self.refused([*kernel, '--memory', '99999G'], '--memory')
         self.refused([*kernel, '--engine', 'warp'], 'auto, kvm or emu')
+        self.refused(['--engine', 'kvm'], '--kernel FILE')
         self.refused([*kernel, '--cpu', '8086'], '--cpu', 'v2')
         self.refused([*kernel, '--serial', 'modem'], 'stdio, none, pty')
         self.refused([*kernel, '--uuid', '1234'], 'uuidgen')

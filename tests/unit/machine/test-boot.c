@@ -157,7 +157,8 @@ static void test_strangers(void)
 		{ 0, "MZ",
 		  "is a program for EFI firmware, not a bzImage: "
 		  "give the Linux kernel that it was made of" },
-		{ 0, "QFI\xfb", "is a disk image: give a kernel (bzImage, ELF with a PVH note, multiboot)" },
+		{ 0, "QFI\xfb",
+		  "is a disk image: give a kernel (bzImage, ELF with a PVH note, multiboot)" },
 		{ 0, "070701",
 		  "is an initramfs: give it with --initrd, and a kernel with "
 		  "--kernel" },

@@ -49,7 +49,9 @@ static int client_connect(const char *path)
 /* Let the server work until this client can read something; returns it. */
 static char *client_read(int fd)
 {
-	enum { LEN = 65536 };
+	enum {
+		LEN = 65536
+	};
 	g_autofree char *buf = g_malloc(LEN);
 	ssize_t n;
 

@@ -31,22 +31,41 @@ static void test_choice(void)
 	static const struct cpu_ops bad = { .name = "kvm", .can_run_stock = cannot };
 	static const struct cpu_ops mute = { .name = "kvm", .can_run_stock = must_not_be_asked };
 	static const struct cpu_ops emu = { .name = "emu", .can_run_stock = must_not_be_asked };
+	g_autoptr(GError) error = NULL;
 	g_autofree char *reason = NULL;
 
-	g_assert_true(engine_choose(ENGINE_AUTO, &good, &emu, &reason) == &good);
+	g_assert_true(engine_choose(ENGINE_AUTO, true, &good, &emu, &reason, &error) == &good);
 	g_assert_null(reason);
 	/* Small guests need no more than what KVM is insisted on for. */
-	g_assert_true(engine_choose(ENGINE_KVM, &mute, &emu, &reason) == &mute);
+	g_assert_true(engine_choose(ENGINE_KVM, false, &mute, &emu, &reason, &error) == &mute);
 	g_assert_null(reason);
-	g_assert_true(engine_choose(ENGINE_EMU, &mute, &emu, &reason) == &emu);
+	g_assert_true(engine_choose(ENGINE_EMU, true, &mute, &emu, &reason, &error) == &emu);
 	g_assert_null(reason);
-	g_assert_true(engine_choose(ENGINE_AUTO, &bad, &emu, &reason) == &emu);
+	g_assert_true(engine_choose(ENGINE_AUTO, true, &bad, &emu, &reason, &error) == &emu);
 	g_assert_cmpstr(reason, ==, "no luck");
+	g_assert_no_error(error);
+	g_clear_pointer(&reason, g_free);
+	g_assert_null(engine_choose(ENGINE_KVM, true, &bad, &emu, &reason, &error));
+	g_assert_cmpstr(error->message, ==,
+			"KVM cannot run this kernel, use --engine emu: no luck");
+}
+
+static void test_list(void)
+{
+	static const struct cpu_ops good = { .name = "emu", .can_run_stock = can };
+	static const struct cpu_ops bad = { .name = "kvm", .can_run_stock = cannot };
+	const struct cpu_ops *engines[] = { &bad, &good, NULL };
+	g_autofree char *text = engine_list(engines);
+
+	g_assert_cmpstr(text, ==,
+			"kvm  cannot run stock kernels: no luck\n"
+			"emu  can run stock kernels\n");
 }
 
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/vmm/engine/choice", test_choice);
+	g_test_add_func("/vmm/engine/list", test_list);
 	return g_test_run();
 }
