@@ -623,6 +623,8 @@ const struct uop *op_resync(struct vcpu *v, const struct uop *u)
 
 	v->r[R_RIP] += u->off;
 	emu_retire(v, u->n - 1u);
+	if (!(v->mode & MODE_64))
+		v->r[R_RIP] = (uint32_t)v->r[R_RIP];
 	if (u->off || v->mode & (MODE_STEP | MODE_LIMIT))
 		return NULL;
 	to = emu_lookup(v);

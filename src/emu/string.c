@@ -32,6 +32,8 @@ static const struct uop *interrupted(struct vcpu *v, const struct uop *u)
 {
 	v->r[R_RIP] += u->off;
 	emu_retire(v, u->n - 1u);
+	if (!(v->mode & MODE_64))
+		v->r[R_RIP] = (uint32_t)v->r[R_RIP];
 	return NULL;
 }
 

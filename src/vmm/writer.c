@@ -22,7 +22,7 @@
 #include "base/thread.h"
 
 enum {
-	LINGER_US = 1000, /* from the first byte to the write, so that a line goes out at once */
+	LINGER_US = 1000, /* how long bytes gather, so that not each of them is a write */
 	RETRY_MS = 50,    /* how long a peer that is full is waited for without looking around */
 	DRAIN_MS = 1000,  /* how long the end waits without any progress */
 };
@@ -95,6 +95,7 @@ static size_t push(struct writer *writer, int fd, const uint8_t *buf, size_t len
 static void writer_main(void *opaque)
 {
 	struct writer *writer = opaque;
+	uint64_t written = 0;
 
 	pthread_mutex_lock(&writer->lock);
 	while (!writer->stop) {
@@ -105,7 +106,8 @@ static void writer_main(void *opaque)
 			writer->sleeping = true;
 			pthread_cond_wait(&writer->wake, &writer->lock);
 			writer->sleeping = false;
-			if (writer->used && !writer->stop) {
+			/* The first byte after a pause goes out at once, what follows in lumps. */
+			if (!writer->stop && sys_monotonic_ns() - written < LINGER_US * 1000ull) {
 				pthread_mutex_unlock(&writer->lock);
 				g_usleep(LINGER_US);
 				pthread_mutex_lock(&writer->lock);
@@ -117,6 +119,7 @@ static void writer_main(void *opaque)
 		writer->busy = true;
 		pthread_mutex_unlock(&writer->lock);
 		done = push(writer, fd, writer->ring + writer->head, len);
+		written = sys_monotonic_ns();
 		pthread_mutex_lock(&writer->lock);
 		writer->busy = false;
 		writer->head = (writer->head + done) % WRITER_ROOM;

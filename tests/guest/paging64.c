@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * paging64.c - four-level paging: permissions, accessed and dirty bits, error codes, large pages
+ * paging64.c - four-level paging: permissions, accessed and dirty bits, error codes
  */
 #include "guest.h"
 
@@ -44,17 +44,17 @@ static void call_at(void)
 static void user_read(void)
 {
 	read_at();
-	__asm__ volatile("int $0x80");
+	USER_RETURN;
 }
 static void user_write(void)
 {
 	write_at();
-	__asm__ volatile("int $0x80");
+	USER_RETURN;
 }
 static void user_call(void)
 {
 	call_at();
-	__asm__ volatile("int $0x80");
+	USER_RETURN;
 }
 
 static void bits(const char *what)
@@ -87,23 +87,6 @@ static void all(const char *name, u64 flags)
 	bits("bits");
 }
 
-static void crossing(void)
-{
-	guest_map(AT, (u64)page[0] | P | W | U);
-	guest_map(AT + 4096, 0);
-	at = AT + 4094;
-	page[0][4094] = page[0][4095] = 0;
-	try_print("write across", write_at);
-	check("nothing written", page[0][4094] == 0 && page[0][4095] == 0);
-	guest_map(AT, 0);
-	try_print("write across, first gone", write_at);
-	guest_map(AT, (u64)page[0] | P | W | U);
-	guest_map(AT + 4096, (u64)page[1] | P | W | U);
-	try_print("write across two", write_at);
-	check("written", page[0][4095] == 0xc3 && page[1][0] == 0xc3);
-	at = AT;
-}
-
 static void translations(void)
 {
 	volatile u8 *p = (volatile u8 *)AT;
@@ -126,55 +109,6 @@ static void translations(void)
 	check("after PGE went", *p == 2);
 }
 
-static void large(void)
-{
-	volatile u8 *p;
-	u64 save = pdpt[2], pde = pd[1024];
-
-	pd[1024] = ((u64)page & ~0x1fffffull) | P | W | U | PS;
-	WRITE_CR(3, READ_CR(3));
-	p = (volatile u8 *)(0x80000000ull + ((u64)page & 0x1fffff));
-	page[0][0] = 7;
-	check("2 MiB page", *p == 7);
-	print("  bits:%s%s\n", pd[1024] & A ? " A" : "", pd[1024] & D ? " D" : "");
-	*p = 8;
-	check("write", page[0][0] == 8);
-	print("  bits:%s%s\n", pd[1024] & A ? " A" : "", pd[1024] & D ? " D" : "");
-	pd[1024] = pde;
-	pdpt[2] = P | W | U | PS;
-	WRITE_CR(3, READ_CR(3));
-	p = (volatile u8 *)(0x80000000ull + (u64)page);
-	check("1 GiB page", *p == 8);
-	pdpt[2] = P | W | U | PS | 0x4000;
-	WRITE_CR(3, READ_CR(3));
-	at = 0x80000000ull;
-	try_print("1 GiB page, reserved bit", read_at);
-	pdpt[2] = save;
-	pd[1024] = P | W | U | PS | 0x2000;
-	WRITE_CR(3, READ_CR(3));
-	try_print("2 MiB page, reserved bit", read_at);
-	pd[1024] = pde;
-	pml4[1] = (u64)pdpt | P | W | U | PS;
-	WRITE_CR(3, READ_CR(3));
-	at = 1ull << 39;
-	try_print("PS in the PML4", read_at);
-	pml4[1] = (u64)pdpt | P | W;
-	WRITE_CR(3, READ_CR(3));
-	at |= (u64)page;
-	try_print("upper half alias", read_at);
-	try_user_print("user, U missing in the PML4", user_read);
-	pml4[1] = (u64)pdpt | P | U;
-	WRITE_CR(3, READ_CR(3));
-	try_print("W missing in the PML4", write_at);
-	pml4[1] = (u64)pdpt | P | W | U | NX;
-	page[0][0] = 0xc3;
-	WRITE_CR(3, READ_CR(3));
-	try_print("NX in the PML4", call_at);
-	pml4[1] = 0;
-	WRITE_CR(3, READ_CR(3));
-	at = AT;
-}
-
 int main(void)
 {
 	all("not present", 0);
@@ -191,8 +125,6 @@ int main(void)
 	all("NX bit while EFER.NXE is off", P | W | U | NX);
 	all("not present, NXE off", 0);
 	wrmsr(0xc0000080, rdmsr(0xc0000080) | 0x800);
-	crossing();
 	translations();
-	large();
 	return guest_failures;
 }

@@ -87,7 +87,13 @@ extern u64 last_cr2, last_dr6;
 extern int (*guest_handler)(struct frame *f);
 
 int guest_try(void (*fn)(void));
+/* In ring 3 until a fault, int $0x80, or USER_RETURN, which a KVM that is a software flavour knows
+ * as well: an opcode that is none, with a mark behind it. */
 void guest_user(void (*fn)(void));
+#define USER_RETURN __asm__ volatile("ud2; .byte 0x53, 0x56")
+enum {
+	USER_RETURN_BYTES = 0x56530b0f
+};
 /* Run it and print "name: -" or "name: #GP(0010)", for page faults with CR2. */
 void try_print(const char *name, void (*fn)(void));
 void try_user_print(const char *name, void (*fn)(void));

@@ -51,6 +51,8 @@ void trap(struct frame *f)
 		last_dr6 = READ_DR(6);
 	if (guest_handler && guest_handler(f))
 		return;
+	if (f->vector == UD && f->cs & 3 && *(const u32 *)f->rip == USER_RETURN_BYTES)
+		f->vector = 0x80;
 	last = *f;
 	if (f->vector == PF)
 		last_cr2 = READ_CR(2);

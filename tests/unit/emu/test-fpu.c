@@ -26,7 +26,7 @@ static struct vcpu *vcpu_fresh(void)
 static void test_reset(void)
 {
 	struct vcpu *v = vcpu_fresh();
-	uint8_t area[X86_XSAVE_SIZE];
+	g_autofree uint8_t *area = g_malloc(X86_XSAVE_SIZE);
 
 	emu_fpu_get_xsave(v, area);
 	g_assert_cmphex(get_le16(area + FCW), ==, 0x40);
@@ -43,7 +43,8 @@ static void test_reset(void)
 static void test_round_trip(void)
 {
 	struct vcpu *v = vcpu_fresh();
-	uint8_t in[X86_XSAVE_SIZE] = { 0 }, out[X86_XSAVE_SIZE];
+	g_autofree uint8_t *in = g_malloc0(X86_XSAVE_SIZE);
+	g_autofree uint8_t *out = g_malloc(X86_XSAVE_SIZE);
 
 	for (unsigned i = 0; i < 256; i++)
 		in[XMM0 + i] = (uint8_t)(i * 3);
@@ -71,15 +72,15 @@ static void test_round_trip(void)
 static void test_hostile(void)
 {
 	struct vcpu *v = vcpu_fresh();
-	uint8_t area[X86_XSAVE_SIZE];
+	g_autofree uint8_t *area = g_malloc(X86_XSAVE_SIZE);
 
-	memset(area, 0xff, sizeof(area));
+	memset(area, 0xff, X86_XSAVE_SIZE);
 	emu_fpu_set_xsave(v, area);
 	emu_fpu_enter(v);
 	emu_fpu_leave(v);
 	emu_fpu_get_xsave(v, area);
 	g_assert_cmphex(get_le32(area + MXCSR), ==, 0xffff);
-	memset(area, 0xff, sizeof(area));
+	memset(area, 0xff, X86_XSAVE_SIZE);
 	put_le64(area + BV, 0);
 	emu_fpu_set_xsave(v, area);
 	emu_fpu_get_xsave(v, area);

@@ -153,8 +153,9 @@ static void test_refused(void)
 		  "as in 512M" },
 		{ "--kernel k --memory 1025K",
 		  "--memory: '1025K' is not a whole number of megabytes; give one, as in 512M" },
-		{ "--kernel k --engine tcg",
-		  "--engine: there is no engine 'tcg'; use auto, kvm or emu" },
+		{ "--kernel k --engine tcg", "--engine: there is no engine 'tcg'; use auto, kvm or "
+					     "emu, or list to see what they "
+					     "can do" },
 		{ "--kernel k --serial modem", "--serial: 'modem' is none of stdio, none, pty, "
 					       "file=FILE, unix=PATH" },
 		{ "--kernel k --serial file",
@@ -251,8 +252,10 @@ static void test_sizes(void)
 
 static void test_help(void)
 {
-	static const char *const lines[] = { "--help", "-h", "--version", "--help-man",
-					     "--cpus 2 --help --nonsense" };
+	static const char *const lines[] = {
+		"--engine list", "--help",     "-h",
+		"--version",     "--help-man", "--cpus 2 --help --nonsense"
+	};
 	g_autofree char *help = options_help();
 	g_autofree char *man = options_man();
 	g_auto(GStrv) help_lines = g_strsplit(help, "\n", -1);
