@@ -108,6 +108,15 @@ void clock_stop(struct clock_thread *clock)
 	g_free(clock);
 }
 
+void clock_adopt(struct vcpu *v)
+{
+	struct cpu_engine *e = v->engine;
+
+	pthread_mutex_lock(&e->clock->lock);
+	e->vcpu[v->index] = v;
+	pthread_mutex_unlock(&e->clock->lock);
+}
+
 void clock_forget(struct vcpu *v)
 {
 	struct cpu_engine *e = v->engine;

@@ -14,6 +14,8 @@
 
 struct clock_thread *clock_start(struct cpu_engine *engine, GError **error);
 void clock_stop(struct clock_thread *clock);
+/* The vCPU is complete: puts it into the engine's table, where the thread finds it. */
+void clock_adopt(struct vcpu *v);
 /* The vCPU goes: takes it out of the engine's table, after which nobody looks at it. */
 void clock_forget(struct vcpu *v);
 /* The vCPU's alarm is @when_ns (CLOCK_MONOTONIC) from now on; 0: none. */

@@ -646,7 +646,7 @@ static struct vcpu *vcpu_new(struct cpu_engine *e, unsigned index, GError **erro
 		v->tsc_offset = e->vcpu[0] ? e->vcpu[0]->tsc_offset : v->tsc_offset;
 	emu_vcpu_reset(v, false);
 	v->wait_sipi = index > 0;
-	e->vcpu[index] = v;
+	clock_adopt(v);
 	return v;
 }
 

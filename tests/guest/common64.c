@@ -7,11 +7,11 @@
  */
 #include "guest.h"
 
-#define USER(name, code)                                                                         \
-	static void name(void)                                                                   \
-	{                                                                                        \
-		__asm__ volatile(code ::: "rax", "rcx", "rdx", "rbx", "memory", "cc");    \
-		USER_RETURN;                                                                     \
+#define USER(name, code)                                                               \
+	static void name(void)                                                         \
+	{                                                                              \
+		__asm__ volatile(code ::: "rax", "rcx", "rdx", "rbx", "memory", "cc"); \
+		USER_RETURN;                                                           \
 	}
 
 static u32 read32(uptr at)

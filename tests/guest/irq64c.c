@@ -4,7 +4,8 @@
  * serial port's line, HLT, ring 3; xAPIC and x2APIC
  *
  * A KVM that emulates ring 0 looks for interrupts when an instruction leaves the guest, not behind
- * each, so a window is open for as long as a port is written. irq64.c is about the exact place.
+ * each, so a window is open for as long as a port is written; and it may show none in service, so
+ * what waits for an EOI is not tested here. irq64.c does both exactly.
  */
 #include "guest.h"
 
@@ -13,7 +14,6 @@ enum {
 	TPR = 0x08,
 	EOI = 0x0b,
 	SVR = 0x0f,
-	ISR = 0x10,
 	IRR = 0x20,
 	ICR = 0x30,
 	LVT_TIMER = 0x32,
@@ -28,7 +28,7 @@ static int x2apic;
 static volatile unsigned count[256];
 static volatile u8 order[16];
 static volatile unsigned orders;
-static volatile int no_eoi, in_user, stop;
+static volatile int in_user, stop;
 
 static u32 apic_read(unsigned reg)
 {
@@ -54,8 +54,7 @@ static int handler(struct frame *f)
 		order[orders++] = (u8)f->vector;
 	if (f->vector == 0x79)
 		outb(0x3f9, 0); /* a level that stays would come back at once */
-	if (!no_eoi)
-		apic_write(EOI, 0);
+	apic_write(EOI, 0);
 	return 1;
 }
 
@@ -156,21 +155,6 @@ static void priorities(void)
 	WRITE_CR(8, 0);
 	window();
 	print("CR8 0: %u, then %x\n", orders, order[2]);
-	no_eoi = 1;
-	orders = 0;
-	self_ipi(0x75);
-	window();
-	check("in ISR", apic_read(ISR + 3) == 1u << 0x15);
-	self_ipi(0x72);
-	self_ipi(0x83);
-	window();
-	print("in service %x, then %u, last %x\n", order[0], orders, order[1]);
-	no_eoi = 0;
-	apic_write(EOI, 0);
-	apic_write(EOI, 0);
-	window();
-	print("after EOI %u, last %x\n", orders, order[2]);
-	check("ISR is empty", apic_read(ISR + 3) == 0 && apic_read(ISR + 4) == 0);
 	self_ipi(0x55);
 	window();
 	self_ipi(0x55);
@@ -213,6 +197,8 @@ static void serial(u32 entry, int on)
 
 static void ioapic(void)
 {
+	unsigned n;
+
 	ioapic_write(0x10 + 2 * 4 + 1, 0);
 	outb(0x3fc, 8); /* OUT2 */
 	serial(0x77, 1);
@@ -226,10 +212,12 @@ static void ioapic(void)
 	(void)inb(0x3fa);
 	serial(0x8079, 1);
 	check("level", wait_for(0x79, 1));
-	serial(0x8079, 1);
-	check("again", wait_for(0x79, 2));
 	window();
-	check("gone", count[0x79] == 2);
+	n = count[0x79];
+	window();
+	check("gone", count[0x79] == n);
+	serial(0x8079, 1);
+	check("again", wait_for(0x79, n + 1));
 	serial(0x10000, 0);
 }
 
