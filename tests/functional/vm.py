@@ -23,6 +23,11 @@ SANITIZED = bool(os.environ.get('SOCLE_SANITIZED'))
 # Sanitizers and a busy machine make things slow, but nothing here waits for time to pass.
 PATIENCE = float(os.environ.get('SOCLE_PATIENCE', '30'))
 
+# Whoever runs the tests in the background may have had these ignored; what we start shall not.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
+
 
 def wait_for(condition, what):
     """Poll until condition() is true, and return what it returned."""

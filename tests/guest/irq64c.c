@@ -102,7 +102,7 @@ static void timer(void)
 	sleep_until(0x41, 3);
 	apic_write(INIT_COUNT, 0);
 	window();
-	check("periodic", count[0x41] == 3 || count[0x41] == 4);
+	check("periodic", count[0x41] >= 3);
 	count[0x41] = 0;
 	apic_write(LVT_TIMER, 0x10042);
 	apic_write(INIT_COUNT, 1000);
