@@ -175,7 +175,7 @@ int sys_accept(int fd, int flags)
 
 int64_t sys_file_size(int fd)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	int r = SYS_RETRY(SYS_FSTAT, int, fstat(fd, &st));
 
 	if (r < 0)

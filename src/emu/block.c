@@ -172,7 +172,7 @@ static uint64_t granules(uint64_t off, uint64_t len)
 static void handshake(struct vcpu *v)
 {
 	struct cpu_engine *e = v->engine;
-	uint64_t want[CPU_MAX];
+	uint64_t want[CPU_MAX] = { 0 };
 
 	for (unsigned i = 0; i < e->config.cpus; i++) {
 		struct vcpu *o = e->vcpu[i];

@@ -1123,7 +1123,7 @@ static void log_missing(struct vcpu *v, const struct uop *u)
 	d.avail = n;
 	emu_decode(&d);
 	n = d.map * 256u + d.op;
-	if (atomic_fetch_or(&seen[n / 64], 1ull << n % 64) >> n % 64 & 1)
+	if (atomic_fetch_or(&seen[n / 64], (uint64_t)1 << n % 64) >> n % 64 & 1)
 		return;
 	log_warning("no such instruction at %#llx: %s(#UD in the guest, told once)",
 		    (unsigned long long)(v->r[R_RIP] + u->off), text);

@@ -466,7 +466,7 @@ static int engine_irqfd(struct cpu_engine *e, int fd, int gsi, uint64_t msi_addr
 /* Every vCPU forgets its fast writes, and has done so when this returns. */
 static void flush_all(struct cpu_engine *e)
 {
-	uint64_t want[CPU_MAX];
+	uint64_t want[CPU_MAX] = { 0 };
 
 	for (unsigned i = 0; i < e->config.cpus; i++) {
 		struct vcpu *v = e->vcpu[i];

@@ -214,6 +214,7 @@ bool decode_shift_imm(struct decoder *d);
 		mm_written(d);                                                            \
 	}
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): what follows the number is written */
 static inline void mm_written(uint64_t *mm)
 {
 	((struct u16_any *)(mm + 1))->v = 0xffff;

@@ -269,6 +269,7 @@ static void log_unknown(const struct vcpu *v, uint32_t msr, const char *what)
 		return;
 	}
 	atomic_store(&told[n], msr);
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): @v is there */
 	log_debug("vCPU %u: %s of MSR 0x%x, which is not there", v->index, what, msr);
 }
 

@@ -445,7 +445,7 @@ uint64_t unpack_pos(const struct unpack *unpack)
 bool unpack_read(struct unpack *unpack, void *buf, size_t len, size_t *ret_len, GError **error)
 {
 	const size_t want = MIN(len, unpack->limit - unpack->pos);
-	size_t got;
+	size_t got = 0;
 
 	if (unpack->kind == UNPACK_LZ4 ? !read_lz4(unpack, buf, want, &got, error)
 				       : !read_stream(unpack, buf, want, &got, error))

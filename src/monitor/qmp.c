@@ -315,8 +315,10 @@ static void dispatch(struct qmp_session *session, json_t *request)
 			   "QMP input member 'arguments' must be an object");
 		return;
 	}
-	if (!args)
-		args = no_args = json_object();
+	if (!args) {
+		no_args = json_object();
+		args = no_args;
+	}
 	execute(session, id, json_string_value(command), args);
 }
 

@@ -103,7 +103,7 @@ bool options_parse_size(const char *text, uint64_t *ret_bytes, GError **error)
 
 static bool set_memory(struct options *options, const char *value, GError **error)
 {
-	uint64_t bytes;
+	uint64_t bytes = 0;
 
 	if (!options_parse_size(value, &bytes, error))
 		return false;

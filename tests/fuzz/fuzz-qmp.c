@@ -81,6 +81,7 @@ static GString *converse(const uint8_t *data, size_t size, size_t step)
 	return out;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): libFuzzer says what it looks like */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;

@@ -145,7 +145,7 @@ void guest_need_kvm(void)
 
 	if (!engine) {
 		printf("skipped: %s\n", error->message);
-		exit(77);
+		exit(77); /* NOLINT(concurrency-mt-unsafe): there is one thread */
 	}
 	kvm_cpu_ops.close(engine);
 	mem_free(config.mem);
