@@ -540,6 +540,7 @@ static bool decode_accumulator(struct decoder *d)
 	return set_fn(d, d->op < 0xa2 ? ops_movabs_load[si] : ops_movabs_store[si]);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): a map of opcodes reads best in one piece */
 static bool decode_map0_rest(struct decoder *d)
 {
 	uint8_t op = d->op;
@@ -656,11 +657,12 @@ static bool decode_map0_rest(struct decoder *d)
 		return decode_ret(d, op == 0xc2);
 	case 0xc6:
 	case 0xc7:
+		/* Its immediate counts for the length, which is checked before the opcode. */
 		decode_modrm(d);
-		if (d->reg & 7)
-			return false;
 		d->u->a = reg_off(d, d->rm, size);
 		d->u->imm = imm_signed(d, size == 8 ? 4 : size);
+		if (d->reg & 7)
+			return false;
 		return set_fn(d, d->is_mem ? ops_mov_mi[size_index(size)][d->ea]
 					   : ops_mov_ri[size_index(size)]);
 	case 0xc9:
@@ -774,8 +776,11 @@ static bool decode_bit_test(struct decoder *d, unsigned op, bool imm)
 
 static bool decode_group8(struct decoder *d)
 {
+	bool ok;
+
 	decode_modrm(d);
-	return (d->reg & 7) >= 4 && decode_bit_test(d, (d->reg & 7) - 4u, true);
+	ok = decode_bit_test(d, d->reg & 3u, true);
+	return (d->reg & 7) >= 4 && ok;
 }
 
 static bool decode_double_shift(struct decoder *d)
@@ -1126,7 +1131,7 @@ static void log_missing(struct vcpu *v, const struct uop *u)
 	if (atomic_fetch_or(&seen[n / 64], (uint64_t)1 << n % 64) >> n % 64 & 1)
 		return;
 	log_warning("no such instruction at %#llx: %s(#UD in the guest, told once)",
-		    (unsigned long long)(v->r[R_RIP] + u->off), text);
+		    (unsigned long long)v->r[R_RIP] + u->off, text);
 }
 
 const struct uop *op_ud(struct vcpu *v, const struct uop *u)

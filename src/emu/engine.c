@@ -432,6 +432,7 @@ static int engine_notify(struct cpu_engine *e, const struct cpu_notify *notify, 
 	struct notify_table *old = atomic_load(&e->notifies), *table;
 	unsigned count = old ? old->count : 0, n = 0;
 
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): the entries are pointers */
 	table = g_malloc0(sizeof(*table) + (count + 1) * sizeof(table->entry[0]));
 	for (unsigned i = 0; i < count; i++) {
 		if (old->entry[i] != notify)

@@ -640,8 +640,11 @@ static void random_x87(struct rng *rng, uint8_t *fx)
 		sw |= rng_next(rng) & 0x7f & cw;
 	memcpy(fx, &cw, 2);
 	memcpy(fx + 2, &sw, 2);
-	fx[4] = (uint8_t)rng_next(rng);
-	fx[4] |= rng_percent(rng, 40) ? 0xff : (uint8_t)rng_next(rng);
+	fx[4] = 0xff;
+	if (!rng_percent(rng, 40)) {
+		fx[4] = (uint8_t)rng_next(rng);
+		fx[4] |= (uint8_t)rng_next(rng);
+	}
 	for (unsigned i = 0; i < 8; i++) {
 		uint64_t mantissa = rng_next(rng) | 1ull << 63;
 		uint16_t exponent = (uint16_t)(0x3ff0 + rng_below(rng, 32));
