@@ -23,6 +23,7 @@
 
 #include "bus/io.h"
 #include "bus/irq.h"
+#include "bus/notify.h"
 #include "cpu/model.h"
 #include "cpu/state.h"
 #include "mem/mem.h"
@@ -74,18 +75,6 @@ struct cpu_config {
 	struct io_space *pio, *mmio; /* what is neither RAM nor an APIC goes to mmio */
 };
 
-/* Where a guest's write is to be turned into a call, without waking anybody else. */
-struct cpu_notify {
-	bool mmio; /* else port I/O */
-	uint64_t addr;
-	unsigned size; /* 1, 2, 4, 8; 0: any */
-	bool match;    /* only if @value is written */
-	uint64_t value;
-	int eventfd; /* KVM signals this; the software engine writes 1 to it unless ... */
-	void (*call)(void *opaque); /* ... this is set, which it calls on the vCPU's thread */
-	void *opaque;
-};
-
 /* The state of the I/O APIC and the guest's clock: the part of an engine that is no vCPU's. */
 struct cpu_chip_state {
 	uint32_t ioapic_id, ioapic_select;
@@ -117,7 +106,7 @@ struct cpu_ops {
 	int (*irqfd)(struct cpu_engine *engine, int fd, int gsi, uint64_t msi_addr,
 		     uint32_t msi_data, bool on);
 	/* Add or take away a notification. 0 or -errno. @notify must live until taken away. */
-	int (*notify)(struct cpu_engine *engine, const struct cpu_notify *notify, bool on);
+	int (*notify)(struct cpu_engine *engine, const struct io_notify *notify, bool on);
 
 	/* Start or stop logging which pages vCPUs write; implies mem_dirty_log(). */
 	int (*dirty_log)(struct cpu_engine *engine, bool on);

@@ -374,10 +374,10 @@ const struct uop *op_pause(struct vcpu *v, const struct uop *u)
 struct notify_table {
 	struct notify_table *older;
 	unsigned count;
-	const struct cpu_notify *entry[];
+	const struct io_notify *entry[];
 };
 
-static bool notify_fits(const struct cpu_notify *n, bool mmio, uint64_t addr, unsigned size,
+static bool notify_fits(const struct io_notify *n, bool mmio, uint64_t addr, unsigned size,
 			uint64_t value)
 {
 	return n->mmio == mmio && n->addr == addr && (!n->size || n->size == size) &&
@@ -391,7 +391,7 @@ static bool notify_try(struct cpu_engine *e, bool mmio, uint64_t addr, unsigned 
 	uint64_t one = 1;
 
 	for (unsigned i = 0; table && i < table->count; i++) {
-		const struct cpu_notify *n = table->entry[i];
+		const struct io_notify *n = table->entry[i];
 
 		if (!notify_fits(n, mmio, addr, size, value))
 			continue;
@@ -427,7 +427,7 @@ uint64_t emu_io_read(struct vcpu *v, bool mmio, uint64_t addr, unsigned size)
 	return value;
 }
 
-static int engine_notify(struct cpu_engine *e, const struct cpu_notify *notify, bool on)
+static int engine_notify(struct cpu_engine *e, const struct io_notify *notify, bool on)
 {
 	struct notify_table *old = atomic_load(&e->notifies), *table;
 	unsigned count = old ? old->count : 0, n = 0;

@@ -174,7 +174,7 @@ int kvm_irqfd(struct cpu_engine *engine, int fd, int gsi, uint64_t msi_addr, uin
 	return r;
 }
 
-int kvm_notify(struct cpu_engine *engine, const struct cpu_notify *notify, bool on)
+int kvm_notify(struct cpu_engine *engine, const struct io_notify *notify, bool on)
 {
 	struct kvm_ioeventfd io = {
 		.datamatch = notify->match ? notify->value : 0,

@@ -98,7 +98,7 @@ extern const struct irq_sink_ops kvm_sink_ops;
 bool kvm_irq_init(struct cpu_engine *engine, GError **error);
 int kvm_irqfd(struct cpu_engine *engine, int fd, int gsi, uint64_t msi_addr, uint32_t msi_data,
 	      bool on);
-int kvm_notify(struct cpu_engine *engine, const struct cpu_notify *notify, bool on);
+int kvm_notify(struct cpu_engine *engine, const struct io_notify *notify, bool on);
 int kvm_get_chips(struct cpu_engine *engine, struct cpu_chip_state *ret_state);
 int kvm_set_chips(struct cpu_engine *engine, const struct cpu_chip_state *state);
 

@@ -18,6 +18,9 @@
 #include "machine/boot.h"
 
 struct machine;
+struct pci_bus;
+struct pci_device;
+struct virtio_device;
 
 enum machine_event_kind {
 	MACHINE_POWEROFF,   /* the guest switched the machine off (ACPI S5) */
@@ -25,13 +28,32 @@ enum machine_event_kind {
 	MACHINE_CRASH,      /* triple fault; the vCPUs are stopped, their state can be read */
 	MACHINE_DEBUG_EXIT, /* the guest wrote to the debug exit port; @status */
 	MACHINE_FAILED,     /* the engine gave up; @text */
+	MACHINE_UNPLUGGED,  /* a device is gone and freed; its id is @text. vCPUs run on */
 };
 
 struct machine_event {
 	enum machine_event_kind kind;
 	unsigned cpu;     /* which vCPU it was, where that is known */
 	uint8_t status;   /* MACHINE_DEBUG_EXIT: the byte that was written */
-	const char *text; /* MACHINE_FAILED: one sentence */
+	const char *text; /* MACHINE_FAILED: one sentence; MACHINE_UNPLUGGED: who */
+};
+
+/* A device for one of the machine's buses. */
+struct machine_device {
+	const char *id;               /* unique, copied */
+	struct virtio_device *virtio; /* either this */
+	struct pci_device *pci;       /* or this; taken over on success */
+	bool mmio;                    /* virtio: registers in memory, told by ACPI, not PCI. Not for
+				       * machine_plug() */
+	unsigned slot;                /* on PCI; 0: the first that is free */
+};
+
+struct machine_device_info {
+	const char *id;
+	struct pci_device *pci;       /* NULL: on MMIO */
+	struct virtio_device *virtio; /* NULL: is none */
+	unsigned slot, gsi;
+	bool leaving; /* the guest was asked to let it go */
 };
 
 struct machine_config {
@@ -43,6 +65,9 @@ struct machine_config {
 	struct chardev *serial; /* borrowed; NULL: the port is there, nobody listens */
 	bool debug_exit;        /* port 0xf4 ends the machine */
 	bool no_reboot;         /* a reset request stops the vCPUs and is only told */
+	const struct machine_device *devices; /* there from the start */
+	unsigned device_count;
+	const uint8_t *generation_id; /* 16 bytes of a VM generation ID; NULL: has none */
 	/* [main] Something happened. Except after a MACHINE_RESET that was done, vCPUs are stopped. */
 	void (*event)(void *opaque, const struct machine_event *event);
 	void *opaque;
@@ -69,6 +94,15 @@ bool machine_reset(struct machine *machine, GError **error);
 /* Press the ACPI power button. */
 void machine_power_button(struct machine *machine);
 enum machine_status machine_status(const struct machine *machine);
+
+/* Put a device in while the machine runs; the guest is told. */
+bool machine_plug(struct machine *machine, const struct machine_device *device, GError **error);
+/* Ask the guest to let a device go; MACHINE_UNPLUGGED follows when it has, or at the next reset. */
+bool machine_unplug(struct machine *machine, const char *id, GError **error);
+/* Device number @index, in the order in which they came; false: there is none. */
+bool machine_device_at(struct machine *machine, unsigned index,
+		       struct machine_device_info *ret_info);
+struct pci_bus *machine_pci(struct machine *machine);
 
 unsigned machine_cpus(const struct machine *machine);
 uint64_t machine_memory(const struct machine *machine);

@@ -139,6 +139,10 @@ static void on_machine_event(void *opaque, const struct machine_event *event)
 			vmm->report = g_strdup(event->text);
 		vmm_end(vmm, VMM_EXIT_ERROR, false, "host-error");
 		break;
+	case MACHINE_UNPLUGGED:
+		qmp_server_event(vmm->monitor, "DEVICE_DELETED",
+				 json_pack("{s:s}", "device", event->text));
+		break;
 	}
 }
 

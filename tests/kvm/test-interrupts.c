@@ -162,7 +162,7 @@ static void test_notify(void)
 	autoptr(guest) guest = guest_new(1);
 	autofd int pio = sys_eventfd(0, EFD_NONBLOCK), match = sys_eventfd(0, EFD_NONBLOCK),
 		   any = sys_eventfd(0, EFD_NONBLOCK);
-	const struct cpu_notify notify[] = {
+	const struct io_notify notify[] = {
 		{ .addr = NOTIFY_PORT, .size = 2, .eventfd = pio },
 		{ .mmio = true,
 		  .addr = MMIO_ADDR + 0x40,

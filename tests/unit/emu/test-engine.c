@@ -29,7 +29,7 @@ struct fixture {
 	struct io_space *pio, *mmio;
 	struct cpu_engine *engine;
 	struct vcpu *vcpu;
-	struct cpu_notify done;
+	struct io_notify done;
 	unsigned ended, rung;
 };
 
@@ -68,7 +68,7 @@ static void set_up(struct fixture *f, const void *data)
 	g_assert_no_error(error);
 	f->vcpu = emu_cpu_ops.vcpu_new(f->engine, 0, &error);
 	g_assert_no_error(error);
-	f->done = (struct cpu_notify){ .addr = DONE, .eventfd = -1, .call = on_done, .opaque = f };
+	f->done = (struct io_notify){ .addr = DONE, .eventfd = -1, .call = on_done, .opaque = f };
 	g_assert_cmpint(emu_cpu_ops.notify(f->engine, &f->done, true), ==, 0);
 	put_le32(vector, HANDLER);
 	g_assert_cmpint(mem_write(f->mem, 4 * EXC_GP, vector, sizeof(vector)), ==, 0);
@@ -239,7 +239,7 @@ static void test_notify(struct fixture *f, const void *data)
 		0xe7, BELL + 1,                   /* outw 7: another port */
 		END,
 	};
-	const struct cpu_notify bell = {
+	const struct io_notify bell = {
 		.addr = BELL,
 		.size = 2,
 		.match = true,

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * block.h - disk images: an asynchronous interface in front of files, devices and formats
+ *
+ * A struct block is an open image: a node in QEMU's words. Formats (raw now, qcow2 with its own
+ * issue) and the null back end stand behind struct block_ops. A guest's disk submits from its loop
+ * through a struct block_queue of its own; a format may have state there.
+ *
+ * Images are hostile: a format is named by the user, never guessed for a writable image.
+ *
+ * Threads: [main] = control functions, off the data path; [loop] = on the loop of the queue. A
+ * block may have several queues on several loops.
+ */
+#ifndef BLOCK_BLOCK_H
+#define BLOCK_BLOCK_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/cleanup.h"
+#include "base/io-loop.h"
+
+struct block;
+struct block_queue;
+
+enum block_op {
+	BLOCK_READ,
+	BLOCK_WRITE,
+	BLOCK_FLUSH,
+	BLOCK_DISCARD,      /* contents become undefined, space may be given back */
+	BLOCK_WRITE_ZEROES, /* reads as zero afterwards */
+	BLOCK_OP_COUNT,
+};
+
+enum {
+	BLOCK_FUA = 1 << 0,   /* WRITE, WRITE_ZEROES: durable when done */
+	BLOCK_UNMAP = 1 << 1, /* WRITE_ZEROES: space may be given back */
+};
+
+/* A request, embedded in what asks for it. Set the first part, the rest is the back end's. */
+struct block_request {
+	enum block_op op;
+	unsigned flags;
+	uint64_t off, len;       /* bytes; multiples of info.request_alignment, within the size */
+	const struct iovec *iov; /* READ, WRITE: @len bytes in all; lives until done() */
+	unsigned iov_count;
+	/* [loop] 0 or -errno, all of it or an error. Never called from inside block_submit(). */
+	void (*done)(struct block_request *req, int result);
+	/* private */
+	struct block_queue *queue;
+	struct block_request *next;
+	struct io_op io;
+	struct io_work work;
+	int result;
+	unsigned step;
+	uint64_t progress;
+	void *bounce;
+	struct iovec tail[1];
+};
+
+struct block_info {
+	uint64_t size;              /* bytes */
+	uint32_t request_alignment; /* of off and len: 512 or 4096 */
+	uint32_t physical_block;    /* what the host prefers: 512 to 64 KiB */
+	uint32_t discard_alignment;
+	bool read_only, direct, discard; /* discard: space really is given back */
+};
+
+enum block_discard {
+	BLOCK_DISCARD_UNMAP,  /* give space back */
+	BLOCK_DISCARD_IGNORE, /* discards do nothing */
+};
+
+struct block_open {
+	const char *node_name; /* for messages and the monitor */
+	const char *path;      /* NULL for format "null" */
+	const char *format;    /* "raw", "null" (reads zeroes, loses writes; for benchmarks) */
+	bool read_only;
+	bool direct;   /* O_DIRECT: past the host's page cache */
+	bool no_flush; /* ignore flushes: fast and unsafe, for scratch machines */
+	bool shared;   /* do not insist on being the only writer */
+	enum block_discard discard;
+	uint64_t null_size; /* format "null" */
+};
+
+/* What a format implements. All [main] unless said otherwise. */
+struct block_ops {
+	const char *format;
+	/* Open; @block has name and path already; fill in block-int.h's part. */
+	struct block *(*open)(const struct block_open *options, GError **error);
+	void (*close)(struct block *block);
+	/* Grow or shrink; queues are idle. NULL: cannot. */
+	bool (*resize)(struct block *block, uint64_t size, GError **error);
+	/* State for a loop, or the plain struct if NULL. */
+	struct block_queue *(*queue_new)(struct block *block, struct io_loop *loop);
+	void (*queue_free)(struct block_queue *queue);
+	/* [loop] Checked already: within the size, aligned, not read-only, @len > 0. */
+	void (*submit)(struct block_queue *queue, struct block_request *req);
+};
+
+struct block *block_open(const struct block_open *options, GError **error);
+/* All its queues are freed. NULL is fine. */
+void block_close(struct block *block);
+DEFINE_AUTOPTR(block, block_close);
+
+const char *block_node_name(const struct block *block);
+const char *block_path(const struct block *block);   /* "" if it has none */
+const char *block_format(const struct block *block); /* "raw" */
+/* [any] The size may change by block_resize(). */
+void block_info(const struct block *block, struct block_info *ret_info);
+/* [main] Bytes that the host has allocated for it. */
+uint64_t block_allocated(const struct block *block);
+bool block_resize(struct block *block, uint64_t size, GError **error);
+
+/* [main] A queue on a loop; fails only for want of resources. */
+struct block_queue *block_queue_new(struct block *block, struct io_loop *loop, GError **error);
+/* [main] It has no requests. NULL is fine. */
+void block_queue_free(struct block_queue *queue);
+DEFINE_AUTOPTR(block_queue, block_queue_free);
+struct block *block_queue_block(const struct block_queue *queue);
+
+/* [loop] Never fails: errors come by done(): -EIO, -ENOSPC, -EINVAL (alignment, range), -EROFS.
+ * Requests submitted in one round of the loop go to the kernel together. */
+void block_submit(struct block_queue *queue, struct block_request *req);
+
+#endif
