@@ -73,10 +73,13 @@ bool raw_lock(int fd, const struct block_open *options, GError **error)
 	if (!ret)
 		return true;
 	if (ret > 0 || ret == -EAGAIN || ret == -EACCES)
-		return error_set(error, SOCLE_ERROR_BUSY,
-				 "image '%s' is in use by another process (several may have it "
-				 "open if all of them say read-only=on, or all say shared=on)",
-				 options->path);
+		return error_set(
+			error, SOCLE_ERROR_BUSY, "image '%s' is in use by another process (%s)",
+			options->path,
+			options->read_only
+				? "shared=on reads it while others write"
+				: "several may have it open if all say read-only=on, or all "
+				  "say shared=on");
 	/* A file system without locks: the user says that he knows who writes. */
 	if (options->shared)
 		return true;
