@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "tests/lib/virtio-driver.h"
-#include "toy.h"
+#include "tests/lib/virtio-toy.h"
 
 enum {
 	SIZE = 16

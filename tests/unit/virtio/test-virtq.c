@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "tests/lib/virtio-driver.h"
-#include "toy.h"
+#include "tests/lib/virtio-toy.h"
 
 enum {
 	MAX_BUFS = 6,

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * toy.h - a virtio device for tests: answers with the bytes that it was given, turned over
+ * virtio-toy.h - a virtio device for tests: answers with the bytes that it was given, turned over
  *
  * It answers at once, or holds its chains until the test completes them by toy_complete(), one or
  * any; at a reset it gives them back, or (slow) has I/O under way that ends when the test says so.
  */
-#ifndef TESTS_UNIT_VIRTIO_TOY_H
-#define TESTS_UNIT_VIRTIO_TOY_H
+#ifndef TESTS_LIB_VIRTIO_TOY_H
+#define TESTS_LIB_VIRTIO_TOY_H
 
 #include <glib.h>
 
