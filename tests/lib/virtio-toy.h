@@ -55,6 +55,35 @@ static inline size_t toy_answer(struct virtq_chain *chain)
 	return done;
 }
 
+/* Pop one, now and then only at the second attempt. */
+static inline struct virtq_chain *toy_pop(struct toy *toy, struct virtq *vq)
+{
+	struct virtq_chain *chain = virtq_pop(vq);
+
+	if (!chain || !toy->unpop || toy->popped % 3)
+		return chain;
+	virtq_unpop(vq, chain);
+	g_assert_true(virtq_pending(vq));
+	chain = virtq_pop(vq);
+	g_assert_nonnull(chain);
+	return chain;
+}
+
+static inline void toy_take(struct toy *toy, struct virtq *vq, struct virtq_chain *chain)
+{
+	toy->popped++;
+	g_assert_cmpuint(iov_len(chain->out, chain->out_count), ==, chain->out_len);
+	g_assert_cmpuint(iov_len(chain->in, chain->in_count), ==, chain->in_len);
+	g_assert_cmpuint(chain->out_count + chain->in_count, <=, VIRTQ_MAX_SIZE);
+	if (!toy->hold) {
+		virtq_push(vq, chain, toy_answer(chain));
+		return;
+	}
+	g_assert_cmpuint(toy->count, <, TOY_MAX_HELD);
+	toy->held[toy->count].vq = vq;
+	toy->held[toy->count++].chain = chain;
+}
+
 static inline void toy_kick(struct virtio_device *dev, unsigned index)
 {
 	struct toy *toy = toy_of(dev);
@@ -65,27 +94,9 @@ static inline void toy_kick(struct virtio_device *dev, unsigned index)
 	do {
 		if (!toy->no_suppression)
 			virtq_notify_off(vq);
-		while ((chain = virtq_pop(vq))) {
-			if (toy->unpop && toy->popped % 3 == 0) {
-				virtq_unpop(vq, chain);
-				g_assert_true(virtq_pending(vq));
-				chain = virtq_pop(vq);
-				if (!chain)
-					g_assert_not_reached();
-			}
-			toy->popped++;
-			g_assert_cmpuint(iov_len(chain->out, chain->out_count), ==, chain->out_len);
-			g_assert_cmpuint(iov_len(chain->in, chain->in_count), ==, chain->in_len);
-			g_assert_cmpuint(chain->out_count + chain->in_count, <=, VIRTQ_MAX_SIZE);
-			if (!toy->hold) {
-				virtq_push(vq, chain, toy_answer(chain));
-				continue;
-			}
-			g_assert_cmpuint(toy->count, <, TOY_MAX_HELD);
-			toy->held[toy->count].vq = vq;
-			toy->held[toy->count++].chain = chain;
-		}
-	} while (toy->no_suppression ? false : virtq_notify_on(vq));
+		while ((chain = toy_pop(toy, vq)))
+			toy_take(toy, vq, chain);
+	} while (!toy->no_suppression && virtq_notify_on(vq));
 	virtq_flush(vq);
 }
 
