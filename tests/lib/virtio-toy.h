@@ -153,6 +153,8 @@ static inline void toy_reset(struct virtio_device *dev, int index)
 		if (index < 0 || virtq_index(toy->held[i].vq) == (unsigned)index)
 			toy_complete_locked(toy, i);
 	}
+	/* It is not over before this returns. */
+	g_assert_true(dev->resetting || (index >= 0 && dev->queues_resetting >> index & 1));
 }
 
 static inline void toy_config_written(struct virtio_device *dev, unsigned off, unsigned size)

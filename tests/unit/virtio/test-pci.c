@@ -450,6 +450,40 @@ static void test_unplug(void)
 	tear_down(&f);
 }
 
+/* Lesson 6: a buffer, or a ring, in the device's own registers is no RAM, and is not touched. */
+static void test_own_bar(void)
+{
+	for (unsigned part = 0; part < 4; part++) {
+		struct fixture f;
+		uint8_t addr[8];
+
+		set_up(&f);
+		start(&f);
+		request(&f, 0);
+		if (part == 0) {
+			put_le64(addr, f.bar + 0x14);
+			g_assert_cmpint(mem_write(f.mem, RING, addr, 8), ==, 0);
+		} else {
+			wr(&f, 0x14, 1, 0);
+			wr(&f, 0x14, 1, 3);
+			wr(&f, 0x08, 4, 1);
+			wr(&f, 0x0c, 4, 1);
+			wr(&f, 0x14, 1, 0xb);
+			wr(&f, 0x20, 8, part == 1 ? f.bar : RING);
+			wr(&f, 0x28, 8, part == 2 ? f.bar : RING + 0x1000);
+			wr(&f, 0x30, 8, part == 3 ? f.bar : RING + 0x2000);
+			wr(&f, 0x1c, 2, 1);
+			wr(&f, 0x14, 1, 0xf);
+		}
+		wr(&f, NOTIFY, 2, 0);
+		run(&f);
+		g_assert_cmpuint(f.toy->popped, ==, 0);
+		g_assert_cmphex(rd(&f, 0x14, 1), ==, 0x4f);
+		g_assert_cmphex(rd(&f, ISR, 1), ==, 2);
+		tear_down(&f);
+	}
+}
+
 /* ---- the window ---- */
 
 static void aim(struct fixture *f, unsigned bar, uint32_t off, uint32_t len)
@@ -592,6 +626,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/pci/msix", test_msix);
 	g_test_add_func("/pci/notifiers", test_notifiers);
 	g_test_add_func("/pci/unplug", test_unplug);
+	g_test_add_func("/pci/own-bar", test_own_bar);
 	g_test_add_func("/pci/window", test_window);
 	g_test_add_func("/pci/matrix", test_matrix);
 	g_test_add_func("/pci/queue-reset", test_queue_reset);
