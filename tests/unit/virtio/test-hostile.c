@@ -446,6 +446,33 @@ static void test_repeated_packed(void)
 	tear_down(&f);
 }
 
+/* Terabytes to be written, and a reset that has to be quick nevertheless. */
+static void test_huge_drop(void)
+{
+	struct vdriver_desc entry = { 0, 64 << 20, VDRIVER_WRITE | VDRIVER_NEXT, 0 };
+	struct fixture f;
+
+	set_up(&f, VIRTIO_F_INDIRECT_DESC);
+	f.toy->hold = true;
+	for (unsigned i = 0; i < VIRTQ_MAX_SIZE; i++) {
+		entry.next = (uint16_t)(i + 1);
+		if (i + 1 == VIRTQ_MAX_SIZE)
+			entry.flags = VDRIVER_WRITE;
+		vdriver_write_desc(f.d, f.table + i * 16, &entry);
+	}
+	raw1(&f, f.table, VIRTQ_MAX_SIZE * 16, VDRIVER_INDIRECT);
+	for (unsigned i = 1; i < SIZE; i++)
+		vdriver_offer(f.d, 0, 0, 1);
+	vdriver_run(f.d);
+	g_assert_cmpuint(f.toy->count, ==, SIZE);
+	g_assert_cmpuint(f.toy->held[0].chain->in_len, ==, UINT64_C(64) << 30);
+	mem_dirty_log(vdriver_mem(f.d), true);
+	vdriver_reset(f.d);
+	g_assert_true(vdriver_restart(f.d, f.features));
+	expect_works(&f);
+	tear_down(&f);
+}
+
 /* ---- rings in bad places ---- */
 
 static void enable(struct fixture *f, const struct virtq_setup *setup, bool good)
@@ -794,6 +821,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/hostile/not-indirect", test_not_indirect);
 	g_test_add_func("/hostile/repeated", test_repeated);
 	g_test_add_func("/hostile/repeated-packed", test_repeated_packed);
+	g_test_add_func("/hostile/huge-drop", test_huge_drop);
 	g_test_add_func("/hostile/rings", test_rings);
 	g_test_add_func("/hostile/sizes", test_sizes);
 	g_test_add_func("/hostile/overlap", test_overlap);
