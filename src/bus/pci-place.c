@@ -23,44 +23,40 @@ static uint64_t granule(const struct pci_bar *b)
 	return b->flags & PCI_BAR_IO ? 4 : 4096;
 }
 
-/* Does @b take part of [start, start + len)? *ret_end: its last byte, rounded to its granule. */
-static bool in_the_way(const struct pci_bar *b, unsigned flags, uint64_t start, uint64_t len,
-		       uint64_t *ret_last)
+/* Move *at, where @len bytes are wanted, behind @b if that is in the way. Was it? */
+static bool pass_by(const struct pci_bar *b, unsigned flags, uint64_t len, uint64_t *at)
 {
-	uint64_t mask = granule(b) - 1;
+	uint64_t mask = granule(b) - 1, last = (b->addr + (b->size - 1)) | mask;
 
 	if (!b->size || !b->addr || (b->flags ^ flags) & PCI_BAR_IO)
 		return false;
-	*ret_last = (b->addr + (b->size - 1)) | mask;
-	return (b->addr & ~mask) <= start + (len - 1) && start <= *ret_last;
+	if ((b->addr & ~mask) > *at + (len - 1) || *at > last)
+		return false;
+	/* Beyond 2^64 it comes round to 0. */
+	*at = (last + 1 + (len - 1)) & ~(len - 1);
+	return true;
 }
 
 /* The first place that is free for @want; false: there is none. */
 static bool find_place_locked(struct pci_bus *bus, const struct pci_bar *want, struct window w,
 			      uint64_t *ret_addr)
 {
-	uint64_t len = MAX(want->size, granule(want)), last, at = w.start;
-	bool moved;
+	uint64_t len = MAX(want->size, granule(want)), at = (w.start + (len - 1)) & ~(len - 1);
+	bool moved = true;
 
-	do {
-		at = (at + (len - 1)) & ~(len - 1);
+	while (moved) {
 		moved = false;
-		/* at: beyond 2^64 it has come round to 0 */
-		if (at < w.start || at >= w.end || len > w.end - at)
-			return false;
 		for (unsigned i = 0; i < PCI_SLOTS * PCI_BARS; i++) {
 			const struct pci_device *dev = bus->slot[i / PCI_BARS];
 
-			if (!dev ||
-			    !in_the_way(&dev->bar[i % PCI_BARS], want->flags, at, len, &last))
-				continue;
-			if (last + 1 == 0)
+			if (at < w.start || at >= w.end || len > w.end - at)
 				return false;
-			at = last + 1;
-			moved = true;
-			break;
+			if (!dev)
+				i += PCI_BARS - 1;
+			else if (pass_by(&dev->bar[i % PCI_BARS], want->flags, len, &at))
+				moved = true;
 		}
-	} while (moved);
+	}
 	*ret_addr = at;
 	return true;
 }
@@ -120,18 +116,37 @@ static void enable_locked(struct pci_bus *bus, struct pci_device *dev)
 		dev->config[PCI_INTERRUPT_LINE] = (uint8_t)pci_gsi(bus, dev->slot);
 }
 
-/* Of @only, or (NULL) of all. False: one of them has no place. */
-static bool place_by_size_locked(struct pci_bus *bus, struct pci_device *only)
+/* The BARs of one size. */
+static bool place_size_locked(struct pci_bus *bus, struct pci_device *dev, uint64_t size)
 {
 	bool ok = true;
 
-	for (uint64_t size = UINT64_C(1) << 63; size; size >>= 1) {
-		for (unsigned i = 0; i < PCI_SLOTS * PCI_BARS; i++) {
-			struct pci_device *dev = bus->slot[i / PCI_BARS];
-			unsigned bar = i % PCI_BARS;
+	for (unsigned bar = 0; bar < PCI_BARS; bar++) {
+		if (dev->bar[bar].size == size)
+			ok &= place_locked(bus, dev, bar);
+	}
+	return ok;
+}
 
-			if (dev && (!only || dev == only) && dev->bar[bar].size == size)
-				ok &= place_locked(bus, dev, bar);
+/* Of @only, or (NULL) of all. False: one of them has no place. */
+static bool place_by_size_locked(struct pci_bus *bus, struct pci_device *only)
+{
+	uint64_t sizes = 0; /* powers of two: which there are */
+	bool ok = true;
+
+	for (unsigned i = 0; i < PCI_SLOTS * PCI_BARS; i++) {
+		if (bus->slot[i / PCI_BARS])
+			sizes |= bus->slot[i / PCI_BARS]->bar[i % PCI_BARS].size;
+	}
+	while (sizes) {
+		uint64_t size = UINT64_C(1) << (63 - __builtin_clzll(sizes));
+
+		sizes &= ~size;
+		for (unsigned slot = 0; slot < PCI_SLOTS; slot++) {
+			struct pci_device *dev = bus->slot[slot];
+
+			if (dev && (!only || dev == only))
+				ok &= place_size_locked(bus, dev, size);
 		}
 	}
 	return ok;
