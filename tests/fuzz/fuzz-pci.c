@@ -23,6 +23,7 @@
 enum {
 	RECORD = 8,
 	RECORDS = 128,
+	COSTLY = 4,       /* actions of one input that take long */
 	CHECK_EVERY = 32, /* records: checking costs more than doing */
 	FUZZED = 5,       /* slots 1 to 5 */
 	VECTORS = 67,
@@ -53,7 +54,7 @@ enum what {
 struct world {
 	struct test_bus t;
 	struct fake_clock clock;
-	unsigned told, expired;
+	unsigned told, expired, costly;
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -263,13 +264,16 @@ static void act(struct world *w, const uint8_t *record)
 		pci_irq_set(fuzzed(w, where), value & 1);
 		break;
 	case WHAT_RESET:
-		pci_bus_reset(w->t.bus);
+		if (w->costly++ < COSTLY)
+			pci_bus_reset(w->t.bus);
 		break;
 	case WHAT_REPLUG:
-		replug(w, where);
+		if (w->costly++ < COSTLY)
+			replug(w, where);
 		break;
 	case WHAT_PLACE:
-		(void)pci_place_bars(w->t.bus, fuzzed(w, where), NULL);
+		if (w->costly++ < COSTLY)
+			(void)pci_place_bars(w->t.bus, fuzzed(w, where), NULL);
 		break;
 	case WHAT_TIME:
 		fake_clock_advance(&w->clock, (uint64_t)value << (where & 7));
