@@ -12,11 +12,12 @@
  *  (3) Messages are sent under the lock. So after a guest's write that masks a vector has returned,
  *      no message of before is still on its way.
  *
- * Why no eventfds: our devices live in this process, where KVM_SIGNAL_MSI is one system call, as a
- * write to an eventfd would be, and with the software engine a message is a plain call. An irqfd
- * would need a route in the kernel for each vector besides, and its table renewed, which waits for
- * a grace period of RCU, each time a guest moves an interrupt. They pay for devices in the kernel
- * (vhost): such a device hears of changes by its op msix_changed.
+ * Why no eventfds: our devices live in this process, and there KVM_SIGNAL_MSI is as cheap as the
+ * write to an eventfd (0.42 us to 0.49 us, measured with Linux 6.18), while with the software engine
+ * a message is a plain call. An irqfd would need a route in the kernel for each vector besides, and
+ * all routes set anew each time a guest moves an interrupt (0.17 ms). They pay for devices in the
+ * kernel (vhost): such a device hears of changes by its op msix_changed, and has
+ * irq_set_msi_eventfd().
  */
 #include <assert.h>
 
