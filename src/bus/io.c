@@ -184,7 +184,7 @@ bool io_space_add(struct io_space *space, struct io_range *range, GError **error
 {
 	const struct table *old;
 	struct table *t;
-	size_t at, count;
+	size_t at = 0, count;
 	bool ok;
 
 	pthread_mutex_lock(&space->lock);

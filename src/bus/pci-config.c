@@ -20,6 +20,8 @@
 #include "bus/pci-int.h"
 
 enum {
+	ACCESS_MAX = 8,
+
 	ADDRESS_ENABLE_BIT = 31,
 	ADDRESS_FUNCTION = 0x00ffff00, /* bus, device, function */
 	ADDRESS_REGISTER = 0x000000fc,
@@ -200,7 +202,7 @@ static uint64_t access_read_locked(struct pci_bus *bus, uint64_t off, unsigned s
 {
 	uint64_t result = 0;
 
-	for (unsigned done = 0, piece; done < size; done += piece) {
+	for (unsigned done = 0, piece; done < size && done < ACCESS_MAX; done += piece) {
 		struct pci_device *dev = device_at_locked(bus, off + done);
 		uint64_t value = UINT32_MAX;
 
@@ -215,7 +217,7 @@ static uint64_t access_read_locked(struct pci_bus *bus, uint64_t off, unsigned s
 
 static void access_write_locked(struct pci_bus *bus, uint64_t off, unsigned size, uint64_t value)
 {
-	for (unsigned done = 0, piece; done < size; done += piece) {
+	for (unsigned done = 0, piece; done < size && done < ACCESS_MAX; done += piece) {
 		struct pci_device *dev = device_at_locked(bus, off + done);
 		uint32_t part = (uint32_t)(value >> (8 * done));
 

@@ -24,8 +24,9 @@
 #include "base/bytes.h"
 #include "bus/pci-int.h"
 
+static const size_t ENTRY_LEN = 16;
+
 enum {
-	ENTRY_LEN = 16,
 	ENTRY_ADDRESS = 0,
 	ENTRY_ADDRESS_HIGH = 4,
 	ENTRY_DATA = 8,
@@ -76,7 +77,7 @@ void pci_add_msix(struct pci_device *dev, unsigned bar, unsigned vectors)
 		 PCI_MSIX_CONTROL_ENABLE | PCI_MSIX_CONTROL_MASK);
 	put_le32(&dev->config[cap + CAP_TABLE], bar);
 	put_le32(&dev->config[cap + CAP_PENDING], msix->half | bar);
-	pci_add_bar(dev, bar, 2 * msix->half, 0, &msix->range);
+	pci_add_bar(dev, bar, UINT64_C(2) * msix->half, 0, &msix->range);
 	pci_msix_reset(dev);
 }
 
@@ -186,12 +187,12 @@ void pci_msix_control_changed(struct pci_device *dev, bool enabled, bool blocked
 static bool fetch_locked(const struct pci_msix *msix, uint64_t off, unsigned size, uint64_t *ret)
 {
 	const uint8_t *from = msix->table;
-	uint64_t len = (uint64_t)msix->count * ENTRY_LEN;
+	uint64_t len = msix->count * ENTRY_LEN;
 
 	static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "pending[] is read by bytes");
 	if (off >= msix->half) {
 		from = (const uint8_t *)msix->pending;
-		len = (msix->count + 63) / 64 * 8;
+		len = (msix->count + 63) / 64 * sizeof(msix->pending[0]);
 		off -= msix->half;
 	}
 	if (off > len || size > len - off)
@@ -228,7 +229,7 @@ static void write_word_locked(struct pci_msix *msix, unsigned vector, unsigned f
 static void msix_write(struct io_range *range, uint64_t off, unsigned size, uint64_t value)
 {
 	struct pci_msix *msix = container_of(range, struct pci_msix, range);
-	unsigned vector = (unsigned)(off / ENTRY_LEN), field = off % ENTRY_LEN;
+	unsigned vector = (unsigned)(off / ENTRY_LEN), field = (unsigned)(off % ENTRY_LEN);
 
 	if ((size != 4 && size != 8) || off % size || vector >= msix->count)
 		return;
