@@ -26,11 +26,11 @@ static uint64_t granule(const struct pci_bar *b)
 /* Move *at, where @len bytes are wanted, behind @b if that is in the way. Was it? */
 static bool pass_by(const struct pci_bar *b, unsigned flags, uint64_t len, uint64_t *at)
 {
-	uint64_t mask = granule(b) - 1, last = (b->addr + (b->size - 1)) | mask;
+	uint64_t last = b->addr + (b->size - 1);
 
 	if (!b->size || !b->addr || (b->flags ^ flags) & PCI_BAR_IO)
 		return false;
-	if ((b->addr & ~mask) > *at + (len - 1) || *at > last)
+	if (b->addr > *at + (len - 1) || *at > last)
 		return false;
 	/* Beyond 2^64 it comes round to 0. */
 	*at = (last + 1 + (len - 1)) & ~(len - 1);

@@ -342,6 +342,55 @@ static void test_threads(void)
 	g_assert_cmphex(io_read(space, 0x2000, 4), ==, UINT32_MAX);
 }
 
+/*
+ * Two ranges, one of which jumps to and fro over the other as fast as it can: the table is so small
+ * that it is filled again within a search, and the one that stays changes its place in it each time.
+ */
+struct looker {
+	struct io_space *space;
+	atomic_bool *stop;
+	uint64_t wrong;
+};
+
+static void looker_main(void *arg)
+{
+	struct looker *l = arg;
+
+	do {
+		for (unsigned i = 0; i < 1000; i++) {
+			if (io_read(l->space, 0x1004, 4) != 0x1004)
+				l->wrong++;
+		}
+	} while (!atomic_load(l->stop));
+}
+
+static void test_jumps(void)
+{
+	autoptr(io_space) space = io_space_new("mmio", UINT64_MAX);
+	uint64_t stamp = 0x1000, other = 0x10;
+	struct io_range stays = {
+		.ops = &steady_ops, .base = 0x1000, .len = 8, .name = (const char *)&stamp
+	};
+	struct io_range jumps = {
+		.ops = &steady_ops, .base = 0x10, .len = 8, .name = (const char *)&other
+	};
+	atomic_bool stop = false;
+	struct looker looker = { space, &stop, 0 };
+	struct thread *thread;
+
+	g_assert_true(io_space_add(space, &stays, NULL));
+	thread = thread_start("looker", looker_main, &looker, NULL);
+	g_assert_nonnull(thread);
+	for (unsigned i = 0; i < 300000; i++) {
+		jumps.base = i % 2 ? 0x10 : 0x10000;
+		g_assert_true(io_space_add(space, &jumps, NULL));
+		io_space_remove(space, &jumps);
+	}
+	atomic_store(&stop, true);
+	thread_join(thread);
+	g_assert_cmpuint(looker.wrong, ==, 0);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -354,5 +403,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/io/overhang", test_overhang);
 	g_test_add_func("/io/bounded", test_bounded);
 	g_test_add_func("/io/threads", test_threads);
+	g_test_add_func("/io/jumps", test_jumps);
 	return g_test_run();
 }

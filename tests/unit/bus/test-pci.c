@@ -334,6 +334,11 @@ static void test_hostile_places(void)
 	g_assert_true(a->pci.bar[0].mapped);
 	test_set(&t, 3, PCI_BAR0 + 12, 4, 0xffffff);
 	g_assert_false(a->pci.bar[2].mapped);
+	/* Address 0 is what a BAR has that was not placed. */
+	test_set(&t, 4, PCI_BAR0, 4, 0);
+	g_assert_false(b->pci.bar[0].mapped);
+	test_set(&t, 3, PCI_BAR0, 4, 0);
+	g_assert_false(a->pci.bar[0].mapped);
 	/* Over one half of a large one. */
 	test_set(&t, 3, PCI_BAR0 + 12, 4, 0);
 	test_set(&t, 3, PCI_BAR0 + 8, 4, 0xd4000000);
@@ -429,6 +434,52 @@ static void test_place_one(void)
 	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_LIMIT);
 	g_assert_cmphex(b->pci.bar[1].addr, ==, 0);
 	g_assert_cmphex(test_get(&t, 9, PCI_COMMAND, 2), ==, 0);
+	test_bus_release(&t);
+}
+
+/* A window that is just large enough, where a guest has put something into the middle of a page. */
+static void test_small_window(void)
+{
+	struct test_device *dev[4];
+	struct test_bus t;
+
+	test_bus_init(&t);
+	pci_bus_free(t.bus);
+	t.config.window32_end = TEST_WINDOW32 + 0x3000;
+	t.bus = pci_bus_new(&t.config, NULL);
+	for (unsigned i = 0; i < ARRAY_SIZE(dev); i++) {
+		dev[i] = test_device_new((uint8_t)i, false);
+		test_add_bar(dev[i], 0, 16, 0);
+		plug(&t, dev[i], 0);
+	}
+	test_set(&t, 1, PCI_BAR0, 4, TEST_WINDOW32 + 0x1810);
+	g_assert_true(pci_place_bars(t.bus, &dev[1]->pci, NULL));
+	g_assert_true(pci_place_bars(t.bus, &dev[2]->pci, NULL));
+	g_assert_cmphex(dev[1]->at[0], ==, TEST_WINDOW32);
+	g_assert_cmphex(dev[2]->at[0], ==, TEST_WINDOW32 + 0x2000);
+	g_assert_false(pci_place_bars(t.bus, &dev[3]->pci, NULL));
+	pci_unplug(t.bus, &dev[1]->pci);
+	g_assert_true(pci_place_bars(t.bus, &dev[3]->pci, NULL));
+	g_assert_cmphex(dev[3]->at[0], ==, TEST_WINDOW32);
+	/* Half of it would fit. */
+	dev[1] = test_device_new(4, false);
+	test_add_bar(dev[1], 0, 0x2000, 0);
+	plug(&t, dev[1], 0);
+	pci_unplug(t.bus, &dev[0]->pci);
+	g_assert_true(pci_place_bars(t.bus, &dev[2]->pci, NULL));
+	g_assert_cmphex(dev[2]->at[0], ==, TEST_WINDOW32 + 0x1000);
+	g_assert_false(pci_place_bars(t.bus, &dev[1]->pci, NULL));
+	pci_unplug(t.bus, &dev[1]->pci);
+	dev[0] = test_device_new(0, false);
+	test_add_bar(dev[0], 0, 16, 0);
+	plug(&t, dev[0], 0);
+	/* Too many for a reset too: the last one stays without a place. */
+	dev[1] = test_device_new(5, false);
+	test_add_bar(dev[1], 0, 16, 0);
+	plug(&t, dev[1], 0);
+	pci_bus_reset(t.bus);
+	g_assert_true(dev[0]->at[0] && dev[1]->at[0] && dev[2]->at[0]);
+	g_assert_cmphex(dev[3]->pci.bar[0].addr, ==, 0);
 	test_bus_release(&t);
 }
 
@@ -657,6 +708,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/pci/hostile-places", test_hostile_places);
 	g_test_add_func("/pci/reset-places", test_reset_places);
 	g_test_add_func("/pci/place-one", test_place_one);
+	g_test_add_func("/pci/small-window", test_small_window);
 	g_test_add_func("/pci/plug", test_plug);
 	g_test_add_func("/pci/new-refused", test_new_refused);
 	g_test_add_func("/pci/intx", test_intx);
