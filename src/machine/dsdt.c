@@ -48,7 +48,7 @@ enum {
 	OSC_MASKED = 1 << 4,
 };
 
-#define OSC_UUID "33db4df5-1ff7-401c-9657-7441c03dd766" /* PCI host bridge */
+#define OSC_UUID "33db4d5b-1ff7-401c-9657-7441c03dd766" /* PCI host bridge */
 
 static void name_int(struct aml *aml, const char *name, uint64_t value)
 {

@@ -141,9 +141,9 @@ static void test_uuid(void)
 {
 	struct aml aml = begin();
 
-	/* ToUUID ("33DB4DF5-1FF7-401C-9657-7441C03DD766") */
-	aml_uuid(&aml, "33db4df5-1ff7-401c-9657-7441c03dd766");
-	ASSERT_AML(aml, "\x11\x13\x0a\x10\xf5\x4d\xdb\x33\xf7\x1f\x1c\x40"
+	/* ToUUID ("33DB4D5B-1FF7-401C-9657-7441C03DD766") */
+	aml_uuid(&aml, "33db4d5b-1ff7-401c-9657-7441c03dd766");
+	ASSERT_AML(aml, "\x11\x13\x0a\x10\x5b\x4d\xdb\x33\xf7\x1f\x1c\x40"
 			"\x96\x57\x74\x41\xc0\x3d\xd7\x66");
 	end(&aml);
 }
