@@ -27,8 +27,9 @@ enum {
 
 enum step_kind {
 	STEP_NONE,
-	STEP_OUT,      /* a byte, or @size of them */
-	STEP_OUT_IDLE, /* the same, and wait for a kick before the access is over */
+	STEP_OUT,      /* a byte */
+	STEP_OUT32,    /* 32 bits */
+	STEP_OUT_IDLE, /* a byte, and wait for a kick before the access is over */
 	STEP_SHUTDOWN,
 	STEP_FAIL,
 	STEP_AGAIN, /* from the first step */
@@ -38,7 +39,6 @@ struct step {
 	enum step_kind kind;
 	uint16_t port;
 	uint32_t value;
-	unsigned size; /* 0: a byte */
 };
 
 struct vcpu {
@@ -174,9 +174,10 @@ static enum cpu_exit step_locked(struct vcpu *vcpu)
 		return CPU_EXIT_KICKED;
 	}
 	vcpu->next++;
-	if (step->kind == STEP_OUT || step->kind == STEP_OUT_IDLE) {
+	if (step->kind <= STEP_OUT_IDLE) {
 		pthread_mutex_unlock(&engine->lock);
-		io_write(engine->config.pio, step->port, MAX(step->size, 1), step->value);
+		io_write(engine->config.pio, step->port, step->kind == STEP_OUT32 ? 4 : 1,
+			 step->value);
 		pthread_mutex_lock(&engine->lock);
 	}
 	if (step->kind == STEP_OUT_IDLE)

@@ -398,8 +398,8 @@ static void test_unplug(struct fixture *f, const void *data)
 
 	(void)data;
 	/* The guest ejects slot 3 by itself when its time has come. */
-	test.script[1][0] = (struct step){ STEP_OUT, HOTPLUG + ACPI_HOTPLUG_EJECT, 1u << 3, 4 };
-	test.script[1][1] = (struct step){ STEP_OUT, 0x3ff, 1, 1 };
+	test.script[1][0] = (struct step){ STEP_OUT32, HOTPLUG + ACPI_HOTPLUG_EJECT, 1u << 3 };
+	test.script[1][1] = (struct step){ STEP_OUT, 0x3ff, 1 };
 	make(f, &config);
 	plug(f, "keep", 1);
 	plug(f, "go", 3);
@@ -444,8 +444,8 @@ static void test_eject_is_prompt(struct fixture *f, const void *data)
 	struct machine_config config = default_config(f);
 
 	(void)data;
-	test.script[0][0] = (struct step){ STEP_OUT, HOTPLUG + ACPI_HOTPLUG_EJECT, 1u << 1, 4 };
-	test.script[0][1] = (struct step){ STEP_OUT, 0x3ff, 1, 1 };
+	test.script[0][0] = (struct step){ STEP_OUT32, HOTPLUG + ACPI_HOTPLUG_EJECT, 1u << 1 };
+	test.script[0][1] = (struct step){ STEP_OUT, 0x3ff, 1 };
 	make(f, &config);
 	plug(f, "a", 1);
 	start(f);
@@ -553,7 +553,7 @@ static void test_eject_and_reset(struct fixture *f, const void *data)
 	g_assert_cmpstr(f->gone->str, ==, "a ");
 	/* Nothing holds the vCPUs any more. */
 	g_assert_cmpint(machine_status(f->machine), ==, MACHINE_RUNNING);
-	test.script[0][0] = (struct step){ STEP_OUT, 0x3ff, 1, 1 };
+	test.script[0][0] = (struct step){ STEP_OUT, 0x3ff, 1 };
 	machine_pause(f->machine);
 	machine_resume(f->machine);
 	pthread_mutex_lock(&test.engine->lock);
@@ -729,10 +729,10 @@ static void test_turmoil(struct fixture *f, const void *data)
 
 	(void)data;
 	for (unsigned i = 0; i < 2; i++) {
-		test.script[i][0] = (struct step){ STEP_OUT, HOTPLUG + ACPI_HOTPLUG_EJECT,
-						   i ? 0x0000ffff : 0xffffff00, 4 };
-		test.script[i][1] = i ? (struct step){ STEP_OUT, 0xcf9, 6, 1 }
-				      : (struct step){ STEP_OUT, 0x3f8, 'x', 1 };
+		test.script[i][0] = (struct step){ STEP_OUT32, HOTPLUG + ACPI_HOTPLUG_EJECT,
+						   i ? 0x0000ffff : 0xffffff00 };
+		test.script[i][1] = i ? (struct step){ STEP_OUT, 0xcf9, 6 }
+				      : (struct step){ STEP_OUT, 0x3f8, 'x' };
 		test.script[i][2].kind = STEP_AGAIN;
 	}
 	make(f, &config);
