@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Devices of the machine: fake ones on PCI, and a fake transport in memory. */
+#include <stdio.h>
+
 #include "bus/pci.h"
 #include "dev/acpi-hotplug.h"
 #include "virtio/virtio-mmio.h"
