@@ -555,8 +555,8 @@ static void test_eject_and_reset(struct fixture *f, const void *data)
 	g_assert_cmpstr(f->gone->str, ==, "a ");
 	/* Nothing holds the vCPUs any more. */
 	g_assert_cmpint(machine_status(f->machine), ==, MACHINE_RUNNING);
-	test.script[0][0] = (struct step){ STEP_OUT, 0x3ff, 1 };
 	machine_pause(f->machine);
+	test.script[0][0] = (struct step){ STEP_OUT, 0x3ff, 1 };
 	machine_resume(f->machine);
 	pthread_mutex_lock(&test.engine->lock);
 	while (test.engine->vcpu[0].done < 1)
