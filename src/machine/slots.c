@@ -58,9 +58,10 @@ struct slots {
 	struct dev_timer *bell;
 	struct wires wires;
 	unsigned mmio_count;
-	unsigned *planned; /* slots of the configuration's devices, until they are put in */
-	GPtrArray *all;    /* struct slot, in the order in which they came */
-	GQueue gone;       /* identifiers that have to be told */
+	unsigned *planned;    /* slots of the configuration's devices, until they are put in */
+	GPtrArray *all;       /* struct slot, in the order in which they came */
+	GQueue gone;          /* identifiers that have to be told */
+	atomic_uint occupied; /* of all: a bit for each slot on PCI; written on the main loop */
 	atomic_uint ejected;
 };
 
@@ -236,6 +237,7 @@ static void put_in_pci(struct slots *slots, struct slot *slot)
 	ok = pci_plug(bus, slot->pci, slot->number, NULL);
 	assert(ok); /* the slot is free */
 	slot->gsi = pci_gsi(bus, slot->number);
+	atomic_fetch_or(&slots->occupied, 1u << slot->number);
 }
 
 /* Nothing can fail: it has been looked at whether there is room. No vCPU executes. */
@@ -310,6 +312,7 @@ static void slot_free(void *opaque)
 /* Out of its slot on PCI, freed, to be told. No vCPU executes. */
 static void take_out(struct slots *slots, struct slot *slot)
 {
+	atomic_fetch_and(&slots->occupied, ~(1u << slot->number));
 	pci_unplug(slots->machine->pci, slot->pci);
 	acpi_hotplug_forget(slots->hotplug, slot->number);
 	g_queue_push_tail(&slots->gone, g_steal_pointer(&slot->id));
@@ -334,6 +337,10 @@ static void guest_ejects(void *opaque, uint32_t numbers)
 {
 	struct slots *slots = opaque;
 
+	/* Nonsense costs nobody but the guest. */
+	numbers &= atomic_load(&slots->occupied);
+	if (!numbers)
+		return;
 	atomic_fetch_or(&slots->ejected, numbers);
 	run_hold_soon(slots->machine->run, RUN_HOLD_EJECT);
 	dev_timer_set(slots->bell, 0);
