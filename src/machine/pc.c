@@ -190,7 +190,8 @@ struct machine *machine_new(const struct machine_config *config, GError **error)
 
 	machine->config = *config;
 	if (config->generation_id)
-		memcpy(machine->generation, config->generation_id, PC_GENERATION_LEN);
+		machine->config.generation_id =
+			memcpy(machine->generation, config->generation_id, PC_GENERATION_LEN);
 	machine->clock = dev_clock_host();
 	if (!add_memory(machine, error) || !add_engine(machine, error))
 		return NULL;
@@ -206,6 +207,7 @@ struct machine *machine_new(const struct machine_config *config, GError **error)
 	/* Last, and it cannot fail: until then the devices are the caller's. */
 	slots_fill(machine->slots);
 	machine->config.devices = NULL;
+	machine->config.device_count = 0;
 	return g_steal_pointer(&machine);
 }
 
