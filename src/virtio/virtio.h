@@ -135,6 +135,8 @@ struct virtio_device {
 	struct virtq *queue[VIRTIO_MAX_QUEUES];
 	uint64_t driver_features; /* as written, before FEATURES_OK */
 	uint64_t queues_resetting;
+	bool giving_back; /* inside ops->reset() */
+	pthread_cond_t reset_done;
 };
 
 /* ---- for devices ---- */

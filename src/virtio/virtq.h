@@ -6,7 +6,7 @@
  *
  * The driver is hostile. Each field in guest memory is read once; addresses are translated with
  * their length, and may cross from one RAM region into an adjacent one; a chain is never longer
- * than the queue. Whatever breaks these rules breaks the queue: it gives nothing any more, and the
+ * than the queue, or with an indirect table than VIRTQ_MAX_SIZE. Whatever breaks these rules breaks the queue: it gives nothing any more, and the
  * device needs a reset (virtio.c). Memory that is no RAM is never accessed, so a device cannot be
  * made to write into its own registers.
  *
@@ -38,9 +38,12 @@
 
 struct virtio_device;
 struct virtq;
+struct virtq_seg;
 
 enum {
-	VIRTQ_MAX_SIZE = 1024, /* descriptors in a ring; also what an indirect table may hold */
+	/* Descriptors in a ring; also what a chain with an indirect table may have, and entries of
+	 * its lists, out and in together. */
+	VIRTQ_MAX_SIZE = 1024,
 	VIRTQ_NO_VECTOR = 0xffff,
 };
 
@@ -56,7 +59,9 @@ struct virtq_chain {
 	bool done;          /* pushed, waits for those before it (in order) */
 	uint32_t written;
 	struct virtq_chain *next, *prev; /* popped ones in order, or free ones */
-};
+	const struct virtq_seg *seg;     /* in, as the guest sees it */
+	unsigned seg_count;
+} __attribute__((aligned(16)));
 
 /* What the driver has set up, as the transports show it. */
 struct virtq_setup {
@@ -100,7 +105,7 @@ void virtq_unpop(struct virtq *vq, struct virtq_chain *chain);
 /* The device is done with it and has written @written bytes to the start of its in list, which are
  * told to mem here. The driver sees it at the next virtq_flush(). */
 void virtq_push(struct virtq *vq, struct virtq_chain *chain, size_t written);
-/* Forget it: the queue was reset while the device had it. */
+/* Forget it: the queue is not live any more. (To push it instead does the same.) */
 void virtq_drop(struct virtq *vq, struct virtq_chain *chain);
 /* Show the driver what was pushed, and interrupt it if it wants to know. */
 void virtq_flush(struct virtq *vq);
@@ -110,8 +115,9 @@ void virtq_notify_off(struct virtq *vq);
 /* Ask it to notify again. True: a request came meanwhile and may not be notified, so look again. */
 bool virtq_notify_on(struct virtq *vq);
 
-/* The device says that the driver broke the rules in this chain (a header too short and the like).
- * The chain is dropped with all others by the reset that must follow. */
+/* The device says that the driver broke the rules in a chain (a header too short and the like).
+ * The queue is not live any more. The chain must still be given back like all others that are out:
+ * virtq_drop(). */
 void virtq_break(struct virtq *vq);
 
 /* Helpers on lists: copy from or to a list, starting at byte @off of it; how many bytes there were. */
