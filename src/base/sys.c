@@ -31,6 +31,11 @@ void sys_fail_nth(enum sys_call call, unsigned nth, int err)
 	atomic_store(&failing[call].countdown, nth);
 }
 
+unsigned sys_fail_pending(enum sys_call call)
+{
+	return atomic_load(&failing[call].countdown);
+}
+
 DATA_PATH int sys_fail_now(enum sys_call call)
 {
 	unsigned left = atomic_load_explicit(&failing[call].countdown, memory_order_relaxed);

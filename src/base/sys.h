@@ -62,6 +62,8 @@ enum {
 
 /* Let the nth call from now (1 = the next) fail with @err; 0 takes it back. Tests only. */
 void sys_fail_nth(enum sys_call call, unsigned nth, int err);
+/* How many more calls until one fails; 0: it has happened, or was not asked for. Tests only. */
+unsigned sys_fail_pending(enum sys_call call);
 /* Count a call that does not go through here: 0, or -errno that it must fail with. */
 int sys_fail_now(enum sys_call call);
 /* What a SYS_SHORT call moves of a buffer of @len bytes: half of it in whole sectors, if it can. */

@@ -52,10 +52,9 @@ struct block_request {
 	struct block_queue *queue;
 	struct block_request *next;
 	struct io_op io;
-	struct io_work work;
 	int result;
 	unsigned step;
-	uint64_t progress;
+	uint64_t progress; /* bytes that are done */
 	void *bounce;
 	struct iovec tail[1];
 };
@@ -80,7 +79,7 @@ struct block_open {
 	bool read_only;
 	bool direct;   /* O_DIRECT: past the host's page cache */
 	bool no_flush; /* ignore flushes: fast and unsafe, for scratch machines */
-	bool shared;   /* do not insist on being the only writer */
+	bool shared;   /* do not insist on being the only writer; all must say so */
 	enum block_discard discard;
 	uint64_t null_size; /* format "null" */
 };
@@ -88,12 +87,14 @@ struct block_open {
 /* What a format implements. All [main] unless said otherwise. */
 struct block_ops {
 	const char *format;
-	/* Open; @block has name and path already; fill in block-int.h's part. */
+	/* Open, and fill in size and info of block-int.h; the rest of it is block_open()'s. */
 	struct block *(*open)(const struct block_open *options, GError **error);
 	void (*close)(struct block *block);
 	/* Grow or shrink; queues are idle. NULL: cannot. */
 	bool (*resize)(struct block *block, uint64_t size, GError **error);
-	/* State for a loop, or the plain struct if NULL. */
+	/* Bytes that the host has allocated. NULL: none. */
+	uint64_t (*allocated)(struct block *block);
+	/* State for a loop, its base zeroed; NULL: the plain struct, freed by g_free(). */
 	struct block_queue *(*queue_new)(struct block *block, struct io_loop *loop);
 	void (*queue_free)(struct block_queue *queue);
 	/* [loop] Checked already: within the size, aligned, not read-only, @len > 0. */
@@ -104,6 +105,8 @@ struct block *block_open(const struct block_open *options, GError **error);
 /* All its queues are freed. NULL is fine. */
 void block_close(struct block *block);
 DEFINE_AUTOPTR(block, block_close);
+/* Names of the formats, for messages: "raw, null". */
+const char *block_format_names(void);
 
 const char *block_node_name(const struct block *block);
 const char *block_path(const struct block *block);   /* "" if it has none */
@@ -112,6 +115,7 @@ const char *block_format(const struct block *block); /* "raw" */
 void block_info(const struct block *block, struct block_info *ret_info);
 /* [main] Bytes that the host has allocated for it. */
 uint64_t block_allocated(const struct block *block);
+/* [main] All queues are idle. A device is as large as it is: its size is read anew. */
 bool block_resize(struct block *block, uint64_t size, GError **error);
 
 /* [main] A queue on a loop; fails only for want of resources. */

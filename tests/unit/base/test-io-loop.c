@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 
 #include "base/sys.h"
@@ -387,6 +388,42 @@ static void test_watch_remove_in_flight(const void *kind)
 	g_assert_true(fresh.last & POLLHUP);
 	io_watch_remove(loop, &fresh.watch);
 	close(fds2[0]);
+}
+
+static void ear_add(void *opaque)
+{
+	struct ear *ear = opaque;
+
+	io_watch_add(ear->loop, &ear->watch, POLLIN);
+}
+
+static void ear_remove(void *opaque)
+{
+	struct ear *ear = opaque;
+
+	io_watch_remove(ear->loop, &ear->watch);
+}
+
+/* The same for a loop with a thread, whose ring defers what completions do. */
+static void test_watch_remove_thread(const void *kind)
+{
+	autoptr(io_loop) loop = thread_loop(kind);
+	struct ear ear;
+	bool called;
+	int fds[2];
+
+	signal(SIGPIPE, SIG_IGN);
+	for (int i = 0; i < 50; i++) {
+		g_assert_cmpint(sys_pipe(fds, O_NONBLOCK), ==, 0);
+		ear_open(&ear, loop, fds[0]);
+		io_loop_call(loop, ear_add, &ear);
+		io_loop_call(loop, nothing, &called);
+		io_loop_call(loop, ear_remove, &ear);
+		close(fds[0]);
+		g_assert_cmpint(sys_write(fds[1], "x", 1), ==, -EPIPE);
+		close(fds[1]);
+		g_assert_cmpuint(ear.calls, ==, 0);
+	}
 }
 
 static void test_watch_many(const void *kind)
@@ -780,6 +817,7 @@ static const struct {
 	{ "watch", test_watch },
 	{ "watch-remove-in-call", test_watch_remove_in_call },
 	{ "watch-remove-in-flight", test_watch_remove_in_flight },
+	{ "watch-remove-thread", test_watch_remove_thread },
 	{ "watch-many", test_watch_many },
 	{ "watch-file", test_watch_file },
 	{ "timers", test_timers },

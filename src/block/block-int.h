@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * block-int.h - what formats fill in and share, inside the room
+ */
+#ifndef BLOCK_BLOCK_INT_H
+#define BLOCK_BLOCK_INT_H
+
+#include "block/block.h"
+
+/* Base of what a format's open() makes. */
+struct block {
+	/* The format's. */
+	_Atomic uint64_t size;
+	struct block_info info; /* but for the size */
+
+	/* block_open()'s. */
+	const struct block_ops *ops;
+	char *node_name, *path;
+	bool no_flush, ignore_discard;
+	unsigned queues;
+};
+
+/* Base of what a format's queue_new() makes. */
+struct block_queue {
+	struct block *block;
+	struct io_loop *loop;
+	/* Requests that need no more than to be told. */
+	struct block_request *ready, **ready_end;
+	struct io_work ready_work;
+};
+
+extern const struct block_ops block_raw_ops, block_null_ops;
+
+/* [loop] Complete @req at the end of the loop's round. */
+void block_ready(struct block_queue *queue, struct block_request *req, int result);
+
+/*
+ * [loop] The buffers of a request, from byte @from on. What lies behind them is not touched; the
+ * count of bytes done is returned.
+ */
+uint64_t block_iov_read(const struct block_request *req, uint64_t from, void *to, uint64_t len);
+uint64_t block_iov_write(const struct block_request *req, uint64_t from, const void *data,
+			 uint64_t len);
+uint64_t block_iov_zero(const struct block_request *req, uint64_t from, uint64_t len);
+
+/*
+ * [loop] Let req->io go on behind the first @from bytes: with the rest of the buffer that is
+ * half done (in req->tail), or with all buffers behind it. False if there is nothing behind.
+ */
+bool block_iov_seek(struct block_request *req, uint64_t from);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * raw-int.h - a raw image: what opening it (raw-open.c) finds out for its requests (raw.c)
+ */
+#ifndef BLOCK_RAW_INT_H
+#define BLOCK_RAW_INT_H
+
+#include <stdatomic.h>
+
+#include "block/block-int.h"
+
+enum {
+	ZERO_LEN = 64 << 10, /* of the buffer of zeroes */
+	ZERO_IOVS = 16,      /* that often in one write */
+	BOUNCE_LEN = 128 << 10,
+	BOUNCE_COUNT = 8, /* in a queue */
+	BOUNCE_ALIGN = 4096,
+};
+
+struct raw {
+	struct block base;
+	int fd;
+	bool device; /* a block device, not a regular file */
+	/* With O_DIRECT: what buffers' addresses, and lengths, must be multiples of. */
+	uint32_t mem_align, len_align;
+	/* What the file system turned out not to have. */
+	atomic_bool no_punch, no_zero_range;
+	/* -errno of the first flush that failed, 0: none has. */
+	atomic_int flush_error;
+	void *zeroes;
+	struct iovec zero_iov[ZERO_IOVS];
+};
+
+struct raw_queue {
+	struct block_queue base;
+	/* Direct only: buffers for guests' buffers that the host's disk would not take. */
+	char *bounce;
+	char *free[BOUNCE_COUNT];
+	unsigned free_count;
+	struct block_request *waiting, **waiting_end;
+};
+
+struct block *raw_open(const struct block_open *options, GError **error);
+void raw_close(struct block *block);
+bool raw_resize(struct block *block, uint64_t size, GError **error);
+uint64_t raw_allocated(struct block *block);
+
+/* Take the locks that say what we do with the image, and what others may not do. */
+bool raw_lock(int fd, const struct block_open *options, GError **error);
+
+#endif
