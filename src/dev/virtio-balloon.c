@@ -106,6 +106,8 @@ DATA_PATH static void run_add(struct page_run *run, uint64_t page)
 {
 	if (!mem_find(run->mem, page << PFN_SHIFT, MEM_PAGE_SIZE))
 		return;
+	if (run->start <= page && page < run->end)
+		return;
 	if (run->end != run->start) {
 		/* Allocators hand out neighbours in either order. */
 		if (page == run->end && mem_find(run->mem, run->start << PFN_SHIFT,

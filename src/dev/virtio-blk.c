@@ -310,6 +310,8 @@ void virtio_blk_retry(struct virtio_device *dev)
 	struct virtio_blk *blk = blk_of(dev);
 
 	virtio_lock(dev);
+	/* A stop that was not told yet is void: if it fails again, it is told again. */
+	blk->failed[false][DISK_ERROR_STOP] = blk->failed[true][DISK_ERROR_STOP] = false;
 	if (blk->held.head) {
 		blk->retry = true;
 		virtio_kick_self(dev, virtq_index(blk->held.head->vq));
