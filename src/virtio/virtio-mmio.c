@@ -37,7 +37,7 @@ enum {
 	CONFIG = 0x100,
 
 	MAGIC = 0x74726976,  /* "virt" */
-	VENDOR = 0x554d4551, /* as QEMU has it */
+	VENDOR = 0x4c434f53, /* "SOCL" */
 	INTERRUPT_QUEUE = 1,
 	INTERRUPT_CONFIG = 2,
 };

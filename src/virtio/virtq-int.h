@@ -116,19 +116,25 @@ static inline struct virtq_desc virtq_read_desc(const uint8_t *p)
 	};
 }
 
-static inline uint16_t virtq_load16(const uint8_t *p, int order)
+static inline uint16_t virtq_load16(const void *p, int order)
 {
-	return le16toh(__atomic_load_n((const uint16_t *)(const void *)p, order));
+	const uint16_t *from = p;
+
+	return le16toh(__atomic_load_n(from, order));
 }
 
-static inline void virtq_store16(uint8_t *p, uint16_t v, int order)
+static inline void virtq_store16(void *p, uint16_t v, int order)
 {
-	__atomic_store_n((uint16_t *)(void *)p, htole16(v), order);
+	uint16_t *to = p;
+
+	__atomic_store_n(to, htole16(v), order);
 }
 
-static inline void virtq_store32(uint8_t *p, uint32_t v)
+static inline void virtq_store32(void *p, uint32_t v)
 {
-	__atomic_store_n((uint32_t *)(void *)p, htole32(v), __ATOMIC_RELAXED);
+	uint32_t *to = p;
+
+	__atomic_store_n(to, htole32(v), __ATOMIC_RELAXED);
 }
 
 /* ---- virtq.c, for the layouts ---- */

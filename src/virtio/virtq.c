@@ -19,7 +19,8 @@
 
 enum {
 	CACHE_LINE = 64,
-	INLINE = 8, /* entries of the lists beside the chain */
+	INLINE = 8,           /* entries of the lists beside the chain */
+	DROP_TOLD = 64 << 20, /* bytes */
 	/* A slot of the spill area: both lists, and a line so that slots differ in their cache
 	 * sets. */
 	SPILL_STRIDE =
@@ -364,8 +365,9 @@ DATA_PATH static void returned(struct virtq *vq)
 
 DATA_PATH void virtq_drop(struct virtq *vq, struct virtq_chain *chain)
 {
-	/* Nobody knows how far its I/O came. */
-	tell_written(vq, chain, chain->in_len);
+	/* Nobody knows how far its I/O came. But no more than a request can be: a hostile driver
+	 * offers terabytes, which nobody has written, and all their pages would be walked. */
+	tell_written(vq, chain, chain->in_len < DROP_TOLD ? chain->in_len : DROP_TOLD);
 	unlink_chain(vq, chain);
 	returned(vq);
 }

@@ -105,7 +105,8 @@ void virtq_unpop(struct virtq *vq, struct virtq_chain *chain);
 /* The device is done with it and has written @written bytes to the start of its in list, which are
  * told to mem here. The driver sees it at the next virtq_flush(). */
 void virtq_push(struct virtq *vq, struct virtq_chain *chain, size_t written);
-/* Forget it: the queue is not live any more. (To push it instead does the same.) */
+/* Forget it: the queue is not live any more. (To push it instead does the same.) Of what the device
+ * may have written mem is told up to 64 MiB. */
 void virtq_drop(struct virtq *vq, struct virtq_chain *chain);
 /* Show the driver what was pushed, and interrupt it if it wants to know. */
 void virtq_flush(struct virtq *vq);

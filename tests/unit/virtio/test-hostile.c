@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "tests/lib/virtio-driver.h"
-#include "toy.h"
+#include "tests/lib/virtio-toy.h"
 
 enum {
 	SIZE = 16
@@ -446,6 +446,33 @@ static void test_repeated_packed(void)
 	tear_down(&f);
 }
 
+/* Terabytes to be written, and a reset that has to be quick nevertheless. */
+static void test_huge_drop(void)
+{
+	struct vdriver_desc entry = { 0, 64 << 20, VDRIVER_WRITE | VDRIVER_NEXT, 0 };
+	struct fixture f;
+
+	set_up(&f, VIRTIO_F_INDIRECT_DESC);
+	f.toy->hold = true;
+	for (unsigned i = 0; i < VIRTQ_MAX_SIZE; i++) {
+		entry.next = (uint16_t)(i + 1);
+		if (i + 1 == VIRTQ_MAX_SIZE)
+			entry.flags = VDRIVER_WRITE;
+		vdriver_write_desc(f.d, f.table + i * 16, &entry);
+	}
+	raw1(&f, f.table, VIRTQ_MAX_SIZE * 16, VDRIVER_INDIRECT);
+	for (unsigned i = 1; i < SIZE; i++)
+		vdriver_offer(f.d, 0, 0, 1);
+	vdriver_run(f.d);
+	g_assert_cmpuint(f.toy->count, ==, SIZE);
+	g_assert_cmpuint(f.toy->held[0].chain->in_len, ==, UINT64_C(64) << 30);
+	mem_dirty_log(vdriver_mem(f.d), true);
+	vdriver_reset(f.d);
+	g_assert_true(vdriver_restart(f.d, f.features));
+	expect_works(&f);
+	tear_down(&f);
+}
+
 /* ---- rings in bad places ---- */
 
 static void enable(struct fixture *f, const struct virtq_setup *setup, bool good)
@@ -558,46 +585,59 @@ static void offer(struct fixture *f, unsigned queue, unsigned count)
 	vdriver_run(f->d);
 }
 
+/* The device ignores the driver until the last is back. */
+static void end_slowly(struct fixture *f, unsigned left)
+{
+	struct virtio_device *dev = &f->toy->dev;
+
+	g_assert_cmpuint(f->toy->count, ==, left);
+	virtio_write_status(dev, 1);
+	virtio_write_status(dev, 0);
+	virtio_kick(dev, 0);
+	vdriver_run(f->d);
+	g_assert_cmpuint(virtio_read_status(dev), ==, 0xf);
+	while (f->toy->count) {
+		g_assert_cmpuint(virtio_read_status(dev), ==, 0xf);
+		toy_complete(f->toy, f->toy->count / 2);
+	}
+}
+
+static unsigned queue_interrupts(struct fixture *f)
+{
+	return vdriver_interrupts(f->d, 0) + vdriver_interrupts(f->d, 1);
+}
+
 /* A reset after each number of completions; I/O that is under way ends afterwards. */
+static void reset_at(struct fixture *f, unsigned done, bool slow)
+{
+	struct virtio_device *dev = &f->toy->dev;
+	unsigned interrupts;
+
+	f->toy->hold = true;
+	f->toy->slow = slow;
+	offer(f, 0, 5);
+	offer(f, 1, 5);
+	for (unsigned i = 0; i < done; i++)
+		toy_complete(f->toy, (unsigned)g_test_rand_int_range(0, (int)f->toy->count));
+	interrupts = queue_interrupts(f);
+	virtio_write_status(dev, 0);
+	if (slow)
+		end_slowly(f, 2 * 5 - done);
+	g_assert_cmpuint(virtio_read_status(dev), ==, 0);
+	g_assert_cmpuint(queue_interrupts(f), ==, interrupts);
+	g_assert_true(vdriver_restart(f->d, f->features));
+	expect_works(f);
+}
+
 static void test_reset(void)
 {
-	for (unsigned bits = 0; bits < 4 * 2; bits++) {
-		uint64_t features =
-			(bits & 1 ? VIRTIO_F_RING_PACKED : 0) | (bits & 2 ? VIRTIO_F_IN_ORDER : 0);
+	for (unsigned bits = 0; bits < 8; bits++) {
 		struct fixture f;
 
-		set_up(&f, features);
-		for (unsigned done = 0; done <= 5; done++) {
-			struct virtio_device *dev = &f.toy->dev;
-			unsigned interrupts, left = 2 * 5 - done;
-
-			f.toy->hold = true;
-			f.toy->slow = bits & 4;
-			offer(&f, 0, 5);
-			offer(&f, 1, 5);
-			for (unsigned i = 0; i < done; i++)
-				toy_complete(f.toy, g_test_rand_int_range(0, (int)f.toy->count));
-			interrupts = vdriver_interrupts(f.d, 0) + vdriver_interrupts(f.d, 1);
-			virtio_write_status(dev, 0);
-			if (f.toy->slow) {
-				/* The device ignores the driver until the last is back. */
-				g_assert_cmpuint(f.toy->count, ==, left);
-				virtio_write_status(dev, 1);
-				virtio_write_status(dev, 0);
-				virtio_kick(dev, 0);
-				vdriver_run(f.d);
-				g_assert_cmpuint(virtio_read_status(dev), ==, 0xf);
-				while (f.toy->count) {
-					g_assert_cmpuint(virtio_read_status(dev), ==, 0xf);
-					toy_complete(f.toy, f.toy->count / 2);
-				}
-			}
-			g_assert_cmpuint(virtio_read_status(dev), ==, 0);
-			g_assert_cmpuint(vdriver_interrupts(f.d, 0) + vdriver_interrupts(f.d, 1),
-					 ==, interrupts);
-			g_assert_true(vdriver_restart(f.d, features));
-			expect_works(&f);
-		}
+		set_up(&f,
+		       (bits & 1 ? VIRTIO_F_RING_PACKED : 0) | (bits & 2 ? VIRTIO_F_IN_ORDER : 0));
+		for (unsigned done = 0; done < 10; done++)
+			reset_at(&f, done, bits & 4);
 		tear_down(&f);
 	}
 }
@@ -781,6 +821,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/hostile/not-indirect", test_not_indirect);
 	g_test_add_func("/hostile/repeated", test_repeated);
 	g_test_add_func("/hostile/repeated-packed", test_repeated_packed);
+	g_test_add_func("/hostile/huge-drop", test_huge_drop);
 	g_test_add_func("/hostile/rings", test_rings);
 	g_test_add_func("/hostile/sizes", test_sizes);
 	g_test_add_func("/hostile/overlap", test_overlap);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * toy.h - a virtio device for tests: answers with the bytes that it was given, turned over
+ * virtio-toy.h - a virtio device for tests: answers with the bytes that it was given, turned over
  *
  * It answers at once, or holds its chains until the test completes them by toy_complete(), one or
  * any; at a reset it gives them back, or (slow) has I/O under way that ends when the test says so.
  */
-#ifndef TESTS_UNIT_VIRTIO_TOY_H
-#define TESTS_UNIT_VIRTIO_TOY_H
+#ifndef TESTS_LIB_VIRTIO_TOY_H
+#define TESTS_LIB_VIRTIO_TOY_H
 
 #include <glib.h>
 
@@ -55,6 +55,35 @@ static inline size_t toy_answer(struct virtq_chain *chain)
 	return done;
 }
 
+/* Pop one, now and then only at the second attempt. */
+static inline struct virtq_chain *toy_pop(struct toy *toy, struct virtq *vq)
+{
+	struct virtq_chain *chain = virtq_pop(vq);
+
+	if (!chain || !toy->unpop || toy->popped % 3)
+		return chain;
+	virtq_unpop(vq, chain);
+	g_assert_true(virtq_pending(vq));
+	chain = virtq_pop(vq);
+	g_assert_nonnull(chain);
+	return chain;
+}
+
+static inline void toy_take(struct toy *toy, struct virtq *vq, struct virtq_chain *chain)
+{
+	toy->popped++;
+	g_assert_cmpuint(iov_len(chain->out, chain->out_count), ==, chain->out_len);
+	g_assert_cmpuint(iov_len(chain->in, chain->in_count), ==, chain->in_len);
+	g_assert_cmpuint(chain->out_count + chain->in_count, <=, VIRTQ_MAX_SIZE);
+	if (!toy->hold) {
+		virtq_push(vq, chain, toy_answer(chain));
+		return;
+	}
+	g_assert_cmpuint(toy->count, <, TOY_MAX_HELD);
+	toy->held[toy->count].vq = vq;
+	toy->held[toy->count++].chain = chain;
+}
+
 static inline void toy_kick(struct virtio_device *dev, unsigned index)
 {
 	struct toy *toy = toy_of(dev);
@@ -65,27 +94,9 @@ static inline void toy_kick(struct virtio_device *dev, unsigned index)
 	do {
 		if (!toy->no_suppression)
 			virtq_notify_off(vq);
-		while ((chain = virtq_pop(vq))) {
-			if (toy->unpop && toy->popped % 3 == 0) {
-				virtq_unpop(vq, chain);
-				g_assert_true(virtq_pending(vq));
-				chain = virtq_pop(vq);
-				if (!chain)
-					g_assert_not_reached();
-			}
-			toy->popped++;
-			g_assert_cmpuint(iov_len(chain->out, chain->out_count), ==, chain->out_len);
-			g_assert_cmpuint(iov_len(chain->in, chain->in_count), ==, chain->in_len);
-			g_assert_cmpuint(chain->out_count + chain->in_count, <=, VIRTQ_MAX_SIZE);
-			if (!toy->hold) {
-				virtq_push(vq, chain, toy_answer(chain));
-				continue;
-			}
-			g_assert_cmpuint(toy->count, <, TOY_MAX_HELD);
-			toy->held[toy->count].vq = vq;
-			toy->held[toy->count++].chain = chain;
-		}
-	} while (toy->no_suppression ? false : virtq_notify_on(vq));
+		while ((chain = toy_pop(toy, vq)))
+			toy_take(toy, vq, chain);
+	} while (!toy->no_suppression && virtq_notify_on(vq));
 	virtq_flush(vq);
 }
 
@@ -142,6 +153,8 @@ static inline void toy_reset(struct virtio_device *dev, int index)
 		if (index < 0 || virtq_index(toy->held[i].vq) == (unsigned)index)
 			toy_complete_locked(toy, i);
 	}
+	/* It is not over before this returns. */
+	g_assert_true(dev->resetting || (index >= 0 && dev->queues_resetting >> index & 1));
 }
 
 static inline void toy_config_written(struct virtio_device *dev, unsigned off, unsigned size)
