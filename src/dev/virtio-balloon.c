@@ -147,18 +147,6 @@ DATA_PATH static unsigned inflate(struct virtio_balloon *balloon, const struct v
 	return pages;
 }
 
-/* The guest's address of what is RAM at @host. */
-DATA_PATH static uint64_t gpa_of(const struct mem *mem, const uint8_t *host)
-{
-	for (unsigned i = 0; i < mem->count; i++) {
-		const struct mem_region *r = &mem->region[i];
-
-		if ((uintptr_t)host - (uintptr_t)r->host < r->size)
-			return r->gpa + (uint64_t)(host - r->host);
-	}
-	return UINT64_MAX;
-}
-
 /* Returns how many pages were given back. */
 DATA_PATH static unsigned report(struct virtio_balloon *balloon, const struct virtq_chain *chain)
 {
@@ -169,7 +157,7 @@ DATA_PATH static unsigned report(struct virtio_balloon *balloon, const struct vi
 	    get_le32(balloon->dev.config + CONFIG_POISON) != 0)
 		return 0;
 	for (unsigned i = 0; i < chain->in_count && pages < REPORT_PAGES; i++) {
-		const uint64_t gpa = gpa_of(mem, chain->in[i].iov_base);
+		const uint64_t gpa = mem_gpa(mem, chain->in[i].iov_base);
 		const uint64_t start = (gpa + MEM_PAGE_SIZE - 1) >> PFN_SHIFT;
 		uint64_t end = (gpa + chain->in[i].iov_len) >> PFN_SHIFT;
 		struct page_run run;

@@ -95,6 +95,7 @@ struct blk_request {
 	struct blk_request *next; /* in the list of its place */
 	uint8_t *status;          /* the last byte that the device may write */
 	uint64_t start_ns, bytes;
+	uint64_t filled;             /* so much of what the device may write was written, maybe */
 	int result;                  /* of the last step */
 	uint8_t code;                /* BLK_S_ */
 	bool counted;                /* io.op is set, for the statistics */

@@ -185,6 +185,13 @@ DATA_PATH static int parse_ranges(struct blk_request *req, struct virtq_chain *c
 	return code;
 }
 
+/* 20 bytes, or as many as there is room for. */
+DATA_PATH static int parse_id(struct blk_request *req, struct virtq_chain *chain, unsigned count)
+{
+	req->filled = iov_copy_in(chain->in, count, 0, req->blk->serial, BLK_ID_LEN);
+	return BLK_S_OK;
+}
+
 DATA_PATH static int parse(struct blk_request *req, struct virtq_chain *chain)
 {
 	const unsigned in_count = cut_status(req, chain);
@@ -203,8 +210,7 @@ DATA_PATH static int parse(struct blk_request *req, struct virtq_chain *chain)
 		req->counted = true;
 		return SUBMIT;
 	case BLK_T_GET_ID:
-		(void)iov_copy_in(chain->in, in_count, 0, req->blk->serial, BLK_ID_LEN);
-		return BLK_S_OK;
+		return parse_id(req, chain, in_count);
 	case BLK_T_DISCARD:
 		return parse_ranges(req, chain, BLOCK_DISCARD, VIRTIO_BLK_F_DISCARD);
 	case BLK_T_WRITE_ZEROES:
@@ -247,6 +253,8 @@ DATA_PATH static void issue(struct blk_request *req)
 		finish(req, BLK_S_IOERR);
 		return;
 	}
+	if (req->io.op == BLOCK_READ)
+		req->filled = req->io.len;
 	if (!blk->write_cache && (req->io.op == BLOCK_WRITE || req->io.op == BLOCK_WRITE_ZEROES))
 		req->io.flags |= BLOCK_FUA;
 	block_submit(blk->queue, &req->io);
@@ -330,6 +338,7 @@ DATA_PATH static void start(struct virtio_blk *blk, struct virtq *vq, struct vir
 	req->start_ns = now_ns;
 	req->bytes = 0;
 	req->result = 0;
+	req->filled = 0;
 	req->counted = false;
 	req->range = req->range_count = 0;
 	req->code = BLK_S_OK;
@@ -432,20 +441,42 @@ DATA_PATH static void count(struct virtio_blk *blk, const struct blk_request *re
 		stats->highest_off = req->io.off + req->io.len;
 }
 
+/* Write the status; how many bytes from the start of the list are written by now? Where that is not
+ * all up to the status, mem is told of the status here. */
+DATA_PATH static size_t put_status(struct blk_request *req, const struct virtq_chain *chain)
+{
+	struct mem *mem = req->blk->dev.mem;
+
+	*req->status = req->code;
+	if (likely(req->filled + 1 == chain->in_len))
+		return chain->in_len;
+	mem_written(mem, mem_gpa(mem, req->status), 1);
+	return (size_t)req->filled;
+}
+
+/* virtq_drop() does not tell mem of all that a large read may have written. */
+DATA_PATH static void drop(struct blk_request *req)
+{
+	struct mem *mem = req->blk->dev.mem;
+
+	for (unsigned i = 0; req->counted && req->filled && i < req->io.iov_count; i++)
+		mem_written(mem, mem_gpa(mem, req->io.iov[i].iov_base), req->io.iov[i].iov_len);
+	virtq_drop(req->vq, chain_of(req));
+}
+
 /* True if something was pushed. */
 DATA_PATH static bool settle_one(struct virtio_blk *blk, struct blk_request *req, uint64_t now_ns)
 {
 	struct virtq_chain *chain = chain_of(req);
 
 	if (unlikely(!virtq_live(req->vq))) {
-		virtq_drop(req->vq, chain);
+		drop(req);
 		return false;
 	}
 	if (unlikely(req->result < 0) && failed(blk, req))
 		return false;
 	count(blk, req, now_ns);
-	*req->status = req->code;
-	virtq_push(req->vq, chain, chain->in_len);
+	virtq_push(req->vq, chain, put_status(req, chain));
 	return true;
 }
 

@@ -169,13 +169,26 @@ static inline unsigned rig_run(struct rig *rig)
 	return count;
 }
 
+/* What the device should tell that it wrote, from the start of what it may write. */
+static inline size_t rig_expect_used(const struct rig_request *req)
+{
+	size_t data = 0;
+
+	/* A read that failed has come to the image, and may have written, or has not. */
+	if (get_le32(req->out) == BLK_T_IN && (*req->status == BLK_S_OK || req->used))
+		data = req->in_len - 1;
+	else if (get_le32(req->out) == BLK_T_GET_ID)
+		data = MIN(req->in_len - 1, BLK_ID_LEN);
+	return data + 1 == req->in_len ? req->in_len : data;
+}
+
 /* Send, run, and what the status is. */
 static inline unsigned rig_do(struct rig *rig, struct rig_request *req)
 {
 	rig_send(rig, 0, req, NULL, NULL);
 	g_assert_cmpuint(rig_run(rig), ==, 1);
 	g_assert_true(req->done);
-	g_assert_cmpuint(req->used, ==, req->in_len);
+	g_assert_cmpuint(req->used, ==, rig_expect_used(req));
 	return *req->status;
 }
 

@@ -580,6 +580,42 @@ static void test_reset_between(const void *features)
 	rig_release(&rig);
 }
 
+/* What a read has written by the time of a reset is told to mem, however much it is. */
+static void test_reset_told(const void *features)
+{
+	enum {
+		PIECE = 32 << 20
+	};
+	struct vdriver_buf bufs[5];
+	struct rig_request req;
+	_Atomic(uint8_t) *flags;
+	struct rig rig;
+
+	rig_prepare(&rig);
+	rig.block.info.size = 1 << 30;
+	rig_start(&rig, *(const uint64_t *)features | RIG_ALL);
+	rig.block.hold = true;
+	rig_make(&rig, &req, BLK_T_IN, 0, 0, 0);
+	bufs[0] = (struct vdriver_buf){ req.out_gpa, 16, false };
+	for (unsigned i = 1; i < 4; i++)
+		bufs[i] = (struct vdriver_buf){ VDRIVER_BORDER - PIECE, PIECE, true };
+	bufs[3].gpa = VDRIVER_BORDER + PIECE;
+	bufs[4] = (struct vdriver_buf){ req.in_gpa, 1, true };
+	g_assert_true(vdriver_add(rig.d, 0, bufs, 5, &req));
+	(void)vdriver_kick(rig.d, 0);
+	vdriver_run(rig.d);
+	mem_dirty_log(vdriver_mem(rig.d), true);
+	virtio_write_status(rig.dev, 0);
+	fake_block_go(&rig.block);
+	vdriver_run(rig.d);
+	g_assert_cmpuint(virtio_read_status(rig.dev), ==, 0);
+	flags = mem_page_flags(vdriver_mem(rig.d), VDRIVER_BORDER + 2 * PIECE - 1);
+	g_assert_cmpuint(atomic_load(flags) & MEM_PAGE_DIRTY, !=, 0);
+	flags = mem_page_flags(vdriver_mem(rig.d), VDRIVER_BORDER + PIECE - 1);
+	g_assert_cmpuint(atomic_load(flags) & MEM_PAGE_DIRTY, ==, 0);
+	rig_release(&rig);
+}
+
 /* One queue is reset while both have requests everywhere: waiting, with the image, held. */
 static void test_queue_reset(const void *features)
 {
@@ -687,6 +723,7 @@ int main(int argc, char **argv)
 	rig_add(prefix, "lesson-14-ranges", test_lesson_14);
 	rig_add(prefix, "lesson-20", test_lesson_20);
 	rig_add(prefix, "reset-between", test_reset_between);
+	rig_add(prefix, "reset-told", test_reset_told);
 	rig_add(prefix, "queue-reset", test_queue_reset);
 	rig_add(prefix, "unplug", test_unplug);
 	rig_add(prefix, "broken-in-flight", test_broken_in_flight);

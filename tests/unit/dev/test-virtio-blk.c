@@ -438,6 +438,14 @@ static void test_lesson_3(const void *features)
 	rig_release(&rig);
 }
 
+static bool is_dirty(struct rig *rig, const void *host)
+{
+	const uint64_t gpa = mem_gpa(vdriver_mem(rig->d), host);
+
+	return atomic_load(mem_page_flags(vdriver_mem(rig->d), gpa)) & MEM_PAGE_DIRTY;
+}
+
+/* More than one request may move: an error, and mem is told of the status byte, not of gigabytes. */
 static void test_too_much(const void *features)
 {
 	struct vdriver_buf bufs[62];
@@ -452,11 +460,15 @@ static void test_too_much(const void *features)
 	for (unsigned i = 1; i < 61; i++)
 		bufs[i] = (struct vdriver_buf){ 0, 128 << 20, true };
 	bufs[61] = (struct vdriver_buf){ req.in_gpa, 1, true };
+	mem_dirty_log(vdriver_mem(rig.d), true);
 	g_assert_true(vdriver_add(rig.d, 0, bufs, 62, &req));
 	(void)vdriver_kick(rig.d, 0);
 	g_assert_cmpuint(rig_run(&rig), ==, 1);
 	g_assert_cmpuint(*req.status, ==, BLK_S_IOERR);
+	g_assert_cmpuint(req.used, ==, 0);
 	g_assert_cmpuint(rig.block.count, ==, 0);
+	g_assert_true(is_dirty(&rig, req.status));
+	g_assert_false(is_dirty(&rig, vdriver_ptr(rig.d, 0, 1)));
 	rig_release(&rig);
 }
 
