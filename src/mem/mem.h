@@ -96,6 +96,18 @@ static inline const void *mem_ptr(const struct mem *mem, uint64_t gpa, uint64_t 
 	return r ? r->host + (gpa - r->gpa) : NULL;
 }
 
+/* The guest's address of what is RAM at @host, or UINT64_MAX. */
+static inline uint64_t mem_gpa(const struct mem *mem, const void *host)
+{
+	for (unsigned i = 0; i < mem->count; i++) {
+		const struct mem_region *r = &mem->region[i];
+
+		if ((uintptr_t)host - (uintptr_t)r->host < r->size)
+			return r->gpa + ((uintptr_t)host - (uintptr_t)r->host);
+	}
+	return UINT64_MAX;
+}
+
 /* The flags byte of the page that holds @gpa, or NULL. */
 static inline _Atomic(uint8_t) *mem_page_flags(const struct mem *mem, uint64_t gpa)
 {
