@@ -273,10 +273,7 @@ static void user_raise_mss(struct net_user *user, uint8_t *frame, size_t len)
 
 static int user_input(void *opaque, uint8_t *frame, size_t len)
 {
-	struct net_user *user = opaque;
-
-	slirp_input(user->slirp, frame, (int)len);
-	user_poll_changed(user);
+	user_poll_input(opaque, frame, len);
 	return 0;
 }
 

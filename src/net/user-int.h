@@ -82,7 +82,7 @@ struct net_user {
 	struct user_fd **fds; /* by descriptor */
 	unsigned fd_room;
 	unsigned round;
-	bool changed, happened, throttled;
+	bool changed, happened, throttled, idle;
 	uint64_t poll_deadline_ns, ra_deadline_ns;
 	struct io_timer timer;
 	struct io_prepare prepare;
@@ -120,6 +120,8 @@ void user_poll_start(struct net_user *user);
 void user_poll_stop(struct net_user *user);
 /* libslirp was called, so what it waits for may have changed. */
 void user_poll_changed(struct net_user *user);
+/* A frame of the guest, complete. */
+void user_poll_input(struct net_user *user, const uint8_t *frame, size_t len);
 /* Call the card soon, from outside of any call of its own. */
 void user_poll_soon(struct net_user *user);
 

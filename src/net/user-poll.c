@@ -23,6 +23,10 @@
 #include "base/sys.h"
 #include "net/user-int.h"
 
+enum {
+	IDLE_TIMEOUT_MS = 1000,
+};
+
 static const uint64_t MS = 1000000;
 
 void user_poll_soon(struct net_user *user)
@@ -185,15 +189,32 @@ static void fill(struct net_user *user)
 			io_watch_add(user->loop, &fd->watch, fd->events);
 		fd->watched = true;
 	}
+	/* It never says that there is nothing to wait for, but this. */
+	user->idle = timeout_ms >= IDLE_TIMEOUT_MS;
 	user->poll_deadline_ns = IO_TIMER_NEVER;
-	if (timeout_ms != UINT32_MAX)
+	if (!user->idle)
 		user->poll_deadline_ns = io_loop_now_ns(user->loop) + timeout_ms * MS;
 }
 
 static void poll_slirp(struct net_user *user)
 {
 	user->happened = false;
+	user->idle = false;
 	slirp_pollfds_poll(user->slirp, 0, get_revents, user);
+	user->changed = true;
+}
+
+void user_poll_input(struct net_user *user, const uint8_t *frame, size_t len)
+{
+	struct net_packet packet;
+
+	/* It knows the time as of its last round. */
+	if (user->idle)
+		poll_slirp(user);
+	slirp_input(user->slirp, frame, (int)len);
+	/* What waits for a neighbour's address goes out in a round, not with the answer. */
+	if (!net_packet_parse(&packet, frame, len))
+		user->happened = true;
 	user->changed = true;
 }
 

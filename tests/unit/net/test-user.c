@@ -372,7 +372,8 @@ static void test_forward_plain(void)
 
 static void test_forward_small_mtu(void)
 {
-	check_forward(NET_OFFLOAD_CSUM, 3000000 / 1000, 1280);
+	/* The guest's SYN has promised more, so each is cut in two. */
+	check_forward(NET_OFFLOAD_CSUM, 2 * 3000000 / 1400, 1280);
 }
 
 /* Segments made for a driver that merged, when it does not any more. */
@@ -480,8 +481,12 @@ static void test_lesson_19_no_buffers(void)
 	g_assert_cmpuint(sent, <, 2 << 20);
 	for (unsigned i = 0; i < G_N_ELEMENTS(fds); i++)
 		(void)close(fds[i]);
-	card->now_ns += 600000000;
-	g_assert_cmpint(card_wait(card), >, 0);
+	/* Nobody has acknowledged anything: it is sent again. */
+	for (unsigned i = 0; i < 20 && card->len < 0; i++) {
+		card->now_ns += 500000000;
+		(void)card_wait(card);
+	}
+	g_assert_cmpint(card->len, >, 0);
 }
 
 /* Datagrams longer than the link come in fragments. */
