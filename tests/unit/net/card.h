@@ -75,6 +75,9 @@ static inline struct card *card_new(struct net_backend *net)
 
 static inline void card_free(struct card *card)
 {
+	/* The loop lets descriptors go in its next round. */
+	net_detach(card->net);
+	(void)io_loop_run(card->loop, false);
 	net_free(card->net);
 	io_loop_free(card->loop);
 	g_free(card);
