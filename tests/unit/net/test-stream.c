@@ -329,6 +329,7 @@ static void test_reconnect(void)
 		/* The server ends: its card and its socket go. */
 		card_free(g_steal_pointer(&a));
 		card_settle(b);
+		g_assert_cmpint(card_receive(b), ==, -EAGAIN);
 		main_context();
 		g_assert_false(b->net->link_up);
 	}
