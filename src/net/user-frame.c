@@ -67,8 +67,9 @@ static uint8_t *ring_reserve(struct user_ring *ring, size_t need)
 	return need < ring->head - ring->tail ? ring->data + ring->tail : NULL;
 }
 
-static void ring_put(struct net_user *user, const struct net_header *header, const uint8_t *frame,
-		     size_t len)
+/* The frame in the ring, or NULL: dropped. */
+static uint8_t *ring_put(struct net_user *user, const struct net_header *header,
+			 const uint8_t *frame, size_t len)
 {
 	struct user_ring *ring = &user->ring;
 	struct user_record record = { .len = (uint32_t)len, .header = *header };
@@ -77,13 +78,14 @@ static void ring_put(struct net_user *user, const struct net_header *header, con
 
 	if (!p) {
 		ring->dropped++;
-		return;
+		return NULL;
 	}
 	memcpy(p, &record, sizeof(record));
 	memcpy(p + sizeof(record), frame, len);
 	ring->tail += need;
 	if (user->waiting)
 		user_poll_soon(user);
+	return p + sizeof(record);
 }
 
 /* The oldest record; the ring is not empty. */
@@ -107,7 +109,7 @@ static void put_plain(struct net_user *user, const uint8_t *frame, size_t len)
 	/* It comes from next door: there is no wire on which a bit could have flipped. */
 	if (user->offloads & NET_OFFLOAD_CSUM)
 		header.flags = NET_HEADER_DATA_VALID;
-	ring_put(user, &header, frame, len);
+	(void)ring_put(user, &header, frame, len);
 }
 
 static int put_segment(void *opaque, uint8_t *frame, size_t len)
@@ -131,7 +133,7 @@ static void put_tcp(struct net_user *user, const struct net_packet *packet, cons
 		.csum_offset = htole16(TCP_CSUM),
 	};
 	const unsigned wanted = v4 ? NET_OFFLOAD_TSO4 : NET_OFFLOAD_TSO6;
-	uint8_t *copy = user->cutter.frame;
+	uint8_t *copy;
 	uint16_t sum;
 
 	if (len > sizeof(user->cutter.frame) || headers + NET_OFFLOAD_MIN_GSO > user->guest_mtu)
@@ -142,13 +144,13 @@ static void put_tcp(struct net_user *user, const struct net_packet *packet, cons
 		(void)net_offload_run(&user->cutter, &header, &iov, 1, put_segment, user);
 		return;
 	}
+	copy = ring_put(user, &header, frame, len);
+	if (!copy)
+		return;
 	/* Not the checksum but what it starts from: the pseudo header's sum (5.1.6.4.1). */
-	memcpy(copy, frame, packet->payload);
 	sum = (uint16_t)~net_checksum_fold(
 		net_packet_pseudo_sum(packet, frame, len - packet->transport));
 	memcpy(copy + packet->transport + TCP_CSUM, &sum, sizeof(sum));
-	memcpy(copy + packet->payload, frame + packet->payload, len - packet->payload);
-	ring_put(user, &header, copy, len);
 }
 
 /* Other IPv4 that is longer than the guest's link (RFC 791, 3.2). */
@@ -176,7 +178,8 @@ static void put_fragments(struct net_user *user, const uint8_t *frame, size_t le
 		put_be16(to + 10, 0);
 		net_checksum_put(to + 10, net_checksum_add(0, to, header));
 		/* A card checks no sums of fragments. */
-		ring_put(user, &(struct net_header){ 0 }, copy, NET_ETHER_LEN + header + part);
+		(void)ring_put(user, &(struct net_header){ 0 }, copy,
+			       NET_ETHER_LEN + header + part);
 		done += part;
 	}
 }

@@ -13,9 +13,9 @@
  * several stacks on several loops share these; each of them writes the same there.)
  *
  * Large segments. libslirp believes in a link of USER_SLIRP_MTU bytes. A guest that can cut and
- * merge sends it TCP segments of up to 64 KiB whole, and hears segments of up to 32 KiB with a
- * header that says how a real card would have merged them: per GiB that is a few ten thousand
- * frames instead of 700,000, for a guest whose every instruction is interpreted. libslirp learns
+ * merge sends it TCP segments of up to 64 KiB whole, and hears segments of up to 16 KiB with a
+ * header that says how a real card would have merged them: per GiB that is 70,000 frames instead
+ * of 740,000, for a guest whose every instruction is interpreted. libslirp learns
  * what a connection's guest can take from the MSS of its SYN, which is raised on the way
  * (user_raise_mss()). Whatever else is longer than the guest's MTU is fragmented (IPv4), cut (TCP)
  * or dropped on the way to the guest.
@@ -29,8 +29,12 @@
 #include "net/offload.h"
 
 enum {
-	/* IPv4 and TCP headers on libslirp's largest segment, TCP_MAXSEG_MAX. */
-	USER_SLIRP_MTU = 32768 + 40,
+	/*
+	 * A segment of eleven of 1460 bytes, and headers. libslirp opens a window that was closed
+	 * when two segments fit; without window scaling that must be well below 64 KiB, or the
+	 * guest would find out by its own probes only.
+	 */
+	USER_SLIRP_MTU = 11 * 1460 + 40,
 	USER_RING_LEN = 1 << 20,
 	/* As long as this much waits for the guest, sockets of the host are not read. */
 	USER_RING_HIGH = USER_RING_LEN / 4,
