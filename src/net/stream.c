@@ -50,7 +50,7 @@ enum stream_state {
 
 struct stream_buffer {
 	size_t head, tail; /* what is in it */
-	uint8_t data[BUFFER_LEN];
+	uint8_t *data;     /* BUFFER_LEN bytes */
 };
 
 struct link_source {
@@ -269,16 +269,16 @@ static bool make_room(struct net_stream *stream, size_t need)
 {
 	struct stream_buffer *tx = &stream->tx;
 
-	if (need <= sizeof(tx->data) - tx->tail)
+	if (need <= BUFFER_LEN - tx->tail)
 		return true;
 	if (!flush(stream))
 		return false;
-	if (tx->head && need > sizeof(tx->data) - tx->tail) {
+	if (tx->head && need > BUFFER_LEN - tx->tail) {
 		memmove(tx->data, tx->data + tx->head, tx->tail - tx->head);
 		tx->tail -= tx->head;
 		tx->head = 0;
 	}
-	return need <= sizeof(tx->data) - tx->tail;
+	return need <= BUFFER_LEN - tx->tail;
 }
 
 /* Segments that find no room are lost, as in any switch. */
@@ -350,7 +350,7 @@ static int read_more(struct net_stream *stream)
 		rx->tail -= rx->head;
 		rx->head = 0;
 	}
-	n = sys_read(stream->fd, rx->data + rx->tail, sizeof(rx->data) - rx->tail);
+	n = sys_read(stream->fd, rx->data + rx->tail, BUFFER_LEN - rx->tail);
 	if (n == -EAGAIN)
 		return -EAGAIN;
 	if (n <= 0)
@@ -432,8 +432,7 @@ static void stream_event(void *opaque, unsigned events)
 	if (events & POLLOUT) {
 		if (!flush(stream))
 			return;
-		if (stream->tx_waiting &&
-		    stream->tx.tail - stream->tx.head < sizeof(stream->tx.data) / 2) {
+		if (stream->tx_waiting && stream->tx.tail - stream->tx.head < BUFFER_LEN / 2) {
 			stream->tx_waiting = false;
 			stream->front->writable(stream->opaque, 0);
 		}
@@ -542,6 +541,8 @@ static void stream_free(struct net_backend *net)
 		socket_unlink(&stream->address);
 	fd_autoclose(&stream->listen_fd);
 	socket_address_release(&stream->address);
+	g_free(stream->rx.data);
+	g_free(stream->tx.data);
 	g_free(stream);
 }
 
@@ -626,6 +627,8 @@ struct net_backend *net_stream_new(const struct net_stream_config *config, GErro
 	stream->reconnect_s = config->reconnect_s;
 	stream->fd = -1;
 	stream->listen_fd = -1;
+	stream->rx.data = g_malloc(BUFFER_LEN);
+	stream->tx.data = g_malloc(BUFFER_LEN);
 	if (!open_role(stream, config, error))
 		return NULL;
 	stream->base.link_up = stream->fd >= 0;
