@@ -43,7 +43,7 @@ static struct net_dgram *dgram_of(struct net_backend *net)
 	return container_of(net, struct net_dgram, base);
 }
 
-static void set_events(struct net_dgram *dgram)
+DATA_PATH static void set_events(struct net_dgram *dgram)
 {
 	unsigned events = (dgram->rx_waiting ? POLLIN : 0u) | (dgram->tx_waiting ? POLLOUT : 0u);
 
@@ -70,7 +70,7 @@ DATA_PATH static int send_iov(struct net_dgram *dgram, const struct iovec *iov, 
 	return n == -EAGAIN ? -EAGAIN : 0;
 }
 
-static int send_frame(void *opaque, uint8_t *frame, size_t len)
+DATA_PATH static int send_frame(void *opaque, uint8_t *frame, size_t len)
 {
 	const struct iovec iov = { frame, len };
 
@@ -78,8 +78,9 @@ static int send_frame(void *opaque, uint8_t *frame, size_t len)
 	return send_iov(opaque, &iov, 1);
 }
 
-static int dgram_send(struct net_backend *net, unsigned queue, const struct net_header *header,
-		      const struct iovec *iov, unsigned count)
+DATA_PATH static int dgram_send(struct net_backend *net, unsigned queue,
+				const struct net_header *header, const struct iovec *iov,
+				unsigned count)
 {
 	struct net_dgram *dgram = dgram_of(net);
 	size_t len = net_iov_len(iov, count);
@@ -124,8 +125,9 @@ DATA_PATH static ssize_t receive_one(struct net_dgram *dgram, const struct iovec
 	return n;
 }
 
-static ssize_t dgram_receive(struct net_backend *net, unsigned queue, struct net_header *ret_header,
-			     const struct iovec *iov, unsigned count)
+DATA_PATH static ssize_t dgram_receive(struct net_backend *net, unsigned queue,
+				       struct net_header *ret_header, const struct iovec *iov,
+				       unsigned count)
 {
 	struct net_dgram *dgram = dgram_of(net);
 	size_t room = net_iov_len(iov, count);
@@ -148,7 +150,7 @@ static ssize_t dgram_receive(struct net_backend *net, unsigned queue, struct net
 	return -EAGAIN;
 }
 
-static void dgram_event(void *opaque, unsigned events)
+DATA_PATH static void dgram_event(void *opaque, unsigned events)
 {
 	struct net_dgram *dgram = opaque;
 	int err;

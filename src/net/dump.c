@@ -84,7 +84,8 @@ static void flush(struct net_dump *dump)
 	dump->used = 0;
 }
 
-static void record(struct net_dump *dump, const struct iovec *iov, unsigned count, size_t len)
+DATA_PATH static void record(struct net_dump *dump, const struct iovec *iov, unsigned count,
+			     size_t len)
 {
 	uint64_t now = sys_realtime_ns();
 	struct pcap_record head = {

@@ -243,7 +243,7 @@ static void listen_event(void *opaque, unsigned events)
 /* ---- to the peer ---- */
 
 /* Write what there is. False: the peer has gone. */
-static bool flush(struct net_stream *stream)
+DATA_PATH static bool flush(struct net_stream *stream)
 {
 	struct stream_buffer *tx = &stream->tx;
 
@@ -265,7 +265,7 @@ static bool flush(struct net_stream *stream)
 }
 
 /* Room for @need bytes at the tail? */
-static bool make_room(struct net_stream *stream, size_t need)
+DATA_PATH static bool make_room(struct net_stream *stream, size_t need)
 {
 	struct stream_buffer *tx = &stream->tx;
 
@@ -282,7 +282,7 @@ static bool make_room(struct net_stream *stream, size_t need)
 }
 
 /* Segments that find no room are lost, as in any switch. */
-static int put_frame(void *opaque, uint8_t *frame, size_t len)
+DATA_PATH static int put_frame(void *opaque, uint8_t *frame, size_t len)
 {
 	struct net_stream *stream = opaque;
 	struct stream_buffer *tx = &stream->tx;
@@ -295,8 +295,9 @@ static int put_frame(void *opaque, uint8_t *frame, size_t len)
 	return 0;
 }
 
-static int stream_send(struct net_backend *net, unsigned queue, const struct net_header *header,
-		       const struct iovec *iov, unsigned count)
+DATA_PATH static int stream_send(struct net_backend *net, unsigned queue,
+				 const struct net_header *header, const struct iovec *iov,
+				 unsigned count)
 {
 	struct net_stream *stream = stream_of(net);
 	size_t len = net_iov_len(iov, count);
@@ -323,7 +324,7 @@ static int stream_send(struct net_backend *net, unsigned queue, const struct net
 	return 0;
 }
 
-static void before_wait(void *opaque, uint64_t *deadline_ns)
+DATA_PATH static void before_wait(void *opaque, uint64_t *deadline_ns)
 {
 	struct net_stream *stream = opaque;
 
@@ -340,7 +341,7 @@ static void before_wait(void *opaque, uint64_t *deadline_ns)
 /* ---- from the peer ---- */
 
 /* Read as much as fits. 0: there is something new; -EAGAIN: nothing; else the peer has gone. */
-static int read_more(struct net_stream *stream)
+DATA_PATH static int read_more(struct net_stream *stream)
 {
 	struct stream_buffer *rx = &stream->rx;
 	ssize_t n;
@@ -360,7 +361,7 @@ static int read_more(struct net_stream *stream)
 }
 
 /* The next whole frame in the buffer: its length; -EAGAIN: not whole; -EPROTO: it can be none. */
-static ssize_t next_frame(struct stream_buffer *rx, const uint8_t **ret_frame)
+DATA_PATH static ssize_t next_frame(struct stream_buffer *rx, const uint8_t **ret_frame)
 {
 	size_t have = rx->tail - rx->head, len;
 
@@ -376,9 +377,9 @@ static ssize_t next_frame(struct stream_buffer *rx, const uint8_t **ret_frame)
 	return (ssize_t)len;
 }
 
-static ssize_t stream_receive(struct net_backend *net, unsigned queue,
-			      struct net_header *ret_header, const struct iovec *iov,
-			      unsigned count)
+DATA_PATH static ssize_t stream_receive(struct net_backend *net, unsigned queue,
+					struct net_header *ret_header, const struct iovec *iov,
+					unsigned count)
 {
 	struct net_stream *stream = stream_of(net);
 	size_t room = net_iov_len(iov, count);

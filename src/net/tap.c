@@ -65,7 +65,7 @@ static struct net_tap *tap_of(struct net_backend *net)
 
 /* ---- frames ---- */
 
-static void set_events(struct tap_queue *queue)
+DATA_PATH static void set_events(struct tap_queue *queue)
 {
 	unsigned events = (queue->rx_waiting ? POLLIN : 0u) | (queue->tx_waiting ? POLLOUT : 0u);
 
@@ -80,7 +80,7 @@ DATA_PATH static int write_iov(struct tap_queue *queue, const struct iovec *iov,
 	return sys_writev(queue->fd, iov, (int)count) == -EAGAIN ? -EAGAIN : 0;
 }
 
-static int write_frame(void *opaque, uint8_t *frame, size_t len)
+DATA_PATH static int write_frame(void *opaque, uint8_t *frame, size_t len)
 {
 	const struct iovec iov = { frame, len };
 
@@ -105,8 +105,9 @@ DATA_PATH static int write_with_header(struct tap_queue *queue, const struct net
 	return write_iov(queue, all, count + 1);
 }
 
-static int tap_send(struct net_backend *net, unsigned index, const struct net_header *header,
-		    const struct iovec *iov, unsigned count)
+DATA_PATH static int tap_send(struct net_backend *net, unsigned index,
+			      const struct net_header *header, const struct iovec *iov,
+			      unsigned count)
 {
 	struct net_tap *tap = tap_of(net);
 	struct tap_queue *queue = &tap->queues[index];
@@ -164,8 +165,9 @@ DATA_PATH static ssize_t read_one(struct tap_queue *queue, struct net_header *he
 	return len;
 }
 
-static ssize_t tap_receive(struct net_backend *net, unsigned index, struct net_header *ret_header,
-			   const struct iovec *iov, unsigned count)
+DATA_PATH static ssize_t tap_receive(struct net_backend *net, unsigned index,
+				     struct net_header *ret_header, const struct iovec *iov,
+				     unsigned count)
 {
 	struct tap_queue *queue = &tap_of(net)->queues[index];
 	size_t room = net_iov_len(iov, count);
@@ -187,7 +189,7 @@ static ssize_t tap_receive(struct net_backend *net, unsigned index, struct net_h
 	return -EAGAIN;
 }
 
-static void queue_event(void *opaque, unsigned events)
+DATA_PATH static void queue_event(void *opaque, unsigned events)
 {
 	struct tap_queue *queue = opaque;
 	struct net_tap *tap = queue->tap;

@@ -31,19 +31,19 @@ struct user_record {
 
 /* ---- the ring ---- */
 
-static size_t record_len(size_t len)
+DATA_PATH static size_t record_len(size_t len)
 {
 	return (sizeof(struct user_record) + len + 15) & ~(size_t)15;
 }
 
-void user_ring_clear(struct user_ring *ring)
+DATA_PATH void user_ring_clear(struct user_ring *ring)
 {
 	ring->head = 0;
 	ring->tail = 0;
 	ring->wrap = 0;
 }
 
-size_t user_ring_used(const struct user_ring *ring)
+DATA_PATH size_t user_ring_used(const struct user_ring *ring)
 {
 	if (ring->tail >= ring->head)
 		return ring->tail - ring->head;
@@ -51,7 +51,7 @@ size_t user_ring_used(const struct user_ring *ring)
 }
 
 /* Room for a record of @need bytes in one piece, or NULL. Head and tail meet only when empty. */
-static uint8_t *ring_reserve(struct user_ring *ring, size_t need)
+DATA_PATH static uint8_t *ring_reserve(struct user_ring *ring, size_t need)
 {
 	if (user_ring_empty(ring))
 		user_ring_clear(ring);
@@ -68,8 +68,8 @@ static uint8_t *ring_reserve(struct user_ring *ring, size_t need)
 }
 
 /* The frame in the ring, or NULL: dropped. */
-static uint8_t *ring_put(struct net_user *user, const struct net_header *header,
-			 const uint8_t *frame, size_t len)
+DATA_PATH static uint8_t *ring_put(struct net_user *user, const struct net_header *header,
+				   const uint8_t *frame, size_t len)
 {
 	struct user_ring *ring = &user->ring;
 	struct user_record record = { .len = (uint32_t)len, .header = *header };
@@ -89,7 +89,7 @@ static uint8_t *ring_put(struct net_user *user, const struct net_header *header,
 }
 
 /* The oldest record; the ring is not empty. */
-static const uint8_t *ring_peek(struct user_ring *ring, struct user_record *ret_record)
+DATA_PATH static const uint8_t *ring_peek(struct user_ring *ring, struct user_record *ret_record)
 {
 	const uint8_t *p;
 
@@ -102,7 +102,7 @@ static const uint8_t *ring_peek(struct user_ring *ring, struct user_record *ret_
 
 /* ---- to the guest ---- */
 
-static void put_plain(struct net_user *user, const uint8_t *frame, size_t len)
+DATA_PATH static void put_plain(struct net_user *user, const uint8_t *frame, size_t len)
 {
 	struct net_header header = { 0 };
 
@@ -112,15 +112,15 @@ static void put_plain(struct net_user *user, const uint8_t *frame, size_t len)
 	(void)ring_put(user, &header, frame, len);
 }
 
-static int put_segment(void *opaque, uint8_t *frame, size_t len)
+DATA_PATH static int put_segment(void *opaque, uint8_t *frame, size_t len)
 {
 	put_plain(opaque, frame, len);
 	return 0;
 }
 
 /* A segment longer than the link: as if a card had merged it, or cut if the driver cannot. */
-static void put_tcp(struct net_user *user, const struct net_packet *packet, const uint8_t *frame,
-		    size_t len)
+DATA_PATH static void put_tcp(struct net_user *user, const struct net_packet *packet,
+			      const uint8_t *frame, size_t len)
 {
 	bool v4 = packet->version == 4;
 	size_t headers = packet->payload - packet->ip;
@@ -154,7 +154,7 @@ static void put_tcp(struct net_user *user, const struct net_packet *packet, cons
 }
 
 /* Other IPv4 that is longer than the guest's link (RFC 791, 3.2). */
-static void put_fragments(struct net_user *user, const uint8_t *frame, size_t len)
+DATA_PATH static void put_fragments(struct net_user *user, const uint8_t *frame, size_t len)
 {
 	const uint8_t *ip = frame + NET_ETHER_LEN;
 	size_t header = (size_t)(ip[0] & 0xf) * 4, done = 0, payload, room;
@@ -184,7 +184,7 @@ static void put_fragments(struct net_user *user, const uint8_t *frame, size_t le
 	}
 }
 
-void user_push(struct net_user *user, const uint8_t *frame, size_t len)
+DATA_PATH void user_push(struct net_user *user, const uint8_t *frame, size_t len)
 {
 	struct net_packet packet;
 
@@ -200,8 +200,9 @@ void user_push(struct net_user *user, const uint8_t *frame, size_t len)
 		user->ring.dropped++;
 }
 
-ssize_t user_receive(struct net_backend *net, unsigned queue, struct net_header *ret_header,
-		     const struct iovec *iov, unsigned count)
+DATA_PATH ssize_t user_receive(struct net_backend *net, unsigned queue,
+			       struct net_header *ret_header, const struct iovec *iov,
+			       unsigned count)
 {
 	struct net_user *user = user_of(net);
 	struct user_ring *ring = &user->ring;
@@ -234,7 +235,7 @@ ssize_t user_receive(struct net_backend *net, unsigned queue, struct net_header 
 /* ---- from the guest ---- */
 
 /* Let libslirp send this connection's guest more than fits on a wire, if the driver merges. */
-static void user_raise_mss(struct net_user *user, uint8_t *frame, size_t len)
+DATA_PATH static void user_raise_mss(struct net_user *user, uint8_t *frame, size_t len)
 {
 	struct net_packet packet;
 	uint8_t *tcp, *csum;

@@ -75,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(&header, data, HEADER);
 	cuts = get_le16(data + HEADER);
-	times = 1 + (size_t)data[HEADER + 2] * 8;
+	times = data[HEADER + 2] < 192 ? 1 : 1 + (data[HEADER + 2] - 192u) * 32;
 	data += PREFIX;
 	part = size - PREFIX;
 	for (size_t i = 0; i < times && part && part <= sizeof(frame) - len; i++, len += part)
