@@ -24,8 +24,9 @@ enum {
 struct net_dgram {
 	struct net_backend base;
 	int fd;
-	struct socket_address local, remote; /* remote.len 0: the socket is connected */
-	bool bound;
+	struct socket_address local, remote;
+	bool bound;     /* to a file */
+	bool connected; /* no address is needed to send */
 
 	struct io_loop *loop;
 	const struct net_front *front;
@@ -56,8 +57,8 @@ DATA_PATH static void set_events(struct net_dgram *dgram)
 DATA_PATH static int send_iov(struct net_dgram *dgram, const struct iovec *iov, unsigned count)
 {
 	struct msghdr msg = {
-		.msg_name = dgram->remote.len ? &dgram->remote.addr : NULL,
-		.msg_namelen = dgram->remote.len,
+		.msg_name = dgram->connected ? NULL : &dgram->remote.addr,
+		.msg_namelen = dgram->connected ? 0 : dgram->remote.len,
 		/* It is not written to. */
 		.msg_iov = (struct iovec *)(uintptr_t)iov,
 		.msg_iovlen = count,
@@ -291,6 +292,17 @@ static bool open_inet(struct net_dgram *dgram, const struct net_dgram_config *co
 				   config->local_port, SOCK_DGRAM, true, error);
 }
 
+/* So that the kernel takes datagrams of the peer only. A file's peer may come later. */
+static bool connect_inet(struct net_dgram *dgram, GError **error)
+{
+	int r = sys_connect(dgram->fd, (const void *)&dgram->remote.addr, dgram->remote.len);
+
+	if (r < 0)
+		return error_sys(error, r, "cannot reach '%s'", dgram->remote.name);
+	dgram->connected = true;
+	return true;
+}
+
 static bool open_dgram(struct net_dgram *dgram, const struct net_dgram_config *config,
 		       GError **error)
 {
@@ -298,6 +310,7 @@ static bool open_dgram(struct net_dgram *dgram, const struct net_dgram_config *c
 
 	if (!paths && !config->local_host && !config->remote_host && !config->remote_port) {
 		dgram->fd = config->fd;
+		dgram->connected = true;
 		return socket_take_fd(config->fd, SOCK_DGRAM, error);
 	}
 	if (paths ? !open_unix(dgram, config, error) : !open_inet(dgram, config, error))
@@ -306,7 +319,7 @@ static bool open_dgram(struct net_dgram *dgram, const struct net_dgram_config *c
 	if (dgram->fd < 0)
 		return false;
 	dgram->bound = paths;
-	return true;
+	return paths || connect_inet(dgram, error);
 }
 
 struct net_backend *net_dgram_new(const struct net_dgram_config *config, GError **error)

@@ -35,7 +35,7 @@
 
 enum {
 	LENGTH_LEN = 4,
-	BUFFER_LEN = 256 << 10,
+	BUFFER_LEN = 128 << 10, /* a frame of the largest kind, and what a cache holds */
 	/* In QEMU a frame may be a bit longer than ours. */
 	PEER_MAX_FRAME = 65536 + 4096,
 	CONNECT_TIMEOUT_MS = 10000,
