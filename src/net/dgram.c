@@ -71,6 +71,7 @@ DATA_PATH static int send_iov(struct net_dgram *dgram, const struct iovec *iov, 
 	return n == -EAGAIN ? -EAGAIN : 0;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is the caller's */
 DATA_PATH static int send_frame(void *opaque, uint8_t *frame, size_t len)
 {
 	const struct iovec iov = { frame, len };

@@ -104,6 +104,7 @@ DATA_PATH static void record(struct net_dump *dump, const struct iovec *iov, uns
 	dump->used += net_iov_gather(dump->buffer + dump->used, head.kept_len, iov, count);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is the caller's */
 static void before_wait(void *opaque, uint64_t *deadline_ns)
 {
 	(void)deadline_ns;

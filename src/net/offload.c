@@ -84,19 +84,19 @@ DATA_PATH size_t net_iov_scatter(const struct iovec *iov, unsigned count, const 
 
 typedef uint64_t lanes __attribute__((vector_size(16)));
 
-DATA_PATH uint64_t net_checksum_add(uint64_t sum, const void *from, size_t len)
+DATA_PATH uint64_t net_checksum_add(uint64_t sum, const void *p, size_t len)
 {
 	/* Sums of 32-bit halves in 64-bit lanes: no carry is lost below 2^32 rounds, and one's
 	 * complement does not mind the width of its words (RFC 1071, 2 (C)). */
 	const lanes low = { UINT32_MAX, UINT32_MAX };
-	const uint8_t *p = from;
+	const uint8_t *at = p;
 	lanes even = { 0 }, odd = { 0 };
 
-	for (; len >= 32; p += 32, len -= 32) {
+	for (; len >= 32; at += 32, len -= 32) {
 		lanes a, b;
 
-		memcpy(&a, p, sizeof(a));
-		memcpy(&b, p + 16, sizeof(b));
+		memcpy(&a, at, sizeof(a));
+		memcpy(&b, at + 16, sizeof(b));
 		even += (a & low) + (b & low);
 		odd += (a >> 32) + (b >> 32);
 	}
@@ -104,17 +104,17 @@ DATA_PATH uint64_t net_checksum_add(uint64_t sum, const void *from, size_t len)
 	sum = (sum & UINT32_MAX) + (sum >> 32);
 	even += odd;
 	sum += even[0] + even[1];
-	for (; len >= 4; p += 4, len -= 4) {
+	for (; len >= 4; at += 4, len -= 4) {
 		uint32_t v;
 
-		memcpy(&v, p, sizeof(v));
+		memcpy(&v, at, sizeof(v));
 		sum += v;
 	}
 	if (len) {
 		uint8_t tail[4] = { 0 };
 		uint32_t v;
 
-		memcpy(tail, p, len);
+		memcpy(tail, at, len);
 		memcpy(&v, tail, sizeof(v));
 		sum += v;
 	}

@@ -324,6 +324,7 @@ DATA_PATH static int stream_send(struct net_backend *net, unsigned queue,
 	return 0;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is the caller's */
 DATA_PATH static void before_wait(void *opaque, uint64_t *deadline_ns)
 {
 	struct net_stream *stream = opaque;

@@ -80,6 +80,7 @@ DATA_PATH static int write_iov(struct tap_queue *queue, const struct iovec *iov,
 	return sys_writev(queue->fd, iov, (int)count) == -EAGAIN ? -EAGAIN : 0;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is the caller's */
 DATA_PATH static int write_frame(void *opaque, uint8_t *frame, size_t len)
 {
 	const struct iovec iov = { frame, len };

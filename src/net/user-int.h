@@ -86,6 +86,7 @@ struct net_user {
 	struct user_fd **fds; /* by descriptor */
 	unsigned fd_room;
 	unsigned round;
+	unsigned sockets, socket_limit; /* of the host; what the guest may have open */
 	bool changed, happened, throttled, idle;
 	uint64_t poll_deadline_ns, ra_deadline_ns;
 	struct io_timer timer;

@@ -20,11 +20,19 @@
 #include <poll.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/sys.h"
 #include "net/user-int.h"
 
 enum {
 	IDLE_TIMEOUT_MS = 1000,
+
+	PROTO_ICMP = 1,
+	PROTO_TCP = 6,
+	TCP_FLAGS = 13,
+	TCP_SYN = 0x02,
+	TCP_ACK = 0x10,
+	PORT_BOOTP = 67,
 };
 
 static const uint64_t MS = 1000000;
@@ -148,6 +156,7 @@ static int add_poll(int number, int events, void *opaque)
 		return -1;
 	if (user->throttled)
 		wanted &= ~(unsigned)(POLLIN | POLLPRI | POLLHUP | POLLERR);
+	user->sockets++;
 	fd->wanted = wanted;
 	fd->round = user->round;
 	return number;
@@ -172,6 +181,7 @@ static void fill(struct net_user *user)
 	user->changed = false;
 	user->throttled = user_ring_used(&user->ring) >= USER_RING_HIGH;
 	user->round++;
+	user->sockets = 0;
 	slirp_pollfds_fill(user->slirp, &timeout_ms, add_poll, user);
 	for (unsigned i = 0; i < user->fd_room; i++) {
 		struct user_fd *fd = user->fds[i];
@@ -204,16 +214,37 @@ static void poll_slirp(struct net_user *user)
 	user->changed = true;
 }
 
+/* Might libslirp open a socket for this frame? DHCP is served without. */
+static bool opens_socket(const struct net_packet *packet, const uint8_t *frame)
+{
+	const uint8_t *transport = frame + packet->transport;
+
+	if (packet->protocol == PROTO_TCP)
+		return (transport[TCP_FLAGS] & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	return get_be16(transport + 2) != PORT_BOOTP;
+}
+
+/* Its other protocols over IPv4: a socket for each ping's identifier. */
+static bool is_ping(const uint8_t *frame, size_t len)
+{
+	return len > NET_ETHER_LEN + 9 && get_be16(frame + 12) == 0x0800 &&
+	       frame[NET_ETHER_LEN + 9] == PROTO_ICMP;
+}
+
 void user_poll_input(struct net_user *user, const uint8_t *frame, size_t len)
 {
 	struct net_packet packet;
+	bool parsed = net_packet_parse(&packet, frame, len);
 
+	if (user->sockets >= user->socket_limit &&
+	    (parsed ? opens_socket(&packet, frame) : is_ping(frame, len)))
+		return;
 	/* It knows the time as of its last round. */
 	if (user->idle)
 		poll_slirp(user);
 	slirp_input(user->slirp, frame, (int)len);
 	/* What waits for a neighbour's address goes out in a round, not with the answer. */
-	if (!net_packet_parse(&packet, frame, len))
+	if (!parsed)
 		user->happened = true;
 	user->changed = true;
 }
@@ -238,6 +269,7 @@ static void timer_due(void *opaque)
 	}
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is the caller's */
 static void before_wait(void *opaque, uint64_t *deadline_ns)
 {
 	struct net_user *user = opaque;
@@ -325,8 +357,11 @@ static void on_timer_mod(void *timer, int64_t expire_ms, void *opaque)
 
 static void on_register(int fd, void *opaque)
 {
-	user_poll_changed(opaque);
+	struct net_user *user = opaque;
+
 	(void)fd;
+	user->sockets++; /* until the next fill counts them */
+	user_poll_changed(user);
 }
 
 static void on_unregister(int number, void *opaque)

@@ -4,6 +4,7 @@
  */
 #include <arpa/inet.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/error.h"
 #include "base/sys.h"
@@ -303,6 +304,15 @@ static char *describe_config(const struct net_user_config *config)
 			       config->restricted ? ", restricted" : "");
 }
 
+/* A guest that opens one connection after the other must not take the machine's descriptors. */
+static unsigned socket_limit(void)
+{
+	struct rlimit limit = { .rlim_cur = 1024 };
+
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	return (unsigned)CLAMP(limit.rlim_cur / 2, 64, USER_MAX_FDS / 2);
+}
+
 struct net_backend *net_user_new(const struct net_user_config *config, GError **error)
 {
 	SlirpConfig slirp = { 0 };
@@ -326,6 +336,7 @@ struct net_backend *net_user_new(const struct net_user_config *config, GError **
 		.dhcp_start = slirp.vdhcp_start,
 		.guest_mtu = config->mtu ? config->mtu : MTU_DEFAULT,
 		.ring = { .data = g_malloc(USER_RING_LEN) },
+		.socket_limit = socket_limit(),
 		.poll_deadline_ns = IO_TIMER_NEVER,
 		.ra_deadline_ns = IO_TIMER_NEVER,
 	};

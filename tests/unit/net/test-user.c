@@ -8,6 +8,7 @@
 #include <glib/gstdio.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 
 #include "base/bytes.h"
@@ -659,6 +660,54 @@ static void test_refusals(void)
 	assert_refused(&c, "cannot read command of server *");
 }
 
+static unsigned open_descriptors(void)
+{
+	g_autoptr(GDir) dir = g_dir_open("/proc/self/fd", 0, NULL);
+	unsigned count = 0;
+
+	while (g_dir_read_name(dir))
+		count++;
+	return count;
+}
+
+/* A guest that opens one socket after the other does not get all of the machine's descriptors. */
+static void test_socket_limit(void)
+{
+	const struct net_user_config config = { 0 };
+	struct rlimit old, low;
+
+	g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &old), ==, 0);
+	low = old;
+	low.rlim_cur = 256;
+	g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &low), ==, 0);
+	for (unsigned kind = 0; kind < 3; kind++) {
+		autoptr(card) card = card_user(&config);
+		struct tcp tcp = { .card = card, .peer = HOST_IP, .peer_port = 9 };
+		uint8_t p[100];
+
+		for (uint16_t i = 0; i < 1000; i++) {
+			memset(p, 0, sizeof(p));
+			if (kind == 0) {
+				tcp.port = (uint16_t)(2000 + i);
+				tcp_send(&tcp, TCP_SYN, NULL, 0);
+			} else {
+				size_t len = make_ip(p, kind == 1 ? 17 : 1, GUEST_IP, HOST_IP, 16);
+
+				put_be16(p + 34, kind == 1 ? (uint16_t)(2000 + i) : 0x0800);
+				put_be16(p + 36, kind == 1 ? 9 : 0);
+				put_be16(p + 38, kind == 1 ? 16 : i);
+				if (kind == 2)
+					net_checksum_put(p + 36, net_checksum_add(0, p + 34, 16));
+				g_assert_cmpint(card_send(card, p, len), ==, 0);
+			}
+			if (i % 100 == 0)
+				card_settle(card);
+		}
+		g_assert_cmpuint(open_descriptors(), <, 200);
+	}
+	g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &old), ==, 0);
+}
+
 /* Frames of any size and content do no harm. */
 static void test_junk(void)
 {
@@ -695,6 +744,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/net/user/udp-fragments", test_udp_fragments);
 	g_test_add_func("/net/user/forwards", test_forwards);
 	g_test_add_func("/net/user/refusals", test_refusals);
+	g_test_add_func("/net/user/socket-limit", test_socket_limit);
 	g_test_add_func("/net/user/junk", test_junk);
 	return g_test_run();
 }
