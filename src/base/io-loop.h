@@ -33,7 +33,7 @@ enum io_loop_kind {
 	IO_LOOP_THREADS, /* epoll and worker threads */
 };
 
-/* A call that is wanted on the loop. Set fn and opaque, the rest zero. */
+/* A call that is wanted on the loop. Set fn and opaque, the rest zero. Lives until it has run. */
 struct io_work {
 	void (*fn)(void *opaque);
 	void *opaque;
@@ -42,7 +42,7 @@ struct io_work {
 	struct io_work *next;
 };
 
-/* A descriptor to be watched, level-triggered. */
+/* A descriptor to be watched, level-triggered. A loop has at most one watch for a descriptor. */
 struct io_watch {
 	int fd;
 	/* [loop] @events are of poll(2): POLLIN, POLLOUT, POLLERR, POLLHUP */
@@ -77,6 +77,7 @@ enum io_op_kind {
 	IO_OP_WRITEV,
 	IO_OP_FDATASYNC,
 	IO_OP_FALLOCATE,
+	IO_OP_BLKDISCARD, /* of a block device, by ioctl(2), hence on a worker thread */
 	IO_OP_KIND_COUNT,
 };
 
@@ -88,7 +89,7 @@ struct io_op {
 	const struct iovec *iov; /* READV, WRITEV: lives until done() */
 	unsigned iov_count;      /* at most IOV_MAX */
 	int rw_flags;            /* READV, WRITEV: RWF_DSYNC or 0 */
-	uint64_t len;            /* FALLOCATE */
+	uint64_t len;            /* FALLOCATE, BLKDISCARD */
 	int mode;                /* FALLOCATE: FALLOC_FL_... */
 	/* [loop] Bytes moved (maybe fewer than asked for), 0, or -errno; EINTR is retried. The
 	 * struct is the caller's again. Never called from inside io_op_submit(). */
@@ -97,6 +98,7 @@ struct io_op {
 	struct io_loop *loop;
 	struct io_op *next;
 	ssize_t result;
+	bool punt;
 };
 
 /**
@@ -106,7 +108,8 @@ struct io_op {
 struct io_loop *io_loop_new(const char *name, enum io_loop_kind kind, GError **error);
 /**
  * io_loop_new_manual() - a loop without a thread, for tests: io_loop_run() is its thread
- * @now_ns: where its time comes from; NULL: the host's monotonic clock
+ * @now_ns: where its time comes from; NULL: the host's monotonic clock. It tells which timers are
+ *          due; a loop that waits, waits in the host's time.
  */
 struct io_loop *io_loop_new_manual(enum io_loop_kind kind, uint64_t (*now_ns)(void *opaque),
 				   void *opaque, GError **error);
@@ -128,7 +131,8 @@ uint64_t io_loop_now_ns(const struct io_loop *loop);
 /* [any] Call work->fn(work->opaque) on the loop soon, once if it is asked for several times before
  * that. On the loop itself: at the end of this round, before it waits. No lock, no allocation. */
 void io_loop_post(struct io_loop *loop, struct io_work *work);
-/* [any, not the loop] Call fn on the loop and wait until it has returned. */
+/* [any, not the loop] Call fn on the loop and wait until it has returned. A manual loop calls it at
+ * once. */
 void io_loop_call(struct io_loop *loop, void (*fn)(void *opaque), void *opaque);
 
 /* [loop] @events 0 keeps the watch but hears nothing, except errors in some modes. The descriptor

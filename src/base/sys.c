@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -29,7 +31,7 @@ void sys_fail_nth(enum sys_call call, unsigned nth, int err)
 	atomic_store(&failing[call].countdown, nth);
 }
 
-DATA_PATH static int fail_now(enum sys_call call)
+DATA_PATH int sys_fail_now(enum sys_call call)
 {
 	unsigned left = atomic_load_explicit(&failing[call].countdown, memory_order_relaxed);
 
@@ -40,10 +42,17 @@ DATA_PATH static int fail_now(enum sys_call call)
 	return 0;
 }
 
+DATA_PATH size_t sys_short_len(size_t len)
+{
+	size_t half = len / 2 & ~(size_t)511;
+
+	return half ? half : len;
+}
+
 /* Evaluate @expr until it is not interrupted; its value, or -errno. */
 #define SYS_RETRY(call, type, expr)                           \
 	({                                                    \
-		type ret_ = fail_now(call);                   \
+		type ret_ = sys_fail_now(call);               \
 		if (!ret_) {                                  \
 			do {                                  \
 				ret_ = (expr);                \
@@ -77,6 +86,48 @@ DATA_PATH ssize_t sys_pread(int fd, void *buf, size_t len, off_t off)
 DATA_PATH ssize_t sys_pwrite(int fd, const void *buf, size_t len, off_t off)
 {
 	return SYS_RETRY(SYS_PWRITE, ssize_t, pwrite(fd, buf, len, off));
+}
+
+/* A call that was chosen to be short moves the first buffer at most, and not all of that. */
+DATA_PATH static ssize_t short_iov(ssize_t ret, const struct iovec **iov, int *count,
+				   struct iovec *first)
+{
+	if (likely(ret != -SYS_SHORT))
+		return ret;
+	if (*count > 0) {
+		*first = (struct iovec){ (*iov)->iov_base, sys_short_len((*iov)->iov_len) };
+		*iov = first;
+		*count = 1;
+	}
+	return 0;
+}
+
+DATA_PATH ssize_t sys_preadv(int fd, const struct iovec *iov, int count, off_t off, int flags)
+{
+	ssize_t ret = sys_fail_now(SYS_PREADV);
+	struct iovec first;
+
+	ret = short_iov(ret, &iov, &count, &first);
+	if (ret < 0)
+		return ret;
+	do {
+		ret = preadv2(fd, iov, count, off, flags);
+	} while (ret < 0 && errno == EINTR);
+	return ret < 0 ? -errno : ret;
+}
+
+DATA_PATH ssize_t sys_pwritev(int fd, const struct iovec *iov, int count, off_t off, int flags)
+{
+	ssize_t ret = sys_fail_now(SYS_PWRITEV);
+	struct iovec first;
+
+	ret = short_iov(ret, &iov, &count, &first);
+	if (ret < 0)
+		return ret;
+	do {
+		ret = pwritev2(fd, iov, count, off, flags);
+	} while (ret < 0 && errno == EINTR);
+	return ret < 0 ? -errno : ret;
 }
 
 ssize_t sys_read_full(int fd, void *buf, size_t len)
@@ -121,7 +172,7 @@ int sys_ioctl_int(int fd, unsigned long request, unsigned long arg)
 
 int sys_mmap(void **ret_p, size_t len, int prot, int flags, int fd, off_t off)
 {
-	int err = fail_now(SYS_MMAP);
+	int err = sys_fail_now(SYS_MMAP);
 	void *p;
 
 	if (err < 0)
@@ -193,6 +244,53 @@ int sys_fsync(int fd)
 	return SYS_RETRY(SYS_FSYNC, int, fsync(fd));
 }
 
+DATA_PATH int sys_fdatasync(int fd)
+{
+	return SYS_RETRY(SYS_FDATASYNC, int, fdatasync(fd));
+}
+
+DATA_PATH int sys_fallocate(int fd, int mode, off_t off, off_t len)
+{
+	return SYS_RETRY(SYS_FALLOCATE, int, fallocate(fd, mode, off, len));
+}
+
+int sys_fstat(int fd, struct stat *ret_st)
+{
+	return SYS_RETRY(SYS_FSTAT, int, fstat(fd, ret_st));
+}
+
+int sys_statx(int fd, unsigned mask, struct statx *ret_stx)
+{
+	return SYS_RETRY(SYS_STATX, int, statx(fd, "", AT_EMPTY_PATH, mask, ret_stx));
+}
+
+static struct flock one_byte(short type, off_t off)
+{
+	return (struct flock){ .l_type = type, .l_whence = SEEK_SET, .l_start = off, .l_len = 1 };
+}
+
+int sys_lock_byte(int fd, off_t off)
+{
+	struct flock lock = one_byte(F_RDLCK, off);
+
+	return SYS_RETRY(SYS_FCNTL, int, fcntl(fd, F_OFD_SETLK, &lock));
+}
+
+int sys_unlock_byte(int fd, off_t off)
+{
+	struct flock lock = one_byte(F_UNLCK, off);
+
+	return SYS_RETRY(SYS_FCNTL, int, fcntl(fd, F_OFD_SETLK, &lock));
+}
+
+int sys_byte_is_locked(int fd, off_t off)
+{
+	struct flock lock = one_byte(F_WRLCK, off);
+	int ret = SYS_RETRY(SYS_FCNTL, int, fcntl(fd, F_OFD_GETLK, &lock));
+
+	return ret < 0 ? ret : lock.l_type != F_UNLCK;
+}
+
 int sys_rename(const char *from, const char *to)
 {
 	return SYS_RETRY(SYS_RENAME, int, rename(from, to));
@@ -213,6 +311,42 @@ int sys_pipe(int fds[2], int flags)
 	return SYS_RETRY(SYS_PIPE, int, pipe2(fds, flags | O_CLOEXEC));
 }
 
+int sys_epoll_create(void)
+{
+	return SYS_RETRY(SYS_EPOLL, int, epoll_create1(EPOLL_CLOEXEC));
+}
+
+DATA_PATH int sys_epoll_ctl(int epoll, int op, int fd, uint32_t events, uint64_t data)
+{
+	struct epoll_event event = { .events = events, .data.u64 = data };
+
+	return SYS_RETRY(SYS_EPOLL, int, epoll_ctl(epoll, op, fd, &event));
+}
+
+DATA_PATH int sys_epoll_wait(int epoll, struct epoll_event *ret_events, int max,
+			     uint64_t timeout_ns)
+{
+	bool forever = timeout_ns == UINT64_MAX;
+	struct timespec ts = {
+		.tv_sec = (time_t)(timeout_ns / 1000000000u),
+		.tv_nsec = (long)(timeout_ns % 1000000000u),
+	};
+	int ret = epoll_pwait2(epoll, ret_events, max, forever ? NULL : &ts, NULL);
+
+	if (ret >= 0)
+		return ret;
+	if (errno == ENOSYS || errno == EPERM) {
+		/* An old filter of system calls: milliseconds, then, rounded up. */
+		uint64_t ms = timeout_ns / 1000000u + (timeout_ns % 1000000u != 0);
+
+		ret = epoll_wait(epoll, ret_events, max,
+				 forever ? -1 : (int)(ms < 3600000u ? ms : 3600000u));
+	}
+	if (ret < 0)
+		return errno == EINTR ? 0 : -errno;
+	return ret;
+}
+
 int sys_fork(void)
 {
 	return SYS_RETRY(SYS_FORK, int, fork());
@@ -223,6 +357,15 @@ int sys_set_nonblock(int fd)
 	int flags = fcntl(fd, F_GETFL);
 
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	return 0;
+}
+
+int sys_set_block(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
 		return -errno;
 	return 0;
 }

@@ -5,7 +5,8 @@
  * Only this room names errno. Each function returns 0 or more, or -errno. Calls that may wait for
  * ever (poll, accept, reads of a terminal) retry EINTR too. Any thread.
  *
- * Tests make the n-th call of a kind fail: sys_fail_nth(SYS_WRITE, 1, ENOSPC).
+ * Tests make the n-th call of a kind fail: sys_fail_nth(SYS_WRITE, 1, ENOSPC). That also reaches
+ * what goes to the kernel by io_uring (io-loop.h): an op counts as the call that it stands for.
  */
 #ifndef BASE_SYS_H
 #define BASE_SYS_H
@@ -14,8 +15,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <unistd.h>
+
+struct epoll_event;
 
 enum sys_call {
 	SYS_OPEN,
@@ -39,17 +44,37 @@ enum sys_call {
 	SYS_POLL,
 	SYS_PIPE,
 	SYS_FORK,
+	SYS_PREADV,
+	SYS_PWRITEV,
+	SYS_FDATASYNC,
+	SYS_FALLOCATE,
+	SYS_STATX,
+	SYS_FCNTL,
+	SYS_EPOLL,
+	SYS_URING, /* io_uring_setup() */
 	SYS_CALL_COUNT,
+};
+
+/* For sys_fail_nth() as @err: preadv and pwritev do less than they were asked for. */
+enum {
+	SYS_SHORT = 1 << 16
 };
 
 /* Let the nth call from now (1 = the next) fail with @err; 0 takes it back. Tests only. */
 void sys_fail_nth(enum sys_call call, unsigned nth, int err);
+/* Count a call that does not go through here: 0, or -errno that it must fail with. */
+int sys_fail_now(enum sys_call call);
+/* What a SYS_SHORT call moves of a buffer of @len bytes: half of it in whole sectors, if it can. */
+size_t sys_short_len(size_t len);
 
 int sys_open(const char *path, int flags, mode_t mode);
 ssize_t sys_read(int fd, void *buf, size_t len);
 ssize_t sys_write(int fd, const void *buf, size_t len);
 ssize_t sys_pread(int fd, void *buf, size_t len, off_t off);
 ssize_t sys_pwrite(int fd, const void *buf, size_t len, off_t off);
+/* Many buffers at an offset; @flags: RWF_... */
+ssize_t sys_preadv(int fd, const struct iovec *iov, int count, off_t off, int flags);
+ssize_t sys_pwritev(int fd, const struct iovec *iov, int count, off_t off, int flags);
 /* All of it, or -errno; a short read at the end of the file gives the count so far. */
 ssize_t sys_read_full(int fd, void *buf, size_t len);
 ssize_t sys_write_full(int fd, const void *buf, size_t len);
@@ -68,12 +93,28 @@ int sys_accept(int fd, int flags);
 int64_t sys_file_size(int fd); /* of a regular file; -EINVAL for anything else */
 int sys_ftruncate(int fd, off_t len);
 int sys_fsync(int fd);
+int sys_fdatasync(int fd);
+int sys_fallocate(int fd, int mode, off_t off, off_t len);
+int sys_fstat(int fd, struct stat *ret_st);
+/* @fd itself, as by statx(2) with AT_EMPTY_PATH. */
+int sys_statx(int fd, unsigned mask, struct statx *ret_stx);
+/* A shared lock on one byte, owned by the open file description; F_OFD_SETLK of fcntl(2). */
+int sys_lock_byte(int fd, off_t off);
+int sys_unlock_byte(int fd, off_t off);
+/* 1: somebody else has a lock on the byte, 0: nobody has. */
+int sys_byte_is_locked(int fd, off_t off);
 int sys_rename(const char *from, const char *to);
 int sys_unlink(const char *path);
 int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int sys_pipe(int fds[2], int flags);
+int sys_epoll_create(void);
+/* @op: EPOLL_CTL_...; @events of epoll, @data comes back with them. */
+int sys_epoll_ctl(int epoll, int op, int fd, uint32_t events, uint64_t data);
+/* Not longer than @timeout_ns, UINT64_MAX: for ever; interrupted counts as a timeout. */
+int sys_epoll_wait(int epoll, struct epoll_event *ret_events, int max, uint64_t timeout_ns);
 int sys_fork(void);
 int sys_set_nonblock(int fd);
+int sys_set_block(int fd);
 int sys_random(void *buf, size_t len);
 /* CLOCK_MONOTONIC and CLOCK_REALTIME in nanoseconds. */
 uint64_t sys_monotonic_ns(void);
