@@ -425,11 +425,6 @@ static void console_config_written(struct virtio_device *dev, unsigned off, unsi
 		(void)chardev_write(port->chr, dev->config + CONFIG_EMERG, 1);
 }
 
-static void nothing(void *opaque)
-{
-	(void)opaque;
-}
-
 static void console_free(struct virtio_device *dev)
 {
 	struct virtio_console *console = console_of(dev);
@@ -440,8 +435,8 @@ static void console_free(struct virtio_device *dev)
 		g_free(console->port[i].name);
 	}
 	dev_timer_free(console->bell);
-	/* What was posted before has been done when this returns. */
-	io_loop_call(dev->loop, nothing, NULL);
+	/* When this returns, what was posted to the loop has been done. */
+	virtio_reset(dev);
 	virtio_release(dev);
 	g_free(console);
 }
@@ -478,17 +473,17 @@ struct virtio_device *virtio_console_new(const struct virtio_console_config *con
 		return NULL;
 	console = g_new0(struct virtio_console, 1);
 	console->count = config->count;
-	virtio_init(&console->dev, &(struct virtio_config){
-					   .ops = &console_ops,
-					   .type = VIRTIO_CONSOLE,
-					   .features = VIRTIO_F_COMMON | VIRTIO_CONSOLE_F_SIZE |
-						       VIRTIO_CONSOLE_F_MULTIPORT |
-						       VIRTIO_CONSOLE_F_EMERG_WRITE,
-					   .loop = config->loop,
-					   .queues = 2 * config->count + 2,
-					   .queue_size = QUEUE_SIZE,
-					   .config_len = CONFIG_LEN,
-				   });
+	virtio_init(&console->dev,
+		    &(struct virtio_config){
+			    .ops = &console_ops,
+			    .type = VIRTIO_CONSOLE,
+			    .features = VIRTIO_F_COMMON | VIRTIO_CONSOLE_F_SIZE |
+					VIRTIO_CONSOLE_F_MULTIPORT | VIRTIO_CONSOLE_F_EMERG_WRITE,
+			    .loop = config->loop,
+			    .queues = 2 * config->count + 2,
+			    .queue_size = QUEUE_SIZE,
+			    .config_len = CONFIG_LEN,
+		    });
 	put_le32(console->dev.config + CONFIG_MAX_PORTS, config->count);
 	memset(console->dev.config_writable + CONFIG_EMERG, 0xff, 4);
 	console->bell = dev_timer_new(config->clock, on_bell, console);

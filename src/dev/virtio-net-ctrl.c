@@ -113,12 +113,12 @@ DATA_PATH static uint8_t ctrl_rx(struct virtio_net *net, uint8_t command, struct
 {
 	struct virtio_net_filter *f = &net->filter;
 	bool *const mode[] = {
-		[CTRL_RX_PROMISC] = &f->promiscuous,  [CTRL_RX_ALLMULTI] = &f->all_multicast,
-		[CTRL_RX_ALLUNI] = &f->all_unicast,   [CTRL_RX_NOMULTI] = &f->no_multicast,
-		[CTRL_RX_NOUNI] = &f->no_unicast,     [CTRL_RX_NOBCAST] = &f->no_broadcast,
+		[CTRL_RX_PROMISC] = &f->promiscuous, [CTRL_RX_ALLMULTI] = &f->all_multicast,
+		[CTRL_RX_ALLUNI] = &f->all_unicast,  [CTRL_RX_NOMULTI] = &f->no_multicast,
+		[CTRL_RX_NOUNI] = &f->no_unicast,    [CTRL_RX_NOBCAST] = &f->no_broadcast,
 	};
-	uint64_t need = command <= CTRL_RX_ALLMULTI ? VIRTIO_NET_F_CTRL_RX
-						    : VIRTIO_NET_F_CTRL_RX_EXTRA;
+	uint64_t need =
+		command <= CTRL_RX_ALLMULTI ? VIRTIO_NET_F_CTRL_RX : VIRTIO_NET_F_CTRL_RX_EXTRA;
 	uint8_t on;
 
 	if (command >= ARRAY_SIZE(mode) || !virtio_has(&net->dev, need) || !take(r, &on, 1))
@@ -156,8 +156,8 @@ DATA_PATH static uint8_t ctrl_mac(struct virtio_net *net, uint8_t command, struc
 	uint8_t mac[NET_MAC_LEN];
 
 	if (command == CTRL_MAC_ADDR_SET) {
-		if (!virtio_has(&net->dev, VIRTIO_NET_F_CTRL_MAC_ADDR) ||
-		    left(r) != NET_MAC_LEN || !take(r, mac, sizeof(mac)))
+		if (!virtio_has(&net->dev, VIRTIO_NET_F_CTRL_MAC_ADDR) || left(r) != NET_MAC_LEN ||
+		    !take(r, mac, sizeof(mac)))
 			return CTRL_ERR;
 		memcpy(net->dev.config + CONFIG_MAC, mac, sizeof(mac));
 	} else if (command == CTRL_MAC_TABLE_SET) {
@@ -227,8 +227,7 @@ static uint8_t ctrl_offloads(struct virtio_net *net, uint8_t command, struct rea
 	uint8_t raw[8];
 
 	if (command != CTRL_GUEST_OFFLOADS_SET ||
-	    !virtio_has(&net->dev, VIRTIO_NET_F_CTRL_GUEST_OFFLOADS) ||
-	    !take(r, raw, sizeof(raw)))
+	    !virtio_has(&net->dev, VIRTIO_NET_F_CTRL_GUEST_OFFLOADS) || !take(r, raw, sizeof(raw)))
 		return CTRL_ERR;
 	offloads = get_le64(raw);
 	if (offloads & ~(net->dev.features & VIRTIO_NET_GUEST_OFFLOADS))

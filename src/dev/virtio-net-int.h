@@ -58,11 +58,11 @@ enum {
 
 enum {
 	HEADER_LEN = 12,
-	BATCH_FRAMES = 128,      /* of a queue, before others have their turn */
-	BATCH_BYTES = 1 << 20,   /* likewise */
-	IOV_MAX_FRAME = 256,     /* pieces that are handed to the back end; more are copied together */
+	BATCH_FRAMES = 128,    /* of a queue, before others have their turn */
+	BATCH_BYTES = 1 << 20, /* likewise */
+	IOV_MAX_FRAME = 256, /* pieces that are handed to the back end; more are copied together */
 	PLAIN_MAX_FRAME = 9216 + 18, /* the longest frame that comes without segmentation */
-	HOLD_MS = 1000,          /* how long a frame waits for a guest with too few buffers */
+	HOLD_MS = 1000,              /* how long a frame waits for a guest with too few buffers */
 };
 
 /* A queue pair. */

@@ -5,6 +5,7 @@
  * What a header may ask for follows from the negotiated features only; whether it fits its frame is
  * checked by who acts on it (net/offload.h, or the kernel behind a tap).
  */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 

@@ -100,7 +100,7 @@ static void kick_all(struct virtio_net *net, unsigned direction)
 /* The link may have changed. Frames that wait are dropped or go on. */
 static void update_link_locked(struct virtio_net *net)
 {
-	uint16_t old = get_le16(net->dev.config + CONFIG_STATUS), now = old & ~STATUS_LINK_UP;
+	uint16_t old = get_le16(net->dev.config + CONFIG_STATUS), now = old & STATUS_ANNOUNCE;
 
 	if (virtio_net_link_locked(net))
 		now |= STATUS_LINK_UP;
@@ -253,7 +253,8 @@ static void net_destroy(struct virtio_device *dev)
 
 	if (net->net)
 		net_detach(net->net);
-	/* What the back end has posted before is done when this returns. */
+	/* When this returns, what the back end has posted until then has been done. */
+	virtio_reset(dev);
 	io_loop_call(net->loop, remove_timers, net);
 	dev_timer_free(net->filter_bell);
 	virtio_release(dev);
@@ -310,13 +311,15 @@ static bool check_config(const struct virtio_net_config *config, uint16_t mtu, G
 	unsigned size = config->queue_size;
 
 	if (config->queue_pairs < 1 || config->queue_pairs > MIN(most, NET_MAX_QUEUES))
-		return error_set(error, SOCLE_ERROR_LIMIT,
-				 "a card with %u queue pairs, and the back end has %u; ask for 1 to %u",
-				 config->queue_pairs, most, MIN(most, NET_MAX_QUEUES));
+		return error_set(
+			error, SOCLE_ERROR_LIMIT,
+			"a card with %u queue pairs, and the back end has %u; ask for 1 to %u",
+			config->queue_pairs, most, MIN(most, NET_MAX_QUEUES));
 	if (size && (size < 4 || size > VIRTQ_MAX_SIZE || (size & (size - 1))))
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "a card's queue of %u entries; it must be a power of two from 4 to %d",
-				 size, VIRTQ_MAX_SIZE);
+		return error_set(
+			error, SOCLE_ERROR_USAGE,
+			"a card's queue of %u entries; it must be a power of two from 4 to %d",
+			size, VIRTQ_MAX_SIZE);
 	if (mtu && mtu < MIN_MTU)
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "a card's MTU of %u; it must be at least %d", mtu, MIN_MTU);
