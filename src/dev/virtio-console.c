@@ -210,11 +210,10 @@ DATA_PATH static void transmit(struct port *port)
 	struct virtio_device *dev = &port->console->dev;
 	struct virtq *vq = dev->queue[rx_index(port) + 1];
 	size_t bytes = 0;
-	unsigned n;
 
 	if (port->blocked || !virtq_ready(vq))
 		return;
-	for (n = 0; n < BATCH_CHAINS && bytes < BATCH_BYTES; n++) {
+	for (unsigned n = 0; n < BATCH_CHAINS && bytes < BATCH_BYTES; n++) {
 		if (!port->chain) {
 			port->chain = virtq_pop(vq);
 			port->off = 0;
@@ -231,7 +230,8 @@ DATA_PATH static void transmit(struct port *port)
 		port->chain = NULL;
 	}
 	virtq_flush(vq);
-	if (!port->blocked && (n == BATCH_CHAINS || bytes >= BATCH_BYTES))
+	/* While the host takes nothing, the driver need not call. */
+	if (!port->blocked && virtq_ready(vq) && virtq_notify_on(vq))
 		virtio_kick_self(dev, rx_index(port) + 1);
 }
 
@@ -355,9 +355,8 @@ DATA_PATH static void heard(struct virtio_console *console, const uint8_t *messa
 DATA_PATH static void hear(struct virtio_console *console)
 {
 	struct virtq *vq = console->dev.queue[QUEUE_CTRL_TX];
-	unsigned n;
 
-	for (n = 0; n < BATCH_CHAINS; n++) {
+	for (unsigned n = 0; n < BATCH_CHAINS; n++) {
 		struct virtq_chain *chain = virtq_pop(vq);
 		uint8_t message[MESSAGE_LEN];
 
@@ -370,7 +369,7 @@ DATA_PATH static void hear(struct virtio_console *console)
 	}
 	virtq_flush(vq);
 	tell_locked(console);
-	if (n == BATCH_CHAINS)
+	if (virtq_ready(vq) && virtq_notify_on(vq))
 		virtio_kick_self(&console->dev, QUEUE_CTRL_TX);
 }
 

@@ -287,6 +287,6 @@ void net_ctrl_run(struct virtio_net *net)
 		virtq_push(vq, chain, 1);
 	}
 	virtq_flush(vq);
-	if (n == BATCH_COMMANDS)
+	if (n == BATCH_COMMANDS || (virtq_ready(vq) && virtq_notify_on(vq)))
 		virtio_kick_self(&net->dev, index);
 }

@@ -320,6 +320,8 @@ static void event_run(struct vsock *vsock)
 	if (!vsock->tell_reset || !virtio_live(&vsock->dev))
 		return;
 	chain = virtq_pop(vq);
+	if (!chain && virtq_notify_on(vq))
+		chain = virtq_pop(vq);
 	if (!chain)
 		return;
 	put_le32(event, EVENT_TRANSPORT_RESET);
