@@ -249,6 +249,11 @@ DATA_PATH ssize_t sys_recvmsg(int fd, struct msghdr *msg, int flags)
 	return SYS_RETRY(SYS_READ, ssize_t, recvmsg(fd, msg, flags | MSG_CMSG_CLOEXEC));
 }
 
+int sys_shutdown(int fd, int how)
+{
+	return shutdown(fd, how) < 0 ? -errno : 0;
+}
+
 int sys_setsockopt_int(int fd, int level, int option, int value)
 {
 	return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
