@@ -100,10 +100,11 @@ static const uint8_t *opcode_at(const struct test_case *c, uint64_t rip)
 					    0x66, 0x67, 0xf0, 0xf2, 0xf3 };
 	uint64_t i = rip - c->regs.rip;
 
-	while (i + 4 < c->code_len &&
+	/* UD2 stands behind the code: two bytes can be looked at if one is of the case. */
+	while (i + 2 < c->code_len &&
 	       ((c->code[i] & 0xf0) == 0x40 || memchr(prefixes, c->code[i], sizeof(prefixes))))
 		i++;
-	return i + 4 < c->code_len ? &c->code[i] : NULL;
+	return i + 2 < c->code_len ? &c->code[i] : NULL;
 }
 
 /* Which byte of its operand an instruction that accesses many faults on: FNSTENV, FLDENV, FNSAVE,
