@@ -4,6 +4,7 @@
 import os
 import signal
 import termios
+import unittest
 
 import vm
 
@@ -86,6 +87,13 @@ class TerminalKeys(vm.Case):
                 terminal = self.start()
                 self.assertEqual(vm.end_by_signal(terminal.process, number), status)
                 self.restored(terminal)
+
+    @unittest.skipIf(vm.SANITIZED, 'SIGSEGV is the sanitizer\'s')
+    def test_crash_of_a_vcpu(self):
+        terminal = self.start()
+        vm.signal_thread(terminal.process, 'vcpu0', signal.SIGSEGV)
+        self.assertEqual(terminal.end(), -signal.SIGSEGV)
+        self.restored(terminal)
 
     def test_crash_of_the_guest(self):
         terminal = self.start()
