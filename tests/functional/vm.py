@@ -62,9 +62,10 @@ def arguments(*args, kernel=KEYS, engine=ENGINE, memory='16M'):
     return [VM, '--engine', engine, '--kernel', kernel, '--memory', memory, *args]
 
 
-def run(*args, stdin=b''):
+def run(*args, stdin=b'', **kwargs):
     """Run a command line to its end."""
-    return subprocess.run(args, input=stdin, capture_output=True, timeout=PATIENCE, check=False)
+    return subprocess.run(args, input=stdin, capture_output=True, timeout=PATIENCE, check=False,
+                          **kwargs)
 
 
 class Machine:
