@@ -305,7 +305,7 @@ static bool parse_line(const char *line, struct test_case *c)
 	size_t len;
 
 	memset(c, 0, sizeof(*c));
-	if (sscanf(line, "%" SCNx64 " %640s %7s", &c->seed, hex, step) < 2)
+	if (sscanf(line, "%" SCNx64 " %704s %7s", &c->seed, hex, step) < 2)
 		return false;
 	len = strlen(hex) / 2;
 	if (len > CASE_MAX_CODE - 2)
