@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import termios
 import time
 import unittest
 
@@ -107,6 +108,7 @@ class Terminal:
     def __init__(self, *args):
         self.master, slave = pty.openpty()
         self.slave = slave
+        self.before = termios.tcgetattr(slave)
         self.process = subprocess.Popen(arguments(*args), stdin=slave, stdout=slave, stderr=slave,
                                         start_new_session=True)
 
