@@ -51,7 +51,7 @@ struct form {
 	uint8_t map, first, last;
 	uint8_t prefixes;
 	uint32_t flags;
-	uint8_t digits; /* allowed values of ModRM.reg as a mask, 0: any */
+	uint8_t digits; /* allowed values of ModRM.reg as a mask, 0: a register */
 };
 
 static const struct form integer_forms[] = {
@@ -88,9 +88,9 @@ static const struct form integer_forms[] = {
 	{ 0, 0x6b, 0x6b, N, MR | I8 | OS, 0 },
 	{ 0, 0x6c, 0x6f, N, RARE, 0 },
 	{ 0, 0x70, 0x7f, N, SKIP8, 0 },
-	{ 0, 0x80, 0x80, N, MR | I8 | LOCK, 0 },
-	{ 0, 0x81, 0x81, N, MR | IZ | OS | LOCK, 0 },
-	{ 0, 0x83, 0x83, N, MR | I8 | OS | LOCK, 0 },
+	{ 0, 0x80, 0x80, N, MR | I8 | LOCK, 0xff },
+	{ 0, 0x81, 0x81, N, MR | IZ | OS | LOCK, 0xff },
+	{ 0, 0x83, 0x83, N, MR | I8 | OS | LOCK, 0xff },
 	{ 0, 0x84, 0x8b, N, MR | OS, 0 },
 	{ 0, 0x86, 0x87, N, MR | OS | LOCK, 0 },
 	{ 0, 0x8c, 0x8c, N, MR | OS, 0x3f }, /* selectors are those of Linux */
@@ -107,7 +107,7 @@ static const struct form integer_forms[] = {
 	{ 0, 0xaa, 0xaf, N, REP | OS, 0 },
 	{ 0, 0xb0, 0xb7, N, I8, 0 },
 	{ 0, 0xb8, 0xbf, N, IV | OS | RARE, 0 },
-	{ 0, 0xc0, 0xc1, N, MR | I8 | OS, 0 },
+	{ 0, 0xc0, 0xc1, N, MR | I8 | OS, 0xff },
 	{ 0, 0xc2, 0xc2, N, I16 | RARE, 0 },
 	{ 0, 0xc3, 0xc3, N, RARE, 0 },
 	{ 0, 0xc6, 0xc6, N, MR | I8, 1 },
@@ -115,7 +115,7 @@ static const struct form integer_forms[] = {
 	{ 0, 0xc8, 0xc8, N, I16 | I8 | RARE, 0 },
 	{ 0, 0xc9, 0xc9, N, OS | RARE, 0 },
 	{ 0, 0xcc, 0xcc, N, RARE, 0 },
-	{ 0, 0xd0, 0xd3, N, MR | OS, 0 },
+	{ 0, 0xd0, 0xd3, N, MR | OS, 0xff },
 	{ 0, 0xd7, 0xd7, N, 0, 0 },
 	{ 0, 0xe0, 0xe3, N, SKIP8, 0 },
 	{ 0, 0xe4, 0xe7, N, I8 | RARE, 0 },
@@ -474,10 +474,13 @@ static void generate_insn(struct rng *rng, struct insn *insn, const struct form 
 static bool unsure_cmpxchg(const struct insn *insn)
 {
 	unsigned i = 0;
+	bool narrow = false;
 
 	while (insn->bytes[i] != 0x0f)
-		i++;
-	return insn->bytes[i + 2] >= 0xc0 && (i == 0 || (insn->bytes[i - 1] & 0xf8) != 0x48);
+		narrow |= insn->bytes[i++] == 0x66;
+	narrow |= insn->bytes[i + 1] == 0xb0;
+	return insn->bytes[i + 2] >= 0xc0 && !narrow &&
+	       (i == 0 || (insn->bytes[i - 1] & 0xf8) != 0x48);
 }
 
 #define PICK(rng, table) (&(table)[rng_below(rng, sizeof(table) / sizeof((table)[0]))])
@@ -497,6 +500,34 @@ static bool is_division(const struct form *f)
 	return f->map == 0 && f->first == 0xf6 && f->digits == 0xc0;
 }
 
+/* A comparison and a conditional branch, which the engine makes one. */
+static void generate_fused(struct rng *rng, struct insn *insn)
+{
+	unsigned a = data_register(rng), b = rng_percent(rng, 30) ? a : data_register(rng);
+	unsigned w = rng_percent(rng, 50) ? 8 : 0, kind = rng_below(rng, 4);
+	static const uint8_t ops[4] = { 0x39, 0x85, 0x83, 0x81 };
+
+	memset(insn, 0, sizeof(*insn));
+	if (kind >= 2)
+		b = 7;
+	put(insn, 0x40 | w | b >> 3 << 2 | a >> 3, 1);
+	put(insn, ops[kind], 1);
+	put(insn, 0xc0 | (b & 7) << 3 | (a & 7), 1);
+	if (kind >= 2)
+		put(insn, rng_percent(rng, 50) ? rng_below(rng, 16) - 8u : rng_next(rng),
+		    kind == 2 ? 1 : 4);
+	if (rng_percent(rng, 70)) {
+		put(insn, 0x70 | rng_below(rng, 16), 1);
+		insn->rel_size = 1;
+	} else {
+		put(insn, 0x0f, 1);
+		put(insn, 0x80 | rng_below(rng, 16), 1);
+		insn->rel_size = 4;
+	}
+	insn->skip = (uint8_t)rng_below(rng, 3);
+	put(insn, 0, insn->rel_size);
+}
+
 static void generate_any(struct rng *rng, struct insn *insn, unsigned flavour)
 {
 	const struct form *f;
@@ -505,6 +536,10 @@ static void generate_any(struct rng *rng, struct insn *insn, unsigned flavour)
 	static const uint8_t integer_share[4] = { 92, 45, 15, 12 };
 	static const uint8_t vector_share[4] = { 97, 85, 97, 22 };
 
+	if (kind < integer_share[flavour] && rng_percent(rng, 8)) {
+		generate_fused(rng, insn);
+		return;
+	}
 	do {
 		do {
 			f = kind < integer_share[flavour]  ? PICK(rng, integer_forms)
