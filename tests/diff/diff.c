@@ -29,7 +29,7 @@ enum {
 
 static struct test_case cases[BATCH];
 static struct result host[BATCH], guest;
-static unsigned failures, host_lost;
+static unsigned failures, host_lost, host_unsteady;
 static bool keep_going;
 
 /* ---- comparing ---- */
@@ -278,6 +278,17 @@ static void report(struct test_case *c)
 	(void)fflush(stdout);
 }
 
+/* AMD's processors lose the pointers to the last x87 instruction in a context switch, unless an
+ * exception is pending; an exception that is unmasked afterwards shows it. So the host is asked
+ * again, and the guest's answer stays. */
+static bool host_changed_its_mind(const struct test_case *c)
+{
+	static struct result again;
+
+	return guest.ran && host_run(c, &again, 1) && again.ran &&
+	       !compare(NULL, c, &again, &guest);
+}
+
 static bool run_batch(unsigned count)
 {
 	if (!host_run(cases, host, count))
@@ -289,8 +300,12 @@ static bool run_batch(unsigned count)
 		}
 		if (!guest_run(&cases[i], &guest))
 			return false;
-		if (!guest.ran || compare(NULL, &cases[i], &host[i], &guest))
-			report(&cases[i]);
+		if (!guest.ran || compare(NULL, &cases[i], &host[i], &guest)) {
+			if (host_changed_its_mind(&cases[i]))
+				host_unsteady++;
+			else
+				report(&cases[i]);
+		}
 		if (failures >= MAX_FAILURES && !keep_going)
 			return false;
 	}
@@ -432,8 +447,9 @@ int main(int argc, char **argv)
 		ok = run_file(argv[i]);
 	rng.state = options.seed;
 	ok = ok && run_bytes(options.bytes, &rng) && run_random(options.count, &rng);
-	printf("diff: %" PRIu64 " instructions, %u failures, %u cases without an end on the host\n",
-	       guest_instructions(), failures, host_lost);
+	printf("diff: %" PRIu64 " instructions, %u failures; on the host %u cases without an end, "
+	       "%u different at the second run\n",
+	       guest_instructions(), failures, host_lost, host_unsteady);
 	guest_exit();
 	return ok && failures == 0 ? 0 : 1;
 }
