@@ -270,13 +270,30 @@ DATA_PATH static void uring_wait(struct io_loop *loop, uint64_t timeout_ns)
 	}
 }
 
+/*
+ * What woke a poll is not what there is: sockets wake for ordinary data as if it were urgent, too,
+ * and io_uring hands that on. So POLLPRI counts only if poll(2) says it as well.
+ */
+DATA_PATH static unsigned check_urgent(int fd, unsigned events)
+{
+	struct pollfd poll = { .fd = fd, .events = POLLPRI };
+
+	if (sys_poll(&poll, 1, 0) <= 0 || !(poll.revents & POLLPRI))
+		events &= ~(unsigned)POLLPRI;
+	return events;
+}
+
 DATA_PATH static void watch_complete(struct io_loop *loop, uint64_t cookie, int result)
 {
 	unsigned events = result < 0 ? POLLERR : (unsigned)result;
+	struct io_watch *watch;
 
 	if (unlikely(result == -EAGAIN || result == -EINTR || result == -ENOMEM ||
 		     result == -ECANCELED))
 		events = 0; /* no event: arm again */
+	watch = loop_watch(loop, cookie);
+	if (watch && unlikely(events & watch->events & POLLPRI))
+		events = check_urgent(watch->fd, events);
 	loop_watch_event(loop, cookie, events);
 }
 

@@ -219,6 +219,13 @@ int sys_socket(int domain, int type, int protocol)
 	return SYS_RETRY(SYS_SOCKET, int, socket(domain, type | SOCK_CLOEXEC, protocol));
 }
 
+int sys_socket_type(int fd, int *ret_type)
+{
+	socklen_t len = sizeof(*ret_type);
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, ret_type, &len) < 0 ? -errno : 0;
+}
+
 int sys_bind(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	return SYS_RETRY(SYS_BIND, int, bind(fd, addr, len));

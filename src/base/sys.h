@@ -90,6 +90,8 @@ void sys_munmap(void *p, size_t len);
 int sys_madvise(void *p, size_t len, int advice);
 int sys_eventfd(unsigned value, int flags);
 int sys_socket(int domain, int type, int protocol);
+/* SOCK_STREAM and the like; -ENOTSOCK for what is none. */
+int sys_socket_type(int fd, int *ret_type);
 int sys_bind(int fd, const struct sockaddr *addr, socklen_t len);
 int sys_connect(int fd, const struct sockaddr *addr, socklen_t len);
 int sys_listen(int fd, int backlog);

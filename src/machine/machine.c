@@ -194,6 +194,12 @@ bool machine_reset(struct machine *machine, GError **error)
 	return ok;
 }
 
+void machine_nmi(struct machine *machine)
+{
+	for (unsigned i = 0; i < machine->config.cpus; i++)
+		machine->config.engine->vcpu_nmi(run_vcpu(machine->run, i));
+}
+
 void machine_power_button(struct machine *machine)
 {
 	acpi_pm_power_button(machine->pm);

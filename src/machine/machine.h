@@ -92,6 +92,8 @@ void machine_pause(struct machine *machine);
 void machine_resume(struct machine *machine);
 /* As the reset button. Keeps running, or keeps being paused. */
 bool machine_reset(struct machine *machine, GError **error);
+/* A non-maskable interrupt for every CPU, as the button of a server does. */
+void machine_nmi(struct machine *machine);
 /* Press the ACPI power button. */
 void machine_power_button(struct machine *machine);
 enum machine_status machine_status(const struct machine *machine);

@@ -181,7 +181,7 @@ static const struct qmp_arg *find_arg(const struct qmp_arg *args, const char *na
 	return NULL;
 }
 
-static bool check_args(const struct qmp_arg *args, json_t *given, GError **error)
+static bool check_args(const struct qmp_arg *args, bool open, json_t *given, GError **error)
 {
 	const char *name;
 	json_t *value;
@@ -195,6 +195,8 @@ static bool check_args(const struct qmp_arg *args, json_t *given, GError **error
 	{
 		const struct qmp_arg *arg = find_arg(args, name);
 
+		if (!arg && open)
+			continue;
 		if (!arg)
 			return error_set(error, SOCLE_ERROR_USAGE, "Parameter '%s' is unexpected",
 					 name);
@@ -220,7 +222,7 @@ static void negotiate(struct qmp_session *session, json_t *id, json_t *args)
 			   "Capabilities negotiation is already complete, command ignored");
 		return;
 	}
-	if (!check_args(known, args, &error)) {
+	if (!check_args(known, false, args, &error)) {
 		send_error(session, id, class_generic, error->message);
 		return;
 	}
@@ -264,7 +266,7 @@ static void execute(struct qmp_session *session, json_t *id, const char *name, j
 			    name);
 		return;
 	}
-	if (!check_args(command->args, args, &error)) {
+	if (!check_args(command->args, command->open, args, &error)) {
 		send_error(session, id, class_generic, error->message);
 		return;
 	}

@@ -41,6 +41,7 @@ struct qmp_command {
 	const char *name;
 	/* What it takes, up to the first without a name; requests with anything else are refused. */
 	struct qmp_arg args[QMP_MAX_ARGS];
+	bool open; /* what else there is run() checks itself */
 	/* Do it. @args has what @args above allows and nothing else. The answer, which is the
 	 * caller's from now on (json_object() if there is nothing to say), or NULL with @error. */
 	json_t *(*run)(void *opaque, const json_t *args, GError **error);

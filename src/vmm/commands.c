@@ -14,6 +14,7 @@
 #include "cpu/cpu.h"
 #include "kvm/kvm.h"
 #include "machine/machine.h"
+#include "vmm/commands-int.h"
 #include "vmm/hmp.h"
 #include "vmm/vmm-int.h"
 
@@ -93,16 +94,6 @@ static json_t *run_query_kvm(void *opaque, const json_t *args, GError **error)
 	(void)args;
 	(void)error;
 	return json_pack("{s:b,s:b}", "enabled", vmm->engine == &kvm_cpu_ops, "present", 1);
-}
-
-static json_t *run_query_chardev(void *opaque, const json_t *args, GError **error)
-{
-	struct vmm *vmm = opaque;
-
-	(void)args;
-	(void)error;
-	return json_pack("[{s:s,s:s,s:b}]", "label", "serial0", "filename", vmm->serial_name,
-			 "frontend-open", 1);
 }
 
 /* Is @name among what the client wants? An absent list means everything. */
@@ -318,16 +309,62 @@ static json_t *run_human_monitor_command(void *opaque, const json_t *args, GErro
 	return json_string(valid);
 }
 
+/* In the order of their names. */
 static const struct qmp_command command_table[] = {
+	{ .name = "announce-self", .open = true, .run = run_announce_self },
+	{ .name = "balloon", .args = { { "value", QMP_INT, false } }, .run = run_balloon },
+	{ .name = "block_resize",
+	  .args = { { "device", QMP_STRING, true },
+		    { "node-name", QMP_STRING, true },
+		    { "size", QMP_INT, false } },
+	  .run = run_block_resize },
+	{ .name = "block_set_io_throttle", .open = true, .run = run_block_set_io_throttle },
+	{ .name = "blockdev-add",
+	  .args = { { "driver", QMP_STRING, false } },
+	  .open = true,
+	  .run = run_blockdev_add },
+	{ .name = "blockdev-del",
+	  .args = { { "node-name", QMP_STRING, false } },
+	  .run = run_blockdev_del },
 	{ .name = "cont", .run = run_cont },
+	{ .name = "device_add",
+	  .args = { { "driver", QMP_STRING, false } },
+	  .open = true,
+	  .run = run_device_add },
+	{ .name = "device_del", .args = { { "id", QMP_STRING, false } }, .run = run_device_del },
 	{ .name = "human-monitor-command",
 	  .args = { { "command-line", QMP_STRING, false }, { "cpu-index", QMP_INT, true } },
 	  .run = run_human_monitor_command },
+	{ .name = "inject-nmi", .run = run_inject_nmi },
+	{ .name = "netdev_add",
+	  .args = { { "type", QMP_STRING, false }, { "id", QMP_STRING, false } },
+	  .open = true,
+	  .run = run_netdev_add },
+	{ .name = "netdev_del", .args = { { "id", QMP_STRING, false } }, .run = run_netdev_del },
+	{ .name = "qom-get",
+	  .args = { { "path", QMP_STRING, false }, { "property", QMP_STRING, false } },
+	  .run = run_qom_get },
+	{ .name = "qom-set",
+	  .args = { { "path", QMP_STRING, false }, { "property", QMP_STRING, false } },
+	  .open = true,
+	  .run = run_qom_set },
+	{ .name = "query-balloon", .run = run_query_balloon },
+	{ .name = "query-block", .run = run_query_block },
+	{ .name = "query-blockstats",
+	  .args = { { "query-nodes", QMP_BOOL, true } },
+	  .run = run_query_blockstats },
 	{ .name = "query-chardev", .run = run_query_chardev },
 	{ .name = "query-commands", .run = run_query_commands },
 	{ .name = "query-cpus-fast", .run = run_query_cpus_fast },
 	{ .name = "query-kvm", .run = run_query_kvm },
 	{ .name = "query-name", .run = run_query_name },
+	{ .name = "query-named-block-nodes",
+	  .args = { { "flat", QMP_BOOL, true } },
+	  .run = run_query_named_block_nodes },
+	{ .name = "query-pci", .run = run_query_pci },
+	{ .name = "query-rx-filter",
+	  .args = { { "name", QMP_STRING, true } },
+	  .run = run_query_rx_filter },
 	{ .name = "query-stats",
 	  .args = { { "target", QMP_STRING, false },
 		    { "vcpus", QMP_STRING_ARRAY, true },
@@ -340,9 +377,22 @@ static const struct qmp_command command_table[] = {
 	{ .name = "query-uuid", .run = run_query_uuid },
 	{ .name = "query-version", .run = run_query_version },
 	{ .name = "quit", .run = run_quit },
+	{ .name = "set_link",
+	  .args = { { "name", QMP_STRING, false }, { "up", QMP_BOOL, false } },
+	  .run = run_set_link },
 	{ .name = "stop", .run = run_stop },
 	{ .name = "system_powerdown", .run = run_system_powerdown },
 	{ .name = "system_reset", .run = run_system_reset },
+	{ .name = "watchdog-set-action",
+	  .args = { { "action", QMP_STRING, false } },
+	  .run = run_watchdog_set_action },
+	/* QEMU has these for people only (hostfwd_add of its human monitor); ours. */
+	{ .name = "x-hostfwd-add",
+	  .args = { { "netdev", QMP_STRING, true }, { "forward", QMP_STRING, false } },
+	  .run = run_hostfwd_add },
+	{ .name = "x-hostfwd-remove",
+	  .args = { { "netdev", QMP_STRING, true }, { "forward", QMP_STRING, false } },
+	  .run = run_hostfwd_remove },
 };
 
 static json_t *run_query_commands(void *opaque, const json_t *args, GError **error)

@@ -8,10 +8,12 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/sys.h"
 #include "cpu/cpu.h"
 #include "cpu/model.h"
 #include "machine/memmap.h"
 #include "vmm/keyvalue.h"
+#include "vmm/options-devices.h"
 
 struct option {
 	const char *name;
@@ -141,8 +143,7 @@ static bool set_append(struct options *options, const char *value, GError **erro
 	return true;
 }
 
-/* Take the one item that a value of this kind has: a word, or a key with a path. */
-static bool set_char(struct char_spec *spec, const char *value, GError **error)
+bool char_spec_take(struct char_spec *spec, struct keyvalue *list, GError **error)
 {
 	static const struct {
 		const char *name;
@@ -152,34 +153,45 @@ static bool set_char(struct char_spec *spec, const char *value, GError **error)
 		[CHAR_PTY] = { "pty", false },     [CHAR_FILE] = { "file", true },
 		[CHAR_UNIX] = { "unix", true },
 	};
-	struct keyvalue list;
-	const char *path = NULL;
-	unsigned kind;
 
-	if (!keyvalue_parse(&list, value, error))
-		return false;
-	for (kind = 0; kind < ARRAY_SIZE(kinds); kind++) {
-		path = keyvalue_get(&list, kinds[kind].name);
-		if (kinds[kind].path ? path && *path : keyvalue_has_word(&list, kinds[kind].name))
-			break;
-	}
-	if (list.count != 1 || kind == ARRAY_SIZE(kinds)) {
-		const char *hint = list.count > 1 ? " (a comma in a path is written twice)" : "";
+	for (unsigned kind = 0; kind < ARRAY_SIZE(kinds); kind++) {
+		const char *path = NULL;
 
-		keyvalue_release(&list);
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "'%s' is none of stdio, none, pty, file=FILE, unix=PATH%s", value,
-				 hint);
+		if (kinds[kind].path)
+			path = keyvalue_take(list, kinds[kind].name);
+		if (kinds[kind].path ? !path || !*path
+				     : !keyvalue_take_word(list, kinds[kind].name))
+			continue;
+		g_free(spec->path);
+		*spec = (struct char_spec){ .kind = (enum char_kind)kind, .path = g_strdup(path) };
+		return true;
 	}
-	g_free(spec->path);
-	*spec = (struct char_spec){ .kind = (enum char_kind)kind, .path = g_strdup(path) };
-	keyvalue_release(&list);
-	return true;
+	return error_set(error, SOCLE_ERROR_USAGE,
+			 "'%s' is none of stdio, none, pty, file=FILE, unix=PATH",
+			 list->count ? list->item[0].key : "");
 }
 
 static bool set_serial(struct options *options, const char *value, GError **error)
 {
-	return set_char(&options->serial, value, error);
+	struct char_spec spec = { 0 };
+	struct keyvalue list;
+	bool ok;
+
+	if (!keyvalue_parse(&list, value, NULL, error))
+		return false;
+	ok = list.count == 1 && char_spec_take(&spec, &list, NULL);
+	if (ok) {
+		g_free(options->serial.path);
+		options->serial = spec;
+		options->serial_given = true;
+	} else {
+		g_free(spec.path);
+		error_set(error, SOCLE_ERROR_USAGE,
+			  "'%s' is none of stdio, none, pty, file=FILE, unix=PATH%s", value,
+			  list.count > 1 ? " (a comma in a path is written twice)" : "");
+	}
+	keyvalue_release(&list);
+	return ok;
 }
 
 static bool set_monitor(struct options *options, const char *value, GError **error)
@@ -188,7 +200,7 @@ static bool set_monitor(struct options *options, const char *value, GError **err
 	const char *path;
 	bool ok;
 
-	if (!keyvalue_parse(&list, value, error))
+	if (!keyvalue_parse(&list, value, NULL, error))
 		return false;
 	path = keyvalue_get(&list, "unix");
 	ok = list.count == 1 && path && *path;
@@ -219,6 +231,29 @@ static bool set_uuid(struct options *options, const char *value, GError **error)
 				 value);
 	g_free(options->uuid);
 	options->uuid = g_ascii_strdown(value, -1);
+	return true;
+}
+
+static bool set_generation_id(struct options *options, const char *value, GError **error)
+{
+	unsigned byte = 0;
+
+	if (!strcmp(value, "auto")) {
+		(void)sys_random(options->generation, sizeof(options->generation));
+		options->has_generation = true;
+		return true;
+	}
+	if (!g_uuid_string_is_valid(value))
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "'%s' is neither auto nor a UUID; uuidgen makes one", value);
+	for (const char *p = value; *p; p++) {
+		if (*p == '-')
+			continue;
+		options->generation[byte++] =
+			(uint8_t)(g_ascii_xdigit_value(p[0]) << 4 | g_ascii_xdigit_value(p[1]));
+		p++;
+	}
+	options->has_generation = true;
 	return true;
 }
 
@@ -299,6 +334,35 @@ static const struct option option_table[] = {
 	  "a time, and what the guest prints while there is none is lost. A comma in a path is "
 	  "written twice.",
 	  set_serial, false },
+	{ "disk", "path=FILE[,KEY=VALUE...]", "Add a disk; can be given several times.",
+	  "See DISKS below.", set_disk, false },
+	{ "net", "user|tap|stream|dgram|fd=N[,KEY=VALUE...]",
+	  "Add a network card; can be given several times.", "See NETWORKS below.", set_net,
+	  false },
+	{ "console", "stdio|none|pty|file=FILE|unix=PATH[,name=PORT]",
+	  "Add a virtio console (hvc0 ...), or with a name a port for an agent.",
+	  "With --console stdio and no --serial, the serial port goes nowhere. A port is "
+	  "/dev/virtio-ports/PORT in the guest.",
+	  set_console, false },
+	{ "rng", "on|off[,bps=N]", "Give the guest entropy of the host (default off).",
+	  "At most N bytes per second.", set_rng, false },
+	{ "balloon", "on|off[,KEY=VALUE...]", "Let the guest give memory back (default off).",
+	  "With deflate-on-oom=on it takes back what it needs to live, with "
+	  "free-page-reporting=on it gives back what it does not use.",
+	  set_balloon, false },
+	{ "vsock", "cid=N,path=PATH", "Add sockets between guest and host.",
+	  "A program of the host connects to PATH and writes \"CONNECT PORT\"; a guest's "
+	  "connection to port P of CID 2 arrives at PATH_P.",
+	  set_vsock, false },
+	{ "watchdog", "on|off[,action=ACTION]", "Add a watchdog timer (i6300esb; default off).",
+	  "ACTION is what happens when the guest does not feed it: reset, shutdown, poweroff, "
+	  "pause, inject-nmi or none.",
+	  set_watchdog, false },
+	{ "pvpanic", "on|off", "Hear of the guest's panics (default off).",
+	  "A panic ends the machine with status 2.", set_pvpanic, false },
+	{ "generation-id", "auto|UUID", "Give the machine a VM generation ID.",
+	  "A guest that finds another one than before knows that it was copied.", set_generation_id,
+	  false },
 	{ "monitor", "unix=PATH", "Listen for QMP clients on this socket.",
 	  "See MONITOR below. A socket that a dead process has left is replaced.", set_monitor,
 	  false },
@@ -381,24 +445,52 @@ static bool parse_one(struct options *options, int argc, char **argv, int *i, GE
 	return true;
 }
 
+/* The terminal can serve one of them. */
+static bool check_terminal(struct options *options, GError **error)
+{
+	unsigned users = 0;
+
+	for (unsigned i = 0; i < options->consoles->len; i++) {
+		const struct console_option *console = g_ptr_array_index(options->consoles, i);
+
+		users += console->chr.kind == CHAR_STDIO;
+	}
+	if (users && !options->serial_given)
+		options->serial.kind = CHAR_NONE;
+	users += options->serial.kind == CHAR_STDIO;
+	if (users > 1)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "the terminal is wanted by more than one of --serial and "
+				 "--console; give the others none, pty, file=FILE or unix=PATH");
+	if (users && options->daemonize)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "--daemonize leaves no terminal for the %s port; add %s none, "
+				 "pty, file=FILE or unix=PATH",
+				 options->serial.kind == CHAR_STDIO ? "serial" : "console",
+				 options->serial.kind == CHAR_STDIO ? "--serial" : "--console");
+	return true;
+}
+
 /* What only shows when all options are known. */
-static bool check(const struct options *options, GError **error)
+static bool check(struct options *options, GError **error)
 {
 	if (!options->kernel)
 		return error_set(
 			error, SOCLE_ERROR_USAGE,
 			"there is nothing to boot; give a kernel with --kernel FILE (--help "
 			"lists all options)");
-	if (options->daemonize && options->serial.kind == CHAR_STDIO)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "--daemonize leaves no terminal for the serial port; add --serial "
-				 "none, pty, file=FILE or unix=PATH");
-	return true;
+	return check_terminal(options, error);
 }
 
 bool options_parse(struct options *ret_options, int argc, char **argv, GError **error)
 {
-	struct options options = { .cpus = 1, .memory = 512ull << 20, .log = LOG_WARNING };
+	struct options options = {
+		.cpus = 1,
+		.memory = 512ull << 20,
+		.log = LOG_WARNING,
+		.consoles = g_ptr_array_new_with_free_func(console_option_free),
+		.devices = g_ptr_array_new_with_free_func(device_option_free),
+	};
 
 	for (int i = 1; i < argc; i++) {
 		if (!parse_one(&options, argc, argv, &i, error))
@@ -429,6 +521,8 @@ void options_release(struct options *options)
 	g_free(options->name);
 	g_free(options->uuid);
 	g_free(options->pidfile);
+	g_clear_pointer(&options->consoles, g_ptr_array_unref);
+	g_clear_pointer(&options->devices, g_ptr_array_unref);
 	*options = (struct options){ 0 };
 }
 

@@ -43,6 +43,13 @@ enum options_action {
 };
 
 struct cpu_model;
+struct keyvalue;
+
+/* A virtio console, or a port for an agent if it has a name. */
+struct console_option {
+	struct char_spec chr;
+	char *name;
+};
 
 struct options {
 	enum options_action action;
@@ -52,6 +59,11 @@ struct options {
 	uint64_t memory; /* bytes */
 	char *kernel, *initrd, *append;
 	struct char_spec serial;
+	bool serial_given;
+	GPtrArray *consoles;    /* of struct console_option */
+	GPtrArray *devices;     /* of struct device_option, in the order of the command line */
+	uint8_t generation[16]; /* VM generation ID, if there is one */
+	bool has_generation;
 	char *monitor; /* path of the socket, or NULL */
 	char *name;    /* or NULL */
 	char *uuid;    /* as text in lower case, or NULL */
@@ -74,6 +86,9 @@ void options_release(struct options *options);
 char *options_help(void);
 /* The options in roff, for the man page; g_free() it. */
 char *options_man(void);
+
+/* Take a chardev's kind from a list: a word, or a key with a path. */
+bool char_spec_take(struct char_spec *spec, struct keyvalue *list, GError **error);
 
 /* "512M", "2G", "1073741824": bytes, with K, M, G, T for powers of 1024. */
 bool options_parse_size(const char *text, uint64_t *ret_bytes, GError **error);

@@ -6,13 +6,16 @@
 #define VMM_VMM_INT_H
 
 #include <glib.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
+#include "vmm/device-spec.h"
 #include "vmm/vmm.h"
 
 struct boot;
-struct chardev;
 struct cpu_ops;
+struct dev_timer;
+struct io_loop;
 struct machine;
 struct pidfile;
 struct qmp_server;
@@ -21,8 +24,13 @@ struct vmm {
 	const struct options *options;
 	const struct cpu_ops *engine;
 	struct boot *boot;
-	struct chardev *serial;
-	char *serial_name; /* for query-chardev */
+	/* What devices have on the host, and they themselves; backends.h, devices.h. */
+	GPtrArray *nodes, *netdevs, *chars, *devices;
+	struct io_loop *shared_loop; /* of devices without a loop of their own; or NULL */
+	enum watchdog_action watchdog;
+	bool io_error;      /* a disk has stopped the machine */
+	atomic_uint panics; /* PVPANIC_ bits that the main loop has not heard of */
+	struct dev_timer *panic_timer;
 	struct machine *machine;
 	struct qmp_server *monitor; /* NULL: nobody asked for one */
 	struct pidfile *pidfile;

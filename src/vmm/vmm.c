@@ -21,13 +21,17 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "dev/chardev.h"
+#include "dev/clock.h"
 #include "emu/emu.h"
 #include "kvm/kvm.h"
 #include "machine/boot.h"
 #include "machine/machine.h"
 #include "monitor/qmp-server.h"
+#include "vmm/backends.h"
 #include "vmm/chars.h"
 #include "vmm/commands.h"
+#include "vmm/device-events.h"
+#include "vmm/devices.h"
 #include "vmm/engine.h"
 #include "vmm/hmp.h"
 #include "vmm/pidfile.h"
@@ -53,7 +57,7 @@ const char *vmm_run_state(const struct vmm *vmm)
 	case MACHINE_RUNNING:
 		return "running";
 	case MACHINE_PAUSED:
-		return "paused";
+		return vmm->io_error ? "io-error" : "paused";
 	case MACHINE_STOPPED:
 		break;
 	}
@@ -65,6 +69,7 @@ void vmm_stop(struct vmm *vmm)
 	if (machine_status(vmm->machine) != MACHINE_RUNNING)
 		return;
 	machine_pause(vmm->machine);
+	devices_pause(vmm);
 	qmp_server_event(vmm->monitor, "STOP", NULL);
 }
 
@@ -72,8 +77,10 @@ void vmm_cont(struct vmm *vmm)
 {
 	if (machine_status(vmm->machine) != MACHINE_PAUSED)
 		return;
+	vmm->io_error = false;
 	machine_resume(vmm->machine);
 	qmp_server_event(vmm->monitor, "RESUME", NULL);
+	devices_resume(vmm);
 }
 
 /* The data of SHUTDOWN and RESET. */
@@ -140,8 +147,7 @@ static void on_machine_event(void *opaque, const struct machine_event *event)
 		vmm_end(vmm, VMM_EXIT_ERROR, false, "host-error");
 		break;
 	case MACHINE_UNPLUGGED:
-		qmp_server_event(vmm->monitor, "DEVICE_DELETED",
-				 json_pack("{s:s}", "device", event->text));
+		device_gone(vmm, event->text);
 		break;
 	}
 }
@@ -167,16 +173,37 @@ static const struct console_ops console_ops = {
 	.command = on_console_command,
 };
 
-static bool open_serial(struct vmm *vmm, GError **error)
+/* The serial port and the consoles. */
+static bool open_chars(struct vmm *vmm, GError **error)
 {
-	const struct char_spec *spec = &vmm->options->serial;
+	const GPtrArray *consoles = vmm->options->consoles;
 
-	vmm->serial = char_open(spec, &console_ops, vmm, &vmm->serial_name, error);
-	if (!vmm->serial) {
+	if (!char_add(vmm, "serial0", &vmm->options->serial, &console_ops, error)) {
 		g_prefix_error(error, "--serial: ");
 		return false;
 	}
+	for (unsigned i = 0; i < consoles->len; i++) {
+		const struct console_option *console = g_ptr_array_index(consoles, i);
+		g_autofree char *label = g_strdup_printf("console%u", i);
+
+		if (!char_add(vmm, label, &console->chr, &console_ops, error)) {
+			g_prefix_error(error, "--console: ");
+			return false;
+		}
+	}
 	return true;
+}
+
+/* Where those are that the user cannot know of. */
+static void tell_ptys(struct vmm *vmm)
+{
+	for (unsigned i = 0; i < vmm->chars->len; i++) {
+		const struct vmm_char *chr = g_ptr_array_index(vmm->chars, i);
+
+		if (g_str_has_prefix(chr->name, "pty:"))
+			log_warning("%s is at %s", i == 0 ? "the serial port" : chr->label,
+				    chr->name + 4);
+	}
 }
 
 static bool open_monitor(struct vmm *vmm, GError **error)
@@ -191,6 +218,37 @@ static bool open_monitor(struct vmm *vmm, GError **error)
 		g_prefix_error(error, "--monitor: ");
 		return false;
 	}
+	return true;
+}
+
+static bool build_machine(struct vmm *vmm, GError **error)
+{
+	const struct options *options = vmm->options;
+	g_autofree struct machine_device *devices = NULL;
+	unsigned count;
+
+	if (!devices_build(vmm, error))
+		return false;
+	devices = devices_for_machine(vmm, &count);
+	vmm->machine = machine_new(
+		&(struct machine_config){
+			.engine = vmm->engine,
+			.model = options->model,
+			.cpus = options->cpus,
+			.memory = options->memory,
+			.boot = vmm->boot,
+			.serial = char_find(vmm, "serial0")->chr,
+			.debug_exit = options->debug_exit,
+			.no_reboot = options->no_reboot,
+			.devices = devices,
+			.device_count = count,
+			.generation_id = options->has_generation ? options->generation : NULL,
+			.event = on_machine_event,
+			.opaque = vmm },
+		error);
+	if (!vmm->machine)
+		return false;
+	devices_taken(vmm);
 	return true;
 }
 
@@ -212,21 +270,8 @@ static bool build(struct vmm *vmm, GError **error)
 				    &kvm_cpu_ops, &emu_cpu_ops, &reason, error);
 	if (!vmm->engine)
 		return false;
-	if (!signals_catch(on_signal, vmm, error) || !open_serial(vmm, error) ||
-	    !open_monitor(vmm, error))
-		return false;
-	vmm->machine = machine_new(&(struct machine_config){ .engine = vmm->engine,
-							     .model = options->model,
-							     .cpus = options->cpus,
-							     .memory = options->memory,
-							     .boot = vmm->boot,
-							     .serial = vmm->serial,
-							     .debug_exit = options->debug_exit,
-							     .no_reboot = options->no_reboot,
-							     .event = on_machine_event,
-							     .opaque = vmm },
-				   error);
-	if (!vmm->machine)
+	if (!signals_catch(on_signal, vmm, error) || !open_chars(vmm, error) ||
+	    !open_monitor(vmm, error) || !build_machine(vmm, error))
 		return false;
 	if (options->pidfile) {
 		vmm->pidfile = pidfile_new(options->pidfile, error);
@@ -236,8 +281,7 @@ static bool build(struct vmm *vmm, GError **error)
 	/* What failed is told in one sentence; what runs may have something to say besides. */
 	if (reason)
 		log_warning("using the software engine: %s", reason);
-	if (options->serial.kind == CHAR_PTY)
-		log_warning("the serial port is at %s", strchr(vmm->serial_name, ':') + 1);
+	tell_ptys(vmm);
 	return true;
 }
 
@@ -246,6 +290,9 @@ struct vmm *vmm_new(const struct options *options, GError **error)
 	struct vmm *vmm = g_new(struct vmm, 1);
 
 	*vmm = (struct vmm){ .options = options, .loop = g_main_loop_new(NULL, FALSE) };
+	backends_init(vmm);
+	devices_init(vmm);
+	vmm->panic_timer = dev_timer_new(dev_clock_host(), panic_told, vmm);
 	/* A peer that left and a file that is full are errors, not the end. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
@@ -258,7 +305,15 @@ struct vmm *vmm_new(const struct options *options, GError **error)
 
 bool vmm_start(struct vmm *vmm, GError **error)
 {
-	if (vmm->options->serial.kind == CHAR_STDIO && !console_start(vmm->serial, error))
+	struct vmm_char *terminal = NULL;
+
+	for (unsigned i = 0; i < vmm->chars->len; i++) {
+		struct vmm_char *chr = g_ptr_array_index(vmm->chars, i);
+
+		if (!strcmp(chr->name, "stdio"))
+			terminal = chr;
+	}
+	if (terminal && !console_start(terminal->chr, error))
 		return false;
 	return machine_start(vmm->machine, error);
 }
@@ -278,13 +333,14 @@ void vmm_free(struct vmm *vmm)
 	if (vmm->ended)
 		qmp_server_event(vmm->monitor, "SHUTDOWN", cause(vmm->by_guest, vmm->reason));
 	machine_free(vmm->machine);
-	chardev_free(vmm->serial);
+	devices_release(vmm);
+	backends_release(vmm);
+	dev_timer_free(vmm->panic_timer);
 	qmp_server_free(vmm->monitor);
 	pidfile_free(vmm->pidfile);
 	boot_free(vmm->boot);
 	signals_release();
 	g_main_loop_unref(vmm->loop);
-	g_free(vmm->serial_name);
 	g_free(vmm->report);
 	g_free(vmm);
 }

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -329,6 +330,46 @@ static void test_watch(const void *kind)
 }
 
 /* Two that are ready; whoever is called first removes the other, or itself. */
+/* A connection over the loopback: only TCP has urgent data. */
+static void tcp_pair(int fds[2])
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(addr);
+	autofd int server = sys_socket(AF_INET, SOCK_STREAM, 0);
+
+	g_assert_cmpint(sys_bind(server, (struct sockaddr *)&addr, len), ==, 0);
+	g_assert_cmpint(sys_listen(server, 1), ==, 0);
+	g_assert_cmpint(getsockname(server, (struct sockaddr *)&addr, &len), ==, 0);
+	fds[0] = sys_socket(AF_INET, SOCK_STREAM, 0);
+	g_assert_cmpint(sys_connect(fds[0], (struct sockaddr *)&addr, len), ==, 0);
+	fds[1] = sys_accept(server, 0);
+	g_assert_cmpint(fds[1], >=, 0);
+}
+
+/* Ordinary data is not urgent, whatever the kernel woke us for. */
+static void test_watch_urgent(const void *kind)
+{
+	autoptr(io_loop) loop = manual_loop(kind, NULL);
+	struct ear ear;
+	int fds[2];
+
+	tcp_pair(fds);
+	ear_open(&ear, loop, fds[1]);
+	io_watch_add(loop, &ear.watch, POLLIN | POLLPRI);
+	settle(loop);
+	g_assert_cmpint(sys_write(fds[0], "x", 1), ==, 1);
+	while (!ear.calls)
+		(void)io_loop_run(loop, true);
+	g_assert_cmpuint(ear.last, ==, POLLIN);
+	g_assert_cmpint(send(fds[0], "!", 1, MSG_OOB), ==, 1);
+	while (!(ear.last & POLLPRI))
+		(void)io_loop_run(loop, true);
+	io_watch_remove(loop, &ear.watch);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+}
+
 static void test_watch_remove_in_call(const void *kind)
 {
 	autoptr(io_loop) loop = manual_loop(kind, NULL);
@@ -815,6 +856,7 @@ static const struct {
 	{ "post-exact", test_post_exact },
 	{ "call", test_call },
 	{ "watch", test_watch },
+	{ "watch-urgent", test_watch_urgent },
 	{ "watch-remove-in-call", test_watch_remove_in_call },
 	{ "watch-remove-in-flight", test_watch_remove_in_flight },
 	{ "watch-remove-thread", test_watch_remove_thread },

@@ -7,7 +7,6 @@
 #include <glib.h>
 
 #include "base/error.h"
-#include "vmm/keyvalue.h"
 #include "vmm/options.h"
 
 /* Split at blanks; '~' stands for an empty word. */
@@ -121,7 +120,7 @@ static void test_refused(void)
 		{ "-m 512", "unknown option '-m'; --help lists those there are" },
 		{ "--", "unknown option '--'; --help lists those there are" },
 		{ "--kern k", "unknown option '--kern'; --help lists those there are" },
-		{ "--disk=path=x", "unknown option '--disk'; --help lists those there are" },
+		{ "--floppy=path=x", "unknown option '--floppy'; --help lists those there are" },
 		{ "--kernel", "--kernel needs a value: --kernel FILE" },
 		{ "--kernel ~", "--kernel: it is empty; give the name of a file" },
 		{ "--kernel=", "--kernel: it is empty; give the name of a file" },
@@ -276,30 +275,6 @@ static void test_help(void)
 	g_assert_nonnull(strstr(man, ".TP\n.B \\-\\-memory \\fISIZE\\fR\n"));
 }
 
-static void test_keyvalue(void)
-{
-	static const char *const bad[] = { "", ",", "a,", ",a", "a,,=1,", "=x", "a=1,a=2", "a,a" };
-	g_autoptr(GError) error = NULL;
-	struct keyvalue list;
-
-	g_assert_true(keyvalue_parse(&list, "word,a=1,b=,c==,,=,d=x=y", &error));
-	g_assert_no_error(error);
-	g_assert_cmpuint(list.count, ==, 5);
-	g_assert_true(keyvalue_has_word(&list, "word"));
-	g_assert_null(keyvalue_get(&list, "word"));
-	g_assert_cmpstr(keyvalue_get(&list, "a"), ==, "1");
-	g_assert_false(keyvalue_has_word(&list, "a"));
-	g_assert_cmpstr(keyvalue_get(&list, "b"), ==, "");
-	g_assert_cmpstr(keyvalue_get(&list, "c"), ==, "=,=");
-	g_assert_cmpstr(keyvalue_get(&list, "d"), ==, "x=y");
-	g_assert_null(keyvalue_get(&list, "e"));
-	keyvalue_release(&list);
-	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
-		g_assert_false(keyvalue_parse(&list, bad[i], NULL));
-	g_assert_false(keyvalue_parse(&list, "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q", &error));
-	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_LIMIT);
-}
-
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -310,6 +285,5 @@ int main(int argc, char **argv)
 	g_test_add_func("/vmm/options/no-model", test_no_model);
 	g_test_add_func("/vmm/options/sizes", test_sizes);
 	g_test_add_func("/vmm/options/help", test_help);
-	g_test_add_func("/vmm/options/keyvalue", test_keyvalue);
 	return g_test_run();
 }

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * commands-block.c - QMP: images and disks
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/sys.h"
+#include "block/block.h"
+#include "dev/virtio-blk.h"
+#include "vmm/backends.h"
+#include "vmm/commands-int.h"
+#include "vmm/devices.h"
+#include "vmm/vmm-int.h"
+
+/* By enum disk_limit_kind, as in BlockDeviceInfo and block_set_io_throttle. */
+static const char *const limit_names[DISK_LIMIT_COUNT] = {
+	[DISK_LIMIT_BPS] = "bps",         [DISK_LIMIT_BPS_RD] = "bps_rd",
+	[DISK_LIMIT_BPS_WR] = "bps_wr",   [DISK_LIMIT_IOPS] = "iops",
+	[DISK_LIMIT_IOPS_RD] = "iops_rd", [DISK_LIMIT_IOPS_WR] = "iops_wr",
+};
+
+static void set_int(json_t *object, const char *key, uint64_t value)
+{
+	json_object_set_new(object, key, json_integer((json_int_t)value));
+}
+
+static json_t *image_info(const struct vmm_node *node)
+{
+	struct block_info info;
+
+	block_info(node->block, &info);
+	return json_pack("{s:o,s:s,s:I,s:I,s:b}", "filename", json_text(block_path(node->block)),
+			 "format", block_format(node->block), "virtual-size", (json_int_t)info.size,
+			 "actual-size", (json_int_t)block_allocated(node->block), "dirty-flag", 0);
+}
+
+/* BlockDeviceInfo; @disk may be NULL. */
+static json_t *node_info(const struct vmm_node *node, struct vmm_device *disk)
+{
+	struct disk_limits limits = { 0 };
+	struct block_info info;
+	json_t *object;
+
+	block_info(node->block, &info);
+	if (disk)
+		virtio_blk_limits(disk->virtio, &limits);
+	object = json_pack("{s:o,s:s,s:b,s:s,s:i,s:b,s:s,s:i,s:o,s:{s:b,s:b,s:b}}", "file",
+			   json_text(block_path(node->block)), "node-name", node->name, "ro",
+			   (int)info.read_only, "drv", block_format(node->block),
+			   "backing_file_depth", 0, "encrypted", 0, "detect_zeroes", "off",
+			   "write_threshold", 0, "image", image_info(node), "cache", "writeback",
+			   (int)(!disk || virtio_blk_write_cache(disk->virtio)), "direct",
+			   (int)info.direct, "no-flush", (int)node->spec.open.no_flush);
+	for (unsigned i = 0; i < DISK_LIMIT_COUNT; i++) {
+		g_autofree char *max = g_strconcat(limit_names[i], "_max", NULL);
+		g_autofree char *length = g_strconcat(limit_names[i], "_max_length", NULL);
+
+		set_int(object, limit_names[i], limits.limit[i].avg);
+		if (!limits.limit[i].max)
+			continue;
+		set_int(object, max, limits.limit[i].max);
+		set_int(object, length, limits.limit[i].max_length);
+	}
+	if (limits.iops_size)
+		set_int(object, "iops_size", limits.iops_size);
+	return object;
+}
+
+static struct vmm_device *node_disk(struct vmm *vmm, const struct vmm_node *node)
+{
+	return node->user ? device_find(vmm, node->user) : NULL;
+}
+
+json_t *run_query_block(void *opaque, const json_t *args, GError **error)
+{
+	struct vmm *vmm = opaque;
+	json_t *list = json_array();
+
+	(void)args;
+	(void)error;
+	for (unsigned i = 0; i < vmm->devices->len; i++) {
+		struct vmm_device *device = g_ptr_array_index(vmm->devices, i);
+		g_autofree char *path = NULL;
+
+		if (device->kind != DEVICE_DISK)
+			continue;
+		path = device_path(device);
+		json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:b,s:b,s:s,s:o}", "device", "",
+						      "qdev", path, "type", "unknown", "removable",
+						      0, "locked", 0, "io-status",
+						      device->io_failed ? "failed" : "ok",
+						      "inserted", node_info(device->node, device)));
+	}
+	return list;
+}
+
+json_t *run_query_named_block_nodes(void *opaque, const json_t *args, GError **error)
+{
+	struct vmm *vmm = opaque;
+	json_t *list = json_array();
+
+	(void)args;
+	(void)error;
+	for (unsigned i = 0; i < vmm->nodes->len; i++) {
+		struct vmm_node *node = g_ptr_array_index(vmm->nodes, i);
+
+		json_array_append_new(list, node_info(node, node_disk(vmm, node)));
+	}
+	return list;
+}
+
+static json_t *format_stats(struct vmm_device *device)
+{
+	static const struct {
+		enum block_op op;
+		const char *name;
+	} ops[] = { { BLOCK_READ, "rd" },
+		    { BLOCK_WRITE, "wr" },
+		    { BLOCK_FLUSH, "flush" },
+		    { BLOCK_DISCARD, "unmap" } };
+	struct disk_stats stats;
+	json_t *object = json_object();
+
+	virtio_blk_stats(device->virtio, &stats);
+	for (unsigned i = 0; i < ARRAY_SIZE(ops); i++) {
+		g_autofree char *bytes = g_strconcat(ops[i].name, "_bytes", NULL);
+		g_autofree char *count = g_strconcat(ops[i].name, "_operations", NULL);
+		g_autofree char *time = g_strconcat(ops[i].name, "_total_time_ns", NULL);
+		g_autofree char *merged = g_strconcat(ops[i].name, "_merged", NULL);
+		g_autofree char *failed = g_strconcat("failed_", ops[i].name, "_operations", NULL);
+		g_autofree char *invalid =
+			g_strconcat("invalid_", ops[i].name, "_operations", NULL);
+
+		if (ops[i].op != BLOCK_FLUSH) {
+			set_int(object, bytes, stats.bytes[ops[i].op]);
+			set_int(object, merged, 0);
+		}
+		if (ops[i].op == BLOCK_FLUSH)
+			set_int(object, "failed_flush_operations", stats.failed[BLOCK_FLUSH]);
+		else
+			set_int(object, failed, stats.failed[ops[i].op]);
+		if (ops[i].op == BLOCK_FLUSH)
+			set_int(object, "invalid_flush_operations", stats.invalid[BLOCK_FLUSH]);
+		else
+			set_int(object, invalid, stats.invalid[ops[i].op]);
+		set_int(object, count, stats.ops[ops[i].op]);
+		set_int(object, time, stats.time_ns[ops[i].op]);
+	}
+	set_int(object, "wr_highest_offset", stats.highest_off);
+	if (stats.idle_since_ns)
+		set_int(object, "idle_time_ns", sys_monotonic_ns() - stats.idle_since_ns);
+	json_object_set_new(object, "account_invalid", json_true());
+	json_object_set_new(object, "account_failed", json_true());
+	json_object_set_new(object, "timed_stats", json_array());
+	return object;
+}
+
+json_t *run_query_blockstats(void *opaque, const json_t *args, GError **error)
+{
+	struct vmm *vmm = opaque;
+	json_t *list = json_array();
+
+	(void)args;
+	(void)error;
+	for (unsigned i = 0; i < vmm->devices->len; i++) {
+		struct vmm_device *device = g_ptr_array_index(vmm->devices, i);
+		g_autofree char *path = NULL;
+
+		if (device->kind != DEVICE_DISK)
+			continue;
+		path = device_path(device);
+		json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:o}", "device", "", "qdev",
+						      path, "node-name", device->node->name,
+						      "stats", format_stats(device)));
+	}
+	return list;
+}
+
+json_t *run_blockdev_add(void *opaque, const json_t *args, GError **error)
+{
+	struct node_spec spec = { 0 };
+	struct keyvalue list;
+	bool ok;
+
+	if (!keyvalue_from_json(&list, args, error))
+		return NULL;
+	ok = node_spec_take(&spec, &list, error) && keyvalue_done(&list, node_spec_keys, error);
+	if (ok && !spec.open.node_name)
+		ok = error_set(error, SOCLE_ERROR_USAGE, "Parameter 'node-name' is missing");
+	spec.format_given = true; /* a driver is what the format is */
+	ok = ok && node_add(opaque, &spec, false, error);
+	keyvalue_release(&list);
+	return ok ? json_object() : NULL;
+}
+
+json_t *run_blockdev_del(void *opaque, const json_t *args, GError **error)
+{
+	const char *name = json_string_value(json_object_get(args, "node-name"));
+
+	return node_remove(opaque, name, error) ? json_object() : NULL;
+}
+
+/* The disk that a command means by "id" (or "device"), or by "node-name". */
+static struct vmm_device *find_disk(struct vmm *vmm, const json_t *args, GError **error)
+{
+	static const char *const keys[] = { "id", "device", "node-name" };
+	struct vmm_device *device = NULL;
+	const char *name = "";
+
+	for (unsigned i = 0; i < ARRAY_SIZE(keys) && !device; i++) {
+		const char *text = json_string_value(json_object_get(args, keys[i]));
+
+		if (!text || !*text)
+			continue;
+		name = text;
+		if (g_str_has_prefix(text, "/machine/peripheral/"))
+			text += strlen("/machine/peripheral/");
+		device = device_find(vmm, text);
+	}
+	if (device && device->kind == DEVICE_DISK)
+		return device;
+	error_set(error, SOCLE_ERROR_NOT_FOUND, "Device '%s' not found", name);
+	return NULL;
+}
+
+json_t *run_block_resize(void *opaque, const json_t *args, GError **error)
+{
+	struct vmm *vmm = opaque;
+	const char *name = json_string_value(json_object_get(args, "node-name"));
+	json_int_t size = json_integer_value(json_object_get(args, "size"));
+	struct vmm_device *disk = NULL;
+	struct vmm_node *node;
+
+	if (name) {
+		node = node_find(vmm, name, error);
+		disk = node ? node_disk(vmm, node) : NULL;
+	} else {
+		disk = find_disk(vmm, args, error);
+		node = disk ? disk->node : NULL;
+	}
+	if (!node)
+		return NULL;
+	if (size < 0) {
+		error_set(error, SOCLE_ERROR_USAGE, "Parameter 'size' expects a >0 size");
+		return NULL;
+	}
+	if (!block_resize(node->block, (uint64_t)size, error))
+		return NULL;
+	if (disk)
+		virtio_blk_resized(disk->virtio);
+	return json_object();
+}
+
+json_t *run_block_set_io_throttle(void *opaque, const json_t *args, GError **error)
+{
+	struct disk_limits limits = { 0 };
+	struct vmm_device *disk = find_disk(opaque, args, error);
+	struct keyvalue list;
+	bool ok;
+
+	if (!disk || !keyvalue_from_json(&list, args, error))
+		return NULL;
+	(void)keyvalue_take(&list, "id");
+	(void)keyvalue_take(&list, "device");
+	(void)keyvalue_take(&list, "group");
+	ok = disk_limits_take(&limits, &list, error) &&
+	     keyvalue_done(&list,
+			   "id, bps, bps_rd, bps_wr, iops, iops_rd, iops_wr, each with _max "
+			   "and _max_length, iops_size",
+			   error);
+	if (ok)
+		virtio_blk_set_limits(disk->virtio, &limits);
+	keyvalue_release(&list);
+	return ok ? json_object() : NULL;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * commands-int.h - QMP commands of the monitor by what they are about; commands.c has the table
+ *
+ * Names and documents are those of QEMU's qapi/ (block-core.json, net.json, qdev.json, pci.json,
+ * balloon.json).
+ */
+#ifndef VMM_COMMANDS_INT_H
+#define VMM_COMMANDS_INT_H
+
+#include <glib.h>
+#include <jansson.h>
+
+#define QMP_RUN(name) json_t *run_##name(void *opaque, const json_t *args, GError **error)
+
+/* commands-block.c */
+QMP_RUN(query_block);
+QMP_RUN(query_blockstats);
+QMP_RUN(query_named_block_nodes);
+QMP_RUN(blockdev_add);
+QMP_RUN(blockdev_del);
+QMP_RUN(block_resize);
+QMP_RUN(block_set_io_throttle);
+
+/* commands-net.c */
+QMP_RUN(netdev_add);
+QMP_RUN(netdev_del);
+QMP_RUN(set_link);
+QMP_RUN(query_rx_filter);
+QMP_RUN(announce_self);
+QMP_RUN(hostfwd_add);
+QMP_RUN(hostfwd_remove);
+
+/* commands-device.c */
+QMP_RUN(device_add);
+QMP_RUN(device_del);
+QMP_RUN(query_pci);
+QMP_RUN(query_balloon);
+QMP_RUN(balloon);
+QMP_RUN(qom_get);
+QMP_RUN(qom_set);
+QMP_RUN(watchdog_set_action);
+QMP_RUN(query_chardev);
+QMP_RUN(inject_nmi);
+
+/* Text that a query shows may come from a file name: what is no UTF-8 is replaced. */
+json_t *json_text(const char *text);
+
+#endif

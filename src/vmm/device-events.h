@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * device-events.h - what devices tell, and what becomes of it: events, a pause, an end
+ *
+ * Threads: main loop, except on_panic().
+ */
+#ifndef VMM_DEVICE_EVENTS_H
+#define VMM_DEVICE_EVENTS_H
+
+#include <stdint.h>
+
+struct disk_error;
+
+/* @opaque is the struct vmm_device. */
+void on_disk_error(void *opaque, const struct disk_error *error);
+void on_filter_changed(void *opaque);
+void on_balloon_changed(void *opaque, uint64_t actual);
+
+/* @opaque is the struct vmm. */
+void on_watchdog(void *opaque);
+/* [any vCPU] */
+void on_panic(void *opaque, unsigned event);
+/* [main] After on_panic(). */
+void panic_told(void *opaque);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * disk-spec.c - what a user says of an image and of a disk
+ */
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "vmm/spec-int.h"
+
+static const char *const policy_names[] = {
+	[DISK_ERROR_REPORT] = "report",
+	[DISK_ERROR_STOP] = "stop",
+	[DISK_ERROR_IGNORE] = "ignore",
+	[DISK_ERROR_ENOSPC] = "enospc",
+	NULL,
+};
+
+static const char *const discard_names[] = {
+	[BLOCK_DISCARD_UNMAP] = "unmap",
+	[BLOCK_DISCARD_IGNORE] = "ignore",
+	NULL,
+};
+
+/* By enum disk_limit_kind. */
+static const char *const limit_names[] = {
+	[DISK_LIMIT_BPS] = "bps",         [DISK_LIMIT_BPS_RD] = "bps_rd",
+	[DISK_LIMIT_BPS_WR] = "bps_wr",   [DISK_LIMIT_IOPS] = "iops",
+	[DISK_LIMIT_IOPS_RD] = "iops_rd", [DISK_LIMIT_IOPS_WR] = "iops_wr",
+};
+
+const char node_spec_keys[] = "path, format, readonly, cache, discard, shared, size, node-name";
+
+/* blockdev-add's way to say it: "driver" above "file.driver" and "file.filename". */
+static bool take_qemu_node(struct node_spec *spec, struct keyvalue *list, GError **error)
+{
+	const char *driver = keyvalue_take(list, "driver");
+	const char *protocol = keyvalue_take(list, "file.driver");
+	const char *filename = keyvalue_take(list, "file.filename");
+	bool no_flush = false, unused = false;
+
+	if (driver && (!strcmp(driver, "file") || !strcmp(driver, "host_device"))) {
+		driver = "raw";
+		filename = keyvalue_take(list, "filename");
+	}
+	if (protocol && strcmp(protocol, "file") && strcmp(protocol, "host_device"))
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+				 "there is no driver '%s' for files; give file or host_device",
+				 protocol);
+	if (driver) {
+		spec->open.format =
+			!strcmp(driver, "null-co") || !strcmp(driver, "null-aio") ? "null" : driver;
+		spec->format_given = true;
+	}
+	if (filename)
+		spec->open.path = filename;
+	/* auto-read-only and locking are ours anyway. */
+	(void)keyvalue_take(list, "locking");
+	(void)keyvalue_take(list, "file.locking");
+	(void)keyvalue_take(list, "file.aio");
+	(void)keyvalue_take(list, "aio");
+	return keyvalue_take_bool(list, "read-only", &spec->open.read_only, error) &&
+	       keyvalue_take_bool(list, "auto-read-only", &unused, error) &&
+	       keyvalue_take_bool(list, "file.auto-read-only", &unused, error) &&
+	       keyvalue_take_bool(list, "cache.direct", &spec->open.direct, error) &&
+	       keyvalue_take_bool(list, "file.cache.direct", &spec->open.direct, error) &&
+	       keyvalue_take_bool(list, "cache.no-flush", &no_flush, error) &&
+	       keyvalue_take_bool(list, "file.cache.no-flush", &no_flush, error) &&
+	       (spec->open.no_flush |= no_flush, true);
+}
+
+bool node_spec_take(struct node_spec *spec, struct keyvalue *list, GError **error)
+{
+	static const char *const caches[] = { "writeback", "none",       "writethrough",
+					      "unsafe",    "directsync", NULL };
+	const char *format;
+	unsigned cache = 0, discard = spec->open.discard;
+
+	if (!take_qemu_node(spec, list, error))
+		return false;
+	format = keyvalue_take(list, "format");
+	if (format) {
+		spec->open.format = format;
+		spec->format_given = true;
+	}
+	if (keyvalue_get(list, "path"))
+		spec->open.path = keyvalue_take(list, "path");
+	spec->open.node_name = keyvalue_take(list, "node-name");
+	if (!keyvalue_take_bool(list, "readonly", &spec->open.read_only, error) ||
+	    !keyvalue_take_bool(list, "shared", &spec->open.shared, error) ||
+	    !keyvalue_take_size(list, "size", &spec->open.null_size, error) ||
+	    !keyvalue_take_choice(list, "discard", discard_names, &discard, error) ||
+	    !keyvalue_take_choice(list, "cache", caches, &cache, error))
+		return false;
+	spec->open.discard = (enum block_discard)discard;
+	spec->open.direct |= cache == 1 || cache == 4;
+	spec->open.no_flush |= cache == 3;
+	if (!spec->open.format)
+		spec->open.format = "raw";
+	if (!strcmp(spec->open.format, "null") ? !spec->open.null_size
+					       : !spec->open.path || !*spec->open.path)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "there is no image; give path=FILE, or format=null,size=SIZE");
+	return true;
+}
+
+bool disk_limits_take(struct disk_limits *limits, struct keyvalue *list, GError **error)
+{
+	for (unsigned i = 0; i < DISK_LIMIT_COUNT; i++) {
+		g_autofree char *max = g_strconcat(limit_names[i], "_max", NULL);
+		g_autofree char *length = g_strconcat(limit_names[i], "_max_length", NULL);
+
+		if (!keyvalue_take_size(list, limit_names[i], &limits->limit[i].avg, error) ||
+		    !keyvalue_take_size(list, max, &limits->limit[i].max, error) ||
+		    !keyvalue_take_uint(list, length, 1, 1u << 20, &limits->limit[i].max_length,
+					error))
+			return false;
+	}
+	return keyvalue_take_size(list, "iops_size", &limits->iops_size, error) &&
+	       disk_limits_check(limits, error);
+}
+
+bool disk_spec_take(struct device_spec *spec, struct keyvalue *list, GError **error)
+{
+	struct virtio_blk_config *disk = &spec->disk;
+	unsigned read_error = DISK_ERROR_REPORT, write_error = DISK_ERROR_ENOSPC;
+	bool write_cache = true, discard = true, packed = true;
+	const char *cache = keyvalue_get(list, "cache");
+	uint64_t block = 0;
+
+	spec->backend = keyvalue_take(list, "drive");
+	disk->serial = keyvalue_take(list, "serial");
+	if (cache)
+		write_cache = strcmp(cache, "writethrough") && strcmp(cache, "directsync");
+	if (!keyvalue_take_choice(list, "rerror", policy_names, &read_error, error) ||
+	    !keyvalue_take_choice(list, "werror", policy_names, &write_error, error) ||
+	    !keyvalue_take_unsigned(list, "queues", 1, VIRTIO_MAX_QUEUES, &disk->queues, error) ||
+	    !keyvalue_take_unsigned(list, "num-queues", 1, VIRTIO_MAX_QUEUES, &disk->queues,
+				    error) ||
+	    !keyvalue_take_unsigned(list, "queue-size", 2, VIRTQ_MAX_SIZE, &disk->queue_size,
+				    error) ||
+	    !keyvalue_take_bool(list, "write-cache", &write_cache, error) ||
+	    !keyvalue_take_bool(list, "discard-requests", &discard, error) ||
+	    !keyvalue_take_bool(list, "packed", &packed, error) ||
+	    !keyvalue_take_uint(list, "logical_block_size", 512, 4096, &block, error) ||
+	    !disk_limits_take(&disk->limits, list, error))
+		return false;
+	if (disk->serial && strlen(disk->serial) > 20)
+		return error_set(error, SOCLE_ERROR_LIMIT,
+				 "the serial number '%s' is longer than 20 bytes, which is all "
+				 "that a guest can read",
+				 disk->serial);
+	if (disk->queue_size & (disk->queue_size - 1))
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "queue-size=%u is no power of two; give 256 or the like",
+				 disk->queue_size);
+	if (block && block != 512 && block != 4096)
+		return error_set(error, SOCLE_ERROR_USAGE, "logical_block_size is 512 or 4096");
+	disk->logical_block = (uint32_t)block;
+	disk->read_error = (enum disk_error_policy)read_error;
+	disk->write_error = (enum disk_error_policy)write_error;
+	disk->no_write_cache = !write_cache;
+	disk->no_discard = !discard;
+	disk->packed_off = !packed;
+	return true;
+}

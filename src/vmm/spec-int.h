@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * spec-int.h - the readers of device-spec.h, one for each kind of device that has much to say
+ */
+#ifndef VMM_SPEC_INT_H
+#define VMM_SPEC_INT_H
+
+#include "vmm/device-spec.h"
+
+bool disk_spec_take(struct device_spec *spec, struct keyvalue *list, GError **error);
+bool nic_spec_take(struct device_spec *spec, struct keyvalue *list, GError **error);
+
+#endif
