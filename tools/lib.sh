@@ -52,3 +52,25 @@ fetch() {
 	fi
 	return 1
 }
+
+# static_busybox: print where one is; the package's file, not installed, if there is none
+static_busybox() {
+	local busybox=${BUSYBOX:-$(command -v busybox || true)} deb
+	if [ -n "$busybox" ] && ! ldd "$busybox" >/dev/null 2>&1; then
+		echo "$busybox"
+		return
+	fi
+	# Debian's two busybox packages exclude each other: take the file, leave the system alone.
+	if [ ! -x "$cache/busybox" ]; then
+		mkdir -p "$cache"
+		deb=$(mktemp -d)
+		if ! (cd "$deb" && fetch busybox-static); then
+			rm -rf "$deb"
+			fail "there is no static busybox; install busybox-static or set BUSYBOX"
+		fi
+		dpkg-deb --fsys-tarfile "$deb"/*.deb | tar -x -C "$deb"
+		mv "$(find "$deb" -path '*/bin/busybox' -type f)" "$cache/busybox"
+		rm -rf "$deb"
+	fi
+	echo "$cache/busybox"
+}

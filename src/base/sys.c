@@ -135,6 +135,16 @@ DATA_PATH ssize_t sys_pwritev(int fd, const struct iovec *iov, int count, off_t 
 	return ret < 0 ? -errno : ret;
 }
 
+DATA_PATH ssize_t sys_readv(int fd, const struct iovec *iov, int count)
+{
+	return SYS_RETRY(SYS_READ, ssize_t, readv(fd, iov, count));
+}
+
+DATA_PATH ssize_t sys_writev(int fd, const struct iovec *iov, int count)
+{
+	return SYS_RETRY(SYS_WRITE, ssize_t, writev(fd, iov, count));
+}
+
 ssize_t sys_read_full(int fd, void *buf, size_t len)
 {
 	size_t done = 0;
@@ -227,6 +237,33 @@ int sys_listen(int fd, int backlog)
 int sys_accept(int fd, int flags)
 {
 	return SYS_RETRY(SYS_ACCEPT, int, accept4(fd, NULL, NULL, flags | SOCK_CLOEXEC));
+}
+
+DATA_PATH ssize_t sys_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	return SYS_RETRY(SYS_WRITE, ssize_t, sendmsg(fd, msg, flags | MSG_NOSIGNAL));
+}
+
+DATA_PATH ssize_t sys_recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	return SYS_RETRY(SYS_READ, ssize_t, recvmsg(fd, msg, flags | MSG_CMSG_CLOEXEC));
+}
+
+int sys_shutdown(int fd, int how)
+{
+	return shutdown(fd, how) < 0 ? -errno : 0;
+}
+
+int sys_setsockopt_int(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+int sys_getsockopt_int(int fd, int level, int option, int *ret_value)
+{
+	socklen_t len = sizeof(*ret_value);
+
+	return getsockopt(fd, level, option, ret_value, &len) < 0 ? -errno : 0;
 }
 
 int64_t sys_file_size(int fd)
@@ -388,6 +425,16 @@ int sys_random(void *buf, size_t len)
 			done += (size_t)n;
 	}
 	return 0;
+}
+
+int sys_last_error(void)
+{
+	return errno ? -errno : -EIO;
+}
+
+void sys_clear_error(void)
+{
+	errno = 0;
 }
 
 static uint64_t clock_ns(clockid_t id)

@@ -80,6 +80,8 @@ ssize_t sys_pwritev(int fd, const struct iovec *iov, int count, off_t off, int f
 /* All of it, or -errno; a short read at the end of the file gives the count so far. */
 ssize_t sys_read_full(int fd, void *buf, size_t len);
 ssize_t sys_write_full(int fd, const void *buf, size_t len);
+ssize_t sys_readv(int fd, const struct iovec *iov, int count);
+ssize_t sys_writev(int fd, const struct iovec *iov, int count);
 int sys_ioctl(int fd, unsigned long request, void *arg);
 int sys_ioctl_int(int fd, unsigned long request, unsigned long arg);
 /* As mmap(2); @ret_p is set on success only. */
@@ -92,6 +94,12 @@ int sys_bind(int fd, const struct sockaddr *addr, socklen_t len);
 int sys_connect(int fd, const struct sockaddr *addr, socklen_t len);
 int sys_listen(int fd, int backlog);
 int sys_accept(int fd, int flags);
+int sys_shutdown(int fd, int how);
+/* These count as SYS_WRITE and SYS_READ; a peer that has gone is -EPIPE, not a signal. */
+ssize_t sys_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t sys_recvmsg(int fd, struct msghdr *msg, int flags);
+int sys_setsockopt_int(int fd, int level, int option, int value);
+int sys_getsockopt_int(int fd, int level, int option, int *ret_value);
 int64_t sys_file_size(int fd); /* of a regular file; -EINVAL for anything else */
 int sys_ftruncate(int fd, off_t len);
 int sys_fsync(int fd);
@@ -118,6 +126,9 @@ int sys_fork(void);
 int sys_set_nonblock(int fd);
 int sys_set_block(int fd);
 int sys_random(void *buf, size_t len);
+/* For libraries that leave their reason in errno: -errno of the last call, -EIO if there is none. */
+int sys_last_error(void);
+void sys_clear_error(void);
 /* CLOCK_MONOTONIC and CLOCK_REALTIME in nanoseconds. */
 uint64_t sys_monotonic_ns(void);
 uint64_t sys_realtime_ns(void);

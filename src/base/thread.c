@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 
 struct thread {
@@ -17,6 +18,8 @@ struct thread {
 	void *arg;
 	char name[16];
 };
+
+static const int crash_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS };
 
 static void *thread_main(void *opaque)
 {
@@ -35,8 +38,11 @@ struct thread *thread_start(const char *name, void (*fn)(void *arg), void *arg, 
 
 	*thread = (struct thread){ .fn = fn, .arg = arg };
 	g_strlcpy(thread->name, name, sizeof(thread->name));
-	/* The new thread inherits the mask: signals are for the main loop. */
+	/* The new thread inherits the mask: signals are for the main loop. But for those that tell
+	 * of a thread's own crash, which would end the process past its handlers if blocked. */
 	sigfillset(&all);
+	for (size_t i = 0; i < ARRAY_SIZE(crash_signals); i++)
+		sigdelset(&all, crash_signals[i]);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	err = pthread_create(&thread->id, NULL, thread_main, thread);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

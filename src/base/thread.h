@@ -12,7 +12,7 @@
 struct thread;
 
 /**
- * thread_start() - run fn(arg) in a new thread, all signals blocked
+ * thread_start() - run fn(arg) in a new thread, all signals blocked but those of a crash
  * @name: at most 15 bytes, shown by ps and gdb
  *
  * Return: the thread, for thread_join(), or NULL with @error set

@@ -6,9 +6,10 @@
  * add it; an access goes to the range that holds all of its bytes. What nobody answers reads as all
  * ones and swallows writes, as on a PC.
  *
- * Threads: io_space_add() and _remove() on the main loop, also while vCPUs run; reads and writes
- * from any thread, without a lock. A device locks itself if it must. After io_space_remove() a
- * vCPU may still be inside the range: pause the vCPUs before freeing it.
+ * Threads: io_space_add() and _remove() from any, also while vCPUs run: a guest moves the BARs of
+ * its devices as often as it likes. Reads and writes from any thread, without a lock. A device
+ * locks itself if it must. After io_space_remove() a vCPU may still be inside the range: pause the
+ * vCPUs before freeing it.
  */
 #ifndef BUS_IO_H
 #define BUS_IO_H
@@ -34,6 +35,11 @@ struct io_range {
 	const struct io_ops *ops;
 	uint64_t base, len;
 	const char *name; /* for messages */
+	/*
+	 * How far an access that begins inside may reach beyond the end. For registers that are as
+	 * wide as the access: port 0xcf8 takes four bytes, or one of the byte 0xcf9 another device.
+	 */
+	unsigned overhang;
 };
 
 struct io_space *io_space_new(const char *name, uint64_t limit);
@@ -42,6 +48,7 @@ DEFINE_AUTOPTR(io_space, io_space_free);
 
 /* @range must live until it is removed. Fails if it overlaps another, or goes beyond the limit. */
 bool io_space_add(struct io_space *space, struct io_range *range, GError **error);
+/* Nothing happens if it is not there. */
 void io_space_remove(struct io_space *space, struct io_range *range);
 
 uint64_t io_read(struct io_space *space, uint64_t addr, unsigned size);

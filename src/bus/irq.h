@@ -10,6 +10,7 @@
 #ifndef BUS_IRQ_H
 #define BUS_IRQ_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,6 +21,13 @@ struct irq_sink_ops {
 	void (*set_line)(struct irq_sink *sink, unsigned gsi, bool level);
 	/* A message-signalled interrupt: address and data as in a PCI MSI capability. */
 	void (*send_msi)(struct irq_sink *sink, uint64_t addr, uint32_t data);
+	/*
+	 * From now on (@on) who signals eventfd @fd sends this message, or not any more, when @addr
+	 * and @data do not matter. For devices that live elsewhere, as in the kernel: here send_msi
+	 * is cheaper. 0; -EEXIST: it has a message, which is to be taken away first; -ENOENT: it
+	 * has none; other -errno. NULL: the engine has no such thing.
+	 */
+	int (*irqfd)(struct irq_sink *sink, int fd, uint64_t addr, uint32_t data, bool on);
 };
 
 struct irq_sink {
@@ -40,6 +48,13 @@ static inline void irq_line_set(const struct irq_line *line, bool level)
 static inline void irq_send_msi(struct irq_sink *sink, uint64_t addr, uint32_t data)
 {
 	sink->ops->send_msi(sink, addr, data);
+}
+
+/* As irqfd() above; -EOPNOTSUPP: not with this engine, send messages instead. */
+static inline int irq_set_msi_eventfd(struct irq_sink *sink, int fd, uint64_t addr, uint32_t data,
+				      bool on)
+{
+	return sink->ops->irqfd ? sink->ops->irqfd(sink, fd, addr, data, on) : -EOPNOTSUPP;
 }
 
 #endif

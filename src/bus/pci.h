@@ -12,8 +12,9 @@
  * calls its ops.
  *
  * Threads: set-up functions on the main loop before the device is plugged. Configuration accesses
- * come from vCPUs; the bus has one lock, under which ops are called and BARs move. pci_irq_set()
- * and pci_msix_notify() from any thread, with any device's lock held (the bus never calls a device
+ * come from vCPUs; the bus has one lock, under which ops are called and BARs move. An op may take
+ * the device's lock, so nobody who holds that may access configuration. pci_irq_set() and
+ * pci_msix_notify() from any thread, with any device's lock held (the bus never calls a device
  * with its interrupt lock held). Plugging and unplugging on the main loop while no vCPU executes.
  */
 #ifndef BUS_PCI_H
@@ -76,30 +77,33 @@ enum pci_bar_flags {
 
 struct pci_device_ops {
 	/*
-	 * The guest reads or has written configuration bytes at [off, off + size) of a capability
-	 * of the device's own (PCI_CAP_VENDOR): @value is what the bus has, the result what the
-	 * guest gets. NULL: plain memory. Header, BARs, MSI-X and Express are the bus's business.
+	 * The guest reads or has written configuration bytes at [off, off + size) of the device's
+	 * own: capabilities such as PCI_CAP_VENDOR, and all else behind the header. @value is what
+	 * the bus has, the result what the guest gets. @size is 1, 2 or 4, @off a multiple of it.
+	 * NULL: plain memory. Header, BARs, MSI-X and Express are the bus's business.
 	 */
 	uint32_t (*config_read)(struct pci_device *dev, unsigned off, unsigned size,
 				uint32_t value);
 	void (*config_written)(struct pci_device *dev, unsigned off, unsigned size);
 	/* BAR @bar answers at @addr from now on, or (@mapped false) does not any more. May be NULL. */
 	void (*bar_mapped)(struct pci_device *dev, unsigned bar, uint64_t addr, bool mapped);
-	/* A vector was unmasked, masked, enabled, or pointed elsewhere: hint for irqfds. May be NULL. */
+	/* A vector was unmasked, masked, enabled, or pointed elsewhere: hint for irqfds. Not always
+	 * under the bus's lock: on any vCPU's thread, on several at a time. May be NULL. */
 	void (*msix_changed)(struct pci_device *dev, unsigned vector);
 	/* The machine is reset: the device's own registers. The bus has reset configuration, BARs
-	 * and MSI-X. No vCPU executes. */
+	 * and MSI-X. No vCPU executes, the bus's lock is not held. May be NULL. */
 	void (*reset)(struct pci_device *dev);
-	/* Unplugged: free everything. On the main loop, no vCPU executes. */
+	/* Unplugged: free everything, the last by pci_device_release(). On the main loop, no vCPU
+	 * executes, the bus's lock is not held; interrupts do nothing any more. */
 	void (*free)(struct pci_device *dev);
 };
 
 struct pci_bar {
 	uint64_t size; /* power of two; 0: there is none */
 	unsigned flags;
-	struct io_range *range; /* whose ops answer; its base is the bus's to set */
+	struct io_range *range; /* whose ops answer; its base and len are the bus's to set */
 	uint64_t addr;          /* where the guest has put it */
-	bool mapped;
+	bool mapped; /* it answers there: decoding is on, and nobody else was there first */
 };
 
 struct pci_ids {
@@ -120,10 +124,12 @@ struct pci_device {
 	uint8_t clears[PCI_CONFIG_LEN];   /* bits that a written 1 clears */
 	uint8_t initial[PCI_CONFIG_LEN];  /* of config, for reset; taken when it is plugged */
 	unsigned cap_last, cap_end;       /* newest capability, end of all of them */
+	unsigned express_cap;             /* 0: has none */
 	struct pci_bar bar[PCI_BARS];
 	struct pci_msix *msix; /* NULL: has none */
 	unsigned msix_cap;
-	atomic_bool intx_level;
+	atomic_bool intx_level;  /* what the device wants */
+	atomic_bool intx_masked; /* by INTX_DISABLE or MSI-X */
 };
 
 /* Describing a device, in this order, before it is plugged. */
@@ -141,9 +147,11 @@ void pci_device_release(struct pci_device *dev);
 
 /* [any] Is MSI-X switched on by the guest? */
 bool pci_msix_enabled(const struct pci_device *dev);
-/* [any] Send vector @vector, or remember it while it is masked. Out of range: nothing. */
+/* [any] Send vector @vector, or remember it while it is masked or the device may not master the
+ * bus (a message is a write). Out of range, or MSI-X is switched off: nothing. */
 void pci_msix_notify(struct pci_device *dev, unsigned vector);
-/* [any] The wire INTA#. Disabled by the command register it stays down, and comes up later. */
+/* [any] The wire INTA#. Disabled by the command register or while MSI-X is switched on it stays
+ * down, and comes up later. */
 void pci_irq_set(struct pci_device *dev, bool level);
 
 struct pci_bus_config {
@@ -151,10 +159,11 @@ struct pci_bus_config {
 	struct irq_sink *sink;
 	unsigned gsi[PCI_PINS]; /* level-triggered; pin P of slot S goes to gsi[(S + P) % 4] */
 	uint64_t ecam;          /* 256 MiB from here */
+	/* From here up to, and not with, end: */
 	uint64_t window32, window32_end; /* where 32-bit BARs are put, and small 64-bit ones */
 	uint64_t window64, window64_end;
 	uint16_t ports, ports_end; /* where I/O BARs are put */
-	/* A write to port 0xcf9, which lies inside the address register: not the bus's. */
+	/* Port 0xcf9, which lies inside the address register, is not the bus's: see overhang. */
 };
 
 struct pci_bus *pci_bus_new(const struct pci_bus_config *config, GError **error);
@@ -174,10 +183,13 @@ void pci_bus_reset(struct pci_bus *bus);
 bool pci_plug(struct pci_bus *bus, struct pci_device *dev, unsigned slot, GError **error);
 /* Take it out and free it. */
 void pci_unplug(struct pci_bus *bus, struct pci_device *dev);
-/* Place the BARs of one device, as firmware does for a device that is there at the start. */
+/* Place the BARs of one device and switch its decoding on, as firmware does for a device that is
+ * there at the start. Fails if a window is full; then none is placed. */
 bool pci_place_bars(struct pci_bus *bus, struct pci_device *dev, GError **error);
 /* What is in a slot, or NULL. */
 struct pci_device *pci_at(struct pci_bus *bus, unsigned slot);
+/* [any] A BAR as it is at this moment. */
+struct pci_bar pci_bar_get(struct pci_device *dev, unsigned bar);
 /* The GSI of its INTA#. */
 unsigned pci_gsi(const struct pci_bus *bus, unsigned slot);
 

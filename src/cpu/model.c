@@ -61,8 +61,10 @@ static const struct cpu_model models[] = {
 			/* FPU VME DE PSE TSC MSR PAE MCE CX8 APIC, SEP MTRR PGE MCA CMOV PAT
 			 * PSE36, CLFLUSH, MMX FXSR SSE SSE2 */
 			[F_1_EDX] = 0x000003ff | 0x0003f800 | BIT(19) | 0x07800000,
-			/* FSGSBASE ERMS RDSEED ADX SHA */
-			[F_7_EBX] = BIT(0) | BIT(9) | BIT(18) | BIT(19) | BIT(29),
+			/* FSGSBASE ERMS RDSEED ADX SHA, and what x87 pointers are like:
+			 * FDP_EXCPTN_ONLY FCS_FDS_ZERO */
+			[F_7_EBX] = BIT(0) | BIT(9) | BIT(18) | BIT(19) | BIT(29) | BIT(6) |
+				    BIT(13),
 			/* FSRM ARCH_CAPABILITIES, and against speculation on real silicon:
 			 * MD_CLEAR SPEC_CTRL STIBP L1D_FLUSH SSBD */
 			[F_7_EDX] = BIT(4) | BIT(10) | BIT(26) | BIT(27) | BIT(28) | BIT(29) |

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * acpi-pm.c - ACPI fixed hardware (ACPI 6.4, chapter 4.8)
+ * acpi-pm.c - ACPI fixed hardware and general purpose events (ACPI 6.4, chapter 4.8)
  *
  * There is no SMI command port, so the machine is always in ACPI mode and SCI_EN always 1. The PM
  * timer is read without the lock: some guests do little else.
  *
- *  (1) The SCI line is high exactly while a status bit is set whose enable bit is set.
+ *  (1) The SCI line is high exactly while a status bit is set whose enable bit is set, of PM1
+ *      or of the GPE block.
  *  (2) TMR_STS is right up to the timer's half turn number half_seen. A timer of the host runs only
  *      while TMR_EN is set and TMR_STS is not.
  */
 #include "dev/acpi-pm.h"
 
+#include <assert.h>
 #include <pthread.h>
 
 #include "bus/io.h"
@@ -35,7 +37,7 @@ enum {
 
 struct acpi_pm {
 	struct acpi_pm_config config;
-	struct io_range event, control, count, reset;
+	struct io_range event, control, count, gpe, reset;
 	unsigned added; /* how many of the ranges are */
 	uint64_t start_ns;
 	uint32_t mask; /* of the PM timer */
@@ -43,6 +45,7 @@ struct acpi_pm {
 
 	pthread_mutex_t lock; /* guards all below */
 	uint16_t sts, en, cnt;
+	uint16_t gpe_sts, gpe_en;
 	uint8_t reset_value;
 	uint64_t half_seen;
 	bool level; /* of the SCI */
@@ -82,7 +85,7 @@ static void catch_up_locked(struct acpi_pm *pm)
 /* Line and timer follow the registers. */
 static void update_locked(struct acpi_pm *pm)
 {
-	bool level = pm->sts & pm->en;
+	bool level = (pm->sts & pm->en) || (pm->gpe_sts & pm->gpe_en);
 
 	if (level != pm->level) {
 		pm->level = level;
@@ -177,6 +180,33 @@ DATA_PATH static uint64_t count_read(struct io_range *range, uint64_t off, unsig
 
 static const struct io_ops count_ops = { .read = count_read };
 
+static uint64_t gpe_read(struct io_range *range, uint64_t off, unsigned size)
+{
+	struct acpi_pm *pm = container_of(range, struct acpi_pm, gpe);
+	uint64_t value;
+
+	(void)size;
+	pthread_mutex_lock(&pm->lock);
+	value = (uint64_t)pm->gpe_en << 16 | pm->gpe_sts;
+	pthread_mutex_unlock(&pm->lock);
+	return value >> (8 * off);
+}
+
+static void gpe_write(struct io_range *range, uint64_t off, unsigned size, uint64_t value)
+{
+	struct acpi_pm *pm = container_of(range, struct acpi_pm, gpe);
+	uint32_t mask = (uint32_t)(((uint64_t)1 << (8 * size)) - 1) << (8 * off);
+	uint32_t bits = (uint32_t)(value << (8 * off));
+
+	pthread_mutex_lock(&pm->lock);
+	pm->gpe_sts &= (uint16_t)~bits;
+	pm->gpe_en = (uint16_t)((pm->gpe_en & ~(mask >> 16)) | bits >> 16);
+	update_locked(pm);
+	pthread_mutex_unlock(&pm->lock);
+}
+
+static const struct io_ops gpe_ops = { .read = gpe_read, .write = gpe_write };
+
 static uint64_t reset_read(struct io_range *range, uint64_t off, unsigned size)
 {
 	struct acpi_pm *pm = container_of(range, struct acpi_pm, reset);
@@ -208,7 +238,7 @@ static const struct io_ops reset_ops = { .read = reset_read, .write = reset_writ
 struct acpi_pm *acpi_pm_new(const struct acpi_pm_config *config, GError **error)
 {
 	struct acpi_pm *pm = g_new(struct acpi_pm, 1);
-	struct io_range *ranges[] = { &pm->event, &pm->control, &pm->count, &pm->reset };
+	struct io_range *ranges[] = { &pm->event, &pm->control, &pm->count, &pm->gpe, &pm->reset };
 
 	*pm = (struct acpi_pm){
 		.config = *config,
@@ -224,6 +254,10 @@ struct acpi_pm *acpi_pm_new(const struct acpi_pm_config *config, GError **error)
 			   .base = (uint64_t)config->base + ACPI_PM_TIMER,
 			   .len = ACPI_PM_TIMER_LEN,
 			   .name = "acpi-pm-timer" },
+		.gpe = { .ops = &gpe_ops,
+			 .base = (uint64_t)config->base + ACPI_PM_GPE,
+			 .len = ACPI_PM_GPE_LEN,
+			 .name = "acpi-gpe0" },
 		.reset = { .ops = &reset_ops,
 			   .base = ACPI_PM_RESET_PORT,
 			   .len = 1,
@@ -248,7 +282,7 @@ void acpi_pm_free(struct acpi_pm *pm)
 	if (!pm)
 		return;
 
-	struct io_range *ranges[] = { &pm->event, &pm->control, &pm->count, &pm->reset };
+	struct io_range *ranges[] = { &pm->event, &pm->control, &pm->count, &pm->gpe, &pm->reset };
 
 	while (pm->added)
 		io_space_remove(pm->config.pio, ranges[--pm->added]);
@@ -261,6 +295,7 @@ void acpi_pm_reset(struct acpi_pm *pm)
 {
 	pthread_mutex_lock(&pm->lock);
 	pm->sts = pm->en = 0;
+	pm->gpe_sts = pm->gpe_en = 0;
 	pm->cnt = CNT_SCI_EN;
 	pm->reset_value = 0;
 	pm->half_seen = half_turns(pm);
@@ -272,6 +307,15 @@ void acpi_pm_power_button(struct acpi_pm *pm)
 {
 	pthread_mutex_lock(&pm->lock);
 	pm->sts |= STS_PWRBTN;
+	update_locked(pm);
+	pthread_mutex_unlock(&pm->lock);
+}
+
+void acpi_pm_gpe(struct acpi_pm *pm, unsigned gpe)
+{
+	assert(gpe < ACPI_PM_GPES);
+	pthread_mutex_lock(&pm->lock);
+	pm->gpe_sts |= (uint16_t)(1u << gpe);
 	update_locked(pm);
 	pthread_mutex_unlock(&pm->lock);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * acpi-pm.h - ACPI fixed hardware: PM1 registers, PM timer, power button, reset register
+ * acpi-pm.h - ACPI hardware: PM1 registers, PM timer, power button, reset register, GPE block 0
  *
  * Threads: made, reset and freed on the main loop; the ports are used by any vCPU.
  */
@@ -26,7 +26,10 @@ enum {
 	ACPI_PM_CONTROL_LEN = 2,
 	ACPI_PM_TIMER = 8,
 	ACPI_PM_TIMER_LEN = 4,
-	ACPI_PM_PORTS = 12,
+	ACPI_PM_GPE = 12, /* status and enable, 2 bytes each */
+	ACPI_PM_GPE_LEN = 4,
+	ACPI_PM_PORTS = 16,
+	ACPI_PM_GPES = 16,
 };
 
 enum {
@@ -56,5 +59,7 @@ DEFINE_AUTOPTR(acpi_pm, acpi_pm_free);
 void acpi_pm_reset(struct acpi_pm *pm);
 /* [any] Press the power button. */
 void acpi_pm_power_button(struct acpi_pm *pm);
+/* [any] General purpose event @gpe has happened: the guest calls the method \_GPE._Exx for it. */
+void acpi_pm_gpe(struct acpi_pm *pm, unsigned gpe);
 
 #endif

@@ -7,6 +7,8 @@
 #ifndef DEV_I6300ESB_H
 #define DEV_I6300ESB_H
 
+#include <stdbool.h>
+
 #include "bus/pci.h"
 #include "dev/clock.h"
 
@@ -17,5 +19,7 @@ struct i6300esb_config {
 };
 
 struct pci_device *i6300esb_new(const struct i6300esb_config *config);
+/* While a machine is paused its guest cannot feed the dog: hold it, and time does not count. */
+void i6300esb_hold(struct pci_device *pci, bool hold);
 
 #endif

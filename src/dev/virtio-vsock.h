@@ -23,4 +23,8 @@ struct virtio_vsock_config {
 
 struct virtio_device *virtio_vsock_new(const struct virtio_vsock_config *config, GError **error);
 
+/* All connections end, and the guest is told that its CID may be another (5.10.6.7): it is another
+ * machine now, restored from a snapshot. */
+void virtio_vsock_transport_reset(struct virtio_device *dev);
+
 #endif

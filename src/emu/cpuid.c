@@ -60,8 +60,8 @@ void emu_cpuid_offer(struct cpuid_table *offer)
 			   .edx = 0x000003fdu | 0x0003f800u | BIT(19) | 0x07800000u,
 		   });
 	add(offer, (struct cpuid_leaf){ .leaf = 6, .eax = BIT(2) /* ARAT */ });
-	/* FSGSBASE TSC_ADJUST ERMS; by the host: RDSEED ADX SHA */
-	ebx = BIT(0) | BIT(1) | BIT(9);
+	/* FSGSBASE TSC_ADJUST FDP_EXCPTN_ONLY ERMS FCS_FDS_ZERO; by the host: RDSEED ADX SHA */
+	ebx = BIT(0) | BIT(1) | BIT(6) | BIT(9) | BIT(13);
 	ebx |= host->ebx7 & (BIT(18) | BIT(19) | BIT(29));
 	add(offer, (struct cpuid_leaf){
 			   .leaf = 7,

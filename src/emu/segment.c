@@ -279,9 +279,9 @@ void emu_stack_room(struct vcpu *v, const struct uop *u, const struct stack *s, 
 	stack_linear(v, u, s, off, bytes);
 }
 
-void emu_stack_probe(struct vcpu *v, const struct uop *u, const struct stack *s)
+void emu_stack_probe(struct vcpu *v, const struct uop *u, const struct stack *s, unsigned size)
 {
-	emu_probe_write(v, u, stack_linear(v, u, s, s->sp & stack_mask(s), 1), 1);
+	emu_probe_write(v, u, stack_linear(v, u, s, s->sp & stack_mask(s), size), size);
 }
 
 void emu_stack_push(struct vcpu *v, const struct uop *u, struct stack *s, unsigned size,

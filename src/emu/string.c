@@ -185,7 +185,8 @@ FOR_BITS(DEFINE_STOS)
 	}
 FOR_BITS(DEFINE_LODS)
 
-/* Compare: d - s, flags only. */
+/* Compare: d - s, flags only. If both operands of CMPS fault, ES:RDI counts, but for REPE CMPSB: so
+ * it is on processors of AMD; the manuals leave it open. */
 #define DEFINE_CMP(bits)                                                                        \
 	static inline void compare_##bits(struct vcpu *v, T_##bits d, T_##bits s)               \
 	{                                                                                       \
@@ -207,8 +208,13 @@ FOR_BITS(DEFINE_LODS)
 	{                                                                                       \
 		uint64_t si = cut(v->r[X86_RSI], u->asize), di = cut(v->r[X86_RDI], u->asize);  \
 		int64_t by = step(v, bits / 8);                                                 \
-		T_##bits a = emu_ld##bits(v, u, emu_linear(v, u, u->seg, si, bits / 8, false)); \
-		T_##bits b = emu_ld##bits(v, u, emu_linear(v, u, X86_ES, di, bits / 8, false)); \
+		bool si_first = bits == 8 && u->imm == 0xf3;                                    \
+		T_##bits a, b;                                                                  \
+		if (si_first)                                                                   \
+			a = emu_ld##bits(v, u, emu_linear(v, u, u->seg, si, bits / 8, false));  \
+		b = emu_ld##bits(v, u, emu_linear(v, u, X86_ES, di, bits / 8, false));          \
+		if (!si_first)                                                                  \
+			a = emu_ld##bits(v, u, emu_linear(v, u, u->seg, si, bits / 8, false));  \
 		compare_##bits(v, a, b);                                                        \
 		set_cut(v, X86_RSI, u->asize, si + (uint64_t)by);                               \
 		set_cut(v, X86_RDI, u->asize, di + (uint64_t)by);                               \

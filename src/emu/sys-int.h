@@ -174,8 +174,8 @@ struct stack emu_stack(const struct vcpu *v);
 void emu_stack_inner(struct vcpu *v, unsigned cpl, unsigned ist, struct stack *ret);
 /* Raise #SS if @bytes more do not fit within the limits. */
 void emu_stack_room(struct vcpu *v, const struct uop *u, const struct stack *s, unsigned bytes);
-/* Raise what a write of a byte at the stack pointer would. */
-void emu_stack_probe(struct vcpu *v, const struct uop *u, const struct stack *s);
+/* Raise what a write of @size bytes at the stack pointer would. */
+void emu_stack_probe(struct vcpu *v, const struct uop *u, const struct stack *s, unsigned size);
 void emu_stack_push(struct vcpu *v, const struct uop *u, struct stack *s, unsigned size,
 		    uint64_t value);
 /* Read @skip bytes above the stack pointer. */

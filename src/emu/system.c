@@ -411,10 +411,10 @@ static const struct uop *op_enter(struct vcpu *v, const struct uop *u)
 		}
 		emu_stack_push(v, u, &s, size, frame);
 	}
-	/* The new top must be writable already (SDM: #PF, #SS). */
+	/* The new top must be writable already (SDM: #PF, #SS), as far as a push would write. */
 	end = s;
 	end.sp = emu_stack_add(&s, -(int64_t)alloc);
-	emu_stack_probe(v, u, &end);
+	emu_stack_probe(v, u, &end, size);
 	set_bp(v, size, frame);
 	v->r[X86_RSP] = end.sp;
 	NEXT_RETURN(u);

@@ -201,6 +201,20 @@ static unsigned operand_size(const struct uop *u)
 	return operand_sizes[u->imm >> 8 & 7][u->imm >> 3 & 7];
 }
 
+/* Ten bytes in 64-bit code are two accesses: if both fault, the one of the low eight counts. */
+static uint64_t operand_linear(struct vcpu *v, const struct uop *u, unsigned size, bool write)
+{
+	if (size == 10 && v->mode & MODE_64) {
+		uint64_t lin = emu_ea_G(v, u, 8, write);
+
+		if (write)
+			emu_probe_write(v, u, lin, 8);
+		else
+			emu_probe_read(v, u, lin, 8);
+	}
+	return emu_ea_G(v, u, size, write);
+}
+
 NOINLINE OP(x87_load_G)
 {
 	unsigned size = operand_size(u);
@@ -210,7 +224,7 @@ NOINLINE OP(x87_load_G)
 	x87_load(v);
 	if (v->mode & MODE_X87X)
 		x87_check_pending(v, u);
-	lin = emu_ea_G(v, u, size, false);
+	lin = operand_linear(v, u, size, false);
 	emu_load_bytes(v, u, lin, size, buf);
 	(void)run(v, u, buf, emu_ea_offset(v, u));
 	NEXT_RETURN(u);
@@ -225,7 +239,7 @@ NOINLINE OP(x87_store_G)
 	x87_load(v);
 	if (v->mode & MODE_X87X)
 		x87_check_pending(v, u);
-	lin = emu_ea_G(v, u, size, true);
+	lin = operand_linear(v, u, size, true);
 	emu_probe_write(v, u, lin, size);
 	if (run(v, u, buf, emu_ea_offset(v, u)) == 0)
 		emu_store_bytes(v, u, lin, size, buf);

@@ -128,9 +128,15 @@ DATA_PATH static void sink_send_msi(struct irq_sink *sink, uint64_t addr, uint32
 	(void)sys_ioctl(engine->vm_fd, KVM_SIGNAL_MSI, &msi);
 }
 
+static int sink_irqfd(struct irq_sink *sink, int fd, uint64_t addr, uint32_t data, bool on)
+{
+	return kvm_irqfd(container_of(sink, struct cpu_engine, sink), fd, -1, addr, data, on);
+}
+
 const struct irq_sink_ops kvm_sink_ops = {
 	.set_line = sink_set_line,
 	.send_msi = sink_send_msi,
+	.irqfd = sink_irqfd,
 };
 
 /* ---- eventfds ---- */
@@ -146,6 +152,31 @@ static int assign_irqfd(struct cpu_engine *engine, int fd, int gsi, bool on)
 	return sys_ioctl(engine->vm_fd, KVM_IRQFD, &irqfd);
 }
 
+static int add_message_locked(struct cpu_engine *engine, int fd, uint64_t addr, uint32_t data)
+{
+	int gsi = kvm_routes_add(&engine->routes, fd, addr, data), r;
+
+	if (gsi < 0)
+		return gsi;
+	r = install_routes(engine);
+	if (r == 0)
+		r = assign_irqfd(engine, fd, gsi, true);
+	if (r < 0)
+		(void)kvm_routes_remove(&engine->routes, fd);
+	return r;
+}
+
+static int remove_message_locked(struct cpu_engine *engine, int fd)
+{
+	int gsi = kvm_routes_remove(&engine->routes, fd), r;
+
+	if (gsi < 0)
+		return gsi;
+	/* The eventfd first: a GSI without a route does nothing, but costs a warning. */
+	r = assign_irqfd(engine, fd, gsi, false);
+	return r < 0 ? r : install_routes(engine);
+}
+
 int kvm_irqfd(struct cpu_engine *engine, int fd, int gsi, uint64_t msi_addr, uint32_t msi_data,
 	      bool on)
 {
@@ -155,22 +186,10 @@ int kvm_irqfd(struct cpu_engine *engine, int fd, int gsi, uint64_t msi_addr, uin
 		return -EINVAL;
 	if (gsi >= 0)
 		return assign_irqfd(engine, fd, gsi, on);
-	if (!on) {
-		gsi = kvm_routes_remove(&engine->routes, fd);
-		if (gsi < 0)
-			return gsi;
-		/* The eventfd first: a GSI without a route does nothing, but costs a warning. */
-		r = assign_irqfd(engine, fd, gsi, false);
-		return r < 0 ? r : install_routes(engine);
-	}
-	gsi = kvm_routes_add(&engine->routes, fd, msi_addr, msi_data);
-	if (gsi < 0)
-		return gsi;
-	r = install_routes(engine);
-	if (r == 0)
-		r = assign_irqfd(engine, fd, gsi, true);
-	if (r < 0)
-		(void)kvm_routes_remove(&engine->routes, fd);
+	pthread_mutex_lock(&engine->routes_lock);
+	r = on ? add_message_locked(engine, fd, msi_addr, msi_data)
+	       : remove_message_locked(engine, fd);
+	pthread_mutex_unlock(&engine->routes_lock);
 	return r;
 }
 

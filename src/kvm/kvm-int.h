@@ -68,7 +68,8 @@ struct cpu_engine {
 	unsigned msr_count;
 	uint32_t msr[X86_MSR_MAX];
 
-	struct kvm_routes routes; /* main loop only */
+	pthread_mutex_t routes_lock; /* guards routes, and the kernel's copy of them */
+	struct kvm_routes routes;
 
 	unsigned ring_entries; /* of each vCPU's dirty ring; 0: the bitmap */
 	bool dirty_log;

@@ -187,6 +187,7 @@ static void kvm_close(struct cpu_engine *engine)
 	fd_autoclose(&engine->kvm_fd);
 	kvm_routes_release(&engine->routes);
 	pthread_mutex_destroy(&engine->msr_lock);
+	pthread_mutex_destroy(&engine->routes_lock);
 	pthread_mutex_destroy(&engine->ring_lock);
 	g_free(engine);
 }
@@ -201,6 +202,7 @@ static struct cpu_engine *kvm_open(const struct cpu_config *config, GError **err
 	engine->config = *config;
 	engine->kvm_fd = engine->vm_fd = engine->first_fd = -1;
 	pthread_mutex_init(&engine->msr_lock, NULL);
+	pthread_mutex_init(&engine->routes_lock, NULL);
 	pthread_mutex_init(&engine->ring_lock, NULL);
 	kvm_kick_signal_init();
 

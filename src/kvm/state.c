@@ -204,9 +204,9 @@ static int get_rest(struct vcpu *vcpu, uint32_t mp_state, struct x86_state *stat
 	struct kvm_xcrs xcrs = { 0 };
 	struct kvm_debugregs debug = { 0 };
 	struct kvm_vcpu_events events = { 0 };
-	struct kvm_lapic_state lapic = { 0 };
 	int r = 0;
 
+	static_assert(sizeof(state->lapic) == sizeof(struct kvm_lapic_state), "register page");
 	state->xcr0 = 1;
 	if (vcpu->engine->has_xcrs)
 		r = sys_ioctl(vcpu->fd, KVM_GET_XCRS, &xcrs);
@@ -219,14 +219,13 @@ static int get_rest(struct vcpu *vcpu, uint32_t mp_state, struct x86_state *stat
 	if (r == 0)
 		r = sys_ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &events);
 	if (r == 0)
-		r = sys_ioctl(vcpu->fd, KVM_GET_LAPIC, &lapic);
+		r = sys_ioctl(vcpu->fd, KVM_GET_LAPIC, state->lapic);
 	if (r < 0)
 		return r;
 	memcpy(state->dr, debug.db, sizeof(debug.db));
 	state->dr[6] = debug.dr6;
 	state->dr[7] = debug.dr7;
 	kvm_events_get(&events, mp_state, state);
-	memcpy(state->lapic, lapic.regs, sizeof(state->lapic));
 	return 0;
 }
 

@@ -3,8 +3,8 @@
  * acpi.c - ACPI tables (ACPI 6.4, chapter 5.2)
  *
  * The tables lie one behind the other, each after those it points to except for the RSDP, which
- * is first and filled in last: FACS and DSDT, FADT and MADT, XSDT. A table is begun, filled by
- * appending, and closed, which sets its length and checksum.
+ * is first and filled in last: FACS and DSDT, FADT, MADT and MCFG, XSDT. A table is begun, filled
+ * by appending, and closed, which sets its length and checksum.
  *
  * There are no 8259s, no PIT and no keyboard controller, so the MADT has no PCAT_COMPAT and the
  * FADT says what is missing. Interrupts of ISA devices arrive at the I/O APIC's pin of the same
@@ -19,8 +19,7 @@
 #include "cpu/ioapic.h"
 #include "dev/acpi-pm.h"
 #include "dev/rtc.h"
-#include "dev/serial.h"
-#include "machine/aml.h"
+#include "machine/dsdt.h"
 
 #define OEM_ID       "SOCLE "
 #define OEM_TABLE_ID "SOCLEPC "
@@ -152,60 +151,11 @@ static uint64_t put_facs(struct tables *t)
 	return t->base + off;
 }
 
-/* Ports of the fixed hardware that nobody else may be given. */
-static void dsdt_board(struct aml *aml, const struct acpi_config *config)
-{
-	aml_device_begin(aml, "MBRD");
-	aml_name(aml, "_HID");
-	aml_eisa_id(aml, "PNP0C02");
-	aml_name(aml, "_UID");
-	aml_int(aml, 0);
-	aml_name(aml, "_CRS");
-	aml_resources_begin(aml);
-	aml_io(aml, config->pm_base, ACPI_PM_PORTS);
-	aml_io(aml, ACPI_PM_RESET_PORT, 1);
-	aml_resources_end(aml);
-	aml_end(aml);
-}
-
-static void dsdt_device(struct aml *aml, const char *name, const char *hid, uint16_t port,
-			uint8_t ports, unsigned irq)
-{
-	aml_device_begin(aml, name);
-	aml_name(aml, "_HID");
-	aml_eisa_id(aml, hid);
-	aml_name(aml, "_UID");
-	aml_int(aml, 1);
-	aml_name(aml, "_STA");
-	aml_int(aml, 0x0f);
-	aml_name(aml, "_CRS");
-	aml_resources_begin(aml);
-	aml_io(aml, port, ports);
-	aml_irq(aml, irq);
-	aml_resources_end(aml);
-	aml_end(aml);
-}
-
 static uint64_t put_dsdt(struct tables *t, const struct acpi_config *config)
 {
 	size_t off = table_begin(t, "DSDT", 2);
-	struct aml aml;
 
-	aml_init(&aml, t->out);
-	aml_scope_begin(&aml, "\\_SB");
-	dsdt_board(&aml, config);
-	dsdt_device(&aml, "RTC", "PNP0B00", RTC_PORT, RTC_PORTS, config->rtc_irq);
-	dsdt_device(&aml, "COM1", "PNP0501", config->serial_base, SERIAL_PORTS, config->serial_irq);
-	aml_end(&aml);
-
-	/* SLP_TYP for PM1a and PM1b, and two reserved. */
-	aml_name(&aml, "\\_S5");
-	aml_package_begin(&aml, 4);
-	aml_int(&aml, ACPI_PM_SLP_TYP_S5);
-	aml_int(&aml, 0);
-	aml_int(&aml, 0);
-	aml_int(&aml, 0);
-	aml_end(&aml);
+	dsdt_write(t->out, config);
 	return table_end(t, off);
 }
 
@@ -228,6 +178,7 @@ static uint64_t put_fadt(struct tables *t, const struct acpi_config *config, uin
 	uint64_t event = (uint64_t)config->pm_base + ACPI_PM_EVENT;
 	uint64_t control = (uint64_t)config->pm_base + ACPI_PM_CONTROL;
 	uint64_t timer = (uint64_t)config->pm_base + ACPI_PM_TIMER;
+	uint64_t gpe = (uint64_t)config->pm_base + ACPI_PM_GPE;
 
 	put(t, facs, 4);
 	put(t, dsdt, 4);
@@ -241,12 +192,14 @@ static uint64_t put_fadt(struct tables *t, const struct acpi_config *config, uin
 	put(t, 0, 4); /* PM1b control */
 	put(t, 0, 4); /* PM2 control */
 	put(t, timer, 4);
-	put_zeros(t, 4 + 4); /* GPE0, GPE1 */
+	put(t, gpe, 4);
+	put(t, 0, 4); /* GPE1 */
 	put(t, ACPI_PM_EVENT_LEN, 1);
 	put(t, ACPI_PM_CONTROL_LEN, 1);
 	put(t, 0, 1); /* PM2 control */
 	put(t, ACPI_PM_TIMER_LEN, 1);
-	put_zeros(t, 1 + 1 + 1 + 1); /* GPE0, GPE1, GPE1 base, _CST */
+	put(t, ACPI_PM_GPE_LEN, 1);
+	put_zeros(t, 1 + 1 + 1); /* GPE1, GPE1 base, _CST */
 	put(t, LATENCY_NO_C2, 2);
 	put(t, LATENCY_NO_C3, 2);
 	put_zeros(t, 2 + 2 + 1 + 1); /* flush size and stride, duty offset and width */
@@ -269,7 +222,8 @@ static uint64_t put_fadt(struct tables *t, const struct acpi_config *config, uin
 	put_gas(t, control, ACPI_PM_CONTROL_LEN, 2);
 	put_zeros(t, 12 + 12); /* PM1b control, PM2 control */
 	put_gas(t, timer, ACPI_PM_TIMER_LEN, 4);
-	put_zeros(t, 12 + 12); /* GPE0, GPE1 */
+	put_gas(t, gpe, ACPI_PM_GPE_LEN, 1);
+	put_zeros(t, 12);      /* GPE1 */
 	put_zeros(t, 12 + 12); /* sleep registers of reduced hardware */
 	put_zeros(t, 8);       /* hypervisor vendor */
 	assert(t->out->len == off + FADT_LEN);
@@ -334,6 +288,19 @@ static uint64_t put_madt(struct tables *t, const struct acpi_config *config)
 	return table_end(t, off);
 }
 
+static uint64_t put_mcfg(struct tables *t, const struct acpi_config *config)
+{
+	size_t off = table_begin(t, "MCFG", 1);
+
+	put_zeros(t, 8); /* reserved */
+	put(t, config->ecam, 8);
+	put(t, 0, 2); /* segment */
+	put(t, 0, 1); /* first bus */
+	put(t, ACPI_ECAM_LEN / ACPI_ECAM_BUS_LEN - 1, 1);
+	put_zeros(t, 4); /* reserved */
+	return table_end(t, off);
+}
+
 static void fill_rsdp(struct tables *t, uint64_t xsdt)
 {
 	static const char signature[8] = { 'R', 'S', 'D', ' ', 'P', 'T', 'R', ' ' };
@@ -352,7 +319,7 @@ static void fill_rsdp(struct tables *t, uint64_t xsdt)
 GByteArray *acpi_build(const struct acpi_config *config, uint64_t base)
 {
 	struct tables t = { .out = g_byte_array_new(), .base = base };
-	uint64_t facs, dsdt, fadt, madt, xsdt;
+	uint64_t facs, dsdt, fadt, madt, mcfg, xsdt;
 	size_t off;
 
 	assert(base % FACS_LEN == 0 && base < UINT32_MAX / 2);
@@ -361,9 +328,11 @@ GByteArray *acpi_build(const struct acpi_config *config, uint64_t base)
 	dsdt = put_dsdt(&t, config);
 	fadt = put_fadt(&t, config, facs, dsdt);
 	madt = put_madt(&t, config);
+	mcfg = put_mcfg(&t, config);
 	off = table_begin(&t, "XSDT", 1);
 	put(&t, fadt, 8);
 	put(&t, madt, 8);
+	put(&t, mcfg, 8);
 	xsdt = table_end(&t, off);
 	fill_rsdp(&t, xsdt);
 	return t.out;

@@ -2,13 +2,32 @@
 /*
  * acpi.h - ACPI tables: what the machine tells an operating system about itself
  *
- * RSDP, XSDT, FADT (revision 6, fixed hardware present), FACS, MADT, DSDT.
+ * RSDP, XSDT, FADT (revision 6, fixed hardware present), FACS, MADT, MCFG, DSDT (dsdt.h).
  */
 #ifndef MACHINE_ACPI_H
 #define MACHINE_ACPI_H
 
 #include <glib.h>
 #include <stdint.h>
+
+#define ACPI_ECAM_LEN     0x10000000u /* 256 buses */
+#define ACPI_ECAM_BUS_LEN 0x100000u
+
+enum {
+	ACPI_MAX_MMIO = 8
+};
+
+/* General purpose events. */
+enum {
+	ACPI_GPE_PCI = 1,        /* look into struct acpi_hotplug */
+	ACPI_GPE_GENERATION = 2, /* the VM generation ID has changed */
+};
+
+/* A virtio device with registers in memory. */
+struct acpi_mmio {
+	uint64_t base;
+	unsigned gsi; /* level, active high, may be shared */
+};
 
 struct acpi_config {
 	unsigned cpus;
@@ -17,6 +36,15 @@ struct acpi_config {
 	uint16_t serial_base;
 	unsigned serial_irq;
 	unsigned rtc_irq;
+
+	uint64_t ecam; /* ACPI_ECAM_LEN bytes */
+	/* Where BARs may be; the ends do not belong to them. */
+	uint64_t window32, window32_end, window64, window64_end;
+	unsigned pci_gsi[4];   /* pin P of slot S is pci_gsi[(S + P) % 4] */
+	uint16_t hotplug_base; /* of struct acpi_hotplug */
+	unsigned mmio_count;
+	struct acpi_mmio mmio[ACPI_MAX_MMIO];
+	uint64_t generation_id; /* address of the 16 bytes; 0: there is none */
 };
 
 /**

@@ -11,11 +11,13 @@
 #include "machine/memmap.h"
 #include "machine/run.h"
 
+struct acpi_hotplug;
 struct acpi_pm;
 struct debugexit;
 struct kbc;
 struct rtc;
 struct serial;
+struct slots;
 
 /* Ports and interrupts (GSIs); the tables tell the guest. */
 enum {
@@ -24,6 +26,14 @@ enum {
 	PC_RTC_IRQ = 8,
 	PC_PM_PORT = 0x600,
 	PC_SCI = 9,
+	PC_HOTPLUG_PORT = 0xae00,
+	PC_PCI_PORTS = 0xc000, /* BARs of PCI devices that are ports */
+	PC_PCI_PORTS_END = 0xf000,
+	PC_PCI_GSI = 16,    /* and the next 3 */
+	PC_VIRTIO_GSI = 20, /* and the next 3: virtio devices with registers in memory */
+	PC_VIRTIO_GSIS = 4,
+	PC_MAX_VIRTIO = 8, /* of them */
+	PC_GENERATION_LEN = 16,
 };
 
 struct machine {
@@ -39,6 +49,9 @@ struct machine {
 	struct acpi_pm *pm;
 	struct kbc *kbc;
 	struct debugexit *debugexit;
+	struct pci_bus *pci;
+	struct slots *slots;
+	uint8_t generation[PC_GENERATION_LEN]; /* if config.generation_id */
 
 	struct run *run;
 	/* What RESET makes of vCPU 0 and of the others, whose APIC ID is filled in. */
@@ -48,6 +61,8 @@ struct machine {
 
 /* Take down what there is; pc.c. */
 void machine_dismantle(struct machine *machine);
+/* Tell the one who uses the machine, who may free it; machine.c. */
+void machine_tell(struct machine *machine, const struct machine_event *event);
 /* A request of the guest; machine.c. */
 void machine_requested(void *opaque, const struct machine_event *event);
 /* As after power-on, except for clocks and most of the memory: devices and chips reset, tables and

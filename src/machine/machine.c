@@ -16,21 +16,25 @@
  */
 #include "machine/machine.h"
 
+#include <string.h>
+
 #include "base/bytes.h"
 #include "base/error.h"
+#include "bus/pci.h"
 #include "dev/acpi-pm.h"
 #include "dev/rtc.h"
 #include "dev/serial.h"
 #include "machine/acpi.h"
 #include "machine/boot.h"
 #include "machine/machine-int.h"
+#include "machine/slots.h"
 
 enum {
 	LAPIC_REG_ID = 0x20,
 	LAPIC_ID_SHIFT = 24
 };
 
-static void tell(struct machine *machine, const struct machine_event *event)
+void machine_tell(struct machine *machine, const struct machine_event *event)
 {
 	if (machine->config.event)
 		machine->config.event(machine->config.opaque, event);
@@ -38,22 +42,36 @@ static void tell(struct machine *machine, const struct machine_event *event)
 
 static bool write_tables(struct machine *machine, GError **error)
 {
-	const struct acpi_config config = {
+	struct acpi_config config = {
 		.cpus = machine->config.cpus,
 		.pm_base = PC_PM_PORT,
 		.sci = PC_SCI,
 		.serial_base = PC_SERIAL_PORT,
 		.serial_irq = PC_SERIAL_IRQ,
 		.rtc_irq = PC_RTC_IRQ,
+		.ecam = MEMMAP_ECAM,
+		.window32 = MEMMAP_WINDOW32,
+		.window32_end = MEMMAP_WINDOW32_END,
+		.window64 = machine->map.window64,
+		.window64_end = machine->map.window64_end,
+		.hotplug_base = PC_HOTPLUG_PORT,
+		.generation_id = machine->config.generation_id ? MEMMAP_GENERATION : 0,
 	};
-	g_autoptr(GByteArray) tables = acpi_build(&config, MEMMAP_ACPI);
+	g_autoptr(GByteArray) tables = NULL;
 	int err;
 
+	for (unsigned pin = 0; pin < PCI_PINS; pin++)
+		config.pci_gsi[pin] = PC_PCI_GSI + pin;
+	slots_describe(machine->slots, &config);
+	tables = acpi_build(&config, MEMMAP_ACPI);
 	if (tables->len > MEMMAP_ACPI_END - MEMMAP_ACPI)
 		return error_set(error, SOCLE_ERROR_LIMIT,
 				 "ACPI tables of %u bytes do not fit: give fewer CPUs",
 				 tables->len);
 	err = mem_write(machine->mem, MEMMAP_ACPI, tables->data, tables->len);
+	if (!err && machine->config.generation_id)
+		err = mem_write(machine->mem, MEMMAP_GENERATION, machine->generation,
+				PC_GENERATION_LEN);
 	if (err)
 		return error_sys(error, err, "cannot write the ACPI tables");
 	return true;
@@ -108,6 +126,7 @@ bool machine_restart(struct machine *machine, GError **error)
 	serial_reset(machine->serial);
 	rtc_reset(machine->rtc);
 	acpi_pm_reset(machine->pm);
+	slots_reset(machine->slots);
 	if (!reset_chips(machine, error) || !write_tables(machine, error))
 		return false;
 	*state = *machine->reset_boot;
@@ -133,7 +152,7 @@ void machine_requested(void *opaque, const struct machine_event *event)
 		run_hold(machine->run, RUN_HOLD_STOPPED);
 	run_release(machine->run, RUN_HOLD_REQUEST);
 	/* Last: whoever is told may free the machine. */
-	tell(machine, &told);
+	machine_tell(machine, &told);
 }
 
 void machine_free(struct machine *machine)
@@ -178,6 +197,23 @@ bool machine_reset(struct machine *machine, GError **error)
 void machine_power_button(struct machine *machine)
 {
 	acpi_pm_power_button(machine->pm);
+}
+
+bool machine_set_generation_id(struct machine *machine, const uint8_t *id, GError **error)
+{
+	int err;
+
+	if (!machine->config.generation_id)
+		return error_set(error, SOCLE_ERROR_STATE, "the machine has no generation ID");
+	memcpy(machine->generation, id, PC_GENERATION_LEN);
+	/* Whole, to the guest's eyes. */
+	run_hold(machine->run, RUN_HOLD_BRIEF);
+	err = mem_write(machine->mem, MEMMAP_GENERATION, id, PC_GENERATION_LEN);
+	run_release(machine->run, RUN_HOLD_BRIEF);
+	if (err)
+		return error_sys(error, err, "cannot write the generation ID");
+	acpi_pm_gpe(machine->pm, ACPI_GPE_GENERATION);
+	return true;
 }
 
 enum machine_status machine_status(const struct machine *machine)

@@ -43,8 +43,8 @@ struct machine_device {
 	const char *id;               /* unique, copied */
 	struct virtio_device *virtio; /* either this */
 	struct pci_device *pci;       /* or this; taken over on success */
-	bool mmio;                    /* virtio: registers in memory, told by ACPI, not PCI. Not for
-				       * machine_plug() */
+	bool mmio;                    /* virtio: registers in memory, told by ACPI, not PCI; at most
+				       * 8. Not for machine_plug() */
 	unsigned slot;                /* on PCI; 0: the first that is free */
 };
 
@@ -65,7 +65,8 @@ struct machine_config {
 	struct chardev *serial; /* borrowed; NULL: the port is there, nobody listens */
 	bool debug_exit;        /* port 0xf4 ends the machine */
 	bool no_reboot;         /* a reset request stops the vCPUs and is only told */
-	const struct machine_device *devices; /* there from the start */
+	const struct machine_device *devices; /* there from the start; if machine_new() fails none
+					       * was taken over */
 	unsigned device_count;
 	const uint8_t *generation_id; /* 16 bytes of a VM generation ID; NULL: has none */
 	/* [main] Something happened. Except after a MACHINE_RESET that was done, vCPUs are stopped. */
@@ -95,7 +96,7 @@ bool machine_reset(struct machine *machine, GError **error);
 void machine_power_button(struct machine *machine);
 enum machine_status machine_status(const struct machine *machine);
 
-/* Put a device in while the machine runs; the guest is told. */
+/* Put a device in while the machine runs; the guest is told. On failure it is still the caller's. */
 bool machine_plug(struct machine *machine, const struct machine_device *device, GError **error);
 /* Ask the guest to let a device go; MACHINE_UNPLUGGED follows when it has, or at the next reset. */
 bool machine_unplug(struct machine *machine, const char *id, GError **error);
@@ -103,6 +104,10 @@ bool machine_unplug(struct machine *machine, const char *id, GError **error);
 bool machine_device_at(struct machine *machine, unsigned index,
 		       struct machine_device_info *ret_info);
 struct pci_bus *machine_pci(struct machine *machine);
+
+/* A new VM generation ID of 16 bytes: the guest is told that it is another machine's copy. Fails if
+ * it was made without one. */
+bool machine_set_generation_id(struct machine *machine, const uint8_t *id, GError **error);
 
 unsigned machine_cpus(const struct machine *machine);
 uint64_t machine_memory(const struct machine *machine);

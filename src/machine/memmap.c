@@ -37,7 +37,12 @@ bool memmap_build(struct mem *mem, uint64_t size, struct memmap *ret_map, GError
 	add_entry(&map, 0, MEMMAP_EBDA, E820_RAM);
 	add_entry(&map, MEMMAP_EBDA, MEMMAP_HIGH, E820_RESERVED);
 	add_entry(&map, MEMMAP_HIGH, below, E820_RAM);
+	/* Linux uses ECAM only if it is reserved. */
+	add_entry(&map, MEMMAP_ECAM, MEMMAP_ECAM_END, E820_RESERVED);
 	add_entry(&map, MEMMAP_ABOVE_4G, MEMMAP_ABOVE_4G + above, E820_RAM);
+	map.window64 =
+		(MEMMAP_ABOVE_4G + above + MEMMAP_WINDOW64_SIZE - 1) & ~(MEMMAP_WINDOW64_SIZE - 1);
+	map.window64_end = map.window64 + MEMMAP_WINDOW64_SIZE;
 	*ret_map = map;
 	return true;
 }

@@ -2,22 +2,28 @@
 /*
  * pc.c - the whole machine, put together in the order in which it starts
  *
- * Ports:  0x64 kbc (reset) · 0x70 rtc · 0xf4 debugexit · 0x3f8 serial · 0x600 ACPI · 0xcf9 reset
- * GSIs:   4 serial · 8 rtc · 9 ACPI SCI (level)
+ * Ports:  0x64 kbc (reset) · 0x70 rtc · 0xf4 debugexit · 0x3f8 serial · 0x600 ACPI · 0xcf9 reset ·
+ *         0xcf8 PCI configuration · 0xae00 hot plug · 0xc000 to 0xefff BARs
+ * GSIs:   4 serial · 8 rtc · 9 ACPI SCI (level) · 16 to 19 PCI (level) · 20 to 23 virtio devices
+ *         with registers in memory (level)
  *
  * Memory is in memmap.h. There are no 8259s and no PIT: their ports read as all ones, which is how
  * Linux finds out.
  */
 #include "machine/machine-int.h"
 
+#include <string.h>
+
 #include "base/error.h"
 #include "bus/io.h"
+#include "bus/pci.h"
 #include "cpu/cpu.h"
 #include "dev/acpi-pm.h"
 #include "dev/debugexit.h"
 #include "dev/kbc.h"
 #include "dev/rtc.h"
 #include "dev/serial.h"
+#include "machine/slots.h"
 
 #define PIO_LIMIT  0x10000ull
 #define MMIO_LIMIT (1ull << 52) /* what a page table entry can name */
@@ -123,6 +129,26 @@ static bool add_power(struct machine *machine, struct irq_sink *sink, GError **e
 	return machine->debugexit;
 }
 
+static bool add_pci(struct machine *machine, struct irq_sink *sink, GError **error)
+{
+	const struct pci_bus_config config = {
+		.pio = machine->pio,
+		.mmio = machine->mmio,
+		.sink = sink,
+		.gsi = { PC_PCI_GSI, PC_PCI_GSI + 1, PC_PCI_GSI + 2, PC_PCI_GSI + 3 },
+		.ecam = MEMMAP_ECAM,
+		.window32 = MEMMAP_WINDOW32,
+		.window32_end = MEMMAP_WINDOW32_END,
+		.window64 = machine->map.window64,
+		.window64_end = machine->map.window64_end,
+		.ports = PC_PCI_PORTS,
+		.ports_end = PC_PCI_PORTS_END,
+	};
+
+	machine->pci = pci_bus_new(&config, error);
+	return machine->pci;
+}
+
 /* The state in which the engine makes things is what a reset goes back to. */
 static bool keep_reset_state(struct machine *machine, GError **error)
 {
@@ -163,21 +189,33 @@ struct machine *machine_new(const struct machine_config *config, GError **error)
 	struct irq_sink *sink;
 
 	machine->config = *config;
+	if (config->generation_id)
+		machine->config.generation_id =
+			memcpy(machine->generation, config->generation_id, PC_GENERATION_LEN);
 	machine->clock = dev_clock_host();
 	if (!add_memory(machine, error) || !add_engine(machine, error))
 		return NULL;
 	sink = config->engine->irq_sink(machine->engine);
 	if (!add_serial(machine, sink, error) || !add_rtc(machine, sink, error) ||
-	    !add_power(machine, sink, error))
+	    !add_power(machine, sink, error) || !add_pci(machine, sink, error))
 		return NULL;
-	if (!add_cpus(machine, error) || !machine_restart(machine, error))
+	if (!add_cpus(machine, error))
 		return NULL;
+	machine->slots = slots_new(machine, sink, error);
+	if (!machine->slots || !machine_restart(machine, error))
+		return NULL;
+	/* Last, and it cannot fail: until then the devices are the caller's. */
+	slots_fill(machine->slots);
+	machine->config.devices = NULL;
+	machine->config.device_count = 0;
 	return g_steal_pointer(&machine);
 }
 
 void machine_dismantle(struct machine *machine)
 {
 	run_free(machine->run);
+	slots_free(machine->slots);
+	pci_bus_free(machine->pci);
 	debugexit_free(machine->debugexit);
 	kbc_free(machine->kbc);
 	acpi_pm_free(machine->pm);

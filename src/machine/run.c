@@ -233,6 +233,14 @@ void run_hold(struct run *run, unsigned reasons)
 	pthread_mutex_unlock(&run->lock);
 }
 
+void run_hold_soon(struct run *run, unsigned reasons)
+{
+	pthread_mutex_lock(&run->lock);
+	run->hold |= reasons;
+	kick_all_locked(run);
+	pthread_mutex_unlock(&run->lock);
+}
+
 void run_release(struct run *run, unsigned reasons)
 {
 	pthread_mutex_lock(&run->lock);

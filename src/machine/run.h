@@ -25,6 +25,7 @@ enum run_hold {
 	RUN_HOLD_STOPPED = 1 << 2, /* the guest's life is over */
 	RUN_HOLD_REQUEST = 1 << 3, /* the main loop has to do something first */
 	RUN_HOLD_BRIEF = 1 << 4,   /* the main loop does something in between */
+	RUN_HOLD_EJECT = 1 << 5,   /* the guest let a device go: the main loop takes it out */
 };
 
 struct run_config {
@@ -50,6 +51,9 @@ bool run_start(struct run *run, GError **error);
 /* Set reasons of enum run_hold, and wait until no vCPU executes. */
 void run_hold(struct run *run, unsigned reasons);
 void run_release(struct run *run, unsigned reasons);
+/* [any] Set reasons without waiting. A vCPU that does it inside an access of the guest is stopped
+ * behind it. */
+void run_hold_soon(struct run *run, unsigned reasons);
 /* [any] The reasons there are. */
 unsigned run_held(struct run *run);
 

@@ -14,7 +14,7 @@
 
 #include "base/log.h"
 #include "base/sys.h"
-#include "monitor/unix-listener.h"
+#include "base/unix-listener.h"
 
 enum {
 	FAREWELL_MS = 100

@@ -92,6 +92,8 @@ struct net_ops {
 	/*
 	 * [loop] Take one frame into @iov, its header into @ret_header. The length; a frame longer
 	 * than @iov is dropped and the next one tried. -EAGAIN: there is none, readable() follows.
+	 * A driver that takes segments (TSO, UFO, USO) is handed frames of up to NET_MAX_FRAME, so
+	 * @iov has room for one: a segment that is dropped for want of it comes again and again.
 	 */
 	ssize_t (*receive)(struct net_backend *net, unsigned queue, struct net_header *ret_header,
 			   const struct iovec *iov, unsigned count);

@@ -5,7 +5,7 @@
 #include <glib-unix.h>
 
 #include "base/sys.h"
-#include "monitor/unix-listener.h"
+#include "base/unix-listener.h"
 #include "vmm/chars.h"
 #include "vmm/reader.h"
 #include "vmm/writer.h"

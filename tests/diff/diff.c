@@ -29,7 +29,7 @@ enum {
 
 static struct test_case cases[BATCH];
 static struct result host[BATCH], guest;
-static unsigned failures, host_lost;
+static unsigned failures, host_lost, host_unsteady;
 static bool keep_going;
 
 /* ---- comparing ---- */
@@ -100,10 +100,11 @@ static const uint8_t *opcode_at(const struct test_case *c, uint64_t rip)
 					    0x66, 0x67, 0xf0, 0xf2, 0xf3 };
 	uint64_t i = rip - c->regs.rip;
 
-	while (i + 4 < c->code_len &&
+	/* UD2 stands behind the code: two bytes can be looked at if one is of the case. */
+	while (i + 2 < c->code_len &&
 	       ((c->code[i] & 0xf0) == 0x40 || memchr(prefixes, c->code[i], sizeof(prefixes))))
 		i++;
-	return i + 4 < c->code_len ? &c->code[i] : NULL;
+	return i + 2 < c->code_len ? &c->code[i] : NULL;
 }
 
 /* Which byte of its operand an instruction that accesses many faults on: FNSTENV, FLDENV, FNSAVE,
@@ -277,6 +278,17 @@ static void report(struct test_case *c)
 	(void)fflush(stdout);
 }
 
+/* AMD's processors lose the pointers to the last x87 instruction in a context switch, unless an
+ * exception is pending; an exception that is unmasked afterwards shows it. So the host is asked
+ * again, and the guest's answer stays. */
+static bool host_changed_its_mind(const struct test_case *c)
+{
+	static struct result again;
+
+	return guest.ran && host_run(c, &again, 1) && again.ran &&
+	       !compare(NULL, c, &again, &guest);
+}
+
 static bool run_batch(unsigned count)
 {
 	if (!host_run(cases, host, count))
@@ -288,8 +300,12 @@ static bool run_batch(unsigned count)
 		}
 		if (!guest_run(&cases[i], &guest))
 			return false;
-		if (!guest.ran || compare(NULL, &cases[i], &host[i], &guest))
-			report(&cases[i]);
+		if (!guest.ran || compare(NULL, &cases[i], &host[i], &guest)) {
+			if (host_changed_its_mind(&cases[i]))
+				host_unsteady++;
+			else
+				report(&cases[i]);
+		}
 		if (failures >= MAX_FAILURES && !keep_going)
 			return false;
 	}
@@ -304,7 +320,7 @@ static bool parse_line(const char *line, struct test_case *c)
 	size_t len;
 
 	memset(c, 0, sizeof(*c));
-	if (sscanf(line, "%" SCNx64 " %640s %7s", &c->seed, hex, step) < 2)
+	if (sscanf(line, "%" SCNx64 " %704s %7s", &c->seed, hex, step) < 2)
 		return false;
 	len = strlen(hex) / 2;
 	if (len > CASE_MAX_CODE - 2)
@@ -431,8 +447,9 @@ int main(int argc, char **argv)
 		ok = run_file(argv[i]);
 	rng.state = options.seed;
 	ok = ok && run_bytes(options.bytes, &rng) && run_random(options.count, &rng);
-	printf("diff: %" PRIu64 " instructions, %u failures, %u cases without an end on the host\n",
-	       guest_instructions(), failures, host_lost);
+	printf("diff: %" PRIu64 " instructions, %u failures; on the host %u cases without an end, "
+	       "%u different at the second run\n",
+	       guest_instructions(), failures, host_lost, host_unsteady);
 	guest_exit();
 	return ok && failures == 0 ? 0 : 1;
 }

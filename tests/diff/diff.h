@@ -18,7 +18,8 @@
 
 enum {
 	CASE_MAX_INSNS = 16,
-	CASE_MAX_CODE = 320,
+	INSN_MAX = 96,
+	CASE_MAX_CODE = 352,
 	PAGE = 4096,
 	CODE_PAGES = 2,
 	DATA_PAGES = 4, /* two of data, two of stack: what may be written */
@@ -40,7 +41,7 @@ struct regs {
 
 /* How an instruction depends on what follows it and where it stands. */
 struct insn {
-	uint8_t bytes[16];
+	uint8_t bytes[INSN_MAX]; /* more than one if they belong together */
 	uint8_t len;
 	uint8_t rel_size; /* a branch: the last so many bytes are the distance ... */
 	uint8_t skip;     /* ... over so many instructions */

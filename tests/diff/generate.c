@@ -5,9 +5,14 @@
  * Registers have habits, so that most memory operands hit the data pages: RBX, RBP, RSI, RDI, R12
  * and R13 start as pointers, R14 and R15 as small numbers, and they are seldom written to.
  *
- * Left out, because both sides may rightly differ: what reads system tables, time or random
- * numbers; segment registers; system calls; XSAVE and FXSAVE (masks and sizes differ); VEX and
- * EVEX, SSE4A, BMI, and others that are not offered.
+ * Instructions that make sense behind others only come in pieces: POPF, IRET and far returns with
+ * what they take from the stack, FXRSTOR with an image that it accepts. What FXSAVE and XSAVE store
+ * of the processor's own is overwritten.
+ *
+ * Left out, because both sides may rightly differ: INT1 (a host that is a guest itself reports it as
+ * a fault); what reads system tables, time or random
+ * numbers; loads of segment registers; system calls; VEX and EVEX, SSE4A, BMI, and others that are
+ * not offered.
  */
 #include "diff.h"
 
@@ -46,7 +51,7 @@ struct form {
 	uint8_t map, first, last;
 	uint8_t prefixes;
 	uint32_t flags;
-	uint8_t digits; /* allowed values of ModRM.reg as a mask, 0: any */
+	uint8_t digits; /* allowed values of ModRM.reg as a mask, 0: a register */
 };
 
 static const struct form integer_forms[] = {
@@ -61,11 +66,18 @@ static const struct form integer_forms[] = {
 	{ 0, 0x04, 0x04, N, I8, 0 },
 	{ 0, 0x05, 0x05, N, IZ | OS, 0 },
 	{ 0, 0x0c, 0x0c, N, I8, 0 },
+	{ 0, 0x0d, 0x0d, N, IZ | OS, 0 },
+	{ 0, 0x14, 0x14, N, I8, 0 },
 	{ 0, 0x15, 0x15, N, IZ | OS, 0 },
 	{ 0, 0x1c, 0x1c, N, I8, 0 },
+	{ 0, 0x1d, 0x1d, N, IZ | OS, 0 },
+	{ 0, 0x24, 0x24, N, I8, 0 },
 	{ 0, 0x25, 0x25, N, IZ | OS, 0 },
+	{ 0, 0x2c, 0x2c, N, I8, 0 },
 	{ 0, 0x2d, 0x2d, N, IZ | OS, 0 },
 	{ 0, 0x34, 0x34, N, I8, 0 },
+	{ 0, 0x35, 0x35, N, IZ | OS, 0 },
+	{ 0, 0x3c, 0x3c, N, I8, 0 },
 	{ 0, 0x3d, 0x3d, N, IZ | OS, 0 },
 	{ 0, 0x50, 0x57, N, OS, 0 },
 	{ 0, 0x58, 0x5f, N, OS | RARE, 0 },
@@ -76,11 +88,12 @@ static const struct form integer_forms[] = {
 	{ 0, 0x6b, 0x6b, N, MR | I8 | OS, 0 },
 	{ 0, 0x6c, 0x6f, N, RARE, 0 },
 	{ 0, 0x70, 0x7f, N, SKIP8, 0 },
-	{ 0, 0x80, 0x80, N, MR | I8 | LOCK, 0 },
-	{ 0, 0x81, 0x81, N, MR | IZ | OS | LOCK, 0 },
-	{ 0, 0x83, 0x83, N, MR | I8 | OS | LOCK, 0 },
+	{ 0, 0x80, 0x80, N, MR | I8 | LOCK, 0xff },
+	{ 0, 0x81, 0x81, N, MR | IZ | OS | LOCK, 0xff },
+	{ 0, 0x83, 0x83, N, MR | I8 | OS | LOCK, 0xff },
 	{ 0, 0x84, 0x8b, N, MR | OS, 0 },
 	{ 0, 0x86, 0x87, N, MR | OS | LOCK, 0 },
+	{ 0, 0x8c, 0x8c, N, MR | OS, 0x3f }, /* selectors are those of Linux */
 	{ 0, 0x8d, 0x8d, N, MR | MEM | OS, 0 },
 	{ 0, 0x8f, 0x8f, N, MR | OS, 1 },
 	{ 0, 0x90, 0x97, N, OS | RARE, 0 },
@@ -94,7 +107,7 @@ static const struct form integer_forms[] = {
 	{ 0, 0xaa, 0xaf, N, REP | OS, 0 },
 	{ 0, 0xb0, 0xb7, N, I8, 0 },
 	{ 0, 0xb8, 0xbf, N, IV | OS | RARE, 0 },
-	{ 0, 0xc0, 0xc1, N, MR | I8 | OS, 0 },
+	{ 0, 0xc0, 0xc1, N, MR | I8 | OS, 0xff },
 	{ 0, 0xc2, 0xc2, N, I16 | RARE, 0 },
 	{ 0, 0xc3, 0xc3, N, RARE, 0 },
 	{ 0, 0xc6, 0xc6, N, MR | I8, 1 },
@@ -102,7 +115,7 @@ static const struct form integer_forms[] = {
 	{ 0, 0xc8, 0xc8, N, I16 | I8 | RARE, 0 },
 	{ 0, 0xc9, 0xc9, N, OS | RARE, 0 },
 	{ 0, 0xcc, 0xcc, N, RARE, 0 },
-	{ 0, 0xd0, 0xd3, N, MR | OS, 0 },
+	{ 0, 0xd0, 0xd3, N, MR | OS, 0xff },
 	{ 0, 0xd7, 0xd7, N, 0, 0 },
 	{ 0, 0xe0, 0xe3, N, SKIP8, 0 },
 	{ 0, 0xe4, 0xe7, N, I8 | RARE, 0 },
@@ -123,10 +136,13 @@ static const struct form integer_forms[] = {
 	{ 0, 0xff, 0xff, N, MR | OS, 0x40 },
 	{ 0, 0xff, 0xff, N, MR | RARE, 0x14 },
 	{ 1, 0x0b, 0x0b, N, RARE, 0 },
+	{ 1, 0x0d, 0x0d, N, MR | MEM, 3 },
 	{ 1, 0x18, 0x1f, N, MR | OS, 0 },
 	{ 1, 0x40, 0x4f, N, MR | OS, 0 },
 	{ 1, 0x80, 0x8f, N, SKIP32, 0 },
 	{ 1, 0x90, 0x9f, N, MR, 0 },
+	{ 1, 0xa0, 0xa0, N, OS | RARE, 0 },
+	{ 1, 0xa8, 0xa8, N, OS | RARE, 0 },
 	{ 1, 0xa3, 0xa3, N, MR | OS, 0 },
 	{ 1, 0xab, 0xab, N, MR | OS | LOCK, 0 },
 	{ 1, 0xb3, 0xb3, N, MR | OS | LOCK, 0 },
@@ -448,7 +464,7 @@ static void generate_insn(struct rng *rng, struct insn *insn, const struct form 
 			insn->disp_at = (uint8_t)(insn->len + tail.disp_at);
 			insn->target = tail.target;
 		}
-		memcpy(insn->bytes + insn->len, tail.bytes, 16u - insn->len);
+		memcpy(insn->bytes + insn->len, tail.bytes, tail.len);
 		insn->len = (uint8_t)(insn->len + tail.len);
 	}
 }
@@ -458,10 +474,13 @@ static void generate_insn(struct rng *rng, struct insn *insn, const struct form 
 static bool unsure_cmpxchg(const struct insn *insn)
 {
 	unsigned i = 0;
+	bool narrow = false;
 
 	while (insn->bytes[i] != 0x0f)
-		i++;
-	return insn->bytes[i + 2] >= 0xc0 && (i == 0 || (insn->bytes[i - 1] & 0xf8) != 0x48);
+		narrow |= insn->bytes[i++] == 0x66;
+	narrow |= insn->bytes[i + 1] == 0xb0;
+	return insn->bytes[i + 2] >= 0xc0 && !narrow &&
+	       (i == 0 || (insn->bytes[i - 1] & 0xf8) != 0x48);
 }
 
 #define PICK(rng, table) (&(table)[rng_below(rng, sizeof(table) / sizeof((table)[0]))])
@@ -481,6 +500,34 @@ static bool is_division(const struct form *f)
 	return f->map == 0 && f->first == 0xf6 && f->digits == 0xc0;
 }
 
+/* A comparison and a conditional branch, which the engine makes one. */
+static void generate_fused(struct rng *rng, struct insn *insn)
+{
+	unsigned a = data_register(rng), b = rng_percent(rng, 30) ? a : data_register(rng);
+	unsigned w = rng_percent(rng, 50) ? 8 : 0, kind = rng_below(rng, 4);
+	static const uint8_t ops[4] = { 0x39, 0x85, 0x83, 0x81 };
+
+	memset(insn, 0, sizeof(*insn));
+	if (kind >= 2)
+		b = 7;
+	put(insn, 0x40 | w | b >> 3 << 2 | a >> 3, 1);
+	put(insn, ops[kind], 1);
+	put(insn, 0xc0 | (b & 7) << 3 | (a & 7), 1);
+	if (kind >= 2)
+		put(insn, rng_percent(rng, 50) ? rng_below(rng, 16) - 8u : rng_next(rng),
+		    kind == 2 ? 1 : 4);
+	if (rng_percent(rng, 70)) {
+		put(insn, 0x70 | rng_below(rng, 16), 1);
+		insn->rel_size = 1;
+	} else {
+		put(insn, 0x0f, 1);
+		put(insn, 0x80 | rng_below(rng, 16), 1);
+		insn->rel_size = 4;
+	}
+	insn->skip = (uint8_t)rng_below(rng, 3);
+	put(insn, 0, insn->rel_size);
+}
+
 static void generate_any(struct rng *rng, struct insn *insn, unsigned flavour)
 {
 	const struct form *f;
@@ -489,6 +536,10 @@ static void generate_any(struct rng *rng, struct insn *insn, unsigned flavour)
 	static const uint8_t integer_share[4] = { 92, 45, 15, 12 };
 	static const uint8_t vector_share[4] = { 97, 85, 97, 22 };
 
+	if (kind < integer_share[flavour] && rng_percent(rng, 8)) {
+		generate_fused(rng, insn);
+		return;
+	}
 	do {
 		do {
 			f = kind < integer_share[flavour]  ? PICK(rng, integer_forms)
@@ -498,6 +549,140 @@ static void generate_any(struct rng *rng, struct insn *insn, unsigned flavour)
 		generate_insn(rng, insn, f);
 	} while (insn->len > 15 || (is_division(f) && !define_flags(insn, rng)) ||
 		 (f->map == 1 && f->first == 0xb0 && unsure_cmpxchg(insn)));
+}
+
+/* ---- pieces ---- */
+
+/* C7 /0: store an immediate of @size bytes; 8: sign-extended. */
+static void put_store(struct insn *insn, uint64_t addr, unsigned size, uint32_t imm)
+{
+	if (size == 2)
+		put(insn, 0x66, 1);
+	if (size == 8)
+		put(insn, 0x48, 1);
+	put(insn, 0x2504c7, 3);
+	put(insn, addr, 4);
+	put(insn, imm, size == 2 ? 2 : 4);
+}
+
+/* 0F AE /digit with an absolute address. */
+static void put_0fae(struct insn *insn, struct rng *rng, unsigned digit, uint64_t addr)
+{
+	if (rng_percent(rng, 50))
+		put(insn, 0x48, 1);
+	put(insn, 0x2504ae0f | digit << 19, 4);
+	put(insn, addr, 4);
+}
+
+/* What POPF and IRET may change in ring 3, and what not; but for TF, NT, AC and ID, which the
+ * host's kernel and the next case would meet. */
+static uint32_t any_flags(struct rng *rng)
+{
+	return rng_next(rng) & 0x33ed5;
+}
+
+static void put_push_return(struct insn *insn, unsigned behind)
+{
+	put(insn, 0x336a, 2);   /* push CS */
+	put(insn, 0x0d8d48, 3); /* lea behind(%rip), %rcx */
+	put(insn, behind, 4);
+	put(insn, 0x51, 1); /* push %rcx */
+}
+
+static void piece_stack(struct rng *rng, struct insn *insn, unsigned kind)
+{
+	switch (kind) {
+	case 0:
+		put(insn, 0x68, 1);
+		put(insn, any_flags(rng), 4);
+		if (rng_percent(rng, 20))
+			put(insn, 0x66, 1);
+		put(insn, 0x9d, 1); /* popf */
+		break;
+	case 1:
+		put(insn, 0xe08948, 3);   /* mov %rsp, %rax */
+		put(insn, 0x68502b6a, 4); /* push SS, %rax, flags */
+		put(insn, any_flags(rng), 4);
+		put_push_return(insn, 3);
+		put(insn, 0xcf48, 2); /* iretq */
+		break;
+	default:
+		put_push_return(insn, 3);
+		put(insn, 0xcb48, 2); /* lretq */
+		break;
+	}
+}
+
+/* Behind FXSAVE and XSAVE: FOP, selectors and the mask of MXCSR, which processors keep or not; of the
+ * pointers the low half stays. */
+static void forget(struct insn *insn, uint64_t addr)
+{
+	put_store(insn, addr + 6, 2, 0);
+	put_store(insn, addr + 12, 4, 0);
+	put_store(insn, addr + 20, 4, 0);
+	put_store(insn, addr + 28, 4, 0);
+}
+
+/* FNSTENV and FNSAVE, of both sizes; the pointers are forgotten. */
+static void piece_fnstenv(struct rng *rng, struct insn *insn)
+{
+	uint64_t addr = DATA_ADDR + rng_below(rng, 2 * PAGE - 128);
+	bool size16 = rng_percent(rng, 50);
+
+	if (size16)
+		put(insn, 0x66, 1);
+	put(insn, rng_percent(rng, 50) ? 0x2534d9 : 0x2534dd, 3);
+	put(insn, addr, 4);
+	for (unsigned i = 0; i < (size16 ? 2u : 4u); i++)
+		put_store(insn, addr + (size16 ? 6 : 12) + 4 * i, 4, 0);
+}
+
+static void piece_fxsave(struct rng *rng, struct insn *insn, unsigned kind)
+{
+	bool xsave = kind & 2;
+	uint64_t addr = DATA_ADDR + rng_below(rng, (2 * PAGE - 576) / 64) * 64;
+	uint32_t mxcsr = 0x1f80 ^ (rng_next(rng) & 0xe07f);
+
+	if (rng_percent(rng, 3))
+		addr += 1 + rng_below(rng, 63);
+	if (rng_percent(rng, 10))
+		mxcsr ^= rng_next(rng) & 0x1ffff;
+	if (xsave) {
+		put(insn, 0xd231, 2); /* xor %edx, %edx */
+		put(insn, 0xb8, 1);   /* mov to %eax */
+		put(insn, rng_percent(rng, 60) ? 3 : rng_below(rng, 4), 4);
+	}
+	if (kind & 1) { /* XRSTOR, FXRSTOR */
+		/* Pointers that are not canonical lose bits, how many depends on LA57. */
+		put_store(insn, addr + 8, 8, (uint32_t)rng_next(rng));
+		put_store(insn, addr + 16, 8, (uint32_t)rng_next(rng));
+		put_store(insn, addr + 24, 4, mxcsr);
+		for (unsigned i = 0; xsave && i < 3; i++)
+			put_store(insn, addr + 512 + 8 * i, 8, i ? 0 : rng_below(rng, 4));
+		put_0fae(insn, rng, xsave ? 5 : 1, addr);
+	} else {
+		put_0fae(insn, rng, xsave ? 4 : 0, addr);
+		forget(insn, addr);
+	}
+}
+
+static void generate_piece(struct rng *rng, struct insn *insn)
+{
+	unsigned kind = rng_below(rng, 9), vector;
+
+	memset(insn, 0, sizeof(*insn));
+	if (kind < 3) {
+		piece_stack(rng, insn, kind);
+	} else if (kind < 7) {
+		piece_fxsave(rng, insn, kind - 3);
+	} else if (kind == 7) {
+		piece_fnstenv(rng, insn);
+	} else {
+		do {
+			vector = rng_below(rng, 256);
+		} while (vector == 3 || vector == 4 || vector == 0x80);
+		put(insn, vector << 8 | 0xcd, 2);
+	}
 }
 
 /* ---- states ---- */
@@ -738,6 +923,20 @@ void case_finish(struct test_case *c)
 	c->code[c->code_len++] = 0x0b;
 }
 
+/* AMD's have a bit MXCSR.MM, which shows at the end of a case: unless a piece loads MXCSR again. */
+static bool loads_mxcsr(const struct test_case *c)
+{
+	static const uint8_t opcode[] = { 0x0f, 0xae };
+
+	for (unsigned i = 0; i < c->count; i++) {
+		const uint8_t *p = memmem(c->insn[i].bytes, 15, opcode, sizeof(opcode));
+
+		if (p && (p[2] & 0x38) == 0x10)
+			return true;
+	}
+	return false;
+}
+
 void generate(struct test_case *c, uint64_t seed)
 {
 	struct rng rng = { seed ^ 0xc0de };
@@ -748,6 +947,9 @@ void generate(struct test_case *c, uint64_t seed)
 	c->count = 4 + rng_below(&rng, CASE_MAX_INSNS - 4);
 	for (unsigned i = 0; i < c->count; i++)
 		generate_any(&rng, &c->insn[i], flavour);
+	/* Not the first one: stepping would end before its end. */
+	if (rng_percent(&rng, 12) && !loads_mxcsr(c))
+		generate_piece(&rng, &c->insn[1 + rng_below(&rng, c->count - 1)]);
 	/* Stepping ends before the comparison behind a division. */
 	if (rng_percent(&rng, 4) &&
 	    (c->insn[0].len < 4 || c->insn[0].bytes[c->insn[0].len - 2] != 0x3c))

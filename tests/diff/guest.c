@@ -135,7 +135,8 @@ static void build_state(void)
 	base.idt = (struct x86_table){ IDT, 0xfff };
 	base.cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
 	base.cr3 = PML4;
-	base.cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+	base.cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
+	base.xcr0 = 3;
 	base.efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
 }
 

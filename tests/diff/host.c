@@ -5,7 +5,8 @@
  * A child process maps the address space of a case and enters it by returning from a signal handler
  * whose context was filled in; the exception that ends the case brings it back into the handler,
  * which notes the state and prepares the next case. Strict seccomp keeps whatever bytes a case runs
- * into from calling the system. A case that does not end is found out by a CPU time limit: the
+ * into from calling the system. Pointers beside the end of canonical addresses meet what the kernel
+ * maps there, so the child gives up its first stack and the vDSO. A case that does not end is found out by a CPU time limit: the
  * child dies, and the next one goes on behind it.
  *
  * The handler may find FS changed, so it uses no thread-local storage: this file is compiled without
@@ -40,6 +41,12 @@ static struct test_case *cases;
 static struct result *results;
 static unsigned max_cases;
 
+/* Mappings at the top of the address space that nobody needs while cases run. */
+static struct {
+	uintptr_t start, end;
+} top[8];
+static unsigned top_count;
+
 static uint8_t *code_alias; /* the code pages, writable */
 static bool running;
 
@@ -61,9 +68,33 @@ static void *map(void *addr, size_t len, int prot, int flags, int fd)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+/* The stack has grown and may do so again; there are 128 MiB of nothing below it. */
+static void find_top(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	uintptr_t start, end;
+	char line[512], name[32];
+
+	while (maps && fgets(line, sizeof(line), maps) &&
+	       top_count < sizeof(top) / sizeof(top[0])) {
+		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s [%31[a-z_]]", &start, &end, name) != 3)
+			continue;
+		if (strcmp(name, "stack") == 0)
+			start -= 64 << 20;
+		else if (strcmp(name, "vdso") != 0 && strncmp(name, "vvar", 4) != 0)
+			continue;
+		top[top_count].start = start;
+		top[top_count++].end = end;
+	}
+	if (maps)
+		(void)fclose(maps);
+}
+
 bool host_init(unsigned max_count)
 {
 	int flags = MAP_SHARED | MAP_ANONYMOUS;
+
+	find_top();
 
 	max_cases = max_count;
 	shared = map(NULL, PAGE, PROT_READ | PROT_WRITE, flags, -1);
@@ -125,6 +156,18 @@ static void prepare(ucontext_t *uc, const struct test_case *c)
 	}
 }
 
+/* On the stack of signals, which is the only one from here on. */
+static void lock_in(void)
+{
+	for (unsigned i = 0; i < top_count; i++)
+		(void)syscall(SYS_munmap, top[i].start, top[i].end - top[i].start);
+#ifdef ASAN_SHADOW
+	(void)syscall(SYS_munmap, 0x7fff8000, 0x10007fff8000 - 0x7fff8000);
+#endif
+	if (syscall(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_STRICT) < 0)
+		(void)syscall(SYS_exit_group, 3);
+}
+
 static void handler(int sig, siginfo_t *info, void *opaque)
 {
 	ucontext_t *uc = opaque;
@@ -133,6 +176,8 @@ static void handler(int sig, siginfo_t *info, void *opaque)
 	(void)info;
 	if (running)
 		capture(uc, &results[shared->next++]);
+	else
+		lock_in();
 	running = true;
 	if (shared->next == shared->count)
 		(void)syscall(SYS_exit, 0);
@@ -178,11 +223,6 @@ static void child(void)
 	(void)signal(SIGPROF, SIG_DFL);
 	(void)setitimer(ITIMER_PROF, &limit, NULL);
 	(void)syscall(SYS_arch_prctl, ARCH_SET_GS, DATA_ADDR);
-#ifdef ASAN_SHADOW
-	(void)syscall(SYS_munmap, 0x7fff8000, 0x10007fff8000 - 0x7fff8000);
-#endif
-	if (syscall(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_STRICT) < 0)
-		_exit(3);
 	__asm__ volatile("int3");
 }
 

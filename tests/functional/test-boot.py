@@ -19,7 +19,18 @@ import vm
 TOOLS = pathlib.Path(__file__).resolve().parents[2] / 'tools'
 # What a kernel says when it met something that no machine should do to it.
 TROUBLE = re.compile(rb'WARNING:|BUG:|Oops|Call Trace|Kernel panic|soft lockup|detected stalls'
-                     rb'|general protection|invalid opcode|MCE|double fault|TSC is unstable')
+                     rb'|general protection|invalid opcode|MCE|double fault|TSC is unstable'
+                     rb'|ACPI (BIOS )?(Error|Warning)|acpi.*retains control|not claimed'
+                     rb'|no compatible bridge window|is not reserved')
+# What it says when it has found the PCI root bridge, its configuration space and its slots.
+PCI = (
+    b'PCI: MMCONFIG at [mem 0xe0000000-0xefffffff] reserved in E820',
+    b'ACPI: PCI Root Bridge [PCI0] (domain 0000 [bus 00-ff])',
+    b'_OSC: OS now controls [PME AER PCIeCapability]',
+    b'acpiphp: Slot [31] registered',
+    b'pci_bus 0000:00: root bus resource [mem 0xc0000000-0xdfffffff window]',
+    b'pci_bus 0000:00: root bus resource [mem 0x800000000-0xfffffffff window]',
+)
 # A boot takes seconds, but a busy machine and sanitizers stretch them.
 vm.PATIENCE = float(os.environ.get('SOCLE_PATIENCE', '240'))
 
@@ -91,6 +102,8 @@ class Boot(vm.Case):
         log = self.boots(cpus, '')
         self.assertIn(b'Memory: ', log)
         self.assertIn(b'reboot: Power down', log)
+        for line in PCI:
+            self.assertIn(line, log)
 
 
 class Cpus1(Boot):

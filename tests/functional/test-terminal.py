@@ -4,6 +4,7 @@
 import os
 import signal
 import termios
+import unittest
 
 import vm
 
@@ -14,13 +15,12 @@ class TerminalKeys(vm.Case):
     def start(self, *args):
         terminal = vm.Terminal(*args)
         self.addCleanup(terminal.__exit__)
-        self.before = termios.tcgetattr(terminal.slave)
         terminal.expect(b'B')
         self.assertFalse(termios.tcgetattr(terminal.slave)[3] & (termios.ECHO | termios.ICANON))
         return terminal
 
     def restored(self, terminal):
-        self.assertEqual(termios.tcgetattr(terminal.slave), self.before)
+        self.assertEqual(termios.tcgetattr(terminal.slave), terminal.before)
 
     def test_keys_pass(self):
         terminal = self.start()
@@ -87,6 +87,13 @@ class TerminalKeys(vm.Case):
                 self.assertEqual(vm.end_by_signal(terminal.process, number), status)
                 self.restored(terminal)
 
+    @unittest.skipIf(vm.SANITIZED, 'SIGSEGV is the sanitizer\'s')
+    def test_crash_of_a_vcpu(self):
+        terminal = self.start()
+        vm.signal_thread(terminal.process, 'vcpu0', signal.SIGSEGV)
+        self.assertEqual(terminal.end(), -signal.SIGSEGV)
+        self.restored(terminal)
+
     def test_crash_of_the_guest(self):
         terminal = self.start()
         terminal.keys(b'c')
@@ -99,10 +106,9 @@ class TerminalKeys(vm.Case):
         """Whoever does not get as far as to run leaves the terminal alone."""
         terminal = vm.Terminal('--pidfile', '/dev/full')
         self.addCleanup(terminal.__exit__)
-        before = termios.tcgetattr(terminal.slave)
         self.assertEqual(terminal.end(), 1)
         terminal.expect(b'No space left')
-        self.assertEqual(termios.tcgetattr(terminal.slave), before)
+        self.assertEqual(termios.tcgetattr(terminal.slave), terminal.before)
 
     def test_held_terminal(self):
         """A terminal that takes nothing does not keep us."""

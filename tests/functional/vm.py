@@ -5,6 +5,7 @@ Environment: SOCLE_VM the program, SOCLE_GUESTS the folder with keys.elf, SOCLE_
 engine that tests use which do not care (default emu), SOCLE_SANITIZED whether it is
 a sanitizer's build, SOCLE_PATIENCE how many seconds to wait for what should come at once.
 """
+import ctypes
 import json
 import os
 import pty
@@ -13,6 +14,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import termios
 import time
 import unittest
 
@@ -61,9 +63,10 @@ def arguments(*args, kernel=KEYS, engine=ENGINE, memory='16M'):
     return [VM, '--engine', engine, '--kernel', kernel, '--memory', memory, *args]
 
 
-def run(*args, stdin=b''):
+def run(*args, stdin=b'', **kwargs):
     """Run a command line to its end."""
-    return subprocess.run(args, input=stdin, capture_output=True, timeout=PATIENCE, check=False)
+    return subprocess.run(args, input=stdin, capture_output=True, timeout=PATIENCE, check=False,
+                          **kwargs)
 
 
 class Machine:
@@ -105,6 +108,7 @@ class Terminal:
     def __init__(self, *args):
         self.master, slave = pty.openpty()
         self.slave = slave
+        self.before = termios.tcgetattr(slave)
         self.process = subprocess.Popen(arguments(*args), stdin=slave, stdout=slave, stderr=slave,
                                         start_new_session=True)
 
@@ -230,6 +234,18 @@ def alive(pid):
 def end_by_signal(process, number=signal.SIGTERM):
     process.send_signal(number)
     return process.wait(timeout=PATIENCE)
+
+
+def signal_thread(process, name, number):
+    """Send a signal to one thread."""
+    for tid in os.listdir(f'/proc/{process.pid}/task'):
+        with open(f'/proc/{process.pid}/task/{tid}/comm', encoding='ascii') as comm:
+            if comm.read().strip() == name:
+                tgkill = 234
+                if ctypes.CDLL(None).syscall(tgkill, process.pid, int(tid), int(number)):
+                    raise OSError('tgkill')
+                return
+    raise AssertionError(f'there is no thread {name}')
 
 
 def main():

@@ -7,12 +7,13 @@
  *
  *  (1) the serial port's interrupt line is high exactly while IIR tells of an interrupt,
  *  (2) however the guest treated the serial port, one that opens it anew finds it working,
- *  (3) the SCI is high exactly while an enabled status bit is set,
+ *  (3) the SCI is high exactly while an enabled status bit is set, of PM1 or of the GPE block,
  *  (4) the guest can always switch the machine off.
  */
 #include <stdlib.h>
 
 #include "base/bytes.h"
+#include "dev/acpi-hotplug.h"
 #include "dev/acpi-pm.h"
 #include "dev/debugexit.h"
 #include "dev/kbc.h"
@@ -27,6 +28,7 @@ enum {
 	RTC_IRQ = 8,
 	PM = 0x600,
 	SCI = 9,
+	HOTPLUG = 0xae00,
 	RECORD = 6
 };
 
@@ -50,6 +52,7 @@ struct world {
 	struct serial *serial;
 	struct rtc *rtc;
 	struct acpi_pm *pm;
+	struct acpi_hotplug *hotplug;
 	struct kbc *kbc;
 	struct debugexit *debugexit;
 	unsigned power_offs, resets, exits;
@@ -71,6 +74,14 @@ static void on_exit_status(void *opaque, uint8_t status)
 {
 	(void)status;
 	((struct world *)opaque)->exits++;
+}
+
+static void on_eject(void *opaque, uint32_t slots)
+{
+	struct world *w = opaque;
+
+	g_assert_cmphex(slots, !=, 0);
+	acpi_hotplug_forget(w->hotplug, slots % 32);
 }
 
 static void build(struct world *w)
@@ -107,15 +118,24 @@ static void build(struct world *w)
 			.opaque = w,
 		},
 		NULL);
+	w->hotplug = acpi_hotplug_new(
+		&(struct acpi_hotplug_config){
+			.pio = w->pio,
+			.base = HOTPLUG,
+			.eject = on_eject,
+			.opaque = w,
+		},
+		NULL);
 	w->kbc = kbc_new(w->pio, on_reset, w, NULL);
 	w->debugexit = debugexit_new(w->pio, on_exit_status, w, NULL);
-	g_assert_true(w->serial && w->rtc && w->pm && w->kbc && w->debugexit);
+	g_assert_true(w->serial && w->rtc && w->pm && w->hotplug && w->kbc && w->debugexit);
 }
 
 static void demolish(struct world *w)
 {
 	debugexit_free(w->debugexit);
 	kbc_free(w->kbc);
+	acpi_hotplug_free(w->hotplug);
 	acpi_pm_free(w->pm);
 	rtc_free(w->rtc);
 	serial_free(w->serial);
@@ -126,11 +146,11 @@ static void demolish(struct world *w)
 /* Half of the ports that are asked for are ones where somebody lives. */
 static uint16_t choose_port(uint16_t raw)
 {
-	static const uint16_t base[] = { SERIAL, 0x70, PM, 0x64, 0xf4, 0xcf9, 0xcf8, SERIAL };
+	static const uint16_t base[] = { SERIAL, 0x70, PM, 0x64, 0xf4, 0xcf9, 0xcf8, HOTPLUG };
 
 	if (raw & 0x8000)
 		return raw & 0x7fff;
-	return (uint16_t)(base[raw >> 4 & 7] + (raw & 0x0f) % 12);
+	return (uint16_t)(base[raw >> 4 & 7] + (raw & 0x0f));
 }
 
 static void input(struct world *w, uint16_t len)
@@ -176,11 +196,15 @@ static void act(struct world *w, const uint8_t *record)
 		break;
 	case WHAT_BUTTON:
 		acpi_pm_power_button(w->pm);
+		acpi_pm_gpe(w->pm, raw % ACPI_PM_GPES);
+		acpi_hotplug_insert(w->hotplug, raw / 16 % 32);
+		acpi_hotplug_ask(w->hotplug, raw / 512 % 32);
 		break;
 	case WHAT_RESET:
 		serial_reset(w->serial);
 		rtc_reset(w->rtc);
 		acpi_pm_reset(w->pm);
+		acpi_hotplug_reset(w->hotplug);
 		break;
 	case WHAT_COUNT:
 		break;
@@ -192,8 +216,10 @@ static void check(struct world *w)
 {
 	bool level = w->irq.level[SERIAL_IRQ];
 	uint64_t events = io_read(w->pio, PM, 4);
+	uint64_t gpes = io_read(w->pio, PM + ACPI_PM_GPE, 4);
 
-	g_assert_true(((events & events >> 16 & 0xffff) != 0) == w->irq.level[SCI]);
+	events = (events & events >> 16 & 0xffff) | (gpes & gpes >> 16 & 0xffff);
+	g_assert_true((events != 0) == w->irq.level[SCI]);
 	g_assert_true(!(io_read(w->pio, SERIAL + 2, 1) & 1) == level);
 }
 

@@ -43,8 +43,9 @@ struct vfuzz {
 	struct virtio_device *dev;
 	struct vdriver *d;
 	uint64_t buffers;
-	uint64_t features; /* that the driver asks for */
-	bool honest;       /* nothing hostile since the last restart */
+	uint64_t features;                      /* that the driver asks for */
+	uint64_t (*allowed)(uint64_t features); /* those of them that go together; NULL: all do */
+	bool honest;                            /* nothing hostile since the last restart */
 };
 
 static inline uint64_t vfuzz_get(struct vfuzz_input *in, unsigned bytes)
@@ -98,7 +99,7 @@ static inline void vfuzz_run(struct vfuzz *f)
 static inline void vfuzz_restart(struct vfuzz *f, uint64_t features)
 {
 	f->honest = true;
-	g_assert_true(vdriver_restart(f->d, features));
+	g_assert_true(vdriver_restart(f->d, f->allowed ? f->allowed(features) : features));
 }
 
 static inline void vfuzz_begin(struct vfuzz *f, const uint8_t *data, size_t size)

@@ -404,7 +404,7 @@ static void ear_remove(void *opaque)
 	io_watch_remove(ear->loop, &ear->watch);
 }
 
-/* The same for a loop with a thread, whose ring defers what completions do. */
+/* The same for a loop with a thread, which owns its ring. */
 static void test_watch_remove_thread(const void *kind)
 {
 	autoptr(io_loop) loop = thread_loop(kind);

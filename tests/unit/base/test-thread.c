@@ -14,6 +14,7 @@ struct report {
 	char name[16];
 	int id;
 	bool blocked; /* SIGINT, SIGTERM, SIGUSR1, SIGCHLD */
+	bool crash_blocked;
 	atomic_uint hits, ready, stop;
 };
 
@@ -27,6 +28,7 @@ static void report_main(void *arg)
 	pthread_sigmask(SIG_BLOCK, NULL, &mask);
 	r->blocked = sigismember(&mask, SIGINT) && sigismember(&mask, SIGTERM) &&
 		     sigismember(&mask, SIGUSR1) && sigismember(&mask, SIGCHLD);
+	r->crash_blocked = sigismember(&mask, SIGSEGV) || sigismember(&mask, SIGABRT);
 }
 
 static void test_start(void)
@@ -43,6 +45,8 @@ static void test_start(void)
 	g_assert_cmpint(r.id, >, 0);
 	g_assert_cmpint(r.id, !=, thread_id_self());
 	g_assert_true(r.blocked);
+	/* A crash must reach the handler that restores the terminal. */
+	g_assert_false(r.crash_blocked);
 	/* Not so in who started it. */
 	pthread_sigmask(SIG_BLOCK, NULL, &mask);
 	g_assert_false(sigismember(&mask, SIGTERM));

@@ -4,7 +4,9 @@
  */
 #include "bus/io.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/thread.h"
@@ -186,59 +188,207 @@ static void test_many(void)
 	}
 }
 
-/* Look-ups while the main loop adds and removes: a range that stays answers always. */
-struct reader {
+/* Beyond its end, if it says so; there another may live. */
+static void test_overhang(void)
+{
+	autoptr(io_space) space = io_space_new("ports", 0x10000);
+	struct fake wide = fake_at(0xcf8, 1, 0x11223344), inner = fake_at(0xcf9, 1, 0x55);
+
+	wide.range.overhang = 3;
+	g_assert_true(io_space_add(space, &inner.range, NULL));
+	g_assert_true(io_space_add(space, &wide.range, NULL));
+	for (unsigned size = 1; size <= 4; size *= 2) {
+		io_write(space, 0xcf8, size, 0);
+		g_assert_cmpuint(wide.size, ==, size);
+	}
+	g_assert_cmphex(io_read(space, 0xcf8, 4), ==, 0x11223344);
+	g_assert_cmphex(io_read(space, 0xcf8, 8), ==, UINT64_MAX);
+	g_assert_cmphex(io_read(space, 0xcf9, 1), ==, 0x55);
+	g_assert_cmphex(io_read(space, 0xcf9, 2), ==, 0xffff);
+	g_assert_cmphex(io_read(space, 0xcfa, 2), ==, 0xffff);
+	/* It may hang over the limit, where nothing can be asked for. */
+	wide.range.base = 0xffff;
+	io_space_remove(space, &wide.range);
+	g_assert_true(io_space_add(space, &wide.range, NULL));
+	g_assert_cmphex(io_read(space, 0xffff, 1), ==, 0x44);
+}
+
+/* A guest that moves BARs all day does not eat memory. */
+static void test_bounded(void)
+{
+	autoptr(io_space) space = io_space_new("mmio", UINT64_MAX);
+	struct fake fakes[40];
+	size_t before, after;
+
+	for (uint64_t i = 0; i < ARRAY_SIZE(fakes); i++) {
+		fakes[i] = fake_at(i * 0x100, 0x10, i);
+		g_assert_true(io_space_add(space, &fakes[i].range, NULL));
+	}
+	before = mallinfo2().uordblks;
+	for (uint64_t i = 0; i < 10000; i++) {
+		struct io_range *range = &fakes[i % ARRAY_SIZE(fakes)].range;
+
+		io_space_remove(space, range);
+		range->base ^= 0x80;
+		g_assert_true(io_space_add(space, range, NULL));
+	}
+	after = mallinfo2().uordblks;
+	g_assert_cmpuint(after, ==, before);
+	for (uint64_t i = 0; i < ARRAY_SIZE(fakes); i++)
+		g_assert_cmphex(io_read(space, i * 0x100 + 0x4, 1), ==, i);
+}
+
+/*
+ * Look-ups while others add and remove: a range that stays answers always, one that moves never for
+ * another. Writers run a small table up to a large one and back, so that it is replaced too.
+ */
+enum {
+	WRITERS = 2,
+	READERS = 2,
+	CROWD = 200,
+};
+
+struct crowd {
 	struct io_space *space;
+	struct io_range *ranges;
 	atomic_bool *stop;
 	uint64_t wrong;
 };
 
 static uint64_t steady_read(struct io_range *range, uint64_t off, unsigned size)
 {
+	uint64_t stamp;
+
+	/* The first word of the name stands for who it is: the range's place at the start. */
 	(void)size;
-	return range->base + off;
+	memcpy(&stamp, range->name, sizeof(stamp));
+	return stamp + off;
 }
 
 static const struct io_ops steady_ops = { .read = steady_read };
 
 static void reader_main(void *arg)
 {
-	struct reader *r = arg;
+	struct crowd *c = arg;
 
 	do {
-		uint64_t moving = io_read(r->space, 0x2000, 4);
+		for (uint64_t at = 0x2000; at < 0x2000 + WRITERS * CROWD * 0x10; at += 0x10) {
+			uint64_t moving = io_read(c->space, at + 4, 4);
 
-		if (io_read(r->space, 0x1004, 4) != 0x1004)
-			r->wrong++;
-		if (moving != 0x2000 && moving != UINT32_MAX)
-			r->wrong++;
-	} while (!atomic_load(r->stop));
+			if (io_read(c->space, 0x1004, 4) != 0x1004)
+				c->wrong++;
+			if (moving != at + 4 && moving != UINT32_MAX)
+				c->wrong++;
+		}
+	} while (!atomic_load(c->stop));
+}
+
+static void writer_main(void *arg)
+{
+	struct crowd *c = arg;
+
+	for (unsigned round = 0; round < 4; round++) {
+		for (unsigned i = 0; i < CROWD; i++) {
+			if (!io_space_add(c->space, &c->ranges[i * 77 % CROWD], NULL))
+				c->wrong++;
+		}
+		for (unsigned i = 0; i < CROWD; i++)
+			io_space_remove(c->space, &c->ranges[i]);
+	}
 }
 
 static void test_threads(void)
 {
 	autoptr(io_space) space = io_space_new("mmio", UINT64_MAX);
-	struct io_range stays = { .ops = &steady_ops, .base = 0x1000, .len = 8, .name = "stays" };
-	struct io_range moves = { .ops = &steady_ops, .base = 0x2000, .len = 8, .name = "moves" };
+	g_autofree uint64_t *stamps = g_new(uint64_t, WRITERS * CROWD);
+	g_autofree struct io_range *ranges = g_new(struct io_range, WRITERS * CROWD);
+	uint64_t stamp = 0x1000;
+	struct io_range stays = {
+		.ops = &steady_ops, .base = 0x1000, .len = 8, .name = (const char *)&stamp
+	};
+	struct crowd crowds[WRITERS + READERS];
+	struct thread *threads[WRITERS + READERS];
 	atomic_bool stop = false;
-	struct reader readers[2];
-	struct thread *threads[2];
 
 	g_assert_true(io_space_add(space, &stays, NULL));
-	for (unsigned i = 0; i < 2; i++) {
-		readers[i] = (struct reader){ space, &stop, 0 };
-		threads[i] = thread_start("reader", reader_main, &readers[i], NULL);
+	for (unsigned i = 0; i < WRITERS * CROWD; i++) {
+		stamps[i] = 0x2000 + i * 0x10;
+		ranges[i] = (struct io_range){
+			.ops = &steady_ops,
+			.base = stamps[i],
+			.len = 8,
+			.name = (const char *)&stamps[i],
+		};
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(crowds); i++) {
+		bool writes = i < WRITERS;
+
+		crowds[i] = (struct crowd){
+			.space = space,
+			.ranges = writes ? &ranges[i * CROWD] : NULL,
+			.stop = &stop,
+		};
+		threads[i] = thread_start(writes ? "writer" : "reader",
+					  writes ? writer_main : reader_main, &crowds[i], NULL);
 		g_assert_nonnull(threads[i]);
 	}
-	for (unsigned i = 0; i < 2000; i++) {
-		g_assert_true(io_space_add(space, &moves, NULL));
-		io_space_remove(space, &moves);
+	for (unsigned i = 0; i < ARRAY_SIZE(crowds); i++) {
+		if (i == WRITERS)
+			atomic_store(&stop, true);
+		thread_join(threads[i]);
+		g_assert_cmpuint(crowds[i].wrong, ==, 0);
+	}
+	g_assert_cmphex(io_read(space, 0x1000, 4), ==, 0x1000);
+	g_assert_cmphex(io_read(space, 0x2000, 4), ==, UINT32_MAX);
+}
+
+/*
+ * Two ranges, one of which jumps to and fro over the other as fast as it can: the table is so small
+ * that it is filled again within a search, and the one that stays changes its place in it each time.
+ */
+struct looker {
+	struct io_space *space;
+	atomic_bool *stop;
+	uint64_t wrong;
+};
+
+static void looker_main(void *arg)
+{
+	struct looker *l = arg;
+
+	do {
+		for (unsigned i = 0; i < 1000; i++) {
+			if (io_read(l->space, 0x1004, 4) != 0x1004)
+				l->wrong++;
+		}
+	} while (!atomic_load(l->stop));
+}
+
+static void test_jumps(void)
+{
+	autoptr(io_space) space = io_space_new("mmio", UINT64_MAX);
+	uint64_t stamp = 0x1000, other = 0x10;
+	struct io_range stays = {
+		.ops = &steady_ops, .base = 0x1000, .len = 8, .name = (const char *)&stamp
+	};
+	struct io_range jumps = {
+		.ops = &steady_ops, .base = 0x10, .len = 8, .name = (const char *)&other
+	};
+	atomic_bool stop = false;
+	struct looker looker = { space, &stop, 0 };
+	struct thread *thread;
+
+	g_assert_true(io_space_add(space, &stays, NULL));
+	thread = thread_start("looker", looker_main, &looker, NULL);
+	g_assert_nonnull(thread);
+	for (unsigned i = 0; i < 300000; i++) {
+		jumps.base = i % 2 ? 0x10 : 0x10000;
+		g_assert_true(io_space_add(space, &jumps, NULL));
+		io_space_remove(space, &jumps);
 	}
 	atomic_store(&stop, true);
-	for (unsigned i = 0; i < 2; i++) {
-		thread_join(threads[i]);
-		g_assert_cmpuint(readers[i].wrong, ==, 0);
-	}
+	thread_join(thread);
+	g_assert_cmpuint(looker.wrong, ==, 0);
 }
 
 int main(int argc, char **argv)
@@ -250,6 +400,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/io/refused", test_refused);
 	g_test_add_func("/io/remove", test_remove);
 	g_test_add_func("/io/many", test_many);
+	g_test_add_func("/io/overhang", test_overhang);
+	g_test_add_func("/io/bounded", test_bounded);
 	g_test_add_func("/io/threads", test_threads);
+	g_test_add_func("/io/jumps", test_jumps);
 	return g_test_run();
 }

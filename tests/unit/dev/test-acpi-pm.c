@@ -12,6 +12,8 @@ enum {
 	EN = 2,
 	CNT = 4,
 	TMR = 8,
+	GPE_STS = 12,
+	GPE_EN = 14,
 	PWRBTN = 0x100
 };
 
@@ -148,6 +150,36 @@ static void test_event_bytes(struct fixture *f, const void *data)
 	g_assert_cmphex(in(f, EN, 2), ==, 0x21);
 }
 
+static void test_gpe(struct fixture *f, const void *data)
+{
+	(void)data;
+	acpi_pm_gpe(f->pm, 1);
+	acpi_pm_gpe(f->pm, 15);
+	g_assert_cmphex(in(f, GPE_STS, 2), ==, 0x8002);
+	g_assert_false(f->irq.level[SCI]);
+	/* By bytes, as the guest's interpreter does. */
+	out(f, GPE_EN, 1, 0x02);
+	g_assert_true(f->irq.level[SCI]);
+	out(f, GPE_STS + 1, 1, 0xff);
+	g_assert_cmphex(in(f, GPE_STS, 4), ==, 0x00020002);
+	out(f, GPE_STS, 1, 0x02);
+	g_assert_false(f->irq.level[SCI]);
+	/* The wire is down when neither block has an event. */
+	out(f, EN, 2, PWRBTN);
+	acpi_pm_power_button(f->pm);
+	acpi_pm_gpe(f->pm, 1);
+	out(f, STS, 2, PWRBTN);
+	g_assert_true(f->irq.level[SCI]);
+	out(f, GPE_EN, 1, 0);
+	g_assert_false(f->irq.level[SCI]);
+	out(f, GPE_EN, 2, 0xffff);
+	g_assert_true(f->irq.level[SCI]);
+	acpi_pm_reset(f->pm);
+	g_assert_false(f->irq.level[SCI]);
+	g_assert_cmphex(in(f, GPE_STS, 4), ==, 0);
+	g_assert_cmpuint(f->irq.rises[SCI], ==, 3);
+}
+
 static void test_sleep(struct fixture *f, const void *data)
 {
 	(void)data;
@@ -207,6 +239,7 @@ int main(int argc, char **argv)
 		{ "/dev/acpi-pm/timer-carry-24", test_timer_carry, true },
 		{ "/dev/acpi-pm/power-button", test_power_button, false },
 		{ "/dev/acpi-pm/event-bytes", test_event_bytes, false },
+		{ "/dev/acpi-pm/gpe", test_gpe, false },
 		{ "/dev/acpi-pm/sleep", test_sleep, false },
 		{ "/dev/acpi-pm/reset-register", test_reset_register, false },
 		{ "/dev/acpi-pm/occupied", test_occupied, false },

@@ -10,7 +10,7 @@ enum {
 	BASE = 0xe0000
 };
 
-static GByteArray *build(unsigned cpus)
+static GByteArray *build_with(unsigned cpus, unsigned mmio)
 {
 	return acpi_build(
 		&(struct acpi_config){
@@ -20,8 +20,23 @@ static GByteArray *build(unsigned cpus)
 			.serial_base = 0x3f8,
 			.serial_irq = 4,
 			.rtc_irq = 8,
+			.ecam = 0xe0000000,
+			.window32 = 0xc0000000,
+			.window32_end = 0xe0000000,
+			.window64 = 0x800000000,
+			.window64_end = 0x1000000000,
+			.pci_gsi = { 16, 17, 18, 19 },
+			.hotplug_base = 0xae00,
+			.mmio_count = mmio,
+			.mmio = { { 0xfeb00000, 20 }, { 0xfeb00200, 21 } },
+			.generation_id = mmio ? 0xdf000 : 0,
 		},
 		BASE);
+}
+
+static GByteArray *build(unsigned cpus)
+{
+	return build_with(cpus, 0);
 }
 
 static uint8_t sum(struct span s)
@@ -89,7 +104,9 @@ static void test_fadt_hardware(void)
 	g_assert_cmphex(get_le32(fadt.p + 56), ==, 0x600);
 	g_assert_cmphex(get_le32(fadt.p + 64), ==, 0x604);
 	g_assert_cmphex(get_le32(fadt.p + 76), ==, 0x608);
-	g_assert_cmpmem(fadt.p + 88, 4, "\x04\x02\x00\x04", 4);
+	g_assert_cmphex(get_le32(fadt.p + 80), ==, 0x60c); /* GPE0, GPE1 */
+	g_assert_cmphex(get_le32(fadt.p + 84), ==, 0);
+	g_assert_cmpmem(fadt.p + 88, 8, "\x04\x02\x00\x04\x04\x00\x00\x00", 8);
 	g_assert_cmphex(fadt.p[108], ==, 0x32);            /* century */
 	g_assert_cmphex(get_le16(fadt.p + 109), ==, 0x05); /* boot architecture */
 	g_assert_cmphex(get_le32(fadt.p + 112), ==, 0x565);
@@ -97,6 +114,7 @@ static void test_fadt_hardware(void)
 	g_assert_cmpmem(fadt.p + 148, 12, "\x01\x20\x00\x02\x00\x06\0\0\0\0\0\0", 12);
 	g_assert_cmpmem(fadt.p + 172, 12, "\x01\x10\x00\x02\x04\x06\0\0\0\0\0\0", 12);
 	g_assert_cmpmem(fadt.p + 208, 12, "\x01\x20\x00\x03\x08\x06\0\0\0\0\0\0", 12);
+	g_assert_cmpmem(fadt.p + 220, 12, "\x01\x20\x00\x01\x0c\x06\0\0\0\0\0\0", 12);
 }
 
 /* Structures of the MADT by type; checks that they add up. */
@@ -154,6 +172,46 @@ static void test_madt_bytes(void)
 			8 + 8 + 12 + 10 + 6);
 }
 
+static void test_mcfg(void)
+{
+	g_autoptr(GByteArray) all = build(1);
+	struct span mcfg = table(all, get_le64(xsdt(all).p + 52), "MCFG");
+
+	g_assert_cmpuint(xsdt(all).len, ==, 36 + 3 * 8);
+	g_assert_cmpmem(mcfg.p + 36, mcfg.len - 36,
+			"\0\0\0\0\0\0\0\0"
+			"\x00\x00\x00\xe0\0\0\0\0"
+			"\x00\x00\x00\xff\0\0\0\0",
+			24);
+}
+
+static bool has_bytes(struct span s, const char *bytes, size_t len)
+{
+	return memmem(s.p, s.len, bytes, len);
+}
+
+/* What iasl and acpiexec make of it is another test's business (tests/interop/acpi). */
+static void test_dsdt(void)
+{
+	for (unsigned mmio = 0; mmio <= 2; mmio++) {
+		g_autoptr(GByteArray) all = build_with(1, mmio);
+		struct span fadt = table(all, get_le64(xsdt(all).p + 36), "FACP");
+		struct span dsdt = table(all, get_le32(fadt.p + 40), "DSDT");
+
+		g_assert_true(has_bytes(dsdt, "S01_\x08_ADR\x0c\x00\x00\x01\x00", 14));
+		g_assert_true(has_bytes(dsdt, "S1F_\x08_ADR\x0c\x00\x00\x1f\x00", 14));
+		g_assert_false(has_bytes(dsdt, "S00_", 4));
+		g_assert_false(has_bytes(dsdt, "S20_", 4));
+		/* Device 31, pin INTD#: GSI (31 + 3) % 4 + 16. */
+		g_assert_true(has_bytes(
+			dsdt, "\x12\x0c\x04\x0c\xff\xff\x1f\x00\x0a\x03\x00\x0a\x12", 13));
+		g_assert_cmpint(has_bytes(dsdt, "VGEN\x08_HID", 9), ==, mmio > 0);
+		g_assert_cmpint(has_bytes(dsdt, "_E02", 4), ==, mmio > 0);
+		g_assert_cmpint(has_bytes(dsdt, "VM00", 4), ==, mmio > 0);
+		g_assert_cmpint(has_bytes(dsdt, "VM01", 4), ==, mmio > 1);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -161,5 +219,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/machine/acpi/fadt-hardware", test_fadt_hardware);
 	g_test_add_func("/machine/acpi/madt", test_madt);
 	g_test_add_func("/machine/acpi/madt-bytes", test_madt_bytes);
+	g_test_add_func("/machine/acpi/mcfg", test_mcfg);
+	g_test_add_func("/machine/acpi/dsdt", test_dsdt);
 	return g_test_run();
 }

@@ -7,7 +7,8 @@
 #define GIB ((uint64_t)1 << 30)
 #define TIB ((uint64_t)1 << 40)
 
-static void assert_map(uint64_t size, const struct memmap_entry *expected, unsigned count)
+static void assert_map(uint64_t size, const struct memmap_entry *expected, unsigned count,
+		       uint64_t window64)
 {
 	g_autoptr(GError) error = NULL;
 	autoptr(mem) mem = mem_new();
@@ -20,9 +21,18 @@ static void assert_map(uint64_t size, const struct memmap_entry *expected, unsig
 		g_assert_cmphex(map.entry[i].addr, ==, expected[i].addr);
 		g_assert_cmphex(map.entry[i].size, ==, expected[i].size);
 		g_assert_cmpuint(map.entry[i].type, ==, expected[i].type);
-		/* What is told is there. */
-		g_assert_nonnull(mem_ptr(mem, map.entry[i].addr, map.entry[i].size));
+		/* What is told is there, and ECAM is told but is no memory. */
+		g_assert_cmpint(mem_ptr(mem, map.entry[i].addr, map.entry[i].size) != NULL, ==,
+				map.entry[i].addr != MEMMAP_ECAM);
+		if (i)
+			g_assert_cmphex(map.entry[i].addr, >=,
+					map.entry[i - 1].addr + map.entry[i - 1].size);
 	}
+	g_assert_cmphex(map.window64, ==, window64);
+	g_assert_cmphex(map.window64_end, ==, window64 + 32 * GIB);
+	if (size != 31 * GIB)
+		g_assert_null(mem_ptr(mem, map.window64 - 1, 1));
+	g_assert_null(mem_ptr(mem, map.window64, 1));
 	g_assert_cmphex(mem_size(mem), ==, size);
 	g_assert_nonnull(mem_ptr(mem, MEMMAP_ACPI, MEMMAP_ACPI_END - MEMMAP_ACPI));
 	g_assert_null(mem_ptr(mem, MEMMAP_HOLE, 1));
@@ -32,21 +42,27 @@ static void assert_map(uint64_t size, const struct memmap_entry *expected, unsig
 static void test_sizes(void)
 {
 	struct memmap_entry map[] = {
-		{ 0, 0x9fc00, E820_RAM },
-		{ 0x9fc00, 0x60400, E820_RESERVED },
-		{ MIB, 0, E820_RAM },
+		{ 0, 0x9fc00, E820_RAM }, { 0x9fc00, 0x60400, E820_RESERVED },
+		{ MIB, 0, E820_RAM },     { MEMMAP_ECAM, 256 * MIB, E820_RESERVED },
 		{ 4 * GIB, 0, E820_RAM },
 	};
+	const struct memmap_entry least[] = { map[0], map[1], map[3] };
 
-	assert_map(MIB, map, 2);
+	assert_map(MIB, least, 3, 32 * GIB);
 	map[2].size = MIB;
-	assert_map(2 * MIB, map, 3);
+	assert_map(2 * MIB, map, 4, 32 * GIB);
 	map[2].size = 3 * GIB - MIB;
-	assert_map(3 * GIB, map, 3);
-	map[3].size = MIB;
-	assert_map(3 * GIB + MIB, map, 4);
-	map[3].size = 61 * GIB;
-	assert_map(64 * GIB, map, 4);
+	assert_map(3 * GIB, map, 4, 32 * GIB);
+	map[4].size = MIB;
+	assert_map(3 * GIB + MIB, map, 5, 32 * GIB);
+	map[4].size = 28 * GIB;
+	assert_map(31 * GIB, map, 5, 32 * GIB);
+	map[4].size += MIB;
+	assert_map(31 * GIB + MIB, map, 5, 64 * GIB);
+	map[4].size = 61 * GIB;
+	assert_map(64 * GIB, map, 5, 96 * GIB);
+	map[4].size = TIB - 3 * GIB;
+	assert_map(TIB, map, 5, TIB + 32 * GIB);
 }
 
 static void test_impossible(void)

@@ -12,8 +12,8 @@
 
 #include "base/error.h"
 #include "base/sys.h"
+#include "base/unix-listener.h"
 #include "monitor/qmp-server.h"
-#include "monitor/unix-listener.h"
 
 static json_t *run_fill(void *opaque, const json_t *args, GError **error)
 {

@@ -1,8 +1,8 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * unix-listener.c - a Unix socket in the file system that waits for clients
  */
-#include "monitor/unix-listener.h"
+#include "base/unix-listener.h"
 
 #include <errno.h>
 #include <stdbool.h>

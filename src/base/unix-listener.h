@@ -1,11 +1,11 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * unix-listener.h - a Unix socket in the file system that waits for clients
  *
- * Threads: main loop.
+ * Threads: main loop; unix_listener_accept() from the one thread that waits for the descriptor.
  */
-#ifndef MONITOR_UNIX_LISTENER_H
-#define MONITOR_UNIX_LISTENER_H
+#ifndef BASE_UNIX_LISTENER_H
+#define BASE_UNIX_LISTENER_H
 
 #include <glib.h>
 

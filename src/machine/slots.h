@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * slots.h - the machine's pluggable devices: where they are, how they come and go
+ *
+ * Threads: main loop.
+ */
+#ifndef MACHINE_SLOTS_H
+#define MACHINE_SLOTS_H
+
+#include <glib.h>
+
+#include "bus/irq.h"
+#include "machine/acpi.h"
+#include "machine/machine.h"
+
+struct slots;
+
+/* Decides where the devices of the machine's configuration will be. The vCPUs are there, not yet
+ * executing. */
+struct slots *slots_new(struct machine *machine, struct irq_sink *sink, GError **error);
+/* Puts them in. */
+void slots_fill(struct slots *slots);
+/* Devices on the PCI bus are the bus's to free, behind this. */
+void slots_free(struct slots *slots);
+DEFINE_AUTOPTR(slots, slots_free);
+
+/* The machine is reset: so are the devices, and those that the guest was asked to let go are gone.
+ * No vCPU executes. */
+void slots_reset(struct slots *slots);
+/* What the ACPI tables have to tell. */
+void slots_describe(const struct slots *slots, struct acpi_config *config);
+
+#endif
