@@ -256,7 +256,7 @@ static bool build(struct bench *b, struct block *block, GError **error)
 	return true;
 }
 
-static void parse(struct bench *b, int argc, char **argv, struct block_open *open,
+static bool parse(struct bench *b, int argc, char **argv, struct block_open *open,
 		  enum io_loop_kind *kind)
 {
 	static const struct option options[] = {
@@ -270,6 +270,7 @@ static void parse(struct bench *b, int argc, char **argv, struct block_open *ope
 	};
 	int option;
 
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
 	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
 		switch (option) {
 		case 'd':
@@ -291,19 +292,20 @@ static void parse(struct bench *b, int argc, char **argv, struct block_open *ope
 			*kind = IO_LOOP_THREADS;
 			break;
 		default:
-			exit(1);
+			return false;
 		}
 	}
 	if (b->depth < 1 || b->depth > MAX_DEPTH || b->size < 512 || b->size > MAX_SIZE ||
 	    b->size % 512) {
 		(void)fprintf(stderr, "bench-blk-queue: depth is 1 to %d, size 512 to %d\n",
 			      MAX_DEPTH, MAX_SIZE);
-		exit(1);
+		return false;
 	}
 	if (optind < argc) {
 		open->path = argv[optind];
 		open->format = "raw";
 	}
+	return true;
 }
 
 int main(int argc, char **argv)
@@ -321,7 +323,8 @@ int main(int argc, char **argv)
 	struct block *block;
 	bool ok = false;
 
-	parse(&b, argc, argv, &open, &kind);
+	if (!parse(&b, argc, argv, &open, &kind))
+		return 1;
 	b.loop = io_loop_new_manual(kind, NULL, NULL, &error);
 	block = b.loop ? block_open(&open, &error) : NULL;
 	if (block && build(&b, block, &error)) {
