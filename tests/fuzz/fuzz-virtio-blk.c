@@ -19,6 +19,8 @@ enum {
 	SIZE = 1 << 20,
 	HEADER = 16,
 	QUEUES = 2,
+	SLOT_LEN = 16384,
+	SLOTS = VFUZZ_BUFFERS * 4096 / SLOT_LEN,
 	NOT_YET = 0xee
 };
 
@@ -31,12 +33,19 @@ enum {
 	ACT_COUNT,
 };
 
+/* Memory of one request at a time. */
+struct slot {
+	uint8_t *status;
+	unsigned busy; /* vfuzz.restarts when it was given to the device; 0: it is free */
+};
+
 struct world {
 	struct vfuzz f;
 	struct fake_clock clock;
 	struct block *block;
 	bool file;
-	unsigned stops, slot;
+	unsigned stops, next;
+	struct slot slots[SLOTS];
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -107,11 +116,15 @@ static void request(struct world *w)
 	const unsigned byte = (unsigned)vfuzz_get(&f->in, 1);
 	const uint32_t type = byte & 0x80 ? (uint32_t)vfuzz_get(&f->in, 1) : types[byte % 8];
 	const uint64_t sector = vfuzz_get(&f->in, byte & 0x40 ? 8 : 2);
-	const uint64_t gpa = f->buffers + (uint64_t)(w->slot++ % (VFUZZ_BUFFERS / 4)) * 16384;
+	const unsigned number = w->next++ % SLOTS;
+	const uint64_t gpa = f->buffers + (uint64_t)number * SLOT_LEN;
 	const uint32_t len = byte & 0x20 ? vfuzz_len(f) % 16000 : 4096;
-	uint8_t *p = vdriver_ptr(f->d, gpa, 16384);
+	uint8_t *p = vdriver_ptr(f->d, gpa, SLOT_LEN);
+	struct slot *slot = &w->slots[number];
 	const bool in = type == 0 || type == 8;
 
+	if (slot->busy == f->restarts)
+		return;
 	put_le32(p, type);
 	put_le64(p + 8, sector);
 	p[HEADER] = NOT_YET;
@@ -126,8 +139,10 @@ static void request(struct world *w)
 		    (struct vdriver_buf[]){ { gpa, HEADER, false },
 					    { gpa + 64, type == 11 || type == 13 ? 32 : len, in },
 					    { gpa + HEADER, 1, true } },
-		    3, p + HEADER))
+		    3, slot)) {
+		*slot = (struct slot){ p + HEADER, f->restarts };
 		(void)vdriver_kick(f->d, queue);
+	}
 }
 
 static void limits(struct world *w)
@@ -195,6 +210,7 @@ static void act(struct world *w)
 /* What came back of honest requests has a status. */
 static void check_used(struct world *w)
 {
+	struct slot *slot;
 	void *token;
 	uint32_t len;
 
@@ -203,8 +219,11 @@ static void check_used(struct world *w)
 	for (unsigned queue = 0; queue < QUEUES; queue++) {
 		while (vdriver_used(w->f.d, queue, &token, &len)) {
 			g_assert_cmpuint(len, <=, 16001);
-			if (token)
-				g_assert_cmpuint(*(uint8_t *)token, <=, 2);
+			slot = token;
+			if (!slot)
+				continue;
+			g_assert_cmpuint(*slot->status, <=, 2);
+			slot->busy = 0;
 		}
 	}
 }
@@ -234,7 +253,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		made = true;
 	}
 	w = &worlds[size && data[0] & 0x40];
-	w->slot = 0;
+	w->next = 0;
 	vfuzz_begin(&w->f, data, size);
 	for (unsigned i = 0; i < VFUZZ_MAX_ACTS && w->f.in.len; i++) {
 		act(w);

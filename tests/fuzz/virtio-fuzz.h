@@ -46,6 +46,7 @@ struct vfuzz {
 	uint64_t features;                      /* that the driver asks for */
 	uint64_t (*allowed)(uint64_t features); /* those of them that go together; NULL: all do */
 	bool honest;                            /* nothing hostile since the last restart */
+	unsigned restarts;                      /* so many, at least 1 */
 };
 
 static inline uint64_t vfuzz_get(struct vfuzz_input *in, unsigned bytes)
@@ -99,6 +100,7 @@ static inline void vfuzz_run(struct vfuzz *f)
 static inline void vfuzz_restart(struct vfuzz *f, uint64_t features)
 {
 	f->honest = true;
+	f->restarts++;
 	g_assert_true(vdriver_restart(f->d, f->allowed ? f->allowed(features) : features));
 }
 
