@@ -332,8 +332,7 @@ static void event_run(struct vsock *vsock)
 
 /* ---- life ---- */
 
-/* [loop] The driver that had the connections is gone. */
-static void purge(struct vsock *vsock)
+void vsock_purge(struct vsock *vsock)
 {
 	if (!vsock->purge)
 		return;
@@ -347,7 +346,7 @@ static void on_purge(void *opaque)
 	struct vsock *vsock = opaque;
 
 	virtio_lock(&vsock->dev);
-	purge(vsock);
+	vsock_purge(vsock);
 	virtio_unlock(&vsock->dev);
 }
 
@@ -355,7 +354,7 @@ static void vsock_kick(struct virtio_device *dev, unsigned index)
 {
 	struct vsock *vsock = vsock_of(dev);
 
-	purge(vsock);
+	vsock_purge(vsock);
 	if (index == QUEUE_RX)
 		vsock_rx_run(vsock);
 	else if (index == QUEUE_TX)

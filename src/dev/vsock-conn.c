@@ -369,12 +369,10 @@ static void on_event(void *opaque, unsigned events)
 	struct vsock *vsock = conn->vsock;
 
 	virtio_lock(&vsock->dev);
-	if (vsock->purge) {
-		/* All go in a moment; until then this one must not call all the time. */
-		io_watch_set(vsock->loop, &conn->watch, 0);
-	} else if (conn->state == CONN_GREET) {
+	vsock_purge(vsock);
+	if (conn->state == CONN_GREET) {
 		vsock_greet(conn);
-	} else {
+	} else if (conn->state != CONN_FREE) {
 		if (conn->state == CONN_OPEN && events & (POLLIN | POLLHUP | POLLERR) &&
 		    !(conn->host_shut & SHUTDOWN_SEND) && !(conn->guest_shut & SHUTDOWN_RECEIVE) &&
 		    vsock_conn_credit(conn))
@@ -396,6 +394,7 @@ void vsock_tick(void *opaque)
 	bool again = false;
 
 	virtio_lock(&vsock->dev);
+	vsock_purge(vsock);
 	vsock->ticking = false;
 	for (unsigned i = 0; i < VSOCK_MAX_CONNS; i++) {
 		struct vsock_conn *conn = &vsock->conns[i];

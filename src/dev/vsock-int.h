@@ -174,5 +174,8 @@ struct vsock_conn *vsock_connect(struct vsock *vsock, uint32_t host_port, uint32
 
 /* Give the guest what there is to tell. */
 void vsock_rx_run(struct vsock *vsock);
+/* If the driver that had the connections is gone, so are they. Who is called by the loop begins with
+ * this: it is not known whether the work that was posted for it comes before or after. */
+void vsock_purge(struct vsock *vsock);
 
 #endif

@@ -26,6 +26,7 @@ void vsock_on_client(void *opaque, unsigned events)
 
 	(void)events;
 	virtio_lock(&vsock->dev);
+	vsock_purge(vsock);
 	for (unsigned i = 0; i < BATCH_CLIENTS && vsock->free; i++) {
 		int fd = unix_listener_accept(vsock->listener);
 		struct vsock_conn *conn;
@@ -33,7 +34,7 @@ void vsock_on_client(void *opaque, unsigned events)
 		if (fd < 0)
 			break;
 		/* No guest: better told now than after a while. */
-		if (!virtio_live(&vsock->dev) || vsock->purge) {
+		if (!virtio_live(&vsock->dev)) {
 			fd_autoclose(&fd);
 			continue;
 		}

@@ -450,6 +450,48 @@ static void test_single(const void *layout)
 	rig_close(&rig);
 }
 
+/* The loop in a thread of its own, input and room on this one. */
+static void test_thread(const void *layout)
+{
+	uint64_t features = *(const uint64_t *)layout;
+	struct virtio_console_port port = { .console = true };
+	autoptr(io_loop) loop = io_loop_new("console", IO_LOOP_THREADS, NULL);
+	struct fake_clock clock;
+	struct fake_chardev chr;
+	struct virtio_device *dev;
+	struct vdriver *d;
+	uint32_t len;
+	void *token;
+
+	g_assert_nonnull(loop);
+	fake_clock_init(&clock);
+	fake_chardev_init(&chr);
+	port.chr = &chr.chr;
+	dev = virtio_console_new(
+		&(struct virtio_console_config){
+			.loop = loop, .clock = &clock.clock, .ports = &port, .count = 1 },
+		NULL);
+	d = vdriver_new(&(struct vdriver_config){ .dev = dev, .loop = loop, .features = features });
+	for (unsigned round = 0; round < 20; round++) {
+		struct vdriver_buf buf = { vdriver_alloc(d, 64), 64, true };
+
+		for (unsigned i = 0; i < 20; i++) {
+			vdriver_request(d, TX, "hello", 5, NULL, 0);
+			g_assert_true(vdriver_add(d, RX, &buf, 1, NULL));
+			vdriver_kick(d, RX);
+			g_assert_cmpuint(fake_chardev_input(&chr, "abc", 3), ==, 3);
+			virtio_console_resize(dev, 0, 80, 25);
+			vdriver_wait(d, RX, &token, &len);
+			g_assert_cmpuint(len, ==, 3);
+		}
+		g_assert_cmpuint(chr.out->len, ==, (round + 1) * 100);
+		g_assert_true(vdriver_restart(d, features));
+	}
+	vdriver_free(d);
+	dev->ops->free(dev);
+	fake_chardev_release(&chr);
+}
+
 static void test_refused(void)
 {
 	struct virtio_console_port ports[VIRTIO_CONSOLE_MAX_PORTS + 1] = { { 0 } };
@@ -499,5 +541,6 @@ int main(int argc, char **argv)
 	add("control-without-buffers", test_control_without_buffers);
 	add("control-bounds-lesson-1-12", test_control_bounds_lesson_1_12);
 	add("single", test_single);
+	add("thread", test_thread);
 	return g_test_run();
 }

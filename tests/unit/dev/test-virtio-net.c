@@ -1189,6 +1189,50 @@ static void test_reset(const void *layout)
 	rig_close(&rig);
 }
 
+/* The loop in a thread of its own, the monitor beside it, resets in the middle. */
+static void test_thread(const void *layout)
+{
+	uint64_t features = ALL_NET | *(const uint64_t *)layout;
+	struct virtio_net_filter filter;
+	struct virtio_net_stats s;
+	autoptr(io_loop) loop = io_loop_new("net", IO_LOOP_THREADS, NULL);
+	struct fake_clock clock;
+	struct fake_net net;
+	struct virtio_device *dev;
+	struct vdriver *d;
+	uint8_t frame[100] = { 0 };
+
+	g_assert_nonnull(loop);
+	fake_clock_init(&clock);
+	fake_net_init(&net);
+	dev = virtio_net_new(
+		&(struct virtio_net_config){
+			.net = &net.net, .loop = loop, .clock = &clock.clock, .queue_pairs = 1 },
+		NULL);
+	d = vdriver_new(&(struct vdriver_config){ .dev = dev, .loop = loop, .features = features });
+	for (unsigned round = 0; round < 20; round++) {
+		uint64_t gpa = vdriver_alloc(d, 2048);
+		struct vdriver_buf buf = { gpa, 2048, true };
+
+		g_assert_true(vdriver_add(d, RX, &buf, 1, NULL));
+		vdriver_kick(d, RX);
+		for (unsigned i = 0; i < 20; i++) {
+			vdriver_request(d, TX, frame, sizeof(frame), NULL, 0);
+			virtio_net_set_link(dev, i & 1);
+			virtio_net_announce(dev);
+			virtio_net_filter(dev, &filter);
+			virtio_net_set_limits(dev, &(struct net_limit){ 0 },
+					      &(struct net_limit){ 0 });
+		}
+		virtio_net_stats(dev, &s);
+		g_assert_cmpuint(s.tx_frames + s.tx_dropped, ==, (round + 1) * 20);
+		g_assert_true(vdriver_restart(d, features));
+	}
+	vdriver_free(d);
+	dev->ops->free(dev);
+	fake_net_free(&net.net);
+}
+
 static const uint64_t layouts[] = {
 	0,
 	VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VIRTIO_F_RING_RESET,
@@ -1239,5 +1283,6 @@ int main(int argc, char **argv)
 	add("limits", test_limits);
 	add("no-net", test_no_net);
 	add("reset", test_reset);
+	add("thread", test_thread);
 	return g_test_run();
 }

@@ -828,6 +828,46 @@ static void test_reset(const void *layout)
 	rig_close(&rig);
 }
 
+/* The loop in a thread of its own; clients come and go, the driver is reset among them. */
+static void test_thread(const void *layout)
+{
+	uint64_t features = 1 | *(const uint64_t *)layout;
+	g_autofree char *dir = g_dir_make_tmp("vsock-XXXXXX", NULL);
+	g_autofree char *path = g_build_filename(dir, "v", NULL);
+	autoptr(io_loop) loop = io_loop_new("vsock", IO_LOOP_THREADS, NULL);
+	struct virtio_device *dev;
+	struct sockaddr_un addr;
+	struct vdriver *d;
+
+	g_assert_nonnull(loop);
+	dev = virtio_vsock_new(
+		&(struct virtio_vsock_config){ .loop = loop, .cid = CID, .path = path }, NULL);
+	g_assert_nonnull(dev);
+	d = vdriver_new(&(struct vdriver_config){ .dev = dev, .loop = loop, .features = features });
+	address(&addr, path);
+	for (unsigned round = 0; round < 20; round++) {
+		uint64_t gpa = vdriver_alloc(d, ROOM);
+		struct vdriver_buf buf = { gpa, ROOM, true };
+		int fd = sys_socket(AF_UNIX, SOCK_STREAM, 0);
+		uint32_t len;
+		void *token;
+
+		g_assert_true(vdriver_add(d, RX, &buf, 1, NULL));
+		vdriver_kick(d, RX);
+		g_assert_cmpint(sys_connect(fd, (void *)&addr, sizeof(addr)), ==, 0);
+		g_assert_cmpint(sys_write_full(fd, "CONNECT 5000\n", 13), ==, 13);
+		vdriver_wait(d, RX, &token, &len);
+		g_assert_cmpuint(get_le16(vdriver_ptr(d, gpa + HEADER_OP, 2)), ==, OP_REQUEST);
+		if (round % 3 == 0)
+			virtio_vsock_transport_reset(dev);
+		g_assert_true(vdriver_restart(d, features));
+		(void)close(fd);
+	}
+	vdriver_free(d);
+	dev->ops->free(dev);
+	g_assert_cmpint(g_rmdir(dir), ==, 0);
+}
+
 static void test_refused(void)
 {
 	g_autofree char *name = g_strnfill(98, 'x');
@@ -883,5 +923,6 @@ int main(int argc, char **argv)
 	add("table", test_table);
 	add("drain", test_drain);
 	add("reset", test_reset);
+	add("thread", test_thread);
 	return g_test_run();
 }
