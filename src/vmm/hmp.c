@@ -8,8 +8,11 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "block/block.h"
 #include "cpu/cpu.h"
 #include "machine/machine.h"
+#include "net/net.h"
+#include "vmm/backends.h"
 #include "vmm/vmm-int.h"
 
 struct hmp_command {
@@ -79,6 +82,46 @@ static void run_version(struct vmm *vmm, GString *out)
 	g_string_append(out, "socle " SOCLE_VERSION "\n");
 }
 
+static void run_block(struct vmm *vmm, GString *out)
+{
+	for (unsigned i = 0; i < vmm->nodes->len; i++) {
+		const struct vmm_node *node = g_ptr_array_index(vmm->nodes, i);
+		struct block_info info;
+
+		block_info(node->block, &info);
+		g_string_append_printf(out, "%s (%s): %s (%s), %" G_GUINT64_FORMAT " MiB%s%s\n",
+				       node->user ? node->user : "no device", node->name,
+				       block_path(node->block), block_format(node->block),
+				       info.size >> 20, info.read_only ? ", read-only" : "",
+				       info.direct ? ", direct" : "");
+	}
+}
+
+static void run_network(struct vmm *vmm, GString *out)
+{
+	for (unsigned i = 0; i < vmm->netdevs->len; i++) {
+		const struct vmm_netdev *netdev = g_ptr_array_index(vmm->netdevs, i);
+		g_autofree char *text =
+			netdev->net ? net_describe(netdev->net) : g_strdup("no cable");
+
+		g_string_append_printf(out, "%s (%s): %s\n",
+				       netdev->user ? netdev->user : "no device", netdev->id, text);
+	}
+}
+
+static void run_devices(struct vmm *vmm, GString *out)
+{
+	struct machine_device_info info;
+
+	for (unsigned i = 0; machine_device_at(vmm->machine, i, &info); i++) {
+		if (info.pci)
+			g_string_append_printf(out, "%s: PCI slot %u%s\n", info.id, info.slot,
+					       info.leaving ? ", leaving" : "");
+		else
+			g_string_append_printf(out, "%s: in memory, GSI %u\n", info.id, info.gsi);
+	}
+}
+
 static void run_name(struct vmm *vmm, GString *out)
 {
 	if (vmm->options->name)
@@ -123,6 +166,9 @@ static const struct hmp_command hmp_commands[] = {
 	{ "info cpus", "the virtual CPUs", run_cpus },
 	{ "info stats", "how often guest execution was interrupted, and why", run_stats },
 	{ "info registers", "registers of all virtual CPUs", run_registers },
+	{ "info block", "images and the disks that have them", run_block },
+	{ "info network", "networks and the cards that have them", run_network },
+	{ "info devices", "where devices are", run_devices },
 	{ "info name", "the machine's name", run_name },
 	{ "info version", "the version", run_version },
 	{ "stop", "pause the guest", run_stop },

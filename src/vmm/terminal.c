@@ -9,12 +9,14 @@
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/sys.h"
 
 static const int crash_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGQUIT, SIGSYS };
 
@@ -24,6 +26,17 @@ static atomic_int raw_fd = -1;
 bool terminal_is(int fd)
 {
 	return isatty(fd);
+}
+
+bool terminal_size(int fd, uint16_t *ret_columns, uint16_t *ret_rows)
+{
+	struct winsize size;
+
+	if (sys_ioctl(fd, TIOCGWINSZ, &size) < 0 || !size.ws_col || !size.ws_row)
+		return false;
+	*ret_columns = size.ws_col;
+	*ret_rows = size.ws_row;
+	return true;
 }
 
 void terminal_restore(void)

@@ -9,11 +9,15 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 bool terminal_is(int fd);
 
 /* Pass every key on as it is. From now on a crash of ours restores the terminal, too. */
 bool terminal_raw(int fd, GError **error);
+
+/* Columns and rows; false if @fd is no terminal, or has none. */
+bool terminal_size(int fd, uint16_t *ret_columns, uint16_t *ret_rows);
 
 /* As it was before. Does nothing if it is. */
 void terminal_restore(void);

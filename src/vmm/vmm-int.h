@@ -31,6 +31,7 @@ struct vmm {
 	bool io_error;      /* a disk has stopped the machine */
 	atomic_uint panics; /* PVPANIC_ bits that the main loop has not heard of */
 	struct dev_timer *panic_timer;
+	unsigned winch; /* source of SIGWINCH, 0: none */
 	struct machine *machine;
 	struct qmp_server *monitor; /* NULL: nobody asked for one */
 	struct pidfile *pidfile;

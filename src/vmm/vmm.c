@@ -15,13 +15,16 @@
  */
 #include "vmm/vmm.h"
 
+#include <glib-unix.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "dev/chardev.h"
 #include "dev/clock.h"
+#include "dev/virtio-console.h"
 #include "emu/emu.h"
 #include "kvm/kvm.h"
 #include "machine/boot.h"
@@ -36,6 +39,7 @@
 #include "vmm/hmp.h"
 #include "vmm/pidfile.h"
 #include "vmm/signals.h"
+#include "vmm/terminal.h"
 #include "vmm/vmm-int.h"
 
 void vmm_end(struct vmm *vmm, int status, bool by_guest, const char *reason)
@@ -166,6 +170,24 @@ static void on_console_quit(void *opaque)
 static char *on_console_command(void *opaque, const char *line)
 {
 	return hmp_execute(opaque, line);
+}
+
+/* The terminal has another size, or a console is about to learn the first one. */
+static gboolean on_resize(gpointer opaque)
+{
+	struct vmm *vmm = opaque;
+	struct vmm_device *console = device_first(vmm, DEVICE_CONSOLE);
+	uint16_t columns, rows;
+
+	if (!console || !terminal_size(STDIN_FILENO, &columns, &rows))
+		return G_SOURCE_CONTINUE;
+	for (unsigned i = 0; i < vmm->options->consoles->len; i++) {
+		const struct console_option *option = g_ptr_array_index(vmm->options->consoles, i);
+
+		if (option->chr.kind == CHAR_STDIO)
+			virtio_console_resize(console->virtio, i, columns, rows);
+	}
+	return G_SOURCE_CONTINUE;
 }
 
 static const struct console_ops console_ops = {
@@ -315,6 +337,10 @@ bool vmm_start(struct vmm *vmm, GError **error)
 	}
 	if (terminal && !console_start(terminal->chr, error))
 		return false;
+	if (terminal && vmm->options->serial.kind != CHAR_STDIO) {
+		vmm->winch = g_unix_signal_add(SIGWINCH, on_resize, vmm);
+		(void)on_resize(vmm);
+	}
 	return machine_start(vmm->machine, error);
 }
 
@@ -332,6 +358,8 @@ void vmm_free(struct vmm *vmm)
 		return;
 	if (vmm->ended)
 		qmp_server_event(vmm->monitor, "SHUTDOWN", cause(vmm->by_guest, vmm->reason));
+	if (vmm->winch)
+		g_source_remove(vmm->winch);
 	machine_free(vmm->machine);
 	devices_release(vmm);
 	backends_release(vmm);
