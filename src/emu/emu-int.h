@@ -309,6 +309,10 @@ struct vcpu {
 	_Atomic(bool) sleeping;     /* in HLT or waiting for SIPI: wake it */
 };
 
+enum {
+	EMU_MAX_NOTIFY = 512 /* a device that finds no place is reached by its register */
+};
+
 struct cpu_engine {
 	struct irq_sink sink;
 	struct cpu_config config;
@@ -325,8 +329,9 @@ struct cpu_engine {
 	pthread_mutex_t clock_lock;             /* clock_pair_tsc, clock_pair_ns */
 	_Atomic(uint64_t) *code_mask[MEM_MAX_REGIONS]; /* block.c */
 	struct clock_thread *clock;
-	_Atomic(struct notify_table *) notifies;
-	struct notify_table *old_notifies; /* vCPUs may be reading them: freed at the end */
+	pthread_mutex_t notify_lock; /* of changes to the next two; vCPUs only read */
+	atomic_uint notify_count;    /* those behind are NULL */
+	_Atomic(const struct io_notify *) notify[EMU_MAX_NOTIFY];
 };
 
 /* ---- counters: written by the vCPU's thread, read by any ---- */

@@ -371,11 +371,11 @@ const struct uop *op_pause(struct vcpu *v, const struct uop *u)
 
 /* ---- notifications ---- */
 
-struct notify_table {
-	struct notify_table *older;
-	unsigned count;
-	const struct io_notify *entry[];
-};
+/*
+ * They stand in an array of pointers that never moves, so that a guest which moves a device's
+ * registers for ever costs nothing, and a vCPU needs no lock. One that has just read a pointer may
+ * call a notification that is taken away meanwhile: bus/notify.h allows that.
+ */
 
 static bool notify_fits(const struct io_notify *n, bool mmio, uint64_t addr, unsigned size,
 			uint64_t value)
@@ -387,13 +387,14 @@ static bool notify_fits(const struct io_notify *n, bool mmio, uint64_t addr, uns
 static bool notify_try(struct cpu_engine *e, bool mmio, uint64_t addr, unsigned size,
 		       uint64_t value)
 {
-	const struct notify_table *table = atomic_load_explicit(&e->notifies, memory_order_acquire);
+	const unsigned count = atomic_load_explicit(&e->notify_count, memory_order_acquire);
 	uint64_t one = 1;
 
-	for (unsigned i = 0; table && i < table->count; i++) {
-		const struct io_notify *n = table->entry[i];
+	for (unsigned i = 0; i < count; i++) {
+		const struct io_notify *n =
+			atomic_load_explicit(&e->notify[i], memory_order_acquire);
 
-		if (!notify_fits(n, mmio, addr, size, value))
+		if (!n || !notify_fits(n, mmio, addr, size, value))
 			continue;
 		if (n->call)
 			n->call(n->opaque);
@@ -427,27 +428,51 @@ uint64_t emu_io_read(struct vcpu *v, bool mmio, uint64_t addr, unsigned size)
 	return value;
 }
 
+/* Where @notify stands, or (NULL) the first free place; EMU_MAX_NOTIFY: nowhere. */
+static unsigned notify_find(struct cpu_engine *e, const struct io_notify *notify)
+{
+	unsigned i = 0;
+
+	while (i < EMU_MAX_NOTIFY && atomic_load(&e->notify[i]) != notify)
+		i++;
+	return i;
+}
+
+static int notify_add(struct cpu_engine *e, const struct io_notify *notify)
+{
+	unsigned i = notify_find(e, NULL);
+
+	if (notify_find(e, notify) < EMU_MAX_NOTIFY)
+		return -EEXIST;
+	if (i == EMU_MAX_NOTIFY)
+		return -ENOSPC;
+	atomic_store(&e->notify[i], notify);
+	if (i >= atomic_load(&e->notify_count))
+		atomic_store(&e->notify_count, i + 1);
+	return 0;
+}
+
+static int notify_remove(struct cpu_engine *e, const struct io_notify *notify)
+{
+	unsigned i = notify_find(e, notify), count = atomic_load(&e->notify_count);
+
+	if (i == EMU_MAX_NOTIFY)
+		return -ENOENT;
+	atomic_store(&e->notify[i], NULL);
+	while (count > 0 && !atomic_load(&e->notify[count - 1]))
+		count--;
+	atomic_store(&e->notify_count, count);
+	return 0;
+}
+
 static int engine_notify(struct cpu_engine *e, const struct io_notify *notify, bool on)
 {
-	struct notify_table *old = atomic_load(&e->notifies), *table;
-	unsigned count = old ? old->count : 0, n = 0;
+	int ret;
 
-	/* NOLINTNEXTLINE(bugprone-sizeof-expression): the entries are pointers */
-	table = g_malloc0(sizeof(*table) + (count + 1) * sizeof(table->entry[0]));
-	for (unsigned i = 0; i < count; i++) {
-		if (old->entry[i] != notify)
-			table->entry[n++] = old->entry[i];
-	}
-	if (on == (n != count)) {
-		g_free(table);
-		return on ? -EEXIST : -ENOENT;
-	}
-	if (on)
-		table->entry[n++] = notify;
-	table->count = n;
-	table->older = old;
-	atomic_store(&e->notifies, table);
-	return 0;
+	pthread_mutex_lock(&e->notify_lock);
+	ret = on ? notify_add(e, notify) : notify_remove(e, notify);
+	pthread_mutex_unlock(&e->notify_lock);
+	return ret;
 }
 
 static int engine_irqfd(struct cpu_engine *e, int fd, int gsi, uint64_t msi_addr, uint32_t msi_data,
@@ -547,10 +572,7 @@ static void engine_close(struct cpu_engine *e)
 			sys_munmap((void *)(uintptr_t)e->code_mask[i],
 				   (e->mem->region[i].size >> MEM_PAGE_SHIFT) * sizeof(uint64_t));
 	}
-	for (struct notify_table *t = atomic_load(&e->notifies), *older; t; t = older) {
-		older = t->older;
-		g_free(t);
-	}
+	pthread_mutex_destroy(&e->notify_lock);
 	pthread_mutex_destroy(&e->split_lock);
 	pthread_mutex_destroy(&e->clock_lock);
 	g_free(e);
@@ -567,6 +589,7 @@ static struct cpu_engine *engine_open(const struct cpu_config *config, GError **
 	e->pio = config->pio;
 	e->mmio = config->mmio;
 	e->tsc_khz = TSC_KHZ;
+	pthread_mutex_init(&e->notify_lock, NULL);
 	pthread_mutex_init(&e->split_lock, NULL);
 	pthread_mutex_init(&e->clock_lock, NULL);
 	for (unsigned i = 0; i < e->mem->count; i++) {

@@ -230,6 +230,34 @@ static void test_dirty_log(struct fixture *f, const void *data)
 
 /* ---- notifications, kicks, counters ---- */
 
+/* When there is no room the device is told so, and is reached by its register. */
+static void test_notify_full(struct fixture *f, const void *data)
+{
+	enum {
+		MANY = 4096
+	};
+	g_autofree struct io_notify *many = g_new0(struct io_notify, MANY);
+	unsigned n = 0;
+
+	(void)data;
+	while (n < MANY) {
+		many[n] = (struct io_notify){ .addr = 0x100 + n, .size = 1, .eventfd = -1 };
+		if (emu_cpu_ops.notify(f->engine, &many[n], true) == -ENOSPC)
+			break;
+		n++;
+	}
+	g_assert_cmpuint(n, >, 64);
+	g_assert_cmpuint(n, <, MANY);
+	/* A place that is given back is taken again. */
+	g_assert_cmpint(emu_cpu_ops.notify(f->engine, &many[1], false), ==, 0);
+	g_assert_cmpint(emu_cpu_ops.notify(f->engine, &many[n], true), ==, 0);
+	g_assert_cmpint(emu_cpu_ops.notify(f->engine, &many[1], true), ==, -ENOSPC);
+	for (unsigned i = 0; i <= n; i++) {
+		if (i != 1)
+			g_assert_cmpint(emu_cpu_ops.notify(f->engine, &many[i], false), ==, 0);
+	}
+}
+
 static void test_notify(struct fixture *f, const void *data)
 {
 	static const uint8_t code[] = {
@@ -256,6 +284,11 @@ static void test_notify(struct fixture *f, const void *data)
 	run_code(f, code, sizeof(code));
 	g_assert_cmpuint(f->rung, ==, 1);
 	g_assert_cmpint(emu_cpu_ops.notify(f->engine, &bell, false), ==, 0);
+	/* A guest may move a device's registers as often as it likes. */
+	for (unsigned i = 0; i < 10000; i++) {
+		g_assert_cmpint(emu_cpu_ops.notify(f->engine, &bell, true), ==, 0);
+		g_assert_cmpint(emu_cpu_ops.notify(f->engine, &bell, false), ==, 0);
+	}
 	run(f);
 	g_assert_cmpuint(f->rung, ==, 1);
 }
@@ -306,6 +339,7 @@ int main(int argc, char **argv)
 		{ "/engine/code-writes-itself", test_code_writes_itself },
 		{ "/engine/dirty-log", test_dirty_log },
 		{ "/engine/notify", test_notify },
+		{ "/engine/notify-full", test_notify_full },
 		{ "/engine/kick-before-run", test_kick_before_run },
 		{ "/engine/stats", test_stats },
 	};
