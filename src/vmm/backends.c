@@ -24,6 +24,7 @@ static void node_free(void *opaque)
 
 	block_close(node->block);
 	g_free(node->name);
+	g_free(node->user);
 	g_free(node);
 }
 
@@ -33,6 +34,7 @@ static void netdev_free(void *opaque)
 
 	net_free(netdev->net);
 	g_free(netdev->id);
+	g_free(netdev->user);
 	g_free(netdev);
 }
 
@@ -289,7 +291,7 @@ void backends_unused(struct vmm *vmm, const char *id)
 
 		if (g_strcmp0(node->user, id))
 			continue;
-		node->user = NULL;
+		g_clear_pointer(&node->user, g_free);
 		if (node->implicit)
 			g_ptr_array_remove_index(vmm->nodes, i);
 	}
@@ -298,7 +300,7 @@ void backends_unused(struct vmm *vmm, const char *id)
 
 		if (g_strcmp0(netdev->user, id))
 			continue;
-		netdev->user = NULL;
+		g_clear_pointer(&netdev->user, g_free);
 		if (netdev->implicit)
 			g_ptr_array_remove_index(vmm->netdevs, i);
 	}

@@ -24,7 +24,7 @@ struct vmm_node {
 	struct block *block;
 	struct node_spec spec; /* the flags that it was opened with; its strings are gone */
 	bool implicit;         /* goes with its device */
-	const char *user;      /* id of the device that has it, or NULL */
+	char *user;            /* id of the device that has it, or NULL */
 };
 
 struct vmm_netdev {
@@ -32,7 +32,7 @@ struct vmm_netdev {
 	struct net_backend *net; /* NULL: no cable */
 	bool is_user;            /* user mode: forwards can be changed */
 	bool implicit;
-	const char *user;
+	char *user;
 };
 
 struct vmm_char {

@@ -335,9 +335,9 @@ static struct vmm_device *device_make(struct vmm *vmm, const struct device_spec 
 	if (!make[spec->kind](device, spec, error))
 		goto fail;
 	if (device->node)
-		device->node->user = device->id;
+		device->node->user = g_strdup(device->id);
 	if (device->netdev)
-		device->netdev->user = device->id;
+		device->netdev->user = g_strdup(device->id);
 	g_ptr_array_add(vmm->devices, device);
 	return device;
 fail:

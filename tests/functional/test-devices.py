@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Disks, cards and other devices: sentences for what is wrong, and the monitor's commands.
+
+The guest is keys.elf, which drives none of them.
+"""
+import json
+import os
+import socket
+
+import vm
+
+SOCKET = 'monitor'
+
+
+def image(name, size=1 << 20, start=b''):
+    with open(name, 'wb') as file:
+        file.truncate(size)
+        file.write(start)
+    return name
+
+
+class Options(vm.Case):
+    def refused(self, *args, words):
+        result = vm.run(*vm.arguments(*args, '--serial', 'none'))
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assert_sentence(result.stderr.decode(), *words)
+
+    def test_disk(self):
+        image('a')
+        os.mkdir('folder')
+        image('q', start=b'QFI\xfb\0\0\0\3')
+        self.refused('--disk', 'path=missing', words=('--disk', 'missing', 'No such file'))
+        self.refused('--disk', 'path=folder', words=('--disk', 'folder'))
+        self.refused('--disk', 'path=a,sector=1', words=("unknown key 'sector'", 'path, format'))
+        self.refused('--disk', 'path=a,format=qcow9', words=('qcow9', 'raw'))
+        self.refused('--disk', 'path=q', words=("'q'", 'qcow2', 'format=raw'))
+        self.refused('--disk', 'path=a', '--disk', 'path=a', words=('a', 'in use'))
+        self.refused('--disk', 'path=a,id=d', '--disk', 'format=null,size=1M,id=d',
+                     words=('d',))
+
+    def test_image_in_use(self):
+        image('a')
+        with vm.Machine('--disk', 'path=a') as machine:
+            machine.expect(b'B')
+            self.refused('--disk', 'path=a', words=("'a'", 'in use'))
+
+    def test_too_many(self):
+        disks = [word for _ in range(32) for word in ('--disk', 'format=null,size=1M')]
+        self.refused(*disks, words=('PCI slot',))
+
+    def test_net(self):
+        mac = 'mac=52:54:00:00:00:01'
+        self.refused('--net', 'none,' + mac, '--net', 'none,' + mac,
+                     words=('52:54:00:00:00:01', 'each its own mac='))
+        self.refused('--net', 'user,net=10.0.2.0', words=('--net', '10.0.2.0'))
+        self.refused('--net', 'wifi', words=("no network 'wifi'", 'user, tap'))
+        self.refused('--net', 'fd=99', words=('--net', '99'))
+        with socket.socket() as listener:
+            listener.bind(('127.0.0.1', 0))
+            listener.listen()
+            port = listener.getsockname()[1]
+            self.refused('--net', f'user,hostfwd=tcp:127.0.0.1:{port}-:22', words=(str(port),))
+
+
+class Monitor(vm.Case):
+    def start(self, *args):
+        machine = vm.Machine('--monitor', 'unix=' + SOCKET, *args)
+        self.addCleanup(machine.__exit__)
+        machine.expect(b'B')
+        qmp = vm.Qmp(SOCKET)
+        self.addCleanup(qmp.__exit__)
+        return machine, qmp
+
+    def failed(self, qmp, command, words, **args):
+        answer = qmp.request(command, **args)
+        self.assertIn('error', answer)
+        self.assertIn(words, answer['error']['desc'])
+
+    def test_block(self):
+        image('a')
+        image('b', 4 << 20)
+        machine, qmp = self.start('--disk', 'path=a,id=d,iops=100,serial=S')
+        block = qmp.call('query-block')[0]
+        self.assertEqual(block['qdev'], '/machine/peripheral/d')
+        self.assertEqual(block['inserted']['image']['virtual-size'], 1 << 20)
+        self.assertEqual(block['inserted']['iops'], 100)
+        stats = qmp.call('query-blockstats')[0]
+        self.assertEqual(stats['stats']['rd_operations'], 0)
+        qmp.call('block_resize', node_name=stats['node-name'], size=2 << 20)
+        self.assertEqual(os.path.getsize('a'), 2 << 20)
+        limits = {f'{kind}{way}': 0 for kind in ('bps', 'iops') for way in ('', '_rd', '_wr')}
+        self.send(qmp, 'block_set_io_throttle', dict(limits, id='d', bps=1000))
+        self.assertEqual(qmp.call('query-block')[0]['inserted']['bps'], 1000)
+
+        self.send(qmp, 'blockdev-add', {'driver': 'raw', 'node-name': 'n',
+                                        'file': {'driver': 'file', 'filename': 'b'}})
+        self.failed(qmp, 'blockdev-del', 'in use', node_name=stats['node-name'])
+        qmp.call('device_add', driver='virtio-blk-pci', drive='n', id='e')
+        self.failed(qmp, 'device_add', 'in use', driver='virtio-blk-pci', drive='n', id='f')
+        self.failed(qmp, 'blockdev-del', 'in use', node_name='n')
+        self.assertEqual(len(qmp.call('query-block')), 2)
+        # The guest does not hear; a reset lets the device go.
+        qmp.call('device_del', id='e')
+        qmp.call('system_reset')
+        self.assertEqual(qmp.event('DEVICE_DELETED')['data']['device'], 'e')
+        qmp.call('blockdev-del', node_name='n')
+        self.assertEqual(len(qmp.call('query-named-block-nodes')), 1)
+        qmp.call('quit')
+        self.assertEqual(machine.end()[0], 0)
+
+    def send(self, qmp, command, args):
+        """Arguments as they are: some have underscores."""
+        qmp.send(json.dumps({'execute': command, 'arguments': args}).encode())
+        answer = qmp.answer()
+        self.assertIn('return', answer, answer)
+
+    def test_net(self):
+        machine, qmp = self.start('--net', 'user,id=c,mac=52:54:00:00:00:09')
+        rx_filter = qmp.call('query-rx-filter')[0]
+        self.assertEqual((rx_filter['name'], rx_filter['main-mac']), ('c', '52:54:00:00:00:09'))
+        qmp.call('set_link', name='c', up=False)
+        self.failed(qmp, 'set_link', 'not found', name='x', up=True)
+        qmp.call('netdev_add', type='user', id='n')
+        self.failed(qmp, 'netdev_add', "'n'", type='user', id='n')
+        qmp.call('device_add', driver='virtio-net-pci', netdev='n', id='e')
+        self.failed(qmp, 'netdev_del', 'in use', id='n')
+        qmp.call('device_del', id='e')
+        qmp.call('system_reset')
+        qmp.event('DEVICE_DELETED')
+        qmp.call('netdev_del', id='n')
+        qmp.call('quit')
+        self.assertEqual(machine.end()[0], 0)
+
+    def test_others(self):
+        machine, qmp = self.start('--rng', 'on', '--balloon', 'on', '--watchdog', 'on',
+                                  '--pvpanic', 'on', '--console', 'none', '--vsock',
+                                  'cid=5,path=v', '--generation-id', 'auto')
+        devices = qmp.call('query-pci')[0]['devices']
+        ids = {device['qdev_id'] for device in devices}
+        self.assertEqual(ids, {'', 'console0', 'rng0', 'balloon0', 'watchdog0', 'pvpanic0',
+                               'vsock0'})
+        for device in devices[1:]:
+            for region in device['regions']:
+                self.assertGreater(region['address'], 0)
+        self.assertEqual(qmp.call('query-balloon'), {'actual': 16 << 20})
+        stats = qmp.call('qom-get', path='/machine/peripheral/balloon0', property='guest-stats')
+        self.assertEqual(stats['last-update'], 0)
+        qmp.call('watchdog-set-action', action='pause')
+        self.failed(qmp, 'watchdog-set-action', 'bark', action='bark')
+        self.failed(qmp, 'device_add', 'not a valid device model', driver='floppy')
+        self.failed(qmp, 'device_del', 'x', id='x')
+        self.assertEqual([chr['label'] for chr in qmp.call('query-chardev')],
+                         ['serial0', 'console0'])
+        qmp.call('quit')
+        self.assertEqual(machine.end()[0], 0)
+        self.assertFalse(os.path.exists('v'))
+
+    def test_nothing_there(self):
+        _, qmp = self.start()
+        self.failed(qmp, 'query-balloon', 'No balloon')
+        self.failed(qmp, 'block_resize', 'not found', device='x', size=1)
+        self.failed(qmp, 'device_add', 'drive=', driver='virtio-blk-pci')
+        self.assertEqual(qmp.call('query-block'), [])
+
+
+if __name__ == '__main__':
+    vm.main()
