@@ -171,8 +171,9 @@ static void run_batch(struct image *image)
 
 	while (off < SIZE && count < ARRAY_SIZE(trials)) {
 		uint64_t max = pick(image, 0, 8) ? 16 << 10 : LEN_MAX;
-		uint64_t len = MIN(pick(image, 0, max) / SECTOR * SECTOR, SIZE - off);
+		uint64_t len = pick(image, 0, max) / SECTOR * SECTOR;
 
+		len = MIN(len, SIZE - off);
 		trial_start(image, &trials[count++], off, len);
 		off += len;
 		if (pick(image, 0, 2))
