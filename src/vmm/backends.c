@@ -246,11 +246,9 @@ struct vmm_netdev *netdev_add(struct vmm *vmm, const struct netdev_spec *spec, b
 			return NULL;
 	}
 	if (net && spec->dump) {
-		struct net_backend *dump = net_dump_new(net, spec->dump, spec->dump_len, error);
-
-		if (!dump)
+		net = net_dump_new(g_steal_pointer(&net), spec->dump, spec->dump_len, error);
+		if (!net)
 			return NULL;
-		net = dump;
 	}
 	netdev = g_new0(struct vmm_netdev, 1);
 	netdev->id = g_steal_pointer(&id);

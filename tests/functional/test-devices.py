@@ -55,6 +55,7 @@ class Options(vm.Case):
                      words=('52:54:00:00:00:01', 'each its own mac='))
         self.refused('--net', 'user,net=10.0.2.0', words=('--net', '10.0.2.0'))
         self.refused('--net', 'wifi', words=("no network 'wifi'", 'user, tap'))
+        self.refused('--net', 'user,dump=missing/x', words=('--net', 'missing/x'))
         self.refused('--net', 'fd=99', words=('--net', '99'))
         with socket.socket() as listener:
             listener.bind(('127.0.0.1', 0))
