@@ -28,7 +28,8 @@ enum machine_event_kind {
 	MACHINE_CRASH,      /* triple fault; the vCPUs are stopped, their state can be read */
 	MACHINE_DEBUG_EXIT, /* the guest wrote to the debug exit port; @status */
 	MACHINE_FAILED,     /* the engine gave up; @text */
-	MACHINE_UNPLUGGED,  /* a device is gone and freed; its id is @text. vCPUs run on */
+	MACHINE_UNPLUGGED,  /* a device is gone and freed; its id is @text. vCPUs run on afterwards.
+			     * Told at once: the listener must forget it, and not call the machine */
 };
 
 struct machine_event {

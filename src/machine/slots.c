@@ -60,7 +60,6 @@ struct slots {
 	unsigned mmio_count;
 	unsigned *planned;    /* slots of the configuration's devices, until they are put in */
 	GPtrArray *all;       /* struct slot, in the order in which they came */
-	GQueue gone;          /* identifiers that have to be told */
 	atomic_uint occupied; /* of all: a bit for each slot on PCI; written on the main loop */
 	atomic_uint ejected;
 };
@@ -309,15 +308,16 @@ static void slot_free(void *opaque)
 	g_free(slot);
 }
 
-/* Out of its slot on PCI, freed, to be told. No vCPU executes. */
+/* Out of its slot on PCI, freed, and told before anybody else can ask for it. No vCPU executes. */
 static void take_out(struct slots *slots, struct slot *slot)
 {
+	const struct machine_event event = { .kind = MACHINE_UNPLUGGED, .text = slot->id };
+
 	atomic_fetch_and(&slots->occupied, ~(1u << slot->number));
 	pci_unplug(slots->machine->pci, slot->pci);
 	acpi_hotplug_forget(slots->hotplug, slot->number);
-	g_queue_push_tail(&slots->gone, g_steal_pointer(&slot->id));
+	machine_tell(slots->machine, &event);
 	g_ptr_array_remove(slots->all, slot);
-	dev_timer_set(slots->bell, 0);
 }
 
 static void take_out_ejected(struct slots *slots)
@@ -350,22 +350,12 @@ static void slots_bell(void *opaque)
 {
 	struct slots *slots = opaque;
 	struct run *run = slots->machine->run;
-	struct machine_event event = { .kind = MACHINE_UNPLUGGED };
-	g_autofree char *id = NULL;
 
-	if (run_held(run) & RUN_HOLD_EJECT) {
-		run_hold(run, RUN_HOLD_EJECT);
-		take_out_ejected(slots);
-		run_release(run, RUN_HOLD_EJECT);
-	}
-	id = g_queue_pop_head(&slots->gone);
-	if (!id)
+	if (!(run_held(run) & RUN_HOLD_EJECT))
 		return;
-	if (!g_queue_is_empty(&slots->gone))
-		dev_timer_set(slots->bell, 0);
-	event.text = id;
-	/* Last: whoever is told may free the machine. */
-	machine_tell(slots->machine, &event);
+	run_hold(run, RUN_HOLD_EJECT);
+	take_out_ejected(slots);
+	run_release(run, RUN_HOLD_EJECT);
 }
 
 bool machine_unplug(struct machine *machine, const char *id, GError **error)
@@ -400,7 +390,6 @@ struct slots *slots_new(struct machine *machine, struct irq_sink *sink, GError *
 		.machine = machine,
 		.wires = { .sink = { &wires_ops }, .out = sink, .lock = PTHREAD_MUTEX_INITIALIZER },
 		.all = g_ptr_array_new_with_free_func(slot_free),
-		.gone = G_QUEUE_INIT,
 	};
 	slots->bell = dev_timer_new(machine->clock, slots_bell, slots);
 	slots->hotplug = acpi_hotplug_new(&config, error);
@@ -416,7 +405,6 @@ void slots_free(struct slots *slots)
 	g_ptr_array_unref(slots->all);
 	acpi_hotplug_free(slots->hotplug);
 	dev_timer_free(slots->bell);
-	g_queue_clear_full(&slots->gone, g_free);
 	pthread_mutex_destroy(&slots->wires.lock);
 	g_free(slots->planned);
 	g_free(slots);
