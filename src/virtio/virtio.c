@@ -24,6 +24,26 @@ enum {
 
 static void serve_kicks(void *opaque);
 
+static void nothing(void *opaque)
+{
+	(void)opaque;
+}
+
+/*
+ * All calls that were posted before have returned. A second round, because in the first one ours
+ * may have been called before the others. A loop that calls itself current is a manual one: we
+ * are its thread.
+ */
+static void loop_sync(struct io_loop *loop)
+{
+	for (int i = 0; i < 2; i++) {
+		if (io_loop_is_current(loop))
+			(void)io_loop_run(loop, false);
+		else
+			io_loop_call(loop, nothing, NULL);
+	}
+}
+
 void virtio_init(struct virtio_device *dev, const struct virtio_config *config)
 {
 	assert(config->queues <= VIRTIO_MAX_QUEUES && config->config_len <= VIRTIO_MAX_CONFIG);
@@ -44,6 +64,8 @@ void virtio_init(struct virtio_device *dev, const struct virtio_config *config)
 
 void virtio_release(struct virtio_device *dev)
 {
+	/* A timer that is gone, or a notification that was late, may have posted a kick. */
+	loop_sync(dev->loop);
 	for (unsigned i = 0; i < dev->queue_count; i++)
 		virtq_free(dev->queue[i]);
 	dev->queue_count = 0;
@@ -202,26 +224,6 @@ bool virtio_queue_resetting(struct virtio_device *dev, unsigned index)
 	resetting = index < dev->queue_count && dev->queues_resetting >> index & 1;
 	virtio_unlock(dev);
 	return resetting;
-}
-
-static void nothing(void *opaque)
-{
-	(void)opaque;
-}
-
-/*
- * All calls that were posted before have returned. A second round, because in the first one ours
- * may have been called before the others. A loop that calls itself current is a manual one: we
- * are its thread.
- */
-static void loop_sync(struct io_loop *loop)
-{
-	for (int i = 0; i < 2; i++) {
-		if (io_loop_is_current(loop))
-			(void)io_loop_run(loop, false);
-		else
-			io_loop_call(loop, nothing, NULL);
-	}
 }
 
 void virtio_reset(struct virtio_device *dev)
