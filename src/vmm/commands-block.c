@@ -216,9 +216,9 @@ static struct vmm_device *find_disk(struct vmm *vmm, const json_t *args, GError 
 		name = text;
 		if (g_str_has_prefix(text, "/machine/peripheral/"))
 			text += strlen("/machine/peripheral/");
-		device = device_find(vmm, text);
+		device = device_find_kind(vmm, DEVICE_DISK, text);
 	}
-	if (device && device->kind == DEVICE_DISK)
+	if (device)
 		return device;
 	error_set(error, SOCLE_ERROR_NOT_FOUND, "Device '%s' not found", name);
 	return NULL;

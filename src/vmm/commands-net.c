@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "dev/virtio-net.h"
 #include "net/net.h"
@@ -11,6 +12,22 @@
 #include "vmm/commands-int.h"
 #include "vmm/devices.h"
 #include "vmm/vmm-int.h"
+
+/* Nobody can hand a descriptor over by QMP: the number would be one of our own. */
+static bool names_fd(const struct keyvalue *list, GError **error)
+{
+	static const char *const keys[] = { "fd", "fds", "addr.str", "local.str" };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (!keyvalue_get(list, keys[i]))
+			continue;
+		error_set(error, SOCLE_ERROR_UNSUPPORTED,
+			  "'%s': a running machine takes no descriptors; start it with --net fd=N",
+			  keys[i]);
+		return true;
+	}
+	return false;
+}
 
 json_t *run_netdev_add(void *opaque, const json_t *args, GError **error)
 {
@@ -23,7 +40,7 @@ json_t *run_netdev_add(void *opaque, const json_t *args, GError **error)
 		return NULL;
 	type = keyvalue_take(&list, "type");
 	id = keyvalue_take(&list, "id");
-	if (netdev_spec_take(spec, type, &list, error)) {
+	if (!names_fd(&list, error) && netdev_spec_take(spec, type, &list, error)) {
 		spec->id = id;
 		(void)keyvalue_take(&list, "queues");
 		(void)keyvalue_take(&list, "mtu");
@@ -44,9 +61,9 @@ json_t *run_netdev_del(void *opaque, const json_t *args, GError **error)
 
 static struct vmm_device *find_card(struct vmm *vmm, const char *name, GError **error)
 {
-	struct vmm_device *device = device_find(vmm, name);
+	struct vmm_device *device = device_find_kind(vmm, DEVICE_NET, name);
 
-	if (device && device->kind == DEVICE_NET)
+	if (device)
 		return device;
 	error_set(error, SOCLE_ERROR_NOT_FOUND, "Device '%s' not found", name);
 	return NULL;
@@ -119,15 +136,19 @@ json_t *run_query_rx_filter(void *opaque, const json_t *args, GError **error)
 {
 	struct vmm *vmm = opaque;
 	const char *name = json_string_value(json_object_get(args, "name"));
+	struct vmm_device *wanted = NULL;
 	json_t *list;
 
-	if (name && !find_card(vmm, name, error))
-		return NULL;
+	if (name) {
+		wanted = find_card(vmm, name, error);
+		if (!wanted)
+			return NULL;
+	}
 	list = json_array();
 	for (unsigned i = 0; i < vmm->devices->len; i++) {
 		struct vmm_device *card = g_ptr_array_index(vmm->devices, i);
 
-		if (card->kind == DEVICE_NET && (!name || card == device_find(vmm, name)))
+		if (card->kind == DEVICE_NET && (!wanted || card == wanted))
 			json_array_append_new(list, format_filter(card));
 	}
 	return list;

@@ -55,8 +55,23 @@ struct vmm_device *device_find(struct vmm *vmm, const char *id)
 	for (unsigned i = 0; i < vmm->devices->len; i++) {
 		struct vmm_device *device = g_ptr_array_index(vmm->devices, i);
 
-		if (!strcmp(device->id, id) || (device->node && !strcmp(device->node->name, id)) ||
-		    (device->netdev && !strcmp(device->netdev->id, id)))
+		if (!strcmp(device->id, id))
+			return device;
+	}
+	return NULL;
+}
+
+struct vmm_device *device_find_kind(struct vmm *vmm, enum device_kind kind, const char *name)
+{
+	struct vmm_device *found = device_find(vmm, name);
+
+	if (found && found->kind == kind)
+		return found;
+	for (unsigned i = 0; i < vmm->devices->len; i++) {
+		struct vmm_device *device = g_ptr_array_index(vmm->devices, i);
+
+		if (device->kind == kind && ((device->node && !strcmp(device->node->name, name)) ||
+					     (device->netdev && !strcmp(device->netdev->id, name))))
 			return device;
 	}
 	return NULL;
@@ -78,24 +93,13 @@ char *device_path(const struct vmm_device *device)
 	return g_strconcat("/machine/peripheral/", device->id, NULL);
 }
 
-static bool id_taken(struct vmm *vmm, const char *id)
-{
-	for (unsigned i = 0; i < vmm->devices->len; i++) {
-		struct vmm_device *device = g_ptr_array_index(vmm->devices, i);
-
-		if (!strcmp(device->id, id))
-			return true;
-	}
-	return false;
-}
-
 /* The first of "disk0", "disk1" ... that is free. */
 static char *free_id(struct vmm *vmm, enum device_kind kind)
 {
 	for (unsigned n = 0;; n++) {
 		g_autofree char *id = g_strdup_printf("%s%u", device_kind_name(kind), n);
 
-		if (!id_taken(vmm, id))
+		if (!device_find(vmm, id))
 			return g_steal_pointer(&id);
 	}
 }
@@ -272,6 +276,9 @@ static bool make_console(struct vmm_device *device, const struct device_spec *sp
 	(void)spec;
 	if (!config.loop)
 		return false;
+	if (device_first(device->vmm, DEVICE_CONSOLE))
+		return error_set(error, SOCLE_ERROR_EXISTS,
+				 "there is a console device already, which has all consoles");
 	if (!options->len)
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
 				 "consoles cannot be added later; start with --console");
@@ -328,7 +335,7 @@ static struct vmm_device *device_make(struct vmm *vmm, const struct device_spec 
 	device->id = spec->id ? g_strdup(spec->id) : free_id(vmm, spec->kind);
 	device->slot = spec->slot;
 	device->mmio = spec->mmio;
-	if (id_taken(vmm, device->id)) {
+	if (device_find(vmm, device->id)) {
 		error_set(error, SOCLE_ERROR_EXISTS, "Duplicate device ID '%s'", device->id);
 		goto fail;
 	}
@@ -380,21 +387,16 @@ bool device_plug(struct vmm *vmm, const struct device_spec *spec, GError **error
 
 void device_gone(struct vmm *vmm, const char *id)
 {
-	for (unsigned i = 0; i < vmm->devices->len; i++) {
-		struct vmm_device *device = g_ptr_array_index(vmm->devices, i);
+	struct vmm_device *device = device_find(vmm, id);
+	g_autofree char *path = NULL;
 
-		g_autofree char *path = NULL;
-
-		if (strcmp(device->id, id))
-			continue;
-		path = device_path(device);
-		qmp_server_event(
-			vmm->monitor, "DEVICE_DELETED",
-			device->has_id ? json_pack("{s:s,s:s}", "device", device->id, "path", path)
-				       : json_pack("{s:s}", "path", path));
-		drop(vmm, device);
+	if (!device)
 		return;
-	}
+	path = device_path(device);
+	qmp_server_event(vmm->monitor, "DEVICE_DELETED",
+			 device->has_id ? json_pack("{s:s,s:s}", "device", device->id, "path", path)
+					: json_pack("{s:s}", "path", path));
+	drop(vmm, device);
 }
 
 static bool build_disk(struct vmm *vmm, struct device_option *option, GError **error)

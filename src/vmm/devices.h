@@ -56,8 +56,10 @@ bool device_plug(struct vmm *vmm, const struct device_spec *spec, GError **error
 /* The machine has freed it. */
 void device_gone(struct vmm *vmm, const char *id);
 
-/* By its id, or (for what QEMU calls a backend's name) by its node's or network's; or NULL. */
+/* By its id; or NULL. */
 struct vmm_device *device_find(struct vmm *vmm, const char *id);
+/* One of a kind, by its id or else by the name of its node or network, as QEMU's clients say. */
+struct vmm_device *device_find_kind(struct vmm *vmm, enum device_kind kind, const char *name);
 /* The first of a kind, or NULL. */
 struct vmm_device *device_first(struct vmm *vmm, enum device_kind kind);
 /* "/machine/peripheral/disk0"; for g_free(). */

@@ -133,6 +133,33 @@ class Monitor(vm.Case):
         qmp.call('quit')
         self.assertEqual(machine.end()[0], 0)
 
+    def test_unplugged_at_once(self):
+        """What a reset has taken out is in no answer behind it, nor is its memory."""
+        for name in 'ab':
+            image(name)
+        _, qmp = self.start('--disk', 'path=a,id=d,bps=1000', '--disk', 'path=b,id=e,bps=1000')
+        qmp.send(b'{"execute":"device_del","arguments":{"id":"d"}}{"execute":"system_reset"}'
+                 b'{"execute":"query-block"}{"execute":"cont"}')
+        answers = [qmp.answer()['return'] for _ in range(4)]
+        self.assertEqual([block['qdev'] for block in answers[2]], ['/machine/peripheral/e'])
+        self.assertEqual(answers[2][0]['inserted']['bps'], 1000)
+
+    def test_names_of_kinds(self):
+        """A disk, a network and a node may have one name; each command means its own kind."""
+        image('a')
+        _, qmp = self.start('--net', 'none,id=n', '--disk', 'path=a,id=hostnet0,node-name=n')
+        self.assertTrue(qmp.call('query-named-block-nodes')[0]['cache']['writeback'])
+        qmp.call('block_resize', node_name='n', size=2 << 20)
+        self.assertEqual(qmp.call('query-rx-filter', name='n')[0]['name'], 'n')
+        qmp.call('set_link', name='hostnet0', up=False)
+        self.failed(qmp, 'block_resize', 'not found', device='nobody', size=1)
+
+    def test_no_descriptors(self):
+        _, qmp = self.start('--console', 'none')
+        for key in ('fd', 'fds'):
+            self.failed(qmp, 'netdev_add', 'no descriptors', type='tap', id='t', **{key: '4'})
+        self.failed(qmp, 'device_add', 'already', driver='virtio-serial-pci')
+
     def test_others(self):
         machine, qmp = self.start('--rng', 'on', '--balloon', 'on', '--watchdog', 'on',
                                   '--pvpanic', 'on', '--console', 'none', '--vsock',
