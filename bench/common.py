@@ -130,3 +130,18 @@ def table(head, rows):
     widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
     for row in [head, ["-" * width for width in widths], *rows]:
         print("| " + " | ".join(str(word).ljust(width) for word, width in zip(row, widths)) + " |")
+
+
+def compare_table(title, names, jobs, runs, host="host", guest="guest"):
+    """Print a table of runs[name, job] = [(host, guest, engine) ...]; the first name against each."""
+    rows = []
+    for job in jobs:
+        for name in names:
+            own, first = runs[name, job], runs[names[0], job]
+            ratio = [median([a[i] / b[i] for a, b in zip(first, own)]) for i in (0, 1)]
+            rows.append([
+                job, name, *(f"{median([run[i] for run in own]):.4g}" for i in (0, 1, 2)),
+                *(f"{value:.2f}" for value in ratio),
+            ])
+    table([title, "machine", f"{host} CPU s", guest, "engine CPU s", f"{host} ratio",
+           f"{guest} ratio"], rows)

@@ -59,9 +59,11 @@ struct io_loop {
 	uint64_t (*now_ns)(void *opaque); /* NULL: CLOCK_MONOTONIC */
 	void *now_opaque;
 	bool manual, stop;
-	bool rearm;        /* some watch has not been armed for want of room */
-	bool worked;       /* this round has done something */
-	unsigned inflight; /* ops that have not come back */
+	bool rearm;              /* some watch has not been armed for want of room */
+	bool worked;             /* this round has done something */
+	unsigned inflight;       /* ops that have not come back */
+	uint64_t write_left_ns;  /* how long this round may still write by itself */
+	uint64_t write_again_ns; /* when the loop may write by itself again */
 	unsigned watch_count;
 	uint64_t cookies;        /* the last one given */
 	struct io_timer *timers; /* the earliest first */
@@ -86,6 +88,9 @@ void loop_watch_arm(struct io_loop *loop, struct io_watch *watch);
 
 /* [any] @op is done, with its result set: call back on the loop. */
 void loop_finish(struct io_loop *loop, struct io_op *op);
+
+/* Do it, on the calling thread. */
+ssize_t loop_execute(const struct io_op *op);
 
 /* Worker threads for what would block the loop. They are started when there is work. */
 struct io_pool *io_pool_new(void);

@@ -175,7 +175,7 @@ struct io_pool {
 	struct thread *workers[WORKERS_MAX];
 };
 
-DATA_PATH static ssize_t op_execute(const struct io_op *op)
+DATA_PATH ssize_t loop_execute(const struct io_op *op)
 {
 	uint64_t range[2] = { op->off, op->len };
 
@@ -226,7 +226,7 @@ static void worker_main(void *opaque)
 			break;
 		op = pool_take_locked(pool);
 		pthread_mutex_unlock(&pool->lock);
-		op->result = op_execute(op);
+		op->result = loop_execute(op);
 		loop_finish(op->loop, op);
 		pthread_mutex_lock(&pool->lock);
 	}

@@ -41,6 +41,11 @@
 #include "base/sys.h"
 #include "base/thread.h"
 
+/* See write_here(). */
+#define WRITE_SLOW_NS  UINT64_C(2000000)
+#define WRITE_ROUND_NS UINT64_C(2000000)
+#define WRITE_PAUSE_NS UINT64_C(100000000)
+
 DATA_PATH uint64_t io_loop_now_ns(const struct io_loop *loop)
 {
 	return unlikely(loop->now_ns) ? loop->now_ns(loop->now_opaque) : sys_monotonic_ns();
@@ -324,11 +329,38 @@ void io_prepare_remove(struct io_loop *loop, struct io_prepare *prepare)
 
 /* Ops */
 
+/*
+ * A write to the page cache is a copy most of the time. The kernel does not promise that, so most
+ * file systems have io_uring hand it to a thread, which costs several times what the copy does. So
+ * the loop writes by itself, as long as it need not wait: a write that took long (the kernel
+ * throttles who makes too many dirty pages; or it had to read the rest of a page) sends the next
+ * ones to threads for a while, and so does a round that has written for long enough.
+ */
+DATA_PATH static bool write_here(struct io_loop *loop, struct io_op *op)
+{
+	uint64_t start, took;
+
+	if (!op->cached || op->kind != IO_OP_WRITEV || op->rw_flags || !loop->write_left_ns)
+		return false;
+	start = io_loop_now_ns(loop);
+	if (start < loop->write_again_ns)
+		return false;
+	op->result = loop_execute(op);
+	took = io_loop_now_ns(loop) - start;
+	loop->write_left_ns -= MIN(took, loop->write_left_ns);
+	if (unlikely(took > WRITE_SLOW_NS))
+		loop->write_again_ns = start + took + WRITE_PAUSE_NS;
+	loop_finish(loop, op);
+	return true;
+}
+
 DATA_PATH void io_op_submit(struct io_loop *loop, struct io_op *op)
 {
 	op->loop = loop;
 	op->punt = false;
 	loop->inflight++;
+	if (write_here(loop, op))
+		return;
 	if (unlikely(op->kind == IO_OP_BLKDISCARD))
 		io_pool_submit(loop->pool, op);
 	else
@@ -391,6 +423,7 @@ DATA_PATH static bool run_round(struct io_loop *loop, bool may_wait)
 {
 	uint64_t timeout_ns = prepare(loop);
 
+	loop->write_left_ns = WRITE_ROUND_NS;
 	loop->worked = false;
 	if (!may_wait || loop->rearm)
 		timeout_ns = 0;

@@ -89,6 +89,7 @@ struct io_op {
 	const struct iovec *iov; /* READV, WRITEV: lives until done() */
 	unsigned iov_count;      /* at most IOV_MAX */
 	int rw_flags;            /* READV, WRITEV: RWF_DSYNC or 0 */
+	bool cached;             /* WRITEV: to the page cache, where it rarely has to wait */
 	uint64_t len;            /* FALLOCATE, BLKDISCARD */
 	int mode;                /* FALLOCATE: FALLOC_FL_... */
 	/* [loop] Bytes moved (maybe fewer than asked for), 0, or -errno; EINTR is retried. The

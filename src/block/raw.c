@@ -60,6 +60,7 @@ DATA_PATH static void start(struct block_request *req, enum raw_step step, enum 
 	req->io.kind = kind;
 	req->io.fd = raw_of(req)->fd;
 	req->io.off = req->off + req->progress;
+	req->io.cached = !raw_of(req)->base.info.direct;
 	req->io.done = raw_done;
 	io_op_submit(req->queue->loop, &req->io);
 }
