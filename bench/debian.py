@@ -110,7 +110,7 @@ class Guest:
 
 def command(machine, image, cpus, memory=1024):
     """What starts a machine without a disk or a card: 'socle-ENGINE' or QEMU."""
-    append = "console=ttyS0 root=/dev/vda rw quiet init=/bench net.ifnames=0"
+    append = "console=ttyS0 root=/dev/vda ro quiet init=/bench net.ifnames=0"
     kernel = ["-kernel", str(image / "vmlinuz"), "-initrd", str(image / "initrd"), "-append", append]
     if machine.startswith("socle-"):
         return [common.SOCLE_VM, "--engine", machine[6:], "--memory", f"{memory}M",
