@@ -33,6 +33,7 @@ struct qmp_server {
 	char in[4096];
 	size_t in_off, in_len; /* read and not yet fed */
 	unsigned long dropped; /* events for this client */
+	bool feeding;          /* what is answered now is sent behind that */
 	bool lost;             /* it is gone: close as soon as nobody is using it */
 };
 
@@ -95,8 +96,10 @@ static void client_rearm(struct qmp_server *server)
 static void client_feed(struct qmp_server *server)
 {
 	while (server->in_off < server->in_len && !client_lags(server)) {
+		server->feeding = true;
 		server->in_off += qmp_session_feed(server->session, server->in + server->in_off,
 						   server->in_len - server->in_off);
+		server->feeding = false;
 		client_flush(server);
 	}
 }
@@ -141,6 +144,11 @@ static void on_send(void *opaque, const char *line, size_t len)
 	struct qmp_server *server = opaque;
 
 	g_string_append_len(server->out, line, (gssize)len);
+	if (server->feeding)
+		return;
+	/* An answer that took its time. */
+	client_flush(server);
+	client_rearm(server);
 }
 
 static gboolean on_connect(gint fd, GIOCondition condition, gpointer opaque)
@@ -159,7 +167,9 @@ static gboolean on_connect(gint fd, GIOCondition condition, gpointer opaque)
 	server->dropped = 0;
 	server->out = g_string_new(NULL);
 	server->session = qmp_session_new(&server->config, on_send, server);
+	server->feeding = true;
 	qmp_session_greet(server->session);
+	server->feeding = false;
 	client_flush(server);
 	if (server->lost)
 		client_close(server);

@@ -19,6 +19,12 @@ struct qmp_session {
 	void *opaque;
 	struct json_frame *frame;
 	bool negotiated;
+	GPtrArray *requests; /* struct qmp_request that start() was given and not answered yet */
+};
+
+struct qmp_request {
+	struct qmp_session *session; /* NULL: the client has left */
+	json_t *id;                  /* or NULL */
 };
 
 static const char *const class_generic = "GenericError";
@@ -40,6 +46,7 @@ struct qmp_session *qmp_session_new(const struct qmp_config *config,
 		.send = send,
 		.opaque = opaque,
 		.frame = json_frame_new(),
+		.requests = g_ptr_array_new(),
 	};
 	return session;
 }
@@ -48,6 +55,12 @@ void qmp_session_free(struct qmp_session *session)
 {
 	if (!session)
 		return;
+	for (unsigned i = 0; i < session->requests->len; i++) {
+		struct qmp_request *request = g_ptr_array_index(session->requests, i);
+
+		request->session = NULL;
+	}
+	g_ptr_array_unref(session->requests);
 	json_frame_free(session->frame);
 	g_free(session);
 }
@@ -141,6 +154,30 @@ static void send_return(struct qmp_session *session, json_t *id, json_t *result)
 	if (id)
 		json_object_set(message, "id", id);
 	send_message(session, message);
+}
+
+static void answer(struct qmp_session *session, json_t *id, json_t *result, const GError *error)
+{
+	if (result)
+		send_return(session, id, result);
+	else
+		send_error(session, id,
+			   g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND)
+				   ? "DeviceNotFound"
+				   : class_generic,
+			   error->message);
+}
+
+void qmp_request_answer(struct qmp_request *request, json_t *result, const GError *error)
+{
+	if (request->session) {
+		g_ptr_array_remove(request->session->requests, request);
+		answer(request->session, request->id, result, error);
+	} else {
+		json_decref(result);
+	}
+	json_decref(request->id);
+	g_free(request);
 }
 
 static bool has_type(const json_t *value, enum qmp_type type)
@@ -270,15 +307,16 @@ static void execute(struct qmp_session *session, json_t *id, const char *name, j
 		send_error(session, id, class_generic, error->message);
 		return;
 	}
+	if (command->start) {
+		struct qmp_request *request = g_new(struct qmp_request, 1);
+
+		*request = (struct qmp_request){ session, json_incref(id) };
+		g_ptr_array_add(session->requests, request);
+		command->start(session->config.opaque, args, request);
+		return;
+	}
 	result = command->run(session->config.opaque, args, &error);
-	if (result)
-		send_return(session, id, result);
-	else
-		send_error(session, id,
-			   g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND)
-				   ? "DeviceNotFound"
-				   : class_generic,
-			   error->message);
+	answer(session, id, result, error);
 }
 
 static void dispatch(struct qmp_session *session, json_t *request)

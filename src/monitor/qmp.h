@@ -37,6 +37,9 @@ enum {
 	QMP_MAX_ARGS = 8
 };
 
+/* A request that is being served. */
+struct qmp_request;
+
 struct qmp_command {
 	const char *name;
 	/* What it takes, up to the first without a name; requests with anything else are refused. */
@@ -45,6 +48,9 @@ struct qmp_command {
 	/* Do it. @args has what @args above allows and nothing else. The answer, which is the
 	 * caller's from now on (json_object() if there is nothing to say), or NULL with @error. */
 	json_t *(*run)(void *opaque, const json_t *args, GError **error);
+	/* Instead of run(), for what takes its time: qmp_request_answer() must follow, at once or
+	 * later. Other requests are served meanwhile. */
+	void (*start)(void *opaque, const json_t *args, struct qmp_request *request);
 };
 
 struct qmp_config {
@@ -76,6 +82,10 @@ size_t qmp_session_feed(struct qmp_session *session, const char *buf, size_t len
 
 /* Has it negotiated, so that events make sense? */
 bool qmp_session_ready(const struct qmp_session *session);
+
+/* The answer, which is taken over, or NULL with @error. Frees @request; nothing is sent if the client
+ * has left. */
+void qmp_request_answer(struct qmp_request *request, json_t *result, const GError *error);
 
 /* An event as a line, for any number of sessions; @data may be NULL. g_free() it. */
 char *qmp_event_format(const char *name, const json_t *data);

@@ -26,6 +26,16 @@ static json_t *run_fail(void *opaque, const json_t *args, GError **error)
 	return NULL;
 }
 
+/* The requests that start_later() was given. */
+static struct qmp_request *later[2];
+
+static void start_later(void *opaque, const json_t *args, struct qmp_request *request)
+{
+	(void)opaque;
+	(void)args;
+	later[later[0] ? 1 : 0] = request;
+}
+
 static const struct qmp_command commands[] = {
 	{ .name = "echo",
 	  .args = { { "s", QMP_STRING, true },
@@ -36,6 +46,7 @@ static const struct qmp_command commands[] = {
 		    { "sa", QMP_STRING_ARRAY, true } },
 	  .run = run_echo },
 	{ .name = "fail", .args = { { "kind", QMP_STRING, true } }, .run = run_fail },
+	{ .name = "later", .start = start_later },
 	{ .name = "need", .args = { { "x", QMP_INT, false } }, .run = run_echo },
 };
 
@@ -221,6 +232,34 @@ static void test_events(void)
 	g_assert_true(g_str_has_suffix(without, "\"event\": \"STOP\"}\r\n"));
 }
 
+/* What takes its time keeps nobody waiting, and may be answered when the client has left. */
+static void test_later(void)
+{
+	static const char requests[] = "{\"execute\":\"qmp_capabilities\"}"
+				       "{\"execute\":\"later\",\"id\":1}{\"execute\":\"later\"}"
+				       "{\"execute\":\"echo\",\"id\":2}";
+	g_autoptr(GString) out = g_string_new(NULL);
+	struct qmp_session *session = qmp_session_new(&config, on_send, out);
+	g_autoptr(GError) error = NULL;
+
+	later[0] = later[1] = NULL;
+	feed(session, requests, strlen(requests));
+	g_assert_cmpstr(out->str, ==,
+			"{\"return\": {}}\n{\"return\": {\"args\": {}}, \"id\": 2}\n");
+	g_string_truncate(out, 0);
+	qmp_request_answer(later[0], json_integer(5), NULL);
+	g_assert_cmpstr(out->str, ==, "{\"return\": 5, \"id\": 1}\n");
+	g_string_truncate(out, 0);
+	later[0] = NULL;
+	feed(session, requests + strlen("{\"execute\":\"qmp_capabilities\"}"),
+	     strlen("{\"execute\":\"later\",\"id\":1}"));
+	qmp_session_free(session);
+	error_set(&error, SOCLE_ERROR_STATE, "too late");
+	qmp_request_answer(later[1], NULL, error);
+	qmp_request_answer(later[0], json_object(), NULL);
+	g_assert_cmpstr(out->str, ==, "");
+}
+
 /* Answers do not depend on how requests were split. */
 static void test_splits(void)
 {
@@ -272,6 +311,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/monitor/qmp/parse-errors", test_parse_errors);
 	g_test_add_func("/monitor/qmp/negotiation", test_negotiation);
 	g_test_add_func("/monitor/qmp/events", test_events);
+	g_test_add_func("/monitor/qmp/later", test_later);
 	g_test_add_func("/monitor/qmp/splits", test_splits);
 	return g_test_run();
 }

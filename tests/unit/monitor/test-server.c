@@ -25,7 +25,19 @@ static json_t *run_fill(void *opaque, const json_t *args, GError **error)
 	return json_string(text);
 }
 
-static const struct qmp_command commands[] = { { .name = "fill", .run = run_fill } };
+static struct qmp_request *later;
+
+static void start_later(void *opaque, const json_t *args, struct qmp_request *request)
+{
+	(void)opaque;
+	(void)args;
+	later = request;
+}
+
+static const struct qmp_command commands[] = {
+	{ .name = "fill", .run = run_fill },
+	{ .name = "later", .start = start_later },
+};
 
 static const struct qmp_config config = {
 	.commands = commands,
@@ -102,6 +114,34 @@ static void test_in_turn(void)
 	fd_autoclose(&second);
 	first = client_connect("sock");
 	client_negotiate(first);
+}
+
+/* An answer that comes later is sent at once. */
+static void test_later(void)
+{
+	static const char request[] = "{\"execute\":\"later\"}";
+	g_autoptr(GError) error = NULL;
+	autoptr(qmp_server) server = qmp_server_new(&config, "sock", &error);
+	g_autofree char *got = NULL;
+	autofd int client = -1;
+
+	g_assert_no_error(error);
+	client = client_connect("sock");
+	client_negotiate(client);
+	g_assert_cmpint(sys_write(client, request, strlen(request)), >, 0);
+	later = NULL;
+	while (!later)
+		g_main_context_iteration(NULL, TRUE);
+	qmp_request_answer(later, json_integer(3), NULL);
+	got = client_read(client);
+	g_assert_cmpstr(got, ==, "{\"return\": 3}\r\n");
+	g_assert_cmpint(sys_write(client, request, strlen(request)), >, 0);
+	later = NULL;
+	while (!later)
+		g_main_context_iteration(NULL, TRUE);
+	fd_autoclose(&client);
+	drain_main_loop();
+	qmp_request_answer(later, json_object(), NULL);
 }
 
 static void test_events(void)
@@ -243,6 +283,7 @@ int main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN);
 	folder = g_dir_make_tmp("socle-XXXXXX", NULL);
 	g_assert_cmpint(g_chdir(folder), ==, 0);
+	g_test_add_func("/monitor/server/later", test_later);
 	g_test_add_func("/monitor/server/in-turn", test_in_turn);
 	g_test_add_func("/monitor/server/events", test_events);
 	g_test_add_func("/monitor/server/deaf", test_deaf);
