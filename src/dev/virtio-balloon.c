@@ -213,7 +213,7 @@ static void poll_due(void *opaque)
 	struct virtio_device *dev = &balloon->dev;
 
 	virtio_lock(dev);
-	if (balloon->held && virtio_live(dev)) {
+	if (balloon->held && virtio_live(dev) && !dev->paused) {
 		virtq_push(dev->queue[QUEUE_STATS], balloon->held, 0);
 		balloon->held = NULL;
 		virtq_flush(dev->queue[QUEUE_STATS]);

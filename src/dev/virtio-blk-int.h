@@ -11,6 +11,9 @@
  *            blk_settle() at the end of the loop's round
  *   held     failed under DISK_ERROR_STOP, until virtio_blk_retry() (guarded by the lock)
  *
+ * Those with the image or done are under way: they are counted, by the era in which they came. A
+ * disk that shrinks begins a new era, and waits for the last one of the old.
+ *
  * A reset of the queue drops those that wait or are held at once; the others are dropped by
  * blk_settle(), which asks virtq_live().
  */
@@ -95,9 +98,11 @@ struct blk_request {
 	struct blk_request *next; /* in the list of its place */
 	uint8_t *status;          /* the last byte that the device may write */
 	uint64_t start_ns, bytes;
-	uint64_t filled;             /* so much of what the device may write was written, maybe */
-	int result;                  /* of the last step */
-	uint8_t code;                /* BLK_S_ */
+	uint64_t filled; /* so much of what the device may write was written, maybe */
+	int result;      /* of the last step */
+	uint8_t code;    /* BLK_S_ */
+	bool under_way;
+	uint8_t era;
 	bool counted;                /* io.op is set, for the statistics */
 	unsigned range, range_count; /* the one under way */
 	struct blk_range ranges[BLK_MAX_RANGES];
@@ -129,7 +134,10 @@ struct virtio_blk {
 	uint64_t size;    /* bytes that the driver may address */
 	bool write_cache; /* what is written is durable after a flush only */
 	bool retry;       /* try again what is held */
-	bool turn;        /* which direction passes first, if either may */
+	unsigned era, under_way[2];
+	void (*shrunk)(void *opaque); /* of virtio_blk_shrink(), until it is called */
+	void *shrunk_opaque;
+	bool turn; /* which direction passes first, if either may */
 	struct disk_throttle throttle;
 	struct blk_list waiting[2]; /* reads, writes */
 	struct blk_list held;

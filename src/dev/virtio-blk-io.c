@@ -56,6 +56,23 @@ DATA_PATH static struct virtq_chain *chain_of(struct blk_request *req)
 	return (struct virtq_chain *)(void *)req - 1;
 }
 
+DATA_PATH static void begin(struct blk_request *req)
+{
+	struct virtio_blk *blk = req->blk;
+
+	if (req->under_way)
+		return;
+	req->under_way = true;
+	req->era = (uint8_t)blk->era;
+	blk->under_way[req->era]++;
+}
+
+DATA_PATH static void end(struct blk_request *req)
+{
+	req->under_way = false;
+	req->blk->under_way[req->era]--;
+}
+
 /* Done, or a step of it is: blk_settle() sees to it. */
 DATA_PATH static void to_settle(struct blk_request *req)
 {
@@ -70,6 +87,7 @@ DATA_PATH static void finish(struct blk_request *req, uint8_t code)
 {
 	req->code = code;
 	req->range = req->range_count;
+	begin(req);
 	to_settle(req);
 }
 
@@ -257,6 +275,7 @@ DATA_PATH static void issue(struct blk_request *req)
 		req->filled = req->io.len;
 	if (!blk->write_cache && (req->io.op == BLOCK_WRITE || req->io.op == BLOCK_WRITE_ZEROES))
 		req->io.flags |= BLOCK_FUA;
+	begin(req);
 	block_submit(blk->queue, &req->io);
 }
 
@@ -339,7 +358,7 @@ DATA_PATH static void start(struct virtio_blk *blk, struct virtq *vq, struct vir
 	req->bytes = 0;
 	req->result = 0;
 	req->filled = 0;
-	req->counted = false;
+	req->under_way = req->counted = false;
 	req->range = req->range_count = 0;
 	req->code = BLK_S_OK;
 	code = parse(req, chain);
@@ -380,7 +399,7 @@ DATA_PATH void blk_on_timer(void *opaque)
 	struct virtio_blk *blk = opaque;
 
 	virtio_lock(&blk->dev);
-	if (virtio_live(&blk->dev))
+	if (virtio_live(&blk->dev) && !blk->dev.paused)
 		serve_waiting(blk, io_loop_now_ns(blk->loop));
 	virtio_unlock(&blk->dev);
 }
@@ -480,6 +499,15 @@ DATA_PATH static bool settle_one(struct virtio_blk *blk, struct blk_request *req
 	return true;
 }
 
+/* Who waits for requests to end? */
+DATA_PATH static void tell_ended(struct virtio_blk *blk)
+{
+	if (unlikely(blk->shrunk) && !blk->under_way[!blk->era])
+		dev_timer_set(blk->bell, 0);
+	if (unlikely(blk->dev.paused) && !blk->under_way[0] && !blk->under_way[1])
+		virtio_idle(&blk->dev);
+}
+
 DATA_PATH void blk_settle(void *opaque)
 {
 	struct virtio_blk *blk = opaque;
@@ -491,6 +519,7 @@ DATA_PATH void blk_settle(void *opaque)
 	virtio_lock(&blk->dev);
 	now_ns = io_loop_now_ns(blk->loop);
 	while ((req = list_take(&done))) {
+		end(req);
 		if (unlikely(req->range < req->range_count) && req->result == 0 &&
 		    virtq_live(req->vq))
 			issue(req);
@@ -501,6 +530,7 @@ DATA_PATH void blk_settle(void *opaque)
 		if (pushed & 1)
 			virtq_flush(blk->dev.queue[i]);
 	}
+	tell_ended(blk);
 	virtio_unlock(&blk->dev);
 }
 

@@ -51,6 +51,13 @@ static void blk_dev_reset(struct virtio_device *dev, int index)
 		set_write_cache(blk, !blk->no_write_cache);
 }
 
+static bool blk_dev_busy(struct virtio_device *dev)
+{
+	struct virtio_blk *blk = blk_of(dev);
+
+	return blk->under_way[0] || blk->under_way[1];
+}
+
 /* Of the configuration only the write cache can be written. */
 static void blk_dev_config_written(struct virtio_device *dev, unsigned off, unsigned size)
 {
@@ -86,6 +93,9 @@ static void blk_dev_free(struct virtio_device *dev)
 	virtio_release(&blk->dev);
 	block_queue_free(blk->queue);
 	dev_timer_free(blk->bell);
+	/* Nothing is under way any more. */
+	if (blk->shrunk)
+		blk->shrunk(blk->shrunk_opaque);
 	g_free(blk);
 }
 
@@ -93,11 +103,27 @@ static const struct virtio_ops blk_ops = {
 	.start = blk_dev_start,
 	.kick = blk_dev_kick,
 	.reset = blk_dev_reset,
+	.busy = blk_dev_busy,
 	.config_written = blk_dev_config_written,
 	.free = blk_dev_free,
 };
 
-/* On the main loop: tell of what failed since. */
+/* Has the last request ended that came before the disk shrank? */
+static void ring_shrunk(struct virtio_blk *blk)
+{
+	void (*shrunk)(void *opaque) = NULL;
+
+	virtio_lock(&blk->dev);
+	if (!blk->under_way[!blk->era]) {
+		shrunk = blk->shrunk;
+		blk->shrunk = NULL;
+	}
+	virtio_unlock(&blk->dev);
+	if (shrunk)
+		shrunk(blk->shrunk_opaque);
+}
+
+/* On the main loop: tell of what failed since, and go on with what waited for requests. */
 static void ring(void *opaque)
 {
 	struct virtio_blk *blk = opaque;
@@ -115,6 +141,7 @@ static void ring(void *opaque)
 	virtio_unlock(&blk->dev);
 	for (unsigned i = 0; blk->error && i < count; i++)
 		blk->error(blk->opaque, &failure[i]);
+	ring_shrunk(blk);
 }
 
 /* ---- making one ---- */
@@ -173,9 +200,9 @@ static uint64_t features_of(const struct virtio_blk_config *config)
 	return features | VIRTIO_BLK_F_WRITE_ZEROES;
 }
 
-static void set_capacity(struct virtio_blk *blk, const struct block_info *info)
+static void set_capacity(struct virtio_blk *blk, uint64_t size)
 {
-	blk->size = info->size - info->size % blk->logical_block;
+	blk->size = size - size % blk->logical_block;
 	put_le64(blk->dev.config + BLK_CONFIG_CAPACITY, blk->size / BLK_SECTOR);
 }
 
@@ -196,7 +223,7 @@ static void fill_config(struct virtio_blk *blk, const struct virtio_blk_config *
 	const uint8_t exp = physical_exp(blk, info);
 	const uint32_t discard = info->discard_alignment / BLK_SECTOR;
 
-	set_capacity(blk, info);
+	set_capacity(blk, info->size);
 	put_le32(c + BLK_CONFIG_SEG_MAX, queue_size - 2);
 	put_le32(c + BLK_CONFIG_BLK_SIZE, blk->logical_block);
 	c[BLK_CONFIG_PHYSICAL_EXP] = exp;
@@ -300,9 +327,30 @@ void virtio_blk_resized(struct virtio_device *dev)
 
 	block_info(blk->block, &info);
 	virtio_lock(dev);
-	set_capacity(blk, &info);
+	set_capacity(blk, info.size);
 	virtio_config_changed(dev);
 	virtio_unlock(dev);
+}
+
+bool virtio_blk_shrink(struct virtio_device *dev, uint64_t size, void (*shrunk)(void *opaque),
+		       void *opaque)
+{
+	struct virtio_blk *blk = blk_of(dev);
+	bool ok;
+
+	virtio_lock(dev);
+	ok = !blk->shrunk;
+	if (ok) {
+		blk->shrunk = shrunk;
+		blk->shrunk_opaque = opaque;
+		/* Its requests have all ended, or the last shrinking would be under way still. */
+		blk->era = !blk->era;
+		set_capacity(blk, size);
+		virtio_config_changed(dev);
+		dev_timer_set(blk->bell, 0);
+	}
+	virtio_unlock(dev);
+	return ok;
 }
 
 void virtio_blk_retry(struct virtio_device *dev)

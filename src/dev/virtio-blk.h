@@ -84,6 +84,11 @@ void virtio_blk_set_limits(struct virtio_device *dev, const struct disk_limits *
 void virtio_blk_stats(struct virtio_device *dev, struct disk_stats *ret_stats);
 /* The image has another size now: tell the guest. */
 void virtio_blk_resized(struct virtio_device *dev);
+/* The image will have @size bytes, fewer than now: the driver may address no more from now on, and is
+ * told. @shrunk is called once, [main], when no request of before is under way any more: then the
+ * image may be cut. False: it is shrinking already. */
+bool virtio_blk_shrink(struct virtio_device *dev, uint64_t size, void (*shrunk)(void *opaque),
+		       void *opaque);
 /* The machine goes on: requests that were held by DISK_ERROR_STOP are tried again. */
 void virtio_blk_retry(struct virtio_device *dev);
 /* What the guest chose by the write cache feature: is its data durable only after a flush? */

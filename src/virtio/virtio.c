@@ -24,6 +24,16 @@ enum {
 
 static void serve_kicks(void *opaque);
 
+static void answer(void *opaque)
+{
+	struct virtio_device *dev = opaque;
+
+	virtio_lock(dev);
+	dev->answered = true;
+	pthread_cond_broadcast(&dev->reset_done);
+	virtio_unlock(dev);
+}
+
 static void nothing(void *opaque)
 {
 	(void)opaque;
@@ -54,6 +64,7 @@ void virtio_init(struct virtio_device *dev, const struct virtio_config *config)
 		.offered = config->features,
 		.queue_count = config->queues,
 		.kick_work = { .fn = serve_kicks, .opaque = dev },
+		.answer_work = { .fn = answer, .opaque = dev },
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.reset_done = PTHREAD_COND_INITIALIZER,
 		.config_len = config->config_len,
@@ -119,7 +130,8 @@ DATA_PATH static void serve_kicks(void *opaque)
 		unsigned i = (unsigned)__builtin_ctzll(bits);
 
 		bits &= bits - 1;
-		if (virtio_live(dev) && virtq_ready(dev->queue[i]))
+		/* virtio_resume() kicks all. */
+		if (virtio_live(dev) && !dev->paused && virtq_ready(dev->queue[i]))
 			dev->ops->kick(dev, i);
 	}
 	virtio_unlock(dev);
@@ -142,6 +154,63 @@ void virtio_kick_self(struct virtio_device *dev, unsigned index)
 	virtio_kick(dev, index);
 }
 
+/* ---- pause ---- */
+
+static void tell_quiet(struct virtio_device *dev)
+{
+	if (dev->quiet)
+		dev->quiet(dev->quiet_opaque);
+}
+
+static void kick_ready(struct virtio_device *dev)
+{
+	for (unsigned i = 0; i < dev->queue_count; i++) {
+		if (virtq_ready(dev->queue[i]))
+			virtio_kick(dev, i);
+	}
+}
+
+void virtio_on_quiet(struct virtio_device *dev, void (*quiet)(void *opaque), void *opaque)
+{
+	virtio_lock(dev);
+	dev->quiet = quiet;
+	dev->quiet_opaque = opaque;
+	virtio_unlock(dev);
+}
+
+void virtio_pause(struct virtio_device *dev)
+{
+	/* A kick that is being served holds the lock, and is the last one. */
+	virtio_lock(dev);
+	dev->paused = true;
+	virtio_unlock(dev);
+}
+
+void virtio_resume(struct virtio_device *dev)
+{
+	virtio_lock(dev);
+	dev->paused = false;
+	if (virtio_live(dev))
+		kick_ready(dev);
+	virtio_unlock(dev);
+}
+
+bool virtio_is_quiet(struct virtio_device *dev)
+{
+	bool quiet;
+
+	virtio_lock(dev);
+	quiet = dev->paused && (!dev->ops->busy || !dev->ops->busy(dev));
+	virtio_unlock(dev);
+	return quiet;
+}
+
+void virtio_idle(struct virtio_device *dev)
+{
+	if (dev->paused)
+		tell_quiet(dev);
+}
+
 /* ---- reset ---- */
 
 static void finish_reset(struct virtio_device *dev)
@@ -153,6 +222,9 @@ static void finish_reset(struct virtio_device *dev)
 	dev->queues_resetting = 0;
 	dev->resetting = false;
 	pthread_cond_broadcast(&dev->reset_done);
+	if (dev->reset_awaited)
+		tell_quiet(dev);
+	dev->reset_awaited = false;
 }
 
 static void finish_queue_reset(struct virtio_device *dev, unsigned index)
@@ -245,6 +317,39 @@ void virtio_reset(struct virtio_device *dev)
 	loop_sync(dev->loop);
 }
 
+bool virtio_try_reset(struct virtio_device *dev)
+{
+	bool done;
+
+	virtio_lock(dev);
+	begin_reset(dev);
+	done = !dev->resetting;
+	dev->reset_awaited = !done;
+	virtio_unlock(dev);
+	return done;
+}
+
+bool virtio_reset_until(struct virtio_device *dev, uint64_t deadline_ns)
+{
+	const struct timespec deadline = {
+		.tv_sec = (time_t)(deadline_ns / 1000000000),
+		.tv_nsec = (long)(deadline_ns % 1000000000),
+	};
+	bool done;
+	int err = 0;
+
+	virtio_lock(dev);
+	begin_reset(dev);
+	dev->answered = false;
+	io_loop_post(dev->loop, &dev->answer_work);
+	while ((dev->resetting || !dev->answered) && !err)
+		err = pthread_cond_clockwait(&dev->reset_done, &dev->lock, CLOCK_MONOTONIC,
+					     &deadline);
+	done = !dev->resetting && dev->answered;
+	virtio_unlock(dev);
+	return done;
+}
+
 /* ---- transports ---- */
 
 void virtio_attach(struct virtio_device *dev, struct mem *mem, struct virtio_transport *transport)
@@ -318,10 +423,7 @@ static void start(struct virtio_device *dev)
 {
 	if (dev->ops->start)
 		dev->ops->start(dev);
-	for (unsigned i = 0; i < dev->queue_count; i++) {
-		if (virtq_ready(dev->queue[i]))
-			virtio_kick(dev, i);
-	}
+	kick_ready(dev);
 }
 
 /* The driver can add bits, in their order, and take none away but all. */

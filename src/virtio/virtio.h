@@ -19,6 +19,10 @@
  * when it completes, which the device must check by virtq_live(). The status reads 0, and
  * queue_reset reads 0, only when no chain is out any more. Until then the device is RESETTING and
  * ignores the driver.
+ *
+ * Pause. While the machine is paused, guest memory must stand still: nothing is taken from the
+ * queues, and what was taken is completed. A device whose I/O goes on behind its lock says so by
+ * ops->busy() and virtio_idle().
  */
 #ifndef VIRTIO_VIRTIO_H
 #define VIRTIO_VIRTIO_H
@@ -88,6 +92,8 @@ struct virtio_ops {
 	 * negotiated is void, too). See the head of this file. May be NULL if the device never
 	 * keeps a chain longer than its lock. */
 	void (*reset)(struct virtio_device *dev, int index);
+	/* Is I/O under way that will write guest memory? NULL: never when the lock is free. */
+	bool (*busy)(struct virtio_device *dev);
 	/* The driver has written dev->config[off, off + size); only where dev->config_writable
 	 * allows. May be NULL. */
 	void (*config_written)(struct virtio_device *dev, unsigned off, unsigned size);
@@ -129,6 +135,7 @@ struct virtio_device {
 	uint64_t features;                  /* negotiated, 0 before FEATURES_OK */
 	uint8_t status;
 	bool resetting; /* waits for chains to come back */
+	bool paused;
 	uint32_t generation;
 	unsigned config_len;
 	uint8_t config[VIRTIO_MAX_CONFIG], config_writable[VIRTIO_MAX_CONFIG];
@@ -137,6 +144,11 @@ struct virtio_device {
 	uint64_t queues_resetting;
 	bool giving_back; /* inside ops->reset() */
 	pthread_cond_t reset_done;
+	bool reset_awaited, answered; /* by virtio_try_reset(); virtio_reset_until() */
+	struct io_work answer_work;
+	/* set by virtio_on_quiet(): */
+	void (*quiet)(void *opaque);
+	void *quiet_opaque;
 };
 
 /* ---- for devices ---- */
@@ -170,6 +182,8 @@ bool virtq_live(const struct virtq *vq);
 void virtio_config_changed(struct virtio_device *dev);
 /* The device is broken or the driver is: NEEDS_RESET, a configuration interrupt, no requests. */
 void virtio_needs_reset(struct virtio_device *dev);
+/* ops->busy() is not true any more. */
+void virtio_idle(struct virtio_device *dev);
 /* [any] As if the driver had kicked: ops->kick() on the loop. */
 void virtio_kick_self(struct virtio_device *dev, unsigned index);
 
@@ -192,6 +206,20 @@ void virtio_attach(struct virtio_device *dev, struct mem *mem, struct virtio_tra
 void virtio_detach(struct virtio_device *dev);
 /* [main] As the machine's reset does: like the driver's reset, and waits for what is under way. */
 void virtio_reset(struct virtio_device *dev);
+
+/* [main] The same, without waiting. True: it is done; false: quiet() tells when to ask again. */
+bool virtio_try_reset(struct virtio_device *dev);
+/* [main, not the loop] The same, waiting for the device and its loop until @deadline_ns of
+ * CLOCK_MONOTONIC. False: they did not come to an end. */
+bool virtio_reset_until(struct virtio_device *dev, uint64_t deadline_ns);
+
+/* [main] Take nothing from the queues any more, and take again. */
+void virtio_pause(struct virtio_device *dev);
+void virtio_resume(struct virtio_device *dev);
+/* [main] Is it paused, and nothing under way? False: quiet() tells when to ask again. */
+bool virtio_is_quiet(struct virtio_device *dev);
+/* [main] Call quiet(), [any, device's lock held], when one of those that were false may be true. */
+void virtio_on_quiet(struct virtio_device *dev, void (*quiet)(void *opaque), void *opaque);
 
 /* [any, no lock] The driver notified queue @index; anything is fine. */
 void virtio_kick(struct virtio_device *dev, unsigned index);

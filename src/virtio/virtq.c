@@ -318,12 +318,18 @@ DATA_PATH static bool read_chain(struct virtq *vq, struct virtq_chain *chain)
 	return true;
 }
 
+/* May chains be taken? */
+DATA_PATH static bool may_pop(const struct virtq *vq)
+{
+	return virtq_ready(vq) && virtio_live(vq->dev) && !vq->dev->paused;
+}
+
 DATA_PATH struct virtq_chain *virtq_pop(struct virtq *vq)
 {
 	struct virtq_chain *chain = vq->free;
 	int pending;
 
-	if (unlikely(!virtq_ready(vq) || !virtio_live(vq->dev)))
+	if (unlikely(!may_pop(vq)))
 		return NULL;
 	pending = vq->packed ? virtq_packed_pending(vq) : virtq_split_pending(vq);
 	if (!pending)
@@ -339,7 +345,7 @@ DATA_PATH struct virtq_chain *virtq_pop(struct virtq *vq)
 
 DATA_PATH bool virtq_pending(struct virtq *vq)
 {
-	if (!virtq_ready(vq) || !virtio_live(vq->dev))
+	if (!may_pop(vq))
 		return false;
 	return vq->packed ? virtq_packed_pending(vq) : virtq_split_pending(vq);
 }
@@ -427,7 +433,7 @@ DATA_PATH void virtq_flush(struct virtq *vq)
 
 DATA_PATH void virtq_notify_off(struct virtq *vq)
 {
-	if (!virtq_live(vq))
+	if (!virtq_live(vq) || vq->dev->paused)
 		return;
 	if (vq->packed)
 		virtq_packed_notify(vq, false);
@@ -437,7 +443,7 @@ DATA_PATH void virtq_notify_off(struct virtq *vq)
 
 DATA_PATH bool virtq_notify_on(struct virtq *vq)
 {
-	if (!virtq_live(vq))
+	if (!virtq_live(vq) || vq->dev->paused)
 		return false;
 	if (vq->packed)
 		virtq_packed_notify(vq, true);

@@ -489,6 +489,98 @@ static void test_resize(const void *features)
 	rig_release(&rig);
 }
 
+static void on_shrunk(void *opaque)
+{
+	++*(unsigned *)opaque;
+}
+
+/* The image may be cut when all that was under way has ended, whatever came since. */
+static void test_shrink(const void *features)
+{
+	struct rig_request before, behind, since;
+	unsigned shrunk = 0;
+	struct rig rig;
+
+	rig_init(&rig, *(const uint64_t *)features);
+	rig.block.hold = true;
+	rig_make(&rig, &before, BLK_T_IN, RIG_SECTORS - 8, 0, 512);
+	rig_make(&rig, &behind, BLK_T_IN, RIG_SECTORS - 8, 0, 512);
+	rig_make(&rig, &since, BLK_T_IN, 0, 0, 512);
+	rig_send(&rig, 0, &before, NULL, NULL);
+	(void)rig_run(&rig);
+	g_assert_true(virtio_blk_shrink(rig.dev, RIG_SIZE / 2, on_shrunk, &shrunk));
+	g_assert_false(virtio_blk_shrink(rig.dev, RIG_SIZE / 4, on_shrunk, &shrunk));
+	g_assert_cmpuint(vdriver_interrupts(rig.d, -1), ==, 1);
+	g_assert_cmpuint(virtio_read_config(rig.dev, 0, 8), ==, RIG_SECTORS / 2);
+	(void)fake_clock_run(&rig.clock);
+	rig_send(&rig, 0, &behind, NULL, NULL);
+	rig_send(&rig, 0, &since, NULL, NULL);
+	(void)rig_run(&rig);
+	g_assert_cmpuint(*behind.status, ==, BLK_S_IOERR);
+	(void)fake_clock_run(&rig.clock);
+	g_assert_cmpuint(shrunk, ==, 0);
+	g_assert_true(fake_block_complete(&rig.block));
+	(void)rig_run(&rig);
+	g_assert_true(before.done && behind.done && *before.status == BLK_S_OK);
+	g_assert_cmpuint(shrunk, ==, 0);
+	(void)fake_clock_run(&rig.clock);
+	g_assert_cmpuint(shrunk, ==, 1);
+	g_assert_false(since.done);
+	fake_block_go(&rig.block);
+	(void)rig_run(&rig);
+	/* Once more, with nothing under way; and one that ends with the disk. */
+	g_assert_true(virtio_blk_shrink(rig.dev, RIG_SIZE / 4, on_shrunk, &shrunk));
+	(void)fake_clock_run(&rig.clock);
+	g_assert_cmpuint(shrunk, ==, 2);
+	g_assert_true(virtio_blk_shrink(rig.dev, RIG_SIZE / 8, on_shrunk, &shrunk));
+	rig_release(&rig);
+	g_assert_cmpuint(shrunk, ==, 3);
+}
+
+/* While the machine is paused, nothing is taken, and what was taken comes to its end. */
+static void test_pause(const void *features)
+{
+	struct rig_request req[2], limited[2];
+	unsigned quiet = 0;
+	struct rig rig;
+
+	rig_init(&rig, *(const uint64_t *)features);
+	virtio_on_quiet(rig.dev, on_shrunk, &quiet);
+	rig.block.hold = true;
+	for (unsigned i = 0; i < 2; i++)
+		rig_make(&rig, &req[i], BLK_T_IN, 8 * i, 0, 512);
+	rig_send(&rig, 0, &req[0], NULL, NULL);
+	(void)rig_run(&rig);
+	virtio_pause(rig.dev);
+	g_assert_false(virtio_is_quiet(rig.dev));
+	rig_send(&rig, 0, &req[1], NULL, NULL);
+	(void)rig_run(&rig);
+	g_assert_cmpuint(rig.block.pending, ==, 1);
+	fake_block_go(&rig.block);
+	g_assert_cmpuint(rig_run(&rig), ==, 1);
+	g_assert_true(req[0].done && !req[1].done);
+	g_assert_cmpuint(quiet, ==, 1);
+	g_assert_true(virtio_is_quiet(rig.dev));
+	virtio_resume(rig.dev);
+	g_assert_cmpuint(rig_run(&rig), ==, 1);
+	g_assert_true(req[1].done);
+	g_assert_false(virtio_is_quiet(rig.dev));
+	/* Nor does the limits' timer let one pass. */
+	limit(&rig, DISK_LIMIT_IOPS, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		rig_make(&rig, &limited[i], BLK_T_IN, 8 * i, 0, 512);
+		rig_send(&rig, 0, &limited[i], NULL, NULL);
+	}
+	g_assert_cmpuint(rig_run(&rig), ==, 1);
+	virtio_pause(rig.dev);
+	g_assert_true(virtio_is_quiet(rig.dev));
+	rig.now_ns += 100 * rig_second;
+	g_assert_cmpuint(rig_run(&rig), ==, 0);
+	virtio_resume(rig.dev);
+	g_assert_cmpuint(rig_run(&rig), ==, 1);
+	rig_release(&rig);
+}
+
 /* Lesson 14, on: a list of ranges is checked again at each of them. */
 static void test_lesson_14(const void *features)
 {
@@ -721,6 +813,8 @@ int main(int argc, char **argv)
 	rig_add(prefix, "limit-live", test_limit_live);
 	rig_add(prefix, "lesson-14-resize", test_resize);
 	rig_add(prefix, "lesson-14-ranges", test_lesson_14);
+	rig_add(prefix, "shrink", test_shrink);
+	rig_add(prefix, "pause", test_pause);
 	rig_add(prefix, "lesson-20", test_lesson_20);
 	rig_add(prefix, "reset-between", test_reset_between);
 	rig_add(prefix, "reset-told", test_reset_told);

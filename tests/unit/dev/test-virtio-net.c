@@ -243,6 +243,34 @@ static uint8_t mode(struct rig *rig, uint8_t command, uint8_t on)
 	return ctrl(rig, 0, command, &on, 1);
 }
 
+/* ---- pause ---- */
+
+/* While the machine is paused, frames wait on the host, and the guest's in the ring. */
+static void test_pause(const void *layout)
+{
+	g_autofree uint8_t *before = NULL;
+	struct rig rig;
+
+	rig_open(&rig, layout, NULL, ALL_NET);
+	post(&rig, RX, 2048, 64);
+	input(&rig, mac, 100);
+	expect(&rig, mac, 100, 0);
+	before = g_memdup2(vdriver_ptr(rig.d, 1 << 20, 1 << 20), 1 << 20);
+	virtio_pause(rig.dev);
+	g_assert_true(virtio_is_quiet(rig.dev));
+	input(&rig, mac, 200);
+	expect_nothing(&rig);
+	g_assert_cmpmem(before, 1 << 20, vdriver_ptr(rig.d, 1 << 20, 1 << 20), 1 << 20);
+	send_pieces(&rig, TX, NULL, PLAIN, 4096);
+	g_assert_null(fake_net_output(&rig.net, 0));
+	virtio_resume(rig.dev);
+	vdriver_run(rig.d);
+	expect(&rig, mac, 200, 0);
+	g_assert_cmpuint(used(&rig, TX), ==, 1);
+	g_free(fake_net_output(&rig.net, 0));
+	rig_close(&rig);
+}
+
 /* ---- features ---- */
 
 static void test_offer(const void *layout)
@@ -1260,6 +1288,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/virtio-net/refused", test_refused);
 	add("offer", test_offer);
 	add("dependencies", test_dependencies);
+	add("pause", test_pause);
 	add("tx", test_tx);
 	add("tx-header-lesson-5-8", test_tx_header_lesson_5_8);
 	add("tx-lengths-lesson-9", test_tx_lengths_lesson_9);

@@ -139,6 +139,32 @@ static void test_rate(const void *features)
 	rig_release(&rig);
 }
 
+/* While the machine is paused, no memory is written, whatever the time is. */
+static void test_pause(const void *features)
+{
+	struct rig rig;
+	uint64_t gpa;
+
+	rig_init(&rig, *(const uint64_t *)features, 1000);
+	gpa = vdriver_alloc(rig.d, 4096);
+	for (unsigned i = 0; i < 8; i++)
+		(void)vdriver_add(rig.d, 0, &(struct vdriver_buf){ gpa, 512, true }, 1, NULL);
+	(void)vdriver_kick(rig.d, 0);
+	vdriver_run(rig.d);
+	while (vdriver_used(rig.d, 0, NULL, NULL))
+		;
+	virtio_pause(rig.dev);
+	g_assert_true(virtio_is_quiet(rig.dev));
+	rig.now_ns += second;
+	virtio_kick(rig.dev, 0);
+	vdriver_run(rig.d);
+	g_assert_false(vdriver_used(rig.d, 0, NULL, NULL));
+	virtio_resume(rig.dev);
+	vdriver_run(rig.d);
+	g_assert_true(vdriver_used(rig.d, 0, NULL, NULL));
+	rig_release(&rig);
+}
+
 /* What waits for the limit is still in the ring: a reset is done at once, and the timer is harmless. */
 static void test_reset(const void *features)
 {
@@ -170,6 +196,7 @@ int main(int argc, char **argv)
 	rig_add("/dev/virtio-rng", "large", test_large);
 	rig_add("/dev/virtio-rng", "many", test_many);
 	rig_add("/dev/virtio-rng", "1.12-rate", test_rate);
+	rig_add("/dev/virtio-rng", "pause", test_pause);
 	rig_add("/dev/virtio-rng", "reset", test_reset);
 	return g_test_run();
 }

@@ -277,6 +277,70 @@ static void test_queue_setup(void)
 	tear_down(&f);
 }
 
+static void count_quiet(void *opaque)
+{
+	++*(unsigned *)opaque;
+}
+
+/* One that waits for I/O does not keep who asks for it. */
+static void test_try_reset(void)
+{
+	struct fixture f = set_up();
+	struct vdriver_buf buf = { 4096, 4, true };
+	unsigned quiet = 0;
+
+	virtio_on_quiet(f.dev, count_quiet, &quiet);
+	g_assert_true(vdriver_restart(f.d, 0));
+	g_assert_true(virtio_try_reset(f.dev));
+	g_assert_cmphex(virtio_read_status(f.dev), ==, 0);
+	g_assert_true(vdriver_restart(f.d, 0));
+	f.toy->hold = f.toy->slow = true;
+	g_assert_true(vdriver_add(f.d, 0, &buf, 1, NULL));
+	(void)vdriver_kick(f.d, 0);
+	vdriver_run(f.d);
+	g_assert_false(virtio_try_reset(f.dev));
+	g_assert_false(virtio_try_reset(f.dev));
+	g_assert_cmphex(virtio_read_status(f.dev), !=, 0);
+	g_assert_cmpuint(quiet, ==, 0);
+	toy_complete_all(f.toy);
+	g_assert_cmpuint(quiet, ==, 1);
+	g_assert_true(virtio_try_reset(f.dev));
+	g_assert_cmphex(virtio_read_status(f.dev), ==, 0);
+	/* A driver's own resets interest nobody. */
+	g_assert_true(vdriver_restart(f.d, 0));
+	g_assert_cmpuint(quiet, ==, 1);
+	tear_down(&f);
+}
+
+/* On a loop of its own thread: until the I/O ends, or until there is no more time. */
+static void test_reset_until(void)
+{
+	g_autoptr(GError) error = NULL;
+	struct io_loop *loop = io_loop_new("toy", IO_LOOP_THREADS, &error);
+	struct toy *toy = toy_new(loop, 8);
+	struct vdriver *d = vdriver_new(&(struct vdriver_config){ .dev = &toy->dev, .loop = loop });
+	struct vdriver_buf buf = { 4096, 4, true };
+	unsigned popped = 0;
+
+	g_assert_true(virtio_reset_until(&toy->dev, UINT64_MAX / 2));
+	g_assert_true(vdriver_restart(d, 0));
+	toy->hold = toy->slow = true;
+	g_assert_true(vdriver_add(d, 0, &buf, 1, NULL));
+	(void)vdriver_kick(d, 0);
+	while (!popped) {
+		virtio_lock(&toy->dev);
+		popped = toy->count;
+		virtio_unlock(&toy->dev);
+		g_thread_yield();
+	}
+	g_assert_false(virtio_reset_until(&toy->dev, 1));
+	toy_complete_all(toy);
+	g_assert_true(virtio_reset_until(&toy->dev, UINT64_MAX / 2));
+	vdriver_free(d);
+	toy_free(&toy->dev);
+	io_loop_free(loop);
+}
+
 /* Device-private bytes: zero at first, each chain's own, kept. */
 static void test_private(void)
 {
@@ -322,5 +386,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/virtio/kicks", test_kicks);
 	g_test_add_func("/virtio/queue-setup", test_queue_setup);
 	g_test_add_func("/virtio/private", test_private);
+	g_test_add_func("/virtio/try-reset", test_try_reset);
+	g_test_add_func("/virtio/reset-until", test_reset_until);
 	return g_test_run();
 }
