@@ -83,7 +83,7 @@ uint64_t block_allocated(const struct block *block)
 	return block->ops->allocated ? block->ops->allocated((struct block *)(uintptr_t)block) : 0;
 }
 
-bool block_resize(struct block *block, uint64_t size, GError **error)
+bool block_resize_check(const struct block *block, uint64_t size, GError **error)
 {
 	if (block->info.read_only)
 		return error_set(error, SOCLE_ERROR_DENIED,
@@ -96,7 +96,12 @@ bool block_resize(struct block *block, uint64_t size, GError **error)
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "the size of image '%s' must be a multiple of %u bytes",
 				 block->path, block->info.request_alignment);
-	return block->ops->resize(block, size, error);
+	return true;
+}
+
+bool block_resize(struct block *block, uint64_t size, GError **error)
+{
+	return block_resize_check(block, size, error) && block->ops->resize(block, size, error);
 }
 
 /* Queues */

@@ -65,6 +65,7 @@ struct block_info {
 	uint32_t physical_block;    /* what the host prefers: 512 to 64 KiB */
 	uint32_t discard_alignment;
 	bool read_only, direct, discard; /* discard: space really is given back */
+	bool fixed_size;                 /* a device: block_resize() looks how large it is */
 };
 
 enum block_discard {
@@ -90,7 +91,7 @@ struct block_ops {
 	/* Open, and fill in size and info of block-int.h; the rest of it is block_open()'s. */
 	struct block *(*open)(const struct block_open *options, GError **error);
 	void (*close)(struct block *block);
-	/* Grow or shrink; queues are idle. NULL: cannot. */
+	/* Grow or shrink; no request lies beyond it. NULL: cannot. */
 	bool (*resize)(struct block *block, uint64_t size, GError **error);
 	/* Bytes that the host has allocated. NULL: none. */
 	uint64_t (*allocated)(struct block *block);
@@ -115,7 +116,9 @@ const char *block_format(const struct block *block); /* "raw" */
 void block_info(const struct block *block, struct block_info *ret_info);
 /* [main] Bytes that the host has allocated for it. */
 uint64_t block_allocated(const struct block *block);
-/* [main] All queues are idle. A device is as large as it is: its size is read anew. */
+/* [main] Can it become that large? */
+bool block_resize_check(const struct block *block, uint64_t size, GError **error);
+/* [main] No request lies beyond @size: a disk is told first (virtio_blk_shrink()). A device is as large as it is: its size is read anew. */
 bool block_resize(struct block *block, uint64_t size, GError **error);
 
 /* [main] A queue on a loop; fails only for want of resources. */

@@ -158,6 +158,7 @@ static bool find_info(struct raw *raw, const struct block_open *options, const s
 		.request_alignment = 512,
 		.read_only = options->read_only,
 		.direct = options->direct,
+		.fixed_size = raw->device,
 	};
 	if (options->direct && !find_alignment(raw, options->path, error))
 		return false;

@@ -108,6 +108,26 @@ static const struct virtio_ops blk_ops = {
 	.free = blk_dev_free,
 };
 
+static void set_capacity(struct virtio_blk *blk, uint64_t size)
+{
+	blk->size = size - size % blk->logical_block;
+	put_le64(blk->dev.config + BLK_CONFIG_CAPACITY, blk->size / BLK_SECTOR);
+}
+
+/* The image is as large as it is. */
+static void follow_size(struct virtio_blk *blk, bool tell)
+{
+	struct block_info info;
+
+	block_info(blk->block, &info);
+	virtio_lock(&blk->dev);
+	tell |= blk->size != info.size - info.size % blk->logical_block;
+	set_capacity(blk, info.size);
+	if (tell)
+		virtio_config_changed(&blk->dev);
+	virtio_unlock(&blk->dev);
+}
+
 /* Has the last request ended that came before the disk shrank? */
 static void ring_shrunk(struct virtio_blk *blk)
 {
@@ -119,8 +139,10 @@ static void ring_shrunk(struct virtio_blk *blk)
 		blk->shrunk = NULL;
 	}
 	virtio_unlock(&blk->dev);
-	if (shrunk)
-		shrunk(blk->shrunk_opaque);
+	if (!shrunk)
+		return;
+	shrunk(blk->shrunk_opaque);
+	follow_size(blk, false);
 }
 
 /* On the main loop: tell of what failed since, and go on with what waited for requests. */
@@ -198,12 +220,6 @@ static uint64_t features_of(const struct virtio_blk_config *config)
 	if (!config->no_discard)
 		features |= VIRTIO_BLK_F_DISCARD;
 	return features | VIRTIO_BLK_F_WRITE_ZEROES;
-}
-
-static void set_capacity(struct virtio_blk *blk, uint64_t size)
-{
-	blk->size = size - size % blk->logical_block;
-	put_le64(blk->dev.config + BLK_CONFIG_CAPACITY, blk->size / BLK_SECTOR);
 }
 
 /* 2^n logical blocks make a physical one. */
@@ -322,14 +338,7 @@ void virtio_blk_stats(struct virtio_device *dev, struct disk_stats *ret_stats)
 
 void virtio_blk_resized(struct virtio_device *dev)
 {
-	struct virtio_blk *blk = blk_of(dev);
-	struct block_info info;
-
-	block_info(blk->block, &info);
-	virtio_lock(dev);
-	set_capacity(blk, info.size);
-	virtio_config_changed(dev);
-	virtio_unlock(dev);
+	follow_size(blk_of(dev), true);
 }
 
 bool virtio_blk_shrink(struct virtio_device *dev, uint64_t size, void (*shrunk)(void *opaque),

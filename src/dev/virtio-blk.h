@@ -85,8 +85,8 @@ void virtio_blk_stats(struct virtio_device *dev, struct disk_stats *ret_stats);
 /* The image has another size now: tell the guest. */
 void virtio_blk_resized(struct virtio_device *dev);
 /* The image will have @size bytes, fewer than now: the driver may address no more from now on, and is
- * told. @shrunk is called once, [main], when no request of before is under way any more: then the
- * image may be cut. False: it is shrinking already. */
+ * told. @shrunk is called once, [main], when no request of before is under way any more: it cuts the
+ * image, and what the size is then, the driver may address. False: it is shrinking already. */
 bool virtio_blk_shrink(struct virtio_device *dev, uint64_t size, void (*shrunk)(void *opaque),
 		       void *opaque);
 /* The machine goes on: requests that were held by DISK_ERROR_STOP are tried again. */

@@ -23,6 +23,7 @@ struct vmm_node {
 	char *name;
 	struct block *block;
 	struct node_spec spec; /* the flags that it was opened with; its strings are gone */
+	bool shrinking;        /* its disk was told, and its requests come to their end */
 	bool implicit;         /* goes with its device */
 	char *user;            /* id of the device that has it, or NULL */
 };

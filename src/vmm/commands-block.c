@@ -224,32 +224,80 @@ static struct vmm_device *find_disk(struct vmm *vmm, const json_t *args, GError 
 	return NULL;
 }
 
-json_t *run_block_resize(void *opaque, const json_t *args, GError **error)
+/* The node that a command means, by itself or by its disk, which may be NULL. */
+static struct vmm_node *find_node(struct vmm *vmm, const json_t *args, struct vmm_device **ret_disk,
+				  GError **error)
 {
-	struct vmm *vmm = opaque;
 	const char *name = json_string_value(json_object_get(args, "node-name"));
-	json_int_t size = json_integer_value(json_object_get(args, "size"));
-	struct vmm_device *disk = NULL;
 	struct vmm_node *node;
 
 	if (name) {
 		node = node_find(vmm, name, error);
-		disk = node ? node_disk(vmm, node) : NULL;
-	} else {
-		disk = find_disk(vmm, args, error);
-		node = disk ? disk->node : NULL;
+		*ret_disk = node ? node_disk(vmm, node) : NULL;
+		return node;
 	}
-	if (!node)
-		return NULL;
-	if (size < 0) {
-		error_set(error, SOCLE_ERROR_USAGE, "Parameter 'size' expects a >0 size");
-		return NULL;
+	*ret_disk = find_disk(vmm, args, error);
+	return *ret_disk ? (*ret_disk)->node : NULL;
+}
+
+/* An image that becomes smaller under a disk. */
+struct shrink {
+	struct vmm_node *node;
+	uint64_t size;
+	struct qmp_request *request;
+};
+
+static void on_shrunk(void *opaque)
+{
+	g_autofree struct shrink *shrink = opaque;
+	g_autoptr(GError) error = NULL;
+	bool ok = block_resize(shrink->node->block, shrink->size, &error);
+
+	shrink->node->shrinking = false;
+	qmp_request_answer(shrink->request, ok ? json_object() : NULL, error);
+}
+
+/* False: @error says why it cannot be; true: the answer follows, or *ret_now. */
+static bool resize(struct vmm_node *node, struct vmm_device *disk, uint64_t size,
+		   struct qmp_request *request, bool *ret_now, GError **error)
+{
+	struct block_info info;
+	struct shrink *shrink;
+
+	if (node->shrinking)
+		return error_set(error, SOCLE_ERROR_BUSY,
+				 "Node '%s' is busy: it is being made smaller", node->name);
+	if (!block_resize_check(node->block, size, error))
+		return false;
+	block_info(node->block, &info);
+	*ret_now = !disk || info.fixed_size || size >= info.size;
+	if (*ret_now) {
+		if (!block_resize(node->block, size, error))
+			return false;
+		if (disk)
+			virtio_blk_resized(disk->virtio);
+		return true;
 	}
-	if (!block_resize(node->block, (uint64_t)size, error))
-		return NULL;
-	if (disk)
-		virtio_blk_resized(disk->virtio);
-	return json_object();
+	shrink = g_new(struct shrink, 1);
+	*shrink = (struct shrink){ node, size, request };
+	node->shrinking = true;
+	(void)virtio_blk_shrink(disk->virtio, size, on_shrunk, shrink);
+	return true;
+}
+
+void start_block_resize(void *opaque, const json_t *args, struct qmp_request *request)
+{
+	json_int_t size = json_integer_value(json_object_get(args, "size"));
+	struct vmm_device *disk = NULL;
+	g_autoptr(GError) error = NULL;
+	struct vmm_node *node = find_node(opaque, args, &disk, &error);
+	bool now = false, ok = node;
+
+	if (ok && size < 0)
+		ok = error_set(&error, SOCLE_ERROR_USAGE, "Parameter 'size' expects a >0 size");
+	ok = ok && resize(node, disk, (uint64_t)size, request, &now, &error);
+	if (!ok || now)
+		qmp_request_answer(request, ok ? json_object() : NULL, error);
 }
 
 json_t *run_block_set_io_throttle(void *opaque, const json_t *args, GError **error)

@@ -11,7 +11,13 @@
 #include <glib.h>
 #include <jansson.h>
 
+#include "monitor/qmp.h"
+
 #define QMP_RUN(name) json_t *run_##name(void *opaque, const json_t *args, GError **error)
+
+/* What is answered when it is done. */
+#define QMP_START(name) \
+	void start_##name(void *opaque, const json_t *args, struct qmp_request *request)
 
 /* commands-block.c */
 QMP_RUN(query_block);
@@ -19,7 +25,7 @@ QMP_RUN(query_blockstats);
 QMP_RUN(query_named_block_nodes);
 QMP_RUN(blockdev_add);
 QMP_RUN(blockdev_del);
-QMP_RUN(block_resize);
+QMP_START(block_resize);
 QMP_RUN(block_set_io_throttle);
 
 /* commands-net.c */

@@ -317,7 +317,7 @@ static const struct qmp_command command_table[] = {
 	  .args = { { "device", QMP_STRING, true },
 		    { "node-name", QMP_STRING, true },
 		    { "size", QMP_INT, false } },
-	  .run = run_block_resize },
+	  .start = start_block_resize },
 	{ .name = "block_set_io_throttle", .open = true, .run = run_block_set_io_throttle },
 	{ .name = "blockdev-add",
 	  .args = { { "driver", QMP_STRING, false } },

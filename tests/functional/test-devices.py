@@ -90,6 +90,9 @@ class Monitor(vm.Case):
         self.assertEqual(stats['stats']['rd_operations'], 0)
         qmp.call('block_resize', node_name=stats['node-name'], size=2 << 20)
         self.assertEqual(os.path.getsize('a'), 2 << 20)
+        qmp.call('block_resize', node_name=stats['node-name'], size=1 << 20)
+        self.assertEqual(os.path.getsize('a'), 1 << 20)
+        self.failed(qmp, 'block_resize', 'multiple of', node_name=stats['node-name'], size=1000)
         limits = {f'{kind}{way}': 0 for kind in ('bps', 'iops') for way in ('', '_rd', '_wr')}
         self.send(qmp, 'block_set_io_throttle', dict(limits, id='d', bps=1000))
         self.assertEqual(qmp.call('query-block')[0]['inserted']['bps'], 1000)
@@ -143,6 +146,12 @@ class Monitor(vm.Case):
         answers = [qmp.answer()['return'] for _ in range(4)]
         self.assertEqual([block['qdev'] for block in answers[2]], ['/machine/peripheral/e'])
         self.assertEqual(answers[2][0]['inserted']['bps'], 1000)
+
+    def test_resize_refused(self):
+        image('a')
+        _, qmp = self.start('--disk', 'path=a,id=d,readonly=on')
+        self.failed(qmp, 'block_resize', 'reading only', device='d', size=512)
+        self.assertEqual(os.path.getsize('a'), 1 << 20)
 
     def test_names_of_kinds(self):
         """A disk, a network and a node may have one name; each command means its own kind."""

@@ -37,7 +37,7 @@ struct rig {
 	struct virtio_blk_config config;
 	struct virtio_device *dev;
 	struct vdriver *d;
-	unsigned errors;
+	unsigned errors, shrunk;
 	struct disk_error error;
 };
 

@@ -489,16 +489,25 @@ static void test_resize(const void *features)
 	rig_release(&rig);
 }
 
-static void on_shrunk(void *opaque)
+static void count_call(void *opaque)
 {
 	++*(unsigned *)opaque;
+}
+
+/* Cuts the image to the size that the disk has now, but for the second time, when it cannot. */
+static void on_shrunk(void *opaque)
+{
+	struct rig *rig = opaque;
+
+	rig->shrunk++;
+	if (rig->shrunk != 2)
+		rig->block.info.size = virtio_read_config(rig->dev, 0, 8) * 512;
 }
 
 /* The image may be cut when all that was under way has ended, whatever came since. */
 static void test_shrink(const void *features)
 {
 	struct rig_request before, behind, since;
-	unsigned shrunk = 0;
 	struct rig rig;
 
 	rig_init(&rig, *(const uint64_t *)features);
@@ -508,8 +517,8 @@ static void test_shrink(const void *features)
 	rig_make(&rig, &since, BLK_T_IN, 0, 0, 512);
 	rig_send(&rig, 0, &before, NULL, NULL);
 	(void)rig_run(&rig);
-	g_assert_true(virtio_blk_shrink(rig.dev, RIG_SIZE / 2, on_shrunk, &shrunk));
-	g_assert_false(virtio_blk_shrink(rig.dev, RIG_SIZE / 4, on_shrunk, &shrunk));
+	g_assert_true(virtio_blk_shrink(rig.dev, RIG_SIZE / 2, on_shrunk, &rig));
+	g_assert_false(virtio_blk_shrink(rig.dev, RIG_SIZE / 4, on_shrunk, &rig));
 	g_assert_cmpuint(vdriver_interrupts(rig.d, -1), ==, 1);
 	g_assert_cmpuint(virtio_read_config(rig.dev, 0, 8), ==, RIG_SECTORS / 2);
 	(void)fake_clock_run(&rig.clock);
@@ -518,23 +527,26 @@ static void test_shrink(const void *features)
 	(void)rig_run(&rig);
 	g_assert_cmpuint(*behind.status, ==, BLK_S_IOERR);
 	(void)fake_clock_run(&rig.clock);
-	g_assert_cmpuint(shrunk, ==, 0);
+	g_assert_cmpuint(rig.shrunk, ==, 0);
 	g_assert_true(fake_block_complete(&rig.block));
 	(void)rig_run(&rig);
 	g_assert_true(before.done && behind.done && *before.status == BLK_S_OK);
-	g_assert_cmpuint(shrunk, ==, 0);
+	g_assert_cmpuint(rig.shrunk, ==, 0);
 	(void)fake_clock_run(&rig.clock);
-	g_assert_cmpuint(shrunk, ==, 1);
+	g_assert_cmpuint(rig.shrunk, ==, 1);
 	g_assert_false(since.done);
 	fake_block_go(&rig.block);
 	(void)rig_run(&rig);
-	/* Once more, with nothing under way; and one that ends with the disk. */
-	g_assert_true(virtio_blk_shrink(rig.dev, RIG_SIZE / 4, on_shrunk, &shrunk));
+	/* Once more, with nothing under way, in vain; and one that ends with the disk. */
+	g_assert_true(virtio_blk_shrink(rig.dev, RIG_SIZE / 4, on_shrunk, &rig));
+	g_assert_cmpuint(virtio_read_config(rig.dev, 0, 8), ==, RIG_SECTORS / 4);
 	(void)fake_clock_run(&rig.clock);
-	g_assert_cmpuint(shrunk, ==, 2);
-	g_assert_true(virtio_blk_shrink(rig.dev, RIG_SIZE / 8, on_shrunk, &shrunk));
+	g_assert_cmpuint(rig.shrunk, ==, 2);
+	g_assert_cmpuint(virtio_read_config(rig.dev, 0, 8), ==, RIG_SECTORS / 2);
+	g_assert_cmpuint(vdriver_interrupts(rig.d, -1), ==, 3);
+	g_assert_true(virtio_blk_shrink(rig.dev, RIG_SIZE / 8, count_call, &rig.shrunk));
 	rig_release(&rig);
-	g_assert_cmpuint(shrunk, ==, 3);
+	g_assert_cmpuint(rig.shrunk, ==, 3);
 }
 
 /* While the machine is paused, nothing is taken, and what was taken comes to its end. */
@@ -545,7 +557,7 @@ static void test_pause(const void *features)
 	struct rig rig;
 
 	rig_init(&rig, *(const uint64_t *)features);
-	virtio_on_quiet(rig.dev, on_shrunk, &quiet);
+	virtio_on_quiet(rig.dev, count_call, &quiet);
 	rig.block.hold = true;
 	for (unsigned i = 0; i < 2; i++)
 		rig_make(&rig, &req[i], BLK_T_IN, 8 * i, 0, 512);
