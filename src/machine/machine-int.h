@@ -57,6 +57,10 @@ struct machine {
 	/* What RESET makes of vCPU 0 and of the others, whose APIC ID is filled in. */
 	struct x86_state *reset_boot, *reset_other;
 	struct cpu_chip_state reset_chips;
+
+	/* What waits for devices. */
+	bool pausing, resetting;
+	struct machine_event reset; /* to be told */
 };
 
 /* Take down what there is; pc.c. */
@@ -65,6 +69,8 @@ void machine_dismantle(struct machine *machine);
 void machine_tell(struct machine *machine, const struct machine_event *event);
 /* A request of the guest; machine.c. */
 void machine_requested(void *opaque, const struct machine_event *event);
+/* [main] I/O of devices has ended: go on with what waited for it; machine.c. */
+void machine_devices_quiet(struct machine *machine);
 /* As after power-on, except for clocks and most of the memory: devices and chips reset, tables and
  * kernel in place, vCPU 0 in front of the kernel. No vCPU executes; machine.c. */
 bool machine_restart(struct machine *machine, GError **error);

@@ -13,6 +13,10 @@
  *                             +-- machine_reset --> RUNNING, or PAUSED if it was paused
  *
  * Which of them it is follows from the reasons that hold the vCPUs (run.h); nothing else is kept.
+ *
+ * Neither a pause nor a reset waits for I/O of devices on the main loop, for that may take its time or
+ * never end. The vCPUs are held, the devices are told, and machine_devices_quiet() does the rest when
+ * the last request has ended, which is at once if there is none.
  */
 #include "machine/machine.h"
 
@@ -136,20 +140,69 @@ bool machine_restart(struct machine *machine, GError **error)
 	return set_states(machine, state, error);
 }
 
+/* The devices are reset: now the rest. RUN_HOLD_RESET is set. */
+static bool finish_reset(struct machine *machine, GError **error)
+{
+	bool ok = machine_restart(machine, error);
+
+	machine->resetting = false;
+	if (ok)
+		run_release(machine->run, RUN_HOLD_STOPPED);
+	else
+		run_hold(machine->run, RUN_HOLD_STOPPED);
+	run_release(machine->run, RUN_HOLD_RESET);
+	return ok;
+}
+
+static void go_on_with_reset(struct machine *machine)
+{
+	struct machine_event failed = { .kind = MACHINE_FAILED };
+	g_autoptr(GError) error = NULL;
+
+	if (!slots_try_reset(machine->slots))
+		return;
+	if (finish_reset(machine, &error)) {
+		machine_tell(machine, &machine->reset);
+		return;
+	}
+	failed.text = error->message;
+	machine_tell(machine, &failed);
+}
+
+static void go_on_with_pause(struct machine *machine)
+{
+	const struct machine_event event = { .kind = MACHINE_QUIET };
+
+	if (!slots_quiet(machine->slots))
+		return;
+	machine->pausing = false;
+	machine_tell(machine, &event);
+}
+
+void machine_devices_quiet(struct machine *machine)
+{
+	/* Whoever is told may free the machine, but not of this. */
+	if (machine->pausing)
+		go_on_with_pause(machine);
+	if (machine->resetting)
+		go_on_with_reset(machine);
+}
+
 void machine_requested(void *opaque, const struct machine_event *event)
 {
 	struct machine *machine = opaque;
 	struct machine_event told = *event;
-	g_autoptr(GError) error = NULL;
-	bool stop = event->kind != MACHINE_RESET || machine->config.no_reboot;
 
-	if (!stop && !machine_restart(machine, &error)) {
-		stop = true;
-		told.kind = MACHINE_FAILED;
-		told.text = error->message;
+	told.guest = true;
+	if (event->kind == MACHINE_RESET && !machine->config.no_reboot) {
+		run_hold(machine->run, RUN_HOLD_RESET);
+		run_release(machine->run, RUN_HOLD_REQUEST);
+		machine->resetting = true;
+		machine->reset = told;
+		go_on_with_reset(machine);
+		return;
 	}
-	if (stop)
-		run_hold(machine->run, RUN_HOLD_STOPPED);
+	run_hold(machine->run, RUN_HOLD_STOPPED);
 	run_release(machine->run, RUN_HOLD_REQUEST);
 	/* Last: whoever is told may free the machine. */
 	machine_tell(machine, &told);
@@ -171,27 +224,37 @@ bool machine_start(struct machine *machine, GError **error)
 void machine_pause(struct machine *machine)
 {
 	run_hold(machine->run, RUN_HOLD_PAUSED);
+	slots_pause(machine->slots, true);
+	machine->pausing = true;
+	go_on_with_pause(machine);
 }
 
 void machine_resume(struct machine *machine)
 {
+	machine->pausing = false;
+	slots_pause(machine->slots, false);
 	run_release(machine->run, RUN_HOLD_PAUSED);
 }
 
 bool machine_reset(struct machine *machine, GError **error)
 {
-	bool ok;
-
-	run_hold(machine->run, RUN_HOLD_BRIEF);
+	run_hold(machine->run, RUN_HOLD_RESET);
 	/* What the guest asked for in its former life is void. */
 	run_forget_request(machine->run);
-	ok = machine_restart(machine, error);
-	if (ok)
-		run_release(machine->run, RUN_HOLD_STOPPED);
-	else
-		run_hold(machine->run, RUN_HOLD_STOPPED);
-	run_release(machine->run, RUN_HOLD_BRIEF);
-	return ok;
+	machine->resetting = true;
+	machine->reset = (struct machine_event){ .kind = MACHINE_RESET };
+	if (!slots_try_reset(machine->slots))
+		return true;
+	if (!finish_reset(machine, error))
+		return false;
+	machine_tell(machine, &machine->reset);
+	return true;
+}
+
+const char *machine_quiesce(struct machine *machine, unsigned timeout_ms)
+{
+	run_hold(machine->run, RUN_HOLD_STOPPED);
+	return slots_reset_within(machine->slots, timeout_ms);
 }
 
 void machine_nmi(struct machine *machine)

@@ -24,10 +24,11 @@ struct virtio_device;
 
 enum machine_event_kind {
 	MACHINE_POWEROFF,   /* the guest switched the machine off (ACPI S5) */
-	MACHINE_RESET,      /* the guest asked for a reset; done already unless no_reboot */
+	MACHINE_RESET,      /* a reset; done already, unless the guest asked for it and no_reboot */
+	MACHINE_QUIET,      /* after machine_pause(): no device writes memory any more */
 	MACHINE_CRASH,      /* triple fault; the vCPUs are stopped, their state can be read */
 	MACHINE_DEBUG_EXIT, /* the guest wrote to the debug exit port; @status */
-	MACHINE_FAILED,     /* the engine gave up; @text */
+	MACHINE_FAILED,     /* the engine gave up, or a reset that had to wait failed; @text */
 	MACHINE_UNPLUGGED,  /* a device is gone and freed; its id is @text. vCPUs run on afterwards.
 			     * Told at once: the listener must forget it, and not call the machine */
 };
@@ -35,6 +36,7 @@ enum machine_event_kind {
 struct machine_event {
 	enum machine_event_kind kind;
 	unsigned cpu;     /* which vCPU it was, where that is known */
+	bool guest;       /* MACHINE_RESET: the guest asked for it */
 	uint8_t status;   /* MACHINE_DEBUG_EXIT: the byte that was written */
 	const char *text; /* MACHINE_FAILED: one sentence; MACHINE_UNPLUGGED: who */
 };
@@ -70,7 +72,8 @@ struct machine_config {
 					       * was taken over */
 	unsigned device_count;
 	const uint8_t *generation_id; /* 16 bytes of a VM generation ID; NULL: has none */
-	/* [main] Something happened. Except after a MACHINE_RESET that was done, vCPUs are stopped. */
+	/* [main] Something happened, perhaps inside a call of the machine, as the last thing that it
+	 * does. Except after a MACHINE_RESET that was done, vCPUs are stopped. */
 	void (*event)(void *opaque, const struct machine_event *event);
 	void *opaque;
 };
@@ -88,11 +91,16 @@ void machine_free(struct machine *machine);
 DEFINE_AUTOPTR(machine, machine_free);
 
 bool machine_start(struct machine *machine, GError **error);
-/* Wait until no vCPU executes. */
+/* Wait until no vCPU executes. Requests of devices come to their end, perhaps later: MACHINE_QUIET
+ * tells, unless machine_resume() comes before. */
 void machine_pause(struct machine *machine);
 void machine_resume(struct machine *machine);
-/* As the reset button. Keeps running, or keeps being paused. */
+/* As the reset button. Keeps running, or keeps being paused. MACHINE_RESET tells when it is done: at
+ * once, or when I/O that is under way has ended; until then no vCPU executes. */
 bool machine_reset(struct machine *machine, GError **error);
+/* Before the end: stop the vCPUs for good, reset the devices, and wait for their I/O at most so long.
+ * NULL, or which device still has some; then machine_free() would wait, too. */
+const char *machine_quiesce(struct machine *machine, unsigned timeout_ms);
 /* A non-maskable interrupt for every CPU, as the button of a server does. */
 void machine_nmi(struct machine *machine);
 /* Press the ACPI power button. */

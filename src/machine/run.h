@@ -26,6 +26,7 @@ enum run_hold {
 	RUN_HOLD_REQUEST = 1 << 3, /* the main loop has to do something first */
 	RUN_HOLD_BRIEF = 1 << 4,   /* the main loop does something in between */
 	RUN_HOLD_EJECT = 1 << 5,   /* the guest let a device go: the main loop takes it out */
+	RUN_HOLD_RESET = 1 << 6,   /* a reset waits for devices */
 };
 
 struct run_config {

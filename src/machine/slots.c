@@ -17,6 +17,8 @@
  *      rung behind it.
  *  (2) The bell's call waits until no vCPU executes before it takes ejected, and only then takes
  *      RUN_HOLD_EJECT back: no ejection falls between.
+ *  (3) A device with I/O under way would still write the guest's memory. So it stays, in ejected, and
+ *      the vCPUs stand still, until the I/O has ended: then the bell is rung again.
  */
 #include "machine/slots.h"
 
@@ -27,6 +29,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/sys.h"
 #include "bus/pci.h"
 #include "dev/acpi-hotplug.h"
 #include "dev/acpi-pm.h"
@@ -207,6 +210,14 @@ static unsigned mmio_gsi(unsigned number)
 	return PC_VIRTIO_GSI + number % PC_VIRTIO_GSIS;
 }
 
+/* [any, the device's lock held] I/O that somebody may wait for has ended. */
+static void on_quiet(void *opaque)
+{
+	struct slots *slots = opaque;
+
+	dev_timer_set(slots->bell, 0);
+}
+
 static void put_in_mmio(struct slots *slots, struct slot *slot)
 {
 	const struct virtio_mmio_config config = {
@@ -251,6 +262,11 @@ static struct slot *put_in(struct slots *slots, const struct machine_device *dev
 		.pci = device->pci,
 		.number = number,
 	};
+	if (slot->virtio) {
+		virtio_on_quiet(slot->virtio, on_quiet, slots);
+		if (run_held(slots->machine->run) & RUN_HOLD_PAUSED)
+			virtio_pause(slot->virtio);
+	}
 	if (device->mmio)
 		put_in_mmio(slots, slot);
 	else
@@ -320,16 +336,26 @@ static void take_out(struct slots *slots, struct slot *slot)
 	g_ptr_array_remove(slots->all, slot);
 }
 
-static void take_out_ejected(struct slots *slots)
+static bool try_reset(struct slot *slot)
 {
-	uint32_t ejected = atomic_exchange(&slots->ejected, 0);
+	return !slot->virtio || virtio_try_reset(slot->virtio);
+}
+
+/* False: some have to wait. */
+static bool take_out_ejected(struct slots *slots)
+{
+	uint32_t ejected = atomic_exchange(&slots->ejected, 0), wait = 0;
 
 	for (unsigned number = 1; number < PCI_SLOTS; number++) {
 		struct slot *slot = ejected & 1u << number ? find_number(slots, number) : NULL;
 
-		if (slot)
+		if (slot && try_reset(slot))
 			take_out(slots, slot);
+		else if (slot)
+			wait |= 1u << number;
 	}
+	atomic_fetch_or(&slots->ejected, wait);
+	return !wait;
 }
 
 /* [any] The guest's write. */
@@ -351,11 +377,12 @@ static void slots_bell(void *opaque)
 	struct slots *slots = opaque;
 	struct run *run = slots->machine->run;
 
-	if (!(run_held(run) & RUN_HOLD_EJECT))
-		return;
-	run_hold(run, RUN_HOLD_EJECT);
-	take_out_ejected(slots);
-	run_release(run, RUN_HOLD_EJECT);
+	if (run_held(run) & RUN_HOLD_EJECT) {
+		run_hold(run, RUN_HOLD_EJECT);
+		if (take_out_ejected(slots))
+			run_release(run, RUN_HOLD_EJECT);
+	}
+	machine_devices_quiet(slots->machine);
 }
 
 bool machine_unplug(struct machine *machine, const char *id, GError **error)
@@ -410,11 +437,58 @@ void slots_free(struct slots *slots)
 	g_free(slots);
 }
 
+bool slots_try_reset(struct slots *slots)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < slots->all->len; i++)
+		all &= try_reset(g_ptr_array_index(slots->all, i));
+	return all;
+}
+
+const char *slots_reset_within(struct slots *slots, unsigned timeout_ms)
+{
+	uint64_t deadline = sys_monotonic_ns() + timeout_ms * UINT64_C(1000000);
+
+	(void)slots_try_reset(slots);
+	for (unsigned i = 0; i < slots->all->len; i++) {
+		struct slot *slot = g_ptr_array_index(slots->all, i);
+
+		if (slot->virtio && !virtio_reset_until(slot->virtio, deadline))
+			return slot->id;
+	}
+	return NULL;
+}
+
+void slots_pause(struct slots *slots, bool pause)
+{
+	for (unsigned i = 0; i < slots->all->len; i++) {
+		struct slot *slot = g_ptr_array_index(slots->all, i);
+
+		if (slot->virtio && pause)
+			virtio_pause(slot->virtio);
+		else if (slot->virtio)
+			virtio_resume(slot->virtio);
+	}
+}
+
+bool slots_quiet(struct slots *slots)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < slots->all->len; i++) {
+		struct slot *slot = g_ptr_array_index(slots->all, i);
+
+		all &= !slot->virtio || virtio_is_quiet(slot->virtio);
+	}
+	return all;
+}
+
 void slots_reset(struct slots *slots)
 {
 	unsigned i = 0;
 
-	take_out_ejected(slots);
+	(void)take_out_ejected(slots);
 	while (i < slots->all->len) {
 		struct slot *slot = g_ptr_array_index(slots->all, i);
 

@@ -8,6 +8,7 @@
 #define MACHINE_SLOTS_H
 
 #include <glib.h>
+#include <stdbool.h>
 
 #include "bus/irq.h"
 #include "machine/acpi.h"
@@ -24,7 +25,16 @@ void slots_fill(struct slots *slots);
 void slots_free(struct slots *slots);
 DEFINE_AUTOPTR(slots, slots_free);
 
-/* The machine is reset: so are the devices, and those that the guest was asked to let go are gone.
+/* Reset the devices as far as it can be done at once. False: I/O is under way, and the machine will
+ * hear of its end. No vCPU executes until slots_reset(). */
+bool slots_try_reset(struct slots *slots);
+/* The same, waiting at most so long. NULL, or a device that did not come to an end. */
+const char *slots_reset_within(struct slots *slots, unsigned timeout_ms);
+/* The devices hold, or go on. */
+void slots_pause(struct slots *slots, bool pause);
+/* Do all hold, with nothing under way? False: the machine will hear when to ask again. */
+bool slots_quiet(struct slots *slots);
+/* slots_try_reset() has succeeded. The machine is reset: so are the devices, and those that the guest was asked to let go are gone.
  * No vCPU executes. */
 void slots_reset(struct slots *slots);
 /* What the ACPI tables have to tell. */

@@ -15,6 +15,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/sys.h"
 #include "virtio/virtq-int.h"
 
 enum {
@@ -22,7 +23,24 @@ enum {
 		     VIRTIO_STATUS_FEATURES_OK | VIRTIO_STATUS_FAILED,
 };
 
+/* So long the main loop waits for a loop that lives, and answers at once unless the host is busy. */
+static const uint64_t loop_answer_ns = 50000000;
+
 static void serve_kicks(void *opaque);
+
+static void tell_quiet(struct virtio_device *dev)
+{
+	if (dev->quiet)
+		dev->quiet(dev->quiet_opaque);
+}
+
+/* virtio_try_reset() may have more luck now. */
+static void tell_reset(struct virtio_device *dev)
+{
+	if (dev->reset_awaited)
+		tell_quiet(dev);
+	dev->reset_awaited = false;
+}
 
 static void answer(void *opaque)
 {
@@ -31,6 +49,8 @@ static void answer(void *opaque)
 	virtio_lock(dev);
 	dev->answered = true;
 	pthread_cond_broadcast(&dev->reset_done);
+	if (!dev->resetting)
+		tell_reset(dev);
 	virtio_unlock(dev);
 }
 
@@ -156,12 +176,6 @@ void virtio_kick_self(struct virtio_device *dev, unsigned index)
 
 /* ---- pause ---- */
 
-static void tell_quiet(struct virtio_device *dev)
-{
-	if (dev->quiet)
-		dev->quiet(dev->quiet_opaque);
-}
-
 static void kick_ready(struct virtio_device *dev)
 {
 	for (unsigned i = 0; i < dev->queue_count; i++) {
@@ -222,9 +236,7 @@ static void finish_reset(struct virtio_device *dev)
 	dev->queues_resetting = 0;
 	dev->resetting = false;
 	pthread_cond_broadcast(&dev->reset_done);
-	if (dev->reset_awaited)
-		tell_quiet(dev);
-	dev->reset_awaited = false;
+	tell_reset(dev);
 }
 
 static void finish_queue_reset(struct virtio_device *dev, unsigned index)
@@ -317,13 +329,36 @@ void virtio_reset(struct virtio_device *dev)
 	loop_sync(dev->loop);
 }
 
+/* Wait for the reset's end and for a call on the loop, which answer() is. */
+static bool wait_reset(struct virtio_device *dev, uint64_t deadline_ns)
+{
+	const struct timespec deadline = {
+		.tv_sec = (time_t)(deadline_ns / 1000000000),
+		.tv_nsec = (long)(deadline_ns % 1000000000),
+	};
+	bool manual = io_loop_is_current(dev->loop);
+	int err = 0;
+
+	dev->answered = false;
+	io_loop_post(dev->loop, &dev->answer_work);
+	if (manual) {
+		virtio_unlock(dev);
+		(void)io_loop_run(dev->loop, false);
+		virtio_lock(dev);
+	}
+	while ((dev->resetting || !dev->answered) && !manual && !err)
+		err = pthread_cond_clockwait(&dev->reset_done, &dev->lock, CLOCK_MONOTONIC,
+					     &deadline);
+	return !dev->resetting && dev->answered;
+}
+
 bool virtio_try_reset(struct virtio_device *dev)
 {
 	bool done;
 
 	virtio_lock(dev);
 	begin_reset(dev);
-	done = !dev->resetting;
+	done = !dev->resetting && wait_reset(dev, sys_monotonic_ns() + loop_answer_ns);
 	dev->reset_awaited = !done;
 	virtio_unlock(dev);
 	return done;
@@ -331,21 +366,11 @@ bool virtio_try_reset(struct virtio_device *dev)
 
 bool virtio_reset_until(struct virtio_device *dev, uint64_t deadline_ns)
 {
-	const struct timespec deadline = {
-		.tv_sec = (time_t)(deadline_ns / 1000000000),
-		.tv_nsec = (long)(deadline_ns % 1000000000),
-	};
 	bool done;
-	int err = 0;
 
 	virtio_lock(dev);
 	begin_reset(dev);
-	dev->answered = false;
-	io_loop_post(dev->loop, &dev->answer_work);
-	while ((dev->resetting || !dev->answered) && !err)
-		err = pthread_cond_clockwait(&dev->reset_done, &dev->lock, CLOCK_MONOTONIC,
-					     &deadline);
-	done = !dev->resetting && dev->answered;
+	done = wait_reset(dev, deadline_ns);
 	virtio_unlock(dev);
 	return done;
 }

@@ -207,7 +207,7 @@ void virtio_detach(struct virtio_device *dev);
 /* [main] As the machine's reset does: like the driver's reset, and waits for what is under way. */
 void virtio_reset(struct virtio_device *dev);
 
-/* [main] The same, without waiting. True: it is done; false: quiet() tells when to ask again. */
+/* [main] The same, without waiting for I/O. True: it is done; false: quiet() tells when to ask again. */
 bool virtio_try_reset(struct virtio_device *dev);
 /* [main, not the loop] The same, waiting for the device and its loop until @deadline_ns of
  * CLOCK_MONOTONIC. False: they did not come to an end. */

@@ -59,7 +59,6 @@ void backends_release(struct vmm *vmm)
 {
 	g_ptr_array_unref(vmm->netdevs);
 	g_ptr_array_unref(vmm->nodes);
-	g_ptr_array_unref(vmm->chars);
 }
 
 static struct vmm_node *node_lookup(struct vmm *vmm, const char *name)

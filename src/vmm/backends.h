@@ -42,7 +42,7 @@ struct vmm_char {
 };
 
 void backends_init(struct vmm *vmm);
-/* Closes all; no device uses them. */
+/* Closes images and networks; no device uses them. Streams have no part in this: vmm.c. */
 void backends_release(struct vmm *vmm);
 
 struct vmm_node *node_add(struct vmm *vmm, const struct node_spec *spec, bool implicit,

@@ -260,12 +260,16 @@ static json_t *run_query_stats_schemas(void *opaque, const json_t *args, GError 
 			 "stats", stats);
 }
 
-static json_t *run_stop(void *opaque, const json_t *args, GError **error)
+static void start_stop(void *opaque, const json_t *args, struct qmp_request *request)
 {
+	struct vmm *vmm = opaque;
+
 	(void)args;
-	(void)error;
-	vmm_stop(opaque);
-	return json_object();
+	vmm_stop(vmm);
+	if (vmm->stopping)
+		g_ptr_array_add(vmm->stops, request);
+	else
+		qmp_request_answer(request, json_object(), NULL);
 }
 
 static json_t *run_cont(void *opaque, const json_t *args, GError **error)
@@ -380,7 +384,7 @@ static const struct qmp_command command_table[] = {
 	{ .name = "set_link",
 	  .args = { { "name", QMP_STRING, false }, { "up", QMP_BOOL, false } },
 	  .run = run_set_link },
-	{ .name = "stop", .run = run_stop },
+	{ .name = "stop", .start = start_stop },
 	{ .name = "system_powerdown", .run = run_system_powerdown },
 	{ .name = "system_reset", .run = run_system_reset },
 	{ .name = "watchdog-set-action",

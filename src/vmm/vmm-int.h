@@ -29,6 +29,8 @@ struct vmm {
 	struct io_loop *shared_loop; /* of devices without a loop of their own; or NULL */
 	enum watchdog_action watchdog;
 	bool io_error;      /* a disk has stopped the machine */
+	bool stopping;      /* STOP is told when the devices are quiet */
+	GPtrArray *stops;   /* struct qmp_request that are answered then */
 	atomic_uint panics; /* PVPANIC_ bits that the main loop has not heard of */
 	struct dev_timer *panic_timer;
 	unsigned winch; /* source of SIGWINCH, 0: none */
@@ -37,7 +39,7 @@ struct vmm {
 	struct pidfile *pidfile;
 	GMainLoop *loop;
 	/* How it ended: */
-	bool ended;
+	bool ended, stuck; /* stuck: a device has I/O that does not end */
 	int status;
 	bool by_guest;
 	const char *reason; /* QEMU's ShutdownCause */
@@ -45,6 +47,7 @@ struct vmm {
 };
 
 /* What both monitors can do. All do nothing if things are so already. */
+/* The vCPUs stop at once, devices when their requests have ended: then stopping is false again. */
 void vmm_stop(struct vmm *vmm);
 void vmm_cont(struct vmm *vmm);
 bool vmm_reset(struct vmm *vmm, GError **error);

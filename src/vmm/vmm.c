@@ -12,6 +12,9 @@
  *   quit                        0                SHUTDOWN host-qmp-quit
  *   Ctrl-A X                    0                SHUTDOWN host-ui
  *   SIGTERM, SIGINT, SIGHUP     0, as QEMU does  SHUTDOWN host-signal
+ *
+ * 0 becomes 1 if I/O of a device has not ended QUIESCE_MS later, which is told. The devices are then
+ * not freed: their threads may write to them until the process has ended.
  */
 #include "vmm/vmm.h"
 
@@ -41,6 +44,10 @@
 #include "vmm/signals.h"
 #include "vmm/terminal.h"
 #include "vmm/vmm-int.h"
+
+enum {
+	QUIESCE_MS = 5000
+};
 
 void vmm_end(struct vmm *vmm, int status, bool by_guest, const char *reason)
 {
@@ -72,15 +79,28 @@ void vmm_stop(struct vmm *vmm)
 {
 	if (machine_status(vmm->machine) != MACHINE_RUNNING)
 		return;
-	machine_pause(vmm->machine);
+	vmm->stopping = true;
 	devices_pause(vmm);
+	machine_pause(vmm->machine);
+}
+
+static void stopped(struct vmm *vmm)
+{
+	if (!vmm->stopping)
+		return;
+	vmm->stopping = false;
 	qmp_server_event(vmm->monitor, "STOP", NULL);
+	for (unsigned i = 0; i < vmm->stops->len; i++)
+		qmp_request_answer(g_ptr_array_index(vmm->stops, i), json_object(), NULL);
+	g_ptr_array_set_size(vmm->stops, 0);
 }
 
 void vmm_cont(struct vmm *vmm)
 {
 	if (machine_status(vmm->machine) != MACHINE_PAUSED)
 		return;
+	/* Who waits for a stop that does not come to its end is told all the same. */
+	stopped(vmm);
 	vmm->io_error = false;
 	machine_resume(vmm->machine);
 	qmp_server_event(vmm->monitor, "RESUME", NULL);
@@ -95,10 +115,7 @@ static json_t *cause(bool by_guest, const char *reason)
 
 bool vmm_reset(struct vmm *vmm, GError **error)
 {
-	if (!machine_reset(vmm->machine, error))
-		return false;
-	qmp_server_event(vmm->monitor, "RESET", cause(false, "host-qmp-system-reset"));
-	return true;
+	return machine_reset(vmm->machine, error);
 }
 
 void vmm_power_button(struct vmm *vmm)
@@ -130,10 +147,16 @@ static void on_machine_event(void *opaque, const struct machine_event *event)
 		vmm_end(vmm, VMM_EXIT_OK, true, "guest-shutdown");
 		break;
 	case MACHINE_RESET:
-		if (vmm->options->no_reboot)
+		if (event->guest && vmm->options->no_reboot)
 			vmm_end(vmm, VMM_EXIT_OK, true, "guest-reset");
 		else
-			qmp_server_event(vmm->monitor, "RESET", cause(true, "guest-reset"));
+			qmp_server_event(vmm->monitor, "RESET",
+					 cause(event->guest, event->guest
+								     ? "guest-reset"
+								     : "host-qmp-system-reset"));
+		break;
+	case MACHINE_QUIET:
+		stopped(vmm);
 		break;
 	case MACHINE_CRASH:
 		if (!vmm->ended)
@@ -311,7 +334,9 @@ struct vmm *vmm_new(const struct options *options, GError **error)
 {
 	struct vmm *vmm = g_new(struct vmm, 1);
 
-	*vmm = (struct vmm){ .options = options, .loop = g_main_loop_new(NULL, FALSE) };
+	*vmm = (struct vmm){ .options = options,
+			     .loop = g_main_loop_new(NULL, FALSE),
+			     .stops = g_ptr_array_new() };
 	backends_init(vmm);
 	devices_init(vmm);
 	vmm->panic_timer = dev_timer_new(dev_clock_host(), panic_told, vmm);
@@ -344,10 +369,32 @@ bool vmm_start(struct vmm *vmm, GError **error)
 	return machine_start(vmm->machine, error);
 }
 
+/* I/O that does not come to its end must not keep the process: what is in its hands is left to it. */
+static void quiesce(struct vmm *vmm)
+{
+	const char *busy = machine_quiesce(vmm->machine, QUIESCE_MS);
+
+	if (!busy)
+		return;
+	vmm->stuck = true;
+	if (vmm->status == VMM_EXIT_OK)
+		vmm->status = VMM_EXIT_ERROR;
+	if (vmm->report)
+		log_warning("I/O of device '%s' did not end within %d seconds", busy,
+			    QUIESCE_MS / 1000);
+	else
+		vmm->report = g_strdup_printf("I/O of device '%s' did not end within %d seconds; "
+					      "what it was to write may be lost",
+					      busy, QUIESCE_MS / 1000);
+}
+
 int vmm_run(struct vmm *vmm, char **ret_report)
 {
 	if (!vmm->ended)
 		g_main_loop_run(vmm->loop);
+	stopped(vmm);
+	qmp_server_event(vmm->monitor, "SHUTDOWN", cause(vmm->by_guest, vmm->reason));
+	quiesce(vmm);
 	*ret_report = g_steal_pointer(&vmm->report);
 	return vmm->status;
 }
@@ -356,13 +403,15 @@ void vmm_free(struct vmm *vmm)
 {
 	if (!vmm)
 		return;
-	if (vmm->ended)
-		qmp_server_event(vmm->monitor, "SHUTDOWN", cause(vmm->by_guest, vmm->reason));
 	if (vmm->winch)
 		g_source_remove(vmm->winch);
-	machine_free(vmm->machine);
-	devices_release(vmm);
-	backends_release(vmm);
+	if (!vmm->stuck) {
+		machine_free(vmm->machine);
+		devices_release(vmm);
+		backends_release(vmm);
+	}
+	g_ptr_array_unref(vmm->chars);
+	g_ptr_array_unref(vmm->stops);
 	dev_timer_free(vmm->panic_timer);
 	qmp_server_free(vmm->monitor);
 	pidfile_free(vmm->pidfile);

@@ -6,7 +6,9 @@ The guest is keys.elf, which drives none of them.
 """
 import json
 import os
+import signal
 import socket
+import time
 
 import vm
 
@@ -146,6 +148,54 @@ class Monitor(vm.Case):
         answers = [qmp.answer()['return'] for _ in range(4)]
         self.assertEqual([block['qdev'] for block in answers[2]], ['/machine/peripheral/e'])
         self.assertEqual(answers[2][0]['inserted']['bps'], 1000)
+
+    def hung(self, *args):
+        # What is left behind is no leak; and its detector stops threads as we do.
+        os.environ['ASAN_OPTIONS'] = 'detect_leaks=0'
+        self.addCleanup(os.environ.pop, 'ASAN_OPTIONS')
+        image('a')
+        machine, qmp = self.start('--disk', 'path=a,id=d', '--net', 'none', *args)
+        return machine, qmp, vm.Frozen(machine.process, 'd')
+
+    def left_behind(self, machine, frozen, begin):
+        frozen.reap()
+        status, _, err = machine.end()
+        self.assertLess(time.monotonic() - begin, 5 + vm.PATIENCE / 2)
+        self.assertEqual(status, 1)
+        self.assertEqual(len(err.splitlines()), 1, err)
+        self.assertIn("device 'd' did not end", err)
+        self.assertFalse(os.path.exists(SOCKET))
+
+    def test_hung_quit(self):
+        """A disk that never comes to its end does not keep the process."""
+        machine, qmp, frozen = self.hung()
+        begin = time.monotonic()
+        qmp.call('quit')
+        self.assertEqual(qmp.event('SHUTDOWN')['data']['reason'], 'host-qmp-quit')
+        self.left_behind(machine, frozen, begin)
+
+    def test_hung_signal(self):
+        machine, qmp, frozen = self.hung()
+        # Nor does what waits for it keep the monitor, or the signal.
+        qmp.call('system_reset')
+        self.assertEqual(qmp.call('query-status')['status'], 'running')
+        begin = time.monotonic()
+        machine.process.send_signal(signal.SIGTERM)
+        self.left_behind(machine, frozen, begin)
+
+    def test_hung_reset(self):
+        machine, qmp, frozen = self.hung()
+        qmp.call('device_del', id='d')
+        qmp.call('system_reset')
+        self.assertEqual(len(qmp.call('query-block')), 1)
+        qmp.call('stop')
+        qmp.call('cont')
+        frozen.thaw()
+        self.assertEqual(qmp.event('DEVICE_DELETED')['data']['device'], 'd')
+        qmp.event('RESET')
+        machine.expect(b'B')
+        qmp.call('quit')
+        self.assertEqual(machine.end()[0], 0)
 
     def test_resize_refused(self):
         image('a')

@@ -63,6 +63,35 @@ def arguments(*args, kernel=KEYS, engine=ENGINE, memory='16M'):
     return [VM, '--engine', engine, '--kernel', kernel, '--memory', memory, *args]
 
 
+class Frozen:
+    """A thread of a process that stands still, as in a system call that does not end."""
+    SEIZE, INTERRUPT, DETACH, WALL = 0x4206, 0x4207, 17, 0x40000000
+
+    def __init__(self, process, name):
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.tid = next(int(tid) for tid in os.listdir(f'/proc/{process.pid}/task')
+                        if self.comm(process.pid, tid) == name)
+        self.ptrace(self.SEIZE)
+        self.ptrace(self.INTERRUPT)
+        os.waitpid(self.tid, self.WALL)
+
+    @staticmethod
+    def comm(pid, tid):
+        with open(f'/proc/{pid}/task/{tid}/comm', encoding='ascii') as file:
+            return file.read().strip()
+
+    def ptrace(self, request):
+        if self.libc.ptrace(request, self.tid, None, None) < 0:
+            raise OSError(ctypes.get_errno(), 'ptrace')
+
+    def thaw(self):
+        self.ptrace(self.DETACH)
+
+    def reap(self):
+        """Its process ends, and so does it: nobody else can see to that."""
+        os.waitpid(self.tid, self.WALL)
+
+
 def run(*args, stdin=b'', **kwargs):
     """Run a command line to its end."""
     return subprocess.run(args, input=stdin, capture_output=True, timeout=PATIENCE, check=False,

@@ -20,7 +20,7 @@ enum {
 
 struct toy {
 	struct virtio_device dev;
-	bool hold, slow, refuse, unpop, no_suppression;
+	bool hold, slow, busy, refuse, unpop, no_suppression;
 	unsigned popped, starts, resets, config_writes;
 	int reset_index;
 	unsigned last_off, last_size;
@@ -157,6 +157,11 @@ static inline void toy_reset(struct virtio_device *dev, int index)
 	g_assert_true(dev->resetting || (index >= 0 && dev->queues_resetting >> index & 1));
 }
 
+static inline bool toy_busy(struct virtio_device *dev)
+{
+	return toy_of(dev)->busy;
+}
+
 static inline void toy_config_written(struct virtio_device *dev, unsigned off, unsigned size)
 {
 	struct toy *toy = toy_of(dev);
@@ -182,6 +187,7 @@ static const struct virtio_ops toy_ops = {
 	.start = toy_start,
 	.kick = toy_kick,
 	.reset = toy_reset,
+	.busy = toy_busy,
 	.config_written = toy_config_written,
 	.free = toy_free,
 };

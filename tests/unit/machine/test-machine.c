@@ -3,7 +3,8 @@
 
 struct fixture {
 	struct machine *machine;
-	GArray *events;
+	GArray *events; /* but for those that answer the user: */
+	unsigned user_resets, quiet;
 	GString *texts;
 	bool free_it;
 };
@@ -12,6 +13,10 @@ static void on_event(void *opaque, const struct machine_event *event)
 {
 	struct fixture *f = opaque;
 
+	f->quiet += event->kind == MACHINE_QUIET;
+	f->user_resets += event->kind == MACHINE_RESET && !event->guest;
+	if (event->kind == MACHINE_QUIET || (event->kind == MACHINE_RESET && !event->guest))
+		return;
 	g_array_append_val(f->events, *event);
 	if (event->text)
 		g_string_append(f->texts, event->text);
@@ -199,6 +204,7 @@ static void test_no_reboot(struct fixture *f, const void *data)
 	/* The user may. */
 	g_assert_true(machine_reset(f->machine, &error));
 	g_assert_cmpint(machine_status(f->machine), ==, MACHINE_RUNNING);
+	g_assert_cmpuint(f->user_resets, ==, 1);
 	g_assert_cmpint(event(f, 1)->kind, ==, MACHINE_DEBUG_EXIT);
 	g_assert_cmphex(event(f, 1)->status, ==, 0x21);
 }
@@ -283,8 +289,10 @@ static void test_pause(struct fixture *f, const void *data)
 		machine_pause(f->machine);
 		assert_parked();
 	}
+	g_assert_cmpuint(f->quiet, ==, 101);
 	/* Reset keeps it paused. */
 	g_assert_true(machine_reset(f->machine, &error));
+	g_assert_cmpuint(f->user_resets, ==, 1);
 	g_assert_cmpint(machine_status(f->machine), ==, MACHINE_PAUSED);
 	g_assert_cmpuint(test.loads, ==, 2);
 	machine_resume(f->machine);

@@ -4,6 +4,8 @@
 
 #include "bus/pci.h"
 #include "dev/acpi-hotplug.h"
+#include "tests/lib/virtio-driver.h"
+#include "tests/lib/virtio-toy.h"
 #include "virtio/virtio-mmio.h"
 #include "virtio/virtio-pci.h"
 
@@ -20,6 +22,7 @@ enum {
 /* What has happened to the devices, all of them. */
 static struct {
 	unsigned resets, freed, alive;
+	struct io_loop *loop;
 } devices;
 
 static void assert_parked(void)
@@ -35,6 +38,7 @@ static void assert_parked(void)
 struct fake_pci {
 	struct pci_device pci;
 	struct io_range range;
+	struct virtio_device *virtio; /* behind it, or NULL */
 };
 
 static uint64_t fake_read(struct io_range *range, uint64_t off, unsigned size)
@@ -56,9 +60,13 @@ static void fake_reset(struct pci_device *pci)
 /* One that nobody took over. */
 static void discard(struct pci_device *pci)
 {
+	struct fake_pci *fake = container_of(pci, struct fake_pci, pci);
+
 	pci_device_release(pci);
 	devices.alive--;
-	g_free(container_of(pci, struct fake_pci, pci));
+	if (fake->virtio)
+		fake->virtio->ops->free(fake->virtio);
+	g_free(fake);
 }
 
 static void fake_free(struct pci_device *pci)
@@ -123,23 +131,25 @@ void virtio_mmio_free(struct virtio_mmio *mmio)
 	io_notifier_set(&mmio->config.notifier, &mmio->notify, false);
 	devices.freed++;
 	devices.alive--;
-	g_free(mmio->dev);
+	mmio->dev->ops->free(mmio->dev);
 	g_free(mmio);
 }
 
 static struct virtio_device *fake_virtio(void)
 {
 	devices.alive++;
-	return g_new0(struct virtio_device, 1);
+	return &toy_new(devices.loop, 8)->dev;
 }
 
 /* A virtio device behind PCI is a fake one. */
 struct pci_device *virtio_pci_new(struct virtio_device *dev, const struct virtio_pci_config *config)
 {
+	struct pci_device *pci = fake_pci(0x1041);
+
 	g_assert_nonnull(config->mem);
-	g_free(dev);
+	container_of(pci, struct fake_pci, pci)->virtio = dev;
 	devices.alive--;
-	return fake_pci(0x1041);
+	return pci;
 }
 
 /* ---- the machine ---- */
@@ -147,20 +157,19 @@ struct pci_device *virtio_pci_new(struct virtio_device *dev, const struct virtio
 struct fixture {
 	struct machine *machine;
 	GString *gone; /* identifiers of devices that are, with a space behind each */
-	unsigned events;
-	bool free_it;
+	unsigned events, quiet, resets;
 };
 
 static void on_event(void *opaque, const struct machine_event *event)
 {
 	struct fixture *f = opaque;
 
-	f->events++;
+	f->quiet += event->kind == MACHINE_QUIET;
+	f->resets += event->kind == MACHINE_RESET;
 	if (event->kind != MACHINE_UNPLUGGED)
 		return;
+	f->events++;
 	g_string_append_printf(f->gone, "%s ", event->text);
-	if (f->free_it)
-		g_clear_pointer(&f->machine, machine_free);
 }
 
 static struct machine_config default_config(struct fixture *f)
@@ -180,6 +189,7 @@ static void setup(struct fixture *f, const void *data)
 	memset(&test, 0, sizeof(test));
 	memset(&devices, 0, sizeof(devices));
 	test.fail_vcpu = -1;
+	devices.loop = io_loop_new_manual(IO_LOOP_THREADS, NULL, NULL, NULL);
 	f->gone = g_string_new(NULL);
 }
 
@@ -196,6 +206,7 @@ static void teardown(struct fixture *f, const void *data)
 	settle();
 	g_assert_null(test.engine);
 	g_assert_cmpuint(devices.alive, ==, 0);
+	io_loop_free(devices.loop);
 	g_string_free(f->gone, TRUE);
 }
 
@@ -569,23 +580,127 @@ static void test_eject_and_reset(struct fixture *f, const void *data)
 	pthread_mutex_unlock(&test.engine->lock);
 }
 
-static void test_free_from_event(struct fixture *f, const void *data)
+/* ---- devices with I/O under way ---- */
+
+/* A toy with a request that it keeps. */
+static struct vdriver *keep_request(struct virtio_device *dev)
 {
+	struct vdriver *d =
+		vdriver_new(&(struct vdriver_config){ .dev = dev, .loop = devices.loop });
+	struct vdriver_buf buf = { 4096, 4, true };
+
+	toy_of(dev)->hold = toy_of(dev)->slow = true;
+	g_assert_true(vdriver_add(d, 0, &buf, 1, NULL));
+	(void)vdriver_kick(d, 0);
+	vdriver_run(d);
+	g_assert_cmpuint(toy_of(dev)->count, ==, 1);
+	return d;
+}
+
+static void make_busy(struct fixture *f, struct vdriver **ret_d, struct toy **ret_toy)
+{
+	const struct machine_device list[] = {
+		{ .id = "busy", .virtio = fake_virtio(), .slot = 3 },
+		{ .id = "other", .pci = fake_pci(1), .slot = 4 },
+	};
 	struct machine_config config = default_config(f);
 
-	(void)data;
-	f->free_it = true;
+	config.devices = list;
+	config.device_count = ARRAY_SIZE(list);
 	make(f, &config);
-	plug(f, "a", 0);
-	plug(f, "b", 0);
-	plug(f, "c", 0);
+	*ret_d = keep_request(list[0].virtio);
+	*ret_toy = toy_of(list[0].virtio);
 	start(f);
-	out(HOTPLUG + ACPI_HOTPLUG_EJECT, 4, 1 << 1 | 1 << 2);
+}
+
+/* A reset is done when the I/O has ended. Nobody waits for that, and no vCPU executes meanwhile. */
+static void test_reset_waits(struct fixture *f, const void *data)
+{
+	unsigned resets;
+	struct vdriver *d;
+	struct toy *toy;
+
+	(void)data;
+	make_busy(f, &d, &toy);
+	resets = devices.resets;
+	g_assert_true(machine_reset(f->machine, NULL));
 	settle();
-	/* The first event was the last; all are freed nevertheless. */
-	g_assert_cmpstr(f->gone->str, ==, "a ");
-	g_assert_null(f->machine);
-	g_assert_cmpuint(devices.freed, ==, 3);
+	g_assert_cmpuint(f->resets, ==, 0);
+	g_assert_cmpuint(devices.resets, ==, resets);
+	assert_parked();
+	/* The user goes on. */
+	machine_pause(f->machine);
+	machine_resume(f->machine);
+	g_assert_true(machine_reset(f->machine, NULL));
+	unplug(f, "other");
+	assert_parked();
+	toy_complete_all(toy);
+	settle();
+	g_assert_cmpuint(f->resets, ==, 1);
+	g_assert_cmpstr(f->gone->str, ==, "other ");
+	g_assert_cmpuint(devices.resets, ==, resets + 1);
+	g_assert_cmpint(machine_status(f->machine), ==, MACHINE_RUNNING);
+	vdriver_free(d);
+}
+
+/* The same for a device that the guest ejects. */
+static void test_eject_waits(struct fixture *f, const void *data)
+{
+	struct vdriver *d;
+	struct toy *toy;
+
+	(void)data;
+	make_busy(f, &d, &toy);
+	out(HOTPLUG + ACPI_HOTPLUG_EJECT, 4, 1 << 3 | 1 << 4);
+	settle();
+	g_assert_cmpstr(f->gone->str, ==, "other ");
+	assert_devices(f, "busy:3 ");
+	assert_parked();
+	g_assert_cmpuint(devices.freed, ==, 1);
+	toy_complete_all(toy);
+	vdriver_free(d);
+	settle();
+	g_assert_cmpstr(f->gone->str, ==, "other busy ");
+	assert_devices(f, "");
+	g_assert_cmpint(machine_status(f->machine), ==, MACHINE_RUNNING);
+}
+
+/* A pause is complete when what was under way has ended. */
+static void test_pause_waits(struct fixture *f, const void *data)
+{
+	struct vdriver *d;
+	struct toy *toy;
+
+	(void)data;
+	make_busy(f, &d, &toy);
+	toy->busy = true;
+	machine_pause(f->machine);
+	settle();
+	g_assert_cmpint(machine_status(f->machine), ==, MACHINE_PAUSED);
+	g_assert_cmpuint(f->quiet, ==, 0);
+	virtio_lock(&toy->dev);
+	toy->busy = false;
+	virtio_idle(&toy->dev);
+	virtio_unlock(&toy->dev);
+	settle();
+	g_assert_cmpuint(f->quiet, ==, 1);
+	/* One that comes meanwhile is paused, too. */
+	g_assert_true(machine_plug(
+		f->machine, &(struct machine_device){ .id = "late", .virtio = fake_virtio() },
+		NULL));
+	machine_resume(f->machine);
+	machine_pause(f->machine);
+	g_assert_cmpuint(f->quiet, ==, 2);
+	machine_resume(f->machine);
+	/* Gone on before it was complete. */
+	toy->busy = true;
+	machine_pause(f->machine);
+	machine_resume(f->machine);
+	toy->busy = false;
+	settle();
+	g_assert_cmpuint(f->quiet, ==, 2);
+	toy_complete_all(toy);
+	vdriver_free(d);
 }
 
 static void refuse_plug(struct fixture *f, const struct machine_device *device, const char *text)
@@ -627,7 +742,7 @@ static void test_refusals(struct fixture *f, const void *data)
 	g_assert_cmpstr(error->message, ==, "there is no device 'b'");
 	/* They are still ours. */
 	discard(pci);
-	g_free(virtio);
+	virtio->ops->free(virtio);
 	devices.alive--;
 }
 
@@ -675,7 +790,7 @@ static void test_refusals_at_start(struct fixture *f, const void *data)
 	config.device_count = 9;
 	refuse_new(&config, "9 devices with registers in memory are too many: give at most 8");
 	discard(pci);
-	g_free(virtio);
+	virtio->ops->free(virtio);
 	devices.alive--;
 }
 
@@ -780,7 +895,9 @@ int main(int argc, char **argv)
 		{ "/machine/slots/eject-anything", test_eject_anything },
 		{ "/machine/slots/reset", test_reset },
 		{ "/machine/slots/eject-and-reset", test_eject_and_reset },
-		{ "/machine/slots/free-from-event", test_free_from_event },
+		{ "/machine/slots/reset-waits", test_reset_waits },
+		{ "/machine/slots/eject-waits", test_eject_waits },
+		{ "/machine/slots/pause-waits", test_pause_waits },
 		{ "/machine/slots/refusals", test_refusals },
 		{ "/machine/slots/refusals-at-start", test_refusals_at_start },
 		{ "/machine/slots/mmio-stays", test_mmio_stays },
