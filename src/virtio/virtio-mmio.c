@@ -115,8 +115,9 @@ static uint32_t read_queue(struct virtio_mmio *m, unsigned off)
 
 	if (!virtio_read_queue(m->dev, queue, &setup))
 		return 0;
+	/* Drivers read this to be sure that the device leaves the memory alone (4.2.2.2). */
 	if (off == QUEUE_READY)
-		return setup.enabled;
+		return setup.enabled || virtio_queue_resetting(m->dev, queue);
 	return virtq_max_size(m->dev->queue[queue]);
 }
 
@@ -200,6 +201,8 @@ static void write_register(struct virtio_mmio *m, unsigned off, uint32_t value)
 	case QUEUE_READY:
 		if (value == 1)
 			virtio_enable_queue(m->dev, atomic_load(&m->queue_sel));
+		else if (value == 0)
+			virtio_disable_queue(m->dev, atomic_load(&m->queue_sel));
 		break;
 	case QUEUE_NOTIFY:
 		/* With NOTIFICATION_DATA there is more above the queue's index. */

@@ -233,6 +233,7 @@ static void finish_reset(struct virtio_device *dev)
 		virtq_clear(dev->queue[i]);
 	dev->status = 0;
 	dev->features = dev->driver_features = 0;
+	dev->alien_features = false;
 	dev->queues_resetting = 0;
 	dev->resetting = false;
 	pthread_cond_broadcast(&dev->reset_done);
@@ -282,21 +283,33 @@ static void begin_reset(struct virtio_device *dev)
 	virtio_chain_returned(dev, 0);
 }
 
-void virtio_reset_queue(struct virtio_device *dev, unsigned index)
+static void begin_queue_reset(struct virtio_device *dev, unsigned index)
 {
 	struct virtq_setup setup;
 
+	if (index >= dev->queue_count || dev->resetting || dev->queues_resetting >> index & 1)
+		return;
+	virtq_get_setup(dev->queue[index], &setup);
+	if (!setup.enabled)
+		return;
+	dev->queues_resetting |= UINT64_C(1) << index;
+	virtq_stop(dev->queue[index]);
+	give_back(dev, (int)index);
+	virtio_chain_returned(dev, index);
+}
+
+void virtio_disable_queue(struct virtio_device *dev, unsigned index)
+{
 	virtio_lock(dev);
-	if (index < dev->queue_count && !dev->resetting && virtio_has(dev, VIRTIO_F_RING_RESET) &&
-	    !(dev->queues_resetting >> index & 1)) {
-		virtq_get_setup(dev->queue[index], &setup);
-		if (setup.enabled) {
-			dev->queues_resetting |= UINT64_C(1) << index;
-			virtq_stop(dev->queue[index]);
-			give_back(dev, (int)index);
-			virtio_chain_returned(dev, index);
-		}
-	}
+	begin_queue_reset(dev, index);
+	virtio_unlock(dev);
+}
+
+void virtio_reset_queue(struct virtio_device *dev, unsigned index)
+{
+	virtio_lock(dev);
+	if (virtio_has(dev, VIRTIO_F_RING_RESET))
+		begin_queue_reset(dev, index);
 	virtio_unlock(dev);
 }
 
@@ -416,12 +429,14 @@ uint32_t virtio_read_driver_features(struct virtio_device *dev, uint32_t select)
 
 void virtio_write_features(struct virtio_device *dev, uint32_t select, uint32_t value)
 {
-	if (select >= 2)
-		return;
 	virtio_lock(dev);
-	if (!dev->resetting && !(dev->status & VIRTIO_STATUS_FEATURES_OK)) {
+	if (dev->resetting || dev->status & VIRTIO_STATUS_FEATURES_OK) {
+		/* They stand. */
+	} else if (select < 2) {
 		dev->driver_features &= ~((uint64_t)UINT32_MAX << (select * 32));
-		dev->driver_features |= (uint64_t)value << (select * 32) & dev->offered;
+		dev->driver_features |= (uint64_t)value << (select * 32);
+	} else if (value) {
+		dev->alien_features = true;
 	}
 	virtio_unlock(dev);
 }
@@ -436,11 +451,13 @@ uint8_t virtio_read_status(struct virtio_device *dev)
 	return status;
 }
 
+/* A driver that takes what was not offered must learn that it is not understood (2.2.2, 3.1.1). */
 static bool features_ok(struct virtio_device *dev)
 {
 	uint64_t features = dev->driver_features;
 
-	return features & VIRTIO_F_VERSION_1 &&
+	return features & VIRTIO_F_VERSION_1 && !(features & ~dev->offered) &&
+	       !dev->alien_features &&
 	       (!dev->ops->features_ok || dev->ops->features_ok(dev, features));
 }
 

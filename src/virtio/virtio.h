@@ -141,6 +141,7 @@ struct virtio_device {
 	uint8_t config[VIRTIO_MAX_CONFIG], config_writable[VIRTIO_MAX_CONFIG];
 	struct virtq *queue[VIRTIO_MAX_QUEUES];
 	uint64_t driver_features; /* as written, before FEATURES_OK */
+	bool alien_features;      /* and some of windows that there are not */
 	uint64_t queues_resetting;
 	bool giving_back; /* inside ops->reset() */
 	pthread_cond_t reset_done;
@@ -238,9 +239,11 @@ void virtio_write_config(struct virtio_device *dev, unsigned off, unsigned size,
 bool virtio_read_queue(struct virtio_device *dev, unsigned index, struct virtq_setup *ret_setup);
 /* Addresses and size, while the queue is not enabled; then nothing happens. */
 void virtio_write_queue(struct virtio_device *dev, unsigned index, const struct virtq_setup *setup);
-/* Only before a reset can it be disabled again. Addresses that are no RAM break the device. */
+/* Addresses that are no RAM break the device. */
 void virtio_enable_queue(struct virtio_device *dev, unsigned index);
-/* Needs VIRTIO_F_RING_RESET. */
+/* Stop it; it is new when no chain is out any more, and can then be enabled again. */
+void virtio_disable_queue(struct virtio_device *dev, unsigned index);
+/* The same, where VIRTIO_F_RING_RESET was negotiated. */
 void virtio_reset_queue(struct virtio_device *dev, unsigned index);
 /* Is that reset still under way? */
 bool virtio_queue_resetting(struct virtio_device *dev, unsigned index);

@@ -60,8 +60,8 @@ struct virtq {
 	bool avail_wrap, used_wrap; /* packed */
 	uint16_t avail_seen;        /* split: the driver's index, as read last */
 	unsigned slots;             /* packed: taken by chains in the list */
-	uint16_t unflushed;         /* entries or slots that the driver has not been shown */
-	uint16_t first_flags;       /* packed: flags of the first of them, kept back */
+	uint16_t unflushed;   /* entries or slots that the driver has not been shown; <= size */
+	uint16_t first_flags; /* packed: flags of the first of them, kept back */
 	uint16_t first_used;
 	uint16_t notify_flags; /* as written last */
 

@@ -391,6 +391,10 @@ DATA_PATH void virtq_unpop(struct virtq *vq, struct virtq_chain *chain)
 
 DATA_PATH static void use(struct virtq *vq, struct virtq_chain *chain)
 {
+	/* What the driver has not been shown never fills more than the ring. More comes only of one
+	 * that offers descriptors again which it has not got back. */
+	if (unlikely(vq->unflushed + chain->slots > vq->size))
+		virtq_flush(vq);
 	if (vq->packed)
 		virtq_packed_use(vq, chain);
 	else

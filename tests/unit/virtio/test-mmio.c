@@ -214,11 +214,54 @@ static void test_queue_reset(void)
 	run(&f);
 	wr(&f, 0xc0, 1);
 	g_assert_cmpuint(rd(&f, 0xc0), ==, 1);
-	g_assert_cmpuint(rd(&f, 0x44), ==, 0);
+	g_assert_cmpuint(rd(&f, 0x44), ==, 1);
 	toy_complete_all(f.toy);
 	g_assert_cmpuint(rd(&f, 0xc0), ==, 0);
+	g_assert_cmpuint(rd(&f, 0x44), ==, 0);
 	virtio_mmio_reset(f.m);
 	g_assert_cmphex(rd(&f, 0x70), ==, 0);
+	tear_down(&f);
+}
+
+/* QUEUE_READY 0 stops a queue, and reads as 1 until nothing is under way (4.2.2.2). */
+static void test_queue_not_ready(void)
+{
+	struct fixture f;
+
+	set_up(&f);
+	f.toy->no_suppression = true;
+	start(&f);
+	wr(&f, 0x44, 0);
+	g_assert_cmpuint(rd(&f, 0x44), ==, 0);
+	request(&f, 0);
+	wr(&f, 0x50, 0);
+	run(&f);
+	g_assert_cmpuint(f.toy->popped, ==, 0);
+	/* It can be set up anew. */
+	wr(&f, 0x38, 8);
+	wr(&f, 0x80, RING);
+	wr(&f, 0x90, RING + 0x1000);
+	wr(&f, 0xa0, RING + 0x2000);
+	f.toy->hold = f.toy->slow = true;
+	wr(&f, 0x44, 1);
+	run(&f);
+	g_assert_cmpuint(f.toy->popped, ==, 1);
+	wr(&f, 0x44, 0);
+	wr(&f, 0x44, 0);
+	g_assert_cmpuint(rd(&f, 0x44), ==, 1);
+	/* Nor can it be enabled meanwhile. */
+	wr(&f, 0x44, 1);
+	request(&f, 1);
+	wr(&f, 0x50, 0);
+	run(&f);
+	g_assert_cmpuint(f.toy->popped, ==, 1);
+	toy_complete_all(f.toy);
+	g_assert_cmpuint(rd(&f, 0x44), ==, 0);
+	/* No such queue, and one that is off. */
+	wr(&f, 0x44, 0);
+	wr(&f, 0x30, TOY_QUEUES);
+	wr(&f, 0x44, 0);
+	g_assert_cmphex(rd(&f, 0x70), ==, 0xf);
 	tear_down(&f);
 }
 
@@ -286,6 +329,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/mmio/identity", test_identity);
 	g_test_add_func("/mmio/request", test_request);
 	g_test_add_func("/mmio/queue-reset", test_queue_reset);
+	g_test_add_func("/mmio/queue-not-ready", test_queue_not_ready);
 	g_test_add_func("/mmio/fuzz", test_fuzz);
 	g_test_add_func("/mmio/overlap", test_overlap);
 	return g_test_run();

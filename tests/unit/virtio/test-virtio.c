@@ -118,16 +118,22 @@ static void test_features(void)
 	g_assert_cmphex(virtio_read_features(f.dev, 2), ==, 0);
 	g_assert_cmphex(virtio_read_features(f.dev, UINT32_MAX), ==, 0);
 	virtio_write_status(f.dev, 3);
-	/* What is not offered is not taken; windows that do not exist take nothing. */
-	virtio_write_features(f.dev, 0, UINT32_MAX);
-	virtio_write_features(f.dev, 2, UINT32_MAX);
-	virtio_write_features(f.dev, UINT32_MAX, UINT32_MAX);
+	/* Who takes what is not offered is told so (3.1.1, 6). */
 	virtio_write_features(f.dev, 1, 1);
-	g_assert_cmphex(virtio_read_driver_features(f.dev, 0), ==, (uint32_t)offered);
+	virtio_write_features(f.dev, 0, UINT32_MAX);
+	g_assert_cmphex(virtio_read_driver_features(f.dev, 0), ==, UINT32_MAX);
 	g_assert_cmphex(virtio_read_driver_features(f.dev, 1), ==, 1);
-	g_assert_cmphex(virtio_read_driver_features(f.dev, 2), ==, 0);
-	/* A later choice replaces it. */
+	expect_status(&f, 0xb, 3);
+	virtio_write_features(f.dev, 0, (uint32_t)offered | 2);
+	expect_status(&f, 0xb, 3);
 	virtio_write_features(f.dev, 0, 1);
+	virtio_write_features(f.dev, 1, 1 | 1u << 31);
+	expect_status(&f, 0xb, 3);
+	virtio_write_features(f.dev, 1, 1);
+	/* There are no windows behind; zero says nothing there. */
+	virtio_write_features(f.dev, 2, 0);
+	virtio_write_features(f.dev, UINT32_MAX, 0);
+	g_assert_cmphex(virtio_read_driver_features(f.dev, 2), ==, 0);
 	g_assert_cmphex(f.dev->features, ==, 0);
 	f.toy->refuse = true;
 	expect_status(&f, 0xb, 3);
@@ -142,6 +148,15 @@ static void test_features(void)
 	expect_status(&f, 0, 0);
 	g_assert_cmphex(f.dev->features, ==, 0);
 	g_assert_cmphex(virtio_read_driver_features(f.dev, 0), ==, 0);
+	/* Bits of a window that does not exist were not offered either, until the next reset. */
+	virtio_write_status(f.dev, 3);
+	virtio_write_features(f.dev, 1, 1);
+	virtio_write_features(f.dev, 2, 4);
+	expect_status(&f, 0xb, 3);
+	expect_status(&f, 0, 0);
+	virtio_write_status(f.dev, 3);
+	virtio_write_features(f.dev, 1, 1);
+	expect_status(&f, 0xb, 0xb);
 	tear_down(&f);
 }
 

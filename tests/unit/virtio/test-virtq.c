@@ -461,6 +461,51 @@ static void test_batch(void)
 }
 
 /* In order: what is done early is held back until those before it are done. */
+/* @count requests are used without a flush. */
+static void use_many(struct fixture *f, unsigned count)
+{
+	const uint64_t gpa = VDRIVER_BORDER;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct virtq *vq = f->toy->dev.queue[0];
+		struct virtq_chain *chain;
+
+		vdriver_raw(f->d, 0, &(struct vdriver_desc){ gpa, 4, VDRIVER_WRITE, 0 }, 1);
+		virtio_lock(&f->toy->dev);
+		chain = virtq_pop(vq);
+		g_assert_nonnull(chain);
+		virtq_push(vq, chain, 4);
+		virtio_unlock(&f->toy->dev);
+	}
+	virtio_lock(&f->toy->dev);
+	virtq_flush(f->toy->dev.queue[0]);
+	virtio_unlock(&f->toy->dev);
+}
+
+/*
+ * A driver that offers again and again what it was not shown as used, until a 16-bit count of it goes
+ * round: it is interrupted, and memory is told of no more than the ring.
+ */
+static void test_unflushed(void)
+{
+	for (unsigned i = 0; i < G_N_ELEMENTS(layouts); i++) {
+		struct fixture f = set_up(layouts[i], 512);
+		const struct vdriver_queue *q = vdriver_queue(f.d, 0);
+		uint64_t end = i ? q->desc + 512 * 16 : q->device + 4 + 512 * 8 + 2;
+		unsigned before;
+
+		mem_dirty_log(vdriver_mem(f.d), true);
+		use_many(&f, 60000);
+		for (unsigned page = 1; page < 300; page++)
+			g_assert_false(dirty(f.d, end + page * 4096));
+		before = vdriver_interrupts(f.d, 0);
+		g_assert_cmpuint(before, >, 0);
+		use_many(&f, 65536);
+		g_assert_cmpuint(vdriver_interrupts(f.d, 0), >, before);
+		tear_down(&f);
+	}
+}
+
 static void test_in_order(void)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(layouts); i++) {
@@ -621,6 +666,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/virtq/long-chain", test_long_chain);
 	g_test_add_func("/virtq/written", test_written);
 	g_test_add_func("/virtq/batch", test_batch);
+	g_test_add_func("/virtq/unflushed", test_unflushed);
 	g_test_add_func("/virtq/in-order", test_in_order);
 	g_test_add_func("/virtq/suppression", test_suppression);
 	g_test_add_func("/virtq/iov", test_iov);
