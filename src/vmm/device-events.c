@@ -13,6 +13,7 @@
 #include "monitor/qmp-server.h"
 #include "vmm/backends.h"
 #include "vmm/devices.h"
+#include "vmm/event-limit.h"
 #include "vmm/vmm-int.h"
 
 static const char *action_name(enum disk_error_policy action)
@@ -29,19 +30,43 @@ static const char *action_name(enum disk_error_policy action)
 	return "report";
 }
 
+void tell_disk_error(void *opaque, json_t *data)
+{
+	struct vmm *vmm = opaque;
+
+	qmp_server_event(vmm->monitor, "BLOCK_IO_ERROR", data);
+}
+
+void tell_watchdog(void *opaque, json_t *data)
+{
+	struct vmm *vmm = opaque;
+
+	qmp_server_event(vmm->monitor, "WATCHDOG", data);
+}
+
+void tell_crash_loaded(void *opaque, json_t *data)
+{
+	struct vmm *vmm = opaque;
+
+	qmp_server_event(vmm->monitor, "GUEST_CRASHLOADED", data);
+}
+
 void on_disk_error(void *opaque, const struct disk_error *error)
 {
 	struct vmm_device *device = opaque;
 	g_autofree char *path = device_path(device);
+	json_t *data =
+		json_pack("{s:s,s:s,s:s,s:s,s:b,s:s,s:s}", "device", "", "qom-path", path,
+			  "node-name", device->node->name, "operation",
+			  error->write ? "write" : "read", "nospace", (int)error->nospace, "action",
+			  action_name(error->action), "reason", g_strerror(-error->err));
 
-	qmp_server_event(device->vmm->monitor, "BLOCK_IO_ERROR",
-			 json_pack("{s:s,s:s,s:s,s:s,s:b,s:s,s:s}", "device", "", "qom-path", path,
-				   "node-name", device->node->name, "operation",
-				   error->write ? "write" : "read", "nospace", (int)error->nospace,
-				   "action", action_name(error->action), "reason",
-				   g_strerror(-error->err)));
-	if (error->action != DISK_ERROR_STOP)
+	/* One that stops the machine is not followed by others. */
+	if (error->action != DISK_ERROR_STOP) {
+		event_limit_post(device->io_errors, data);
 		return;
+	}
+	tell_disk_error(device->vmm, data);
 	device->io_failed = true;
 	if (!device->vmm->io_error)
 		log_warning("disk '%s' failed (%s): the machine is stopped; mend it, then 'cont'",
@@ -75,7 +100,10 @@ void on_watchdog(void *opaque)
 	struct vmm *vmm = opaque;
 	g_autoptr(GError) error = NULL;
 
-	qmp_server_event(vmm->monitor, "WATCHDOG",
+	/* It may come in the same turn of the main loop as the end. */
+	if (vmm->ended)
+		return;
+	event_limit_post(vmm->watchdog_events,
 			 json_pack("{s:s}", "action", watchdog_action_names[vmm->watchdog]));
 	switch (vmm->watchdog) {
 	case WATCHDOG_RESET:
@@ -113,8 +141,7 @@ void panic_told(void *opaque)
 	unsigned events = atomic_exchange(&vmm->panics, 0);
 
 	if (events & PVPANIC_CRASH_LOADED)
-		qmp_server_event(vmm->monitor, "GUEST_CRASHLOADED",
-				 json_pack("{s:s}", "action", "run"));
+		event_limit_post(vmm->crash_events, json_pack("{s:s}", "action", "run"));
 	if (!(events & PVPANIC_PANICKED))
 		return;
 	qmp_server_event(vmm->monitor, "GUEST_PANICKED", json_pack("{s:s}", "action", "poweroff"));

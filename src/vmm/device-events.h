@@ -7,6 +7,7 @@
 #ifndef VMM_DEVICE_EVENTS_H
 #define VMM_DEVICE_EVENTS_H
 
+#include <jansson.h>
 #include <stdint.h>
 
 struct disk_error;
@@ -16,7 +17,10 @@ void on_disk_error(void *opaque, const struct disk_error *error);
 void on_filter_changed(void *opaque);
 void on_balloon_changed(void *opaque, uint64_t actual);
 
-/* @opaque is the struct vmm. */
+/* @opaque is the struct vmm. What event-limit.h lets through; @data is taken over. */
+void tell_disk_error(void *opaque, json_t *data);
+void tell_watchdog(void *opaque, json_t *data);
+void tell_crash_loaded(void *opaque, json_t *data);
 void on_watchdog(void *opaque);
 /* [any vCPU] */
 void on_panic(void *opaque, unsigned event);

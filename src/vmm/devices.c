@@ -22,6 +22,7 @@
 #include "monitor/qmp-server.h"
 #include "vmm/backends.h"
 #include "vmm/device-events.h"
+#include "vmm/event-limit.h"
 #include "vmm/vmm-int.h"
 
 static void device_free(void *opaque)
@@ -34,6 +35,7 @@ static void device_free(void *opaque)
 		device->pci->ops->free(device->pci);
 	}
 	io_loop_free(device->loop);
+	event_limit_free(device->io_errors);
 	g_free(device->id);
 	g_free(device);
 }
@@ -143,6 +145,7 @@ static bool make_disk(struct vmm_device *device, const struct device_spec *spec,
 	config.no_discard |= device->node->spec.open.discard == BLOCK_DISCARD_IGNORE;
 	if (!config.queues)
 		config.queues = MIN(device->vmm->options->cpus, VIRTIO_MAX_QUEUES);
+	device->io_errors = event_limit_new(config.clock, tell_disk_error, device->vmm);
 	config.error = on_disk_error;
 	config.opaque = device;
 	device->virtio = virtio_blk_new(&config, error);

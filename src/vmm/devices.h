@@ -17,6 +17,7 @@
 
 #include "vmm/device-spec.h"
 
+struct event_limit;
 struct machine_device;
 struct pci_device;
 struct virtio_device;
@@ -36,8 +37,9 @@ struct vmm_device {
 	struct vmm_netdev *netdev;    /* NET; may be NULL */
 	unsigned slot;
 	bool mmio;
-	bool taken;       /* the machine has it */
-	bool io_failed;   /* DISK: a request failed with DISK_ERROR_STOP */
+	bool taken;                    /* the machine has it */
+	struct event_limit *io_errors; /* DISK: what was reported or ignored */
+	bool io_failed;                /* DISK: a request failed with DISK_ERROR_STOP */
 	bool filter_told; /* NET: NIC_RX_FILTER_CHANGED was sent and not answered by a query */
 };
 

@@ -15,6 +15,7 @@
 struct boot;
 struct cpu_ops;
 struct dev_timer;
+struct event_limit;
 struct io_loop;
 struct machine;
 struct pidfile;
@@ -33,6 +34,7 @@ struct vmm {
 	GPtrArray *stops;   /* struct qmp_request that are answered then */
 	atomic_uint panics; /* PVPANIC_ bits that the main loop has not heard of */
 	struct dev_timer *panic_timer;
+	struct event_limit *watchdog_events, *crash_events;
 	unsigned winch; /* source of SIGWINCH, 0: none */
 	struct machine *machine;
 	struct qmp_server *monitor; /* NULL: nobody asked for one */

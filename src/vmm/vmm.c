@@ -39,6 +39,7 @@
 #include "vmm/device-events.h"
 #include "vmm/devices.h"
 #include "vmm/engine.h"
+#include "vmm/event-limit.h"
 #include "vmm/hmp.h"
 #include "vmm/pidfile.h"
 #include "vmm/signals.h"
@@ -340,6 +341,8 @@ struct vmm *vmm_new(const struct options *options, GError **error)
 	backends_init(vmm);
 	devices_init(vmm);
 	vmm->panic_timer = dev_timer_new(dev_clock_host(), panic_told, vmm);
+	vmm->watchdog_events = event_limit_new(dev_clock_host(), tell_watchdog, vmm);
+	vmm->crash_events = event_limit_new(dev_clock_host(), tell_crash_loaded, vmm);
 	/* A peer that left and a file that is full are errors, not the end. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
@@ -413,6 +416,8 @@ void vmm_free(struct vmm *vmm)
 	g_ptr_array_unref(vmm->chars);
 	g_ptr_array_unref(vmm->stops);
 	dev_timer_free(vmm->panic_timer);
+	event_limit_free(vmm->watchdog_events);
+	event_limit_free(vmm->crash_events);
 	qmp_server_free(vmm->monitor);
 	pidfile_free(vmm->pidfile);
 	boot_free(vmm->boot);
