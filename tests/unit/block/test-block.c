@@ -5,8 +5,14 @@
 #include "block/block.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
+#include "base/sys.h"
 #include "image.h"
 
 enum {
@@ -159,6 +165,72 @@ static void test_formats(void)
 	block_queue_free(NULL);
 }
 
+static void refuse_path(const char *path, bool read_only)
+{
+	g_autoptr(GError) error = NULL;
+
+	g_assert_null(block_open(
+		&(struct block_open){
+			.node_name = "n", .path = path, .format = "raw", .read_only = read_only },
+		&error));
+	g_assert_nonnull(error);
+	g_assert_nonnull(strstr(error->message, path));
+}
+
+/* Lesson 15: a path that leads to anything but a file or block device is refused, without waiting. */
+static void test_lesson_15(void)
+{
+	g_autofree char *dir = g_dir_make_tmp("test-block-XXXXXX", NULL);
+	g_autofree char *fifo = g_build_filename(dir, "fifo", NULL);
+	g_autofree char *loop = g_build_filename(dir, "loop", NULL);
+	g_autofree char *nowhere = g_build_filename(dir, "nowhere", NULL);
+	const char *const paths[] = {
+		dir, fifo, loop, nowhere, "/dev/null", "/dev/tty", "/proc/1/x"
+	};
+
+	g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
+	g_assert_cmpint(symlink("loop", loop), ==, 0);
+	g_assert_cmpint(symlink("missing", nowhere), ==, 0);
+	for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
+		refuse_path(paths[i], false);
+		refuse_path(paths[i], true);
+	}
+	(void)sys_unlink(fifo);
+	(void)sys_unlink(loop);
+	(void)sys_unlink(nowhere);
+	g_assert_cmpint(g_rmdir(dir), ==, 0);
+}
+
+/* Lesson 16: a name is a path, never a protocol; what the guest writes never becomes a format. */
+static void test_lesson_16(void)
+{
+	static const char *const names[] = { "json:{\"driver\":\"null\"}", "nbd://127.0.0.1/x",
+					     "file:/etc/passwd", "fat:rw:/", "raw:" };
+	static const char qcow2[512] = "QFI\xfb\0\0\0\3";
+	g_autofree char *path = NULL;
+	g_autoptr(GError) error = NULL;
+	struct block_info info;
+	struct block *block;
+	autofd int fd = -1;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		refuse_path(names[i], true);
+	image_make(&path, SIZE);
+	fd = sys_open(path, O_WRONLY, 0);
+	g_assert_cmpint(sys_pwrite(fd, qcow2, sizeof(qcow2), 0), ==, sizeof(qcow2));
+	block = block_open(&(struct block_open){ .node_name = "n", .path = path, .format = "raw" },
+			   &error);
+	g_assert_no_error(error);
+	g_assert_cmpstr(block_format(block), ==, "raw");
+	block_info(block, &info);
+	g_assert_cmpuint(info.size, ==, SIZE);
+	block_close(block);
+	/* Nor is one guessed where none is named. */
+	g_assert_null(block_open(&(struct block_open){ .node_name = "n", .path = path }, &error));
+	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_UNSUPPORTED);
+	(void)sys_unlink(path);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -166,5 +238,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/block/read-only", test_read_only);
 	g_test_add_func("/block/null", test_null);
 	g_test_add_func("/block/formats", test_formats);
+	g_test_add_func("/block/lesson-15-special-files", test_lesson_15);
+	g_test_add_func("/block/lesson-16-names", test_lesson_16);
 	return g_test_run();
 }

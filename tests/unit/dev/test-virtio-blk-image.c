@@ -13,6 +13,7 @@
 #include "dev/virtio-blk-int.h"
 #include "tests/lib/virtio-driver.h"
 
+#include "allocations.h"
 #include "fake.h"
 #include "virtio-rig.h"
 
@@ -52,31 +53,35 @@ static void on_error(void *opaque, const struct disk_error *error)
 	rig->error = *error;
 }
 
-static void open_file(struct rig *rig)
+static void open_file(struct rig *rig, bool direct)
 {
-	char path[] = "/tmp/test-virtio-blk-XXXXXX";
+	/* Where the build is, and not in /tmp, which may have no O_DIRECT. */
+	char path[] = "test-virtio-blk-XXXXXX";
 	GError *error = NULL;
 
 	rig->fd = g_mkstemp(path);
 	g_assert_cmpint(rig->fd, >=, 0);
 	g_assert_cmpint(sys_ftruncate(rig->fd, SIZE), ==, 0);
 	rig->block = block_open(
-		&(struct block_open){ .node_name = "disk", .path = path, .format = "raw" }, &error);
+		&(struct block_open){
+			.node_name = "disk", .path = path, .format = "raw", .direct = direct },
+		&error);
 	g_assert_no_error(error);
 	(void)sys_unlink(path);
 }
 
 static void rig_init(struct rig *rig, uint64_t features, bool thread, bool file,
-		     enum disk_error_policy policy)
+		     enum disk_error_policy policy, bool direct, enum io_loop_kind kind)
 {
 	GError *error = NULL;
 
 	*rig = (struct rig){ .now_ns = 1000000000, .fd = -1 };
 	fake_clock_init(&rig->clock);
-	rig->loop = thread ? io_loop_new("test", IO_LOOP_AUTO, &error) : rig_loop_new(&rig->now_ns);
+	rig->loop = thread ? io_loop_new("test", IO_LOOP_AUTO, &error)
+			   : io_loop_new_manual(kind, rig_now_ns, &rig->now_ns, &error);
 	g_assert_no_error(error);
 	if (file)
-		open_file(rig);
+		open_file(rig, direct);
 	else
 		rig->block = block_open(&(struct block_open){ .node_name = "disk",
 							      .format = "null",
@@ -151,7 +156,8 @@ static void test_file(const void *features)
 	g_autofree uint8_t *buf = g_malloc(LEN);
 	struct rig rig;
 
-	rig_init(&rig, *(const uint64_t *)features, false, true, DISK_ERROR_REPORT);
+	rig_init(&rig, *(const uint64_t *)features, false, true, DISK_ERROR_REPORT, false,
+		 IO_LOOP_THREADS);
 	for (unsigned i = 0; i < REQUESTS; i++) {
 		make(&rig, &req[i], BLK_T_OUT, i * 16);
 		memset(req[i].data, (int)i + 1, LEN);
@@ -206,7 +212,8 @@ static void test_failing(const void *features)
 	struct request req[REQUESTS] = { 0 };
 	struct rig rig;
 
-	rig_init(&rig, *(const uint64_t *)features, false, true, DISK_ERROR_REPORT);
+	rig_init(&rig, *(const uint64_t *)features, false, true, DISK_ERROR_REPORT, false,
+		 IO_LOOP_THREADS);
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
 		for (unsigned nth = 1; nth <= REQUESTS; nth++) {
 			unsigned failed = 0;
@@ -246,7 +253,8 @@ static void test_failing_flush(const void *features)
 	struct request req = { 0 };
 	struct rig rig;
 
-	rig_init(&rig, *(const uint64_t *)features, false, true, DISK_ERROR_REPORT);
+	rig_init(&rig, *(const uint64_t *)features, false, true, DISK_ERROR_REPORT, false,
+		 IO_LOOP_THREADS);
 	g_assert_cmpuint(flush(&rig, &req), ==, BLK_S_OK);
 	sys_fail_nth(SYS_FDATASYNC, 1, EIO);
 	g_assert_cmpuint(flush(&rig, &req), ==, BLK_S_IOERR);
@@ -265,7 +273,8 @@ static void test_full_disk(const void *features)
 	g_autofree uint8_t *buf = g_malloc(LEN);
 	struct rig rig;
 
-	rig_init(&rig, *(const uint64_t *)features, false, true, DISK_ERROR_ENOSPC);
+	rig_init(&rig, *(const uint64_t *)features, false, true, DISK_ERROR_ENOSPC, false,
+		 IO_LOOP_THREADS);
 	sys_fail_nth(SYS_PWRITEV, 3, ENOSPC);
 	for (unsigned i = 0; i < REQUESTS; i++) {
 		make(&rig, &req[i], BLK_T_OUT, i * 8);
@@ -296,7 +305,7 @@ static void with_thread(uint64_t features, bool file)
 	struct disk_stats stats;
 	struct rig rig;
 
-	rig_init(&rig, features, true, file, DISK_ERROR_REPORT);
+	rig_init(&rig, features, true, file, DISK_ERROR_REPORT, false, IO_LOOP_THREADS);
 	for (unsigned round = 0; round < 60; round++) {
 		limits.limit[DISK_LIMIT_IOPS].avg = round % 3 ? 0 : 100000;
 		virtio_blk_set_limits(rig.dev, &limits);
@@ -331,6 +340,71 @@ static void with_thread(uint64_t features, bool file)
 	rig_release(&rig);
 }
 
+/* So many allocations as there were during @rounds of reads, writes and flushes. */
+static unsigned count_allocations(struct rig *rig, unsigned rounds)
+{
+	static const uint32_t types[] = { BLK_T_IN, BLK_T_OUT, BLK_T_FLUSH, BLK_T_IN };
+	struct request req[REQUESTS] = { 0 };
+	unsigned during = 0;
+
+	for (unsigned i = 0; i < REQUESTS; i++)
+		make(rig, &req[i], types[i % ARRAY_SIZE(types)], i * 8);
+	for (unsigned round = 0; round < rounds; round++) {
+		unsigned before;
+
+		for (unsigned i = 0; i < REQUESTS; i++)
+			offer(rig, 0, &req[i]);
+		before = allocations;
+		for (unsigned done = 0; done < REQUESTS;) {
+			(void)io_loop_run(rig->loop, true);
+			while (vdriver_used(rig->d, 0, NULL, NULL))
+				done++;
+		}
+		during += allocations - before;
+		for (unsigned i = 0; i < REQUESTS; i++)
+			g_assert_cmpuint(*req[i].status, ==, BLK_S_OK);
+	}
+	return during;
+}
+
+/* On a real file too, by io_uring and by threads, cached and direct, no request allocates. */
+static void no_allocation(uint64_t features, enum io_loop_kind kind)
+{
+	struct io_loop *loop = io_loop_new_manual(kind, NULL, NULL, NULL);
+
+	if (!COUNTS_ALLOCATIONS || !loop) {
+		g_test_skip(loop ? "the sanitizer has its own malloc()" : "no io_uring here");
+		io_loop_free(loop);
+		return;
+	}
+	io_loop_free(loop);
+	for (unsigned direct = 0; direct < 2; direct++) {
+		autofd int fd = sys_open(".", O_TMPFILE | O_RDWR | (direct ? O_DIRECT : 0), 0600);
+		struct rig rig;
+
+		if (fd < 0) {
+			g_test_skip("no O_DIRECT here");
+			return;
+		}
+
+		rig_init(&rig, features, false, true, DISK_ERROR_REPORT, direct, kind);
+		g_assert_cmpint(io_loop_kind(rig.loop), ==, kind);
+		(void)count_allocations(&rig, 1);
+		g_assert_cmpuint(count_allocations(&rig, 200), ==, 0);
+		rig_release(&rig);
+	}
+}
+
+static void test_no_allocation_uring(const void *features)
+{
+	no_allocation(*(const uint64_t *)features, IO_LOOP_URING);
+}
+
+static void test_no_allocation_threads(const void *features)
+{
+	no_allocation(*(const uint64_t *)features, IO_LOOP_THREADS);
+}
+
 static void test_thread_null(const void *features)
 {
 	with_thread(*(const uint64_t *)features, false);
@@ -349,7 +423,8 @@ static void test_lesson_20(const void *features)
 	for (unsigned round = 0; round < 20; round++) {
 		struct request req[REQUESTS] = { 0 };
 
-		rig_init(&rig, *(const uint64_t *)features, true, true, DISK_ERROR_STOP);
+		rig_init(&rig, *(const uint64_t *)features, true, true, DISK_ERROR_STOP, false,
+			 IO_LOOP_THREADS);
 		for (unsigned i = 0; i < REQUESTS; i++) {
 			make(&rig, &req[i], i % 2 ? BLK_T_IN : BLK_T_OUT, i * 8);
 			offer(&rig, i % 2, &req[i]);
@@ -367,6 +442,8 @@ int main(int argc, char **argv)
 	rig_add(prefix, "failing", test_failing);
 	rig_add(prefix, "failing-flush", test_failing_flush);
 	rig_add(prefix, "full-disk", test_full_disk);
+	rig_add(prefix, "no-allocation-uring", test_no_allocation_uring);
+	rig_add(prefix, "no-allocation-threads", test_no_allocation_threads);
 	rig_add(prefix, "thread-null", test_thread_null);
 	rig_add(prefix, "thread-file", test_thread_file);
 	rig_add(prefix, "lesson-20", test_lesson_20);

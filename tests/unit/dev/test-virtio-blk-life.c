@@ -2,46 +2,10 @@
 /*
  * test-virtio-blk-life.c - a disk in trouble: errors, limits, resets, another size, no allocation
  */
-#include <malloc.h>
-
+#include "allocations.h"
 #include "blk-rig.h"
 
 /* ---- no allocation ---- */
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define COUNTS_ALLOCATIONS 1
-
-static unsigned allocations;
-
-/* Of glibc. A program's malloc() is found before that of the library, if it can be seen. */
-#define VISIBLE __attribute__((visibility("default")))
-
-void *__libc_malloc(size_t len);
-void *__libc_calloc(size_t count, size_t len);
-void *__libc_realloc(void *p, size_t len);
-
-VISIBLE void *malloc(size_t len)
-{
-	allocations++;
-	return __libc_malloc(len);
-}
-
-VISIBLE void *calloc(size_t count, size_t len)
-{
-	allocations++;
-	return __libc_calloc(count, len);
-}
-
-VISIBLE void *realloc(void *p, size_t len)
-{
-	allocations++;
-	return __libc_realloc(p, len);
-}
-#else
-#define COUNTS_ALLOCATIONS 0
-
-static unsigned allocations;
-#endif
 
 /* From the ring to the image and back, not a byte is allocated: each type, good ones and bad. */
 static void test_no_allocation(const void *features)

@@ -304,6 +304,42 @@ static void test_lesson_13_id(const void *features)
 	rig_release(&rig);
 }
 
+/*
+ * Lesson 12: nothing of ours goes out with an answer, and the driver is told of no byte that was not
+ * written for it. Memory of before is in its place: the chains of a busy queue are used again.
+ */
+static void test_lesson_12(const void *features)
+{
+	static const struct {
+		uint32_t type;
+		uint64_t sector;
+		size_t in_len;
+	} cases[] = {
+		{ BLK_T_GET_ID, 0, 512 }, { BLK_T_IN, RIG_SECTORS, 512 }, { BLK_T_IN, 0, 513 },
+		{ 99, 0, 512 },           { BLK_T_OUT, 0, 512 },          { BLK_T_FLUSH, 0, 512 },
+	};
+	struct rig_request req;
+	struct rig rig;
+
+	rig_init(&rig, *(const uint64_t *)features);
+	for (unsigned i = 0; i < 1000; i++) {
+		const unsigned n = i % ARRAY_SIZE(cases);
+
+		rig_make(&rig, &req, cases[n].type, cases[n].sector, 0, cases[n].in_len);
+		rig_send(&rig, 0, &req, NULL, NULL);
+		g_assert_cmpuint(rig_run(&rig), ==, 1);
+		g_assert_cmpuint(req.used, ==, rig_expect_used(&req));
+		for (size_t j = n == 0 ? BLK_ID_LEN : 0; j < cases[n].in_len; j++)
+			g_assert_cmpuint(req.in[j], ==, RIG_NOT_YET);
+		for (size_t j = strlen("serial-0123"); n == 0 && j < BLK_ID_LEN; j++)
+			g_assert_cmpuint(req.in[j], ==, 0);
+		if (i % 100 == 99)
+			g_assert_true(
+				vdriver_restart(rig.d, *(const uint64_t *)features | RIG_ALL));
+	}
+	rig_release(&rig);
+}
+
 /* Table 1.12, blk: an unknown type is UNSUPP. */
 static void test_unknown(const void *features)
 {
@@ -747,6 +783,7 @@ int main(int argc, char **argv)
 	rig_add(prefix, "1.12-split-status", test_split_status);
 	rig_add(prefix, "empty-pieces", test_empty_pieces);
 	rig_add(prefix, "long", test_long);
+	rig_add(prefix, "lesson-12", test_lesson_12);
 	rig_add(prefix, "lesson-13-id", test_lesson_13_id);
 	rig_add(prefix, "1.12-unknown", test_unknown);
 	rig_add(prefix, "flush", test_flush);

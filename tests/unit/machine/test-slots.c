@@ -580,6 +580,30 @@ static void test_eject_and_reset(struct fixture *f, const void *data)
 	pthread_mutex_unlock(&test.engine->lock);
 }
 
+/*
+ * Lessons 10 and 11: there is no legacy blitter and no VGA whose registers a guest could set against
+ * its memory. At their ports and in their window no device answers, whatever is written there.
+ */
+static void test_lessons_10_11(struct fixture *f, const void *data)
+{
+	struct machine_config config = default_config(f);
+
+	(void)data;
+	make(f, &config);
+	for (unsigned port = 0x3b0; port < 0x3e0; port++) {
+		out(port, 1, 0);
+		g_assert_cmphex(in(port, 1), ==, 0xff);
+	}
+	for (uint64_t gpa = 0xa0000; gpa < 0xc0000; gpa += 0x1000) {
+		io_write(test.engine->config.mmio, gpa, 4, 0);
+		g_assert_cmphex(io_read(test.engine->config.mmio, gpa, 4), ==, UINT32_MAX);
+	}
+	for (unsigned slot = 0; slot < PCI_SLOTS; slot++) {
+		if (config_read(slot, PCI_VENDOR) != UINT32_MAX)
+			g_assert_cmphex(config_read(slot, 8) >> 24, !=, 3); /* a display */
+	}
+}
+
 /* ---- devices with I/O under way ---- */
 
 /* A toy with a request that it keeps. */
@@ -898,6 +922,7 @@ int main(int argc, char **argv)
 		{ "/machine/slots/reset-waits", test_reset_waits },
 		{ "/machine/slots/eject-waits", test_eject_waits },
 		{ "/machine/slots/pause-waits", test_pause_waits },
+		{ "/machine/slots/lessons-10-11-no-vga", test_lessons_10_11 },
 		{ "/machine/slots/refusals", test_refusals },
 		{ "/machine/slots/refusals-at-start", test_refusals_at_start },
 		{ "/machine/slots/mmio-stays", test_mmio_stays },
