@@ -25,7 +25,7 @@ struct net_offload {
 	uint8_t frame[NET_MAX_FRAME];
 };
 
-/* Take one frame that is complete. 0, or -errno: no more of this frame. */
+/* Take one frame that is complete. 0, or -errno: no more of this frame (with -EAGAIN: now). */
 typedef int (*net_offload_fn)(void *opaque, uint8_t *frame, size_t len);
 
 /* Does the frame need any work before a network without offloads can take it? */
@@ -36,6 +36,8 @@ static inline bool net_offload_needed(const struct net_header *header)
 
 /**
  * net_offload_run() - do what @header asks for, and hand out what comes of it
+ * @sent: how many segments @fn has taken of this frame before it said -EAGAIN: 0 for a new frame,
+ *        and it is 0 again when the frame is through. NULL: there is no second time.
  *
  * Segments are TCP over IPv4 or IPv6 without extension headers (RFC 9293; flags as hardware does
  * it: FIN and PSH on the last, CWR on the first), and UDP (one datagram of gso_size each).
@@ -44,7 +46,8 @@ static inline bool net_offload_needed(const struct net_header *header)
  *         if the frame is longer than NET_MAX_FRAME; else what @fn returned
  */
 int net_offload_run(struct net_offload *offload, const struct net_header *header,
-		    const struct iovec *iov, unsigned count, net_offload_fn fn, void *opaque);
+		    const struct iovec *iov, unsigned count, net_offload_fn fn, void *opaque,
+		    unsigned *sent);
 
 /**
  * net_offload_checksum() - as above, for a taker of frames of any length: only checksums

@@ -83,6 +83,7 @@ struct net_stream {
 	GSource *link;
 
 	struct stream_buffer rx, tx;
+	unsigned sent; /* segments of the frame that waits */
 	struct net_offload offload;
 };
 
@@ -152,6 +153,7 @@ static void clear_buffers(struct net_stream *stream)
 {
 	stream->rx.head = stream->rx.tail = 0;
 	stream->tx.head = stream->tx.tail = 0;
+	stream->sent = 0;
 }
 
 static void peer_here(struct net_stream *stream)
@@ -281,17 +283,28 @@ DATA_PATH static bool make_room(struct net_stream *stream, size_t need)
 	return need <= BUFFER_LEN - tx->tail;
 }
 
-/* Segments that find no room are lost, as in any switch. */
+/* Room for a frame of @len bytes, and its length before it; NULL: not now, or nobody is there. */
+DATA_PATH static uint8_t *begin_frame(struct net_stream *stream, size_t len)
+{
+	struct stream_buffer *tx = &stream->tx;
+	uint8_t *p;
+
+	if (!make_room(stream, LENGTH_LEN + len))
+		return NULL;
+	p = tx->data + tx->tail;
+	put_be32(p, (uint32_t)len);
+	tx->tail += LENGTH_LEN + len;
+	return p + LENGTH_LEN;
+}
+
 DATA_PATH static int put_frame(void *opaque, uint8_t *frame, size_t len)
 {
 	struct net_stream *stream = opaque;
-	struct stream_buffer *tx = &stream->tx;
+	uint8_t *p = begin_frame(stream, len);
 
-	if (stream->state != STREAM_UP || !make_room(stream, LENGTH_LEN + len))
-		return -ENOBUFS;
-	put_be32(tx->data + tx->tail, (uint32_t)len);
-	memcpy(tx->data + tx->tail + LENGTH_LEN, frame, len);
-	tx->tail += LENGTH_LEN + len;
+	if (!p)
+		return stream->state == STREAM_UP ? -EAGAIN : -EPIPE;
+	memcpy(p, frame, len);
 	return 0;
 }
 
@@ -301,27 +314,26 @@ DATA_PATH static int stream_send(struct net_backend *net, unsigned queue,
 {
 	struct net_stream *stream = stream_of(net);
 	size_t len = net_iov_len(iov, count);
-	struct stream_buffer *tx = &stream->tx;
+	uint8_t *p;
 
 	(void)queue;
 	/* Nobody is there: lost, as on a cable that is not plugged in. */
 	if (stream->state != STREAM_UP || len > NET_MAX_FRAME || len < NET_ETHER_LEN)
 		return 0;
-	if (!make_room(stream, LENGTH_LEN + len)) {
-		if (stream->state != STREAM_UP)
-			return 0;
-		stream->tx_waiting = true;
-		set_events(stream);
-		return -EAGAIN;
-	}
 	if (net_offload_needed(header)) {
-		(void)net_offload_run(&stream->offload, header, iov, count, put_frame, stream);
-		return 0;
+		if (net_offload_run(&stream->offload, header, iov, count, put_frame, stream,
+				    &stream->sent) != -EAGAIN)
+			return 0;
+	} else {
+		p = begin_frame(stream, len);
+		if (p)
+			(void)net_iov_gather(p, len, iov, count);
+		if (p || stream->state != STREAM_UP)
+			return 0;
 	}
-	put_be32(tx->data + tx->tail, (uint32_t)len);
-	(void)net_iov_gather(tx->data + tx->tail + LENGTH_LEN, len, iov, count);
-	tx->tail += LENGTH_LEN + len;
-	return 0;
+	stream->tx_waiting = true;
+	set_events(stream);
+	return -EAGAIN;
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is the caller's */

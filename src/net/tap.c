@@ -41,6 +41,7 @@ struct tap_queue {
 	struct io_watch watch;
 	unsigned events;
 	bool rx_waiting, tx_waiting;
+	unsigned sent; /* segments of the frame that waits */
 	bool enabled;
 };
 
@@ -120,16 +121,15 @@ DATA_PATH static int tap_send(struct net_backend *net, unsigned index,
 	if (tap->vnet_hdr) {
 		r = write_with_header(queue, header, iov, count, len);
 	} else if (net_offload_needed(header) || count > MAX_IOV) {
-		/* A few of its segments may be lost; they must not be sent twice. */
-		(void)net_offload_run(&tap->offload, header, iov, count, write_frame, queue);
-		r = 0;
+		r = net_offload_run(&tap->offload, header, iov, count, write_frame, queue,
+				    &queue->sent);
 	} else {
 		r = write_iov(queue, iov, count);
 	}
-	if (r == -EAGAIN) {
-		queue->tx_waiting = true;
-		set_events(queue);
-	}
+	if (r != -EAGAIN)
+		return 0;
+	queue->tx_waiting = true;
+	set_events(queue);
 	return r;
 }
 
@@ -226,6 +226,7 @@ static void start_on_loop(void *opaque)
 		queue->events = 0;
 		queue->rx_waiting = false;
 		queue->tx_waiting = false;
+		queue->sent = 0;
 		io_watch_add(tap->loop, &queue->watch, 0);
 	}
 }
