@@ -195,11 +195,10 @@ DATA_PATH static void queue_event(void *opaque, unsigned events)
 	struct tap_queue *queue = opaque;
 	struct net_tap *tap = queue->tap;
 
-	/* The interface is gone or its queue is off: nothing will come. */
+	/* The interface is gone or its queue is off: nothing will come, and all that goes is lost. */
 	if ((events & (POLLERR | POLLHUP)) && !(events & (POLLIN | POLLOUT))) {
 		queue->rx_waiting = false;
-		set_events(queue);
-		return;
+		events = POLLOUT;
 	}
 	if (queue->tx_waiting && (events & POLLOUT)) {
 		queue->tx_waiting = false;
