@@ -28,7 +28,9 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/sys.h"
+#include "base/unix-listener.h"
 #include "net/net.h"
 #include "net/offload.h"
 #include "net/socket.h"
@@ -38,8 +40,8 @@ enum {
 	BUFFER_LEN = 128 << 10, /* a frame of the largest kind, and what a cache holds */
 	/* In QEMU a frame may be a bit longer than ours. */
 	PEER_MAX_FRAME = 65536 + 4096,
-	CONNECT_TIMEOUT_MS = 10000,
-	READS_A_CALL = 2, /* for a peer of runts: then others' turn */
+	CONNECT_WAIT_MS = 100, /* for an answer that can be told at once */
+	READS_A_CALL = 2,      /* for a peer of runts: then others' turn */
 };
 
 enum stream_state {
@@ -63,7 +65,8 @@ struct net_stream {
 	enum net_socket_role role;
 	struct socket_address address;
 	unsigned reconnect_s;
-	int listen_fd;
+	struct unix_listener *listener; /* of a path */
+	int listen_fd, spare_fd; /* its descriptor, or a socket of ours; see listener_accept() */
 
 	/* Of the loop while there is one. */
 	enum stream_state state;
@@ -232,7 +235,7 @@ static void listen_event(void *opaque, unsigned events)
 	int fd;
 
 	(void)events;
-	fd = sys_accept(stream->listen_fd, SOCK_NONBLOCK);
+	fd = listener_accept(stream->listen_fd, &stream->spare_fd);
 	if (fd < 0)
 		return;
 	/* One peer at a time; the next waits in the queue. */
@@ -437,6 +440,9 @@ static void stream_event(void *opaque, unsigned events)
 
 	if (stream->state == STREAM_CONNECTING) {
 		(void)sys_getsockopt_int(stream->fd, SOL_SOCKET, SO_ERROR, &err);
+		if (!stream->reconnect_s && (err || (events & (POLLERR | POLLHUP))))
+			log_warning("cannot connect to '%s': %s", stream->address.name,
+				    g_strerror(err));
 		if (err || (events & (POLLERR | POLLHUP)))
 			peer_gone(stream);
 		else
@@ -482,7 +488,7 @@ static void start_on_loop(void *opaque)
 	io_timer_add(stream->loop, &stream->release);
 	io_prepare_add(stream->loop, &stream->prepare);
 	if (stream->fd >= 0)
-		watch_fd(stream, STREAM_UP);
+		watch_fd(stream, atomic_load(&stream->link_up) ? STREAM_UP : STREAM_CONNECTING);
 	else if (stream->role == NET_SOCKET_CONNECT && stream->reconnect_s)
 		io_timer_set(stream->loop, &stream->timer, 0);
 	if (stream->listen_fd < 0)
@@ -501,7 +507,8 @@ static void stop_on_loop(void *opaque)
 		(void)flush(stream);
 	if (stream->state != STREAM_DOWN)
 		io_watch_remove(stream->loop, &stream->watch);
-	if (stream->state == STREAM_CONNECTING)
+	/* The one attempt that there is goes on meanwhile. */
+	if (stream->state == STREAM_CONNECTING && stream->reconnect_s)
 		fd_autoclose(&stream->fd);
 	stream->state = STREAM_DOWN;
 	/* Half a frame that went out cannot be taken back: the rest follows with the next card. */
@@ -551,9 +558,10 @@ static void stream_free(struct net_backend *net)
 		g_source_unref(stream->link);
 	}
 	fd_autoclose(&stream->fd);
-	if (stream->listen_fd >= 0)
-		socket_unlink(&stream->address);
-	fd_autoclose(&stream->listen_fd);
+	if (!stream->listener)
+		fd_autoclose(&stream->listen_fd);
+	unix_listener_free(stream->listener);
+	fd_autoclose(&stream->spare_fd);
 	socket_address_release(&stream->address);
 	g_free(stream->rx.data);
 	g_free(stream->tx.data);
@@ -587,7 +595,10 @@ static const struct net_ops stream_ops = {
 	.describe = stream_describe,
 };
 
-/* The first connection, when there will be no second attempt: wait for its outcome. */
+/*
+ * The first connection, when there will be no second attempt. What fails at once is told; a peer
+ * that is far away or silent is waited for on the loop, so that nobody here has to.
+ */
 static bool connect_now(struct net_stream *stream, GError **error)
 {
 	int r = start_connect(&stream->address, &stream->fd), err = 0;
@@ -595,9 +606,9 @@ static bool connect_now(struct net_stream *stream, GError **error)
 	if (r == -EINPROGRESS) {
 		struct pollfd pfd = { .fd = stream->fd, .events = POLLOUT };
 
-		r = sys_poll(&pfd, 1, CONNECT_TIMEOUT_MS);
+		r = sys_poll(&pfd, 1, CONNECT_WAIT_MS);
 		if (r == 0)
-			r = -ETIMEDOUT;
+			return true;
 		if (r > 0)
 			r = sys_getsockopt_int(stream->fd, SOL_SOCKET, SO_ERROR, &err);
 		if (r == 0)
@@ -606,6 +617,7 @@ static bool connect_now(struct net_stream *stream, GError **error)
 	if (r < 0)
 		return error_sys(error, r, "cannot connect to '%s'", stream->address.name);
 	(void)sys_setsockopt_int(stream->fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	stream->base.link_up = true;
 	return true;
 }
 
@@ -616,12 +628,19 @@ static bool open_role(struct net_stream *stream, const struct net_stream_config 
 
 	if (config->role == NET_SOCKET_FD) {
 		stream->fd = config->fd;
+		stream->base.link_up = true;
 		return socket_take_fd(config->fd, SOCK_STREAM, error);
 	}
 	if (config->unix_path ? !socket_address_unix(&stream->address, config->unix_path, error)
 			      : !socket_address_inet(&stream->address, config->host, config->port,
 						     SOCK_STREAM, passive, error))
 		return false;
+	if (passive && config->unix_path) {
+		stream->listener = unix_listener_new(config->unix_path, error);
+		if (stream->listener)
+			stream->listen_fd = unix_listener_fd(stream->listener);
+		return stream->listener;
+	}
 	if (passive) {
 		stream->listen_fd = socket_bind(&stream->address, SOCK_STREAM, error);
 		return stream->listen_fd >= 0;
@@ -640,12 +659,11 @@ struct net_backend *net_stream_new(const struct net_stream_config *config, GErro
 	stream->role = config->role;
 	stream->reconnect_s = config->reconnect_s;
 	stream->fd = -1;
-	stream->listen_fd = -1;
+	stream->listen_fd = stream->spare_fd = -1;
 	stream->rx.data = g_malloc(BUFFER_LEN);
 	stream->tx.data = g_malloc(BUFFER_LEN);
 	if (!open_role(stream, config, error))
 		return NULL;
-	stream->base.link_up = stream->fd >= 0;
 	atomic_init(&stream->link_up, stream->base.link_up);
 	stream->link = g_source_new(&link_source_funcs, sizeof(struct link_source));
 	((struct link_source *)stream->link)->stream = stream;

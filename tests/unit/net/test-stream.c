@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <netinet/in.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -379,6 +380,77 @@ static void test_one_peer(void)
 	g_assert_cmpint(card_wait(a), ==, 50);
 }
 
+/* Only this user connects, whatever the umask; who comes when there is no descriptor is sent away. */
+static void test_listener(void)
+{
+	autoptr(place) place = place_new();
+	const struct net_stream_config server = { .role = NET_SOCKET_LISTEN,
+						  .unix_path = place->path };
+	const struct net_stream_config client = { .role = NET_SOCKET_CONNECT,
+						  .unix_path = place->path };
+	mode_t old = umask(0);
+	autoptr(card) a = card_new(net_stream_new(&server, NULL));
+	autoptr(card) b = card_new(net_stream_new(&client, NULL));
+	struct stat st;
+
+	(void)umask(old);
+	g_assert_cmpint(stat(place->path, &st), ==, 0);
+	g_assert_cmpint(st.st_mode & 0777, ==, 0600);
+	g_assert_cmpint(card_receive(b), ==, -EAGAIN);
+	sys_fail_nth(SYS_ACCEPT, 1, EMFILE);
+	card_settle(a);
+	g_assert_false(io_loop_run(a->loop, false));
+	card_settle(b);
+	main_context();
+	g_assert_false(a->net->link_up);
+	g_assert_false(b->net->link_up);
+	card_free(g_steal_pointer(&b));
+	b = card_new(net_stream_new(&client, NULL));
+	card_settle(a);
+	main_context();
+	g_assert_true(a->net->link_up);
+	g_clear_pointer(&a, card_free);
+}
+
+/* A peer that does not answer holds up nobody; it is connected to when it does. */
+static void test_slow_peer(void)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	autofd int listener = sys_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int filler[3];
+	socklen_t len = sizeof(addr);
+	struct net_stream_config config = { .role = NET_SOCKET_CONNECT, .host = "127.0.0.1" };
+	autoptr(net_backend) net = NULL;
+	uint64_t start;
+
+	/* A queue of one, which is full: the next one is not answered. */
+	g_assert_cmpint(sys_bind(listener, (void *)&addr, len), ==, 0);
+	g_assert_cmpint(sys_listen(listener, 0), ==, 0);
+	g_assert_cmpint(getsockname(listener, (void *)&addr, &len), ==, 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(filler); i++) {
+		filler[i] = sys_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)sys_connect(filler[i], (void *)&addr, len);
+	}
+	config.port = ntohs(addr.sin_port);
+	start = sys_monotonic_ns();
+	net = net_stream_new(&config, NULL);
+	g_assert_nonnull(net);
+	g_assert_cmpuint(sys_monotonic_ns() - start, <, 5000000000);
+	g_assert_false(net->link_up);
+	autoptr(card) card = card_new(g_steal_pointer(&net));
+
+	g_assert_cmpint(card_receive(card), ==, -EAGAIN);
+	card_settle(card);
+	/* The attempt outlives a card. */
+	net_detach(card->net);
+	g_assert_true(net_attach(card->net, card->loop, &card_front, card, NULL));
+	fd_autoclose(&listener);
+	for (unsigned i = 0; i < ARRAY_SIZE(filler); i++)
+		fd_autoclose(&filler[i]);
+	card_settle(card);
+}
+
 /* Detached and attached again, the connection and what is half sent live on. */
 static void test_attach_again(void)
 {
@@ -420,10 +492,10 @@ static void test_refusals(void)
 	assert_refused(&c, "socket path *200 bytes*");
 	c.unix_path = elsewhere;
 	c.role = NET_SOCKET_LISTEN;
-	assert_refused(&c, "cannot listen at '*': No such file *");
+	assert_refused(&c, "cannot create socket '*': No such file *");
 	c.unix_path = place->path;
 	first = net_stream_new(&c, NULL);
-	assert_refused(&c, "cannot listen at '*': it is in use; *");
+	assert_refused(&c, "socket '*' is in use by another process; *");
 	c = (struct net_stream_config){ .role = NET_SOCKET_CONNECT, .host = "127.0.0.1" };
 	assert_refused(&c, "'127.0.0.1' needs a port *");
 	c = (struct net_stream_config){ .role = NET_SOCKET_FD,
@@ -447,6 +519,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/net/stream/lesson-19-hangup", test_lesson_19_hangup);
 	g_test_add_func("/net/stream/reconnect", test_reconnect);
 	g_test_add_func("/net/stream/one-peer", test_one_peer);
+	g_test_add_func("/net/stream/listener", test_listener);
+	g_test_add_func("/net/stream/slow-peer", test_slow_peer);
 	g_test_add_func("/net/stream/attach-again", test_attach_again);
 	g_test_add_func("/net/stream/refusals", test_refusals);
 	return g_test_run();
