@@ -120,7 +120,7 @@ DATA_PATH static int dgram_send(struct net_backend *net, unsigned queue,
 				unsigned count)
 {
 	struct net_dgram *dgram = dgram_of(net);
-	size_t len = net_iov_len(iov, count);
+	size_t len = iov_len(iov, count);
 	int r;
 
 	(void)queue;
@@ -130,7 +130,7 @@ DATA_PATH static int dgram_send(struct net_backend *net, unsigned queue,
 		r = net_offload_run(&dgram->offload, header, iov, count, send_frame, dgram,
 				    &dgram->sent);
 	} else if (count > MAX_IOV) {
-		(void)net_iov_gather(dgram->bounce, len, iov, count);
+		(void)iov_copy_out(iov, count, 0, dgram->bounce, len);
 		r = send_iov(dgram, &(struct iovec){ dgram->bounce, len }, 1);
 	} else {
 		r = send_iov(dgram, iov, count);
@@ -156,7 +156,7 @@ DATA_PATH static ssize_t receive_one(struct net_dgram *dgram, const struct iovec
 	/* With MSG_TRUNC the length is the datagram's, not what was copied of it. */
 	n = sys_recvmsg(dgram->fd, &msg, MSG_DONTWAIT | MSG_TRUNC);
 	if (count > MAX_IOV && n > 0 && (size_t)n <= room)
-		(void)net_iov_scatter(iov, count, dgram->bounce, (size_t)n);
+		(void)iov_copy_in(iov, count, 0, dgram->bounce, (size_t)n);
 	return n;
 }
 
@@ -165,7 +165,7 @@ DATA_PATH static ssize_t dgram_receive(struct net_backend *net, unsigned queue,
 				       unsigned count)
 {
 	struct net_dgram *dgram = dgram_of(net);
-	size_t room = net_iov_len(iov, count);
+	size_t room = iov_len(iov, count);
 
 	(void)queue;
 	if (room > NET_MAX_FRAME)

@@ -141,7 +141,8 @@ DATA_PATH static void record(struct net_dump *dump, const struct iovec *iov, uns
 	} else {
 		memcpy(dump->filling + dump->used, &head, sizeof(head));
 		dump->used += sizeof(head);
-		dump->used += net_iov_gather(dump->filling + dump->used, head.kept_len, iov, count);
+		dump->used +=
+			iov_copy_out(iov, count, 0, dump->filling + dump->used, head.kept_len);
 	}
 	pthread_mutex_unlock(&dump->lock);
 }
@@ -243,7 +244,7 @@ static int dump_send(struct net_backend *net, unsigned queue, const struct net_h
 	int r = dump->inner->ops->send(dump->inner, queue, header, iov, count);
 
 	if (r == 0)
-		record(dump, iov, count, net_iov_len(iov, count));
+		record(dump, iov, count, iov_len(iov, count));
 	return r;
 }
 

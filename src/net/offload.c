@@ -37,49 +37,6 @@ enum {
 	MAX_HEADERS = NET_ETHER_LEN + MAX_VLANS * VLAN_LEN + 60 + 60,
 };
 
-/* ---- lists of bytes ---- */
-
-DATA_PATH size_t net_iov_len(const struct iovec *iov, unsigned count)
-{
-	size_t len = 0;
-
-	for (unsigned i = 0; i < count; i++) {
-		if (iov[i].iov_len > SIZE_MAX - len)
-			return SIZE_MAX;
-		len += iov[i].iov_len;
-	}
-	return len;
-}
-
-DATA_PATH size_t net_iov_gather(void *to, size_t len, const struct iovec *iov, unsigned count)
-{
-	size_t done = 0;
-
-	for (unsigned i = 0; i < count && done < len; i++) {
-		size_t n = iov[i].iov_len < len - done ? iov[i].iov_len : len - done;
-
-		if (n)
-			memcpy((uint8_t *)to + done, iov[i].iov_base, n);
-		done += n;
-	}
-	return done;
-}
-
-DATA_PATH size_t net_iov_scatter(const struct iovec *iov, unsigned count, const void *from,
-				 size_t len)
-{
-	size_t done = 0;
-
-	for (unsigned i = 0; i < count && done < len; i++) {
-		size_t n = iov[i].iov_len < len - done ? iov[i].iov_len : len - done;
-
-		if (n)
-			memcpy(iov[i].iov_base, (const uint8_t *)from + done, n);
-		done += n;
-	}
-	return done;
-}
-
 /* ---- checksum ---- */
 
 typedef uint64_t lanes __attribute__((vector_size(16)));
@@ -388,11 +345,11 @@ DATA_PATH static int fill_checksum(const struct net_header *header, uint8_t *fra
 DATA_PATH static int gather(struct net_offload *offload, const struct iovec *iov, unsigned count,
 			    size_t *ret_len)
 {
-	size_t len = net_iov_len(iov, count);
+	size_t len = iov_len(iov, count);
 
 	if (len > sizeof(offload->frame))
 		return -EMSGSIZE;
-	*ret_len = net_iov_gather(offload->frame, len, iov, count);
+	*ret_len = iov_copy_out(iov, count, 0, offload->frame, len);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #ifndef NET_OFFLOAD_H
 #define NET_OFFLOAD_H
 
+#include "base/iov.h"
 #include "net/net.h"
 
 enum {
@@ -75,11 +76,5 @@ uint64_t net_checksum_add(uint64_t sum, const void *p, size_t len);
 uint16_t net_checksum_fold(uint64_t sum);
 /* Store it at @p as it belongs on the wire. */
 void net_checksum_put(void *p, uint64_t sum);
-
-/* Bytes of a list; SIZE_MAX if there are more than fit. */
-size_t net_iov_len(const struct iovec *iov, unsigned count);
-/* Copy up to @len bytes; the number copied. */
-size_t net_iov_gather(void *to, size_t len, const struct iovec *iov, unsigned count);
-size_t net_iov_scatter(const struct iovec *iov, unsigned count, const void *from, size_t len);
 
 #endif

@@ -316,7 +316,7 @@ DATA_PATH static int stream_send(struct net_backend *net, unsigned queue,
 				 unsigned count)
 {
 	struct net_stream *stream = stream_of(net);
-	size_t len = net_iov_len(iov, count);
+	size_t len = iov_len(iov, count);
 	uint8_t *p;
 
 	(void)queue;
@@ -330,7 +330,7 @@ DATA_PATH static int stream_send(struct net_backend *net, unsigned queue,
 	} else {
 		p = begin_frame(stream, len);
 		if (p)
-			(void)net_iov_gather(p, len, iov, count);
+			(void)iov_copy_out(iov, count, 0, p, len);
 		if (p || stream->state != STREAM_UP)
 			return 0;
 	}
@@ -398,7 +398,7 @@ DATA_PATH static ssize_t stream_receive(struct net_backend *net, unsigned queue,
 					unsigned count)
 {
 	struct net_stream *stream = stream_of(net);
-	size_t room = net_iov_len(iov, count);
+	size_t room = iov_len(iov, count);
 	unsigned reads = 0;
 
 	(void)queue;
@@ -409,7 +409,7 @@ DATA_PATH static ssize_t stream_receive(struct net_backend *net, unsigned queue,
 
 		if (len >= NET_ETHER_LEN && (size_t)len <= room) {
 			*ret_header = (struct net_header){ 0 };
-			(void)net_iov_scatter(iov, count, frame, (size_t)len);
+			(void)iov_copy_in(iov, count, 0, frame, (size_t)len);
 			return len;
 		}
 		/* A runt, or one that does not fit. */

@@ -99,7 +99,7 @@ DATA_PATH static int write_with_header(struct tap_queue *queue, const struct net
 	copy.num_buffers = 0;
 	all[0] = (struct iovec){ &copy, HEADER_LEN };
 	if (count > MAX_IOV) {
-		(void)net_iov_gather(queue->tap->bounce, len, iov, count);
+		(void)iov_copy_out(iov, count, 0, queue->tap->bounce, len);
 		all[1] = (struct iovec){ queue->tap->bounce, len };
 		return write_iov(queue, all, 2);
 	}
@@ -113,7 +113,7 @@ DATA_PATH static int tap_send(struct net_backend *net, unsigned index,
 {
 	struct net_tap *tap = tap_of(net);
 	struct tap_queue *queue = &tap->queues[index];
-	size_t len = net_iov_len(iov, count);
+	size_t len = iov_len(iov, count);
 	int r;
 
 	if (len > NET_MAX_FRAME || len < NET_ETHER_LEN)
@@ -162,7 +162,7 @@ DATA_PATH static ssize_t read_one(struct tap_queue *queue, struct net_header *he
 		return 0;
 	len -= (ssize_t)header_len;
 	if (count > MAX_IOV && (size_t)len <= room)
-		(void)net_iov_scatter(iov, count, tap->bounce, (size_t)len);
+		(void)iov_copy_in(iov, count, 0, tap->bounce, (size_t)len);
 	return len;
 }
 
@@ -171,7 +171,7 @@ DATA_PATH static ssize_t tap_receive(struct net_backend *net, unsigned index,
 				     unsigned count)
 {
 	struct tap_queue *queue = &tap_of(net)->queues[index];
-	size_t room = net_iov_len(iov, count);
+	size_t room = iov_len(iov, count);
 
 	for (unsigned i = 0; i < MAX_DROPS; i++) {
 		struct net_header header = { 0 };

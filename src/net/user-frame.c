@@ -210,7 +210,7 @@ DATA_PATH ssize_t user_receive(struct net_backend *net, unsigned queue,
 
 	(void)queue;
 	if (!user_ring_empty(ring))
-		room = net_iov_len(iov, count);
+		room = iov_len(iov, count);
 	while (!user_ring_empty(ring)) {
 		struct user_record record;
 		const uint8_t *frame = ring_peek(ring, &record);
@@ -218,7 +218,7 @@ DATA_PATH ssize_t user_receive(struct net_backend *net, unsigned queue,
 
 		if (fits) {
 			*ret_header = record.header;
-			(void)net_iov_scatter(iov, count, frame, record.len);
+			(void)iov_copy_in(iov, count, 0, frame, record.len);
 		} else {
 			ring->dropped++;
 		}
