@@ -18,7 +18,7 @@ enum {
 };
 
 struct unix_listener {
-	int fd;
+	int fd, spare;
 	char *path;
 	dev_t dev; /* of the file, to know it again */
 	ino_t ino;
@@ -104,6 +104,7 @@ struct unix_listener *unix_listener_new(const char *path, GError **error)
 	listener = g_new(struct unix_listener, 1);
 	*listener = (struct unix_listener){
 		.fd = fd_steal(&fd),
+		.spare = sys_eventfd(0, 0),
 		.path = g_strdup(path),
 		.dev = st.st_dev,
 		.ino = st.st_ino,
@@ -121,13 +122,29 @@ void unix_listener_free(struct unix_listener *listener)
 	    st.st_ino == listener->ino)
 		(void)sys_unlink(listener->path);
 	fd_autoclose(&listener->fd);
+	fd_autoclose(&listener->spare);
 	g_free(listener->path);
 	g_free(listener);
 }
 
+int listener_accept(int fd, int *spare)
+{
+	int client = sys_accept(fd, SOCK_NONBLOCK), turned_away;
+
+	if (client == -EMFILE || client == -ENFILE) {
+		fd_autoclose(spare);
+		turned_away = sys_accept(fd, SOCK_NONBLOCK);
+		fd_autoclose(&turned_away);
+	}
+	/* Also before the first time that it is needed. */
+	if (*spare < 0)
+		*spare = sys_eventfd(0, 0);
+	return client;
+}
+
 int unix_listener_accept(struct unix_listener *listener)
 {
-	return sys_accept(listener->fd, SOCK_NONBLOCK);
+	return listener_accept(listener->fd, &listener->spare);
 }
 
 int unix_listener_fd(const struct unix_listener *listener)

@@ -33,4 +33,15 @@ int unix_listener_accept(struct unix_listener *listener);
 /* For poll. */
 int unix_listener_fd(const struct unix_listener *listener);
 
+/**
+ * listener_accept() - as accept4(2) of a socket that is not blocking, also without descriptors
+ * @spare: a descriptor that is kept for this, or -1; the caller closes it in the end
+ *
+ * A client that finds no free descriptor would stay in the queue and the socket readable, and who
+ * waits for it would spin. With the spare one the client is accepted, and shown the door.
+ *
+ * Return: the client, or -errno; -EMFILE or -ENFILE: one was turned away
+ */
+int listener_accept(int fd, int *spare);
+
 #endif

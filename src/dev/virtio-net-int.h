@@ -61,8 +61,7 @@ enum {
 	BATCH_FRAMES = 128,    /* of a queue, before others have their turn */
 	BATCH_BYTES = 1 << 20, /* likewise */
 	IOV_MAX_FRAME = 256, /* pieces that are handed to the back end; more are copied together */
-	PLAIN_MAX_FRAME = 9216 + 18, /* the longest frame that comes without segmentation */
-	HOLD_MS = 1000,              /* how long a frame waits for a guest with too few buffers */
+	HOLD_MS = 1000,      /* how long a frame waits for a guest with too few buffers */
 };
 
 /* A queue pair. */
@@ -95,7 +94,6 @@ struct virtio_net {
 	uint8_t perm_mac[NET_MAC_LEN];
 	unsigned pairs; /* there are */
 	struct net_pair *pair;
-	unsigned max_frame; /* that may come, as negotiated */
 
 	/* What the driver has set. */
 	bool configure_due; /* the back end must hear of it */

@@ -3,12 +3,13 @@
  * virtio-net-rx.c - frames to the guest (virtio 1.2, 5.1.6.3 and 5.1.6.4)
  *
  * Frames are pulled straight into the guest's buffers. With mergeable buffers the device keeps
- * popped chains until they hold the longest frame that may come, which is offered to the back end;
- * what a frame does not need serves the next one. A guest that has given fewer buffers than that
- * may still have enough for the frame that comes: it is then received into memory of ours and
- * copied, and if the buffers are too small it is held until there are more (HOLD_MS, so that a
- * driver that never gives enough loses this frame and not the link). So nothing is dropped because a
- * guest is slow, and nobody queues: the back end is not asked for another frame meanwhile.
+ * popped chains until they hold the longest frame that there is, which is offered to the back end;
+ * what a frame does not need serves the next one. Without offloads, too: the driver may have been
+ * given any MTU, 65520 behind passt. A guest that has given fewer buffers than that may still have
+ * enough for the frame that comes: it is then received into memory of ours and copied, and if the
+ * buffers are too small it is held until there are more (HOLD_MS, so that a driver that never gives
+ * enough loses this frame and not the link). So nothing is dropped because a guest is slow, and
+ * nobody queues: the back end is not asked for another frame meanwhile.
  *
  * A frame that the filter refuses lies in the guest's buffers already. They stay the device's, and
  * what was written is covered by the next frame or told to nobody, as memory that a driver has lent
@@ -96,7 +97,7 @@ DATA_PATH static unsigned gather(struct virtio_net *net, const struct net_pair *
 				 struct iovec **ret_iov)
 {
 	struct iovec *iov = net->iov;
-	size_t room = 0, need = HEADER_LEN + net->max_frame;
+	size_t room = 0, need = HEADER_LEN + NET_MAX_FRAME;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < pair->count && room < need; i++) {
@@ -275,7 +276,7 @@ DATA_PATH static ssize_t receive(struct virtio_net *net, unsigned index)
 		return receive_nothing(net, index);
 	if (!net_rate_ok(net, &net->rx_rate))
 		return 0;
-	(void)fill_or_wait(net, index, HEADER_LEN + net->max_frame);
+	(void)fill_or_wait(net, index, HEADER_LEN + NET_MAX_FRAME);
 	if (!pair->count || virtq_broken(net_rx_queue(net, index)))
 		return 0;
 	n = gather(net, pair, &iov);

@@ -199,13 +199,9 @@ static bool net_features_ok(struct virtio_device *dev, uint64_t features)
 static void net_start(struct virtio_device *dev)
 {
 	struct virtio_net *net = virtio_net_of(dev);
-	uint64_t segments = VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6;
 
 	net->used_pairs = 1;
 	net->offloads = dev->features & VIRTIO_NET_GUEST_OFFLOADS;
-	net->max_frame = NET_MAX_FRAME;
-	if (!virtio_has(dev, segments))
-		net->max_frame = MAX(PLAIN_MAX_FRAME, get_le16(dev->config + CONFIG_MTU) + 18u);
 	if (!virtio_has(dev, VIRTIO_NET_F_CTRL_VLAN))
 		memset(net->filter.vlans, 0xff, sizeof(net->filter.vlans));
 	net->configure_due = true;

@@ -112,11 +112,9 @@ static size_t fill(struct vsock_conn *conn, const struct virtq_chain *chain)
 	size_t len = 0;
 	unsigned bit;
 
-	if (conn->tell & TELL_DATA && !(conn->tell & (TELL_DATA - 1)) && want_data(conn)) {
+	/* A chain that holds no more than a header is used up by an empty packet. */
+	if (conn->tell & TELL_DATA && !(conn->tell & (TELL_DATA - 1)) && want_data(conn))
 		len = fill_data(conn, chain);
-		if (!len && conn->tell & TELL_DATA)
-			conn->tell &= ~(unsigned)TELL_DATA;
-	}
 	bit = len ? TELL_DATA : conn->tell & -conn->tell;
 	if (!bit) {
 		vsock_conn_told(conn);

@@ -350,8 +350,12 @@ static void host_ends(struct vsock_conn *conn)
 size_t vsock_conn_read(struct vsock_conn *conn, const struct iovec *iov, unsigned count)
 {
 	size_t room = iov_len(iov, count);
-	ssize_t n = sys_readv(conn->watch.fd, iov, (int)count);
+	ssize_t n;
 
+	/* A read of nothing looks like the end. */
+	if (!room)
+		return 0;
+	n = sys_readv(conn->watch.fd, iov, (int)count);
 	if (n <= 0 || (size_t)n < room)
 		conn->tell &= ~(unsigned)TELL_DATA;
 	if (n == 0)

@@ -4,6 +4,10 @@
  *
  * Datagrams go straight between the guest's buffers and the socket. What the socket cannot take at
  * the moment makes the card wait; what the peer does not want (it is not there) is lost.
+ *
+ * A Unix socket whose peer's queue is full says so when it is sent to; poll(2) knows of it only in
+ * sockets that are connected (unix(7) is silent, see unix_dgram_poll() of Linux), which ours is not,
+ * as its peer may come later and go. There, a timer looks again, soon at first and then less often.
  */
 #include <errno.h>
 #include <poll.h>
@@ -19,6 +23,8 @@ enum {
 	MAX_IOV = 64,   /* longer lists go through a buffer */
 	MAX_DROPS = 16, /* in a row, within one receive() */
 	SOCKET_BUFFER = 1 << 20,
+	RETRY_MIN_NS = 50000,
+	RETRY_MAX_NS = 10000000,
 };
 
 struct net_dgram {
@@ -34,7 +40,10 @@ struct net_dgram {
 	struct io_watch watch;
 	unsigned events;
 	bool rx_waiting, tx_waiting;
+	struct io_timer retry;
+	uint64_t retry_ns; /* how long the last wait was; 0: sent since */
 
+	unsigned sent; /* segments of the frame that waits */
 	struct net_offload offload;
 	uint8_t bounce[NET_MAX_FRAME];
 };
@@ -46,7 +55,10 @@ static struct net_dgram *dgram_of(struct net_backend *net)
 
 DATA_PATH static void set_events(struct net_dgram *dgram)
 {
-	unsigned events = (dgram->rx_waiting ? POLLIN : 0u) | (dgram->tx_waiting ? POLLOUT : 0u);
+	unsigned events = dgram->rx_waiting ? POLLIN : 0u;
+
+	if (dgram->tx_waiting && dgram->connected)
+		events |= POLLOUT;
 
 	if (events != dgram->events)
 		io_watch_set(dgram->loop, &dgram->watch, events);
@@ -68,7 +80,10 @@ DATA_PATH static int send_iov(struct net_dgram *dgram, const struct iovec *iov, 
 	/* An error of before (nobody listens) is told once, by a call that has done nothing. */
 	if (n == -ECONNREFUSED)
 		n = sys_sendmsg(dgram->fd, &msg, MSG_DONTWAIT);
-	return n == -EAGAIN ? -EAGAIN : 0;
+	if (n == -EAGAIN)
+		return -EAGAIN;
+	dgram->retry_ns = 0;
+	return 0;
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is the caller's */
@@ -76,8 +91,28 @@ DATA_PATH static int send_frame(void *opaque, uint8_t *frame, size_t len)
 {
 	const struct iovec iov = { frame, len };
 
-	/* Segments that find no room are lost. */
 	return send_iov(opaque, &iov, 1);
+}
+
+DATA_PATH static void wait_for_room(struct net_dgram *dgram)
+{
+	dgram->tx_waiting = true;
+	if (dgram->connected) {
+		set_events(dgram);
+		return;
+	}
+	dgram->retry_ns = CLAMP(2 * dgram->retry_ns, RETRY_MIN_NS, RETRY_MAX_NS);
+	io_timer_set(dgram->loop, &dgram->retry, io_loop_now_ns(dgram->loop) + dgram->retry_ns);
+}
+
+DATA_PATH static void retry(void *opaque)
+{
+	struct net_dgram *dgram = opaque;
+
+	if (!dgram->tx_waiting)
+		return;
+	dgram->tx_waiting = false;
+	dgram->front->writable(dgram->opaque, 0);
 }
 
 DATA_PATH static int dgram_send(struct net_backend *net, unsigned queue,
@@ -85,26 +120,24 @@ DATA_PATH static int dgram_send(struct net_backend *net, unsigned queue,
 				unsigned count)
 {
 	struct net_dgram *dgram = dgram_of(net);
-	size_t len = net_iov_len(iov, count);
+	size_t len = iov_len(iov, count);
 	int r;
 
 	(void)queue;
 	if (len > NET_MAX_FRAME || len < NET_ETHER_LEN)
 		return 0;
 	if (net_offload_needed(header)) {
-		(void)net_offload_run(&dgram->offload, header, iov, count, send_frame, dgram);
-		return 0;
-	}
-	if (count > MAX_IOV) {
-		(void)net_iov_gather(dgram->bounce, len, iov, count);
+		r = net_offload_run(&dgram->offload, header, iov, count, send_frame, dgram,
+				    &dgram->sent);
+	} else if (count > MAX_IOV) {
+		(void)iov_copy_out(iov, count, 0, dgram->bounce, len);
 		r = send_iov(dgram, &(struct iovec){ dgram->bounce, len }, 1);
 	} else {
 		r = send_iov(dgram, iov, count);
 	}
-	if (r == -EAGAIN) {
-		dgram->tx_waiting = true;
-		set_events(dgram);
-	}
+	if (r != -EAGAIN)
+		return 0;
+	wait_for_room(dgram);
 	return r;
 }
 
@@ -123,7 +156,7 @@ DATA_PATH static ssize_t receive_one(struct net_dgram *dgram, const struct iovec
 	/* With MSG_TRUNC the length is the datagram's, not what was copied of it. */
 	n = sys_recvmsg(dgram->fd, &msg, MSG_DONTWAIT | MSG_TRUNC);
 	if (count > MAX_IOV && n > 0 && (size_t)n <= room)
-		(void)net_iov_scatter(iov, count, dgram->bounce, (size_t)n);
+		(void)iov_copy_in(iov, count, 0, dgram->bounce, (size_t)n);
 	return n;
 }
 
@@ -132,7 +165,7 @@ DATA_PATH static ssize_t dgram_receive(struct net_backend *net, unsigned queue,
 				       unsigned count)
 {
 	struct net_dgram *dgram = dgram_of(net);
-	size_t room = net_iov_len(iov, count);
+	size_t room = iov_len(iov, count);
 
 	(void)queue;
 	if (room > NET_MAX_FRAME)
@@ -186,6 +219,10 @@ static void start_on_loop(void *opaque)
 	dgram->events = 0;
 	dgram->rx_waiting = false;
 	dgram->tx_waiting = false;
+	dgram->sent = 0;
+	dgram->retry_ns = 0;
+	dgram->retry = (struct io_timer){ .fn = retry, .opaque = dgram };
+	io_timer_add(dgram->loop, &dgram->retry);
 	io_watch_add(dgram->loop, &dgram->watch, 0);
 }
 
@@ -193,6 +230,7 @@ static void stop_on_loop(void *opaque)
 {
 	struct net_dgram *dgram = opaque;
 
+	io_timer_remove(dgram->loop, &dgram->retry);
 	io_watch_remove(dgram->loop, &dgram->watch);
 }
 

@@ -3,23 +3,27 @@
  * dump.c - a back end in front of another, that writes all frames to a pcap file
  *
  * The format is libpcap's with nanoseconds (pcap-savefile(5)), link type Ethernet, in the host's
- * byte order. Records gather in a buffer and are written before the loop waits, so that a round
- * costs one system call.
+ * byte order. Records gather in a buffer, which a thread writes to the file while another one fills:
+ * the card waits for no disk. It is woken before the loop waits, so that a round costs one system
+ * call. A disk that is slower than the card makes the capture lose frames, not the card.
  *
  * When the file cannot be written any more, a record that is not whole is cut off, and the machine
  * goes on without it.
  */
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/sys.h"
+#include "base/thread.h"
 #include "net/net-int.h"
 #include "net/offload.h"
 
 enum {
-	BUFFER_LEN = 256 << 10,
+	BUFFER_LEN = 16 << 20, /* of two; pages that are not used cost nothing */
 	PCAP_MAGIC_NS = 0xa1b23c4d,
 	PCAP_MAJOR = 2,
 	PCAP_MINOR = 4,
@@ -43,16 +47,21 @@ struct net_dump {
 	char *path;
 	int fd;
 	size_t max_len;
-	bool failed;
-	uint64_t written; /* bytes of the file that are whole records */
 
 	struct io_loop *loop;
 	const struct net_front *front;
 	void *opaque;
 	struct io_prepare prepare;
 
-	size_t used;
-	uint8_t buffer[BUFFER_LEN];
+	struct thread *writer;
+	uint64_t written; /* [writer] bytes of the file that are whole records */
+	atomic_uint lost; /* frames for which there was no room */
+
+	pthread_mutex_t lock; /* of what follows; not held while the file is written */
+	pthread_cond_t work;
+	bool end, failed;
+	uint8_t *filling, *writing;
+	size_t used; /* of the one that is filled */
 };
 
 static struct net_dump *dump_of(struct net_backend *net)
@@ -64,24 +73,53 @@ static struct net_dump *dump_of(struct net_backend *net)
 
 static void give_up(struct net_dump *dump, int err)
 {
-	dump->failed = true;
 	(void)sys_ftruncate(dump->fd, (off_t)dump->written);
 	/* The one message that there is. */
 	log_warning("capture file '%s' ends here: %s", dump->path, g_strerror(-err));
 }
 
-static void flush(struct net_dump *dump)
+/* Write what has gathered; the lock is held, but for the writing. */
+static void write_locked(struct net_dump *dump)
 {
+	uint8_t *data = dump->filling;
+	size_t len = dump->used;
 	ssize_t n;
 
-	if (!dump->used || dump->failed)
-		return;
-	n = sys_write_full(dump->fd, dump->buffer, dump->used);
-	if (n < 0)
-		give_up(dump, (int)n);
-	else
-		dump->written += dump->used;
+	dump->filling = dump->writing;
+	dump->writing = data;
 	dump->used = 0;
+	pthread_mutex_unlock(&dump->lock);
+	n = sys_write_full(dump->fd, data, len);
+	if (n >= 0)
+		dump->written += len;
+	else
+		give_up(dump, (int)n);
+	pthread_mutex_lock(&dump->lock);
+	dump->failed |= n < 0;
+	/* What has gathered meanwhile would stand behind the end. */
+	if (dump->failed)
+		dump->used = 0;
+}
+
+static void write_all(void *opaque)
+{
+	struct net_dump *dump = opaque;
+	bool told = false;
+
+	pthread_mutex_lock(&dump->lock);
+	for (;;) {
+		while (!dump->used && !dump->end)
+			pthread_cond_wait(&dump->work, &dump->lock);
+		if (!dump->used)
+			break;
+		write_locked(dump);
+		if (atomic_load(&dump->lost) && !told) {
+			told = true;
+			log_warning("capture file '%s' lacks frames: the disk is too slow",
+				    dump->path);
+		}
+	}
+	pthread_mutex_unlock(&dump->lock);
 }
 
 DATA_PATH static void record(struct net_dump *dump, const struct iovec *iov, unsigned count,
@@ -95,20 +133,30 @@ DATA_PATH static void record(struct net_dump *dump, const struct iovec *iov, uns
 		.len = (uint32_t)len,
 	};
 
-	if (dump->failed || len > PCAP_MAX_LEN)
+	if (len > PCAP_MAX_LEN)
 		return;
-	if (sizeof(head) + head.kept_len > sizeof(dump->buffer) - dump->used)
-		flush(dump);
-	memcpy(dump->buffer + dump->used, &head, sizeof(head));
-	dump->used += sizeof(head);
-	dump->used += net_iov_gather(dump->buffer + dump->used, head.kept_len, iov, count);
+	pthread_mutex_lock(&dump->lock);
+	if (dump->failed || sizeof(head) + head.kept_len > BUFFER_LEN - dump->used) {
+		atomic_fetch_add(&dump->lost, 1);
+	} else {
+		memcpy(dump->filling + dump->used, &head, sizeof(head));
+		dump->used += sizeof(head);
+		dump->used +=
+			iov_copy_out(iov, count, 0, dump->filling + dump->used, head.kept_len);
+	}
+	pthread_mutex_unlock(&dump->lock);
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is the caller's */
 static void before_wait(void *opaque, uint64_t *deadline_ns)
 {
+	struct net_dump *dump = opaque;
+
 	(void)deadline_ns;
-	flush(opaque);
+	pthread_mutex_lock(&dump->lock);
+	if (dump->used)
+		pthread_cond_signal(&dump->work);
+	pthread_mutex_unlock(&dump->lock);
 }
 
 /* ---- between the inner back end and the card ---- */
@@ -152,7 +200,6 @@ static void stop_on_loop(void *opaque)
 {
 	struct net_dump *dump = opaque;
 
-	flush(dump);
 	io_prepare_remove(dump->loop, &dump->prepare);
 }
 
@@ -197,7 +244,7 @@ static int dump_send(struct net_backend *net, unsigned queue, const struct net_h
 	int r = dump->inner->ops->send(dump->inner, queue, header, iov, count);
 
 	if (r == 0)
-		record(dump, iov, count, net_iov_len(iov, count));
+		record(dump, iov, count, iov_len(iov, count));
 	return r;
 }
 
@@ -217,7 +264,15 @@ static void dump_free(struct net_backend *net)
 	struct net_dump *dump = dump_of(net);
 
 	net_free(dump->inner);
-	flush(dump);
+	pthread_mutex_lock(&dump->lock);
+	dump->end = true;
+	pthread_cond_signal(&dump->work);
+	pthread_mutex_unlock(&dump->lock);
+	thread_join(dump->writer);
+	pthread_mutex_destroy(&dump->lock);
+	pthread_cond_destroy(&dump->work);
+	g_free(dump->filling);
+	g_free(dump->writing);
 	fd_autoclose(&dump->fd);
 	g_free(dump->path);
 	g_free(dump);
@@ -228,6 +283,11 @@ static char *dump_describe(struct net_backend *net)
 	struct net_dump *dump = dump_of(net);
 	g_autofree char *inner = net_describe(dump->inner);
 
+	unsigned lost = atomic_load(&dump->lost);
+
+	if (lost)
+		return g_strdup_printf("%s, captured in '%s' but for %u frames", inner, dump->path,
+				       lost);
 	return g_strdup_printf("%s, captured in '%s'", inner, dump->path);
 }
 
@@ -289,6 +349,12 @@ struct net_backend *net_dump_new(struct net_backend *inner, const char *path, un
 		.fd = fd_steal(&fd),
 		.max_len = max_len,
 		.written = sizeof(header),
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.work = PTHREAD_COND_INITIALIZER,
+		.filling = g_malloc(BUFFER_LEN),
+		.writing = g_malloc(BUFFER_LEN),
 	};
-	return &dump->base;
+	owned = &dump->base;
+	dump->writer = thread_start("capture", write_all, dump, error);
+	return dump->writer ? g_steal_pointer(&owned) : NULL;
 }

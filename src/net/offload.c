@@ -37,49 +37,6 @@ enum {
 	MAX_HEADERS = NET_ETHER_LEN + MAX_VLANS * VLAN_LEN + 60 + 60,
 };
 
-/* ---- lists of bytes ---- */
-
-DATA_PATH size_t net_iov_len(const struct iovec *iov, unsigned count)
-{
-	size_t len = 0;
-
-	for (unsigned i = 0; i < count; i++) {
-		if (iov[i].iov_len > SIZE_MAX - len)
-			return SIZE_MAX;
-		len += iov[i].iov_len;
-	}
-	return len;
-}
-
-DATA_PATH size_t net_iov_gather(void *to, size_t len, const struct iovec *iov, unsigned count)
-{
-	size_t done = 0;
-
-	for (unsigned i = 0; i < count && done < len; i++) {
-		size_t n = iov[i].iov_len < len - done ? iov[i].iov_len : len - done;
-
-		if (n)
-			memcpy((uint8_t *)to + done, iov[i].iov_base, n);
-		done += n;
-	}
-	return done;
-}
-
-DATA_PATH size_t net_iov_scatter(const struct iovec *iov, unsigned count, const void *from,
-				 size_t len)
-{
-	size_t done = 0;
-
-	for (unsigned i = 0; i < count && done < len; i++) {
-		size_t n = iov[i].iov_len < len - done ? iov[i].iov_len : len - done;
-
-		if (n)
-			memcpy(iov[i].iov_base, (const uint8_t *)from + done, n);
-		done += n;
-	}
-	return done;
-}
-
 /* ---- checksum ---- */
 
 typedef uint64_t lanes __attribute__((vector_size(16)));
@@ -334,7 +291,7 @@ DATA_PATH static void number_segment(const struct net_packet *packet, uint8_t *f
 }
 
 DATA_PATH static int cut(const struct net_packet *packet, uint8_t *frame, size_t len,
-			 size_t gso_size, net_offload_fn fn, void *opaque)
+			 size_t gso_size, net_offload_fn fn, void *opaque, unsigned *sent)
 {
 	size_t head = packet->payload, payload = len - head, done = 0;
 	uint16_t id = get_be16(frame + packet->ip + 4);
@@ -346,14 +303,19 @@ DATA_PATH static int cut(const struct net_packet *packet, uint8_t *frame, size_t
 		size_t part = payload - done < gso_size ? payload - done : gso_size;
 		/* The bytes before this part are those of the part before, which has been sent. */
 		uint8_t *segment = frame + done;
-		int r;
+		int r = 0;
 
-		memcpy(segment, headers, head);
-		number_segment(packet, segment, index, done, done + part == payload, id, seq);
-		finish_packet(packet, segment, head + part);
-		r = fn(opaque, segment, head + part);
-		if (r < 0)
+		if (index >= *sent) {
+			memcpy(segment, headers, head);
+			number_segment(packet, segment, index, done, done + part == payload, id,
+				       seq);
+			finish_packet(packet, segment, head + part);
+			r = fn(opaque, segment, head + part);
+		}
+		if (r < 0) {
+			*sent = index;
 			return r;
+		}
 		done += part;
 		if (done == payload)
 			return 0;
@@ -383,35 +345,50 @@ DATA_PATH static int fill_checksum(const struct net_header *header, uint8_t *fra
 DATA_PATH static int gather(struct net_offload *offload, const struct iovec *iov, unsigned count,
 			    size_t *ret_len)
 {
-	size_t len = net_iov_len(iov, count);
+	size_t len = iov_len(iov, count);
 
 	if (len > sizeof(offload->frame))
 		return -EMSGSIZE;
-	*ret_len = net_iov_gather(offload->frame, len, iov, count);
+	*ret_len = iov_copy_out(iov, count, 0, offload->frame, len);
 	return 0;
 }
 
-DATA_PATH int net_offload_run(struct net_offload *offload, const struct net_header *header,
-			      const struct iovec *iov, unsigned count, net_offload_fn fn,
-			      void *opaque)
+/* As net_offload_run(), which does the book-keeping. */
+DATA_PATH static int run(struct net_offload *offload, const struct net_header *header, size_t len,
+			 net_offload_fn fn, void *opaque, unsigned *sent)
 {
 	struct net_packet packet;
-	size_t len = 0;
-	int r = gather(offload, iov, count, &len);
 
-	if (r < 0)
-		return r;
 	if (header->gso_type != NET_GSO_NONE) {
 		if (!check_gso(header, offload->frame, len, &packet))
 			return -EINVAL;
-		return cut(&packet, offload->frame, len, le16toh(header->gso_size), fn, opaque);
+		return cut(&packet, offload->frame, len, le16toh(header->gso_size), fn, opaque,
+			   sent);
 	}
 	if (header->flags & NET_HEADER_NEEDS_CSUM) {
-		r = fill_checksum(header, offload->frame, len);
+		int r = fill_checksum(header, offload->frame, len);
+
 		if (r < 0)
 			return r;
 	}
 	return fn(opaque, offload->frame, len);
+}
+
+DATA_PATH int net_offload_run(struct net_offload *offload, const struct net_header *header,
+			      const struct iovec *iov, unsigned count, net_offload_fn fn,
+			      void *opaque, unsigned *sent)
+{
+	unsigned none = 0;
+	size_t len = 0;
+	int r = gather(offload, iov, count, &len);
+
+	if (!sent)
+		sent = &none;
+	if (r == 0)
+		r = run(offload, header, len, fn, opaque, sent);
+	if (r != -EAGAIN)
+		*sent = 0;
+	return r;
 }
 
 DATA_PATH int net_offload_checksum(struct net_offload *offload, const struct net_header *header,

@@ -14,6 +14,7 @@
 #ifndef NET_OFFLOAD_H
 #define NET_OFFLOAD_H
 
+#include "base/iov.h"
 #include "net/net.h"
 
 enum {
@@ -25,7 +26,7 @@ struct net_offload {
 	uint8_t frame[NET_MAX_FRAME];
 };
 
-/* Take one frame that is complete. 0, or -errno: no more of this frame. */
+/* Take one frame that is complete. 0, or -errno: no more of this frame (with -EAGAIN: now). */
 typedef int (*net_offload_fn)(void *opaque, uint8_t *frame, size_t len);
 
 /* Does the frame need any work before a network without offloads can take it? */
@@ -36,6 +37,8 @@ static inline bool net_offload_needed(const struct net_header *header)
 
 /**
  * net_offload_run() - do what @header asks for, and hand out what comes of it
+ * @sent: how many segments @fn has taken of this frame before it said -EAGAIN: 0 for a new frame,
+ *        and it is 0 again when the frame is through. NULL: there is no second time.
  *
  * Segments are TCP over IPv4 or IPv6 without extension headers (RFC 9293; flags as hardware does
  * it: FIN and PSH on the last, CWR on the first), and UDP (one datagram of gso_size each).
@@ -44,7 +47,8 @@ static inline bool net_offload_needed(const struct net_header *header)
  *         if the frame is longer than NET_MAX_FRAME; else what @fn returned
  */
 int net_offload_run(struct net_offload *offload, const struct net_header *header,
-		    const struct iovec *iov, unsigned count, net_offload_fn fn, void *opaque);
+		    const struct iovec *iov, unsigned count, net_offload_fn fn, void *opaque,
+		    unsigned *sent);
 
 /**
  * net_offload_checksum() - as above, for a taker of frames of any length: only checksums
@@ -72,11 +76,5 @@ uint64_t net_checksum_add(uint64_t sum, const void *p, size_t len);
 uint16_t net_checksum_fold(uint64_t sum);
 /* Store it at @p as it belongs on the wire. */
 void net_checksum_put(void *p, uint64_t sum);
-
-/* Bytes of a list; SIZE_MAX if there are more than fit. */
-size_t net_iov_len(const struct iovec *iov, unsigned count);
-/* Copy up to @len bytes; the number copied. */
-size_t net_iov_gather(void *to, size_t len, const struct iovec *iov, unsigned count);
-size_t net_iov_scatter(const struct iovec *iov, unsigned count, const void *from, size_t len);
 
 #endif

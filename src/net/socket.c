@@ -90,9 +90,23 @@ static bool is_stale(const struct socket_address *address, int type)
 	return fd >= 0 && sys_connect(fd, (const void *)&addr, sizeof(addr)) == -ECONNREFUSED;
 }
 
-int socket_bind(const struct socket_address *address, int type, GError **error)
+/* bind(2); only this user may send to the file of a Unix socket, whatever the umask. */
+static int bind_private(int fd, const struct socket_address *address)
 {
 	const struct sockaddr *any = (const void *)&address->addr;
+	mode_t old;
+	int r;
+
+	if (address->addr.ss_family != AF_UNIX)
+		return sys_bind(fd, any, address->len);
+	old = umask(0177);
+	r = sys_bind(fd, any, address->len);
+	(void)umask(old);
+	return r;
+}
+
+int socket_bind(const struct socket_address *address, int type, GError **error)
+{
 	bool unix_path = address->addr.ss_family == AF_UNIX;
 	autofd int fd = sys_socket(address->addr.ss_family, type | SOCK_NONBLOCK, 0);
 	int r;
@@ -103,10 +117,10 @@ int socket_bind(const struct socket_address *address, int type, GError **error)
 	}
 	if (!unix_path && type == SOCK_STREAM)
 		(void)sys_setsockopt_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	r = sys_bind(fd, any, address->len);
+	r = bind_private(fd, address);
 	if (r == -EADDRINUSE && is_stale(address, type)) {
 		socket_unlink(address);
-		r = sys_bind(fd, any, address->len);
+		r = bind_private(fd, address);
 	}
 	if (r == 0 && type == SOCK_STREAM) {
 		r = sys_listen(fd, 1);

@@ -28,7 +28,9 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/sys.h"
+#include "base/unix-listener.h"
 #include "net/net.h"
 #include "net/offload.h"
 #include "net/socket.h"
@@ -38,8 +40,8 @@ enum {
 	BUFFER_LEN = 128 << 10, /* a frame of the largest kind, and what a cache holds */
 	/* In QEMU a frame may be a bit longer than ours. */
 	PEER_MAX_FRAME = 65536 + 4096,
-	CONNECT_TIMEOUT_MS = 10000,
-	READS_A_CALL = 2, /* for a peer of runts: then others' turn */
+	CONNECT_WAIT_MS = 100, /* for an answer that can be told at once */
+	READS_A_CALL = 2,      /* for a peer of runts: then others' turn */
 };
 
 enum stream_state {
@@ -63,7 +65,8 @@ struct net_stream {
 	enum net_socket_role role;
 	struct socket_address address;
 	unsigned reconnect_s;
-	int listen_fd;
+	struct unix_listener *listener; /* of a path */
+	int listen_fd, spare_fd; /* its descriptor, or a socket of ours; see listener_accept() */
 
 	/* Of the loop while there is one. */
 	enum stream_state state;
@@ -83,6 +86,7 @@ struct net_stream {
 	GSource *link;
 
 	struct stream_buffer rx, tx;
+	unsigned sent; /* segments of the frame that waits */
 	struct net_offload offload;
 };
 
@@ -152,6 +156,7 @@ static void clear_buffers(struct net_stream *stream)
 {
 	stream->rx.head = stream->rx.tail = 0;
 	stream->tx.head = stream->tx.tail = 0;
+	stream->sent = 0;
 }
 
 static void peer_here(struct net_stream *stream)
@@ -230,7 +235,7 @@ static void listen_event(void *opaque, unsigned events)
 	int fd;
 
 	(void)events;
-	fd = sys_accept(stream->listen_fd, SOCK_NONBLOCK);
+	fd = listener_accept(stream->listen_fd, &stream->spare_fd);
 	if (fd < 0)
 		return;
 	/* One peer at a time; the next waits in the queue. */
@@ -281,17 +286,28 @@ DATA_PATH static bool make_room(struct net_stream *stream, size_t need)
 	return need <= BUFFER_LEN - tx->tail;
 }
 
-/* Segments that find no room are lost, as in any switch. */
+/* Room for a frame of @len bytes, and its length before it; NULL: not now, or nobody is there. */
+DATA_PATH static uint8_t *begin_frame(struct net_stream *stream, size_t len)
+{
+	struct stream_buffer *tx = &stream->tx;
+	uint8_t *p;
+
+	if (!make_room(stream, LENGTH_LEN + len))
+		return NULL;
+	p = tx->data + tx->tail;
+	put_be32(p, (uint32_t)len);
+	tx->tail += LENGTH_LEN + len;
+	return p + LENGTH_LEN;
+}
+
 DATA_PATH static int put_frame(void *opaque, uint8_t *frame, size_t len)
 {
 	struct net_stream *stream = opaque;
-	struct stream_buffer *tx = &stream->tx;
+	uint8_t *p = begin_frame(stream, len);
 
-	if (stream->state != STREAM_UP || !make_room(stream, LENGTH_LEN + len))
-		return -ENOBUFS;
-	put_be32(tx->data + tx->tail, (uint32_t)len);
-	memcpy(tx->data + tx->tail + LENGTH_LEN, frame, len);
-	tx->tail += LENGTH_LEN + len;
+	if (!p)
+		return stream->state == STREAM_UP ? -EAGAIN : -EPIPE;
+	memcpy(p, frame, len);
 	return 0;
 }
 
@@ -300,28 +316,27 @@ DATA_PATH static int stream_send(struct net_backend *net, unsigned queue,
 				 unsigned count)
 {
 	struct net_stream *stream = stream_of(net);
-	size_t len = net_iov_len(iov, count);
-	struct stream_buffer *tx = &stream->tx;
+	size_t len = iov_len(iov, count);
+	uint8_t *p;
 
 	(void)queue;
 	/* Nobody is there: lost, as on a cable that is not plugged in. */
 	if (stream->state != STREAM_UP || len > NET_MAX_FRAME || len < NET_ETHER_LEN)
 		return 0;
-	if (!make_room(stream, LENGTH_LEN + len)) {
-		if (stream->state != STREAM_UP)
-			return 0;
-		stream->tx_waiting = true;
-		set_events(stream);
-		return -EAGAIN;
-	}
 	if (net_offload_needed(header)) {
-		(void)net_offload_run(&stream->offload, header, iov, count, put_frame, stream);
-		return 0;
+		if (net_offload_run(&stream->offload, header, iov, count, put_frame, stream,
+				    &stream->sent) != -EAGAIN)
+			return 0;
+	} else {
+		p = begin_frame(stream, len);
+		if (p)
+			(void)iov_copy_out(iov, count, 0, p, len);
+		if (p || stream->state != STREAM_UP)
+			return 0;
 	}
-	put_be32(tx->data + tx->tail, (uint32_t)len);
-	(void)net_iov_gather(tx->data + tx->tail + LENGTH_LEN, len, iov, count);
-	tx->tail += LENGTH_LEN + len;
-	return 0;
+	stream->tx_waiting = true;
+	set_events(stream);
+	return -EAGAIN;
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is the caller's */
@@ -383,7 +398,7 @@ DATA_PATH static ssize_t stream_receive(struct net_backend *net, unsigned queue,
 					unsigned count)
 {
 	struct net_stream *stream = stream_of(net);
-	size_t room = net_iov_len(iov, count);
+	size_t room = iov_len(iov, count);
 	unsigned reads = 0;
 
 	(void)queue;
@@ -394,7 +409,7 @@ DATA_PATH static ssize_t stream_receive(struct net_backend *net, unsigned queue,
 
 		if (len >= NET_ETHER_LEN && (size_t)len <= room) {
 			*ret_header = (struct net_header){ 0 };
-			(void)net_iov_scatter(iov, count, frame, (size_t)len);
+			(void)iov_copy_in(iov, count, 0, frame, (size_t)len);
 			return len;
 		}
 		/* A runt, or one that does not fit. */
@@ -425,6 +440,9 @@ static void stream_event(void *opaque, unsigned events)
 
 	if (stream->state == STREAM_CONNECTING) {
 		(void)sys_getsockopt_int(stream->fd, SOL_SOCKET, SO_ERROR, &err);
+		if (!stream->reconnect_s && (err || (events & (POLLERR | POLLHUP))))
+			log_warning("cannot connect to '%s': %s", stream->address.name,
+				    g_strerror(err));
 		if (err || (events & (POLLERR | POLLHUP)))
 			peer_gone(stream);
 		else
@@ -470,7 +488,7 @@ static void start_on_loop(void *opaque)
 	io_timer_add(stream->loop, &stream->release);
 	io_prepare_add(stream->loop, &stream->prepare);
 	if (stream->fd >= 0)
-		watch_fd(stream, STREAM_UP);
+		watch_fd(stream, atomic_load(&stream->link_up) ? STREAM_UP : STREAM_CONNECTING);
 	else if (stream->role == NET_SOCKET_CONNECT && stream->reconnect_s)
 		io_timer_set(stream->loop, &stream->timer, 0);
 	if (stream->listen_fd < 0)
@@ -489,7 +507,8 @@ static void stop_on_loop(void *opaque)
 		(void)flush(stream);
 	if (stream->state != STREAM_DOWN)
 		io_watch_remove(stream->loop, &stream->watch);
-	if (stream->state == STREAM_CONNECTING)
+	/* The one attempt that there is goes on meanwhile. */
+	if (stream->state == STREAM_CONNECTING && stream->reconnect_s)
 		fd_autoclose(&stream->fd);
 	stream->state = STREAM_DOWN;
 	/* Half a frame that went out cannot be taken back: the rest follows with the next card. */
@@ -539,9 +558,10 @@ static void stream_free(struct net_backend *net)
 		g_source_unref(stream->link);
 	}
 	fd_autoclose(&stream->fd);
-	if (stream->listen_fd >= 0)
-		socket_unlink(&stream->address);
-	fd_autoclose(&stream->listen_fd);
+	if (!stream->listener)
+		fd_autoclose(&stream->listen_fd);
+	unix_listener_free(stream->listener);
+	fd_autoclose(&stream->spare_fd);
 	socket_address_release(&stream->address);
 	g_free(stream->rx.data);
 	g_free(stream->tx.data);
@@ -575,7 +595,10 @@ static const struct net_ops stream_ops = {
 	.describe = stream_describe,
 };
 
-/* The first connection, when there will be no second attempt: wait for its outcome. */
+/*
+ * The first connection, when there will be no second attempt. What fails at once is told; a peer
+ * that is far away or silent is waited for on the loop, so that nobody here has to.
+ */
 static bool connect_now(struct net_stream *stream, GError **error)
 {
 	int r = start_connect(&stream->address, &stream->fd), err = 0;
@@ -583,9 +606,9 @@ static bool connect_now(struct net_stream *stream, GError **error)
 	if (r == -EINPROGRESS) {
 		struct pollfd pfd = { .fd = stream->fd, .events = POLLOUT };
 
-		r = sys_poll(&pfd, 1, CONNECT_TIMEOUT_MS);
+		r = sys_poll(&pfd, 1, CONNECT_WAIT_MS);
 		if (r == 0)
-			r = -ETIMEDOUT;
+			return true;
 		if (r > 0)
 			r = sys_getsockopt_int(stream->fd, SOL_SOCKET, SO_ERROR, &err);
 		if (r == 0)
@@ -594,6 +617,7 @@ static bool connect_now(struct net_stream *stream, GError **error)
 	if (r < 0)
 		return error_sys(error, r, "cannot connect to '%s'", stream->address.name);
 	(void)sys_setsockopt_int(stream->fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	stream->base.link_up = true;
 	return true;
 }
 
@@ -604,12 +628,19 @@ static bool open_role(struct net_stream *stream, const struct net_stream_config 
 
 	if (config->role == NET_SOCKET_FD) {
 		stream->fd = config->fd;
+		stream->base.link_up = true;
 		return socket_take_fd(config->fd, SOCK_STREAM, error);
 	}
 	if (config->unix_path ? !socket_address_unix(&stream->address, config->unix_path, error)
 			      : !socket_address_inet(&stream->address, config->host, config->port,
 						     SOCK_STREAM, passive, error))
 		return false;
+	if (passive && config->unix_path) {
+		stream->listener = unix_listener_new(config->unix_path, error);
+		if (stream->listener)
+			stream->listen_fd = unix_listener_fd(stream->listener);
+		return stream->listener;
+	}
 	if (passive) {
 		stream->listen_fd = socket_bind(&stream->address, SOCK_STREAM, error);
 		return stream->listen_fd >= 0;
@@ -628,12 +659,11 @@ struct net_backend *net_stream_new(const struct net_stream_config *config, GErro
 	stream->role = config->role;
 	stream->reconnect_s = config->reconnect_s;
 	stream->fd = -1;
-	stream->listen_fd = -1;
+	stream->listen_fd = stream->spare_fd = -1;
 	stream->rx.data = g_malloc(BUFFER_LEN);
 	stream->tx.data = g_malloc(BUFFER_LEN);
 	if (!open_role(stream, config, error))
 		return NULL;
-	stream->base.link_up = stream->fd >= 0;
 	atomic_init(&stream->link_up, stream->base.link_up);
 	stream->link = g_source_new(&link_source_funcs, sizeof(struct link_source));
 	((struct link_source *)stream->link)->stream = stream;

@@ -41,6 +41,7 @@ struct tap_queue {
 	struct io_watch watch;
 	unsigned events;
 	bool rx_waiting, tx_waiting;
+	unsigned sent; /* segments of the frame that waits */
 	bool enabled;
 };
 
@@ -98,7 +99,7 @@ DATA_PATH static int write_with_header(struct tap_queue *queue, const struct net
 	copy.num_buffers = 0;
 	all[0] = (struct iovec){ &copy, HEADER_LEN };
 	if (count > MAX_IOV) {
-		(void)net_iov_gather(queue->tap->bounce, len, iov, count);
+		(void)iov_copy_out(iov, count, 0, queue->tap->bounce, len);
 		all[1] = (struct iovec){ queue->tap->bounce, len };
 		return write_iov(queue, all, 2);
 	}
@@ -112,7 +113,7 @@ DATA_PATH static int tap_send(struct net_backend *net, unsigned index,
 {
 	struct net_tap *tap = tap_of(net);
 	struct tap_queue *queue = &tap->queues[index];
-	size_t len = net_iov_len(iov, count);
+	size_t len = iov_len(iov, count);
 	int r;
 
 	if (len > NET_MAX_FRAME || len < NET_ETHER_LEN)
@@ -120,16 +121,15 @@ DATA_PATH static int tap_send(struct net_backend *net, unsigned index,
 	if (tap->vnet_hdr) {
 		r = write_with_header(queue, header, iov, count, len);
 	} else if (net_offload_needed(header) || count > MAX_IOV) {
-		/* A few of its segments may be lost; they must not be sent twice. */
-		(void)net_offload_run(&tap->offload, header, iov, count, write_frame, queue);
-		r = 0;
+		r = net_offload_run(&tap->offload, header, iov, count, write_frame, queue,
+				    &queue->sent);
 	} else {
 		r = write_iov(queue, iov, count);
 	}
-	if (r == -EAGAIN) {
-		queue->tx_waiting = true;
-		set_events(queue);
-	}
+	if (r != -EAGAIN)
+		return 0;
+	queue->tx_waiting = true;
+	set_events(queue);
 	return r;
 }
 
@@ -162,7 +162,7 @@ DATA_PATH static ssize_t read_one(struct tap_queue *queue, struct net_header *he
 		return 0;
 	len -= (ssize_t)header_len;
 	if (count > MAX_IOV && (size_t)len <= room)
-		(void)net_iov_scatter(iov, count, tap->bounce, (size_t)len);
+		(void)iov_copy_in(iov, count, 0, tap->bounce, (size_t)len);
 	return len;
 }
 
@@ -171,7 +171,7 @@ DATA_PATH static ssize_t tap_receive(struct net_backend *net, unsigned index,
 				     unsigned count)
 {
 	struct tap_queue *queue = &tap_of(net)->queues[index];
-	size_t room = net_iov_len(iov, count);
+	size_t room = iov_len(iov, count);
 
 	for (unsigned i = 0; i < MAX_DROPS; i++) {
 		struct net_header header = { 0 };
@@ -195,11 +195,10 @@ DATA_PATH static void queue_event(void *opaque, unsigned events)
 	struct tap_queue *queue = opaque;
 	struct net_tap *tap = queue->tap;
 
-	/* The interface is gone or its queue is off: nothing will come. */
+	/* The interface is gone or its queue is off: nothing will come, and all that goes is lost. */
 	if ((events & (POLLERR | POLLHUP)) && !(events & (POLLIN | POLLOUT))) {
 		queue->rx_waiting = false;
-		set_events(queue);
-		return;
+		events = POLLOUT;
 	}
 	if (queue->tx_waiting && (events & POLLOUT)) {
 		queue->tx_waiting = false;
@@ -226,6 +225,7 @@ static void start_on_loop(void *opaque)
 		queue->events = 0;
 		queue->rx_waiting = false;
 		queue->tx_waiting = false;
+		queue->sent = 0;
 		io_watch_add(tap->loop, &queue->watch, 0);
 	}
 }

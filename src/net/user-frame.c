@@ -141,7 +141,7 @@ DATA_PATH static void put_tcp(struct net_user *user, const struct net_packet *pa
 	if (!(user->offloads & wanted)) {
 		const struct iovec iov = { (void *)(uintptr_t)frame, len };
 
-		(void)net_offload_run(&user->cutter, &header, &iov, 1, put_segment, user);
+		(void)net_offload_run(&user->cutter, &header, &iov, 1, put_segment, user, NULL);
 		return;
 	}
 	copy = ring_put(user, &header, frame, len);
@@ -210,7 +210,7 @@ DATA_PATH ssize_t user_receive(struct net_backend *net, unsigned queue,
 
 	(void)queue;
 	if (!user_ring_empty(ring))
-		room = net_iov_len(iov, count);
+		room = iov_len(iov, count);
 	while (!user_ring_empty(ring)) {
 		struct user_record record;
 		const uint8_t *frame = ring_peek(ring, &record);
@@ -218,7 +218,7 @@ DATA_PATH ssize_t user_receive(struct net_backend *net, unsigned queue,
 
 		if (fits) {
 			*ret_header = record.header;
-			(void)net_iov_scatter(iov, count, frame, record.len);
+			(void)iov_copy_in(iov, count, 0, frame, record.len);
 		} else {
 			ring->dropped++;
 		}
@@ -291,7 +291,7 @@ int user_send(struct net_backend *net, unsigned queue, const struct net_header *
 	/* libslirp wants one piece, with checksums, and takes any length: a large segment is not
 	 * cut. Segments of datagrams are. */
 	if ((header->gso_type & ~NET_GSO_ECN) == NET_GSO_UDP_L4) {
-		(void)net_offload_run(&user->scratch, header, iov, count, user_input, user);
+		(void)net_offload_run(&user->scratch, header, iov, count, user_input, user, NULL);
 		return 0;
 	}
 	if (net_offload_checksum(&user->scratch, header, iov, count, &len) < 0)

@@ -34,6 +34,7 @@
 #include <sys/uio.h>
 
 #include "base/cleanup.h"
+#include "base/iov.h"
 #include "mem/mem.h"
 
 struct virtio_device;
@@ -120,14 +121,5 @@ bool virtq_notify_on(struct virtq *vq);
  * The queue is not live any more. The chain must still be given back like all others that are out:
  * virtq_drop(). */
 void virtq_break(struct virtq *vq);
-
-/* Helpers on lists: copy from or to a list, starting at byte @off of it; how many bytes there were. */
-size_t iov_copy_out(const struct iovec *iov, unsigned count, size_t off, void *buf, size_t len);
-size_t iov_copy_in(const struct iovec *iov, unsigned count, size_t off, const void *buf,
-		   size_t len);
-/* Sum of the lengths. */
-size_t iov_len(const struct iovec *iov, unsigned count);
-/* Drop @len bytes from the front of a list in place: *iov and *count change, and one entry. */
-void iov_skip(struct iovec **iov, unsigned *count, size_t len);
 
 #endif

@@ -91,7 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		off += n;
 		cuts = cuts * 31 + 7;
 	}
-	r = net_offload_run(&offload, &header, iov, count, take, &sink);
+	r = net_offload_run(&offload, &header, iov, count, take, &sink, NULL);
 	check(r < 0 ? sink.frames == 0 : sink.frames > 0);
 	check(net_offload_checksum(&offload, &header, iov, count, &ret_len) == r);
 	check(r < 0 || ret_len == len);

@@ -653,6 +653,19 @@ static void test_rx_merge(const void *layout)
 	}
 }
 
+/* A guest may have raised its MTU as far as it goes, whatever its card does in hardware. */
+static void test_rx_jumbo(const void *layout)
+{
+	const struct virtio_net_config config = { .no_offload = true };
+	struct rig rig;
+
+	rig_open(&rig, layout, &config, ALL_NET);
+	post(&rig, RX, 1536, 100);
+	input(&rig, mac, NET_MAX_FRAME);
+	expect(&rig, mac, NET_MAX_FRAME, (HEADER_LEN + NET_MAX_FRAME + 1535) / 1536);
+	rig_close(&rig);
+}
+
 /* Lesson 4: frames that meet too few buffers. Lesson 19: and then more. */
 static void test_rx_short_lesson_4_19(const void *layout)
 {
@@ -1296,6 +1309,7 @@ int main(int argc, char **argv)
 	add("reentry", test_reentry);
 	add("batch", test_batch);
 	add("rx-plain", test_rx_plain);
+	add("rx-jumbo", test_rx_jumbo);
 	add("rx-merge", test_rx_merge);
 	add("rx-short-lesson-4-19", test_rx_short_lesson_4_19);
 	add("rx-tiny", test_rx_tiny);

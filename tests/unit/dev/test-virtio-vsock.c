@@ -322,6 +322,34 @@ static void test_from_host(const void *layout)
 	rig_close(&rig);
 }
 
+/* Buffers that hold a header and nothing else are used up; the stream goes on behind them. */
+static void test_header_only(const void *layout)
+{
+	struct packet packet;
+	struct rig rig;
+	int fd;
+
+	rig_open(&rig, layout);
+	post(&rig, 1);
+	(void)open_from_host(&rig, &fd);
+	for (unsigned i = 0; i < 3; i++) {
+		uint64_t gpa = vdriver_alloc(rig.d, HEADER_LEN);
+		struct vdriver_buf buf = { gpa, HEADER_LEN, true };
+
+		g_assert_true(vdriver_add(rig.d, RX, &buf, 1, GSIZE_TO_POINTER(gpa)));
+	}
+	vdriver_kick(rig.d, RX);
+	type(&rig, fd, "hello");
+	for (unsigned i = 0; i < 3; i++)
+		g_assert_cmpuint(expect(&rig, OP_RW).len, ==, 0);
+	expect_nothing(&rig);
+	post(&rig, 1);
+	packet = expect(&rig, OP_RW);
+	g_assert_cmpmem(packet.data, packet.len, "hello", 5);
+	(void)close(fd);
+	rig_close(&rig);
+}
+
 static void test_from_guest(const void *layout)
 {
 	struct packet packet;
@@ -914,6 +942,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/virtio-vsock/refused", test_refused);
 	add("from-host", test_from_host);
+	add("header-only", test_header_only);
 	add("from-guest", test_from_guest);
 	add("greeting", test_greeting);
 	add("credit-lesson-1-12", test_credit_lesson_1_12);

@@ -9,6 +9,7 @@
 #include <glib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/io-loop.h"
 #include "net/net.h"
 
@@ -124,6 +125,27 @@ static inline int card_send(struct card *card, const void *frame, size_t len)
 	const struct iovec iov = { (void *)(uintptr_t)frame, len };
 
 	return card->net->ops->send(card->net, 0, &none, &iov, 1);
+}
+
+/* Send a segment of TCP over IPv4 that is to be cut into pieces of 1000 bytes. */
+static inline int card_send_segment(struct card *card, size_t payload)
+{
+	const struct net_header header = {
+		.flags = NET_HEADER_NEEDS_CSUM,
+		.gso_type = NET_GSO_TCPV4,
+		.gso_size = 1000,
+		.csum_start = 34,
+		.csum_offset = 16,
+	};
+	g_autofree uint8_t *frame = g_malloc0(54 + payload);
+	const struct iovec iov = { frame, 54 + payload };
+
+	put_be16(frame + 12, 0x0800);
+	frame[14] = 0x45;
+	put_be16(frame + 16, (uint16_t)(40 + payload));
+	frame[23] = 6;
+	frame[46] = 0x50;
+	return card->net->ops->send(card->net, 0, &header, &iov, 1);
 }
 
 #endif

@@ -50,6 +50,18 @@ static struct card *card_captured(const char *path, unsigned max_len, int *ret_p
 	return card_new(net);
 }
 
+/* The file is written by a thread of its own. */
+static void wait_for_length(const char *path, goffset len)
+{
+	GStatBuf st = { 0 };
+
+	for (unsigned i = 0; i < 10000000 && st.st_size != len; i++) {
+		g_thread_yield();
+		g_assert_cmpint(g_stat(path, &st), ==, 0);
+	}
+	g_assert_cmpint(st.st_size, ==, len);
+}
+
 static void assert_record(const uint8_t **p, size_t kept, size_t len, const uint8_t *frame)
 {
 	uint64_t ns = get_le32(*p) * 1000000000ull + get_le32(*p + 4), now = sys_realtime_ns();
@@ -85,6 +97,7 @@ static void test_bytes(void)
 	/* What is not received is not there. */
 	g_assert_cmpint(card_receive(card), ==, -EAGAIN);
 	card_settle(card);
+	wait_for_length(place->path, 24 + 3 * 16 + 60 + 100 + 70);
 	g_assert_true(g_file_get_contents(place->path, &text, &len, NULL));
 	g_assert_cmpuint(len, ==, 24 + 3 * 16 + 60 + 100 + 70);
 	p = (const uint8_t *)text;
@@ -123,9 +136,12 @@ static void test_full_disk(void)
 
 	g_assert_cmpint(card_send(card, frame, 64), ==, 0);
 	card_settle(card);
+	wait_for_length(place->path, 24 + 16 + 64);
 	sys_fail_nth(SYS_WRITE, 2, ENOSPC);
 	g_assert_cmpint(card_send(card, frame, 64), ==, 0);
 	card_settle(card);
+	while (sys_fail_pending(SYS_WRITE))
+		g_thread_yield();
 	for (unsigned i = 0; i < 100; i++) {
 		g_assert_cmpint(card_send(card, frame, 64), ==, 0);
 		card_settle(card);

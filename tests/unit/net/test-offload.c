@@ -91,7 +91,7 @@ struct sink {
 	const struct shape *shape;
 	size_t gso_size, done;
 	unsigned count;
-	int fail_at; /* -1: never */
+	int fail_at, error; /* -1: never; what with */
 };
 
 static void check_sums(const struct sink *s, const uint8_t *seg, size_t len)
@@ -117,7 +117,7 @@ static int check_segment(void *opaque, uint8_t *seg, size_t len)
 	bool last = left <= s->gso_size;
 
 	if (s->fail_at == (int)s->count)
-		return -EPIPE;
+		return s->error;
 	g_assert_cmpuint(part, ==, last ? left : s->gso_size);
 	g_assert_cmpmem(seg, f->ip, f->data, f->ip);
 	g_assert_cmpmem(seg + f->payload, part, f->data + f->payload + s->done, part);
@@ -212,16 +212,50 @@ static void test_segments(void)
 		pieces_make(&pieces, f->data, f->len, rand);
 		if (real > 65535) {
 			g_assert_cmpint(net_offload_run(offload, &header, pieces.iov, pieces.count,
-							check_segment, &sink),
+							check_segment, &sink, NULL),
 					==, -EINVAL);
 		} else {
 			g_assert_cmpint(net_offload_run(offload, &header, pieces.iov, pieces.count,
-							check_segment, &sink),
+							check_segment, &sink, NULL),
 					==, 0);
 			g_assert_cmpuint(sink.done, ==, s.payload);
 		}
 		pieces_free(&pieces);
 	}
+	g_rand_free(rand);
+}
+
+/* A taker that has no more room gets the rest another time, and nothing twice. */
+static void test_resume(void)
+{
+	g_autofree struct net_offload *offload = g_new(struct net_offload, 1);
+	g_autofree struct frame *f = g_new(struct frame, 1);
+	const struct shape s = { .version = 6, .protocol = TCP, .payload = 30000 };
+	struct sink sink = { .frame = f, .shape = &s, .gso_size = 1000, .error = -EAGAIN };
+	GRand *rand = g_rand_new_with_seed(7);
+	struct net_header header;
+	unsigned sent = 0;
+	struct iovec iov;
+	int r = -EAGAIN;
+
+	frame_make(f, &s, rand);
+	header = gso_header(f, &s, 1000);
+	iov = (struct iovec){ f->data, f->len };
+	for (unsigned i = 0; r < 0; i += 7) {
+		g_assert_cmpuint(i, <, 30 + 7);
+		g_assert_cmpint(r, ==, -EAGAIN);
+		sink.fail_at = (int)i;
+		r = net_offload_run(offload, &header, &iov, 1, check_segment, &sink, &sent);
+		g_assert_cmpuint(sent, ==, r < 0 ? i : 0);
+	}
+	g_assert_cmpint(r, ==, 0);
+	g_assert_cmpuint(sink.done, ==, s.payload);
+	/* Another error ends the frame, and the next one starts anew. */
+	sink = (struct sink){ .frame = f, .shape = &s, .gso_size = 1000, .error = -EPIPE };
+	sink.fail_at = 2;
+	g_assert_cmpint(net_offload_run(offload, &header, &iov, 1, check_segment, &sink, &sent), ==,
+			-EPIPE);
+	g_assert_cmpuint(sent, ==, 0);
 	g_rand_free(rand);
 }
 
@@ -282,7 +316,7 @@ static void test_checksum(void)
 		if (!expected)
 			expected = 0xffff;
 		/* At an odd place the two bytes trade places. */
-		g_assert_cmpint(net_offload_run(offload, &header, &iov, 1, keep, out), ==, 0);
+		g_assert_cmpint(net_offload_run(offload, &header, &iov, 1, keep, out, NULL), ==, 0);
 		g_assert_cmpuint(out->len, ==, len);
 		g_assert_cmphex(get_be16(out->data + start + off), ==, expected);
 		put_be16(data + start + off, expected);
@@ -331,7 +365,8 @@ static void assert_refused(const struct frame *f, size_t len, struct net_header 
 	const struct iovec iov = { copy, len };
 	size_t ret_len;
 
-	g_assert_cmpint(net_offload_run(offload, &header, &iov, 1, refuse_any, NULL), ==, -EINVAL);
+	g_assert_cmpint(net_offload_run(offload, &header, &iov, 1, refuse_any, NULL, NULL), ==,
+			-EINVAL);
 	g_assert_cmpint(net_offload_checksum(offload, &header, &iov, 1, &ret_len), ==, -EINVAL);
 }
 
@@ -408,7 +443,7 @@ static void test_lesson_9_sizes(void)
 	for (size_t len = NET_MAX_FRAME - 8; len < NET_MAX_FRAME + 8; len++) {
 		g_autoptr(GByteArray) out = g_byte_array_new();
 		const struct iovec iov[] = { { data, 12 }, { data + 12, len - 12 } };
-		int r = net_offload_run(offload, &none, iov, 2, keep, out);
+		int r = net_offload_run(offload, &none, iov, 2, keep, out, NULL);
 
 		g_assert_cmpint(r, ==, len <= NET_MAX_FRAME ? 0 : -EMSGSIZE);
 		g_assert_cmpuint(out->len, ==, len <= NET_MAX_FRAME ? len : 0);
@@ -416,8 +451,8 @@ static void test_lesson_9_sizes(void)
 	/* Lesson 3: lengths that overflow their sum. */
 	const struct iovec huge[] = { { data, SIZE_MAX - 2 }, { data, 10 } };
 
-	g_assert_cmpuint(net_iov_len(huge, 2), ==, SIZE_MAX);
-	g_assert_cmpint(net_offload_run(offload, &none, huge, 2, keep, NULL), ==, -EMSGSIZE);
+	g_assert_cmpuint(iov_len(huge, 2), ==, SIZE_MAX);
+	g_assert_cmpint(net_offload_run(offload, &none, huge, 2, keep, NULL, NULL), ==, -EMSGSIZE);
 }
 
 static void test_failing_taker(void)
@@ -425,7 +460,9 @@ static void test_failing_taker(void)
 	g_autofree struct net_offload *offload = g_new(struct net_offload, 1);
 	g_autofree struct frame *f = g_new(struct frame, 1);
 	const struct shape s = { .version = 6, .protocol = TCP, .payload = 9000 };
-	struct sink sink = { .frame = f, .shape = &s, .gso_size = 1440, .fail_at = 3 };
+	struct sink sink = {
+		.frame = f, .shape = &s, .gso_size = 1440, .fail_at = 3, .error = -EPIPE
+	};
 	GRand *rand = g_rand_new_with_seed(5);
 	struct net_header header;
 	struct iovec iov;
@@ -433,7 +470,7 @@ static void test_failing_taker(void)
 	frame_make(f, &s, rand);
 	header = gso_header(f, &s, 1440);
 	iov = (struct iovec){ f->data, f->len };
-	g_assert_cmpint(net_offload_run(offload, &header, &iov, 1, check_segment, &sink), ==,
+	g_assert_cmpint(net_offload_run(offload, &header, &iov, 1, check_segment, &sink, NULL), ==,
 			-EPIPE);
 	g_assert_cmpuint(sink.count, ==, 3);
 	g_rand_free(rand);
@@ -443,6 +480,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/net/offload/segments", test_segments);
+	g_test_add_func("/net/offload/resume", test_resume);
 	g_test_add_func("/net/offload/whole", test_whole);
 	g_test_add_func("/net/offload/checksum", test_checksum);
 	g_test_add_func("/net/offload/sum", test_sum);

@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <netinet/in.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -203,24 +204,11 @@ static void test_offload(void)
 {
 	autofd int peer = -1;
 	autoptr(card) card = card_pair(&peer);
-	static uint8_t frame[14 + 40 + 5000], bytes[8000];
-	const struct iovec iov = { frame, sizeof(frame) };
-	const struct net_header header = {
-		.flags = NET_HEADER_NEEDS_CSUM,
-		.gso_type = NET_GSO_TCPV4,
-		.gso_size = 1460,
-		.csum_start = 34,
-		.csum_offset = 16,
-	};
+	static uint8_t bytes[8000];
 	size_t off = 0, payload = 0;
 	ssize_t len;
 
-	put_be16(frame + 12, 0x0800);
-	frame[14] = 0x45;
-	put_be16(frame + 16, sizeof(frame) - 14);
-	frame[23] = 6;
-	frame[46] = 0x50;
-	g_assert_cmpint(card->net->ops->send(card->net, 0, &header, &iov, 1), ==, 0);
+	g_assert_cmpint(card_send_segment(card, 5000), ==, 0);
 	card_settle(card);
 	len = sys_read(peer, bytes, sizeof(bytes));
 	while ((ssize_t)off < len) {
@@ -233,6 +221,39 @@ static void test_offload(void)
 		off += 4 + n;
 	}
 	g_assert_cmpuint(payload, ==, 5000);
+}
+
+/* What finds no room goes later: of a large segment nothing is lost, and nothing goes twice. */
+static void test_offload_back_pressure(void)
+{
+	autofd int peer = -1;
+	autoptr(card) card = card_pair(&peer);
+	const unsigned sent = 60 * 40;
+	unsigned segments = 0, got = 0, waits = 0;
+	uint8_t bytes[4 + 1054];
+	size_t have = 0;
+
+	while (got < sent) {
+		bool wait = segments < sent && card_send_segment(card, 60000) == -EAGAIN;
+		ssize_t n = 1;
+
+		card_settle(card);
+		if (segments < sent && !wait) {
+			segments += 60;
+			continue;
+		}
+		waits += wait;
+		while (n > 0) {
+			n = sys_read(peer, bytes + have, sizeof(bytes) - have);
+			have += n > 0 ? (size_t)n : 0;
+			if (have < sizeof(bytes))
+				continue;
+			have = 0;
+			g_assert_cmpuint(get_be32(bytes), ==, 1054);
+			g_assert_cmpuint(get_be32(bytes + 4 + 38), ==, got++ % 60 * 1000);
+		}
+	}
+	g_assert_cmpuint(waits, >, 0);
 }
 
 /* The peer goes when the card has no buffers (lesson 19): no spinning, and it is noticed. */
@@ -359,6 +380,77 @@ static void test_one_peer(void)
 	g_assert_cmpint(card_wait(a), ==, 50);
 }
 
+/* Only this user connects, whatever the umask; who comes when there is no descriptor is sent away. */
+static void test_listener(void)
+{
+	autoptr(place) place = place_new();
+	const struct net_stream_config server = { .role = NET_SOCKET_LISTEN,
+						  .unix_path = place->path };
+	const struct net_stream_config client = { .role = NET_SOCKET_CONNECT,
+						  .unix_path = place->path };
+	mode_t old = umask(0);
+	autoptr(card) a = card_new(net_stream_new(&server, NULL));
+	autoptr(card) b = card_new(net_stream_new(&client, NULL));
+	struct stat st;
+
+	(void)umask(old);
+	g_assert_cmpint(stat(place->path, &st), ==, 0);
+	g_assert_cmpint(st.st_mode & 0777, ==, 0600);
+	g_assert_cmpint(card_receive(b), ==, -EAGAIN);
+	sys_fail_nth(SYS_ACCEPT, 1, EMFILE);
+	card_settle(a);
+	g_assert_false(io_loop_run(a->loop, false));
+	card_settle(b);
+	main_context();
+	g_assert_false(a->net->link_up);
+	g_assert_false(b->net->link_up);
+	card_free(g_steal_pointer(&b));
+	b = card_new(net_stream_new(&client, NULL));
+	card_settle(a);
+	main_context();
+	g_assert_true(a->net->link_up);
+	g_clear_pointer(&a, card_free);
+}
+
+/* A peer that does not answer holds up nobody; it is connected to when it does. */
+static void test_slow_peer(void)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	autofd int listener = sys_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int filler[3];
+	socklen_t len = sizeof(addr);
+	struct net_stream_config config = { .role = NET_SOCKET_CONNECT, .host = "127.0.0.1" };
+	autoptr(net_backend) net = NULL;
+	uint64_t start;
+
+	/* A queue of one, which is full: the next one is not answered. */
+	g_assert_cmpint(sys_bind(listener, (void *)&addr, len), ==, 0);
+	g_assert_cmpint(sys_listen(listener, 0), ==, 0);
+	g_assert_cmpint(getsockname(listener, (void *)&addr, &len), ==, 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(filler); i++) {
+		filler[i] = sys_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)sys_connect(filler[i], (void *)&addr, len);
+	}
+	config.port = ntohs(addr.sin_port);
+	start = sys_monotonic_ns();
+	net = net_stream_new(&config, NULL);
+	g_assert_nonnull(net);
+	g_assert_cmpuint(sys_monotonic_ns() - start, <, 5000000000);
+	g_assert_false(net->link_up);
+	autoptr(card) card = card_new(g_steal_pointer(&net));
+
+	g_assert_cmpint(card_receive(card), ==, -EAGAIN);
+	card_settle(card);
+	/* The attempt outlives a card. */
+	net_detach(card->net);
+	g_assert_true(net_attach(card->net, card->loop, &card_front, card, NULL));
+	fd_autoclose(&listener);
+	for (unsigned i = 0; i < ARRAY_SIZE(filler); i++)
+		fd_autoclose(&filler[i]);
+	card_settle(card);
+}
+
 /* Detached and attached again, the connection and what is half sent live on. */
 static void test_attach_again(void)
 {
@@ -400,10 +492,10 @@ static void test_refusals(void)
 	assert_refused(&c, "socket path *200 bytes*");
 	c.unix_path = elsewhere;
 	c.role = NET_SOCKET_LISTEN;
-	assert_refused(&c, "cannot listen at '*': No such file *");
+	assert_refused(&c, "cannot create socket '*': No such file *");
 	c.unix_path = place->path;
 	first = net_stream_new(&c, NULL);
-	assert_refused(&c, "cannot listen at '*': it is in use; *");
+	assert_refused(&c, "socket '*' is in use by another process; *");
 	c = (struct net_stream_config){ .role = NET_SOCKET_CONNECT, .host = "127.0.0.1" };
 	assert_refused(&c, "'127.0.0.1' needs a port *");
 	c = (struct net_stream_config){ .role = NET_SOCKET_FD,
@@ -423,9 +515,12 @@ int main(int argc, char **argv)
 	g_test_add_func("/net/stream/send", test_send);
 	g_test_add_func("/net/stream/back-pressure", test_back_pressure);
 	g_test_add_func("/net/stream/offload", test_offload);
+	g_test_add_func("/net/stream/offload-back-pressure", test_offload_back_pressure);
 	g_test_add_func("/net/stream/lesson-19-hangup", test_lesson_19_hangup);
 	g_test_add_func("/net/stream/reconnect", test_reconnect);
 	g_test_add_func("/net/stream/one-peer", test_one_peer);
+	g_test_add_func("/net/stream/listener", test_listener);
+	g_test_add_func("/net/stream/slow-peer", test_slow_peer);
 	g_test_add_func("/net/stream/attach-again", test_attach_again);
 	g_test_add_func("/net/stream/refusals", test_refusals);
 	return g_test_run();

@@ -324,6 +324,29 @@ static void test_queues(void)
 	g_assert_false(io_loop_run(card->loop, false));
 }
 
+/* A queue is switched off while its card waits to send: it need not, and nothing spins. */
+static void test_off_while_waiting(void)
+{
+	const struct net_tap_config config = { .ifname = "tapq", .queues = 2 };
+	static uint8_t frame[100];
+	const struct iovec iov = { frame, sizeof(frame) };
+	const struct net_header none = { 0 };
+
+	if (!own_network())
+		return;
+	autoptr(card) card = card_tap(&config);
+
+	card->net->ops->configure(card->net, 0, 2);
+	make_frame(frame, sizeof(frame), ETHER_TEST);
+	sys_fail_nth(SYS_WRITE, 1, EAGAIN);
+	g_assert_cmpint(card->net->ops->send(card->net, 1, &none, &iov, 1), ==, -EAGAIN);
+	card->net->ops->configure(card->net, 0, 1);
+	card_settle(card);
+	g_assert_cmpuint(card->writable, ==, 1);
+	g_assert_false(io_loop_run(card->loop, false));
+	g_assert_cmpint(card->net->ops->send(card->net, 1, &none, &iov, 1), ==, 0);
+}
+
 /* Descriptors that somebody else has opened, with a header or without. */
 static void test_fds(void)
 {
@@ -412,6 +435,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/net/tap/lesson-19-no-buffers", test_lesson_19_no_buffers);
 	g_test_add_func("/net/tap/segments", test_segments);
 	g_test_add_func("/net/tap/queues", test_queues);
+	g_test_add_func("/net/tap/off-while-waiting", test_off_while_waiting);
 	g_test_add_func("/net/tap/fds", test_fds);
 	g_test_add_func("/net/tap/bridge", test_bridge);
 	g_test_add_func("/net/tap/busy", test_busy);
