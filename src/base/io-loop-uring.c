@@ -6,10 +6,14 @@
  * round, by the call that also waits, or earlier when the queue is full. A watch is a poll for one
  * event, submitted anew after each: with that it is level-triggered, at no system call of its own.
  *
+ * The loop's own eventfd is the exception: one poll that lasts tells of each write to it. Nobody reads
+ * the eventfd; its counter has room for the writes of centuries.
+ *
  * user_data holds a pointer to an op, or a watch's cookie; the two lowest bits tell which.
  *
  * No completion is lost: not more ops are in the kernel than the completion queue has room for, the
- * rest waits in the backlog; and kernels without IORING_FEAT_NODROP are refused.
+ * rest waits in the backlog; and kernels without IORING_FEAT_NODROP are refused, as are those before
+ * Linux 5.13, which have no polls that last (IORING_FEAT_RSRC_TAGS came with these).
  *
  * Completions do not interrupt the loop: they are worked off when it is in the kernel anyhow, or the
  * ring says that there are some (COOP_TASKRUN). DEFER_TASKRUN, which waits until the loop asks, took
@@ -44,7 +48,6 @@ struct loop_uring {
 	struct io_uring ring;
 	unsigned ops; /* in the rings and the kernel */
 	struct io_op *backlog, **backlog_end;
-	uint64_t wake_count; /* read from the eventfd */
 	bool wake_armed;
 };
 
@@ -107,7 +110,7 @@ DATA_PATH static void arm_wake(struct io_loop *loop)
 		loop->rearm = true;
 		return;
 	}
-	io_uring_prep_read(sqe, loop->wake_fd, &u->wake_count, sizeof(u->wake_count), 0);
+	io_uring_prep_poll_multishot(sqe, loop->wake_fd, POLLIN);
 	tag(sqe, 0, TAG_WAKE);
 	u->wake_armed = true;
 }
@@ -306,6 +309,7 @@ DATA_PATH static void uring_deliver(struct io_loop *loop)
 
 	while (left-- && io_uring_peek_batch_cqe(&u->ring, &cqe, 1)) {
 		uint64_t data = cqe->user_data;
+		uint32_t flags = cqe->flags;
 		int result = cqe->res;
 
 		io_uring_cq_advance(&u->ring, 1);
@@ -318,7 +322,7 @@ DATA_PATH static void uring_deliver(struct io_loop *loop)
 			watch_complete(loop, data >> 2, result);
 			break;
 		case TAG_WAKE:
-			u->wake_armed = false;
+			u->wake_armed = flags & IORING_CQE_F_MORE;
 			break;
 		default:
 			break;
@@ -350,6 +354,7 @@ static int ring_open(struct io_uring *ring, bool manual)
 		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
 		0,
 	};
+	const unsigned wanted = IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG | IORING_FEAT_RSRC_TAGS;
 	int ret = sys_fail_now(SYS_URING);
 
 	if (ret < 0)
@@ -367,7 +372,7 @@ static int ring_open(struct io_uring *ring, bool manual)
 	}
 	if (ret < 0)
 		return ret;
-	if (!(ring->features & IORING_FEAT_NODROP) || !(ring->features & IORING_FEAT_EXT_ARG)) {
+	if ((ring->features & wanted) != wanted) {
 		io_uring_queue_exit(ring);
 		return -ENOSYS;
 	}

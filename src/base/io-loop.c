@@ -505,7 +505,6 @@ static void loop_destroy(struct io_loop *loop)
 
 static struct io_loop *loop_alloc(GError **error)
 {
-	/* Blocking, so that io_uring waits in a read. Otherwise it is read when it has something. */
 	int fd = sys_eventfd(0, 0);
 	struct io_loop *loop;
 
