@@ -151,8 +151,8 @@ void io_timer_remove(struct io_loop *loop, struct io_timer *timer);
 void io_prepare_add(struct io_loop *loop, struct io_prepare *prepare);
 void io_prepare_remove(struct io_loop *loop, struct io_prepare *prepare);
 
-/* [loop] Never fails: what the kernel refuses comes back by done(). Ops submitted in one round go
- * to the kernel together, at its end. */
+/* [loop] Never fails: what the kernel refuses comes back by done(). Ops may go to the kernel as late
+ * as at the end of the round, in groups. */
 void io_op_submit(struct io_loop *loop, struct io_op *op);
 
 #endif
