@@ -70,9 +70,10 @@ static void client_flush(struct qmp_server *server)
 	}
 }
 
-static bool client_lags(const struct qmp_server *server)
+/* Are there answers that it has to take, or to get, before its next request? */
+static bool client_waits(const struct qmp_server *server)
 {
-	return server->out->len >= QMP_SERVER_HIGH_WATER;
+	return server->out->len >= QMP_SERVER_HIGH_WATER || qmp_session_busy(server->session);
 }
 
 /* Wait for what the client's state asks for, and no more. */
@@ -80,7 +81,7 @@ static void client_rearm(struct qmp_server *server)
 {
 	GIOCondition want = G_IO_HUP | G_IO_ERR;
 
-	if (!client_lags(server))
+	if (!client_waits(server))
 		want |= G_IO_IN;
 	if (server->out->len > 0)
 		want |= G_IO_OUT;
@@ -92,10 +93,10 @@ static void client_rearm(struct qmp_server *server)
 	server->client_source = g_unix_fd_add(server->fd, want, on_client, server);
 }
 
-/* Give the session what was read, as long as its answers find room. */
+/* Give the session what was read, as long as it has not to wait. */
 static void client_feed(struct qmp_server *server)
 {
-	while (server->in_off < server->in_len && !client_lags(server)) {
+	while (server->in_off < server->in_len && !client_waits(server)) {
 		server->feeding = true;
 		server->in_off += qmp_session_feed(server->session, server->in + server->in_off,
 						   server->in_len - server->in_off);
@@ -126,7 +127,7 @@ static gboolean on_client(gint fd, GIOCondition condition, gpointer opaque)
 	client_flush(server);
 	client_feed(server);
 	/* What a peer wrote before it hung up is still there to be read. */
-	if (server->in_off == server->in_len && !client_lags(server) && condition & G_IO_IN)
+	if (server->in_off == server->in_len && !client_waits(server) && condition & G_IO_IN)
 		client_read(server);
 	else if (condition & (G_IO_HUP | G_IO_ERR) && !(condition & G_IO_IN))
 		server->lost = true;
@@ -146,8 +147,7 @@ static void on_send(void *opaque, const char *line, size_t len)
 	g_string_append_len(server->out, line, (gssize)len);
 	if (server->feeding)
 		return;
-	/* An answer that took its time. */
-	client_flush(server);
+	/* An answer that took its time. It goes out, and the next request in, from on_client(). */
 	client_rearm(server);
 }
 

@@ -19,7 +19,8 @@ struct qmp_session {
 	void *opaque;
 	struct json_frame *frame;
 	bool negotiated;
-	GPtrArray *requests; /* struct qmp_request that start() was given and not answered yet */
+	struct qmp_request
+		*request; /* that start() was given and that is not answered yet, or NULL */
 };
 
 struct qmp_request {
@@ -46,7 +47,6 @@ struct qmp_session *qmp_session_new(const struct qmp_config *config,
 		.send = send,
 		.opaque = opaque,
 		.frame = json_frame_new(),
-		.requests = g_ptr_array_new(),
 	};
 	return session;
 }
@@ -55,12 +55,8 @@ void qmp_session_free(struct qmp_session *session)
 {
 	if (!session)
 		return;
-	for (unsigned i = 0; i < session->requests->len; i++) {
-		struct qmp_request *request = g_ptr_array_index(session->requests, i);
-
-		request->session = NULL;
-	}
-	g_ptr_array_unref(session->requests);
+	if (session->request)
+		session->request->session = NULL;
 	json_frame_free(session->frame);
 	g_free(session);
 }
@@ -156,6 +152,11 @@ static void send_return(struct qmp_session *session, json_t *id, json_t *result)
 	send_message(session, message);
 }
 
+bool qmp_session_busy(const struct qmp_session *session)
+{
+	return session->request;
+}
+
 static void answer(struct qmp_session *session, json_t *id, json_t *result, const GError *error)
 {
 	if (result)
@@ -171,7 +172,7 @@ static void answer(struct qmp_session *session, json_t *id, json_t *result, cons
 void qmp_request_answer(struct qmp_request *request, json_t *result, const GError *error)
 {
 	if (request->session) {
-		g_ptr_array_remove(request->session->requests, request);
+		request->session->request = NULL;
 		answer(request->session, request->id, result, error);
 	} else {
 		json_decref(result);
@@ -311,7 +312,7 @@ static void execute(struct qmp_session *session, json_t *id, const char *name, j
 		struct qmp_request *request = g_new(struct qmp_request, 1);
 
 		*request = (struct qmp_request){ session, json_incref(id) };
-		g_ptr_array_add(session->requests, request);
+		session->request = request;
 		command->start(session->config.opaque, args, request);
 		return;
 	}

@@ -49,7 +49,7 @@ struct qmp_command {
 	 * caller's from now on (json_object() if there is nothing to say), or NULL with @error. */
 	json_t *(*run)(void *opaque, const json_t *args, GError **error);
 	/* Instead of run(), for what takes its time: qmp_request_answer() must follow, at once or
-	 * later. Other requests are served meanwhile. */
+	 * later. Until then the session is busy: answers come in the order of the requests. */
 	void (*start)(void *opaque, const json_t *args, struct qmp_request *request);
 };
 
@@ -79,6 +79,9 @@ void qmp_session_greet(struct qmp_session *session);
  * Return: how many bytes were taken: at least 1 if @len is
  */
 size_t qmp_session_feed(struct qmp_session *session, const char *buf, size_t len);
+
+/* Does a request wait for its answer? Then nothing may be fed. */
+bool qmp_session_busy(const struct qmp_session *session);
 
 /* Has it negotiated, so that events make sense? */
 bool qmp_session_ready(const struct qmp_session *session);

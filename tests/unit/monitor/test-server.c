@@ -116,10 +116,11 @@ static void test_in_turn(void)
 	client_negotiate(first);
 }
 
-/* An answer that comes later is sent at once. */
+/* Requests behind one that takes its time wait for it; a client that waits may leave. */
 static void test_later(void)
 {
 	static const char request[] = "{\"execute\":\"later\"}";
+	static const char both[] = "{\"execute\":\"later\"}{\"execute\":\"none\",\"id\":7}";
 	g_autoptr(GError) error = NULL;
 	autoptr(qmp_server) server = qmp_server_new(&config, "sock", &error);
 	g_autofree char *got = NULL;
@@ -128,13 +129,16 @@ static void test_later(void)
 	g_assert_no_error(error);
 	client = client_connect("sock");
 	client_negotiate(client);
-	g_assert_cmpint(sys_write(client, request, strlen(request)), >, 0);
+	g_assert_cmpint(sys_write(client, both, strlen(both)), >, 0);
 	later = NULL;
 	while (!later)
 		g_main_context_iteration(NULL, TRUE);
+	drain_main_loop();
 	qmp_request_answer(later, json_integer(3), NULL);
+	drain_main_loop();
 	got = client_read(client);
-	g_assert_cmpstr(got, ==, "{\"return\": 3}\r\n");
+	g_assert_true(g_str_has_prefix(got, "{\"return\": 3}\r\n{\"id\": 7, \"error\"") ||
+		      g_str_has_prefix(got, "{\"return\": 3}\r\n{\"error\""));
 	g_assert_cmpint(sys_write(client, request, strlen(request)), >, 0);
 	later = NULL;
 	while (!later)
