@@ -59,11 +59,11 @@ struct io_loop {
 	uint64_t (*now_ns)(void *opaque); /* NULL: CLOCK_MONOTONIC */
 	void *now_opaque;
 	bool manual, stop;
-	bool rearm;              /* some watch has not been armed for want of room */
-	bool worked;             /* this round has done something */
-	unsigned inflight;       /* ops that have not come back */
-	uint64_t write_left_ns;  /* how long this round may still write by itself */
-	uint64_t write_again_ns; /* when the loop may write by itself again */
+	bool rearm;                         /* some watch has not been armed for want of room */
+	bool worked;                        /* this round has done something */
+	struct io_op *writes, **writes_end; /* to the page cache, due in this round */
+	unsigned inflight;                  /* ops that have not come back */
+	uint64_t write_again_ns;            /* when the loop may write by itself again */
 	unsigned watch_count;
 	uint64_t cookies;        /* the last one given */
 	struct io_timer *timers; /* the earliest first */

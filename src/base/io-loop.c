@@ -2,7 +2,7 @@
 /*
  * io-loop.c - a thread that waits: rounds, calls of other threads, timers, watches
  *
- * A round: call the prepare functions; hand to the kernel what has gathered, and wait; call back
+ * A round: call the prepare functions; write to the page cache; hand to the kernel what has gathered, and wait; call back
  * for what came; then for timers that are due; then run the calls that were posted. What is posted
  * by one of them has to wait for the next round, which then does not sleep; so calls that post
  * calls do not keep I/O and timers waiting.
@@ -41,7 +41,7 @@
 #include "base/sys.h"
 #include "base/thread.h"
 
-/* See write_here(). */
+/* What a write may take; what writes of a round may take; for how long threads write then. */
 #define WRITE_SLOW_NS  UINT64_C(2000000)
 #define WRITE_ROUND_NS UINT64_C(2000000)
 #define WRITE_PAUSE_NS UINT64_C(100000000)
@@ -334,24 +334,41 @@ void io_prepare_remove(struct io_loop *loop, struct io_prepare *prepare)
  * file systems have io_uring hand it to a thread, which costs several times what the copy does. So
  * the loop writes by itself, as long as it need not wait: a write that took long (the kernel
  * throttles who makes too many dirty pages; or it had to read the rest of a page) sends the next
- * ones to threads for a while, and so does a round that has written for long enough.
+ * ones to threads for a while, and so does a round that has written for long enough. It writes
+ * between two rounds, when no callback is under way, which might hold a lock.
  */
-DATA_PATH static bool write_here(struct io_loop *loop, struct io_op *op)
+DATA_PATH static bool write_here(struct io_loop *loop, struct io_op *op, uint64_t *left_ns)
 {
 	uint64_t start, took;
 
-	if (!op->cached || op->kind != IO_OP_WRITEV || op->rw_flags || !loop->write_left_ns)
+	if (!*left_ns)
 		return false;
 	start = io_loop_now_ns(loop);
 	if (start < loop->write_again_ns)
 		return false;
 	op->result = loop_execute(op);
 	took = io_loop_now_ns(loop) - start;
-	loop->write_left_ns -= MIN(took, loop->write_left_ns);
+	*left_ns -= MIN(took, *left_ns);
 	if (unlikely(took > WRITE_SLOW_NS))
 		loop->write_again_ns = start + took + WRITE_PAUSE_NS;
 	loop_finish(loop, op);
 	return true;
+}
+
+DATA_PATH static void run_writes(struct io_loop *loop)
+{
+	struct io_op *list = loop->writes;
+	uint64_t left_ns = WRITE_ROUND_NS;
+
+	loop->writes = NULL;
+	loop->writes_end = &loop->writes;
+	while (list) {
+		struct io_op *op = list;
+
+		list = op->next;
+		if (!write_here(loop, op, &left_ns))
+			loop->ops->submit(loop, op);
+	}
 }
 
 DATA_PATH void io_op_submit(struct io_loop *loop, struct io_op *op)
@@ -359,12 +376,15 @@ DATA_PATH void io_op_submit(struct io_loop *loop, struct io_op *op)
 	op->loop = loop;
 	op->punt = false;
 	loop->inflight++;
-	if (write_here(loop, op))
-		return;
-	if (unlikely(op->kind == IO_OP_BLKDISCARD))
+	if (op->cached && op->kind == IO_OP_WRITEV && !op->rw_flags) {
+		op->next = NULL;
+		*loop->writes_end = op;
+		loop->writes_end = &op->next;
+	} else if (unlikely(op->kind == IO_OP_BLKDISCARD)) {
 		io_pool_submit(loop->pool, op);
-	else
+	} else {
 		loop->ops->submit(loop, op);
+	}
 }
 
 DATA_PATH void loop_finish(struct io_loop *loop, struct io_op *op)
@@ -423,7 +443,8 @@ DATA_PATH static bool run_round(struct io_loop *loop, bool may_wait)
 {
 	uint64_t timeout_ns = prepare(loop);
 
-	loop->write_left_ns = WRITE_ROUND_NS;
+	if (loop->writes)
+		run_writes(loop);
 	loop->worked = false;
 	if (!may_wait || loop->rearm)
 		timeout_ns = 0;
@@ -515,6 +536,7 @@ static struct io_loop *loop_alloc(GError **error)
 	loop = g_aligned_alloc0(1, sizeof(*loop), CACHE_LINE);
 	loop->wake_fd = fd;
 	loop->cookies = COOKIE_WAKE;
+	loop->writes_end = &loop->writes;
 	loop->finish_work = (struct io_work){ .fn = finish_run, .opaque = loop };
 	loop->stop_work = (struct io_work){ .fn = stop_run, .opaque = loop };
 	loop->pool = io_pool_new();
