@@ -213,6 +213,28 @@ static void resets(const char *where, struct queue *q, u64 want)
 		     transfer(&queues[1], T_FLUSH, 0, 0, 0) == OK);
 }
 
+/* ---- a disk in other hands ---- */
+
+int blk_start(struct device *d, u64 features, struct queue *q)
+{
+	return device_start(d, features | (WANTED & ~F_MQ), &q, 1);
+}
+
+int blk_write_and_read(struct queue *q, u64 sector, u64 seed)
+{
+	fill(data[0], seed, 8 * SECTOR);
+	return transfer(q, T_OUT, sector, data[0], 8 * SECTOR) == OK &&
+	       transfer(q, T_IN, sector, data[1], 8 * SECTOR) == OK &&
+	       same(data[1], data[0], 8 * SECTOR);
+}
+
+void blk_start_many(struct queue *q)
+{
+	for (unsigned i = 0; i < MANY; i++)
+		add(q, &requests[8 + i], i & 1 ? T_IN : T_OUT, i, data[1] + i * SECTOR, SECTOR);
+	queue_kick(q);
+}
+
 /* ---- a queue for each CPU ---- */
 
 static volatile u32 go, done, failed;

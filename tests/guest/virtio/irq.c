@@ -27,6 +27,7 @@ enum {
 };
 
 volatile unsigned ticks[2];
+void (*wire_handler)(unsigned gsi);
 
 static u32 apic_read(unsigned off)
 {
@@ -81,6 +82,8 @@ static int handler(struct frame *f)
 	if (vector == TICK) {
 		ticks[cpu_number()]++;
 	} else if (vector >= WIRES && vector < WIRES + 24) {
+		if (wire_handler)
+			wire_handler(vector - WIRES);
 		for (unsigned i = 0; i < device_count; i++) {
 			struct device *d = &devices[i];
 

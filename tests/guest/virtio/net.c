@@ -46,7 +46,7 @@ struct card {
 	u8 frame[2048];
 };
 
-static struct card cards[2];
+static struct card cards[NET_CARDS];
 static u8 out[HEADER + 1514 + 6] __attribute__((aligned(64)));
 static const u8 everybody[8] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
@@ -339,4 +339,21 @@ void net_test_pair(struct device *da, struct device *db)
 	link_and_announce(a, b);
 	device_reset(da);
 	device_reset(db);
+}
+
+/* ---- a card in other hands ---- */
+
+int net_start(unsigned card, struct device *d, u64 features)
+{
+	return start(&cards[card], d, features);
+}
+
+int net_pass(unsigned from, unsigned to, unsigned len, u64 seed)
+{
+	return pass(&cards[from], &cards[to], len, seed);
+}
+
+int net_arp(unsigned card)
+{
+	return link_is(&cards[card], 1) && arp(&cards[card]);
 }

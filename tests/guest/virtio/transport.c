@@ -60,11 +60,10 @@ enum {
 
 /* ---- finding ---- */
 
-static struct device *new_device(u32 type)
+static struct device *new_device(void)
 {
 	struct device *d = &devices[device_count];
 
-	d->type = type;
 	d->base_vector = 0x40 + 16 * device_count;
 	if (d->base_vector >= 0x80)
 		d->base_vector += 16;
@@ -112,22 +111,40 @@ static void find_parts(struct device *d)
 	}
 }
 
+static struct device *known_in_slot(unsigned slot)
+{
+	for (unsigned i = 0; i < device_count; i++) {
+		if (!devices[i].mmio && devices[i].slot == slot)
+			return &devices[i];
+	}
+	return 0;
+}
+
+struct device *device_in_slot(unsigned slot)
+{
+	u32 id = pci_read(slot, 0, 4);
+	struct device *d = known_in_slot(slot);
+
+	if (id != pci_read_ports(slot, 0))
+		step("pci", "ECAM and ports agree", 0);
+	if ((id & 0xffff) != 0x1af4 || id >> 16 < 0x1040)
+		return 0;
+	if (!d && device_count == MAX_DEVICES)
+		return 0;
+	if (!d)
+		d = new_device();
+	d->type = (id >> 16) - 0x1040;
+	d->slot = slot;
+	d->gsi = 16 + slot % 4;
+	pci_write(slot, 4, 2, 0x406); /* memory, master, no INTx */
+	find_parts(d);
+	return d;
+}
+
 static void find_on_pci(void)
 {
-	for (unsigned slot = 1; slot < 32 && device_count < MAX_DEVICES; slot++) {
-		u32 id = pci_read(slot, 0, 4);
-		struct device *d;
-
-		if (id != pci_read_ports(slot, 0))
-			step("pci", "ECAM and ports agree", 0);
-		if ((id & 0xffff) != 0x1af4 || id >> 16 < 0x1040)
-			continue;
-		d = new_device((id >> 16) - 0x1040);
-		d->slot = slot;
-		d->gsi = 16 + slot % 4;
-		pci_write(slot, 4, 2, 0x406); /* memory, master, no INTx */
-		find_parts(d);
-	}
+	for (unsigned slot = 1; slot < 32; slot++)
+		(void)device_in_slot(slot);
 }
 
 static void find_in_memory(void)
@@ -138,7 +155,8 @@ static void find_in_memory(void)
 
 		if (read32(base) != MMIO_MAGIC || read32(base + 4) != 2 || !read32(base + 8))
 			continue;
-		d = new_device(read32(base + 8));
+		d = new_device();
+		d->type = read32(base + 8);
 		d->mmio = 1;
 		d->regs = base;
 		d->config = base + M_CONFIG;

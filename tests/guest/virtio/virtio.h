@@ -94,7 +94,6 @@ u32 pci_read_ports(unsigned slot, unsigned off);
 u64 pci_bar(unsigned slot, unsigned bar);
 void pci_move_bar(unsigned slot, unsigned bar, u64 addr);
 unsigned pci_next_capability(unsigned slot, unsigned cap, u8 id);
-/* The end of the list of slots with a virtio device: 0. */
 void pci_msix(struct device *d, unsigned entry, unsigned vector, unsigned cpu);
 /* BARs may be above the 4 GiB that are mapped. */
 void map_registers(u64 addr);
@@ -104,6 +103,8 @@ void irq_init(void);
 void irq_init_cpu(void);
 void irq_route(unsigned gsi);
 unsigned cpu_number(void);
+/* Called for each interrupt by a wire, if set. */
+extern void (*wire_handler)(unsigned gsi);
 /* Sleep until *count is at least n: 0 if that takes too long. */
 int irq_wait(const volatile unsigned *count, unsigned n);
 /* Interrupts are let in for a moment. */
@@ -117,6 +118,8 @@ enum {
 
 /* transport.c */
 void devices_find(void);
+/* What is in a slot now, perhaps something new; NULL: no virtio device. */
+struct device *device_in_slot(unsigned slot);
 /* Reset, negotiate (all of @want that is offered), set up: 1 if the device plays along. */
 int device_start(struct device *d, u64 want, struct queue *const *queues, unsigned count);
 u64 device_offers(struct device *d);
@@ -204,8 +207,20 @@ void step(const char *where, const char *what, int ok);
 
 void blk_test(struct device *d);
 void blk_ap(void);
+/* A disk in other hands: one queue. */
+int blk_start(struct device *d, u64 features, struct queue *q);
+int blk_write_and_read(struct queue *q, u64 sector, u64 seed);
+/* Requests that nobody waits for. */
+void blk_start_many(struct queue *q);
 void net_test_user(struct device *d);
 void net_test_pair(struct device *a, struct device *b);
+/* A card in other hands, by its number below NET_CARDS. */
+enum {
+	NET_CARDS = 3
+};
+int net_start(unsigned card, struct device *d, u64 features);
+int net_pass(unsigned from, unsigned to, unsigned len, u64 seed);
+int net_arp(unsigned card);
 void rng_test(struct device *d);
 void console_test(struct device *d);
 /* Ask the one who runs this guest for something, and wait until it is done. */

@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A disk and a card come and go while others are busy: nothing stays behind in the process.
+
+The guest is hotplug64.elf (tests/guest). SOCLE_HOTPLUG is where it is, SOCLE_ROUNDS how often (100).
+"""
+import os
+import unittest
+
+import vm
+
+ROUNDS = int(os.environ.get('SOCLE_ROUNDS', '100'))
+# Until then memory is used for the first time: buffers, stacks, arenas.
+WARM = ROUNDS // 5
+# What may be dirty more than then, for all rounds together: a page of a stack here or there.
+MARGIN = 512 << 10
+
+
+def count(pid, what):
+    return len(os.listdir(f'/proc/{pid}/{what}'))
+
+
+def private_dirty(pid):
+    with open(f'/proc/{pid}/smaps_rollup', encoding='ascii') as smaps:
+        return sum(int(line.split()[1]) << 10 for line in smaps
+                   if line.startswith('Private_Dirty'))
+
+
+class HotPlug(vm.Case):
+    engine = None
+
+    def start(self):
+        for name in ('busy', 'new'):
+            with open(name, 'wb') as file:
+                file.truncate(1 << 20)
+        link = 'stream,addr.type=unix,addr.path=link,'
+        self.machine = vm.Machine(
+            '--serial', 'stdio', '--monitor', 'unix=qmp', '--disk', 'path=busy',
+            '--net', link + 'server=on,mac=52:54:00:00:00:02',
+            '--net', link + 'reconnect=1,mac=52:54:00:00:00:03', '--debug-exit',
+            kernel=os.environ['SOCLE_HOTPLUG'], engine=self.engine)
+        self.addCleanup(self.machine.__exit__)
+        self.machine.expect(b'ready\n')
+        self.qmp = vm.Qmp('qmp')
+        self.addCleanup(self.qmp.__exit__)
+
+    def used(self):
+        """The guest has found and used a device."""
+        line = self.machine.expect(b'\n')
+        self.assertRegex(line, rb'\Ain \d+: ok\n\Z')
+
+    def round(self):
+        self.qmp.call('blockdev-add', driver='raw', node_name='n',
+                      file={'driver': 'file', 'filename': 'new'})
+        self.qmp.call('netdev_add', type='user', id='u')
+        self.qmp.call('device_add', driver='virtio-blk-pci', drive='n', id='disk')
+        self.used()
+        self.qmp.call('device_add', driver='virtio-net-pci', netdev='u', id='card')
+        self.used()
+        self.qmp.call('device_del', id='disk')
+        self.qmp.call('device_del', id='card')
+        gone = {self.qmp.event('DEVICE_DELETED')['data']['device'] for _ in range(2)}
+        self.assertEqual(gone, {'disk', 'card'})
+        self.qmp.call('blockdev-del', node_name='n')
+        self.qmp.call('netdev_del', id='u')
+
+    def come_and_go(self):
+        self.start()
+        pid = self.machine.process.pid
+        for turn in range(ROUNDS):
+            self.round()
+            if turn == WARM:
+                before = [count(pid, 'fd'), count(pid, 'task'), private_dirty(pid)]
+        after = [count(pid, 'fd'), count(pid, 'task'), private_dirty(pid)]
+        print(f'descriptors, threads, private memory: {before} after {WARM} rounds, '
+              f'{after} after {ROUNDS}')
+        self.assertEqual(after[:2], before[:2])
+        if not vm.SANITIZED:
+            self.assertLess(after[2] - before[2], MARGIN)
+        self.qmp.call('quit')
+        self.assertEqual(self.machine.end()[0], 0)
+
+
+class Emu(HotPlug):
+    engine = 'emu'
+
+    def test(self):
+        self.come_and_go()
+
+
+class Kvm(HotPlug):
+    engine = 'kvm'
+
+    def test(self):
+        engines = vm.run(vm.VM, '--engine', 'list').stdout.decode().splitlines()
+        line = next((line for line in engines if line.startswith('kvm ')), 'there is no kvm')
+        if 'run stock kernels' not in line:
+            self.skipTest(line)
+        self.come_and_go()
+
+
+if __name__ == '__main__':
+    unittest.main(verbosity=2)
