@@ -20,7 +20,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import vm  # noqa: E402
 
 SECTOR = 512
-MODES = 5
+MODES = 6
 SIZE = 2 << 20
 RESIZED = SIZE + (1 << 20)
 MULTIPLIER = 0x9e3779b97f4a7c15
@@ -65,6 +65,7 @@ class Helper(threading.Thread):
         if not port:
             return
         with port, vm.Qmp(os.path.join(self.folder, 'qmp')) as qmp, port.makefile('rb') as lines:
+            port.sendall(b'hello\n')
             for line in lines:
                 self.asked.append(line.decode().strip())
                 self.obey(qmp, self.asked[-1])

@@ -19,6 +19,7 @@ enum {
 	IOERR = 1,
 	UNSUPP = 2,
 	NO_ANSWER = 0xff,
+	NEEDS_RESET = 0x40, /* of the device's status */
 
 	CAPACITY = 0,
 	BLK_SIZE = 20,
@@ -183,6 +184,18 @@ static void quiet(const char *where, struct queue *q)
 	     transfer(q, T_FLUSH, 0, 0, 0) == OK && irq_wait(irqs, before + 1));
 }
 
+/* A driver that breaks the rules has a device that stands still until it is reset. */
+static void spoils(const char *where, struct queue *q, u64 want)
+{
+	struct device *d = q->dev;
+	unsigned before = d->config_irqs;
+
+	queue_spoil(q);
+	step(where, "needs a reset",
+	     irq_wait(&d->config_irqs, before + 1) && device_status(d) == (15 | NEEDS_RESET));
+	step(where, "reset", device_start(d, want, both, 2) && transfer(q, T_FLUSH, 0, 0, 0) == OK);
+}
+
 /* What was under way when the device was reset must not be written to the rings behind it. */
 static void resets(const char *where, struct queue *q, u64 want)
 {
@@ -298,6 +311,37 @@ static void read_only(struct device *d)
 	device_reset(d);
 }
 
+/* A request whose interrupt is masked: it is pending, and comes when the mask goes. */
+static int masked(struct queue *q, void (*mask)(struct device *d, int on))
+{
+	struct device *d = q->dev;
+	unsigned start = ticks[0], before = d->queue_irqs[0];
+	int ok;
+
+	queue_interrupts(q, 1);
+	mask(d, 1);
+	add(q, &requests[0], T_FLUSH, 0, 0, 0);
+	queue_kick(q);
+	while (!pci_msix_pending(d, 1) && ticks[0] - start <= MAX_TICKS)
+		irq_window();
+	ok = pci_msix_pending(d, 1) && queue_poll(q, 0) >= 0 && d->queue_irqs[0] == before;
+	mask(d, 0);
+	return ok && irq_wait(&d->queue_irqs[0], before + 1) && !pci_msix_pending(d, 1);
+}
+
+static void mask_first(struct device *d, int on)
+{
+	pci_msix_mask(d, 1, on);
+}
+
+static void msix(struct device *d)
+{
+	step("disk", "start", device_start(d, modes[1].features | WANTED, both, 2));
+	irq_window();
+	step("disk", "masked vector", masked(&queues[0], mask_first));
+	step("disk", "masked function", masked(&queues[0], pci_msix_mask_all));
+}
+
 /* Once each: by a wire, and with the registers at another place. */
 static void wire_and_place(struct device *d)
 {
@@ -354,8 +398,10 @@ void blk_test(struct device *d)
 		quiet(where, &queues[0]);
 		two_cpus(where);
 		resets(where, &queues[0], want);
+		spoils(where, &queues[0], want);
 	}
 	if (!d->mmio) {
+		msix(d);
 		wire_and_place(d);
 		resize(d);
 	}

@@ -85,6 +85,21 @@ void pci_msix(struct device *d, unsigned entry, unsigned vector, unsigned cpu)
 	pci_write(d->slot, cap + 2, 2, 0x8000);
 }
 
+void pci_msix_mask(struct device *d, unsigned entry, int on)
+{
+	write32(d->table + (u64)entry * 16 + 12, (u32)on);
+}
+
+void pci_msix_mask_all(struct device *d, int on)
+{
+	pci_write(d->slot, pci_next_capability(d->slot, 0, CAP_MSIX) + 2, 2, on ? 0xc000 : 0x8000);
+}
+
+int pci_msix_pending(struct device *d, unsigned entry)
+{
+	return read32(d->pending + entry / 32 * 4) >> entry % 32 & 1;
+}
+
 static u64 high[4][512] __attribute__((aligned(4096)));
 static unsigned high_count;
 

@@ -24,6 +24,7 @@ enum {
 const struct mode modes[MODES] = {
 	{ "split", F_RING_RESET },
 	{ "split indirect event", F_INDIRECT | F_EVENT_IDX | F_RING_RESET },
+	{ "split in order notification data", F_IN_ORDER | F_NOTIFY_DATA | F_EVENT_IDX },
 	{ "packed", F_PACKED | F_RING_RESET },
 	{ "packed indirect event", F_PACKED | F_INDIRECT | F_EVENT_IDX | F_RING_RESET },
 	{ "packed in order notification data",
@@ -230,6 +231,19 @@ void queue_kick(struct queue *q)
 	barrier();
 	if (q->packed ? packed_wants(q) : split_wants(q))
 		device_notify(q->dev, q);
+}
+
+/* An index beyond the ring, or an indirect table that goes on behind it. */
+void queue_spoil(struct queue *q)
+{
+	volatile struct desc *d = &descs(q)[q->next_avail];
+
+	if (q->packed)
+		d->b = INDIRECT | NEXT | (q->avail_wrap ? PACKED_AVAIL : PACKED_USED);
+	else
+		put16(q, DRIVER_AREA + 2, (u16)(q->next_avail + q->size + 1));
+	barrier();
+	device_notify(q->dev, q);
 }
 
 /* ---- from the device ---- */

@@ -104,10 +104,12 @@ static void find_parts(struct device *d)
 	}
 	cap = pci_next_capability(slot, 0, 0x11);
 	if (cap) {
-		u32 table = pci_read(slot, cap + 4, 4);
+		u32 table = pci_read(slot, cap + 4, 4), pending = pci_read(slot, cap + 8, 4);
 
 		d->table = pci_bar(slot, table & 7) + (table & ~7u);
+		d->pending = pci_bar(slot, pending & 7) + (pending & ~7u);
 		map_registers(d->table);
+		map_registers(d->pending);
 	}
 }
 

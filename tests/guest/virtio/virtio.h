@@ -73,7 +73,7 @@ struct device {
 	int mmio;
 	unsigned slot; /* on PCI */
 	u64 regs;      /* in memory; on PCI its common configuration */
-	u64 notify, isr, config, table;
+	u64 notify, isr, config, table, pending;
 	u32 notify_stride;
 	unsigned gsi;
 	int intx; /* PCI: by INTA#, not MSI-X */
@@ -95,6 +95,10 @@ u64 pci_bar(unsigned slot, unsigned bar);
 void pci_move_bar(unsigned slot, unsigned bar, u64 addr);
 unsigned pci_next_capability(unsigned slot, unsigned cap, u8 id);
 void pci_msix(struct device *d, unsigned entry, unsigned vector, unsigned cpu);
+/* One vector's mask, all of them, and whether it waits for that. */
+void pci_msix_mask(struct device *d, unsigned entry, int on);
+void pci_msix_mask_all(struct device *d, int on);
+int pci_msix_pending(struct device *d, unsigned entry);
 /* BARs may be above the 4 GiB that are mapped. */
 void map_registers(u64 addr);
 
@@ -179,6 +183,8 @@ int queue_poll(struct queue *q, u32 *len);
 /* The same, but sleeps for it; -1 means that it took too long. */
 int queue_wait(struct queue *q, u32 *len);
 void queue_interrupts(struct queue *q, int on);
+/* Make nonsense available, on which a device must stop. */
+void queue_spoil(struct queue *q);
 /* One chain, there and back: the number of bytes written, or -1. */
 int queue_do(struct queue *q, const struct part *parts, unsigned count);
 
@@ -188,7 +194,7 @@ struct mode {
 	u64 features;
 };
 enum {
-	MODES = 5
+	MODES = 6
 };
 extern const struct mode modes[MODES];
 
