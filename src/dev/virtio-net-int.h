@@ -127,12 +127,12 @@ static inline bool virtio_net_link_locked(const struct virtio_net *net)
 /* Queues: RX and TX of each pair, then control. Without MQ there is one pair. */
 static inline struct virtq *net_rx_queue(struct virtio_net *net, unsigned pair)
 {
-	return net->dev.queue[2 * pair];
+	return net->dev.queue[2 * (size_t)pair];
 }
 
 static inline struct virtq *net_tx_queue(struct virtio_net *net, unsigned pair)
 {
-	return net->dev.queue[2 * pair + 1];
+	return net->dev.queue[2 * (size_t)pair + 1];
 }
 
 static inline unsigned net_ctrl_index(const struct virtio_net *net)
@@ -146,14 +146,14 @@ void net_configure(struct virtio_net *net);
 bool net_rate_ok(struct virtio_net *net, struct net_rate *rate);
 void net_rate_take(struct virtio_net *net, struct net_rate *rate, size_t len);
 
-/* [loop] A batch. */
-void net_rx_run(struct virtio_net *net, unsigned pair);
-void net_tx_run(struct virtio_net *net, unsigned pair);
+/* [loop] A batch of the pair @index. */
+void net_rx_run(struct virtio_net *net, unsigned index);
+void net_tx_run(struct virtio_net *net, unsigned index);
 void net_ctrl_run(struct virtio_net *net);
 
-/* Give back what is kept of a queue. */
-void net_rx_reset(struct virtio_net *net, unsigned pair);
-void net_tx_reset(struct virtio_net *net, unsigned pair);
+/* Give back what is kept of a queue of the pair @index. */
+void net_rx_reset(struct virtio_net *net, unsigned index);
+void net_tx_reset(struct virtio_net *net, unsigned index);
 /* The filter as it is before the driver has said anything. */
 void net_filter_reset(struct virtio_net *net);
 /* Does the guest want a frame that begins with @head, the first @len bytes of it? */

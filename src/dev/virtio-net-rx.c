@@ -202,19 +202,18 @@ DATA_PATH static bool deliver_held(struct virtio_net *net, unsigned index)
 	size_t len = pair->held_len, need = HEADER_LEN + len;
 	uint8_t header[HEADER_LEN];
 
-	if (!convert(net, &pair->held_header, header) ||
-	    !net_filter_accepts(net, pair->held, len)) {
-		net->stats.rx_dropped++;
-	} else if (fill_or_wait(net, index, need)) {
-		if (!mergeable(net) && fifo_at(pair, 0)->in_len < need)
-			net->stats.rx_dropped++;
-		else
-			push(net, index, header, pair->held, len);
-	} else if (io_loop_now_ns(net->loop) >= pair->held_until_ns) {
-		net->stats.rx_dropped++;
-	} else {
-		return false;
+	bool fits = false;
+
+	if (convert(net, &pair->held_header, header) && net_filter_accepts(net, pair->held, len)) {
+		if (fill_or_wait(net, index, need))
+			fits = mergeable(net) || fifo_at(pair, 0)->in_len >= need;
+		else if (io_loop_now_ns(net->loop) < pair->held_until_ns)
+			return false;
 	}
+	if (fits)
+		push(net, index, header, pair->held, len);
+	else
+		net->stats.rx_dropped++;
 	pair->held_len = 0;
 	return true;
 }

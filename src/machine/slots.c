@@ -291,7 +291,7 @@ bool machine_plug(struct machine *machine, const struct machine_device *device, 
 	struct slots *slots = machine->slots;
 	uint32_t taken = slots_taken(slots);
 	struct slot *slot;
-	unsigned number;
+	unsigned number = 0;
 
 	assert(!device->virtio != !device->pci);
 	if (device->mmio)

@@ -207,7 +207,7 @@ static bool explain(const struct net_forward *forward, int result, GError **erro
 
 bool user_add_forward(struct net_user *user, const struct net_forward *forward, GError **error)
 {
-	struct sockaddr_storage host, guest;
+	struct sockaddr_storage host = { 0 }, guest = { 0 };
 	struct user_forward **p, *entry;
 	struct forward_call call;
 
@@ -248,7 +248,7 @@ bool net_user_remove_forward(struct net_backend *net, const struct net_forward *
 {
 	struct net_user *user = net_user_from(net, error);
 	struct user_forward **p, *entry;
-	struct sockaddr_storage host;
+	struct sockaddr_storage host = { 0 };
 	struct forward_call call;
 
 	if (!user || !check_host(forward, &host, error))

@@ -89,7 +89,7 @@ static bool config_v4(const struct net_user_config *config, SlirpConfig *slirp, 
 	if (!split_cidr(net, 4, 29, &address, &len, error) ||
 	    !parse_v4(address, "network", &slirp->vnetwork, error))
 		return false;
-	slirp->vnetmask.s_addr = htonl(UINT32_MAX << (32 - len));
+	slirp->vnetmask.s_addr = htonl((uint32_t)(UINT64_C(0xffffffff) << (32 - len)));
 	if (slirp->vnetwork.s_addr & ~slirp->vnetmask.s_addr)
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "network '%s' has bits set beyond its length", net);

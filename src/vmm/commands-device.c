@@ -234,7 +234,8 @@ json_t *run_qom_get(void *opaque, const json_t *args, GError **error)
 		return json_string(device_kind_driver(device->kind));
 	if (device->kind == DEVICE_BALLOON && !strcmp(property, "guest-stats"))
 		return balloon_stats_json(device);
-	if (device->kind == DEVICE_BALLOON && !strcmp(property, "guest-stats-polling-interval"))
+	if (device->kind == DEVICE_BALLOON &&
+	    !strcmp(property, "guest-stats-polling-interval") != 0)
 		return json_integer((json_int_t)virtio_balloon_poll(device->virtio));
 	no_property(device, property, error);
 	return NULL;
@@ -248,7 +249,8 @@ json_t *run_qom_set(void *opaque, const json_t *args, GError **error)
 
 	if (!device)
 		return NULL;
-	if (device->kind != DEVICE_BALLOON || strcmp(property, "guest-stats-polling-interval")) {
+	if (device->kind != DEVICE_BALLOON ||
+	    strcmp(property, "guest-stats-polling-interval") != 0) {
 		no_property(device, property, error);
 		return NULL;
 	}
@@ -268,7 +270,7 @@ json_t *run_watchdog_set_action(void *opaque, const json_t *args, GError **error
 	const char *text = json_string_value(json_object_get(args, "action"));
 
 	for (unsigned i = 0; watchdog_action_names[i]; i++) {
-		if (strcmp(watchdog_action_names[i], text))
+		if (strcmp(watchdog_action_names[i], text) != 0)
 			continue;
 		vmm->watchdog = (enum watchdog_action)i;
 		return json_object();

@@ -101,7 +101,8 @@ bool device_kind_find(const char *driver, enum device_kind *ret_kind, bool *ret_
 	for (unsigned i = 0; i < DEVICE_KIND_COUNT; i++) {
 		bool mmio = !g_strcmp0(kinds[i].mmio_driver, driver);
 
-		if (!mmio && strcmp(kinds[i].driver, driver) && strcmp(kinds[i].driver, pci))
+		if (!mmio && strcmp(kinds[i].driver, driver) != 0 &&
+		    strcmp(kinds[i].driver, pci) != 0)
 			continue;
 		*ret_kind = (enum device_kind)i;
 		*ret_mmio = mmio;

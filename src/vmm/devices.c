@@ -4,6 +4,7 @@
  */
 #include "vmm/devices.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -332,6 +333,7 @@ static struct vmm_device *device_make(struct vmm *vmm, const struct device_spec 
 	};
 	struct vmm_device *device = g_new0(struct vmm_device, 1);
 
+	assert(spec->kind < DEVICE_KIND_COUNT);
 	device->vmm = vmm;
 	device->kind = spec->kind;
 	device->has_id = spec->id != NULL;

@@ -43,7 +43,7 @@ static bool take_qemu_node(struct node_spec *spec, struct keyvalue *list, GError
 		driver = "raw";
 		filename = keyvalue_take(list, "filename");
 	}
-	if (protocol && strcmp(protocol, "file") && strcmp(protocol, "host_device"))
+	if (protocol && strcmp(protocol, "file") != 0 && strcmp(protocol, "host_device") != 0)
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
 				 "there is no driver '%s' for files; give file or host_device",
 				 protocol);
@@ -131,7 +131,8 @@ bool disk_spec_take(struct device_spec *spec, struct keyvalue *list, GError **er
 	spec->backend = keyvalue_take(list, "drive");
 	disk->serial = keyvalue_take(list, "serial");
 	if (cache)
-		write_cache = strcmp(cache, "writethrough") && strcmp(cache, "directsync");
+		write_cache =
+			strcmp(cache, "writethrough") != 0 && strcmp(cache, "directsync") != 0;
 	if (!keyvalue_take_choice(list, "rerror", policy_names, &read_error, error) ||
 	    !keyvalue_take_choice(list, "werror", policy_names, &write_error, error) ||
 	    !keyvalue_take_unsigned(list, "queues", 1, VIRTIO_MAX_QUEUES, &disk->queues, error) ||

@@ -229,7 +229,7 @@ bool keyvalue_take_bool(struct keyvalue *list, const char *key, bool *ret, GErro
 
 	if (!value)
 		return true;
-	if (strcmp(value, "on") && strcmp(value, "off"))
+	if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
 		return error_set(error, SOCLE_ERROR_USAGE, "%s=%s: give on or off", key, value);
 	*ret = !strcmp(value, "on");
 	return true;

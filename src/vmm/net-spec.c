@@ -24,7 +24,7 @@ bool net_mac_parse(uint8_t ret_mac[NET_MAC_LEN], const char *text, GError **erro
 	uint8_t mac[NET_MAC_LEN];
 	bool zero = true;
 
-	for (unsigned i = 0; i < NET_MAC_LEN; i++) {
+	for (size_t i = 0; i < NET_MAC_LEN; i++) {
 		int high = g_ascii_xdigit_value(text[3 * i]);
 		int low = high < 0 ? -1 : g_ascii_xdigit_value(text[3 * i + 1]);
 		char end = low < 0 ? '?' : text[3 * i + 2];
@@ -304,7 +304,7 @@ static bool take_stream(struct netdev_spec *spec, struct keyvalue *list, GError 
 		stream->role = NET_SOCKET_FD;
 		return parse_fd(fd, &stream->fd, error);
 	}
-	if (type && strcmp(type, "unix") && strcmp(type, "inet"))
+	if (type && strcmp(type, "unix") != 0 && strcmp(type, "inet") != 0)
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "addr.type=%s: give unix with addr.path, inet with addr.host and "
 				 "addr.port, or fd with addr.str",

@@ -21,7 +21,7 @@ bool set_watchdog(struct options *options, const char *value, GError **error);
 bool set_pvpanic(struct options *options, const char *value, GError **error);
 
 /* Elements of options.devices and options.consoles. */
-void device_option_free(void *option);
-void console_option_free(void *option);
+void device_option_free(void *opaque);
+void console_option_free(void *opaque);
 
 #endif

@@ -411,7 +411,7 @@ static void test_watch_remove_in_flight(const void *kind)
 	g_assert_cmpint(sys_write(fds[1], "x", 1), ==, 1); /* an event on its way */
 	io_watch_remove(loop, &old.watch);
 	close(fds[0]);
-	signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
 	g_assert_cmpint(sys_write(fds[1], "x", 1), ==, -EPIPE);
 	close(fds[1]);
 
@@ -453,7 +453,7 @@ static void test_watch_remove_thread(const void *kind)
 	bool called;
 	int fds[2];
 
-	signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
 	for (int i = 0; i < 50; i++) {
 		g_assert_cmpint(sys_pipe(fds, O_NONBLOCK), ==, 0);
 		ear_open(&ear, loop, fds[0]);

@@ -625,7 +625,7 @@ static void test_open_failures(void)
 		for (unsigned nth = 1;; nth++) {
 			GError *error = NULL;
 			struct block *block;
-			int before = dup(0), after;
+			int before = fcntl(0, F_DUPFD_CLOEXEC, 0), after;
 
 			close(before);
 			sys_fail_nth(calls[i], nth, EIO);
@@ -637,7 +637,7 @@ static void test_open_failures(void)
 			}
 			g_assert_nonnull(error);
 			g_clear_error(&error);
-			after = dup(0);
+			after = fcntl(0, F_DUPFD_CLOEXEC, 0);
 			close(after);
 			g_assert_cmpint(after, ==, before);
 		}

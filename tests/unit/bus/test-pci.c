@@ -363,6 +363,17 @@ static void test_hostile_places(void)
 	test_bus_release(&t);
 }
 
+static void check_placed(struct test_bus *t, struct test_device *dev)
+{
+	for (unsigned b = 0; b < 3; b++) {
+		const struct pci_bar *bar = &dev->pci.bar[b];
+
+		g_assert_true(answers(t, dev, b, bar->addr));
+		g_assert_cmphex(bar->addr & (bar->size - 1), ==, 0);
+		g_assert_true(b == 1 || !(bar->addr & 0xfff));
+	}
+}
+
 static void test_reset_places(void)
 {
 	static const uint64_t sizes[] = { 16, 0x4000, 0x1000, 0x100000, 0x2000, 0x10000 };
@@ -382,11 +393,7 @@ static void test_reset_places(void)
 		for (unsigned i = 0; i < ARRAY_SIZE(dev); i++) {
 			const struct pci_bar *bar = dev[i]->pci.bar;
 
-			for (unsigned b = 0; b < 3; b++) {
-				g_assert_true(answers(&t, dev[i], b, bar[b].addr));
-				g_assert_cmphex(bar[b].addr & (bar[b].size - 1), ==, 0);
-				g_assert_true(b == 1 || !(bar[b].addr & 0xfff));
-			}
+			check_placed(&t, dev[i]);
 			g_assert_true(bar[0].addr >= TEST_WINDOW32 && bar[0].addr < TEST_ECAM);
 			g_assert_true(bar[1].addr >= 0xc000 && bar[1].addr < 0xd000);
 			g_assert_true((bar[2].addr >= TEST_WINDOW64) == (i % 3 == 0));

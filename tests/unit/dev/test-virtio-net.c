@@ -4,6 +4,7 @@
  *
  * Each case runs with split rings without extras, split rings with all, and packed rings with all.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -162,7 +163,7 @@ static void expect(struct rig *rig, const uint8_t *to, size_t len, unsigned want
 
 	fill_frame(data, len, to);
 	frame = got(rig, RX, &buffers);
-	g_assert_nonnull(frame);
+	assert(frame);
 	g_assert_cmpmem(frame->data + HEADER_LEN, frame->len - HEADER_LEN, data, len);
 	if (want_buffers)
 		g_assert_cmpuint(buffers, ==, want_buffers);

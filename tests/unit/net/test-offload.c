@@ -350,6 +350,7 @@ static void test_sum(void)
 	}
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is given */
 static int refuse_any(void *opaque, uint8_t *frame, size_t len)
 {
 	(void)opaque;

@@ -495,6 +495,7 @@ static void test_refusals(void)
 	assert_refused(&c, "cannot create socket '*': No such file *");
 	c.unix_path = place->path;
 	first = net_stream_new(&c, NULL);
+	g_assert_nonnull(first);
 	assert_refused(&c, "socket '*' is in use by another process; *");
 	c = (struct net_stream_config){ .role = NET_SOCKET_CONNECT, .host = "127.0.0.1" };
 	assert_refused(&c, "'127.0.0.1' needs a port *");

@@ -559,6 +559,7 @@ static void test_forwards(void)
 		g_free(with);
 		with = net_describe(card->net);
 		fd = connect_loopback(forward.host_port);
+		g_assert_cmpint(fd, >=, 0);
 		card_settle(card);
 		g_assert_false(net_user_add_forward(card->net, &forward, &error));
 		g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_BUSY);
