@@ -235,7 +235,7 @@ json_t *run_qom_get(void *opaque, const json_t *args, GError **error)
 	if (device->kind == DEVICE_BALLOON && !strcmp(property, "guest-stats"))
 		return balloon_stats_json(device);
 	if (device->kind == DEVICE_BALLOON &&
-	    !strcmp(property, "guest-stats-polling-interval") != 0)
+	    !strcmp(property, "guest-stats-polling-interval"))
 		return json_integer((json_int_t)virtio_balloon_poll(device->virtio));
 	no_property(device, property, error);
 	return NULL;
