@@ -14,7 +14,7 @@
 
 static atomic_uint allocations;
 
-/* NOLINTBEGIN: names and parameters are glibc's */
+/* NOLINTBEGIN(bugprone-reserved-identifier,readability-*): names and parameters are glibc's */
 /* Of glibc. A program's malloc() is found before that of the library, if it can be seen. */
 #define VISIBLE __attribute__((visibility("default")))
 
@@ -39,7 +39,7 @@ VISIBLE void *realloc(void *p, size_t len)
 	allocations++;
 	return __libc_realloc(p, len);
 }
-/* NOLINTEND */
+/* NOLINTEND(bugprone-reserved-identifier,readability-*) */
 #else
 #define COUNTS_ALLOCATIONS 0
 
