@@ -234,8 +234,7 @@ json_t *run_qom_get(void *opaque, const json_t *args, GError **error)
 		return json_string(device_kind_driver(device->kind));
 	if (device->kind == DEVICE_BALLOON && !strcmp(property, "guest-stats"))
 		return balloon_stats_json(device);
-	if (device->kind == DEVICE_BALLOON &&
-	    !strcmp(property, "guest-stats-polling-interval"))
+	if (device->kind == DEVICE_BALLOON && !strcmp(property, "guest-stats-polling-interval"))
 		return json_integer((json_int_t)virtio_balloon_poll(device->virtio));
 	no_property(device, property, error);
 	return NULL;
