@@ -15,6 +15,7 @@ struct acpi_hotplug;
 struct acpi_pm;
 struct debugexit;
 struct kbc;
+struct port_b;
 struct rtc;
 struct serial;
 struct slots;
@@ -48,6 +49,7 @@ struct machine {
 	struct rtc *rtc;
 	struct acpi_pm *pm;
 	struct kbc *kbc;
+	struct port_b *port_b;
 	struct debugexit *debugexit;
 	struct pci_bus *pci;
 	struct slots *slots;

@@ -2,8 +2,9 @@
 /*
  * pc.c - the whole machine, put together in the order in which it starts
  *
- * Ports:  0x64 kbc (reset) · 0x70 rtc · 0xf4 debugexit · 0x3f8 serial · 0x600 ACPI · 0xcf9 reset ·
- *         0xcf8 PCI configuration · 0xae00 hot plug · 0xc000 to 0xefff BARs
+ * Ports:  0x61 NMI reason · 0x64 kbc (reset) · 0x70 rtc · 0xf4 debugexit · 0x3f8 serial ·
+ *         0x600 ACPI · 0xcf8 PCI configuration · 0xcf9 reset · 0xae00 hot plug ·
+ *         0xc000 to 0xefff BARs
  * GSIs:   4 serial · 8 rtc · 9 ACPI SCI (level) · 16 to 19 PCI (level) · 20 to 23 virtio devices
  *         with registers in memory (level)
  *
@@ -21,6 +22,7 @@
 #include "dev/acpi-pm.h"
 #include "dev/debugexit.h"
 #include "dev/kbc.h"
+#include "dev/port-b.h"
 #include "dev/rtc.h"
 #include "dev/serial.h"
 #include "machine/slots.h"
@@ -121,7 +123,8 @@ static bool add_power(struct machine *machine, struct irq_sink *sink, GError **e
 	if (!machine->pm)
 		return false;
 	machine->kbc = kbc_new(machine->pio, guest_reset, machine, error);
-	if (!machine->kbc)
+	machine->port_b = port_b_new(machine->pio, error);
+	if (!machine->kbc || !machine->port_b)
 		return false;
 	if (!machine->config.debug_exit)
 		return true;
@@ -217,6 +220,7 @@ void machine_dismantle(struct machine *machine)
 	slots_free(machine->slots);
 	pci_bus_free(machine->pci);
 	debugexit_free(machine->debugexit);
+	port_b_free(machine->port_b);
 	kbc_free(machine->kbc);
 	acpi_pm_free(machine->pm);
 	rtc_free(machine->rtc);
