@@ -9,7 +9,6 @@ import collections
 import gzip
 import hashlib
 import http.server
-import json
 import os
 import re
 import shlex
@@ -135,7 +134,7 @@ class Debian(vm.Case):
                        '-o', 'UserKnownHostsFile=/dev/null', '-o', 'ConnectTimeout=120',
                        '-o', 'ControlPath=ssh', 'root@127.0.0.1']
         master = subprocess.Popen([*self.client[:1], '-MN', *self.client[1:]],
-                                  stdin=subprocess.DEVNULL)
+                                  stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(master.wait)
         self.addCleanup(master.kill)
         vm.wait_for(lambda: os.path.exists('ssh') or master.poll() is not None, 'ssh')
@@ -164,6 +163,7 @@ class Debian(vm.Case):
         self.assertIn('10.0.2.15/24', self.ssh('ip -br -4 address'))
         self.assertIn('fec0:', self.ssh('ip -br -6 address'))
         self.ssh('ping -c 2 -W 30 10.0.2.2')
+        self.assertIn('10.0.2.3', self.ssh('resolvectl dns'))
 
     def check_disks(self):
         for name in ('/root/fio', *(BY_SERIAL + name for name in self.disks)):
@@ -239,15 +239,14 @@ class Debian1(Debian):
         raise AssertionError('there is no such disk')
 
     def plug_and_unplug(self):
-        self.qmp.send(b'{"execute":"blockdev-add","arguments":{"driver":"raw",'
-                      b'"node-name":"x","file":{"driver":"file","filename":"extra"}}}')
-        self.assertIn('return', self.qmp.answer())
+        self.qmp.call('blockdev-add', driver='raw', node_name='x',
+                      file={'driver': 'file', 'filename': 'extra'})
         self.qmp.call('netdev_add', type='user', id='y', net='10.0.3.0/24', ipv6=False)
         self.qmp.call('device_add', driver='virtio-blk-pci', drive='x', id='dx', serial='X')
         self.qmp.call('device_add', driver='virtio-net-pci', netdev='y', id='ny')
         self.wait_in_guest(f'test -e {BY_SERIAL}X')
         self.ssh(f'dd if=/dev/urandom of={BY_SERIAL}X bs=64k count=8 oflag=direct status=none')
-        self.wait_in_guest('ping -c 1 -W 5 10.0.3.2 >/dev/null')
+        self.wait_in_guest('ping -c 1 -W 5 -I 10.0.3.15 10.0.3.2 >/dev/null 2>&1')
         for device in ('dx', 'ny'):
             self.qmp.call('device_del', id=device)
             self.assertEqual(self.qmp.event('DEVICE_DELETED')['data']['device'], device)
@@ -266,8 +265,7 @@ class Debian1(Debian):
             self.assertGreater(self.written(), before[1])
             if index + 1 == warm:
                 descriptors, memory = self.descriptors(), self.memory()
-            if 'SOCLE_ROUNDS' in os.environ:
-                print(index, self.memory(), sum(self.descriptors().values()), flush=True)
+        print(f'memory: {memory} KiB after {warm} rounds, {self.memory()} KiB after {rounds}')
         self.assertEqual(self.descriptors(), descriptors)
         self.assertLess(self.memory() - memory, 1024)
         self.end_traffic()
@@ -303,7 +301,9 @@ class Devices(Debian):
         """The disk 'full' is on a host's file system with room for a quarter of it."""
         self.small = tempfile.mkdtemp(prefix='socle')
         self.addCleanup(os.rmdir, self.small)
-        subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=16M', 'socle', self.small], check=True)
+        mount = ['mount', '-t', 'tmpfs', '-o', 'size=16M', 'socle', self.small]
+        if subprocess.run(mount, stderr=subprocess.DEVNULL, check=False).returncode:
+            self.skipTest('cannot mount a small file system; needs root')
         self.addCleanup(subprocess.run, ['umount', self.small], check=True)
         super().setUp()
 
@@ -311,11 +311,6 @@ class Devices(Debian):
         if name == 'full':
             os.symlink(os.path.join(self.small, name), name)
         super().make_disk(name)
-
-    def send(self, command, args):
-        """Arguments as they are: some have underscores."""
-        self.qmp.send(json.dumps({'execute': command, 'arguments': args}).encode())
-        self.assertIn('return', self.qmp.answer())
 
     def check_rng(self):
         self.assertIn('virtio_rng', self.ssh('cat /sys/class/misc/hw_random/rng_current'))
@@ -382,7 +377,7 @@ class Devices(Debian):
         limits = {f'{kind}{way}': 0 for kind in ('bps', 'iops') for way in ('', '_rd', '_wr')}
         seconds = []
         for rate in (MIB, 0):
-            self.send('block_set_io_throttle', dict(limits, id='data', bps_wr=rate))
+            self.qmp.call_as_is('block_set_io_throttle', dict(limits, id='data', bps_wr=rate))
             seconds.append(float(re.search(r'([\d.e-]+) s,', self.ssh(write)).group(1)))
         self.assertGreater(seconds[0], 3)
         self.assertLess(seconds[1], seconds[0] / 2)

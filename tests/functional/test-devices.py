@@ -4,7 +4,6 @@
 
 The guest is keys.elf, which drives none of them.
 """
-import json
 import os
 import signal
 import socket
@@ -96,11 +95,11 @@ class Monitor(vm.Case):
         self.assertEqual(os.path.getsize('a'), 1 << 20)
         self.failed(qmp, 'block_resize', 'multiple of', node_name=stats['node-name'], size=1000)
         limits = {f'{kind}{way}': 0 for kind in ('bps', 'iops') for way in ('', '_rd', '_wr')}
-        self.send(qmp, 'block_set_io_throttle', dict(limits, id='d', bps=1000))
+        qmp.call_as_is('block_set_io_throttle', dict(limits, id='d', bps=1000))
         self.assertEqual(qmp.call('query-block')[0]['inserted']['bps'], 1000)
 
-        self.send(qmp, 'blockdev-add', {'driver': 'raw', 'node-name': 'n',
-                                        'file': {'driver': 'file', 'filename': 'b'}})
+        qmp.call('blockdev-add', driver='raw', node_name='n',
+                 file={'driver': 'file', 'filename': 'b'})
         self.failed(qmp, 'blockdev-del', 'in use', node_name=stats['node-name'])
         qmp.call('device_add', driver='virtio-blk-pci', drive='n', id='e')
         self.failed(qmp, 'device_add', 'in use', driver='virtio-blk-pci', drive='n', id='f')
@@ -114,12 +113,6 @@ class Monitor(vm.Case):
         self.assertEqual(len(qmp.call('query-named-block-nodes')), 1)
         qmp.call('quit')
         self.assertEqual(machine.end()[0], 0)
-
-    def send(self, qmp, command, args):
-        """Arguments as they are: some have underscores."""
-        qmp.send(json.dumps({'execute': command, 'arguments': args}).encode())
-        answer = qmp.answer()
-        self.assertIn('return', answer, answer)
 
     def test_net(self):
         machine, qmp = self.start('--net', 'user,id=c,mac=52:54:00:00:00:09')

@@ -218,6 +218,12 @@ class Qmp:
         self.send(json.dumps(request).encode())
         return self.answer()
 
+    def call_as_is(self, command, args):
+        """With arguments whose names may have underscores."""
+        self.send(json.dumps({'execute': command, 'arguments': args}).encode())
+        answer = self.answer()
+        assert 'return' in answer, f'{command}: {answer}'
+
     def call(self, command, **args):
         answer = self.request(command, **args)
         assert 'return' in answer, f'{command}: {answer}'
