@@ -2,10 +2,10 @@
 /*
  * io-loop.c - a thread that waits: rounds, calls of other threads, timers, watches
  *
- * A round: call the prepare functions; write to the page cache; hand to the kernel what has gathered, and wait; call back
- * for what came; then for timers that are due; then run the calls that were posted. What is posted
- * by one of them has to wait for the next round, which then does not sleep; so calls that post
- * calls do not keep I/O and timers waiting.
+ * A round: call the prepare functions; write to the page cache; hand to the kernel what has
+ * gathered, and wait; call back for what came; then for timers that are due; then run the calls
+ * that were posted. What is posted by one of them has to wait for the next round, which then does
+ * not sleep; so calls that post calls do not keep I/O and timers waiting.
  *
  * Posting. A call is pushed to a stack that the loop takes as a whole (so there is no ABA), and
  * turns round: first in, first out. The loop is woken only if it sleeps or is about to:

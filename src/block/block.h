@@ -118,7 +118,8 @@ void block_info(const struct block *block, struct block_info *ret_info);
 uint64_t block_allocated(const struct block *block);
 /* [main] Can it become that large? */
 bool block_resize_check(const struct block *block, uint64_t size, GError **error);
-/* [main] No request lies beyond @size: a disk is told first (virtio_blk_shrink()). A device is as large as it is: its size is read anew. */
+/* [main] No request lies beyond @size: a disk is told first (virtio_blk_shrink()). A device is as
+ * large as it is: its size is read anew. */
 bool block_resize(struct block *block, uint64_t size, GError **error);
 
 /* [main] A queue on a loop; fails only for want of resources. */

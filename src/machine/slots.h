@@ -34,8 +34,8 @@ const char *slots_reset_within(struct slots *slots, unsigned timeout_ms);
 void slots_pause(struct slots *slots, bool pause);
 /* Do all hold, with nothing under way? False: the machine will hear when to ask again. */
 bool slots_quiet(struct slots *slots);
-/* slots_try_reset() has succeeded. The machine is reset: so are the devices, and those that the guest was asked to let go are gone.
- * No vCPU executes. */
+/* slots_try_reset() has succeeded. The machine is reset: so are the devices, and those that the
+ * guest was asked to let go are gone. No vCPU executes. */
 void slots_reset(struct slots *slots);
 /* What the ACPI tables have to tell. */
 void slots_describe(const struct slots *slots, struct acpi_config *config);
