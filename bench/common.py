@@ -16,11 +16,13 @@ SOCLE_VM = os.environ.get("SOCLE_VM", str(ROOT / "build/bin/socle-vm"))
 
 def end(*_):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(1)
 
 
 # Ctrl-C and kill alike unwind what is open here: a machine that runs, a temporary folder.
 signal.signal(signal.SIGTERM, end)
+signal.signal(signal.SIGINT, end)
 
 
 def fail(text):

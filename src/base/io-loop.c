@@ -335,7 +335,7 @@ void io_prepare_remove(struct io_loop *loop, struct io_prepare *prepare)
  * the loop writes by itself, as long as it need not wait: a write that took long (the kernel
  * throttles who makes too many dirty pages; or it had to read the rest of a page) sends the next
  * ones to threads for a while, and so does a round that has written for long enough. It writes
- * between two rounds, when no callback is under way, which might hold a lock.
+ * before it waits, when no callback is under way, which might hold a lock.
  */
 DATA_PATH static bool write_here(struct io_loop *loop, struct io_op *op, uint64_t *left_ns)
 {

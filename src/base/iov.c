@@ -9,66 +9,65 @@
 
 #include "base/cleanup.h"
 
-/* Where byte @off is: *iov, *count and *off become the entry and the offset in it. */
-DATA_PATH static void seek(const struct iovec **iov, unsigned *count, size_t *off)
+/* Where one is in a list: the entries from here on, and the offset in the first of them. */
+struct place {
+	const struct iovec *iov;
+	unsigned count;
+	size_t off;
+};
+
+/* The next bytes that lie in one piece, at most @max: *ret_at, and how many; 0: the list ends here. */
+DATA_PATH static inline size_t next_piece(struct place *p, size_t max, uint8_t **ret_at)
 {
-	while (*count && *off >= (*iov)->iov_len) {
-		*off -= (*iov)->iov_len;
-		++*iov;
-		--*count;
+	size_t n;
+
+	while (p->count && p->off >= p->iov->iov_len) {
+		p->off -= p->iov->iov_len;
+		p->iov++;
+		p->count--;
 	}
+	if (!p->count || !max)
+		return 0;
+	n = p->iov->iov_len - p->off;
+	if (n > max)
+		n = max;
+	*ret_at = (uint8_t *)p->iov->iov_base + p->off;
+	p->off += n;
+	return n;
 }
 
 DATA_PATH size_t iov_copy_out(const struct iovec *iov, unsigned count, size_t off, void *buf,
 			      size_t len)
 {
-	size_t done = 0;
+	struct place place = { iov, count, off };
+	size_t done = 0, n;
+	uint8_t *at;
 
-	seek(&iov, &count, &off);
-	for (; count && done < len; iov++, count--, off = 0) {
-		size_t part = iov->iov_len - off;
-
-		if (part > len - done)
-			part = len - done;
-		if (part)
-			memcpy((uint8_t *)buf + done, (const uint8_t *)iov->iov_base + off, part);
-		done += part;
-	}
+	for (; (n = next_piece(&place, len - done, &at)); done += n)
+		memcpy((uint8_t *)buf + done, at, n);
 	return done;
 }
 
 DATA_PATH size_t iov_copy_in(const struct iovec *iov, unsigned count, size_t off, const void *buf,
 			     size_t len)
 {
-	size_t done = 0;
+	struct place place = { iov, count, off };
+	size_t done = 0, n;
+	uint8_t *at;
 
-	seek(&iov, &count, &off);
-	for (; count && done < len; iov++, count--, off = 0) {
-		size_t part = iov->iov_len - off;
-
-		if (part > len - done)
-			part = len - done;
-		if (part)
-			memcpy((uint8_t *)iov->iov_base + off, (const uint8_t *)buf + done, part);
-		done += part;
-	}
+	for (; (n = next_piece(&place, len - done, &at)); done += n)
+		memcpy(at, (const uint8_t *)buf + done, n);
 	return done;
 }
 
 DATA_PATH size_t iov_zero(const struct iovec *iov, unsigned count, size_t off, size_t len)
 {
-	size_t done = 0;
+	struct place place = { iov, count, off };
+	size_t done = 0, n;
+	uint8_t *at;
 
-	seek(&iov, &count, &off);
-	for (; count && done < len; iov++, count--, off = 0) {
-		size_t part = iov->iov_len - off;
-
-		if (part > len - done)
-			part = len - done;
-		if (part)
-			memset((uint8_t *)iov->iov_base + off, 0, part);
-		done += part;
-	}
+	for (; (n = next_piece(&place, len - done, &at)); done += n)
+		memset(at, 0, n);
 	return done;
 }
 

@@ -19,8 +19,7 @@ struct qmp_session {
 	void *opaque;
 	struct json_frame *frame;
 	bool negotiated;
-	struct qmp_request
-		*request; /* that start() was given and that is not answered yet, or NULL */
+	struct qmp_request *request; /* given to start() and not answered yet, or NULL */
 };
 
 struct qmp_request {
