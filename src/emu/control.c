@@ -109,10 +109,7 @@ static void set_cr3(struct vcpu *v, const struct uop *u, uint64_t value)
 	if (pae_paging(v->cr0, v->cr4, v->efer) && !emu_load_pdptes(v, value))
 		emu_gp0(v, u);
 	v->cr3 = value;
-	/* Global entries go, too, which the architecture permits (SDM 4.10.4): with them kept,
-	 * programs in a Linux with one CPU sometimes saw wrong memory. Why is not known yet; see
-	 * docs/design/0003, known limits. */
-	emu_tlb_flush(v, true);
+	emu_tlb_flush(v, false);
 }
 
 uint64_t emu_cr4_bits(const struct vcpu *v)

@@ -420,9 +420,11 @@ struct u64_any {
 	uint64_t v;
 } __attribute__((packed, may_alias));
 
+/* A sum, so that a page and the next one never share a slot: an access that crosses from one to the
+ * other must not find the tag of the other there. */
 static inline struct tlb_entry *emu_tlb_slot(struct tlb *tlb, uint64_t lin)
 {
-	return &tlb->entry[(lin >> 12 ^ lin >> 22) & (TLB_SIZE - 1)];
+	return &tlb->entry[((lin >> 12) + (lin >> 22)) & (TLB_SIZE - 1)];
 }
 
 /* Slow paths: fill the TLB, cross pages, do MMIO, hear of writes to code; or raise. @size up to 64.

@@ -311,7 +311,9 @@ static void tlb_flush_large(struct tlb *tlb)
 		for (unsigned i = 0; i < list->count; i++) {
 			struct tlb_entry *e = &tlb->entry[list->slot[i]];
 
-			if (e->gpa & TLBE_LARGE)
+			/* A list may still name a slot that was flushed since, as one of the other
+			 * kind. That one is in no list of its kind, and must stay TLB_NONE. */
+			if (e->gpa & TLBE_LARGE && e->rtag != TLB_NONE)
 				e->rtag = e->wtag = TLB_LISTED;
 		}
 	}
