@@ -91,8 +91,9 @@ struct cpu_ops {
 	void (*close)(struct cpu_engine *engine); /* NULL is fine; its vCPUs are freed already */
 
 	/*
-	 * Can it run a stock kernel, or only code of our own? true; or false with the reason. Told
-	 * apart by trying: a few instructions that stock kernels need are run in a scratch guest.
+	 * Can it run a stock kernel? true; or false with the reason: SOCLE_ERROR_UNSUPPORTED if it
+	 * can run code of our own, another error if nothing at all. Told apart by trying: a few
+	 * instructions that stock kernels need are run in a scratch guest.
 	 */
 	bool (*can_run_stock)(GError **error);
 

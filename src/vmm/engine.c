@@ -39,9 +39,10 @@ char *engine_list(const struct cpu_ops *const *engines)
 					       (*engines)->name);
 		else
 			g_string_append_printf(text, "%s  %s: %s\n", (*engines)->name,
-					       error->domain == SYS_ERROR
-						       ? "cannot be used"
-						       : "cannot run stock kernels",
+					       g_error_matches(error, SOCLE_ERROR,
+							       SOCLE_ERROR_UNSUPPORTED)
+						       ? "cannot run stock kernels"
+						       : "cannot be used",
 					       error->message);
 	}
 	return g_string_free(text, FALSE);

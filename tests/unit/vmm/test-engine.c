@@ -19,6 +19,11 @@ static bool cannot(GError **error)
 	return error_set(error, SOCLE_ERROR_UNSUPPORTED, "no luck");
 }
 
+static bool is_not_there(GError **error)
+{
+	return error_set(error, SOCLE_ERROR_NOT_FOUND, "no device");
+}
+
 static bool must_not_be_asked(GError **error)
 {
 	(void)error;
@@ -54,11 +59,13 @@ static void test_list(void)
 {
 	static const struct cpu_ops good = { .name = "emu", .can_run_stock = can };
 	static const struct cpu_ops bad = { .name = "kvm", .can_run_stock = cannot };
-	const struct cpu_ops *engines[] = { &bad, &good, NULL };
+	static const struct cpu_ops none = { .name = "kvm", .can_run_stock = is_not_there };
+	const struct cpu_ops *engines[] = { &bad, &none, &good, NULL };
 	g_autofree char *text = engine_list(engines);
 
 	g_assert_cmpstr(text, ==,
 			"kvm  cannot run stock kernels: no luck\n"
+			"kvm  cannot be used: no device\n"
 			"emu  can run stock kernels\n");
 }
 
