@@ -303,6 +303,11 @@ DATA_PATH int sys_fallocate(int fd, int mode, off_t off, off_t len)
 	return SYS_RETRY(SYS_FALLOCATE, int, fallocate(fd, mode, off, len));
 }
 
+off_t sys_lseek(int fd, off_t off, int whence)
+{
+	return SYS_RETRY(SYS_LSEEK, off_t, lseek(fd, off, whence));
+}
+
 int sys_fstat(int fd, struct stat *ret_st)
 {
 	return SYS_RETRY(SYS_FSTAT, int, fstat(fd, ret_st));

@@ -48,6 +48,7 @@ enum sys_call {
 	SYS_PWRITEV,
 	SYS_FDATASYNC,
 	SYS_FALLOCATE,
+	SYS_LSEEK,
 	SYS_STATX,
 	SYS_FCNTL,
 	SYS_EPOLL,
@@ -107,6 +108,7 @@ int sys_ftruncate(int fd, off_t len);
 int sys_fsync(int fd);
 int sys_fdatasync(int fd);
 int sys_fallocate(int fd, int mode, off_t off, off_t len);
+off_t sys_lseek(int fd, off_t off, int whence);
 int sys_fstat(int fd, struct stat *ret_st);
 /* @fd itself, as by statx(2) with AT_EMPTY_PATH. */
 int sys_statx(int fd, unsigned mask, struct statx *ret_stx);

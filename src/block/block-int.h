@@ -31,6 +31,9 @@ struct block_queue {
 
 extern const struct block_ops block_raw_ops, block_null_ops;
 
+/* [main] Take the locks on an image that say what we do with it, and what others may not do. */
+bool block_lock(int fd, const char *path, bool read_only, bool shared, GError **error);
+
 /* [loop] Complete @req at the end of the loop's round. */
 void block_ready(struct block_queue *queue, struct block_request *req, int result);
 

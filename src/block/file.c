@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * file.c - a file that a format reads in place: of the host, or in memory
+ * file.c - a file that a format reads and writes in place: of the host, or in memory
  */
 #include "block/file.h"
 
@@ -12,6 +12,11 @@
 
 #include "base/error.h"
 #include "base/sys.h"
+#include "block/block-int.h"
+
+enum {
+	ZERO_LEN = 64 << 10, /* written at a time */
+};
 
 void block_file_close(struct block_file *file)
 {
@@ -34,11 +39,79 @@ int block_file_read(struct block_file *file, uint64_t off, void *buf, size_t len
 	return 0;
 }
 
+int block_file_write(struct block_file *file, uint64_t off, const void *buf, size_t len)
+{
+	if (off > INT64_MAX - len)
+		return -EFBIG;
+	return len ? file->ops->write(file, off, buf, len) : 0;
+}
+
+int block_file_sync(struct block_file *file)
+{
+	return file->ops->sync(file);
+}
+
+int block_file_resize(struct block_file *file, uint64_t size)
+{
+	return size > INT64_MAX ? -EFBIG : file->ops->resize(file, size);
+}
+
+static int write_zeroes(struct block_file *file, uint64_t off, uint64_t len)
+{
+	static const uint8_t zeroes[ZERO_LEN];
+
+	while (len) {
+		size_t n = MIN(len, sizeof(zeroes));
+		int ret = file->ops->write(file, off, zeroes, n);
+
+		if (ret < 0)
+			return ret;
+		off += n;
+		len -= n;
+	}
+	return 0;
+}
+
+int block_file_zero(struct block_file *file, uint64_t off, uint64_t len)
+{
+	int64_t size = file->ops->size(file);
+	uint64_t inside;
+	int ret = 0;
+
+	if (size < 0)
+		return (int)size;
+	if (off > INT64_MAX - len)
+		return -EFBIG;
+	inside = off < (uint64_t)size ? MIN(len, (uint64_t)size - off) : 0;
+	if (off + len > (uint64_t)size) {
+		ret = file->ops->resize(file, off + len);
+		if (ret == -ENOTSUP)
+			return -ENOSPC;
+	}
+	if (!ret && inside)
+		ret = file->ops->punch(file, off, inside);
+	return ret == -ENOTSUP ? write_zeroes(file, off, inside) : ret;
+}
+
+int block_file_punch(struct block_file *file, uint64_t off, uint64_t len)
+{
+	int ret = len ? file->ops->punch(file, off, len) : 0;
+
+	return ret == -ENOTSUP ? 0 : ret;
+}
+
+int block_file_extent(struct block_file *file, uint64_t off, uint64_t *ret_len, bool *ret_data)
+{
+	return file->ops->extent(file, off, ret_len, ret_data);
+}
+
 /* ---- of the host ---- */
 
 struct host_file {
 	struct block_file base;
-	int fd;
+	int fd, sync_error;
+	unsigned flags;
+	bool device;
 };
 
 static ssize_t host_read(struct block_file *base, uint64_t off, void *buf, size_t len)
@@ -78,6 +151,76 @@ static int64_t host_size(struct block_file *base)
 	return size > INT64_MAX ? -EFBIG : (int64_t)size;
 }
 
+static int host_write(struct block_file *base, uint64_t off, const void *buf, size_t len)
+{
+	struct host_file *file = container_of(base, struct host_file, base);
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = sys_pwrite(file->fd, (const uint8_t *)buf + done, len - done,
+				       (off_t)(off + done));
+
+		if (n < 0)
+			return (int)n;
+		if (n == 0)
+			return -ENOSPC; /* the end of a device */
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+static int host_sync(struct block_file *base)
+{
+	struct host_file *file = container_of(base, struct host_file, base);
+
+	if (file->flags & BLOCK_FILE_NO_FLUSH)
+		return 0;
+	/* The kernel tells of lost writes once only. */
+	if (!file->sync_error)
+		file->sync_error = sys_fdatasync(file->fd);
+	return file->sync_error;
+}
+
+static int host_resize(struct block_file *base, uint64_t size)
+{
+	struct host_file *file = container_of(base, struct host_file, base);
+
+	return file->device ? -ENOTSUP : sys_ftruncate(file->fd, (off_t)size);
+}
+
+static int host_punch(struct block_file *base, uint64_t off, uint64_t len)
+{
+	struct host_file *file = container_of(base, struct host_file, base);
+	int ret = sys_fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
+				(off_t)len);
+
+	return ret == -ENODEV || ret == -ENOSYS || ret == -EINVAL ? -ENOTSUP : ret;
+}
+
+static int host_extent(struct block_file *base, uint64_t off, uint64_t *ret_len, bool *ret_data)
+{
+	struct host_file *file = container_of(base, struct host_file, base);
+	off_t next = sys_lseek(file->fd, (off_t)off, SEEK_DATA);
+
+	if (next < 0 && next != -ENXIO) {
+		/* Not this file system, not this device. */
+		*ret_len = INT64_MAX - off;
+		*ret_data = true;
+		return next == -EINVAL || next == -ENOTSUP ? 0 : (int)next;
+	}
+	*ret_data = next == (off_t)off;
+	if (next == -ENXIO)
+		next = INT64_MAX;
+	else if (*ret_data)
+		next = sys_lseek(file->fd, (off_t)off, SEEK_HOLE);
+	if (next < 0)
+		return (int)next;
+	if (next <= (off_t)off)
+		return -EIO; /* it was cut meanwhile */
+	*ret_len = (uint64_t)next - off;
+	return 0;
+}
+
 static void host_close(struct block_file *base)
 {
 	struct host_file *file = container_of(base, struct host_file, base);
@@ -88,29 +231,46 @@ static void host_close(struct block_file *base)
 
 static const struct block_file_ops host_ops = {
 	.read = host_read,
+	.write = host_write,
+	.sync = host_sync,
 	.size = host_size,
+	.resize = host_resize,
+	.punch = host_punch,
+	.extent = host_extent,
 	.close = host_close,
 };
 
-struct block_file *block_file_open(const char *path, GError **error)
+struct block_file *block_file_open(const char *path, unsigned flags, GError **error)
 {
+	bool create = flags & BLOCK_FILE_CREATE, write = create || flags & BLOCK_FILE_WRITE;
 	/* Not to wait for somebody at the other end of a pipe. */
-	int fd = sys_open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
+	autofd int fd = sys_open(path,
+				 (write ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC |
+					 (create ? O_CREAT | O_EXCL : 0),
+				 0666);
 	struct host_file *file;
-	int64_t size;
+	struct stat st;
+	int ret = fd;
 
-	if (fd < 0) {
-		error_sys(error, fd, "cannot open image '%s'", path);
+	if (ret >= 0)
+		ret = sys_fstat(fd, &st);
+	if (ret < 0) {
+		error_sys(error, ret, "cannot %s image '%s'", create ? "create" : "open", path);
 		return NULL;
 	}
-	file = g_new(struct host_file, 1);
-	*file = (struct host_file){ { &host_ops }, fd };
-	size = host_size(&file->base);
-	if (size < 0) {
-		error_sys(error, (int)size, "image '%s' is no file or block device", path);
-		host_close(&file->base);
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
+		error_set(error, SOCLE_ERROR_USAGE,
+			  "image '%s' is neither a file nor a block device", path);
 		return NULL;
 	}
+	if (!(flags & BLOCK_FILE_NO_LOCK) &&
+	    !block_lock(fd, path, !write, flags & BLOCK_FILE_SHARED, error))
+		return NULL;
+	file = g_new0(struct host_file, 1);
+	file->base.ops = &host_ops;
+	file->fd = fd_steal(&fd);
+	file->flags = flags;
+	file->device = S_ISBLK(st.st_mode);
 	return &file->base;
 }
 
@@ -119,12 +279,18 @@ struct block_file *block_file_open(const char *path, GError **error)
 struct memory_file {
 	struct block_file base;
 	const uint8_t *bytes;
-	size_t len;
+	uint8_t *own; /* @bytes, if it may be written to */
+	size_t len, room, limit;
 };
+
+static struct memory_file *memory_of(struct block_file *base)
+{
+	return container_of(base, struct memory_file, base);
+}
 
 static ssize_t memory_read(struct block_file *base, uint64_t off, void *buf, size_t len)
 {
-	struct memory_file *file = container_of(base, struct memory_file, base);
+	struct memory_file *file = memory_of(base);
 	size_t n = off < file->len ? MIN(len, file->len - (size_t)off) : 0;
 
 	if (n)
@@ -134,24 +300,98 @@ static ssize_t memory_read(struct block_file *base, uint64_t off, void *buf, siz
 
 static int64_t memory_size(struct block_file *base)
 {
-	return (int64_t)container_of(base, struct memory_file, base)->len;
+	return (int64_t)memory_of(base)->len;
+}
+
+static int memory_resize(struct block_file *base, uint64_t size)
+{
+	struct memory_file *file = memory_of(base);
+
+	if (size > file->limit)
+		return -ENOSPC;
+	if (size > file->room) {
+		file->room = MIN(MAX((size_t)size, 2 * file->room), file->limit);
+		file->own = g_realloc(file->own, file->room);
+		file->bytes = file->own;
+	}
+	if (size > file->len)
+		memset(file->own + file->len, 0, (size_t)size - file->len);
+	file->len = (size_t)size;
+	return 0;
+}
+
+static int memory_write(struct block_file *base, uint64_t off, const void *buf, size_t len)
+{
+	struct memory_file *file = memory_of(base);
+	int ret = off + len > file->len ? memory_resize(base, off + len) : 0;
+
+	if (ret < 0)
+		return ret;
+	if (!file->own)
+		return -EBADF;
+	memcpy(file->own + off, buf, len);
+	return 0;
+}
+
+static int memory_sync(struct block_file *base)
+{
+	(void)base;
+	return 0;
+}
+
+static int memory_punch(struct block_file *base, uint64_t off, uint64_t len)
+{
+	struct memory_file *file = memory_of(base);
+
+	if (!file->own)
+		return -EBADF;
+	if (off < file->len)
+		memset(file->own + off, 0, (size_t)MIN(len, file->len - off));
+	return 0;
+}
+
+static int memory_extent(struct block_file *base, uint64_t off, uint64_t *ret_len, bool *ret_data)
+{
+	(void)base;
+	*ret_len = INT64_MAX - off;
+	*ret_data = true;
+	return 0;
 }
 
 static void memory_close(struct block_file *base)
 {
-	g_free(container_of(base, struct memory_file, base));
+	struct memory_file *file = memory_of(base);
+
+	g_free(file->own);
+	g_free(file);
 }
 
 static const struct block_file_ops memory_ops = {
 	.read = memory_read,
+	.write = memory_write,
+	.sync = memory_sync,
 	.size = memory_size,
+	.resize = memory_resize,
+	.punch = memory_punch,
+	.extent = memory_extent,
 	.close = memory_close,
 };
 
 struct block_file *block_file_memory(const uint8_t *bytes, size_t len)
 {
-	struct memory_file *file = g_new(struct memory_file, 1);
+	struct memory_file *file = g_new0(struct memory_file, 1);
 
-	*file = (struct memory_file){ { &memory_ops }, bytes, len };
+	file->base.ops = &memory_ops;
+	file->bytes = bytes;
+	file->len = len;
+	return &file->base;
+}
+
+struct block_file *block_file_scratch(size_t limit)
+{
+	struct memory_file *file = g_new0(struct memory_file, 1);
+
+	file->base.ops = &memory_ops;
+	file->limit = limit;
 	return &file->base;
 }

@@ -5,7 +5,10 @@
  * The seam below the synchronous half of formats (docs/design/0007-qcow2.md): a file of the host,
  * bytes in memory, or what a test puts in between to record or to fail.
  *
- * Threads: one at a time.
+ * Errors are -errno: who calls knows what the bytes were for.
+ *
+ * Threads: reads may come from several at once, while nobody else does anything; all others one at
+ * a time.
  */
 #ifndef BLOCK_FILE_H
 #define BLOCK_FILE_H
@@ -23,8 +26,21 @@ struct block_file;
 struct block_file_ops {
 	/* How many bytes there were, fewer than @len only at the end of the file; or -errno. */
 	ssize_t (*read)(struct block_file *file, uint64_t off, void *buf, size_t len);
+	/* All of it, or -errno and any part of it. The file grows as needed. */
+	int (*write)(struct block_file *file, uint64_t off, const void *buf, size_t len);
+	/* What was written until now survives a power cut. Once it failed it always fails. */
+	int (*sync)(struct block_file *file);
 	/* Bytes, or -errno. */
 	int64_t (*size)(struct block_file *file);
+	/* Grow by zeroes, or cut. A device cannot: -ENOTSUP. */
+	int (*resize)(struct block_file *file, uint64_t size);
+	/* Reads as zero from now on, and takes no space; within the size. -ENOTSUP: cannot. */
+	int (*punch)(struct block_file *file, uint64_t off, uint64_t len);
+	/*
+	 * From @off on, below the size: is there data, or a hole that reads as zero, and for how
+	 * many bytes (*ret_len > 0, may go behind the end). Who cannot tell says data.
+	 */
+	int (*extent)(struct block_file *file, uint64_t off, uint64_t *ret_len, bool *ret_data);
 	void (*close)(struct block_file *file);
 };
 
@@ -32,10 +48,21 @@ struct block_file {
 	const struct block_file_ops *ops;
 };
 
-/* A file of the host, to be read. Nothing keeps others from writing to it meanwhile. */
-struct block_file *block_file_open(const char *path, GError **error);
-/* Bytes in memory, which stay the caller's and must not go before the file. */
+enum {
+	BLOCK_FILE_WRITE = 1 << 0,
+	BLOCK_FILE_CREATE = 1 << 1,   /* there must be none of that name; implies WRITE */
+	BLOCK_FILE_DIRECT = 1 << 2,   /* past the page cache; any offset and length will do */
+	BLOCK_FILE_SHARED = 1 << 3,   /* others may write to it meanwhile */
+	BLOCK_FILE_NO_LOCK = 1 << 4,  /* nor is anybody told that it is in use */
+	BLOCK_FILE_NO_FLUSH = 1 << 5, /* sync() does nothing */
+};
+
+/* A file or a block device of the host; locked as QEMU does it (lock.c). */
+struct block_file *block_file_open(const char *path, unsigned flags, GError **error);
+/* Bytes in memory, to be read, which stay the caller's and must not go before the file. */
 struct block_file *block_file_memory(const uint8_t *bytes, size_t len);
+/* A file in memory, empty, of at most @limit bytes: -ENOSPC beyond. */
+struct block_file *block_file_scratch(size_t limit);
 /* NULL is fine. */
 void block_file_close(struct block_file *file);
 DEFINE_AUTOPTR(block_file, block_file_close);
@@ -43,5 +70,13 @@ DEFINE_AUTOPTR(block_file, block_file_close);
 int64_t block_file_size(struct block_file *file);
 /* All of it: what lies behind the end reads as zero. 0 or -errno. */
 int block_file_read(struct block_file *file, uint64_t off, void *buf, size_t len);
+int block_file_write(struct block_file *file, uint64_t off, const void *buf, size_t len);
+int block_file_sync(struct block_file *file);
+int block_file_resize(struct block_file *file, uint64_t size);
+/* By a hole, or by writing where there can be none. The file grows to the end of the range. */
+int block_file_zero(struct block_file *file, uint64_t off, uint64_t len);
+/* As block_file_zero(), but does nothing where it would have to write. Within the size. */
+int block_file_punch(struct block_file *file, uint64_t off, uint64_t len);
+int block_file_extent(struct block_file *file, uint64_t off, uint64_t *ret_len, bool *ret_data);
 
 #endif

@@ -45,7 +45,4 @@ void raw_close(struct block *block);
 bool raw_resize(struct block *block, uint64_t size, GError **error);
 uint64_t raw_allocated(struct block *block);
 
-/* Take the locks that say what we do with the image, and what others may not do. */
-bool raw_lock(int fd, const struct block_open *options, GError **error);
-
 #endif

@@ -196,7 +196,8 @@ struct block *raw_open(const struct block_open *options, GError **error)
 	raw->zeroes = g_aligned_alloc0(1, ZERO_LEN, BOUNCE_ALIGN);
 	for (size_t i = 0; i < ZERO_IOVS; i++)
 		raw->zero_iov[i] = (struct iovec){ raw->zeroes, ZERO_LEN };
-	if (!raw_lock(fd, options, error) || !find_info(raw, options, &st, error)) {
+	if (!block_lock(fd, options->path, options->read_only, options->shared, error) ||
+	    !find_info(raw, options, &st, error)) {
 		raw_close(&raw->base);
 		return NULL;
 	}

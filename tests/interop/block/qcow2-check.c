@@ -39,7 +39,7 @@ int main(int argc, char **argv)
 
 	if (argc != 2)
 		return 1;
-	file = block_file_open(argv[1], &error);
+	file = block_file_open(argv[1], BLOCK_FILE_NO_LOCK, &error);
 	header = file ? load_header(argv[1], file, &error) : NULL;
 	if (!header || !qcow2_check(argv[1], file, header, &listener, &check, &error)) {
 		(void)fprintf(stderr, "qcow2-check: %s\n", error ? error->message : "cannot read");
