@@ -186,7 +186,7 @@ FOR_BITS(DEFINE_STOS)
 FOR_BITS(DEFINE_LODS)
 
 /* Compare: d - s, flags only. If both operands of CMPS fault, ES:RDI counts, but for REPE CMPSB: so
- * it is on processors of AMD; the manuals leave it open. */
+ * it is on some processors of AMD; the manuals leave it open. */
 #define DEFINE_CMP(bits)                                                                        \
 	static inline void compare_##bits(struct vcpu *v, T_##bits d, T_##bits s)               \
 	{                                                                                       \

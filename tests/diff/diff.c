@@ -116,6 +116,15 @@ static bool many_accesses(const struct test_case *c, uint64_t rip)
 	return p && (p[0] == 0xd9 || p[0] == 0xdd) && (p[1] & 0x28) == 0x20;
 }
 
+/* CMPS: if both operands fault, the source counts on some processors and the destination on others,
+ * with exceptions; the manuals leave it open. */
+static bool two_operands(const struct test_case *c, uint64_t rip)
+{
+	const uint8_t *p = opcode_at(c, rip);
+
+	return p && (p[0] & 0xfe) == 0xa6;
+}
+
 /* Of two faults of one instruction, which comes first. GS: AMD's check the offset for canonical form
  * before the base comes to it, sometimes. CALL: target or stack. MOVS, CMPS: source or destination. */
 static bool order_of_faults(const struct test_case *c, const struct result *h,
@@ -148,11 +157,22 @@ static bool unsure_dot_product(const struct test_case *c, const struct result *h
 	return false;
 }
 
+/* Some hypervisors give a few vectors of INT n a meaning of their own: [vector] */
+static bool host_takes_int[256];
+
+static bool has_taken_int(const struct test_case *c)
+{
+	for (unsigned i = 0; i + 3 < c->code_len; i++)
+		if (c->code[i] == 0xcd && host_takes_int[c->code[i + 1]])
+			return true;
+	return false;
+}
+
 static bool tolerated(const struct test_case *c, const struct result *h, const struct result *g)
 {
 	/* AMD's have MXCSR.MM, bit 17 */
 	return word(h->regs.fx + 24, 4) & 0x20000 || order_of_faults(c, h, g) ||
-	       unsure_dot_product(c, h);
+	       unsure_dot_product(c, h) || has_taken_int(c);
 }
 
 static bool compare(FILE *out, const struct test_case *c, const struct result *h,
@@ -168,7 +188,8 @@ static bool compare(FILE *out, const struct test_case *c, const struct result *h
 		bool ours = h->vector != 14 || (h->cr2 >= CODE_ADDR && h->cr2 < SPACE_END);
 
 		bad |= differ(out, "error", h->error | !ours, g->error | !ours);
-		if (h->vector == 14 && !many_accesses(c, h->regs.rip))
+		if (h->vector == 14 && !many_accesses(c, h->regs.rip) &&
+		    !two_operands(c, h->regs.rip))
 			bad |= differ(out, "cr2", h->cr2, g->cr2);
 	}
 	for (unsigned i = 0; i < 16; i++)
@@ -265,17 +286,22 @@ static void print_case(const struct test_case *c)
 	disassemble(c);
 }
 
+static void print_seed_line(const struct test_case *c)
+{
+	printf("seed line:\n%" PRIx64 " ", c->seed);
+	for (unsigned i = 0; i + 2 < c->code_len; i++)
+		printf("%02x", c->code[i]);
+	printf("%s\n\n", c->regs.rflags & 0x100 ? " step" : "");
+	(void)fflush(stdout);
+}
+
 static void report(struct test_case *c)
 {
 	failures++;
 	minimise(c);
 	print_case(c);
 	(void)fails(c, stdout);
-	printf("seed line:\n%" PRIx64 " ", c->seed);
-	for (unsigned i = 0; i + 2 < c->code_len; i++)
-		printf("%02x", c->code[i]);
-	printf("%s\n\n", c->regs.rflags & 0x100 ? " step" : "");
-	(void)fflush(stdout);
+	print_seed_line(c);
 }
 
 /* AMD's processors lose the pointers to the last x87 instruction in a context switch, unless an
@@ -309,6 +335,40 @@ static bool run_batch(unsigned count)
 		if (failures >= MAX_FAILURES && !keep_going)
 			return false;
 	}
+	return true;
+}
+
+/* A processor answers INT n of a program with #GP at the instruction, but for those that the kernel
+ * offers. */
+static bool find_taken_ints(void)
+{
+	bool told = false;
+
+	for (unsigned vector = 0; vector < 256; vector++) {
+		struct test_case *c = &cases[0];
+		const struct result *h = &host[0];
+
+		if (vector == 3 || vector == 4 || vector == 0x80)
+			continue;
+		memset(c, 0, sizeof(*c));
+		case_finish(c);
+		c->code[0] = 0xcd;
+		c->code[1] = (uint8_t)vector;
+		c->code[2] = 0x0f;
+		c->code[3] = 0x0b;
+		c->code_len = 4;
+		if (!host_run(c, host, 1))
+			return false;
+		host_takes_int[vector] = !h->ran || h->vector != 13 || h->error != vector * 8 + 2 ||
+					 h->regs.rip != c->regs.rip;
+		if (host_takes_int[vector]) {
+			printf("%s %02x", told ? "" : "diff: left out, this host has them: INT",
+			       vector);
+			told = true;
+		}
+	}
+	if (told)
+		printf("\n");
 	return true;
 }
 
@@ -363,6 +423,7 @@ static bool run_file(const char *path)
 			failures++;
 			print_case(&cases[0]);
 			(void)compare(stdout, &cases[0], &host[0], &guest);
+			print_seed_line(&cases[0]);
 		}
 	}
 	(void)fclose(file);
@@ -443,6 +504,7 @@ int main(int argc, char **argv)
 	printf("diff: --seed %" PRIu64 "\n", options.seed);
 	(void)fflush(stdout);
 
+	ok = find_taken_ints();
 	for (int i = first_file; ok && i < argc; i++)
 		ok = run_file(argv[i]);
 	rng.state = options.seed;
