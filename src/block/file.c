@@ -56,10 +56,12 @@ int block_file_resize(struct block_file *file, uint64_t size)
 	return size > INT64_MAX ? -EFBIG : file->ops->resize(file, size);
 }
 
-static int write_zeroes(struct block_file *file, uint64_t off, uint64_t len)
+int block_file_write_zeroes(struct block_file *file, uint64_t off, uint64_t len)
 {
 	static const uint8_t zeroes[ZERO_LEN];
 
+	if (off > INT64_MAX - len)
+		return -EFBIG;
 	while (len) {
 		size_t n = MIN(len, sizeof(zeroes));
 		int ret = file->ops->write(file, off, zeroes, n);
@@ -90,7 +92,7 @@ int block_file_zero(struct block_file *file, uint64_t off, uint64_t len)
 	}
 	if (!ret && inside)
 		ret = file->ops->punch(file, off, inside);
-	return ret == -ENOTSUP ? write_zeroes(file, off, inside) : ret;
+	return ret == -ENOTSUP ? block_file_write_zeroes(file, off, inside) : ret;
 }
 
 int block_file_punch(struct block_file *file, uint64_t off, uint64_t len)
@@ -98,6 +100,18 @@ int block_file_punch(struct block_file *file, uint64_t off, uint64_t len)
 	int ret = len ? file->ops->punch(file, off, len) : 0;
 
 	return ret == -ENOTSUP ? 0 : ret;
+}
+
+int block_file_allocate(struct block_file *file, uint64_t off, uint64_t len)
+{
+	int ret = len ? file->ops->allocate(file, off, len) : 0;
+
+	return ret == -ENOTSUP ? block_file_write_zeroes(file, off, len) : ret;
+}
+
+int64_t block_file_allocated(struct block_file *file)
+{
+	return file->ops->allocated(file);
 }
 
 int block_file_extent(struct block_file *file, uint64_t off, uint64_t *ret_len, bool *ret_data)
@@ -221,6 +235,23 @@ static int host_extent(struct block_file *base, uint64_t off, uint64_t *ret_len,
 	return 0;
 }
 
+static int host_allocate(struct block_file *base, uint64_t off, uint64_t len)
+{
+	struct host_file *file = container_of(base, struct host_file, base);
+	int ret = sys_fallocate(file->fd, 0, (off_t)off, (off_t)len);
+
+	return ret == -ENODEV || ret == -ENOSYS || ret == -EOPNOTSUPP ? -ENOTSUP : ret;
+}
+
+static int64_t host_allocated(struct block_file *base)
+{
+	struct host_file *file = container_of(base, struct host_file, base);
+	struct stat st;
+	int ret = sys_fstat(file->fd, &st);
+
+	return ret < 0 ? ret : file->device ? host_size(base) : st.st_blocks * 512;
+}
+
 static void host_close(struct block_file *base)
 {
 	struct host_file *file = container_of(base, struct host_file, base);
@@ -237,6 +268,8 @@ static const struct block_file_ops host_ops = {
 	.resize = host_resize,
 	.punch = host_punch,
 	.extent = host_extent,
+	.allocate = host_allocate,
+	.allocated = host_allocated,
 	.close = host_close,
 };
 
@@ -272,6 +305,17 @@ struct block_file *block_file_open(const char *path, unsigned flags, GError **er
 	file->flags = flags;
 	file->device = S_ISBLK(st.st_mode);
 	return &file->base;
+}
+
+bool block_file_is_same(struct block_file *a, struct block_file *b)
+{
+	struct stat sa, sb;
+
+	if (a == b || a->ops != &host_ops || b->ops != &host_ops)
+		return a == b;
+	return sys_fstat(container_of(a, struct host_file, base)->fd, &sa) >= 0 &&
+	       sys_fstat(container_of(b, struct host_file, base)->fd, &sb) >= 0 &&
+	       sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
 }
 
 /* ---- in memory ---- */
@@ -358,6 +402,14 @@ static int memory_extent(struct block_file *base, uint64_t off, uint64_t *ret_le
 	return 0;
 }
 
+static int memory_allocate(struct block_file *base, uint64_t off, uint64_t len)
+{
+	(void)base;
+	(void)off;
+	(void)len;
+	return 0;
+}
+
 static void memory_close(struct block_file *base)
 {
 	struct memory_file *file = memory_of(base);
@@ -374,6 +426,8 @@ static const struct block_file_ops memory_ops = {
 	.resize = memory_resize,
 	.punch = memory_punch,
 	.extent = memory_extent,
+	.allocate = memory_allocate,
+	.allocated = memory_size,
 	.close = memory_close,
 };
 

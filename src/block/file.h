@@ -41,6 +41,10 @@ struct block_file_ops {
 	 * many bytes (*ret_len > 0, may go behind the end). Who cannot tell says data.
 	 */
 	int (*extent)(struct block_file *file, uint64_t off, uint64_t *ret_len, bool *ret_data);
+	/* Let space be there, which reads as zero; the file is long enough. -ENOTSUP: cannot. */
+	int (*allocate)(struct block_file *file, uint64_t off, uint64_t len);
+	/* Bytes that it takes on the host. */
+	int64_t (*allocated)(struct block_file *file);
 	void (*close)(struct block_file *file);
 };
 
@@ -77,6 +81,14 @@ int block_file_resize(struct block_file *file, uint64_t size);
 int block_file_zero(struct block_file *file, uint64_t off, uint64_t len);
 /* As block_file_zero(), but does nothing where it would have to write. Within the size. */
 int block_file_punch(struct block_file *file, uint64_t off, uint64_t len);
+/* Writes them, wherever it is. The file grows. */
+int block_file_write_zeroes(struct block_file *file, uint64_t off, uint64_t len);
+/* Within the size: there will be space to write to. Writes zeroes if there is no other way. */
+int block_file_allocate(struct block_file *file, uint64_t off, uint64_t len);
+/* Bytes that it takes on the host; or -errno. */
+int64_t block_file_allocated(struct block_file *file);
+/* Do both stand for the same file of the host? */
+bool block_file_is_same(struct block_file *a, struct block_file *b);
 int block_file_extent(struct block_file *file, uint64_t off, uint64_t *ret_len, bool *ret_data);
 
 #endif

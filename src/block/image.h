@@ -131,6 +131,7 @@ struct image {
 	struct image *backing; /* or NULL: then what is absent reads as zero */
 };
 
+extern const struct image_ops image_raw_ops;
 /* All formats, raw first; ends with NULL. */
 extern const struct image_ops *const image_formats[];
 const struct image_ops *image_format_find(const char *name, GError **error);
@@ -166,6 +167,13 @@ bool image_map(struct image *image, uint64_t off, uint64_t len, struct image_ext
 /* What a reader finds: ABSENT only where no image of the chain has it (which reads as zero). */
 bool image_map_chain(struct image *image, uint64_t off, uint64_t len,
 		     struct image_extent *ret_extent, GError **error);
+
+/* The name of a file that the image @path names: relative to the folder of that. g_free() it. */
+char *image_resolve(const char *path, const char *name);
+
+/* For formats: what the user gave for an option, or @otherwise. */
+const char *image_create_option(const struct image_create *what, const char *name,
+				const char *otherwise);
 
 /* For formats: what the image behind has; zeroes behind its end, or if there is none. */
 bool image_read_backing(struct image *image, uint64_t off, void *buf, size_t len, GError **error);
