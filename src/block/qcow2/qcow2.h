@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * qcow2.h - what qcow2 images can do beyond image.h: snapshots, repair, changes of the format
+ *
+ * A struct image here is one that image_qcow2_ops opened (image->ops == &image_qcow2_ops).
+ * What changes an image needs IMAGE_WRITE, flushes first, and is durable when it returns.
+ *
+ * Threads: as for image_write(): one at a time, and nobody else meanwhile.
+ */
+#ifndef BLOCK_QCOW2_QCOW2_H
+#define BLOCK_QCOW2_QCOW2_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "block/image.h"
+#include "block/qcow2/check.h"
+#include "block/qcow2/header.h"
+
+extern const struct image_ops image_qcow2_ops;
+
+/* The header as it is now; stays the image's, until it is changed. */
+const struct qcow2_header *qcow2_get_header(struct image *image);
+
+/* ---- internal snapshots ---- */
+
+struct qcow2_snapshot {
+	char *id, *name;    /* no NUL within; an id is a decimal number if we made it */
+	uint64_t disk_size; /* bytes, of the image at that time */
+	uint64_t vm_size;   /* bytes of the machine's state that was saved with it; 0: none */
+	int64_t date_s;     /* since 1970 */
+	uint32_t date_ns;
+	uint64_t vm_clock_ns; /* that the machine had been running */
+	uint64_t icount;      /* UINT64_MAX: not recorded */
+
+	/* The engine's. */
+	uint64_t l1_off;
+	uint32_t l1_size;
+	GBytes *extra; /* what we do not know of it, kept */
+};
+
+/* Array of struct qcow2_snapshot, in the order of the image; stays the image's, until changed. */
+const GPtrArray *qcow2_snapshots(struct image *image);
+
+/* What there is by that id or, if there is none, by that name; NULL with @error. */
+const struct qcow2_snapshot *qcow2_snapshot_find(struct image *image, const char *id_or_name,
+						 GError **error);
+
+/* Of what the image has now. Two may have the same name. @date_us: since 1970. */
+bool qcow2_snapshot_create(struct image *image, const char *name, int64_t date_us, GError **error);
+/* The image has the contents and the size of that time again; what it had is lost. */
+bool qcow2_snapshot_apply(struct image *image, const char *id_or_name, GError **error);
+bool qcow2_snapshot_delete(struct image *image, const char *id_or_name, GError **error);
+
+/* ---- bitmaps ---- */
+
+struct qcow2_bitmap {
+	char *name;
+	uint32_t granularity_bits;
+	bool in_use; /* it was not saved: says nothing */
+	bool automatic;
+};
+
+/*
+ * Array of struct qcow2_bitmap, for g_ptr_array_unref(); empty if there are none. Writing to an
+ * image makes its automatic ones in_use: we do not keep them.
+ */
+GPtrArray *qcow2_bitmaps(struct image *image, GError **error);
+
+/* ---- repair ---- */
+
+enum qcow2_repair {
+	QCOW2_REPAIR_LEAKS, /* only what loses nothing: counts that are too high go down */
+	QCOW2_REPAIR_ALL,
+};
+
+struct qcow2_repaired {
+	uint64_t leaks, corruptions; /* that were there, and are not any more */
+};
+
+/**
+ * qcow2_repair() - make the counts and flags of an image what its tables say
+ * @name:      for messages
+ * @file:      the image, not open as a struct image
+ * @before:    what was found, or NULL
+ * @after:     what is still wrong
+ *
+ * Clears the dirty bit, and with QCOW2_REPAIR_ALL the corrupt bit, once nothing is wrong any more.
+ *
+ * Return: false with @error if it could not be read or written
+ */
+bool qcow2_repair(const char *name, struct block_file *file, enum qcow2_repair what,
+		  const struct qcow2_check_listener *listener, struct qcow2_check *before,
+		  struct qcow2_check *after, struct qcow2_repaired *ret, GError **error);
+
+/* ---- changes of the format ---- */
+
+struct qcow2_amend {
+	uint32_t version;       /* 2, 3; 0: as it is */
+	int lazy_refcounts;     /* 0, 1; -1: as it is */
+	unsigned refcount_bits; /* 0: as it is; others than those it has are refused */
+	int data_file_raw;      /* 0, 1; -1: as it is */
+};
+
+bool qcow2_amend(struct image *image, const struct qcow2_amend *what, GError **error);
+
+/* For a rebase: only what is noted in the header; NULL: none. The open chain stays as it is. */
+bool qcow2_set_backing(struct image *image, const char *file, const char *format, GError **error);
+
+/* How many bytes an image with these options would need at most: for measure. */
+struct qcow2_measure {
+	uint64_t required; /* for @data bytes of guest clusters */
+	uint64_t fully_allocated;
+};
+
+/* @options: as for image_create; @data: bytes of clusters that would be written. */
+bool qcow2_measure(uint64_t size, uint64_t data, GHashTable *options, struct qcow2_measure *ret,
+		   GError **error);
+
+#endif
