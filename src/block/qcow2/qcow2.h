@@ -108,6 +108,10 @@ bool qcow2_amend(struct image *image, const struct qcow2_amend *what, GError **e
 /* For a rebase: only what is noted in the header; NULL: none. The open chain stays as it is. */
 bool qcow2_set_backing(struct image *image, const char *file, const char *format, GError **error);
 
+/* All that the image has itself is gone: it reads as what is behind it does. Refused where an
+ * internal snapshot or a data file has to do with it. */
+bool qcow2_make_empty(struct image *image, GError **error);
+
 /* How many bytes an image with these options would need at most: for measure. */
 struct qcow2_measure {
 	uint64_t required; /* for @data bytes of guest clusters */
