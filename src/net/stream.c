@@ -339,6 +339,12 @@ DATA_PATH static int stream_send(struct net_backend *net, unsigned queue,
 	return -EAGAIN;
 }
 
+DATA_PATH static void stream_forget(struct net_backend *net, unsigned queue)
+{
+	stream_of(net)->sent = 0;
+	(void)queue;
+}
+
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is the caller's */
 DATA_PATH static void before_wait(void *opaque, uint64_t *deadline_ns)
 {
@@ -590,6 +596,7 @@ static const struct net_ops stream_ops = {
 	.detach = stream_detach,
 	.configure = stream_configure,
 	.send = stream_send,
+	.forget = stream_forget,
 	.receive = stream_receive,
 	.free = stream_free,
 	.describe = stream_describe,
