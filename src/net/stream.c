@@ -446,10 +446,13 @@ static void stream_event(void *opaque, unsigned events)
 
 	if (stream->state == STREAM_CONNECTING) {
 		(void)sys_getsockopt_int(stream->fd, SOL_SOCKET, SO_ERROR, &err);
-		if (!stream->reconnect_s && (err || (events & (POLLERR | POLLHUP))))
+		/* Who hangs up at once leaves no error behind. */
+		if (!err && events & (POLLERR | POLLHUP))
+			err = ECONNRESET;
+		if (err && !stream->reconnect_s)
 			log_warning("cannot connect to '%s': %s", stream->address.name,
 				    g_strerror(err));
-		if (err || (events & (POLLERR | POLLHUP)))
+		if (err)
 			peer_gone(stream);
 		else
 			peer_here(stream);
