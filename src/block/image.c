@@ -9,8 +9,9 @@
 
 #include "base/error.h"
 #include "base/sys.h"
+#include "block/qcow2/qcow2.h"
 
-const struct image_ops *const image_formats[] = { &image_raw_ops, NULL };
+const struct image_ops *const image_formats[] = { &image_raw_ops, &image_qcow2_ops, NULL };
 
 const struct image_ops *image_format_find(const char *name, GError **error)
 {
