@@ -10,15 +10,10 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
-static const char *option_of(const struct image_create *what, const char *name)
-{
-	return what->options ? g_hash_table_lookup(what->options, name) : NULL;
-}
-
 bool format_option_choice(const struct image_create *what, const char *name,
 			  const char *const *choices, unsigned *ret, GError **error)
 {
-	const char *value = option_of(what, name);
+	const char *value = image_create_option(what, name, NULL);
 	g_autofree char *all = NULL;
 
 	if (!value)
@@ -50,7 +45,7 @@ bool format_option_size(const struct image_create *what, const char *name, uint6
 			GError **error)
 {
 	static const char letters[] = "KMGT";
-	const char *value = option_of(what, name), *letter;
+	const char *value = image_create_option(what, name, NULL), *letter;
 	uint64_t number;
 	char *end = NULL;
 
@@ -102,12 +97,10 @@ bool format_resize(struct block_file *file, const struct image_create *what, uin
 	return true;
 }
 
-uint32_t format_crc32c(const void *buf, size_t len)
+static const uint32_t *crc_table(void)
 {
 	static uint32_t table[256];
 	static gsize made;
-	const uint8_t *p = buf;
-	uint32_t crc = UINT32_MAX;
 
 	if (g_once_init_enter(&made)) {
 		for (uint32_t i = 0; i < 256; i++) {
@@ -119,8 +112,17 @@ uint32_t format_crc32c(const void *buf, size_t len)
 		}
 		g_once_init_leave(&made, 1);
 	}
-	while (len--)
-		crc = crc >> 8 ^ table[(crc ^ *p++) & 0xff];
+	return table;
+}
+
+uint32_t format_crc32c(const void *buf, size_t len, size_t at)
+{
+	const uint32_t *table = crc_table();
+	const uint8_t *p = buf;
+	uint32_t crc = UINT32_MAX;
+
+	for (size_t i = 0; i < len; i++)
+		crc = crc >> 8 ^ table[(crc ^ (i - at < 4 ? 0 : p[i])) & 0xff];
 	return ~crc;
 }
 

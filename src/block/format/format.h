@@ -33,8 +33,8 @@ bool format_put(struct block_file *file, const struct image_create *what, uint64
 bool format_resize(struct block_file *file, const struct image_create *what, uint64_t size,
 		   GError **error);
 
-/* CRC-32C (Castagnoli). */
-uint32_t format_crc32c(const void *buf, size_t len);
+/* CRC-32C (Castagnoli) of bytes among which it stands itself, at @at, and counts as zero. */
+uint32_t format_crc32c(const void *buf, size_t len, size_t at);
 /* 16 random bytes that are a UUID of version 4. */
 void format_uuid(uint8_t *ret);
 

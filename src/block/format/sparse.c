@@ -46,8 +46,8 @@ void sparse_close(struct image *image)
 {
 	struct sparse *s = sparse_of(image);
 
-	sparse_release(s);
-	block_file_close(s->file);
+	meta_release(&s->meta);
+	g_free(s->name);
 	g_free(s);
 }
 
@@ -238,6 +238,7 @@ bool sparse_map(struct image *image, uint64_t off, uint64_t len, struct image_ex
 	}
 	first.count = count;
 	*ret_extent = (struct image_extent){
+		.file = image->path,
 		.len = run_len(s, &first, in, len),
 		.kind = first.kind,
 		.compressed = first.kind == IMAGE_DATA && first.compressed,

@@ -55,7 +55,7 @@ struct sparse {
 /* Fills in what is not the format's: all but base.size, base.cluster_size, block_size, begin. */
 bool sparse_init(struct sparse *s, const char *name, struct block_file *file,
 		 const struct sparse_ops *ops, GError **error);
-/* All but the file, which is not the image's before open() succeeded. */
+/* For an open() that fails. */
 void sparse_release(struct sparse *s);
 /* close() of a format whose struct begins with its struct sparse, and owns nothing else. */
 void sparse_close(struct image *image);
