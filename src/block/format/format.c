@@ -134,6 +134,12 @@ void format_uuid(uint8_t *ret)
 	ret[8] = (uint8_t)((ret[8] & 0x3f) | 0x80);
 }
 
+void format_text(uint8_t *ret, const char *text)
+{
+	for (; *text; text++)
+		*ret++ = (uint8_t)*text;
+}
+
 bool format_inflate(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len, int window_bits)
 {
 	z_stream z = { .next_in = (Bytef *)(uintptr_t)in,
@@ -149,6 +155,6 @@ bool format_inflate(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_l
 	/* Z_BUF_ERROR with all of @out filled: the stream goes on, and nobody asked for more. */
 	if (ret != Z_STREAM_END && !(ret == Z_BUF_ERROR && z.avail_out == 0))
 		return false;
-	memset(z.next_out, 0, z.avail_out);
+	memset(out + (out_len - z.avail_out), 0, z.avail_out);
 	return true;
 }
