@@ -9,8 +9,11 @@
 
 #include "base/error.h"
 #include "base/sys.h"
+#include "block/format/format.h"
 
-const struct image_ops *const image_formats[] = { &image_raw_ops, NULL };
+const struct image_ops *const image_formats[] = {
+	&image_raw_ops, &vdi_image_ops, &vhd_image_ops, &vhdx_image_ops, &qcow1_image_ops, NULL,
+};
 
 const struct image_ops *image_format_find(const char *name, GError **error)
 {
