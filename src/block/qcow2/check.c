@@ -70,7 +70,7 @@ static void found(struct check *c, enum qcow2_finding finding, const char *forma
 		c->result->leaks++;
 	else
 		c->result->corruptions++;
-	if (c->listener)
+	if (c->listener && c->listener->found)
 		c->listener->found(c->listener->opaque, finding, text);
 }
 
@@ -426,6 +426,8 @@ static void compare(struct check *c, uint64_t cluster, uint64_t stored)
 		c->result->image_end = (cluster + 1) << c->cluster_bits;
 	if (stored == counted)
 		return;
+	if (c->listener && c->listener->count)
+		c->listener->count(c->listener->opaque, cluster, stored, counted);
 	found(c, stored > counted ? QCOW2_LEAK : QCOW2_CORRUPTION,
 	      "%s cluster %" PRIu64 " refcount=%" PRIu64 " reference=%u",
 	      stored > counted ? "Leaked" : "ERROR", cluster, stored, counted);
@@ -486,14 +488,22 @@ static bool load_count(struct check *c, uint64_t cluster, uint64_t *ret)
 	return true;
 }
 
+static void bad_block(struct check *c, uint64_t index)
+{
+	if (c->listener && c->listener->block)
+		c->listener->block(c->listener->opaque, index);
+}
+
 /* The blocks themselves refer to their clusters. */
 static bool reftable_entry(struct check *c, uint64_t index, uint64_t entry)
 {
 	const uint64_t off = entry & L1_OFFSET;
 
-	if (entry & ~L1_OFFSET)
+	if (entry & ~L1_OFFSET) {
 		found(c, QCOW2_CORRUPTION,
 		      "ERROR refcount table entry %" PRIu64 " has reserved bits set", index);
+		bad_block(c, index);
+	}
 	if (!off)
 		return true;
 	if (!is_aligned(c, off)) {
@@ -501,17 +511,21 @@ static bool reftable_entry(struct check *c, uint64_t index, uint64_t entry)
 		      "ERROR refcount block %" PRIu64
 		      " is not cluster aligned; refcount table entry corrupted",
 		      index);
+		bad_block(c, index);
 		return true;
 	}
 	if (off >> c->cluster_bits >= c->clusters) {
 		found(c, QCOW2_CORRUPTION, "ERROR refcount block %" PRIu64 " is outside image",
 		      index);
+		bad_block(c, index);
 		return true;
 	}
 	(void)refer(c, off, UINT64_C(1) << c->cluster_bits);
-	if (references(c, off >> c->cluster_bits) != 1)
+	if (references(c, off >> c->cluster_bits) != 1) {
+		bad_block(c, index);
 		found(c, QCOW2_CORRUPTION, "ERROR refcount block %" PRIu64 " refcount=%u", index,
 		      references(c, off >> c->cluster_bits));
+	}
 	return true;
 }
 

@@ -28,6 +28,10 @@ struct qcow2_check {
 struct qcow2_check_listener {
 	void (*found)(void *opaque, enum qcow2_finding finding, const char *text);
 	void *opaque;
+	/* For repair; may be NULL. A count that is wrong, in ascending order of clusters. */
+	void (*count)(void *opaque, uint64_t cluster, uint64_t stored, uint32_t counted);
+	/* The same for an entry of the table of refcount blocks. */
+	void (*block)(void *opaque, uint64_t index);
 };
 
 /**

@@ -491,16 +491,28 @@ static void format_fields(uint8_t *b, const struct qcow2_header *h)
 	put_be64(b + H_SNAPSHOTS_OFF, h->snapshots_off);
 }
 
-static void format_v3(uint8_t *b, const struct qcow2_header *h, size_t len)
+static void format_features(uint8_t *b, const struct qcow2_header *h)
 {
 	put_be64(b + H_INCOMPATIBLE, h->incompatible);
 	put_be64(b + H_COMPATIBLE, h->compatible);
 	put_be64(b + H_AUTOCLEAR, h->autoclear);
+}
+
+static void format_v3(uint8_t *b, const struct qcow2_header *h, size_t len)
+{
+	format_features(b, h);
 	put_be32(b + H_REFCOUNT_ORDER, h->refcount_order);
 	put_be32(b + H_LEN, (uint32_t)len);
 	b[H_COMPRESSION] = (uint8_t)h->compression;
 	if (h->tail)
 		memcpy(b + H_KNOWN_LEN, g_bytes_get_data(h->tail, NULL), len - H_KNOWN_LEN);
+}
+
+void qcow2_header_update(const struct qcow2_header *header, uint8_t *bytes)
+{
+	format_fields(bytes, header);
+	if (header->version >= 3)
+		format_features(bytes, header);
 }
 
 uint8_t *qcow2_header_format(const struct qcow2_header *header, GError **error)

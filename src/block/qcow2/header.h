@@ -110,4 +110,7 @@ unsigned qcow2_header_cluster_bits(const uint8_t *bytes, size_t len);
  */
 uint8_t *qcow2_header_format(const struct qcow2_header *header, GError **error);
 
+/* Put the numbers that change while an image is open into the first sector of its header. */
+void qcow2_header_update(const struct qcow2_header *header, uint8_t *bytes);
+
 #endif

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * create.c - an empty file becomes an empty qcow2 image
+ *
+ * The smallest image there is, without a byte for the guest, is written by hand; it then grows as
+ * any other.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "block/qcow2/qcow2-int.h"
+
+const struct image_option qcow2_options[] = {
+	{ "compat", "1.1|0.10", "version 3, or 2 for old programs" },
+	{ "cluster_size", "SIZE", "bytes, 512 to 2M" },
+	{ "refcount_bits", "N", "width of reference counts, 1 to 64" },
+	{ "lazy_refcounts", "on|off", "write counts late; a power cut means a repair" },
+	{ "extended_l2", "on|off", "32 subclusters in each cluster" },
+	{ "preallocation", "off|metadata|falloc|full", "what is allocated at once" },
+	{ "compression_type", "zlib|zstd", "for clusters that are written compressed" },
+	{ "data_file", "FILE", "where the guest's data is" },
+	{ "data_file_raw", "on|off", "keep the data file a raw image of its own" },
+	{ NULL, NULL, NULL },
+};
+
+enum preallocation {
+	PREALLOCATE_OFF,
+	PREALLOCATE_METADATA,
+	PREALLOCATE_FALLOC,
+	PREALLOCATE_FULL,
+};
+
+/* ---- words ---- */
+
+static bool take_bool(const struct image_create *what, const char *name, bool *ret, GError **error)
+{
+	const char *value = image_create_option(what, name, "off");
+
+	*ret = !strcmp(value, "on");
+	return *ret || !strcmp(value, "off") ||
+	       error_set(error, SOCLE_ERROR_USAGE, "%s is 'on' or 'off', not '%s'", name, value);
+}
+
+/* One of @words; its number. */
+static bool take_word(const struct image_create *what, const char *name, const char *const *words,
+		      unsigned *ret, GError **error)
+{
+	const char *value = image_create_option(what, name, words[0]);
+	g_autofree char *all = g_strjoinv(", ", (char **)(uintptr_t)words);
+
+	for (unsigned i = 0; words[i]; i++) {
+		if (!strcmp(words[i], value)) {
+			*ret = i;
+			return true;
+		}
+	}
+	return error_set(error, SOCLE_ERROR_USAGE, "%s is one of %s, not '%s'", name, all, value);
+}
+
+/* A power of two, with k or M behind it; its exponent. */
+static bool take_power(const struct image_create *what, const char *name, const char *otherwise,
+		       unsigned low, unsigned high, unsigned *ret, GError **error)
+{
+	const char *text = image_create_option(what, name, otherwise);
+	char *end;
+	uint64_t value = strtoull(text, &end, 10);
+
+	if (end != text && (*end == 'k' || *end == 'K' || *end == 'M') && value < 1 << 20) {
+		value <<= *end == 'M' ? 20 : 10;
+		end++;
+	}
+	for (unsigned bits = low; !*end && end != text && bits <= high; bits++) {
+		if (value == UINT64_C(1) << bits) {
+			*ret = bits;
+			return true;
+		}
+	}
+	return error_set(error, SOCLE_ERROR_USAGE,
+			 "%s is a power of two from %" PRIu64 " to %" PRIu64 ", not '%s'", name,
+			 UINT64_C(1) << low, UINT64_C(1) << high, text);
+}
+
+static bool take_features(const struct image_create *what, struct qcow2_header *h, GError **error)
+{
+	static const char *const compats[] = { "1.1", "v3", "0.10", "v2", NULL };
+	static const char *const types[] = { "zlib", "zstd", NULL };
+	unsigned compat, type;
+	bool lazy, extended, raw;
+
+	if (!take_word(what, "compat", compats, &compat, error) ||
+	    !take_word(what, "compression_type", types, &type, error) ||
+	    !take_bool(what, "lazy_refcounts", &lazy, error) ||
+	    !take_bool(what, "extended_l2", &extended, error) ||
+	    !take_bool(what, "data_file_raw", &raw, error))
+		return false;
+	h->version = compat < 2 ? 3 : 2;
+	h->compression = type ? QCOW2_ZSTD : QCOW2_ZLIB;
+	h->data_file = g_strdup(image_create_option(what, "data_file", NULL));
+	h->compatible = lazy ? QCOW2_LAZY_REFCOUNTS : 0;
+	h->incompatible = (type ? QCOW2_COMPRESSION : 0) | (extended ? QCOW2_EXTENDED_L2 : 0) |
+			  (h->data_file ? QCOW2_DATA_FILE : 0);
+	h->autoclear = raw ? QCOW2_AUTOCLEAR_RAW_DATA : 0;
+	if (h->version < 3 &&
+	    (h->compatible || h->incompatible || h->autoclear || h->refcount_order != 4))
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "compat=0.10 has no lazy_refcounts, extended_l2, data_file, "
+				 "compression_type or refcount_bits; take compat=1.1");
+	if (raw && (!h->data_file || what->backing_file))
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "data_file_raw needs a data_file, and no backing file");
+	if (h->data_file && (!*h->data_file || strlen(h->data_file) > QCOW2_MAX_NAME))
+		return error_set(error, SOCLE_ERROR_USAGE, "the name of the data_file is too long");
+	return true;
+}
+
+static struct qcow2_header *take_options(const struct image_create *what, GError **error)
+{
+	autoptr(qcow2_header) h = g_new0(struct qcow2_header, 1);
+	const char *const otherwise =
+		!g_strcmp0(image_create_option(what, "extended_l2", NULL), "on") ? "128k" : "64k";
+
+	h->extensions = g_ptr_array_new();
+	h->backing_file = g_strdup(what->backing_file);
+	h->backing_format = g_strdup(what->backing_format);
+	if (!take_power(what, "cluster_size", otherwise, QCOW2_MIN_CLUSTER_BITS,
+			QCOW2_MAX_CLUSTER_BITS, &h->cluster_bits, error) ||
+	    !take_power(what, "refcount_bits", "16", 0, QCOW2_MAX_REFCOUNT_ORDER,
+			&h->refcount_order, error) ||
+	    !take_features(what, h, error))
+		return NULL;
+	if (h->incompatible & QCOW2_EXTENDED_L2 && h->cluster_bits < QCOW2_MIN_EXTENDED_BITS) {
+		error_set(error, SOCLE_ERROR_USAGE,
+			  "extended_l2 needs a cluster_size of 16k or more");
+		return NULL;
+	}
+	if (h->backing_file && (!*h->backing_file || strlen(h->backing_file) > QCOW2_MAX_NAME)) {
+		error_set(error, SOCLE_ERROR_USAGE,
+			  "the name of the backing file is empty or longer than %d bytes",
+			  QCOW2_MAX_NAME);
+		return NULL;
+	}
+	return g_steal_pointer(&h);
+}
+
+/* ---- the smallest image ---- */
+
+/* Header, table of counts, one block of them. */
+static bool write_smallest(struct block_file *file, const char *name, struct qcow2_header *h,
+			   GError **error)
+{
+	enum {
+		CLUSTERS = 3
+	};
+	const size_t size = (size_t)1 << h->cluster_bits;
+	const unsigned bits = 1u << h->refcount_order;
+	g_autofree uint8_t *bytes = g_malloc0(CLUSTERS * size), *head = NULL;
+	int ret;
+
+	h->reftable_off = size;
+	h->reftable_clusters = 1;
+	head = qcow2_header_format(h, error);
+	if (!head)
+		return false;
+	memcpy(bytes, head, size);
+	put_be64(bytes + size, 2 * size);
+	for (unsigned i = 0; i < CLUSTERS; i++) {
+		/* The lowest bit of each: of the first byte of narrow ones, or of the last one. */
+		if (bits < 8)
+			bytes[2 * size + i * bits / 8] |= (uint8_t)(1u << i * bits % 8);
+		else
+			bytes[2 * size + (i + 1) * bits / 8 - 1] = 1;
+	}
+	ret = block_file_write(file, 0, bytes, CLUSTERS * size);
+	return ret < 0 ? error_sys(error, ret, "cannot create image '%s'", name) : true;
+}
+
+/* ---- the rest ---- */
+
+static bool prepare_data_file(const struct image_create *what, const struct qcow2_header *h,
+			      GError **error)
+{
+	g_autofree char *path = NULL;
+	autoptr(block_file) file = NULL;
+	int ret;
+
+	if (!h->data_file)
+		return true;
+	path = image_resolve(what->path, h->data_file);
+	file = g_file_test(path, G_FILE_TEST_EXISTS)
+		       ? block_file_open(path, BLOCK_FILE_WRITE, error)
+		       : block_file_open(path, BLOCK_FILE_CREATE, error);
+	if (!file)
+		return false;
+	ret = block_file_resize(file, 0);
+	return ret < 0 ? error_sys(error, ret, "cannot empty data file '%s'", path) : true;
+}
+
+static bool write_zeroes(struct qcow2 *q, GError **error)
+{
+	enum {
+		LEN = 1 << 20
+	};
+	g_autofree uint8_t *zeroes = g_malloc0(LEN);
+
+	for (uint64_t off = 0; off < q->base.size; off += LEN) {
+		if (!qcow2_write_locked(q, off, zeroes,
+					(size_t)MIN(q->base.size - off, (uint64_t)LEN), error))
+			return false;
+	}
+	return true;
+}
+
+static bool preallocate(struct qcow2 *q, unsigned how, GError **error)
+{
+	const uint64_t begin = q->end << q->cluster_bits;
+	int ret = 0;
+
+	if (how == PREALLOCATE_OFF)
+		return true;
+	if (q->header->backing_file)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "an image with a backing file cannot be preallocated, as that "
+				 "would hide the file");
+	if (how == PREALLOCATE_FULL)
+		return write_zeroes(q, error);
+	if (!qcow2_begin_change(q, error) || !qcow2_preallocate(q, 0, q->base.size, error))
+		return false;
+	if (how == PREALLOCATE_FALLOC)
+		ret = q->data == q->file ? block_file_allocate(q->file, begin,
+							       (q->end << q->cluster_bits) - begin)
+					 : block_file_allocate(q->data, 0, q->base.size);
+	return ret < 0 ? error_sys(error, ret, "cannot allocate image '%s'", q->name) : true;
+}
+
+bool qcow2_create(struct block_file *file, const struct image_create *what, GError **error)
+{
+	static const char *const words[] = { "off", "metadata", "falloc", "full", NULL };
+	const unsigned flags = IMAGE_WRITE | IMAGE_BACKING;
+	autoptr(qcow2_header) header = take_options(what, error);
+	struct qcow2 *q;
+	unsigned how;
+	bool ok;
+
+	if (!header || !take_word(what, "preallocation", words, &how, error))
+		return false;
+	if (header->autoclear & QCOW2_AUTOCLEAR_RAW_DATA && how == PREALLOCATE_OFF)
+		how = PREALLOCATE_METADATA;
+	if (!prepare_data_file(what, header, error) ||
+	    !write_smallest(file, what->path, header, error))
+		return false;
+	q = qcow2_open_file(what->path, file, flags, error);
+	if (!q)
+		return false;
+	/* Nothing that is behind it is seen before it has a size. */
+	g_clear_pointer(&q->header->backing_file, g_free);
+	ok = qcow2_resize_locked(q, what->size, error);
+	q->header->backing_file = g_strdup(what->backing_file);
+	ok = ok && preallocate(q, how, error) && qcow2_flush_locked(q, error);
+	qcow2_close(q);
+	return ok;
+}

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * map.c - from an offset of the guest to what is there, and reading it
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "block/qcow2/qcow2-int.h"
+
+enum {
+	MAP_PIECES = 1024, /* one answer of qcow2_map() looks at, at most */
+};
+
+/* ---- entries ---- */
+
+unsigned qcow2_piece_entries(const struct qcow2 *q)
+{
+	return (unsigned)(q->cache.piece / q->entry_len);
+}
+
+unsigned qcow2_piece_index(const struct qcow2 *q, uint64_t off)
+{
+	return (unsigned)(off >> q->cluster_bits) & (qcow2_piece_entries(q) - 1);
+}
+
+static bool has_data_file(const struct qcow2 *q)
+{
+	return q->header->incompatible & QCOW2_DATA_FILE;
+}
+
+static bool decode_plain(const struct qcow2 *q, uint64_t entry, struct qcow2_state *s)
+{
+	const uint64_t zero = q->subclusters == 1 && q->header->version >= 3 ? QCOW2_ZERO_FLAG : 0;
+
+	s->host = entry & QCOW2_OFFSET;
+	s->copied = entry & QCOW2_COPIED;
+	s->has_host = s->host || (has_data_file(q) && s->copied);
+	s->zero = q->subclusters == 1 && entry & zero;
+	s->allocated = q->subclusters == 1 && s->has_host && !s->zero;
+	return !(entry & ~(QCOW2_COPIED | QCOW2_OFFSET | zero)) &&
+	       !(s->host & (qcow2_cluster_size(q) - 1));
+}
+
+static bool decode_bitmap(uint64_t bitmap, struct qcow2_state *s)
+{
+	s->allocated = (uint32_t)bitmap;
+	s->zero = (uint32_t)(bitmap >> 32);
+	return !(s->allocated & s->zero) && (!s->allocated || s->has_host);
+}
+
+bool qcow2_decode(struct qcow2 *q, const struct qcow2_piece *piece, unsigned index,
+		  struct qcow2_state *ret, GError **error)
+{
+	const uint8_t *at = piece->bytes + (size_t)index * q->entry_len;
+	const uint64_t entry = get_be64(at);
+	const uint64_t bitmap = q->subclusters > 1 ? get_be64(at + 8) : 0;
+	struct qcow2_state s = { 0 };
+	bool ok;
+
+	if (entry & QCOW2_COMPRESSED) {
+		s.compressed = true;
+		s.host = entry & ~QCOW2_COPIED;
+		ok = !has_data_file(q) && !bitmap;
+	} else {
+		ok = decode_plain(q, entry, &s) &&
+		     (q->subclusters == 1 || decode_bitmap(bitmap, &s));
+	}
+	*ret = s;
+	if (ok)
+		return true;
+	return qcow2_bad(q, error,
+			 "has an entry in an L2 table that cannot be: %#" PRIx64 " %#" PRIx64,
+			 entry, bitmap);
+}
+
+void qcow2_encode(struct qcow2 *q, struct qcow2_piece *piece, unsigned index,
+		  const struct qcow2_state *s)
+{
+	uint8_t *at = piece->bytes + (size_t)index * q->entry_len;
+	uint64_t entry = 0;
+
+	if (s->compressed)
+		entry = s->host;
+	else if (s->has_host)
+		entry = s->host | (s->copied ? QCOW2_COPIED : 0);
+	if (q->subclusters == 1 && s->zero)
+		entry |= QCOW2_ZERO_FLAG;
+	put_be64(at, entry);
+	if (q->subclusters > 1)
+		put_be64(at + 8, (uint64_t)s->zero << 32 | s->allocated);
+	qcow2_cache_dirty(q, piece);
+}
+
+void qcow2_packed_range(const struct qcow2 *q, uint64_t entry, uint64_t *ret_off, uint64_t *ret_len)
+{
+	const unsigned shift = 62 - (q->cluster_bits - 8);
+	const uint64_t off = entry & ((UINT64_C(1) << shift) - 1);
+
+	*ret_off = off & ~UINT64_C(511);
+	*ret_len = (((entry & (QCOW2_COMPRESSED - 1)) >> shift) + 1) * 512;
+}
+
+/* ---- L2 tables ---- */
+
+static uint64_t l1_index(const struct qcow2 *q, uint64_t off)
+{
+	return off >> q->cluster_bits >> q->l2_bits;
+}
+
+static bool check_l1_entry(const struct qcow2 *q, uint64_t entry, GError **error)
+{
+	const uint64_t table = entry & QCOW2_OFFSET;
+
+	if (entry & ~(QCOW2_COPIED | QCOW2_OFFSET) || table & (qcow2_cluster_size(q) - 1))
+		return qcow2_bad(q, error, "has an entry in its L1 table that cannot be: %#" PRIx64,
+				 entry);
+	return true;
+}
+
+static struct qcow2_piece *get_piece(struct qcow2 *q, uint64_t table, uint64_t off, GError **error)
+{
+	const uint64_t in_table = (off >> q->cluster_bits) & ((UINT64_C(1) << q->l2_bits) - 1);
+
+	return qcow2_cache_get(q, QCOW2_PIECE_L2,
+			       table + in_table / qcow2_piece_entries(q) * q->cache.piece, error);
+}
+
+bool qcow2_l2_get(struct qcow2 *q, uint64_t off, struct qcow2_piece **ret, GError **error)
+{
+	const uint64_t index = l1_index(q, off);
+	const uint64_t entry = index < q->l1.size ? q->l1.entry[index] : 0;
+
+	*ret = NULL;
+	if (!check_l1_entry(q, entry, error))
+		return false;
+	if (!(entry & QCOW2_OFFSET))
+		return true;
+	*ret = get_piece(q, entry & QCOW2_OFFSET, off, error);
+	return *ret;
+}
+
+/* A table of our own: empty, or with what the one that others use, too, has. */
+static bool make_l2(struct qcow2 *q, uint64_t index, GError **error)
+{
+	const uint64_t size = qcow2_cluster_size(q), old = q->l1.entry[index] & QCOW2_OFFSET;
+	g_autofree uint8_t *bytes = old ? g_malloc(size) : NULL;
+	uint64_t cluster, n, table;
+
+	if (old && !qcow2_file_read(q, old, bytes, size, "L2 table", error))
+		return false;
+	if (!qcow2_alloc(q, 1, &cluster, &n, error))
+		return false;
+	table = cluster << q->cluster_bits;
+	if (!(old ? qcow2_file_write(q, table, bytes, size, "L2 table", error)
+		  : qcow2_file_zero(q, table, size, error))) {
+		qcow2_unalloc(q, cluster, 1);
+		return false;
+	}
+	if (old) {
+		qcow2_free_later(q, old >> q->cluster_bits, 1);
+		qcow2_unuse(q, old, size);
+	}
+	qcow2_use(q, table, size, QCOW2_USE_L2);
+	qcow2_table_set(&q->l1, (uint32_t)index, table | QCOW2_COPIED);
+	return true;
+}
+
+struct qcow2_piece *qcow2_l2_change(struct qcow2 *q, uint64_t off, GError **error)
+{
+	const uint64_t index = l1_index(q, off);
+	uint64_t entry;
+
+	if (index >= q->l1.size) {
+		qcow2_bad(q, error, "has too short an L1 table");
+		return NULL;
+	}
+	entry = q->l1.entry[index];
+	if (!check_l1_entry(q, entry, error))
+		return NULL;
+	if ((entry & QCOW2_OFFSET) >> q->cluster_bits >= q->end) {
+		qcow2_bad(q, error, "has an L2 table behind its end: %#" PRIx64, entry);
+		return NULL;
+	}
+	if (!(entry & QCOW2_COPIED) || !(entry & QCOW2_OFFSET)) {
+		if (!make_l2(q, index, error))
+			return NULL;
+	}
+	return get_piece(q, q->l1.entry[index] & QCOW2_OFFSET, off, error);
+}
+
+/* ---- lookup ---- */
+
+static enum qcow2_kind kind_of(const struct qcow2_state *s, unsigned sub)
+{
+	if (s->compressed)
+		return QCOW2_KIND_PACKED;
+	if (s->zero >> sub & 1)
+		return QCOW2_KIND_ZERO;
+	return s->allocated >> sub & 1 ? QCOW2_KIND_DATA : QCOW2_KIND_ABSENT;
+}
+
+/* How many subclusters from @sub on are of its kind. */
+static unsigned count_kind(const struct qcow2 *q, const struct qcow2_state *s, unsigned sub)
+{
+	const enum qcow2_kind kind = kind_of(s, sub);
+	unsigned n = 1;
+
+	while (sub + n < q->subclusters && kind_of(s, sub + n) == kind)
+		n++;
+	return n;
+}
+
+/* No L2 tables: that is known for many at once. */
+static uint64_t absent_len(const struct qcow2 *q, uint64_t off, uint64_t len)
+{
+	const unsigned reach_bits = q->cluster_bits + q->l2_bits;
+	uint64_t index = l1_index(q, off);
+
+	while (index < q->l1.size && !q->l1.entry[index] && index << reach_bits < off + len)
+		index++;
+	return index < q->l1.size ? MIN(len, (index << reach_bits) - off) : len;
+}
+
+bool qcow2_lookup(struct qcow2 *q, uint64_t off, uint64_t len, struct qcow2_run *ret,
+		  GError **error)
+{
+	const uint64_t size = qcow2_cluster_size(q), sub_size = qcow2_subcluster_size(q);
+	const unsigned entries = qcow2_piece_entries(q);
+	unsigned sub = (unsigned)((off & (size - 1)) / sub_size);
+	uint64_t reach = 0; /* from the begin of the first subcluster */
+	struct qcow2_piece *piece;
+	struct qcow2_run run = { 0 };
+
+	if (!qcow2_l2_get(q, off, &piece, error))
+		return false;
+	if (!piece) {
+		*ret = (struct qcow2_run){ .len = absent_len(q, off, len) };
+		return true;
+	}
+	for (unsigned i = qcow2_piece_index(q, off); i < entries && reach < len + sub_size; i++) {
+		struct qcow2_state s;
+		enum qcow2_kind kind;
+		unsigned n;
+
+		if (!qcow2_decode(q, piece, i, &s, error))
+			return false;
+		kind = kind_of(&s, sub);
+		n = count_kind(q, &s, sub);
+		if (!reach)
+			run = (struct qcow2_run){
+				.kind = kind,
+				.has_host = s.has_host && kind != QCOW2_KIND_ABSENT,
+				.host = s.compressed ? s.host : s.host + sub * sub_size,
+			};
+		else if (kind != run.kind || kind == QCOW2_KIND_PACKED ||
+			 (kind != QCOW2_KIND_ABSENT && s.has_host != run.has_host) ||
+			 (run.has_host && s.host != run.host + reach))
+			break;
+		reach += n * sub_size;
+		if (sub + n < q->subclusters)
+			break;
+		sub = 0;
+	}
+	if (run.has_host)
+		run.host += off & (sub_size - 1);
+	run.len = MIN(len, reach - (off & (sub_size - 1)));
+	*ret = run;
+	return true;
+}
+
+bool qcow2_is_zero(struct qcow2 *q, uint64_t off, uint64_t len, bool *ret, GError **error)
+{
+	struct qcow2_run run;
+
+	*ret = true;
+	for (; len && *ret; off += run.len, len -= run.len) {
+		if (!qcow2_lookup(q, off, len, &run, error))
+			return false;
+		*ret = run.kind == QCOW2_KIND_ZERO ||
+		       (run.kind == QCOW2_KIND_ABSENT &&
+			(!q->header->backing_file || off >= q->base.size));
+	}
+	return true;
+}
+
+static bool merges(const struct qcow2_run *run, const struct qcow2_run *next)
+{
+	return run->kind == next->kind && run->kind != QCOW2_KIND_PACKED &&
+	       run->has_host == next->has_host &&
+	       (!run->has_host || run->host + run->len == next->host);
+}
+
+bool qcow2_map(struct image *image, uint64_t off, uint64_t len, struct image_extent *ret_extent,
+	       GError **error)
+{
+	struct qcow2 *q = qcow2_of(image);
+	struct qcow2_run run, next;
+	bool ok;
+
+	pthread_mutex_lock(&q->lock);
+	ok = qcow2_lookup(q, off, len, &run, error);
+	for (unsigned i = 0; ok && run.len < len && i < MAP_PIECES; i++) {
+		ok = qcow2_lookup(q, off + run.len, len - run.len, &next, error);
+		if (!ok || !merges(&run, &next))
+			break;
+		run.len += next.len;
+	}
+	pthread_mutex_unlock(&q->lock);
+	if (!ok)
+		return false;
+	ret_extent->len = run.len;
+	ret_extent->kind = run.kind == QCOW2_KIND_ABSENT ? IMAGE_ABSENT
+			   : run.kind == QCOW2_KIND_ZERO ? IMAGE_ZERO
+							 : IMAGE_DATA;
+	ret_extent->compressed = run.kind == QCOW2_KIND_PACKED;
+	ret_extent->has_host_off = run.has_host;
+	ret_extent->host_off = run.has_host ? run.host : 0;
+	if (q->data_name)
+		ret_extent->file = q->data_name;
+	return true;
+}
+
+/* ---- reading ---- */
+
+static bool unpack_entry(struct qcow2 *q, uint64_t entry, uint8_t *out, GError **error)
+{
+	const unsigned shift = 62 - (q->cluster_bits - 8);
+	const uint64_t in_sector = entry & ((UINT64_C(1) << shift) - 1) & 511;
+	g_autofree uint8_t *packed = NULL;
+	uint64_t off, len;
+
+	qcow2_packed_range(q, entry, &off, &len);
+	packed = g_malloc(len);
+	if (!qcow2_file_read(q, off, packed, len, "compressed data", error))
+		return false;
+	if (!qcow2_unpack(q->header->compression, packed + in_sector, len - in_sector, out,
+			  qcow2_cluster_size(q)))
+		return qcow2_bad(q, error,
+				 "has a compressed cluster at %#" PRIx64 " that cannot be unpacked",
+				 off + in_sector);
+	return true;
+}
+
+/* Those who read a compressed cluster bit by bit unpack it once. */
+static bool read_packed(struct qcow2 *q, uint64_t entry, uint64_t in_cluster, void *buf, size_t len,
+			GError **error)
+{
+	g_autofree uint8_t *bytes = NULL;
+	bool have;
+
+	pthread_mutex_lock(&q->unpacked_lock);
+	have = q->unpacked_entry == entry;
+	if (have)
+		memcpy(buf, q->unpacked + in_cluster, len);
+	pthread_mutex_unlock(&q->unpacked_lock);
+	if (have)
+		return true;
+	bytes = g_malloc(qcow2_cluster_size(q));
+	if (!unpack_entry(q, entry, bytes, error))
+		return false;
+	memcpy(buf, bytes + in_cluster, len);
+	pthread_mutex_lock(&q->unpacked_lock);
+	g_free(q->unpacked);
+	q->unpacked = g_steal_pointer(&bytes);
+	q->unpacked_entry = entry;
+	pthread_mutex_unlock(&q->unpacked_lock);
+	return true;
+}
+
+/* What is behind, as far as the image has it. */
+static bool read_behind(struct qcow2 *q, uint64_t off, void *buf, size_t len, GError **error)
+{
+	const size_t there = off < q->base.size ? (size_t)MIN(len, q->base.size - off) : 0;
+
+	memset((uint8_t *)buf + there, 0, len - there);
+	return !there || image_read_backing(&q->base, off, buf, there, error);
+}
+
+static bool read_run(struct qcow2 *q, uint64_t off, void *buf, const struct qcow2_run *run,
+		     GError **error)
+{
+	const size_t len = (size_t)run->len;
+	int ret;
+
+	switch (run->kind) {
+	case QCOW2_KIND_ABSENT:
+		return read_behind(q, off, buf, len, error);
+	case QCOW2_KIND_ZERO:
+		memset(buf, 0, len);
+		return true;
+	case QCOW2_KIND_PACKED:
+		return read_packed(q, run->host, off & (qcow2_cluster_size(q) - 1), buf, len,
+				   error);
+	case QCOW2_KIND_DATA:
+	default:
+		ret = block_file_read(q->data, run->host, buf, len);
+		return ret < 0 ? error_sys(error, ret, "cannot read image '%s'", q->name) : true;
+	}
+}
+
+bool qcow2_read_locked(struct qcow2 *q, uint64_t off, void *buf, size_t len, GError **error)
+{
+	for (size_t done = 0; done < len;) {
+		struct qcow2_run run;
+
+		if (!qcow2_lookup(q, off + done, len - done, &run, error) ||
+		    !read_run(q, off + done, (uint8_t *)buf + done, &run, error))
+			return false;
+		done += (size_t)run.len;
+	}
+	return true;
+}
+
+bool qcow2_read(struct image *image, uint64_t off, void *buf, size_t len, GError **error)
+{
+	struct qcow2 *q = qcow2_of(image);
+
+	for (size_t done = 0; done < len;) {
+		struct qcow2_run run;
+		bool ok;
+
+		pthread_mutex_lock(&q->lock);
+		ok = qcow2_lookup(q, off + done, len - done, &run, error);
+		pthread_mutex_unlock(&q->lock);
+		if (!ok || !read_run(q, off + done, (uint8_t *)buf + done, &run, error))
+			return false;
+		done += (size_t)run.len;
+	}
+	return true;
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * qcow2-int.h - what the parts of the qcow2 engine know of each other
+ *
+ * The head of qcow2.c says how it works and has the invariants. All functions here are called with
+ * the image's lock held, but for those that say that they take it.
+ */
+#ifndef BLOCK_QCOW2_QCOW2_INT_H
+#define BLOCK_QCOW2_QCOW2_INT_H
+
+#include <pthread.h>
+
+#include "block/qcow2/qcow2.h"
+
+#define QCOW2_OFFSET     UINT64_C(0x00fffffffffffe00)
+#define QCOW2_COPIED     (UINT64_C(1) << 63)
+#define QCOW2_COMPRESSED (UINT64_C(1) << 62)
+#define QCOW2_ZERO_FLAG  UINT64_C(1)
+#define QCOW2_END        (UINT64_C(1) << 56) /* host offsets are below */
+
+enum {
+	QCOW2_PIECE = 4096, /* bytes of a table that the cache holds together, at most */
+	QCOW2_SECTOR = 512,
+};
+
+/* A table that is in memory as a whole: L1, or that of refcount blocks. */
+struct qcow2_table {
+	uint64_t off;
+	uint32_t size; /* entries */
+	uint64_t *entry;
+	uint8_t *dirty; /* by sectors */
+	bool any_dirty;
+};
+
+enum qcow2_piece_kind {
+	QCOW2_PIECE_L2,
+	QCOW2_PIECE_COUNTS,
+	QCOW2_PIECE_KINDS,
+};
+
+struct qcow2_piece {
+	uint64_t off; /* in the file */
+	enum qcow2_piece_kind kind;
+	bool dirty;
+	struct qcow2_piece *hash_next;
+	GList lru; /* in q->lru; the youngest first */
+	uint8_t bytes[];
+};
+
+struct qcow2_cache {
+	struct qcow2_piece **hash;
+	unsigned hash_size, slots, used; /* hash_size is a power of two */
+	unsigned dirty[QCOW2_PIECE_KINDS];
+	GQueue lru;
+	size_t piece; /* bytes */
+};
+
+/* References that are to go once what had them is gone durably. */
+struct qcow2_quarantined {
+	uint64_t cluster, count;
+};
+
+/* What a cluster of metadata is for; the names are in refcount.c. */
+enum qcow2_use {
+	QCOW2_USE_HEADER = 1,
+	QCOW2_USE_L1,
+	QCOW2_USE_L2,
+	QCOW2_USE_REFTABLE,
+	QCOW2_USE_COUNTS,
+	QCOW2_USE_SNAPSHOTS,
+	QCOW2_USE_SNAPSHOT_L1,
+	QCOW2_USE_BITMAPS,
+};
+
+struct qcow2 {
+	struct image base;
+	pthread_mutex_t lock; /* guards all that follows but for what does not change */
+
+	/* These do not change while it is open. */
+	char *name, *data_name;         /* the latter NULL without a data file */
+	struct block_file *file, *data; /* data == file, or the data file that it has */
+	bool owns_data, writable;
+	unsigned cluster_bits, entry_len, subclusters;
+	unsigned l2_bits;    /* an L2 table has 2^n entries */
+	unsigned block_bits; /* a refcount block has 2^n counts */
+	uint64_t count_max;
+
+	struct qcow2_header *header;
+	uint8_t *head; /* the first cluster, as it is in the file */
+	struct qcow2_table l1, reftable;
+	struct qcow2_cache cache;
+	GPtrArray *snapshots;   /* struct qcow2_snapshot */
+	uint64_t snapshots_len; /* bytes of their table */
+
+	GHashTable *uses;   /* cluster -> enum qcow2_use; of images that are written to */
+	GArray *quarantine; /* struct qcow2_quarantined */
+	uint64_t hint;      /* no cluster below it is free, but for those in quarantine */
+	uint64_t end;       /* no cluster from here on is in use */
+	uint64_t tail;      /* bytes: compressed data may go on here; 0: nowhere */
+
+	bool changing; /* the header says that somebody writes */
+	bool unsynced, data_unsynced;
+	bool broken; /* nobody knows what is on disk: only reading is left */
+
+	pthread_mutex_t unpacked_lock; /* of its own, as reads go on without the other */
+	uint64_t unpacked_entry;       /* what @unpacked has the bytes of; 0: nothing */
+	uint8_t *unpacked;
+};
+
+static inline struct qcow2 *qcow2_of(struct image *image)
+{
+	return container_of(image, struct qcow2, base);
+}
+
+static inline uint64_t qcow2_cluster_size(const struct qcow2 *q)
+{
+	return UINT64_C(1) << q->cluster_bits;
+}
+
+static inline uint64_t qcow2_clusters(const struct qcow2 *q, uint64_t bytes)
+{
+	return (bytes >> q->cluster_bits) + !!(bytes & (qcow2_cluster_size(q) - 1));
+}
+
+/* ---- qcow2.c ---- */
+
+/* "image 'x' ...", as corrupt. False. */
+bool qcow2_bad(const struct qcow2 *q, GError **error, const char *format, ...) G_GNUC_PRINTF(3, 4);
+/* As above, and says in the header that the image is corrupt, so that nobody writes to it. */
+bool qcow2_mark_corrupt(struct qcow2 *q, GError **error, const char *format, ...)
+	G_GNUC_PRINTF(3, 4);
+/* To be called before anything is changed. */
+bool qcow2_begin_change(struct qcow2 *q, GError **error);
+/* Writes the fields of q->header, one sector, and syncs. What it refers to is durable. */
+bool qcow2_update_header(struct qcow2 *q, GError **error);
+/* All of the header anew, with its names. */
+bool qcow2_rewrite_header(struct qcow2 *q, GError **error);
+bool qcow2_flush_locked(struct qcow2 *q, GError **error);
+/* For what is not crash-proof on the way: dirty while it lasts (version 3). */
+bool qcow2_set_dirty(struct qcow2 *q, bool dirty, GError **error);
+struct qcow2 *qcow2_open_file(const char *name, struct block_file *file, unsigned flags,
+			      GError **error);
+/* Writes what is left to be written. The file stays open. */
+void qcow2_close(struct qcow2 *q);
+void qcow2_free(struct qcow2 *q);
+DEFINE_AUTOPTR(qcow2, qcow2_free);
+
+bool qcow2_file_read(struct qcow2 *q, uint64_t off, void *buf, size_t len, const char *what,
+		     GError **error);
+bool qcow2_file_write(struct qcow2 *q, uint64_t off, const void *buf, size_t len, const char *what,
+		      GError **error);
+bool qcow2_file_zero(struct qcow2 *q, uint64_t off, uint64_t len, GError **error);
+bool qcow2_data_write(struct qcow2 *q, uint64_t off, const void *buf, size_t len, GError **error);
+bool qcow2_sync(struct qcow2 *q, GError **error);
+
+/* ---- table.c ---- */
+
+bool qcow2_table_load(struct qcow2 *q, struct qcow2_table *table, uint64_t off, uint32_t size,
+		      const char *what, GError **error);
+void qcow2_table_release(struct qcow2_table *table);
+void qcow2_table_set(struct qcow2_table *table, uint32_t index, uint64_t value);
+/* The dirty sectors. */
+bool qcow2_table_write(struct qcow2 *q, struct qcow2_table *table, const char *what,
+		       GError **error);
+/* All @size entries of @entry at @off. */
+bool qcow2_table_write_all(struct qcow2 *q, uint64_t off, const uint64_t *entry, uint32_t size,
+			   const char *what, GError **error);
+
+void qcow2_cache_init(struct qcow2_cache *cache, size_t piece, unsigned slots);
+void qcow2_cache_release(struct qcow2_cache *cache);
+/* The piece at @off, a multiple of cache.piece; lives until the next call of the cache. */
+struct qcow2_piece *qcow2_cache_get(struct qcow2 *q, enum qcow2_piece_kind kind, uint64_t off,
+				    GError **error);
+void qcow2_cache_dirty(struct qcow2 *q, struct qcow2_piece *piece);
+bool qcow2_cache_write(struct qcow2 *q, enum qcow2_piece_kind kind, GError **error);
+/* Nobody needs what these clusters had any more, nor to have it written. */
+void qcow2_cache_drop(struct qcow2 *q, uint64_t off, uint64_t len);
+
+/* ---- refcount.c ---- */
+
+bool qcow2_get_count(struct qcow2 *q, uint64_t cluster, uint64_t *ret, GError **error);
+/* +1 or -1 for each; nothing is changed if that fails. */
+bool qcow2_add_count(struct qcow2 *q, uint64_t cluster, uint64_t n, int add, GError **error);
+/* At least one, at most @n, one behind the other; counted once. */
+bool qcow2_alloc(struct qcow2 *q, uint64_t n, uint64_t *ret_cluster, uint64_t *ret_n,
+		 GError **error);
+/* All @n, for a table. */
+bool qcow2_alloc_all(struct qcow2 *q, uint64_t n, uint64_t *ret_cluster, GError **error);
+/* This one, if it is free. */
+bool qcow2_alloc_at(struct qcow2 *q, uint64_t cluster, bool *ret_done, GError **error);
+/* For repair: whatever it was before, and whether or not there is a block for it. */
+bool qcow2_set_count(struct qcow2 *q, uint64_t cluster, uint64_t count, GError **error);
+/* For repair: whatever the table says for that block, it is taken as not there. */
+void qcow2_forget_block(struct qcow2 *q, uint64_t index);
+/* Give back what nothing on disk refers to. */
+void qcow2_unalloc(struct qcow2 *q, uint64_t cluster, uint64_t n);
+/* Once the tables in memory are durable nothing refers to them. */
+void qcow2_free_later(struct qcow2 *q, uint64_t cluster, uint64_t n);
+bool qcow2_drain_quarantine(struct qcow2 *q, GError **error);
+/* Counts, and the table of their blocks. */
+bool qcow2_write_counts(struct qcow2 *q, GError **error);
+
+void qcow2_use(struct qcow2 *q, uint64_t off, uint64_t len, enum qcow2_use use);
+void qcow2_unuse(struct qcow2 *q, uint64_t off, uint64_t len);
+/* May guest data be written there? If not the image is corrupt from now on. */
+bool qcow2_check_overlap(struct qcow2 *q, uint64_t off, uint64_t len, GError **error);
+
+/* ---- map.c ---- */
+
+/* What an entry of an L2 table says; without subclusters there is one. */
+struct qcow2_state {
+	uint64_t host; /* bytes; of compressed ones the whole entry */
+	bool has_host, copied, compressed;
+	uint32_t allocated, zero; /* by subclusters */
+};
+
+enum qcow2_kind {
+	QCOW2_KIND_ABSENT,
+	QCOW2_KIND_ZERO,
+	QCOW2_KIND_DATA,
+	QCOW2_KIND_PACKED,
+};
+
+struct qcow2_run {
+	enum qcow2_kind kind;
+	uint64_t len; /* bytes */
+	bool has_host;
+	uint64_t host; /* of PACKED the entry */
+};
+
+static inline uint32_t qcow2_all(const struct qcow2 *q)
+{
+	return q->subclusters == 1 ? 1 : UINT32_MAX;
+}
+
+static inline uint64_t qcow2_subcluster_size(const struct qcow2 *q)
+{
+	return qcow2_cluster_size(q) / q->subclusters;
+}
+
+/* How many entries a piece has, and which of them is for @off. */
+unsigned qcow2_piece_entries(const struct qcow2 *q);
+unsigned qcow2_piece_index(const struct qcow2 *q, uint64_t off);
+bool qcow2_decode(struct qcow2 *q, const struct qcow2_piece *piece, unsigned index,
+		  struct qcow2_state *ret, GError **error);
+void qcow2_encode(struct qcow2 *q, struct qcow2_piece *piece, unsigned index,
+		  const struct qcow2_state *state);
+/* The L2 table's piece that has the entry of @off; *ret NULL if there is no table. */
+bool qcow2_l2_get(struct qcow2 *q, uint64_t off, struct qcow2_piece **ret, GError **error);
+/* The same, but made, or made our own, so that it can be changed. */
+struct qcow2_piece *qcow2_l2_change(struct qcow2 *q, uint64_t off, GError **error);
+/* What is at @off, for at most @len bytes; may be less than there is. */
+bool qcow2_lookup(struct qcow2 *q, uint64_t off, uint64_t len, struct qcow2_run *ret,
+		  GError **error);
+/* Host clusters of a compressed entry: the bytes of the first sector on to the last one's end. */
+void qcow2_packed_range(const struct qcow2 *q, uint64_t entry, uint64_t *ret_off,
+			uint64_t *ret_len);
+/* Bytes that reach behind the image's end read as zero. */
+bool qcow2_read_locked(struct qcow2 *q, uint64_t off, void *buf, size_t len, GError **error);
+bool qcow2_read(struct image *image, uint64_t off, void *buf, size_t len, GError **error);
+bool qcow2_map(struct image *image, uint64_t off, uint64_t len, struct image_extent *ret_extent,
+	       GError **error);
+/* Does it read as zero, as far as can be told without reading data? */
+bool qcow2_is_zero(struct qcow2 *q, uint64_t off, uint64_t len, bool *ret, GError **error);
+
+/* ---- compress.c ---- */
+
+/* As image_ops.pack(). */
+ssize_t qcow2_pack(struct image *image, const void *in, void *out);
+/* False: it is not what makes @out_len bytes. */
+bool qcow2_unpack(enum qcow2_compression type, const void *in, size_t in_len, void *out,
+		  size_t out_len);
+
+/* ---- write.c ---- */
+
+bool qcow2_write_locked(struct qcow2 *q, uint64_t off, const void *buf, size_t len, GError **error);
+bool qcow2_write(struct image *image, uint64_t off, const void *buf, size_t len, GError **error);
+bool qcow2_write_packed(struct image *image, uint64_t off, const void *data, size_t len,
+			GError **error);
+/* Allocate what is not, with contents of zero that are in no file yet. */
+bool qcow2_preallocate(struct qcow2 *q, uint64_t off, uint64_t len, GError **error);
+/* Queue what a state refers to for being freed. */
+void qcow2_release_state(struct qcow2 *q, const struct qcow2_state *state);
+
+/* ---- zero.c ---- */
+
+bool qcow2_zero_locked(struct qcow2 *q, uint64_t off, uint64_t len, bool unmap, GError **error);
+bool qcow2_zero(struct image *image, uint64_t off, uint64_t len, bool unmap, GError **error);
+bool qcow2_discard(struct image *image, uint64_t off, uint64_t len, GError **error);
+/* Whole clusters become absent, whatever is behind. */
+bool qcow2_forget(struct qcow2 *q, uint64_t off, uint64_t len, GError **error);
+
+/* ---- resize.c ---- */
+
+bool qcow2_resize_locked(struct qcow2 *q, uint64_t size, GError **error);
+bool qcow2_resize(struct image *image, uint64_t size, GError **error);
+/* Entries that an L1 table needs for @size bytes. */
+uint64_t qcow2_l1_entries(const struct qcow2 *q, uint64_t size);
+
+/* ---- create.c ---- */
+
+extern const struct image_option qcow2_options[];
+bool qcow2_create(struct block_file *file, const struct image_create *what, GError **error);
+
+/* ---- snapshot.c ---- */
+
+void qcow2_snapshot_free(void *snapshot);
+bool qcow2_load_snapshots(struct qcow2 *q, GError **error);
+
+/* ---- refs.c ---- */
+
+/*
+ * All that these L1 entries refer to, tables and data: one more reference to each, or none if that
+ * fails; or one less, later. What is in the file counts, not what is in the cache.
+ */
+bool qcow2_ref_all(struct qcow2 *q, const uint64_t *l1, uint32_t size, GError **error);
+/* @now: not by the quarantine, as nothing has been written that says otherwise. */
+bool qcow2_unref_all(struct qcow2 *q, const uint64_t *l1, uint32_t size, bool now, GError **error);
+/* Make the COPIED flags of the active tables what the counts say; *ret_fixed may be NULL. */
+bool qcow2_fix_copied(struct qcow2 *q, uint64_t *ret_fixed, GError **error);
+
+#endif

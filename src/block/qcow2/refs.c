@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * refs.c - everything that an L1 table refers to: one reference more or less, and COPIED flags
+ */
+#include <inttypes.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "block/qcow2/qcow2-int.h"
+
+enum how {
+	HOW_ADD,
+	HOW_TAKE_BACK, /* what was added: the first @limit of them */
+	HOW_FREE_LATER,
+};
+
+struct walk {
+	struct qcow2 *q;
+	enum how how;
+	uint64_t done, limit; /* ranges of clusters */
+	GHashTable *seen;     /* tables */
+	GError **error;
+};
+
+static bool change(struct walk *w, uint64_t cluster, uint64_t n)
+{
+	if (w->done == w->limit)
+		return false;
+	if (w->how == HOW_FREE_LATER)
+		qcow2_free_later(w->q, cluster, n);
+	else if (!qcow2_add_count(w->q, cluster, n, w->how == HOW_ADD ? 1 : -1, w->error))
+		return false;
+	w->done++;
+	return true;
+}
+
+static bool walk_entry(struct walk *w, uint64_t entry)
+{
+	const struct qcow2 *q = w->q;
+	const uint64_t host = entry & QCOW2_OFFSET;
+	uint64_t off, len, first;
+
+	if (!(entry & QCOW2_COMPRESSED))
+		return !host || change(w, host >> q->cluster_bits, 1);
+	qcow2_packed_range(q, entry, &off, &len);
+	first = off >> q->cluster_bits;
+	return change(w, first, ((off + len - 1) >> q->cluster_bits) - first + 1);
+}
+
+static bool walk_table(struct walk *w, uint64_t table)
+{
+	struct qcow2 *q = w->q;
+	const size_t size = (size_t)qcow2_cluster_size(q);
+	g_autofree uint8_t *bytes = g_malloc(size);
+
+	/* Otherwise a small file could keep us busy for years. */
+	if (!g_hash_table_add(w->seen, GSIZE_TO_POINTER(table)))
+		return qcow2_bad(q, w->error,
+				 "has an L1 table that names an L2 table twice: %#" PRIx64, table);
+	if (!qcow2_file_read(q, table, bytes, size, "L2 table", w->error))
+		return false;
+	for (size_t i = 0; i < size; i += q->entry_len) {
+		const uint64_t entry = get_be64(bytes + i);
+
+		if (entry && !walk_entry(w, entry))
+			return false;
+	}
+	return change(w, table >> q->cluster_bits, 1);
+}
+
+static bool walk_l1(struct walk *w, const uint64_t *l1, uint32_t size)
+{
+	bool ok = true;
+
+	w->seen = g_hash_table_new(NULL, NULL);
+	for (uint32_t i = 0; ok && i < size; i++) {
+		const uint64_t table = l1[i] & QCOW2_OFFSET;
+
+		if (table & (qcow2_cluster_size(w->q) - 1))
+			ok = qcow2_bad(w->q, w->error,
+				       "has an L1 table with an entry that cannot "
+				       "be: %#" PRIx64,
+				       l1[i]);
+		else
+			ok = !table || walk_table(w, table);
+	}
+	g_hash_table_unref(w->seen);
+	return ok;
+}
+
+bool qcow2_ref_all(struct qcow2 *q, const uint64_t *l1, uint32_t size, GError **error)
+{
+	struct walk w = { .q = q, .how = HOW_ADD, .limit = UINT64_MAX, .error = error };
+	struct walk back = { .q = q, .how = HOW_TAKE_BACK };
+
+	if (walk_l1(&w, l1, size))
+		return true;
+	back.limit = w.done;
+	(void)walk_l1(&back, l1, size);
+	return false;
+}
+
+bool qcow2_unref_all(struct qcow2 *q, const uint64_t *l1, uint32_t size, bool now, GError **error)
+{
+	struct walk w = {
+		.q = q,
+		.how = now ? HOW_TAKE_BACK : HOW_FREE_LATER,
+		.limit = UINT64_MAX,
+		.error = error,
+	};
+
+	return walk_l1(&w, l1, size);
+}
+
+/* ---- COPIED ---- */
+
+static bool fix_entry(struct qcow2 *q, uint64_t *entry, bool *ret_changed, GError **error)
+{
+	const uint64_t host = *entry & QCOW2_OFFSET;
+	uint64_t count, fixed;
+
+	*ret_changed = false;
+	if (*entry & QCOW2_COMPRESSED || !host || host & (qcow2_cluster_size(q) - 1))
+		return true;
+	if (!qcow2_get_count(q, host >> q->cluster_bits, &count, error))
+		return false;
+	fixed = (*entry & ~QCOW2_COPIED) | (count == 1 ? QCOW2_COPIED : 0);
+	*ret_changed = fixed != *entry;
+	*entry = fixed;
+	return true;
+}
+
+/* Counting may throw the table's piece out of the cache, so it is asked for anew. */
+static bool fix_l2_entry(struct qcow2 *q, uint64_t at, uint64_t *fixed, GError **error)
+{
+	const uint64_t in_piece = at & (q->cache.piece - 1);
+	struct qcow2_piece *piece = qcow2_cache_get(q, QCOW2_PIECE_L2, at - in_piece, error);
+	uint64_t entry;
+	bool changed;
+
+	if (!piece)
+		return false;
+	entry = get_be64(piece->bytes + in_piece);
+	if (!fix_entry(q, &entry, &changed, error))
+		return false;
+	if (!changed)
+		return true;
+	piece = qcow2_cache_get(q, QCOW2_PIECE_L2, at - in_piece, error);
+	if (!piece)
+		return false;
+	put_be64(piece->bytes + in_piece, entry);
+	qcow2_cache_dirty(q, piece);
+	++*fixed;
+	return true;
+}
+
+static bool fix_l2(struct qcow2 *q, uint64_t table, uint64_t *fixed, GError **error)
+{
+	for (uint64_t i = 0; i < qcow2_cluster_size(q); i += q->entry_len) {
+		if (!fix_l2_entry(q, table + i, fixed, error))
+			return false;
+	}
+	return true;
+}
+
+bool qcow2_fix_copied(struct qcow2 *q, uint64_t *ret_fixed, GError **error)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+	uint64_t fixed = 0;
+
+	for (uint32_t i = 0; i < q->l1.size; i++) {
+		const uint64_t table = q->l1.entry[i] & QCOW2_OFFSET;
+		uint64_t entry = q->l1.entry[i];
+		bool changed;
+
+		if (!table || table & (qcow2_cluster_size(q) - 1) ||
+		    table >> q->cluster_bits >= q->end)
+			continue;
+		if (!fix_entry(q, &entry, &changed, error))
+			return false;
+		if (changed)
+			qcow2_table_set(&q->l1, i, entry);
+		fixed += changed;
+		if (q->header->incompatible & QCOW2_DATA_FILE ||
+		    !g_hash_table_add(seen, GSIZE_TO_POINTER(table)))
+			continue;
+		if (!fix_l2(q, table, &fixed, error))
+			return false;
+	}
+	if (ret_fixed)
+		*ret_fixed = fixed;
+	return true;
+}

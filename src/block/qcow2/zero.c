@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * zero.c - zeroes without writing them, where the image can say so, and giving space back
+ *
+ * Version 2 has no word for zero: a cluster that is absent reads as zero if nothing is behind the
+ * image, and otherwise zeroes must be written.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "block/qcow2/qcow2-int.h"
+
+enum {
+	WRITE_LEN = 1 << 20, /* zeroes written at a time */
+};
+
+enum how {
+	HOW_ZERO,    /* reads as zero; what is allocated stays so */
+	HOW_UNMAP,   /* reads as zero */
+	HOW_DISCARD, /* whole clusters that take space: read as zero, and do not */
+	HOW_FORGET,  /* whole clusters: absent */
+};
+
+static bool has_data_file(const struct qcow2 *q)
+{
+	return q->header->incompatible & QCOW2_DATA_FILE;
+}
+
+static bool write_zeroes(struct qcow2 *q, uint64_t off, uint64_t len, GError **error)
+{
+	g_autofree uint8_t *zeroes = NULL;
+	bool zero;
+
+	if (!qcow2_is_zero(q, off, len, &zero, error))
+		return false;
+	if (zero)
+		return true;
+	zeroes = g_malloc0(MIN(len, (uint64_t)WRITE_LEN));
+	while (len) {
+		const uint64_t n = MIN(len, (uint64_t)WRITE_LEN);
+
+		if (!qcow2_write_locked(q, off, zeroes, n, error))
+			return false;
+		off += n;
+		len -= n;
+	}
+	return true;
+}
+
+/* Can nothing but a mapping make it read as zero? */
+static bool needs_zero(const struct qcow2 *q, enum how how)
+{
+	return how != HOW_FORGET && q->header->backing_file;
+}
+
+/* What a state becomes where @mask is to be zero. False: it stays. */
+static bool change_state(struct qcow2 *q, struct qcow2_state *s, uint32_t mask, enum how how)
+{
+	const bool whole = mask == qcow2_all(q), keep = how == HOW_ZERO && s->copied;
+	const bool absent = !s->has_host && !s->compressed && !s->zero;
+
+	if (how == HOW_DISCARD && !s->has_host && !s->compressed)
+		return false;
+	if (absent && !needs_zero(q, how))
+		return false;
+	if ((s->zero & mask) == mask && !(whole && s->has_host && !keep) && how != HOW_FORGET)
+		return false;
+	if (whole && !keep) {
+		qcow2_release_state(q, s);
+		*s = (struct qcow2_state){ .zero = needs_zero(q, how) ? mask : 0 };
+		return true;
+	}
+	s->allocated &= ~mask;
+	s->zero |= mask;
+	return true;
+}
+
+/* A part of a cluster that cannot be said by its entry. */
+static bool must_write(const struct qcow2 *q, const struct qcow2_state *s, uint32_t mask,
+		       enum how how)
+{
+	const bool whole = mask == qcow2_all(q);
+
+	if (how == HOW_FORGET || how == HOW_DISCARD)
+		return false;
+	if (q->header->version < 3)
+		return !whole || q->header->backing_file || how == HOW_ZERO;
+	return s->compressed && !whole;
+}
+
+static uint32_t mask_of(const struct qcow2 *q, uint64_t first, uint64_t off, uint64_t end)
+{
+	const uint64_t sub = qcow2_subcluster_size(q), size = qcow2_cluster_size(q);
+	const unsigned lowest = (unsigned)((MAX(off, first) - first) / sub);
+	const unsigned highest = (unsigned)((MIN(end, first + size) - first) / sub);
+
+	return (uint32_t)((UINT64_C(1) << highest) - (UINT64_C(1) << lowest));
+}
+
+/* In the file of the data it is zero by itself; the map only says so, too. */
+static bool zero_data_file(struct qcow2 *q, uint64_t off, uint64_t len, GError **error)
+{
+	const int ret = block_file_zero(q->data, off, len);
+
+	q->data_unsynced = true;
+	return ret < 0 ? error_sys(error, ret, "cannot write to image '%s'", q->name) : true;
+}
+
+static bool change_data_file_state(struct qcow2_state *s, uint64_t first, uint32_t mask)
+{
+	if (!s->has_host)
+		*s = (struct qcow2_state){ .zero = s->zero };
+	s->has_host = s->copied = true;
+	s->host = first;
+	s->allocated &= ~mask;
+	s->zero |= mask;
+	return true;
+}
+
+/* One cluster, or a part of it that is whole subclusters. */
+static bool change_cluster(struct qcow2 *q, uint64_t off, uint64_t end, enum how how,
+			   GError **error)
+{
+	const uint64_t size = qcow2_cluster_size(q), first = off & ~(size - 1);
+	const uint32_t mask = mask_of(q, first, off, end);
+	struct qcow2_piece *piece = qcow2_l2_change(q, off, error);
+	const unsigned index = qcow2_piece_index(q, off);
+	struct qcow2_state s;
+	bool changed;
+
+	if (!piece || !qcow2_decode(q, piece, index, &s, error))
+		return false;
+	if (must_write(q, &s, mask, how))
+		return write_zeroes(q, off, MIN(end, first + size) - off, error);
+	if (has_data_file(q) && how != HOW_FORGET)
+		changed = change_data_file_state(&s, first, mask);
+	else
+		changed = change_state(q, &s, mask, how);
+	if (changed)
+		qcow2_encode(q, piece, index, &s);
+	return true;
+}
+
+/* Whole subclusters, or to the end of the image. */
+static bool change_range(struct qcow2 *q, uint64_t off, uint64_t end, enum how how, GError **error)
+{
+	const uint64_t size = qcow2_cluster_size(q);
+
+	while (off < end) {
+		struct qcow2_run run;
+
+		if (!qcow2_begin_change(q, error) || !qcow2_lookup(q, off, end - off, &run, error))
+			return false;
+		/* Long stretches without anything must not cost a step for each cluster. */
+		if (run.kind == QCOW2_KIND_ABSENT && !run.has_host && !has_data_file(q) &&
+		    (how == HOW_DISCARD || !needs_zero(q, how))) {
+			struct qcow2_piece *piece;
+
+			if (!qcow2_l2_get(q, off, &piece, error))
+				return false;
+			/* With subclusters there may be a host cluster all the same. */
+			if (q->subclusters == 1 || !piece) {
+				off += run.len;
+				continue;
+			}
+		}
+		if (!change_cluster(q, off, end, how, error))
+			return false;
+		off = MIN(end, (off & ~(size - 1)) + size);
+	}
+	return true;
+}
+
+bool qcow2_zero_locked(struct qcow2 *q, uint64_t off, uint64_t len, bool unmap, GError **error)
+{
+	const uint64_t sub = qcow2_subcluster_size(q), end = off + len;
+	const uint64_t lo = (off + sub - 1) & ~(sub - 1);
+	/* What is behind the image's end does not matter. */
+	const uint64_t hi = (end >= q->base.size ? end + sub - 1 : end) & ~(sub - 1);
+
+	if (!qcow2_begin_change(q, error))
+		return false;
+	if (lo >= hi)
+		return write_zeroes(q, off, len, error);
+	if (has_data_file(q) && !zero_data_file(q, off, len, error))
+		return false;
+	return (off == lo || write_zeroes(q, off, lo - off, error)) &&
+	       change_range(q, lo, hi, unmap ? HOW_UNMAP : HOW_ZERO, error) &&
+	       (end <= hi || write_zeroes(q, hi, end - hi, error));
+}
+
+bool qcow2_forget(struct qcow2 *q, uint64_t off, uint64_t len, GError **error)
+{
+	return change_range(q, off, off + len, HOW_FORGET, error);
+}
+
+static bool discard_locked(struct qcow2 *q, uint64_t off, uint64_t len, GError **error)
+{
+	const uint64_t size = qcow2_cluster_size(q), end = off + len;
+	const uint64_t lo = (off + size - 1) & ~(size - 1);
+	const uint64_t hi = (end >= q->base.size ? end + size - 1 : end) & ~(size - 1);
+
+	if (lo >= hi || (q->header->version < 3 && q->header->backing_file))
+		return true;
+	if (has_data_file(q) && !zero_data_file(q, lo, MIN(hi, q->base.size) - lo, error))
+		return false;
+	return change_range(q, lo, hi, HOW_DISCARD, error);
+}
+
+bool qcow2_zero(struct image *image, uint64_t off, uint64_t len, bool unmap, GError **error)
+{
+	struct qcow2 *q = qcow2_of(image);
+	bool ok;
+
+	pthread_mutex_lock(&q->lock);
+	ok = qcow2_zero_locked(q, off, len, unmap, error);
+	pthread_mutex_unlock(&q->lock);
+	return ok;
+}
+
+bool qcow2_discard(struct image *image, uint64_t off, uint64_t len, GError **error)
+{
+	struct qcow2 *q = qcow2_of(image);
+	bool ok;
+
+	pthread_mutex_lock(&q->lock);
+	ok = discard_locked(q, off, len, error);
+	pthread_mutex_unlock(&q->lock);
+	return ok;
+}
