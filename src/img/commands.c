@@ -5,5 +5,6 @@
 #include "img/img.h"
 
 const struct img_command *const img_commands[] = {
-	&img_create, &img_info, &img_map, &img_compare, &img_convert, &img_dd, NULL,
+	&img_create, &img_info, &img_check,   &img_convert, &img_resize, &img_snapshot,
+	&img_commit, &img_map,  &img_compare, &img_dd,      &img_bench,  NULL,
 };
