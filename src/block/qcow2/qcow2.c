@@ -42,6 +42,8 @@ enum {
 	MAX_QUARANTINE = 64 << 10, /* ranges; then a flush empties it */
 };
 
+unsigned qcow2_test_slots;
+
 static const uint64_t known_autoclear = QCOW2_AUTOCLEAR_BITMAPS | QCOW2_AUTOCLEAR_RAW_DATA;
 
 /* ---- errors ---- */
@@ -376,6 +378,8 @@ static unsigned cache_slots(const struct qcow2 *q, size_t piece)
 	const uint64_t bytes =
 		MIN(MAX(entries * q->entry_len, (uint64_t)MIN_CACHE), (uint64_t)MAX_CACHE);
 
+	if (qcow2_test_slots)
+		return qcow2_test_slots;
 	return MAX((unsigned)(bytes / piece), (unsigned)MIN_SLOTS);
 }
 

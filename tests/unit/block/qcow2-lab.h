@@ -49,6 +49,7 @@ void tap_mark(struct tap *tap, uint64_t number);
 struct lab_options {
 	unsigned cluster_bits, refcount_bits, version;
 	bool lazy, extended, zstd;
+	unsigned slots; /* pieces in the cache: few make it write early; 0: as always */
 	uint64_t size, backing_size; /* the latter 0: none */
 };
 
