@@ -303,6 +303,8 @@ uint64_t qcow2_l1_entries(const struct qcow2 *q, uint64_t size);
 /* ---- create.c ---- */
 
 extern const struct image_option qcow2_options[];
+/* What the options say, without tables. */
+struct qcow2_header *qcow2_create_header(const struct image_create *what, GError **error);
 bool qcow2_create(struct block_file *file, const struct image_create *what, GError **error);
 
 /* ---- snapshot.c ---- */
