@@ -116,7 +116,7 @@ static bool take_features(const struct image_create *what, struct qcow2_header *
 	return true;
 }
 
-static struct qcow2_header *take_options(const struct image_create *what, GError **error)
+struct qcow2_header *qcow2_create_header(const struct image_create *what, GError **error)
 {
 	autoptr(qcow2_header) h = g_new0(struct qcow2_header, 1);
 	const char *const otherwise =
@@ -239,7 +239,7 @@ bool qcow2_create(struct block_file *file, const struct image_create *what, GErr
 {
 	static const char *const words[] = { "off", "metadata", "falloc", "full", NULL };
 	const unsigned flags = IMAGE_WRITE | IMAGE_BACKING;
-	autoptr(qcow2_header) header = take_options(what, error);
+	autoptr(qcow2_header) header = qcow2_create_header(what, error);
 	struct qcow2 *q;
 	unsigned how;
 	bool ok;
