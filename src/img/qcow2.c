@@ -98,8 +98,7 @@ static void print_bitmaps(json_t *list)
 	{
 		json_t *flags = json_object_get(bitmap, "flags");
 
-		img_out("        [%zu]:\n            flags:%s\n", i,
-			json_array_size(flags) ? "" : " ");
+		img_out("        [%zu]:\n            flags:\n", i);
 		json_array_foreach(flags, k, flag)
 			img_out("                [%zu]: %s\n", k, json_string_value(flag));
 		img_out("            name: %s\n            granularity: %" JSON_INTEGER_FORMAT "\n",
