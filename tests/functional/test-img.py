@@ -60,7 +60,7 @@ class Words(Case):
     def test_help(self):
         text = self.good('--help')
         for command in ('create', 'info', 'check', 'convert', 'resize', 'snapshot', 'rebase',
-                        'commit', 'map', 'compare', 'measure', 'amend', 'dd', 'bench'):
+                        'commit', 'map', 'compare', 'measure', 'amend', 'bitmap', 'doctor', 'dd', 'bench'):
             self.assertIn(f'  {command} ', text)
             self.assertIn(f'socle-img {command}', self.good(command, '--help'))
         self.assertRegex(self.good('--version'), r'^socle-img \d')
@@ -157,6 +157,61 @@ class Work(Case):
         self.bad('snapshot', '-d', 'one', 'x', says="'one'")
         self.bad('snapshot', '-c', 'one', 's.raw')
         self.good('check', 'x')
+
+
+class Doctor(Case):
+    def broken(self):
+        """Bytes of an image with a leak, and with a cluster in use that counts as free."""
+        self.raw()
+        self.good('convert', '-O', 'qcow2', 's.raw', 'x')
+        self.assertIn('Nothing is wrong', self.good('doctor', 'x'))
+        data = bytearray(self.contents('x'))
+        clusters = len(data) >> 16
+        table = int.from_bytes(data[48:56], 'big')
+        block = int.from_bytes(data[table:table + 8], 'big')
+        data[block + 2 * (clusters - 1):block + 2 * clusters] = bytes(2)
+        data[block + 2 * (clusters + 5):block + 2 * (clusters + 6)] = b'\0\1'
+        data += bytes(6 << 16)
+        with open('x', 'wb') as file:
+            file.write(data)
+        return bytes(data)
+
+    def test_repair_and_undo(self):
+        before = self.broken()
+        result = run('doctor', 'x')
+        self.assertEqual(result.returncode, 2)
+        self.assertIn('socle-img doctor --repair x', result.stdout)
+        self.assertEqual(self.contents('x'), before)
+        self.good('doctor', '--repair', '--journal', 'j', 'x')
+        self.assertIn('No errors', self.good('check', 'x'))
+        self.assertEqual(self.good('compare', 's.raw', 'x'), 'Images are identical.\n')
+        self.good('doctor', '--undo', '--journal', 'j', 'x')
+        self.assertEqual(self.contents('x'), before)
+
+    def test_journal(self):
+        before = self.broken()
+        with open('x.journal', 'wb') as file:
+            file.write(b'mine')
+        self.assertEqual(run('doctor', '--repair', 'x').returncode, 1)
+        self.assertEqual(self.contents('x.journal'), b'mine')
+        self.assertEqual(self.contents('x'), before)
+        self.bad('doctor', '--undo', 'x', says='journal')
+        os.unlink('x.journal')
+        self.good('doctor', '--repair', 'x')
+        # What was being written when all ended is for no change.
+        with open('x.journal', 'ab') as file:
+            file.write(bytes(range(100)))
+        self.good('doctor', '--undo', 'x')
+        self.assertEqual(self.contents('x'), before)
+
+    def test_others(self):
+        self.raw()
+        self.good('doctor', '-f', 'raw', 's.raw')
+        self.good('create', '-q', '-u', '-f', 'qcow2', '-b', 'none', '-F', 'raw', 'x', '1M')
+        self.assertIn('is not there', self.good('doctor', 'x'))
+        self.good('create', '-q', '-f', 'qcow2', 'y', '1M')
+        self.assertIn('nothing to be repaired', self.good('doctor', '--repair', 'y'))
+        self.assertFalse(os.path.exists('y.journal'))
 
 
 class Halves(Case):
