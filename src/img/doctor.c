@@ -133,11 +133,17 @@ static int look(const char *path, struct block_file *file, const struct qcow2_he
 static int repair(const char *path, struct block_file *owned, const char *journal_path,
 		  GError **error)
 {
-	autoptr(block_file) file = journal_new(owned, journal_path, error);
+	struct block_file *log = block_file_open(journal_path, BLOCK_FILE_CREATE, error);
+	autoptr(block_file) file = NULL;
 	struct qcow2_check before, after;
 	struct qcow2_repaired repaired = { 0, 0 };
 	bool ok;
 
+	if (!log) {
+		block_file_close(owned);
+		return CANNOT;
+	}
+	file = journal_new(owned, log, journal_path, error);
 	if (!file)
 		return CANNOT;
 	ok = qcow2_repair(path, file, QCOW2_REPAIR_ALL, NULL, &before, &after, &repaired, error);
@@ -206,24 +212,30 @@ static int see(const struct img_args *args, const char *path, struct block_file 
 	return repair(path, g_steal_pointer(&file), journal_path, error);
 }
 
+static int undo(const char *path, struct block_file *owned, const char *journal_path,
+		GError **error)
+{
+	autoptr(block_file) file = owned;
+	autoptr(block_file) log = block_file_open(journal_path, 0, error);
+
+	if (!log || !journal_undo(file, log, journal_path, error))
+		return CANNOT;
+	img_out("'%s' is what it was before the repair.\n", path);
+	return HEALTHY;
+}
+
 static int doctor(const struct img_args *args, GError **error)
 {
 	const char *path = img_args_word(args, 0), *word = img_args_value(args, IMG_OPTION_JOURNAL);
-	bool undo = img_args_has(args, IMG_OPTION_UNDO);
-	bool writes = undo || img_args_has(args, IMG_OPTION_REPAIR);
+	bool undoes = img_args_has(args, IMG_OPTION_UNDO);
+	bool writes = undoes || img_args_has(args, IMG_OPTION_REPAIR);
 	g_autofree char *journal_path = word ? g_strdup(word) : g_strconcat(path, ".journal", NULL);
 	struct block_file *file = block_file_open(path, writes ? BLOCK_FILE_WRITE : 0, error);
-	bool ok;
 
 	if (!file)
 		return CANNOT;
-	if (!undo)
-		return see(args, path, file, journal_path, error);
-	ok = journal_undo(file, journal_path, error);
-	block_file_close(file);
-	if (ok)
-		img_out("'%s' is what it was before the repair.\n", path);
-	return ok ? HEALTHY : CANNOT;
+	return undoes ? undo(path, file, journal_path, error)
+		      : see(args, path, file, journal_path, error);
 }
 
 static const struct img_option options[] = {

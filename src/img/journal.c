@@ -147,27 +147,28 @@ static const struct block_file_ops journal_ops = {
 	.close = journal_close,
 };
 
-struct block_file *journal_new(struct block_file *file, const char *path, GError **error)
+struct block_file *journal_new(struct block_file *file, struct block_file *log, const char *name,
+			       GError **error)
 {
 	struct journal *journal = g_new0(struct journal, 1);
 	int64_t size = block_file_size(file);
 	uint8_t head[HEAD_LEN];
 	int ret = size < 0 ? (int)size : 0;
 
-	*journal = (struct journal){ .base.ops = &journal_ops, .file = file, .end = HEAD_LEN };
-	journal->log = block_file_open(path, BLOCK_FILE_CREATE, error);
-	if (!journal->log) {
-		journal_close(&journal->base);
-		return NULL;
-	}
+	*journal = (struct journal){
+		.base.ops = &journal_ops,
+		.file = file,
+		.log = log,
+		.end = HEAD_LEN,
+	};
 	if (!ret) {
 		journal->size = (uint64_t)size;
 		memcpy(head, magic, 16);
 		put_le64(head + 16, journal->size);
-		ret = block_file_write(journal->log, 0, head, sizeof(head));
+		ret = block_file_write(log, 0, head, sizeof(head));
 	}
 	if (ret < 0) {
-		error_sys(error, ret, "cannot write journal '%s'", path);
+		error_sys(error, ret, "cannot write journal '%s'", name);
 		journal_close(&journal->base);
 		return NULL;
 	}
@@ -237,24 +238,19 @@ static int write_back(struct block_file *file, struct block_file *log, const GAr
 	return ret < 0 ? ret : block_file_sync(file);
 }
 
-bool journal_undo(struct block_file *file, const char *path, GError **error)
+bool journal_undo(struct block_file *file, struct block_file *log, const char *name, GError **error)
 {
-	autoptr(block_file) log = block_file_open(path, 0, error);
 	g_autoptr(GArray) records = g_array_new(FALSE, FALSE, sizeof(struct record));
+	int64_t size = block_file_size(log);
 	uint8_t head[HEAD_LEN];
-	int64_t size;
-	int ret;
+	int ret = size < 0 ? (int)size : block_file_read(log, 0, head, sizeof(head));
 
-	if (!log)
-		return false;
-	size = block_file_size(log);
-	ret = size < 0 ? (int)size : block_file_read(log, 0, head, sizeof(head));
 	if (ret < 0)
-		return error_sys(error, ret, "cannot read journal '%s'", path);
+		return error_sys(error, ret, "cannot read journal '%s'", name);
 	if (memcmp(head, magic, 16) != 0 || get_le64(head + 16) > INT64_MAX)
-		return error_set(error, SOCLE_ERROR_CORRUPT, "'%s' is not a journal", path);
+		return error_set(error, SOCLE_ERROR_CORRUPT, "'%s' is not a journal", name);
 	ret = find_records(log, (uint64_t)size, records);
 	if (!ret)
 		ret = write_back(file, log, records, get_le64(head + 16));
-	return ret < 0 ? error_sys(error, ret, "cannot undo what journal '%s' has", path) : true;
+	return ret < 0 ? error_sys(error, ret, "cannot undo what journal '%s' has", name) : true;
 }

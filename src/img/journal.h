@@ -13,11 +13,16 @@
 
 #include "block/file.h"
 
-/* @file becomes the new one's, also when that fails. @path: must not be there yet. */
-struct block_file *journal_new(struct block_file *file, const char *path, GError **error);
+/*
+ * @log is empty. Both become the new one's, also when that fails.
+ * @name: of the journal, for messages
+ */
+struct block_file *journal_new(struct block_file *file, struct block_file *log, const char *name,
+			       GError **error);
 /* Was there nothing to be changed? Then the journal says nothing. */
 bool journal_is_empty(struct block_file *file);
 /* Let @file be what it was. A record that is not complete was for no change. */
-bool journal_undo(struct block_file *file, const char *path, GError **error);
+bool journal_undo(struct block_file *file, struct block_file *log, const char *name,
+		  GError **error);
 
 #endif
