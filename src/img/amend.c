@@ -1,85 +1,132 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * amend.c - socle-img amend: change options of an image
+ * amend.c - socle-img amend: other options for an image that is there
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "block/qcow2/qcow2.h"
 #include "img/img.h"
 
-/* on, off; -1: it is not given. */
-static bool take_switch(GHashTable *options, const char *name, int *ret, GError **error)
+static bool parse_switch(const char *name, const char *value, int *ret, GError **error)
 {
-	const char *value = g_hash_table_lookup(options, name);
-
-	*ret = -1;
-	if (!value)
-		return true;
-	if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
-		return error_set(error, SOCLE_ERROR_USAGE, "%s is on or off, not '%s'", name,
-				 value);
 	*ret = !strcmp(value, "on");
-	return true;
+	return *ret || !strcmp(value, "off") ||
+	       error_set(error, SOCLE_ERROR_USAGE, "option '%s' is on or off, not '%s'", name,
+			 value);
 }
 
-static bool take_version(const char *compat, uint32_t *ret_version, GError **error)
+static bool parse_compat(const char *value, uint32_t *ret, GError **error)
 {
-	if (!compat)
-		return true;
-	if (!strcmp(compat, "0.10") || !strcmp(compat, "v2"))
-		*ret_version = 2;
-	else if (!strcmp(compat, "1.1") || !strcmp(compat, "v3"))
-		*ret_version = 3;
+	if (!strcmp(value, "0.10") || !strcmp(value, "v2"))
+		*ret = 2;
+	else if (!strcmp(value, "1.1") || !strcmp(value, "v3"))
+		*ret = 3;
 	else
 		return error_set(error, SOCLE_ERROR_USAGE, "compat is 0.10 or 1.1, not '%s'",
-				 compat);
+				 value);
 	return true;
 }
 
-static bool amend(const char *path, char **texts, GError **error)
+static bool parse_bits(const char *value, unsigned *ret, GError **error)
 {
-	g_autoptr(GHashTable) options =
-		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	struct qcow2_amend what = { .version = 0 };
-	autoptr(image) image = NULL;
-	const char *bits;
+	uint64_t bits;
 
-	if (!texts)
-		return error_set(error, SOCLE_ERROR_USAGE, "what is to be changed? Say -o A=B");
-	if (!img_create_options(texts, &image_qcow2_ops, options, error) ||
-	    !take_version(g_hash_table_lookup(options, "compat"), &what.version, error) ||
-	    !take_switch(options, "lazy_refcounts", &what.lazy_refcounts, error) ||
-	    !take_switch(options, "data_file_raw", &what.data_file_raw, error))
+	if (!g_ascii_string_to_unsigned(value, 10, 1, 64, &bits, NULL))
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "refcount_bits is a power of two up to 64, not '%s'", value);
+	*ret = (unsigned)bits;
+	return true;
+}
+
+static bool parse_one(struct qcow2_amend *what, const char *name, const char *value, GError **error)
+{
+	if (!strcmp(name, "compat"))
+		return parse_compat(value, &what->version, error);
+	if (!strcmp(name, "lazy_refcounts"))
+		return parse_switch(name, value, &what->lazy_refcounts, error);
+	if (!strcmp(name, "data_file_raw"))
+		return parse_switch(name, value, &what->data_file_raw, error);
+	if (!strcmp(name, "refcount_bits"))
+		return parse_bits(value, &what->refcount_bits, error);
+	return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+			 "option '%s' cannot be changed; convert the image to a new one", name);
+}
+
+static bool change(struct image *image, GHashTable *words, GError **error)
+{
+	struct qcow2_amend what = { .lazy_refcounts = -1, .data_file_raw = -1 };
+	const char *size = g_hash_table_lookup(words, "size");
+	const char *file = g_hash_table_lookup(words, "backing_file");
+	const char *format = g_hash_table_lookup(words, "backing_fmt");
+	GHashTableIter iter;
+	void *name, *value;
+	uint64_t bytes;
+
+	g_hash_table_iter_init(&iter, words);
+	while (g_hash_table_iter_next(&iter, &name, &value)) {
+		if (strcmp(name, "size") != 0 && !g_str_has_prefix(name, "backing_") &&
+		    !parse_one(&what, name, value, error))
+			return false;
+	}
+	if (!qcow2_amend(image, &what, error))
 		return false;
-	bits = g_hash_table_lookup(options, "refcount_bits");
-	what.refcount_bits = bits ? (unsigned)g_ascii_strtoull(bits, NULL, 10) : 0;
-	image = image_open(path, "qcow2", IMAGE_WRITE, error);
-	return image && qcow2_amend(image, &what, error);
+	if ((file || format) && !qcow2_set_backing(image, file ? file : image->backing_file,
+						   format ? format : image->backing_format, error))
+		return false;
+	return !size || (img_parse_size(size, &bytes, error) && image_resize(image, bytes, error));
 }
 
-int img_amend(const struct img_command *command, int argc, char **argv)
+static int amend(const struct img_args *args, GError **error)
 {
-	g_auto(GStrv) options = NULL;
-	g_autofree char *format = NULL, *cache = NULL;
-	gboolean progress = FALSE, quiet = FALSE, force = FALSE;
-	const GOptionEntry entries[] = {
-		{ "format", 'f', 0, G_OPTION_ARG_STRING, &format, "format: qcow2", "FORMAT" },
-		{ "options", 'o', 0, G_OPTION_ARG_STRING_ARRAY, &options,
-		  "what is to be changed: compat, lazy_refcounts, data_file_raw", "A=B,..." },
-		{ "cache", 't', 0, G_OPTION_ARG_STRING, &cache, "has no effect", "MODE" },
-		{ "progress", 'p', 0, G_OPTION_ARG_NONE, &progress, "has no effect", NULL },
-		{ "quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "has no effect", NULL },
-		{ "force", 0, 0, G_OPTION_ARG_NONE, &force, "has no effect", NULL },
-		{ NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
-	};
-	g_autoptr(GError) error = NULL;
-	int status;
+	g_autoptr(GHashTable) words = NULL;
+	autoptr(image) image = NULL;
 
-	if (!img_parse(command, entries, &argc, &argv, 1, 1, &status))
-		return status;
-	if (format && strcmp(format, "qcow2") != 0)
-		return img_fail_text("images of format '%s' have nothing that can be changed",
-				     format);
-	return amend(argv[1], options, &error) ? IMG_OK : img_fail(error);
+	if (!img_args_has(args, 'o')) {
+		error_set(error, SOCLE_ERROR_USAGE, "must specify options (-o)");
+		return EXIT_FAILURE;
+	}
+	if (img_wants_options_help(args)) {
+		img_out("Options that can be changed: backing_file, backing_fmt, compat, "
+			"data_file_raw, lazy_refcounts, size\n");
+		return EXIT_SUCCESS;
+	}
+	if (!img_args_words(args)) {
+		error_set(error, SOCLE_ERROR_USAGE, "expecting one image file name");
+		return EXIT_FAILURE;
+	}
+	words = img_create_options(args, "qcow2", error);
+	if (!words)
+		return EXIT_FAILURE;
+	image = img_open_write(args, img_args_word(args, 0), "qcow2", 0, error);
+	if (!image)
+		return EXIT_FAILURE;
+	if (image->ops != &image_qcow2_ops) {
+		error_set(error, SOCLE_ERROR_UNSUPPORTED, "only qcow2 images can be amended");
+		return EXIT_FAILURE;
+	}
+	return change(image, words, error) && image_flush(image, error) ? EXIT_SUCCESS
+									: EXIT_FAILURE;
 }
+
+static const struct img_option options[] = {
+	{ 'o', "options", "NAME=VALUE,...", "what is to be changed; -o help lists it" },
+	{ 'f', "format", "FORMAT", "format of the image (default qcow2)" },
+	{ IMG_OPTION_FORCE, "force", NULL, "accepted" },
+	IMG_ROW_CACHE,
+	IMG_ROW_PROGRESS,
+	IMG_ROW_QUIET,
+	{ 0, NULL, NULL, NULL },
+};
+
+const struct img_command img_amend = {
+	.name = "amend",
+	.arguments = "IMAGE",
+	.summary = "Change options of an image that is there",
+	.options = options,
+	.max = 1,
+	.wanted = "expecting one image file name",
+	.failure = EXIT_FAILURE,
+	.run = amend,
+};

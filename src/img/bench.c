@@ -2,220 +2,174 @@
 /*
  * bench.c - socle-img bench: how fast is an image?
  *
- * Requests go through block.h, as those of a machine's disk do.
+ * Reads go through as many threads as are asked for; writes, which an image takes one at a time,
+ * through one.
  */
-#include <stdio.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "base/io-loop.h"
 #include "base/sys.h"
-#include "block/block.h"
+#include "base/thread.h"
 #include "img/img.h"
 
-struct bench;
-
-struct slot {
-	struct block_request req;
-	struct bench *bench;
-	struct iovec iov;
+enum {
+	MAX_DEPTH = 64,
 };
 
 struct bench {
-	char *format, *cache, *buffer_size, *step_size, *offset, *aio;
-	gboolean write, native, quiet, shared, no_drain;
-	int count, depth, flush_interval, pattern;
-	uint64_t len, step, off;
-
-	struct block_queue *queue;
-	uint64_t size, begun, done;
-	int failed; /* -errno of the first that did */
+	struct image *image;
+	uint64_t count, depth, size, step, off, pattern, flush_every;
+	bool writes;
+	_Atomic uint64_t next;
+	GMutex lock; /* guards error */
+	GError *error;
 };
 
-static void begin(struct slot *slot);
-
-static void done(struct block_request *req, int result)
+static bool parse(const struct img_args *args, struct bench *bench, GError **error)
 {
-	struct slot *slot = container_of(req, struct slot, req);
-	struct bench *b = slot->bench;
-
-	if (result < 0 && !b->failed)
-		b->failed = result;
-	if (req->op != BLOCK_FLUSH)
-		b->done++;
-	if (b->flush_interval && req->op == BLOCK_WRITE &&
-	    b->done % (unsigned)b->flush_interval == 0) {
-		slot->req.op = BLOCK_FLUSH;
-		slot->req.len = 0;
-		block_submit(b->queue, &slot->req);
-		return;
-	}
-	begin(slot);
-}
-
-static void begin(struct slot *slot)
-{
-	struct bench *b = slot->bench;
-
-	if (b->begun >= (uint64_t)b->count || b->failed) {
-		slot->req.op = BLOCK_OP_COUNT; /* at rest */
-		return;
-	}
-	b->begun++;
-	slot->req.op = b->write ? BLOCK_WRITE : BLOCK_READ;
-	slot->req.off = b->off;
-	slot->req.len = b->len;
-	b->off += b->step;
-	if (b->off > b->size - b->len)
-		b->off = b->off % b->len;
-	block_submit(b->queue, &slot->req);
-}
-
-static bool at_rest(const struct slot *slots, int depth)
-{
-	for (int i = 0; i < depth; i++) {
-		if (slots[i].req.op != BLOCK_OP_COUNT)
-			return false;
-	}
+	bench->writes = img_args_has(args, 'w');
+	if (!img_args_number(args, 'c', "the request count", 1, INT32_MAX, 75000, &bench->count,
+			     error) ||
+	    !img_args_number(args, 'd', "the queue depth", 1, INT32_MAX, 64, &bench->depth,
+			     error) ||
+	    !img_args_size(args, 's', "buffer size", 4096, &bench->size, error) ||
+	    !img_args_size(args, 'S', "step size", 0, &bench->step, error) ||
+	    !img_args_size(args, 'o', "offset", 0, &bench->off, error) ||
+	    !img_args_number(args, IMG_OPTION_PATTERN, "the pattern", 0, 255, 0, &bench->pattern,
+			     error) ||
+	    !img_args_number(args, IMG_OPTION_FLUSH_INTERVAL, "the flush interval", 0, INT32_MAX, 0,
+			     &bench->flush_every, error))
+		return false;
+	if (!bench->writes && bench->flush_every)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "--flush-interval is only available in write tests");
+	if (!bench->size || bench->size > IMG_PIECE * 32)
+		return error_set(error, SOCLE_ERROR_USAGE, "the buffer size is 1 to 64M");
+	if (!bench->step)
+		bench->step = bench->size;
 	return true;
 }
 
-static bool measure(struct bench *b, struct io_loop *loop, GError **error)
+static bool one(struct bench *bench, uint64_t n, uint8_t *buf, GError **error)
 {
-	g_autofree struct slot *slots = g_new0(struct slot, b->depth);
-	uint8_t *buf = g_aligned_alloc(1, (size_t)b->depth * b->len, 4096);
-	uint64_t start = sys_monotonic_ns();
+	uint64_t room = bench->image->size - bench->size + 1;
+	uint64_t off = (bench->off + n * bench->step) % room;
 
-	memset(buf, b->pattern, (size_t)b->depth * b->len);
-	for (int i = 0; i < b->depth; i++) {
-		struct slot *slot = &slots[i];
+	if (!bench->writes)
+		return image_read(bench->image, off, buf, bench->size, error);
+	off &= ~(uint64_t)(IMG_SECTOR - 1);
+	if (!image_write(bench->image, off, buf, bench->size, error))
+		return false;
+	return !bench->flush_every || (n + 1) % bench->flush_every ||
+	       image_flush(bench->image, error);
+}
 
-		slot->bench = b;
-		slot->iov = (struct iovec){ buf + (size_t)i * b->len, b->len };
-		slot->req =
-			(struct block_request){ .iov = &slot->iov, .iov_count = 1, .done = done };
-		begin(slot);
-	}
-	while (!at_rest(slots, b->depth))
-		(void)io_loop_run(loop, true);
+static void worker(void *opaque)
+{
+	struct bench *bench = opaque;
+	uint8_t *buf = g_aligned_alloc(1, bench->size, 4096);
+	GError *error = NULL;
+	uint64_t n;
+
+	memset(buf, (int)bench->pattern, bench->size);
+	while (!error && (n = atomic_fetch_add(&bench->next, 1)) < bench->count)
+		(void)one(bench, n, buf, &error);
+	if (error)
+		atomic_store(&bench->next, bench->count);
+	g_mutex_lock(&bench->lock);
+	if (!bench->error)
+		bench->error = g_steal_pointer(&error);
+	g_mutex_unlock(&bench->lock);
+	g_clear_error(&error);
 	g_aligned_free(buf);
-	if (b->failed)
-		return error_sys(error, b->failed, "request failed");
-	if (!b->quiet)
-		printf("Run completed in %3.3f seconds.\n",
-		       (double)(sys_monotonic_ns() - start) / 1e9);
-	return true;
 }
 
-static bool parse(struct bench *b, struct block_open *open, GError **error)
+static bool run(struct bench *bench, GError **error)
 {
-	unsigned flags = 0;
+	struct thread *threads[MAX_DEPTH] = { NULL };
+	unsigned count = bench->writes ? 1 : (unsigned)MIN(bench->depth, MAX_DEPTH);
+	bool ok = true;
 
-	b->len = 4096;
-	if ((b->buffer_size && !img_size(b->buffer_size, &b->len, error)) ||
-	    (b->step_size && !img_size(b->step_size, &b->step, error)) ||
-	    (b->offset && !img_size(b->offset, &b->off, error)) ||
-	    (b->cache && !img_cache(b->cache, &flags, error)))
-		return false;
-	if (!b->step)
-		b->step = b->len;
-	if (!b->len || b->len % 512 || b->len > 64 << 20 || b->step % 512 || b->off % 512)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "sizes and offsets must be multiples of 512 bytes");
-	if (b->count < 1 || b->depth < 1 || b->depth > 1024 || b->flush_interval < 0)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "-c is at least 1, -d is 1 to 1024, --flush-interval at least 0");
-	if (b->write && !b->format)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "the format is not guessed for -w; say -f FORMAT");
-	open->direct = flags & IMAGE_DIRECT;
-	open->no_flush = flags & IMAGE_NO_FLUSH;
-	open->read_only = !b->write;
-	open->shared = b->shared;
-	open->backing = true;
-	return true;
-}
-
-static bool run(struct bench *b, const char *path, GError **error)
-{
-	struct block_open open = { .path = path };
-	autoptr(io_loop) loop = NULL;
-	autoptr(block) block = NULL;
-	struct block_info info;
-	bool ok;
-
-	if (!parse(b, &open, error))
-		return false;
-	if (!b->format) {
-		autoptr(image) image = image_open(path, NULL, IMAGE_NO_LOCK, error);
-
-		if (!image)
-			return false;
-		b->format = g_strdup(image->ops->format);
+	for (unsigned i = 0; ok && i < count; i++) {
+		threads[i] = thread_start("bench", worker, bench, error);
+		ok = threads[i] != NULL;
 	}
-	open.format = b->format;
-	block = block_open(&open, error);
-	loop = block ? io_loop_new_manual(IO_LOOP_AUTO, NULL, NULL, error) : NULL;
-	b->queue = loop ? block_queue_new(block, loop, error) : NULL;
-	if (!b->queue)
-		return false;
-	block_info(block, &info);
-	b->size = info.size;
-	if (b->off > b->size || b->len > b->size - b->off) {
-		ok = error_set(error, SOCLE_ERROR_USAGE,
-			       "image '%s' has %" G_GUINT64_FORMAT " bytes only", path, b->size);
-	} else {
-		if (!b->quiet)
-			printf("Sending %d %s requests, %" G_GUINT64_FORMAT " bytes each, %d in "
-			       "parallel (starting at offset %" G_GUINT64_FORMAT
-			       ", step size %" G_GUINT64_FORMAT ")\n",
-			       b->count, b->write ? "write" : "read", b->len, b->depth, b->off,
-			       b->step);
-		ok = measure(b, loop, error);
-	}
-	block_queue_free(b->queue);
-	/* The image must not outlive its loop's end, nor the loop its requests. */
-	block_close(g_steal_pointer(&block));
-	return ok;
+	if (!ok)
+		atomic_store(&bench->next, bench->count);
+	for (unsigned i = 0; i < count; i++)
+		thread_join(threads[i]);
+	if (!ok || !bench->error)
+		return ok && (!bench->writes || image_flush(bench->image, error));
+	g_propagate_error(error, g_steal_pointer(&bench->error));
+	return false;
 }
 
-int img_bench(const struct img_command *command, int argc, char **argv)
+static int bench(const struct img_args *args, GError **error)
 {
-	struct bench b = { .count = 75000, .depth = 64 };
-	const GOptionEntry entries[] = {
-		{ "format", 'f', 0, G_OPTION_ARG_STRING, &b.format, "format", "FORMAT" },
-		{ "count", 'c', 0, G_OPTION_ARG_INT, &b.count, "requests (75000)", "N" },
-		{ "depth", 'd', 0, G_OPTION_ARG_INT, &b.depth, "at a time (64)", "N" },
-		{ "flush-interval", 0, 0, G_OPTION_ARG_INT, &b.flush_interval,
-		  "a flush after so many writes", "N" },
-		{ "no-drain", 0, 0, G_OPTION_ARG_NONE, &b.no_drain,
-		  "has no effect: flushes do not wait for others", NULL },
-		{ "native", 'n', 0, G_OPTION_ARG_NONE, &b.native,
-		  "has no effect: it is native anyway", NULL },
-		{ "aio", 'i', 0, G_OPTION_ARG_STRING, &b.aio, "has no effect", "WAY" },
-		{ "offset", 'o', 0, G_OPTION_ARG_STRING, &b.offset, "of the first", "SIZE" },
-		{ "pattern", 0, 0, G_OPTION_ARG_INT, &b.pattern, "byte that is written", "N" },
-		{ "buffer-size", 's', 0, G_OPTION_ARG_STRING, &b.buffer_size,
-		  "bytes of a request (4k)", "SIZE" },
-		{ "step", 'S', 0, G_OPTION_ARG_STRING, &b.step_size,
-		  "from one to the next; else one behind the other", "SIZE" },
-		{ "cache", 't', 0, G_OPTION_ARG_STRING, &b.cache, "cache mode", "MODE" },
-		{ "write", 'w', 0, G_OPTION_ARG_NONE, &b.write, "write", NULL },
-		{ "quiet", 'q', 0, G_OPTION_ARG_NONE, &b.quiet, "print nothing", NULL },
-		{ "force-share", 'U', 0, G_OPTION_ARG_NONE, &b.shared,
-		  "also while others write to it", NULL },
-		{ NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
-	};
-	g_autoptr(GError) error = NULL;
-	int status;
+	struct bench bench = { .count = 0 };
+	autoptr(image) image = NULL;
+	const char *path = img_args_word(args, 0);
+	uint64_t begin_ns;
 
-	if (img_parse(command, entries, &argc, &argv, 1, 1, &status))
-		status = run(&b, argv[1], &error) ? IMG_OK : img_fail(error);
-	g_free(b.format);
-	g_free(b.cache);
-	g_free(b.buffer_size);
-	g_free(b.step_size);
-	g_free(b.offset);
-	g_free(b.aio);
-	return status;
+	if (!parse(args, &bench, error))
+		return EXIT_FAILURE;
+	image = bench.writes ? img_open_write(args, path, NULL, IMAGE_BACKING, error)
+			     : img_open_arg(args, path, 't', IMAGE_BACKING, error);
+	if (!image)
+		return EXIT_FAILURE;
+	if (image->size < bench.size || (bench.writes && bench.size % IMG_SECTOR)) {
+		error_set(
+			error, SOCLE_ERROR_USAGE,
+			"the buffer size must fit the image, and be a multiple of 512 for writes");
+		return EXIT_FAILURE;
+	}
+	bench.image = image;
+	if (!img_args_has(args, 'q'))
+		img_out("Sending %" PRIu64 " %s requests, %" PRIu64 " bytes each, %" PRIu64
+			" in parallel (starting at offset %" PRIu64 ", step size %" PRIu64 ")\n",
+			bench.count, bench.writes ? "write" : "read", bench.size, bench.depth,
+			bench.off, bench.step);
+	if (bench.flush_every && !img_args_has(args, 'q'))
+		img_out("Sending flush every %" PRIu64 " requests\n", bench.flush_every);
+	begin_ns = sys_monotonic_ns();
+	if (!run(&bench, error))
+		return EXIT_FAILURE;
+	if (!img_args_has(args, 'q'))
+		img_out("Run completed in %3.3f seconds.\n",
+			(double)(sys_monotonic_ns() - begin_ns) / 1e9);
+	return EXIT_SUCCESS;
 }
+
+static const struct img_option options[] = {
+	{ 'f', "format", "FORMAT", "format of the image; must be given for -w" },
+	{ 'c', "count", "N", "requests (default 75000)" },
+	{ 'd', "depth", "N", "reads at a time (default 64)" },
+	{ 's', "buffer-size", "BYTES", "of a request (default 4k)" },
+	{ 'S', "step-size", "BYTES", "from one to the next (default: the buffer size)" },
+	{ 'o', "offset", "BYTES", "of the first one" },
+	{ 'w', "write", NULL, "write: what the image has is lost" },
+	{ IMG_OPTION_PATTERN, "pattern", "N", "of the bytes that are written (default 0)" },
+	{ IMG_OPTION_FLUSH_INTERVAL, "flush-interval", "N", "flush after so many writes" },
+	{ IMG_OPTION_NO_DRAIN, "no-drain", NULL, "accepted" },
+	{ 'i', "aio", "AIO", "accepted: how QEMU would do it" },
+	{ 'n', "native", NULL, "accepted: the same" },
+	IMG_ROW_CACHE,
+	IMG_ROW_QUIET,
+	IMG_ROW_SHARED,
+	{ 0, NULL, NULL, NULL },
+};
+
+const struct img_command img_bench = {
+	.name = "bench",
+	.arguments = "IMAGE",
+	.summary = "Measure how fast an image is read or written",
+	.options = options,
+	.min = 1,
+	.max = 1,
+	.wanted = "expecting one image file name",
+	.failure = EXIT_FAILURE,
+	.run = bench,
+};

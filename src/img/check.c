@@ -1,181 +1,214 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * check.c - socle-img check: look for what is wrong with an image, and mend it
+ * check.c - socle-img check: is an image consistent?
  */
-#include <jansson.h>
+#include "img/check.h"
+
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "block/qcow2/qcow2.h"
-#include "img/img.h"
 
 enum {
+	CLEAN = 0,
+	CANNOT = 1,
 	CORRUPT = 2,
 	LEAKS = 3,
-	NO_CHECK = 63, /* the format has none */
+	NO_CHECK = 63,
+	MAX_TOLD = 1000, /* findings that are printed one by one */
 };
 
-struct check_result {
-	struct qcow2_check before, after;
+struct checked {
+	const char *path;
+	bool repairs, leaks_only;
+	uint64_t told;
+	struct qcow2_check found, left; /* before and after a repair */
 	struct qcow2_repaired repaired;
-	bool repairs;
 };
 
-static void print_finding(void *opaque, enum qcow2_finding finding, const char *text)
+static void tell(void *opaque, enum qcow2_finding finding, const char *text)
 {
-	const bool *quiet = opaque;
+	struct checked *checked = opaque;
 
-	if (!*quiet)
-		(void)fprintf(stderr, "%s: %s\n", finding == QCOW2_LEAK ? "Leaked" : "ERROR", text);
+	(void)finding;
+	if (checked->told++ < MAX_TOLD)
+		(void)fprintf(stderr, "%s\n", text);
+	else if (checked->told == MAX_TOLD + 1)
+		(void)fputs("... and more\n", stderr);
 }
 
-static void add(json_t *json, const char *name, uint64_t value)
+struct qcow2_header *img_check_header(const char *path, struct block_file *file, GError **error)
 {
-	if (value)
-		json_object_set_new(json, name, json_integer((json_int_t)value));
+	int64_t size = block_file_size(file);
+	uint8_t head[QCOW2_V2_LEN];
+	g_autofree uint8_t *cluster = NULL;
+	unsigned bits;
+	size_t len = 0;
+	int ret = size < 0 ? (int)size : block_file_read(file, 0, head, sizeof(head));
+
+	if (!ret) {
+		bits = qcow2_header_cluster_bits(head, sizeof(head));
+		/* Whatever else is wrong is said by the parser. */
+		len = bits ? (size_t)1 << bits : sizeof(head);
+		len = MIN(len, (size_t)size);
+		cluster = g_malloc0(MAX(len, 1));
+		ret = block_file_read(file, 0, cluster, len);
+	}
+	if (ret < 0) {
+		error_sys(error, ret, "cannot read image '%s'", path);
+		return NULL;
+	}
+	return qcow2_header_parse(path, cluster, len, (uint64_t)size, error);
 }
 
-static void print_json(const char *path, const struct check_result *r)
+static bool examine(struct checked *checked, struct block_file *file, GError **error)
 {
-	json_t *json = json_object();
+	struct qcow2_check_listener listener = { .found = tell, .opaque = checked };
+	autoptr(qcow2_header) header = NULL;
 
-	json_object_set_new(json, "image-end-offset", json_integer((json_int_t)r->after.image_end));
-	add(json, "total-clusters", r->after.total);
-	json_object_set_new(json, "check-errors", json_integer(0));
-	add(json, "corruptions", r->after.corruptions);
-	add(json, "leaks", r->after.leaks);
-	add(json, "corruptions-fixed", r->repaired.corruptions);
-	add(json, "leaks-fixed", r->repaired.leaks);
-	add(json, "allocated-clusters", r->after.allocated);
-	add(json, "fragmented-clusters", r->after.fragmented);
-	add(json, "compressed-clusters", r->after.compressed);
-	json_object_set_new(json, "filename", json_string(path));
-	json_object_set_new(json, "format", json_string("qcow2"));
-	(void)json_dumpf(json, stdout, JSON_INDENT(4));
-	printf("\n");
-	json_decref(json);
+	if (checked->repairs) {
+		enum qcow2_repair what =
+			checked->leaks_only ? QCOW2_REPAIR_LEAKS : QCOW2_REPAIR_ALL;
+
+		return qcow2_repair(checked->path, file, what, &listener, &checked->found,
+				    &checked->left, &checked->repaired, error);
+	}
+	header = img_check_header(checked->path, file, error);
+	return header && qcow2_check(checked->path, file, header, &listener, &checked->left, error);
 }
 
-static double per_cent(uint64_t part, uint64_t all)
+static void print_human(const struct checked *checked)
 {
-	return 100.0 * (double)part / (double)all;
+	const struct qcow2_check *left = &checked->left;
+	const struct qcow2_repaired *repaired = &checked->repaired;
+
+	if (repaired->leaks || repaired->corruptions)
+		img_out("The following inconsistencies were found and repaired:\n\n"
+			"    %" PRIu64 " leaked clusters\n    %" PRIu64 " corruptions\n\n"
+			"Double checking the fixed image now...\n",
+			repaired->leaks, repaired->corruptions);
+	if (!left->leaks && !left->corruptions)
+		img_out("No errors were found on the image.\n");
+	if (left->corruptions)
+		img_out("\n%" PRIu64 " errors were found on the image.\nData may be corrupted, or "
+			"further writes to the image may corrupt it.\n",
+			left->corruptions);
+	if (left->leaks)
+		img_out("\n%" PRIu64 " leaked clusters were found on the image.\nThis means waste "
+			"of disk space, but no harm to data.\n",
+			left->leaks);
+	if (left->total && left->allocated)
+		img_out("%" PRIu64 "/%" PRIu64 " = %0.2f%% allocated, %0.2f%% fragmented, %0.2f%% "
+			"compressed clusters\n",
+			left->allocated, left->total,
+			(double)left->allocated * 100.0 / (double)left->total,
+			(double)left->fragmented * 100.0 / (double)left->allocated,
+			(double)left->compressed * 100.0 / (double)left->allocated);
+	if (left->image_end)
+		img_out("Image end offset: %" PRIu64 "\n", left->image_end);
 }
 
-static void print_human(const struct check_result *r)
+static void add_count(json_t *object, const char *key, uint64_t count)
 {
-	const struct qcow2_check *c = &r->after;
-
-	if (r->repaired.leaks || r->repaired.corruptions)
-		printf("The following inconsistencies were found and repaired:\n\n"
-		       "    %" G_GUINT64_FORMAT " leaked clusters\n"
-		       "    %" G_GUINT64_FORMAT " corruptions\n\n"
-		       "Double checking the fixed image now...\n",
-		       r->repaired.leaks, r->repaired.corruptions);
-	if (!c->leaks && !c->corruptions)
-		printf("No errors were found on the image.\n");
-	if (c->corruptions)
-		printf("\n%" G_GUINT64_FORMAT " errors were found on the image.\n"
-		       "Data may be corrupted, or further writes to the image may corrupt it.\n",
-		       c->corruptions);
-	if (c->leaks)
-		printf("\n%" G_GUINT64_FORMAT " leaked clusters were found on the image.\n"
-		       "This means waste of disk space, but no harm to data.\n",
-		       c->leaks);
-	if (c->total && c->allocated)
-		printf("%" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT
-		       " = %.2f%% allocated, %.2f%% fragmented, %.2f%% compressed clusters\n",
-		       c->allocated, c->total, per_cent(c->allocated, c->total),
-		       per_cent(c->fragmented, c->allocated),
-		       per_cent(c->compressed, c->allocated));
-	printf("Image end offset: %" G_GUINT64_FORMAT "\n", c->image_end);
+	if (count)
+		json_object_set_new(object, key, json_integer((json_int_t)count));
 }
 
-static bool find_repair(const char *text, enum qcow2_repair *ret, GError **error)
+static void print_json(const struct checked *checked)
 {
-	if (!strcmp(text, "leaks"))
-		*ret = QCOW2_REPAIR_LEAKS;
-	else if (!strcmp(text, "all"))
-		*ret = QCOW2_REPAIR_ALL;
-	else
-		return error_set(error, SOCLE_ERROR_USAGE, "-r is leaks or all, not '%s'", text);
+	const struct qcow2_check *left = &checked->left;
+	json_t *object = json_object();
+
+	add_count(object, "image-end-offset", left->image_end);
+	add_count(object, "total-clusters", left->total);
+	json_object_set_new(object, "check-errors", json_integer(0));
+	add_count(object, "corruptions", left->corruptions);
+	add_count(object, "corruptions-fixed", checked->repaired.corruptions);
+	add_count(object, "leaks", left->leaks);
+	add_count(object, "leaks-fixed", checked->repaired.leaks);
+	add_count(object, "allocated-clusters", left->allocated);
+	add_count(object, "fragmented-clusters", left->fragmented);
+	add_count(object, "compressed-clusters", left->compressed);
+	json_object_set_new(object, "filename", img_json_string(checked->path));
+	json_object_set_new(object, "format", json_string("qcow2"));
+	img_out_json(object);
+}
+
+/* What was named, or is guessed - also for a repair: the file is not opened as anything else. */
+static bool is_qcow2(const struct img_args *args, const char *path, struct block_file *file,
+		     bool *ret, GError **error)
+{
+	const char *format = img_args_value(args, 'f');
+	uint8_t head[4];
+	int err;
+
+	if (format && !image_format_find(format, error))
+		return false;
+	err = block_file_read(file, 0, head, sizeof(head));
+	if (err < 0)
+		return error_sys(error, err, "cannot read image '%s'", path);
+	*ret = format ? !strcmp(format, "qcow2") : !memcmp(head, "QFI\xfb", 4);
 	return true;
 }
 
-/* Is it of a format that has a check? */
-static bool is_qcow2(const char *path, const char *format, bool shared, bool *ret_yes,
-		     GError **error)
+static bool parse_repair(const struct img_args *args, struct checked *checked, GError **error)
 {
-	autoptr(image) image = NULL;
+	const char *what = img_args_value(args, 'r');
 
-	*ret_yes = true;
-	if (format && !strcmp(format, "qcow2"))
+	checked->repairs = what != NULL;
+	checked->leaks_only = what && !strcmp(what, "leaks");
+	if (!what || checked->leaks_only || !strcmp(what, "all"))
 		return true;
-	image = image_open(path, format, IMAGE_CHECK | IMAGE_NO_LOCK | (shared ? IMAGE_SHARED : 0),
-			   error);
-	if (!image)
-		return false;
-	*ret_yes = image->ops == &image_qcow2_ops;
-	return true;
+	return error_set(error, SOCLE_ERROR_USAGE, "-r is leaks or all, not '%s'", what);
 }
 
-static bool check(const char *path, const char *repair, bool shared, bool quiet,
-		  struct check_result *r, GError **error)
+static int check(const struct img_args *args, GError **error)
 {
-	const struct qcow2_check_listener listener = { .found = print_finding, .opaque = &quiet };
-	enum qcow2_repair what = QCOW2_REPAIR_LEAKS;
+	struct checked checked = { .path = img_args_word(args, 0) };
+	unsigned flags = img_args_has(args, 'U') ? BLOCK_FILE_SHARED : 0;
 	autoptr(block_file) file = NULL;
+	bool json, qcow2 = false;
 
-	if (repair && !find_repair(repair, &what, error))
-		return false;
-	file = block_file_open(path,
-			       repair   ? BLOCK_FILE_WRITE
-			       : shared ? BLOCK_FILE_SHARED | BLOCK_FILE_NO_LOCK
-					: 0,
+	if (!img_args_json(args, &json, error) || !parse_repair(args, &checked, error))
+		return CANNOT;
+	file = block_file_open(checked.path, flags | (checked.repairs ? BLOCK_FILE_WRITE : 0),
 			       error);
-	if (!file)
-		return false;
-	r->repairs = repair != NULL;
-	if (repair)
-		return qcow2_repair(path, file, what, &listener, &r->before, &r->after,
-				    &r->repaired, error);
-	return qcow2_check_file(path, file, &listener, &r->after, error);
-}
-
-int img_check(const struct img_command *command, int argc, char **argv)
-{
-	g_autofree char *format = NULL, *output = NULL, *repair = NULL, *cache = NULL;
-	gboolean quiet = FALSE, shared = FALSE;
-	const GOptionEntry entries[] = {
-		{ "format", 'f', 0, G_OPTION_ARG_STRING, &format, "format; else it is looked at",
-		  "FORMAT" },
-		{ "output", 0, 0, G_OPTION_ARG_STRING, &output, "human or json", "WAY" },
-		{ "repair", 'r', 0, G_OPTION_ARG_STRING, &repair,
-		  "leaks: what loses nothing; all: as well as can be", "WHAT" },
-		{ "cache", 'T', 0, G_OPTION_ARG_STRING, &cache, "has no effect", "MODE" },
-		{ "quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "print no findings", NULL },
-		{ "force-share", 'U', 0, G_OPTION_ARG_NONE, &shared,
-		  "look at it also while others write to it", NULL },
-		{ NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
-	};
-	struct check_result result = { .repairs = false };
-	g_autoptr(GError) error = NULL;
-	bool json, yes;
-	int status;
-
-	if (!img_parse(command, entries, &argc, &argv, 1, 1, &status))
-		return status;
-	if (!img_output(output, &json, &error) || !is_qcow2(argv[1], format, shared, &yes, &error))
-		return img_fail(error);
-	if (!yes) {
-		(void)img_fail_text("This image format does not support checks");
+	if (!file || !is_qcow2(args, checked.path, file, &qcow2, error))
+		return CANNOT;
+	if (!qcow2) {
+		error_set(error, SOCLE_ERROR_UNSUPPORTED,
+			  "this image format does not support checks; only qcow2 does");
 		return NO_CHECK;
 	}
-	if (!check(argv[1], repair, shared, quiet, &result, &error))
-		return img_fail(error);
+	if (!examine(&checked, file, error))
+		return CANNOT;
 	if (json)
-		print_json(argv[1], &result);
-	else if (!quiet)
-		print_human(&result);
-	return result.after.corruptions ? CORRUPT : result.after.leaks ? LEAKS : IMG_OK;
+		print_json(&checked);
+	else if (!img_args_has(args, 'q'))
+		print_human(&checked);
+	if (checked.left.corruptions)
+		return CORRUPT;
+	return checked.left.leaks ? LEAKS : CLEAN;
 }
+
+static const struct img_option options[] = {
+	IMG_ROW_FORMAT,          { 'r', "repair", "leaks|all", "mend what is wrong" },
+	IMG_ROW_OUTPUT,          IMG_ROW_SOURCE_CACHE,
+	IMG_ROW_QUIET,           IMG_ROW_SHARED,
+	{ 0, NULL, NULL, NULL },
+};
+
+const struct img_command img_check = {
+	.name = "check",
+	.arguments = "IMAGE",
+	.summary = "Tell whether an image is consistent; mend it",
+	.options = options,
+	.min = 1,
+	.max = 1,
+	.wanted = "expecting one image file name",
+	.failure = CANNOT,
+	.run = check,
+};

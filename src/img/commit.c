@@ -1,123 +1,157 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * commit.c - socle-img commit: write an image's changes to the one behind it
+ * commit.c - socle-img commit: what an image has of its own goes into one behind it
  *
- * What was committed is durable before the image in front is emptied, so an interruption at any
- * moment leaves what a reader of the image finds as it was.
+ * The images in front of the base are opened for reading, one by one, and put together without it;
+ * the base is opened by itself, for writing. What is absent in all of them is in the base already.
  */
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "block/job.h"
-#include "block/qcow2/qcow2.h"
 #include "img/img.h"
 
 struct commit {
-	char *format, *cache, *base, *rate;
-	gboolean keep, progress, quiet;
-	struct image *image, *target;
-	struct img_progress bar;
+	GPtrArray *paths, *formats; /* of the chain, the front first, the base last */
+	struct image *front, *base;
 };
 
-/* The image of the chain that is committed to. */
-static struct image *find_base(const struct commit *c, GError **error)
+/* Learn the chain's names; opening it checks that it ends. */
+static bool find_chain(const struct img_args *args, struct commit *commit, GError **error)
 {
-	struct image *base = c->image->backing;
+	const char *wanted = img_args_value(args, 'b');
+	autoptr(image) front =
+		img_open_arg(args, img_args_word(args, 0), 't', IMAGE_BACKING, error);
+	bool found = false;
 
-	if (!base) {
-		error_set(error, SOCLE_ERROR_USAGE, "image '%s' has nothing behind it",
-			  c->image->path);
-		return NULL;
+	if (!front)
+		return false;
+	if (!front->backing)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "image '%s' does not have a backing file", front->path);
+	for (struct image *image = front; image && !found; image = image->backing) {
+		g_ptr_array_add(commit->paths, g_strdup(image->path));
+		g_ptr_array_add(commit->formats, g_strdup(image->ops->format));
+		found = image != front && (!wanted || !strcmp(wanted, image->path));
 	}
-	if (!c->base)
-		return base;
-	for (; base; base = base->backing) {
-		const struct image *front = c->image;
-
-		while (front->backing != base)
-			front = front->backing;
-		if (!strcmp(base->path, c->base) || !strcmp(front->backing_file, c->base))
-			return base;
-	}
-	error_set(error, SOCLE_ERROR_USAGE, "'%s' is not behind image '%s'", c->base,
-		  c->image->path);
-	return NULL;
+	return found ||
+	       error_set(error, SOCLE_ERROR_NOT_FOUND,
+			 "did not find '%s' in the backing chain of '%s'", wanted, front->path);
 }
 
-static bool copy(struct commit *c, const struct image *base, GError **error)
+static bool open_parts(const struct img_args *args, struct commit *commit, GError **error)
 {
-	autoptr(image_job) job = image_job_commit(c->image, base, c->target);
-	struct image_job_progress progress = { .ready = false };
+	unsigned last = commit->paths->len - 1, cache;
+	struct image **next = &commit->front;
 
-	while (!progress.ready) {
-		if (!img_go_on(error) || !image_job_step(job, &progress, error))
+	if (!img_cache_flags(img_args_value(args, 't'), &cache, error))
+		return false;
+	for (unsigned i = 0; i < last; i++) {
+		*next = image_open(commit->paths->pdata[i], commit->formats->pdata[i], 0, error);
+		if (!*next)
 			return false;
-		img_progress(&c->bar, progress.done, progress.total);
+		next = &(*next)->backing;
 	}
-	return image_flush(c->target, error);
+	commit->base = image_open(commit->paths->pdata[last], commit->formats->pdata[last],
+				  IMAGE_WRITE | IMAGE_BACKING | cache, error);
+	return commit->base != NULL;
 }
 
-static bool run(struct commit *c, const char *path, GError **error)
+/* How far the base must reach, and what of the front is in it. */
+static bool fit_base(struct commit *commit, GError **error)
 {
-	unsigned cache = 0;
-	struct image *base;
-
-	if (c->cache && !img_cache(c->cache, &cache, error))
-		return false;
-	c->image = image_open(path, c->format ? c->format : "qcow2",
-			      IMAGE_WRITE | IMAGE_BACKING | IMAGE_BACKING_SHARED | cache, error);
-	base = c->image ? find_base(c, error) : NULL;
-	if (!base)
-		return false;
-	c->target = image_open(base->path, base->ops->format,
-			       IMAGE_WRITE | IMAGE_BACKING | IMAGE_BACKING_SHARED | cache, error);
-	if (!c->target)
-		return false;
-	if (c->target->size < c->image->size && !image_resize(c->target, c->image->size, error))
-		return false;
-	img_catch_signals();
-	img_progress_begin(&c->bar, c->progress, c->quiet);
-	if (!copy(c, base, error))
-		return false;
-	/* With images in between, those would be in front of what has been committed. */
-	if (c->keep || base != c->image->backing)
+	if (commit->front->size <= commit->base->size)
 		return true;
-	return qcow2_make_empty(c->image, error) && image_flush(c->image, error);
+	return image_resize(commit->base, commit->front->size, error);
 }
 
-int img_commit(const struct img_command *command, int argc, char **argv)
+/*
+ * An image in between may be shorter than that in front of it, which reads zeroes behind its end;
+ * the base may have something there.
+ */
+static uint64_t hidden_from(const struct commit *commit)
 {
-	struct commit c = { 0 };
-	const GOptionEntry entries[] = {
-		{ "format", 'f', 0, G_OPTION_ARG_STRING, &c.format, "format of the image",
-		  "FORMAT" },
-		{ "base", 'b', 0, G_OPTION_ARG_STRING, &c.base,
-		  "down to this image of the chain; else the next one", "FILE" },
-		{ "keep", 'd', 0, G_OPTION_ARG_NONE, &c.keep, "do not empty the image in front",
-		  NULL },
-		{ "cache", 't', 0, G_OPTION_ARG_STRING, &c.cache, "cache mode", "MODE" },
-		{ "rate", 'r', 0, G_OPTION_ARG_STRING, &c.rate, "has no effect", "RATE" },
-		{ "progress", 'p', 0, G_OPTION_ARG_NONE, &c.progress, "show progress", NULL },
-		{ "quiet", 'q', 0, G_OPTION_ARG_NONE, &c.quiet, "print nothing", NULL },
-		{ NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
-	};
-	g_autoptr(GError) error = NULL;
-	int status;
+	uint64_t shortest = UINT64_MAX;
 
-	if (img_parse(command, entries, &argc, &argv, 1, 1, &status)) {
-		bool ok = run(&c, argv[1], &error);
-
-		img_progress_end(&c.bar);
-		status = ok ? IMG_OK : img_fail(error);
-		if (ok && !c.quiet)
-			printf("Image committed.\n");
-	}
-	image_close(c.image);
-	image_close(c.target);
-	g_free(c.format);
-	g_free(c.cache);
-	g_free(c.base);
-	g_free(c.rate);
-	return status;
+	for (const struct image *image = commit->front; image; image = image->backing)
+		shortest = MIN(shortest, image->size);
+	return shortest;
 }
+
+static bool copy_extent(struct commit *commit, uint64_t off, struct image_extent *extent,
+			uint8_t *buf, uint64_t hidden, GError **error)
+{
+	bool absent = extent->kind == IMAGE_ABSENT;
+
+	if (absent && off < hidden) {
+		extent->len = MIN(extent->len, hidden - off);
+		return true;
+	}
+	if (extent->kind != IMAGE_DATA)
+		return image_zero(commit->base, off, extent->len, true, error);
+	extent->len = MIN(extent->len, IMG_PIECE);
+	return image_read(commit->front, off, buf, extent->len, error) &&
+	       image_write(commit->base, off, buf, extent->len, error);
+}
+
+static bool copy_all(const struct img_args *args, struct commit *commit, GError **error)
+{
+	uint8_t *buf = g_aligned_alloc(1, IMG_PIECE, 4096);
+	uint64_t off = 0, end = commit->front->size, hidden = hidden_from(commit);
+	struct img_progress progress;
+	bool ok = true;
+
+	img_progress_start(&progress, args, end);
+	while (ok && off < end) {
+		struct image_extent extent;
+
+		ok = image_map_chain(commit->front, off, end - off, &extent, error) &&
+		     copy_extent(commit, off, &extent, buf, hidden, error);
+		if (ok) {
+			off += extent.len;
+			img_progress_at(&progress, off);
+		}
+	}
+	if (ok)
+		img_progress_end(&progress);
+	g_aligned_free(buf);
+	return ok && image_flush(commit->base, error);
+}
+
+static int commit(const struct img_args *args, GError **error)
+{
+	struct commit commit = { .paths = g_ptr_array_new_with_free_func(g_free),
+				 .formats = g_ptr_array_new_with_free_func(g_free) };
+	bool ok = find_chain(args, &commit, error) && open_parts(args, &commit, error) &&
+		  fit_base(&commit, error) && copy_all(args, &commit, error);
+
+	image_close(commit.front);
+	image_close(commit.base);
+	g_ptr_array_unref(commit.paths);
+	g_ptr_array_unref(commit.formats);
+	if (ok && !img_args_has(args, 'q'))
+		img_out("Image committed.\n");
+	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static const struct img_option options[] = {
+	IMG_ROW_FORMAT,
+	{ 'b', "base", "FILE", "where it goes (default: the image right behind it)" },
+	{ 'd', "no-drop", NULL, "accepted; the image always keeps what it has" },
+	IMG_ROW_CACHE,
+	IMG_ROW_PROGRESS,
+	IMG_ROW_QUIET,
+	{ 0, NULL, NULL, NULL },
+};
+
+const struct img_command img_commit = {
+	.name = "commit",
+	.arguments = "IMAGE",
+	.summary = "Put what an image has of its own into the one behind it",
+	.options = options,
+	.min = 1,
+	.max = 1,
+	.wanted = "expecting one image file name",
+	.failure = EXIT_FAILURE,
+	.run = commit,
+};

@@ -1,136 +1,194 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * create.c - socle-img create: make an image
+ * create.c - socle-img create: a new image
  */
-#include <stdio.h>
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "base/sys.h"
+#include "img/create.h"
 #include "img/img.h"
 
-struct create {
-	char *format, *backing, *backing_format;
-	char **options;
-	gboolean quiet, unchecked;
+/* What is told of a new image, in QEMU's order; a value: even if the user did not give it. */
+static const struct {
+	const char *name, *format, *value;
+} told[] = {
+	{ "cluster_size", "qcow2", "65536" },
+	{ "extended_l2", "qcow2", "off" },
+	{ "preallocation", "qcow2", NULL },
+	{ "compression_type", "qcow2", "zlib" },
+	{ "size", NULL, NULL },
+	{ "compat", "qcow2", NULL },
+	{ "backing_file", NULL, NULL },
+	{ "backing_fmt", NULL, NULL },
+	{ "data_file", "qcow2", NULL },
+	{ "data_file_raw", "qcow2", NULL },
+	{ "lazy_refcounts", "qcow2", "off" },
+	{ "refcount_bits", "qcow2", "16" },
+	{ "preallocation", "raw", NULL },
+	{ "static", "vdi", "off" },
+	{ "subformat", NULL, NULL },
+	{ "adapter_type", NULL, NULL },
+	{ "hwversion", NULL, NULL },
+	{ "compat6", NULL, NULL },
+	{ "force_size", NULL, NULL },
+	{ "log_size", NULL, NULL },
+	{ "block_size", NULL, NULL },
+	{ "block_state_zero", NULL, NULL },
 };
 
-/* What the options say, in the order in which the format lists them. */
-static void tell(const struct image_ops *ops, const struct image_create *what)
+static void tell_value(const char *name, const char *value)
 {
-	printf("Formatting '%s', fmt=%s", what->path, ops->format);
-	for (const struct image_option *o = ops->create_options; o && o->name; o++) {
-		const char *value = g_hash_table_lookup(what->options, o->name);
+	uint64_t bytes;
 
-		if (value && strcmp(o->name, "size") != 0)
-			printf(" %s=%s", o->name, value);
-	}
-	printf(" size=%" G_GUINT64_FORMAT, what->size);
-	if (what->backing_file)
-		printf(" backing_file=%s backing_fmt=%s", what->backing_file, what->backing_format);
-	printf("\n");
+	/* "64k" is told as what it means. */
+	if (g_str_has_suffix(name, "_size") && img_parse_size(value, &bytes, NULL))
+		img_out(" %s=%" PRIu64, name, bytes);
+	else
+		img_out(" %s=%s", name, value);
 }
 
-/* Take an option that this command knows itself. */
-static char *take(GHashTable *options, const char *name)
+static void tell_one(const char *format, const struct image_create *what, unsigned i)
 {
-	char *value = g_strdup(g_hash_table_lookup(options, name));
+	const char *name = told[i].name, *value = image_create_option(what, name, told[i].value);
 
-	g_hash_table_remove(options, name);
-	return value;
+	if (told[i].format && strcmp(told[i].format, format) != 0)
+		return;
+	if (!strcmp(name, "size"))
+		img_out(" size=%" PRIu64, what->size);
+	else if (!strcmp(name, "backing_file"))
+		value = what->backing_file;
+	else if (!strcmp(name, "backing_fmt"))
+		value = what->backing_format;
+	if (value && strcmp(name, "size") != 0)
+		tell_value(name, value);
 }
 
-/* How large: as it is told, else as what is behind it. */
-static bool find_size(const struct create *create, struct image_create *what, const char *text,
-		      GError **error)
+static void tell(const char *path, const char *format, const struct image_create *what)
 {
-	g_autofree char *path = NULL;
-	autoptr(image) behind = NULL;
+	img_out("Formatting '%s', fmt=%s", path, format);
+	for (unsigned i = 0; i < ARRAY_SIZE(told); i++)
+		tell_one(format, what, i);
+	img_out("\n");
+}
 
-	if (text && !img_size(text, &what->size, error))
-		return false;
-	if (what->backing_file && !create->unchecked) {
-		path = image_resolve(what->path, what->backing_file);
-		behind = image_open(path, what->backing_format, IMAGE_BACKING | IMAGE_NO_LOCK,
-				    error);
-		if (!behind)
-			return false;
-	}
-	if (!text && behind)
-		what->size = behind->size;
-	else if (!text)
+bool img_create_backing(const struct img_args *args, int backing_id, GHashTable *words,
+			struct image_create *what, GError **error)
+{
+	const char *file = img_args_value(args, backing_id), *format = img_args_value(args, 'F');
+
+	what->backing_file = file ? file : g_hash_table_lookup(words, "backing_file");
+	what->backing_format = format ? format : g_hash_table_lookup(words, "backing_fmt");
+	if (what->backing_file && !*what->backing_file)
+		what->backing_file = NULL;
+	if (what->backing_file && !what->backing_format)
 		return error_set(error, SOCLE_ERROR_USAGE,
-				 "how large is image '%s' to be? Give a size", what->path);
-	what->size = (what->size + 511) & ~(uint64_t)511;
+				 "backing file '%s' is named without its format; give it with -F",
+				 what->backing_file);
+	if (!what->backing_file && what->backing_format)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "a backing format (-F) is of no use without a backing file");
+	return !what->backing_format || image_format_find(what->backing_format, error);
+}
+
+/* The size of the image behind, which must be there. */
+static bool size_behind(const char *path, struct image_create *what, GError **error)
+{
+	g_autofree char *full = image_resolve(path, what->backing_file);
+	autoptr(image) behind = image_open(full, what->backing_format, IMAGE_BACKING, error);
+
+	if (!behind)
+		return false;
+	if (!what->size)
+		what->size = behind->size;
 	return true;
 }
 
-static bool create_image(struct create *create, const struct image_ops *ops,
-			 struct image_create *what, const char *size, GError **error)
+bool img_create_fix_size(struct image_create *what, GError **error)
 {
-	g_autofree char *option_size = NULL;
-
-	if (!img_create_options(create->options, ops, what->options, error))
-		return false;
-	option_size = take(what->options, "size");
-	if (!create->backing)
-		create->backing = take(what->options, "backing_file");
-	if (!create->backing_format)
-		create->backing_format = take(what->options, "backing_fmt");
-	what->backing_file = create->backing;
-	what->backing_format = create->backing_format;
-	if (what->backing_file && !what->backing_format)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "what format has '%s'? It is never guessed: say -F FORMAT",
-				 what->backing_file);
-	if (!find_size(create, what, size ? size : option_size, error))
-		return false;
-	if (!create->quiet)
-		tell(ops, what);
-	/* An old image goes, as with qemu-img; anything but a file stays. */
-	if (g_file_test(what->path, G_FILE_TEST_IS_REGULAR))
-		(void)sys_unlink(what->path);
-	return image_create(ops->format, what, error);
+	if (what->size > INT64_MAX - IMG_SECTOR)
+		return error_set(error, SOCLE_ERROR_LIMIT, "the image would be too large");
+	what->size = (what->size + IMG_SECTOR - 1) & ~(uint64_t)(IMG_SECTOR - 1);
+	return true;
 }
 
-int img_create(const struct img_command *command, int argc, char **argv)
+static bool find_size(const struct img_args *args, GHashTable *words, struct image_create *what,
+		      bool *ret_given, GError **error)
 {
-	struct create create = { 0 };
-	const GOptionEntry entries[] = {
-		{ "format", 'f', 0, G_OPTION_ARG_STRING, &create.format, "format; else raw",
-		  "FORMAT" },
-		{ "options", 'o', 0, G_OPTION_ARG_STRING_ARRAY, &create.options,
-		  "options of the format; \"help\" lists them", "A=B,..." },
-		{ "backing", 'b', 0, G_OPTION_ARG_STRING, &create.backing, "what stands behind it",
-		  "FILE" },
-		{ "backing-format", 'F', 0, G_OPTION_ARG_STRING, &create.backing_format,
-		  "format of that", "FORMAT" },
-		{ "unchecked", 'u', 0, G_OPTION_ARG_NONE, &create.unchecked,
-		  "what stands behind it need not be there", NULL },
-		{ "quiet", 'q', 0, G_OPTION_ARG_NONE, &create.quiet, "print nothing", NULL },
-		{ NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
-	};
-	g_autoptr(GHashTable) options =
-		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	g_autoptr(GError) error = NULL;
-	int status = IMG_OK;
+	const char *word = img_args_word(args, 1);
 
-	if (img_parse(command, entries, &argc, &argv, 0, 2, &status)) {
-		const struct image_ops *ops =
-			image_format_find(create.format ? create.format : "raw", &error);
-		struct image_create what = { .path = argv[1], .options = options };
+	if (!word)
+		word = g_hash_table_lookup(words, "size");
+	*ret_given = word != NULL;
+	return !word || img_parse_size(word, &what->size, error);
+}
 
-		if (ops && img_wants_help(create.options))
-			img_print_options(ops);
-		else if (argc < 2)
-			status = img_fail_text("create: the arguments are: %s", command->arguments);
-		else if (!ops ||
-			 !create_image(&create, ops, &what, argc > 2 ? argv[2] : NULL, &error))
-			status = img_fail(error);
+static int make(const struct img_args *args, const char *format, GHashTable *words, GError **error)
+{
+	const char *path = img_args_word(args, 0);
+	struct image_create what = { .path = path, .options = words };
+	autoptr(img_target) target = NULL;
+	bool sized;
+
+	if (!find_size(args, words, &what, &sized, error) ||
+	    !img_create_backing(args, 'b', words, &what, error))
+		return EXIT_FAILURE;
+	if (what.backing_file && !img_args_has(args, 'u')) {
+		if (!size_behind(path, &what, error))
+			return EXIT_FAILURE;
+		sized = true;
 	}
-	g_free(create.format);
-	g_free(create.backing);
-	g_free(create.backing_format);
-	g_strfreev(create.options);
-	return status;
+	if (!sized) {
+		error_set(error, SOCLE_ERROR_USAGE, "image '%s' needs a size", path);
+		return EXIT_FAILURE;
+	}
+	target = img_target_new(path, error);
+	if (!target)
+		return EXIT_FAILURE;
+	if (!img_args_has(args, 'q'))
+		tell(path, format, &what);
+	what.path = img_target_path(target);
+	if (!img_create_fix_size(&what, error) || !image_create(format, &what, error) ||
+	    !img_target_finish(target, error))
+		return EXIT_FAILURE;
+	return EXIT_SUCCESS;
 }
+
+static int create(const struct img_args *args, GError **error)
+{
+	const char *format = img_args_value(args, 'f');
+	g_autoptr(GHashTable) words = NULL;
+
+	if (!format)
+		format = "raw";
+	if (img_wants_options_help(args))
+		return img_out_options_help(format, error) ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (!img_args_words(args)) {
+		error_set(error, SOCLE_ERROR_USAGE, "expecting one image file name");
+		return EXIT_FAILURE;
+	}
+	words = img_create_options(args, format, error);
+	return words ? make(args, format, words, error) : EXIT_FAILURE;
+}
+
+static const struct img_option options[] = {
+	{ 'f', "format", "FORMAT", "of the new image (default raw)" },
+	{ 'b', "backing", "FILE", "the image behind it" },
+	{ 'F', "backing-format", "FORMAT", "the format of that" },
+	{ 'u', "unsafe", NULL, "do not look at the image behind it" },
+	{ 'o', "options", "NAME=VALUE,...", "what the format offers; -o help lists it" },
+	IMG_ROW_QUIET,
+	{ 0, NULL, NULL, NULL },
+};
+
+const struct img_command img_create = {
+	.name = "create",
+	.arguments = "IMAGE [SIZE]",
+	.summary = "Make an image",
+	.options = options,
+	.max = 2,
+	.wanted = "expecting one image file name, and at most a size behind it",
+	.failure = EXIT_FAILURE,
+	.run = create,
+};

@@ -1,127 +1,150 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * dd.c - socle-img dd: copy a part of an image
+ * dd.c - socle-img dd: a part of an image, as dd(1) has it
  */
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "base/sys.h"
+#include "img/copy.h"
+#include "img/create.h"
 #include "img/img.h"
-#include "img/pipeline.h"
 
 struct dd {
-	char *format, *target_format;
-	const char *from, *to;
-	uint64_t block, count, skip;
-	bool has_count;
+	const char *in, *out, *format;
+	uint64_t bs, count, skip;
 };
 
-static bool take_operand(struct dd *dd, const char *text, GError **error)
+static bool parse_word(struct dd *dd, const char *word, GError **error)
 {
-	const char *value = strchr(text, '=');
+	const char *equals = strchr(word, '=');
+	g_autofree char *name = equals ? g_strndup(word, (gsize)(equals - word)) : NULL;
 
-	if (value && g_str_has_prefix(text, "if="))
-		dd->from = value + 1;
-	else if (value && g_str_has_prefix(text, "of="))
-		dd->to = value + 1;
-	else if (value && g_str_has_prefix(text, "bs="))
-		return img_size(value + 1, &dd->block, error);
-	else if (value && g_str_has_prefix(text, "count="))
-		return dd->has_count = true, img_size(value + 1, &dd->count, error);
-	else if (value && g_str_has_prefix(text, "skip="))
-		return img_size(value + 1, &dd->skip, error);
+	if (!name)
+		return error_set(error, SOCLE_ERROR_USAGE, "unrecognized operand '%s'", word);
+	if (!strcmp(name, "if"))
+		dd->in = equals + 1;
+	else if (!strcmp(name, "of"))
+		dd->out = equals + 1;
+	else if (!strcmp(name, "bs"))
+		return img_parse_size(equals + 1, &dd->bs, error);
+	else if (!strcmp(name, "count"))
+		return img_parse_size(equals + 1, &dd->count, error);
+	else if (!strcmp(name, "skip"))
+		return img_parse_size(equals + 1, &dd->skip, error);
 	else
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "'%s' is none of if=, of=, bs=, count=, skip=", text);
+		return error_set(error, SOCLE_ERROR_USAGE, "unrecognized operand '%s'", word);
 	return true;
 }
 
-/* What is copied: from *ret_start to *ret_end. As with qemu-img, blocks that are skipped count. */
-static void find_range(const struct dd *dd, uint64_t size, uint64_t *ret_start, uint64_t *ret_end)
+static bool parse(const struct img_args *args, struct dd *dd, GError **error)
 {
-	uint64_t end = size, start = UINT64_MAX;
+	const char *format = img_args_value(args, 'O');
 
-	if (dd->has_count && dd->count <= UINT64_MAX / dd->block)
-		end = MIN(size, dd->count * dd->block);
-	if (dd->skip <= UINT64_MAX / dd->block)
-		start = dd->skip * dd->block;
-	if (start > end)
-		(void)fprintf(stderr, "socle-img: there is nothing behind the blocks to skip\n");
-	*ret_start = MIN(start, end);
-	*ret_end = end;
-}
-
-static bool copy(struct image *from, struct image *to, uint64_t start, uint64_t end, GError **error)
-{
-	g_autofree uint8_t *buf = g_malloc(PIECE_LEN);
-
-	for (uint64_t off = start, n; off < end; off += n) {
-		n = MIN(end - off, (uint64_t)PIECE_LEN);
-		if (!image_read(from, off, buf, n, error))
-			return false;
-		/* The last sector of the target may be more than is copied. */
-		memset(buf + n, 0, MIN((size_t)511, PIECE_LEN - n));
-		if (img_is_zero(buf, n))
-			continue;
-		if (!image_write(to, off - start, buf, (n + 511) & ~(size_t)511, error) ||
-		    !img_go_on(error))
+	*dd = (struct dd){ .bs = 512, .count = UINT64_MAX, .format = format ? format : "raw" };
+	for (unsigned i = 0; i < img_args_words(args); i++) {
+		if (!parse_word(dd, img_args_word(args, i), error))
 			return false;
 	}
-	return image_flush(to, error);
+	if (!dd->in || !dd->out)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "must specify both input and output files: if=FILE of=FILE");
+	if (!dd->bs || dd->bs > INT32_MAX)
+		return error_set(error, SOCLE_ERROR_USAGE, "invalid block size: bs is 1 to 2^31-1");
+	return true;
 }
 
-static bool run(const struct dd *dd, GError **error)
+/* a * b, or the largest number. */
+static uint64_t times(uint64_t a, uint64_t b)
 {
-	struct image_create what = { .path = dd->to };
-	const char *format = dd->target_format ? dd->target_format : "raw";
-	autoptr(image) from = image_open(dd->from, dd->format, IMAGE_BACKING, error);
-	autoptr(image) to = NULL;
-	uint64_t start, end;
+	uint64_t product;
 
-	if (!from)
-		return false;
-	find_range(dd, from->size, &start, &end);
-	what.size = (end - start + 511) & ~(uint64_t)511;
-	if (g_file_test(dd->to, G_FILE_TEST_IS_REGULAR))
-		(void)sys_unlink(dd->to);
-	if (!image_create(format, &what, error))
-		return false;
-	to = image_open(dd->to, format, IMAGE_WRITE | IMAGE_NO_FLUSH, error);
-	if (to && copy(from, to, start, end, error))
-		return true;
-	(void)sys_unlink(dd->to);
-	return false;
+	return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
 }
 
-int img_dd(const struct img_command *command, int argc, char **argv)
+/* Pieces that are no sectors are for raw images of small size only; they go the slow way. */
+static bool copy_slowly(struct image *source, uint64_t off, uint64_t len, struct image *target,
+			GError **error)
 {
-	struct dd dd = { .block = 512 };
-	gboolean shared = FALSE;
-	const GOptionEntry entries[] = {
-		{ "format", 'f', 0, G_OPTION_ARG_STRING, &dd.format,
-		  "format of the source; else it is looked at", "FORMAT" },
-		{ "target-format", 'O', 0, G_OPTION_ARG_STRING, &dd.target_format,
-		  "format of the target; else raw", "FORMAT" },
-		{ "force-share", 'U', 0, G_OPTION_ARG_NONE, &shared, "has no effect", NULL },
-		{ NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
-	};
-	g_autoptr(GError) error = NULL;
-	int status = IMG_OK;
+	g_autofree uint8_t *buf = g_malloc(IMG_PIECE);
+	uint64_t done = 0;
 
-	if (img_parse(command, entries, &argc, &argv, 1, 5, &status)) {
-		bool ok = true;
+	while (done < len) {
+		size_t n = MIN(len - done, IMG_PIECE), whole = (n + 511) & ~(size_t)511;
 
-		for (int i = 1; ok && i < argc; i++)
-			ok = take_operand(&dd, argv[i], &error);
-		if (ok && (!dd.from || !dd.to || !dd.block))
-			ok = error_set(&error, SOCLE_ERROR_USAGE,
-				       "dd needs if=FILE and of=FILE, and blocks have bytes");
-		img_catch_signals();
-		if (!ok || !run(&dd, &error))
-			status = img_fail(error);
+		memset(buf + n, 0, whole - n);
+		if (!image_read(source, off + done, buf, n, error) ||
+		    !image_write(target, done, buf, whole, error))
+			return false;
+		done += n;
 	}
-	g_free(dd.format);
-	g_free(dd.target_format);
-	return status;
+	return image_flush(target, error);
 }
+
+static bool copy_to(struct image *source, const struct dd *dd, uint64_t off, uint64_t len,
+		    const char *path, GError **error)
+{
+	autoptr(image) target = image_open(path, dd->format, IMAGE_WRITE, error);
+	struct copy copy = { .sources = { source }, .count = 1, .start = off, .len = len };
+
+	if (!target)
+		return false;
+	if ((off | len) % IMG_SECTOR)
+		return copy_slowly(source, off, len, target, error);
+	copy.target = target;
+	copy.threads = 1;
+	copy.sparse = 4096;
+	copy.target_is_zero = true;
+	return copy_run(&copy, error);
+}
+
+static int dd(const struct img_args *args, GError **error)
+{
+	autoptr(image) source = NULL;
+	autoptr(img_target) target = NULL;
+	struct image_create what = { .path = NULL };
+	uint64_t off, end;
+	struct dd dd;
+
+	if (!parse(args, &dd, error))
+		return EXIT_FAILURE;
+	source = img_open_arg(args, dd.in, 0, IMAGE_BACKING, error);
+	if (!source)
+		return EXIT_FAILURE;
+	off = times(dd.skip, dd.bs);
+	end = source->size;
+	if (off < end)
+		end = off + MIN(times(dd.count, dd.bs), end - off);
+	if (off > end) {
+		img_warn("%s: cannot skip to specified offset", dd.in);
+		off = end;
+	}
+	target = img_target_new(dd.out, error);
+	if (!target)
+		return EXIT_FAILURE;
+	what.path = img_target_path(target);
+	what.size = end - off;
+	if (!img_create_fix_size(&what, error) || !image_create(dd.format, &what, error) ||
+	    !copy_to(source, &dd, off, end - off, what.path, error) ||
+	    !img_target_finish(target, error))
+		return EXIT_FAILURE;
+	return EXIT_SUCCESS;
+}
+
+static const struct img_option options[] = {
+	IMG_ROW_FORMAT,
+	{ 'O', "output-format", "FORMAT", "of the new image (default raw)" },
+	IMG_ROW_SHARED,
+	{ 0, NULL, NULL, NULL },
+};
+
+const struct img_command img_dd = {
+	.name = "dd",
+	.arguments = "[bs=SIZE] [count=N] [skip=N] if=IMAGE of=NEW-IMAGE",
+	.summary = "Copy a part of an image",
+	.options = options,
+	.max = 100,
+	.wanted = "must specify both input and output files: if=FILE of=FILE",
+	.failure = EXIT_FAILURE,
+	.run = dd,
+};

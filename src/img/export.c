@@ -4,7 +4,8 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
+#include <signal.h>
+#include <stdlib.h>
 
 #include "base/error.h"
 #include "base/sys.h"
@@ -12,112 +13,120 @@
 #include "block/nbd-server.h"
 #include "img/img.h"
 
-struct export
-{
-	char *format, *socket, *name, *description, *cache;
-	gboolean writable, persistent, shared, quiet;
-};
-
 enum {
 	LOOK_MS = 200, /* how often it is seen that clients have gone */
 };
 
+static volatile sig_atomic_t wanted_to_end;
+
+static void on_signal(int sig)
+{
+	wanted_to_end = sig;
+}
+
+/* They end it in good order: what clients wrote is flushed. */
+static void catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+
+	(void)sigemptyset(&action.sa_mask);
+	(void)sigaction(SIGINT, &action, NULL);
+	(void)sigaction(SIGTERM, &action, NULL);
+	(void)sigaction(SIGHUP, &action, NULL);
+}
+
+static void welcome(struct nbd_server *server, int client, bool *had_one)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (nbd_server_add(server, client, &error))
+		*had_one = true;
+	else
+		img_warn("a client is turned away: %s", error->message);
+}
+
 /* Until a signal comes; without --persistent until the last client has gone. */
-static bool serve(const struct export *export, struct nbd_server *server,
+static bool serve(const struct img_args *args, struct nbd_server *server,
 		  struct unix_listener *listener, GError **error)
 {
+	const bool persistent = img_args_has(args, IMG_OPTION_PERSISTENT);
 	bool had_one = false;
 
-	for (;;) {
+	while (!wanted_to_end) {
 		struct pollfd fd = { .fd = unix_listener_fd(listener), .events = POLLIN };
-		unsigned clients = nbd_server_clients(server);
-		g_autoptr(GError) failed = NULL;
-		int client;
+		const unsigned clients = nbd_server_clients(server);
+		autofd int client = -1;
 
-		if (!img_go_on(NULL) || (had_one && !clients && !export->persistent))
-			return true;
+		if (had_one && !clients && !persistent)
+			break;
 		if (sys_poll(&fd, 1, LOOK_MS) <= 0)
 			continue;
 		client = unix_listener_accept(listener);
 		if (client == -EAGAIN)
 			continue;
-		if (client < 0)
-			return error_sys(error, client, "cannot accept a client at '%s'",
-					 export->socket);
-		if (sys_set_block(client) < 0 || !nbd_server_add(server, client, &failed))
-			(void)img_fail_text("a client is turned away: %s",
-					    failed ? failed->message : "out of descriptors");
-		else
-			had_one = true;
+		if (client < 0 || sys_set_block(client) < 0)
+			return error_sys(error, client, "cannot accept a client");
+		welcome(server, fd_steal(&client), &had_one);
 	}
+	return true;
 }
 
-static bool run(const struct export *export, const char *path, GError **error)
+static int export(const struct img_args *args, GError **error)
 {
+	const bool writable = img_args_has(args, 'w');
+	const char *path = img_args_word(args, 0), *name = img_args_value(args, 'x');
+	const char *socket = img_args_value(args, 'k');
 	const struct nbd_export what = {
-		.name = export->name ? export->name : "",
-		.description = export->description,
-		.read_only = !export->writable,
+		.name = name ? name : "",
+		.description = img_args_value(args, 'D'),
+		.read_only = !writable,
 	};
-	unsigned flags = IMAGE_BACKING | (export->writable ? IMAGE_WRITE : 0) |
-			 (export->shared ? IMAGE_SHARED : 0);
 	autoptr(unix_listener) listener = NULL;
 	autoptr(image) image = NULL;
 	struct nbd_server *server;
-	unsigned cache = 0;
 	bool ok;
 
-	if (!export->socket)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "where are clients to connect? Say --socket PATH");
-	if (export->cache && !img_cache(export->cache, &cache, error))
-		return false;
-	image = image_open(path, export->format, flags | cache, error);
-	if (!image)
-		return false;
-	listener = unix_listener_new(export->socket, error);
+	if (!socket) {
+		error_set(error, SOCLE_ERROR_USAGE, "where do clients connect? Say -k SOCKET");
+		return EXIT_FAILURE;
+	}
+	image = writable ? img_open_write(args, path, NULL, IMAGE_BACKING, error)
+			 : img_open_arg(args, path, 't', IMAGE_BACKING, error);
+	listener = image ? unix_listener_new(socket, error) : NULL;
 	if (!listener)
-		return false;
-	img_catch_signals();
-	if (!export->quiet)
-		(void)fprintf(stderr, "nbd+unix:///%s?socket=%s\n", what.name, export->socket);
+		return EXIT_FAILURE;
+	catch_signals();
+	if (!img_args_has(args, 'q'))
+		img_warn("serving nbd+unix:///%s?socket=%s", what.name, socket);
 	server = nbd_server_new(image, &what);
-	ok = serve(export, server, listener, error);
+	ok = serve(args, server, listener, error);
 	nbd_server_free(server);
-	return (!export->writable || image_flush(image, ok ? error : NULL)) && ok;
+	if (writable && !image_flush(image, ok ? error : NULL))
+		ok = false;
+	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-int img_export(const struct img_command *command, int argc, char **argv)
-{
-	struct export export = { 0 };
-	const GOptionEntry entries[] = {
-		{ "format", 'f', 0, G_OPTION_ARG_STRING, &export.format, "format", "FORMAT" },
-		{ "socket", 'k', 0, G_OPTION_ARG_STRING, &export.socket,
-		  "the Unix socket to listen at", "PATH" },
-		{ "name", 'x', 0, G_OPTION_ARG_STRING, &export.name,
-		  "what clients ask for; else nothing", "NAME" },
-		{ "description", 'D', 0, G_OPTION_ARG_STRING, &export.description,
-		  "what lists tell of it", "TEXT" },
-		{ "writable", 'w', 0, G_OPTION_ARG_NONE, &export.writable,
-		  "clients may write; the format must be given", NULL },
-		{ "persistent", 't', 0, G_OPTION_ARG_NONE, &export.persistent,
-		  "go on when the last client has gone", NULL },
-		{ "cache", 'T', 0, G_OPTION_ARG_STRING, &export.cache, "cache mode", "MODE" },
-		{ "force-share", 'U', 0, G_OPTION_ARG_NONE, &export.shared,
-		  "also while others write to it", NULL },
-		{ "quiet", 'q', 0, G_OPTION_ARG_NONE, &export.quiet, "do not tell the address",
-		  NULL },
-		{ NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
-	};
-	g_autoptr(GError) error = NULL;
-	int status;
+static const struct img_option options[] = {
+	IMG_ROW_FORMAT,
+	{ 'k', "socket", "PATH", "the Unix socket that clients connect to" },
+	{ 'x', "name", "NAME", "what clients ask for (default: nothing)" },
+	{ 'D', "description", "TEXT", "what lists tell of it" },
+	{ 'w', "writable", NULL, "clients may write; the format must be given" },
+	{ IMG_OPTION_PERSISTENT, "persistent", NULL, "go on when the last client has gone" },
+	IMG_ROW_CACHE,
+	IMG_ROW_SHARED,
+	IMG_ROW_QUIET,
+	{ 0, NULL, NULL, NULL },
+};
 
-	if (img_parse(command, entries, &argc, &argv, 1, 1, &status))
-		status = run(&export, argv[1], &error) ? IMG_OK : img_fail(error);
-	g_free(export.format);
-	g_free(export.socket);
-	g_free(export.name);
-	g_free(export.description);
-	g_free(export.cache);
-	return status;
-}
+const struct img_command img_export = {
+	.name = "export",
+	.arguments = "IMAGE",
+	.summary = "Serve an image to NBD clients",
+	.options = options,
+	.min = 1,
+	.max = 1,
+	.wanted = "expecting one image file name",
+	.failure = EXIT_FAILURE,
+	.run = export,
+};

@@ -1,79 +1,87 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * journal.c - what a repair changes, so that it can be taken back
+ * journal.c - a file that is changed, and another one that has what it was
  */
 #include "img/journal.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
-#include "base/sys.h"
 
-static const char head[] = "socle-img journal 1\n";
+enum {
+	HEAD_LEN = 24, /* of the journal */
+	RECORD_LEN = 16,
+	MAX_RECORD = 1 << 20, /* bytes that one has of the file */
+};
+
+static const char magic[17] = "socle-journal-1\n";
 
 struct journal {
 	struct block_file base;
-	struct block_file *file;
-	int fd;
-	unsigned changes;
+	struct block_file *file, *log;
+	uint64_t end;  /* of the log */
+	uint64_t size; /* of the file, before */
 };
+
+static uint32_t checksum(const uint8_t *bytes, size_t len)
+{
+	uint32_t sum = 2166136261u;
+
+	for (size_t i = 0; i < len; i++)
+		sum = (sum ^ bytes[i]) * 16777619u;
+	return sum;
+}
 
 static struct journal *journal_of(struct block_file *base)
 {
 	return container_of(base, struct journal, base);
 }
 
-static int append(struct journal *journal, const void *buf, size_t len)
-{
-	ssize_t n = sys_write_full(journal->fd, buf, len);
+/* ---- keeping ---- */
 
-	return n < 0 ? (int)n : n == (ssize_t)len ? 0 : -EIO;
+static int keep_part(struct journal *journal, uint64_t off, size_t len)
+{
+	g_autofree uint8_t *record = g_malloc(RECORD_LEN + len);
+	int ret = block_file_read(journal->file, off, record + RECORD_LEN, len);
+
+	if (ret < 0)
+		return ret;
+	put_le64(record, off);
+	put_le32(record + 8, (uint32_t)len);
+	put_le32(record + 12, checksum(record + RECORD_LEN, len));
+	ret = block_file_write(journal->log, journal->end, record, RECORD_LEN + len);
+	if (!ret)
+		journal->end += RECORD_LEN + len;
+	return ret;
 }
 
-/* Note what [off, off + len) holds, as far as the file goes. */
-static int note(struct journal *journal, uint64_t off, uint64_t len)
+/* What the file had before; what is behind its old end is cut off again. */
+static int keep(struct journal *journal, uint64_t off, uint64_t len)
 {
-	int64_t size = block_file_size(journal->file);
-	int ret = size < 0 ? (int)size : 0;
+	uint64_t end = off < journal->size ? off + MIN(len, journal->size - off) : off;
+	int ret = 0;
 
-	if (!ret && off >= (uint64_t)size)
-		return 0; /* nothing was there; the size tells it */
-	if (!ret)
-		len = MIN(len, (uint64_t)size - off);
-	while (!ret && len) {
-		uint64_t n = MIN(len, (uint64_t)1 << 20);
-		g_autofree uint8_t *old = g_malloc(n);
-		g_autofree char *line = g_strdup_printf("at %" PRIu64 " %" PRIu64 "\n", off, n);
+	while (!ret && off < end) {
+		size_t n = MIN(end - off, MAX_RECORD);
 
-		ret = block_file_read(journal->file, off, old, n);
-		if (!ret)
-			ret = append(journal, line, strlen(line));
-		if (!ret)
-			ret = append(journal, old, n);
-		if (!ret)
-			ret = append(journal, "\n", 1);
-		journal->changes++;
+		ret = keep_part(journal, off, n);
 		off += n;
-		len -= n;
 	}
-	return ret ? ret : sys_fdatasync(journal->fd);
+	return ret < 0 ? ret : block_file_sync(journal->log);
 }
 
 static ssize_t journal_read(struct block_file *base, uint64_t off, void *buf, size_t len)
 {
-	struct block_file *file = journal_of(base)->file;
-
-	return file->ops->read(file, off, buf, len);
+	return journal_of(base)->file->ops->read(journal_of(base)->file, off, buf, len);
 }
 
 static int journal_write(struct block_file *base, uint64_t off, const void *buf, size_t len)
 {
-	int ret = note(journal_of(base), off, len);
+	int ret = keep(journal_of(base), off, len);
 
-	return ret ? ret : block_file_write(journal_of(base)->file, off, buf, len);
+	return ret < 0 ? ret : block_file_write(journal_of(base)->file, off, buf, len);
 }
 
 static int journal_sync(struct block_file *base)
@@ -89,20 +97,16 @@ static int64_t journal_size(struct block_file *base)
 static int journal_resize(struct block_file *base, uint64_t size)
 {
 	struct journal *journal = journal_of(base);
-	int64_t old = block_file_size(journal->file);
-	int ret = old < 0 ? (int)old : 0;
+	int ret = size < journal->size ? keep(journal, size, journal->size - size) : 0;
 
-	if (!ret && size < (uint64_t)old)
-		ret = note(journal, size, (uint64_t)old - size);
-	return ret ? ret : block_file_resize(journal->file, size);
+	return ret < 0 ? ret : block_file_resize(journal->file, size);
 }
 
 static int journal_punch(struct block_file *base, uint64_t off, uint64_t len)
 {
-	struct block_file *file = journal_of(base)->file;
-	int ret = note(journal_of(base), off, len);
+	int ret = keep(journal_of(base), off, len);
 
-	return ret ? ret : file->ops->punch(file, off, len);
+	return ret < 0 ? ret : journal_of(base)->file->ops->punch(journal_of(base)->file, off, len);
 }
 
 static int journal_extent(struct block_file *base, uint64_t off, uint64_t *ret_len, bool *ret_data)
@@ -112,9 +116,8 @@ static int journal_extent(struct block_file *base, uint64_t off, uint64_t *ret_l
 
 static int journal_allocate(struct block_file *base, uint64_t off, uint64_t len)
 {
-	struct block_file *file = journal_of(base)->file;
-
-	return file->ops->allocate(file, off, len);
+	/* What is there is not changed by that. */
+	return journal_of(base)->file->ops->allocate(journal_of(base)->file, off, len);
 }
 
 static int64_t journal_allocated(struct block_file *base)
@@ -126,8 +129,8 @@ static void journal_close(struct block_file *base)
 {
 	struct journal *journal = journal_of(base);
 
+	block_file_close(journal->log);
 	block_file_close(journal->file);
-	fd_autoclose(&journal->fd);
 	g_free(journal);
 }
 
@@ -144,114 +147,110 @@ static const struct block_file_ops journal_ops = {
 	.close = journal_close,
 };
 
-struct block_file *journal_new(struct block_file *owned, const char *path, GError **error)
+struct block_file *journal_new(struct block_file *file, struct block_file *log, const char *name,
+			       GError **error)
 {
-	autoptr(block_file) file = owned;
+	struct journal *journal = g_new0(struct journal, 1);
 	int64_t size = block_file_size(file);
-	g_autofree char *line = g_strdup_printf("%ssize %" PRId64 "\n", head, size);
-	struct journal *journal;
-	int ret;
+	uint8_t head[HEAD_LEN];
+	int ret = size < 0 ? (int)size : 0;
 
-	if (size < 0) {
-		error_sys(error, (int)size, "cannot find out the size of the image");
-		return NULL;
+	*journal = (struct journal){
+		.base.ops = &journal_ops,
+		.file = file,
+		.log = log,
+		.end = HEAD_LEN,
+	};
+	if (!ret) {
+		journal->size = (uint64_t)size;
+		memcpy(head, magic, 16);
+		put_le64(head + 16, journal->size);
+		ret = block_file_write(log, 0, head, sizeof(head));
 	}
-	journal = g_new0(struct journal, 1);
-	journal->base.ops = &journal_ops;
-	journal->file = g_steal_pointer(&file);
-	journal->fd = sys_open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-	ret = journal->fd < 0 ? journal->fd : append(journal, line, strlen(line));
 	if (ret < 0) {
-		error_sys(error, ret, "cannot make the journal '%s'", path);
+		error_sys(error, ret, "cannot write journal '%s'", name);
 		journal_close(&journal->base);
 		return NULL;
 	}
 	return &journal->base;
 }
 
-unsigned journal_changes(struct block_file *file)
+bool journal_is_empty(struct block_file *file)
 {
-	return journal_of(file)->changes;
+	return journal_of(file)->end == HEAD_LEN;
 }
 
 /* ---- undoing ---- */
 
-struct change {
-	uint64_t off, len;
-	size_t at; /* of the old bytes, in the journal */
+struct record {
+	uint64_t at; /* of its bytes in the log */
+	uint64_t off;
+	uint32_t len;
 };
 
-static bool bad(const char *path, GError **error)
+/* All complete records; what comes behind the last one was being written when all ended. */
+static int find_records(struct block_file *log, uint64_t size, GArray *records)
 {
-	return error_set(error, SOCLE_ERROR_CORRUPT, "'%s' is no journal of socle-img", path);
-}
+	g_autofree uint8_t *bytes = g_malloc(MAX_RECORD);
+	uint64_t at = HEAD_LEN;
 
-/* A journal that was cut in the middle ends before the change that it was for. */
-static GArray *parse(const char *path, const char *text, size_t len, uint64_t *ret_size,
-		     GError **error)
-{
-	GArray *changes = g_array_new(FALSE, FALSE, sizeof(struct change));
-	size_t pos = strlen(head);
-	char *end;
+	while (at + RECORD_LEN <= size) {
+		uint8_t head[RECORD_LEN];
+		struct record record;
+		int ret = block_file_read(log, at, head, sizeof(head));
 
-	if (len < pos + 6 || memcmp(text, head, pos) != 0 || memcmp(text + pos, "size ", 5) != 0)
-		goto bad;
-	*ret_size = g_ascii_strtoull(text + pos + 5, &end, 10);
-	if (*end != '\n' || *ret_size > INT64_MAX)
-		goto bad;
-	pos = (size_t)(end + 1 - text);
-	while (pos + 3 < len) {
-		struct change change;
-
-		if (memcmp(text + pos, "at ", 3) != 0)
-			goto bad;
-		change.off = g_ascii_strtoull(text + pos + 3, &end, 10);
-		if (!*end)
+		if (ret < 0)
+			return ret;
+		record = (struct record){ at + RECORD_LEN, get_le64(head), get_le32(head + 8) };
+		if (!record.len || record.len > MAX_RECORD || record.len > size - record.at ||
+		    record.off > (uint64_t)INT64_MAX - record.len)
 			break;
-		if (*end != ' ')
-			goto bad;
-		change.len = g_ascii_strtoull(end + 1, &end, 10);
-		if (!*end)
+		ret = block_file_read(log, record.at, bytes, record.len);
+		if (ret < 0)
+			return ret;
+		if (checksum(bytes, record.len) != get_le32(head + 12))
 			break;
-		change.at = (size_t)(end + 1 - text);
-		if (*end != '\n' || change.off > INT64_MAX || change.len > INT64_MAX)
-			goto bad;
-		if (change.at > len || change.len + 1 > len - change.at)
-			break;
-		g_array_append_val(changes, change);
-		pos = change.at + change.len + 1;
+		g_array_append_val(records, record);
+		at = record.at + record.len;
 	}
-	return changes;
-bad:
-	(void)bad(path, error);
-	g_array_unref(changes);
-	return NULL;
+	return 0;
 }
 
-bool journal_undo(struct block_file *file, const char *path, unsigned *ret_changes, GError **error)
+/* The newest first, so that the oldest counts. */
+static int write_back(struct block_file *file, struct block_file *log, const GArray *records,
+		      uint64_t size)
 {
-	g_autofree char *text = NULL;
-	g_autoptr(GArray) changes = NULL;
-	uint64_t size = 0;
-	size_t len;
+	g_autofree uint8_t *bytes = g_malloc(MAX_RECORD);
 	int ret = 0;
 
-	if (!g_file_get_contents(path, &text, &len, error))
-		return false;
-	changes = parse(path, text, len, &size, error);
-	if (!changes)
-		return false;
-	for (unsigned i = changes->len; !ret && i > 0; i--) {
-		const struct change *change = &g_array_index(changes, struct change, i - 1);
+	for (unsigned i = records->len; !ret && i-- > 0;) {
+		const struct record *record = &g_array_index(records, struct record, i);
 
-		ret = block_file_write(file, change->off, text + change->at, change->len);
+		ret = block_file_read(log, record->at, bytes, record->len);
+		if (!ret)
+			ret = block_file_write(file, record->off, bytes, record->len);
 	}
-	if (!ret && block_file_size(file) != (int64_t)size)
-		ret = block_file_resize(file, size);
 	if (!ret)
-		ret = block_file_sync(file);
+		ret = block_file_resize(file, size);
+	/* A device has the size that it has. */
+	if (ret == -ENOTSUP)
+		ret = 0;
+	return ret < 0 ? ret : block_file_sync(file);
+}
+
+bool journal_undo(struct block_file *file, struct block_file *log, const char *name, GError **error)
+{
+	g_autoptr(GArray) records = g_array_new(FALSE, FALSE, sizeof(struct record));
+	int64_t size = block_file_size(log);
+	uint8_t head[HEAD_LEN];
+	int ret = size < 0 ? (int)size : block_file_read(log, 0, head, sizeof(head));
+
 	if (ret < 0)
-		return error_sys(error, ret, "cannot undo all of '%s'; try again", path);
-	*ret_changes = changes->len;
-	return true;
+		return error_sys(error, ret, "cannot read journal '%s'", name);
+	if (memcmp(head, magic, 16) != 0 || get_le64(head + 16) > INT64_MAX)
+		return error_set(error, SOCLE_ERROR_CORRUPT, "'%s' is not a journal", name);
+	ret = find_records(log, (uint64_t)size, records);
+	if (!ret)
+		ret = write_back(file, log, records, get_le64(head + 16));
+	return ret < 0 ? error_sys(error, ret, "cannot undo what journal '%s' has", name) : true;
 }

@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * journal.h - what a repair changes, so that it can be taken back
+ * journal.h - a file that is changed, and another one that has what it was
  *
- * A file in front of an image: before bytes are changed, the old ones are appended to the journal
- * and made durable. The journal is text and bytes:
+ * Layout, little-endian: "socle-journal-1\n", u64 size of the file before; then a record for each
+ * change: u64 offset, u32 length, u32 FNV-1a of the bytes, and the bytes that were there. A record
+ * is durable before the change that it is for.
  *
- *	socle-img journal 1\n
- *	size <bytes of the image before>\n
- *	at <offset> <length>\n<the old bytes>\n		for each change, the oldest first
+ * Threads: one at a time.
  */
 #ifndef IMG_JOURNAL_H
 #define IMG_JOURNAL_H
 
 #include "block/file.h"
 
-/* @file becomes the journal's. @path must not be there yet. */
-struct block_file *journal_new(struct block_file *file, const char *path, GError **error);
-/* How many changes have been noted. */
-unsigned journal_changes(struct block_file *file);
-
-/* Undo what a journal tells, the newest change first. *ret_changes: how many those were. */
-bool journal_undo(struct block_file *file, const char *path, unsigned *ret_changes, GError **error);
+/*
+ * @log is empty. Both become the new one's, also when that fails.
+ * @name: of the journal, for messages
+ */
+struct block_file *journal_new(struct block_file *file, struct block_file *log, const char *name,
+			       GError **error);
+/* Was there nothing to be changed? Then the journal says nothing. */
+bool journal_is_empty(struct block_file *file);
+/* Let @file be what it was. A record that is not complete was for no change. */
+bool journal_undo(struct block_file *file, struct block_file *log, const char *name,
+		  GError **error);
 
 #endif

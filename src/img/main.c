@@ -1,63 +1,110 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * main.c - socle-img: disk images
+ * main.c - socle-img: disk images are made, looked at, changed and converted
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "img/img.h"
 
-static const struct img_command commands[] = {
-	{ "amend", "FILE", "change options of an image", img_amend },
-	{ "bench", "FILE", "measure how fast an image is", img_bench },
-	{ "check", "FILE", "look for what is wrong with an image, and mend it", img_check },
-	{ "commit", "FILE", "write an image's changes to the one behind it", img_commit },
-	{ "compare", "FILE1 FILE2", "tell whether two images have the same contents", img_compare },
-	{ "convert", "FILE... TARGET", "copy an image into another format", img_convert },
-	{ "create", "FILE [SIZE]", "make an image", img_create },
-	{ "dd", "if=FILE of=FILE [bs=SIZE] [count=N] [skip=N]", "copy a part of an image", img_dd },
-	{ "doctor", "FILE", "explain what is wrong with an image, and mend it", img_doctor },
-	{ "export", "FILE", "serve an image to NBD clients", img_export },
-	{ "info", "FILE", "tell what an image is", img_info },
-	{ "map", "FILE", "tell where the data of an image is", img_map },
-	{ "measure", "[FILE]", "tell how large an image would become", img_measure },
-	{ "rebase", "FILE", "put another image behind an image", img_rebase },
-	{ "resize", "FILE [+|-]SIZE", "make an image larger or smaller", img_resize },
-	{ "snapshot", "FILE", "list, make, apply or delete internal snapshots", img_snapshot },
-};
-
-static void help(void)
+static void print_help(void)
 {
-	g_autoptr(GString) formats = g_string_new(NULL);
-
-	printf("usage: socle-img COMMAND [OPTION...] [ARGUMENT...]\n\n"
-	       "Disk images: make, look at, check, convert, and change them.\n\ncommands:\n");
-	for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
-		printf("  %-9s %s\n", commands[i].name, commands[i].summary);
+	img_out("usage: socle-img COMMAND [OPTION...] IMAGE...\n\nCommands:\n");
+	for (unsigned i = 0; img_commands[i]; i++)
+		img_out("  %-10s %s\n", img_commands[i]->name, img_commands[i]->summary);
+	img_out("\n'socle-img COMMAND --help' tells the options of a command.\n"
+		"Sizes are bytes, if need be with k, M, G, T, P or E (powers of 1024).\n\n"
+		"Supported formats:");
 	for (unsigned i = 0; image_formats[i]; i++)
-		g_string_append_printf(formats, " %s", image_formats[i]->format);
-	printf("\nsocle-img COMMAND --help tells the options of a command.\n"
-	       "formats:%s\n",
-	       formats->str);
+		img_out(" %s", image_formats[i]->format);
+	img_out("\n");
+}
+
+static void print_command_help(const struct img_command *command)
+{
+	g_autoptr(GString) rows = g_string_new(NULL);
+
+	img_options_help(command->options, rows);
+	img_out("usage: socle-img %s [OPTION...] %s\n\n%s\n\n%s", command->name, command->arguments,
+		command->summary, rows->str);
+}
+
+/* For the man page: each command with its options. */
+static void print_man(void)
+{
+	for (unsigned i = 0; img_commands[i]; i++) {
+		const struct img_command *command = img_commands[i];
+
+		img_out(".TP\n.B %s \\fR[\\fIOPTION\\fR...] \\fI%s\\fR\n%s.\n.RS\n.nf\n",
+			command->name, command->arguments, command->summary);
+		for (const struct img_option *row = command->options; row->id; row++) {
+			if (row->id < 128)
+				img_out("\\-%c%s", row->id, row->name ? ", " : "");
+			if (row->name)
+				img_out("\\-\\-%s", row->name);
+			img_out("%s%s: %s\n", row->value ? " " : "", row->value ? row->value : "",
+				row->help);
+		}
+		img_out(".fi\n.RE\n");
+	}
+}
+
+static int fail(const GError *error, int status)
+{
+	img_warn("%s", error->message);
+	if (g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_USAGE) && status == EXIT_FAILURE)
+		(void)fputs("Try 'socle-img --help' for more information\n", stderr);
+	return status;
+}
+
+static int run(const struct img_command *command, char **words)
+{
+	g_autoptr(GError) error = NULL;
+	autoptr(img_args) args = img_args_parse(command, words, &error);
+	int status = EXIT_SUCCESS;
+
+	if (!args)
+		return fail(error, EXIT_FAILURE);
+	if (img_args_help(args))
+		print_command_help(command);
+	else if (!img_target_catch_signals(&error))
+		status = EXIT_FAILURE;
+	else
+		status = command->run(args, &error);
+	if (error) {
+		img_warn("%s", error->message);
+		return status ? status : command->failure;
+	}
+	if (!img_out_finish(&error))
+		return fail(error, command->failure);
+	return status;
 }
 
 int main(int argc, char **argv)
 {
 	log_set_program("socle-img");
-	if (argc < 2)
-		return img_fail_text("there is no command; socle-img --help lists them");
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-		help();
-		return IMG_OK;
+	if (argc < 2) {
+		img_warn("not enough arguments");
+		(void)fputs("Try 'socle-img --help' for more information\n", stderr);
+		return EXIT_FAILURE;
 	}
-	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
-		printf("socle-img %s\n", SOCLE_VERSION);
-		return IMG_OK;
+	for (unsigned i = 0; img_commands[i]; i++) {
+		if (!strcmp(argv[1], img_commands[i]->name))
+			return run(img_commands[i], argv + 2);
 	}
-	for (size_t i = 0; i < G_N_ELEMENTS(commands); i++) {
-		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].run(&commands[i], argc - 1, argv + 1);
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+		print_help();
+	} else if (!strcmp(argv[1], "--help-man")) {
+		print_man();
+	} else if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		img_out("socle-img " SOCLE_VERSION "\n");
+	} else {
+		img_warn("there is no command '%s'", argv[1]);
+		(void)fputs("Try 'socle-img --help' for more information\n", stderr);
+		return EXIT_FAILURE;
 	}
-	return img_fail_text("there is no command '%s'; socle-img --help lists them", argv[1]);
+	return img_out_finish(NULL) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,140 +1,138 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * map.c - socle-img map: where is the data of an image?
+ * map.c - socle-img map: which bytes are where
  */
-#include <stdio.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "img/img.h"
 
-struct map {
-	gboolean shared;
-	char *format, *output, *start, *max;
-	bool json, any;          /* any: something has been printed */
-	struct image_extent run; /* what has not been printed yet, from @from on */
-	uint64_t from;
+/* An extent of the whole image; @start and those that are alike are put together. */
+struct row {
+	uint64_t start;
+	struct image_extent extent;
 };
 
-static bool belongs(const struct map *m, uint64_t off, const struct image_extent *extent)
-{
-	const struct image_extent *run = &m->run;
+struct map {
+	const struct image *image;
+	bool json, first;
+	const char *refused; /* a file with data that the text form cannot show */
+};
 
-	return run->len && m->from + run->len == off && run->kind == extent->kind &&
-	       run->depth == extent->depth && run->compressed == extent->compressed &&
-	       run->has_host_off == extent->has_host_off && run->file == extent->file &&
-	       (!run->has_host_off || run->host_off + run->len == extent->host_off);
+/* Where nothing can stand behind an image, it has all that it reads. */
+static bool is_present(const struct map *map, const struct image_extent *extent)
+{
+	const struct image *image = map->image;
+
+	for (unsigned i = 0; i < extent->depth && image->backing; i++)
+		image = image->backing;
+	return extent->kind != IMAGE_ABSENT || !img_may_have_backing(image->ops->format);
 }
 
-static const char *name_of(bool value)
+static void print_row(struct map *map, const struct row *row)
 {
-	return value ? "true" : "false";
-}
+	const struct image_extent *extent = &row->extent;
+	bool data = extent->kind == IMAGE_DATA;
 
-static void print_json(struct map *m)
-{
-	const struct image_extent *e = &m->run;
-
-	printf("%s{ \"start\": %" G_GUINT64_FORMAT ", \"length\": %" G_GUINT64_FORMAT
-	       ", \"depth\": %u, \"present\": %s, \"zero\": %s, \"data\": %s",
-	       m->any ? ",\n" : "", m->from, e->len, e->depth, name_of(e->kind != IMAGE_ABSENT),
-	       name_of(e->kind != IMAGE_DATA), name_of(e->kind == IMAGE_DATA));
-	if (e->has_host_off)
-		printf(", \"offset\": %" G_GUINT64_FORMAT, e->host_off);
-	printf("}");
-	m->any = true;
-}
-
-static bool print(struct map *m, GError **error)
-{
-	const struct image_extent *e = &m->run;
-
-	if (!e->len)
-		return true;
-	if (m->json) {
-		print_json(m);
-		return true;
+	if (!map->json) {
+		if (data && !extent->has_host_off && !map->refused)
+			map->refused = extent->file;
+		else if (data)
+			img_out("%#-16" PRIx64 "%#-16" PRIx64 "%#-16" PRIx64 "%s\n", row->start,
+				extent->len, extent->host_off, extent->file);
+		return;
 	}
-	if (e->kind != IMAGE_DATA)
-		return true;
-	if (!e->has_host_off)
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "'%s' has compressed data, which has no place of its own; "
-				 "--output=json lists it",
-				 e->file);
-	printf("%#-16" G_GINT64_MODIFIER "x%#-16" G_GINT64_MODIFIER "x%#-16" G_GINT64_MODIFIER
-	       "x%s\n",
-	       m->from, e->len, e->host_off, e->file);
-	return true;
+	img_out("%s{ \"start\": %" PRIu64 ", \"length\": %" PRIu64 ", \"depth\": %u, \"present\": "
+		"%s, \"zero\": %s, \"data\": %s",
+		map->first ? "[" : ",\n", row->start, extent->len, extent->depth,
+		is_present(map, extent) ? "true" : "false", data ? "false" : "true",
+		data ? "true" : "false");
+	if (extent->has_host_off)
+		img_out(", \"offset\": %" PRIu64, extent->host_off);
+	img_out("}");
+	map->first = false;
 }
 
-static bool map(struct map *m, struct image *image, uint64_t off, uint64_t end, GError **error)
+static bool goes_on(const struct row *row, const struct image_extent *next)
 {
+	const struct image_extent *extent = &row->extent;
+
+	return extent->kind == next->kind && extent->depth == next->depth &&
+	       extent->file == next->file && extent->has_host_off == next->has_host_off &&
+	       (!next->has_host_off || extent->host_off + extent->len == next->host_off);
+}
+
+static bool walk(struct image *image, struct map *map, uint64_t off, uint64_t end, GError **error)
+{
+	struct row row = { .extent = { .len = 0 } };
+
 	while (off < end) {
 		struct image_extent extent;
 
 		if (!image_map_chain(image, off, end - off, &extent, error))
 			return false;
-		if (belongs(m, off, &extent)) {
-			m->run.len += extent.len;
+		if (row.extent.len && goes_on(&row, &extent)) {
+			row.extent.len += extent.len;
 		} else {
-			if (!print(m, error))
-				return false;
-			m->run = extent;
-			m->from = off;
+			if (row.extent.len)
+				print_row(map, &row);
+			row = (struct row){ off, extent };
 		}
 		off += extent.len;
+		if (map->refused)
+			return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+					 "file '%s' has data that is not stored as it is "
+					 "(compressed); --output=json tells where it is",
+					 map->refused);
 	}
-	return print(m, error);
+	if (row.extent.len)
+		print_row(map, &row);
+	return true;
 }
 
-static bool run(struct map *m, const char *path, GError **error)
+static int map(const struct img_args *args, GError **error)
 {
-	unsigned flags = IMAGE_BACKING | (m->shared ? IMAGE_SHARED | IMAGE_NO_LOCK : 0);
-	uint64_t start = 0, max = UINT64_MAX;
+	struct map map = { .first = true };
 	autoptr(image) image = NULL;
-	bool ok;
+	uint64_t start, len;
 
-	if (!img_output(m->output, &m->json, error) ||
-	    (m->start && !img_size(m->start, &start, error)) ||
-	    (m->max && !img_size(m->max, &max, error)))
-		return false;
-	image = image_open(path, m->format, flags, error);
+	if (!img_args_json(args, &map.json, error) ||
+	    !img_args_size(args, IMG_OPTION_START_OFFSET, "start-offset", 0, &start, error) ||
+	    !img_args_size(args, IMG_OPTION_MAX_LENGTH, "max-length", INT64_MAX, &len, error))
+		return EXIT_FAILURE;
+	image = img_open_arg(args, img_args_word(args, 0), 0, IMAGE_BACKING, error);
 	if (!image)
-		return false;
+		return EXIT_FAILURE;
+	map.image = image;
+	if (!map.json)
+		img_out("%-16s%-16s%-16s%s\n", "Offset", "Length", "Mapped to", "File");
 	start = MIN(start, image->size);
-	if (m->json)
-		printf("[");
-	else
-		printf("%-16s%-16s%-16s%s\n", "Offset", "Length", "Mapped to", "File");
-	ok = map(m, image, start, start + MIN(max, image->size - start), error);
-	if (m->json)
-		printf("]\n");
-	return ok;
+	if (!walk(image, &map, start, start + MIN(len, image->size - start), error))
+		return EXIT_FAILURE;
+	if (map.json)
+		img_out("%s]\n", map.first ? "[" : "");
+	return EXIT_SUCCESS;
 }
 
-int img_map(const struct img_command *command, int argc, char **argv)
-{
-	struct map m = { .shared = FALSE };
-	const GOptionEntry entries[] = {
-		{ "format", 'f', 0, G_OPTION_ARG_STRING, &m.format, "format; else it is looked at",
-		  "FORMAT" },
-		{ "output", 0, 0, G_OPTION_ARG_STRING, &m.output, "human or json", "WAY" },
-		{ "start-offset", 's', 0, G_OPTION_ARG_STRING, &m.start, "where to begin", "SIZE" },
-		{ "max-length", 'l', 0, G_OPTION_ARG_STRING, &m.max, "how much to look at",
-		  "SIZE" },
-		{ "force-share", 'U', 0, G_OPTION_ARG_NONE, &m.shared,
-		  "look at it also while others write to it", NULL },
-		{ NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
-	};
-	g_autoptr(GError) error = NULL;
-	int status;
+static const struct img_option options[] = {
+	IMG_ROW_FORMAT,
+	IMG_ROW_OUTPUT,
+	{ IMG_OPTION_START_OFFSET, "start-offset", "BYTES", "from there on" },
+	{ IMG_OPTION_MAX_LENGTH, "max-length", "BYTES", "no more than so many" },
+	IMG_ROW_SHARED,
+	{ 0, NULL, NULL, NULL },
+};
 
-	if (!img_parse(command, entries, &argc, &argv, 1, 1, &status))
-		return status;
-	status = run(&m, argv[1], &error) ? IMG_OK : img_fail(error);
-	g_free(m.format);
-	g_free(m.output);
-	g_free(m.start);
-	g_free(m.max);
-	return status;
-}
+const struct img_command img_map = {
+	.name = "map",
+	.arguments = "IMAGE",
+	.summary = "Tell which bytes are where, in an image and those behind it",
+	.options = options,
+	.min = 1,
+	.max = 1,
+	.wanted = "expecting one image file name",
+	.failure = EXIT_FAILURE,
+	.run = map,
+};

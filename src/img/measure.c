@@ -1,138 +1,149 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * measure.c - socle-img measure: how large would an image become?
+ * measure.c - socle-img measure: how much space would an image need?
  */
-#include <jansson.h>
-#include <stdio.h>
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "block/qcow2/qcow2.h"
 #include "img/img.h"
 
-struct measure {
-	char *format, *target_format, *size, *output, *snapshot;
-	char **options;
-	gboolean shared;
-};
-
-/* Bytes of data in the image, in whole pieces of @unit bytes. */
-static bool count_data(struct image *image, uint64_t unit, uint64_t *ret_data, GError **error)
+/* Bytes of the clusters of the new image in which @image has some data. */
+static bool count_data(struct image *image, uint64_t cluster, uint64_t *ret_data, GError **error)
 {
-	uint64_t data = 0, counted = 0, len;
+	uint64_t off = 0, counted = 0, total = 0;
 
-	for (uint64_t off = 0; off < image->size; off += len) {
+	while (off < image->size) {
 		struct image_extent extent;
-		uint64_t first, last;
+		uint64_t from, to;
 
 		if (!image_map_chain(image, off, image->size - off, &extent, error))
 			return false;
-		len = extent.len;
-		if (extent.kind != IMAGE_DATA)
-			continue;
-		first = MAX(off / unit * unit, counted);
-		last = MIN((off + len + unit - 1) / unit * unit, image->size);
-		data += last > first ? last - first : 0;
-		counted = MAX(counted, last);
+		if (!extent.len)
+			return error_set(error, SOCLE_ERROR_CORRUPT,
+					 "image '%s' has an extent of no bytes", image->path);
+		from = MAX(off / cluster * cluster, counted);
+		to = (off + extent.len + cluster - 1) / cluster * cluster;
+		if (extent.kind == IMAGE_DATA && to > from) {
+			total += to - from;
+			counted = to;
+		}
+		off += extent.len;
 	}
-	*ret_data = data;
+	*ret_data = total;
 	return true;
 }
 
-static uint64_t cluster_of(GHashTable *options)
+static bool cluster_size(GHashTable *words, uint64_t *ret, GError **error)
 {
-	const char *text = g_hash_table_lookup(options, "cluster_size");
-	uint64_t size = 65536;
+	const char *word = g_hash_table_lookup(words, "cluster_size");
 
-	return text && img_size(text, &size, NULL) && size >= 512 && size <= 2 << 20 ? size : 65536;
+	*ret = 65536;
+	if (word && !img_parse_size(word, ret, error))
+		return false;
+	return *ret ? true : error_set(error, SOCLE_ERROR_USAGE, "a cluster has more than 0 bytes");
 }
 
-static void print(const struct qcow2_measure *m, bool qcow2, bool json)
+static bool measure_qcow2(GHashTable *words, struct image *image, uint64_t size,
+			  struct qcow2_measure *ret, GError **error)
 {
-	if (json) {
-		json_t *object = json_object();
+	const char *preallocation = g_hash_table_lookup(words, "preallocation");
+	uint64_t cluster, data = 0;
 
-		if (qcow2)
-			json_object_set_new(object, "bitmaps", json_integer(0));
-		json_object_set_new(object, "required", json_integer((json_int_t)m->required));
-		json_object_set_new(object, "fully-allocated",
-				    json_integer((json_int_t)m->fully_allocated));
-		(void)json_dumpf(object, stdout, JSON_INDENT(4));
-		printf("\n");
-		json_decref(object);
+	if (!cluster_size(words, &cluster, error) ||
+	    (image && !count_data(image, cluster, &data, error)))
+		return false;
+	if (!g_strcmp0(preallocation, "full") || !g_strcmp0(preallocation, "falloc"))
+		data = (size + cluster - 1) / cluster * cluster;
+	return qcow2_measure(size, data, words, ret, error);
+}
+
+static bool measure_any(const char *format, GHashTable *words, struct image *image, uint64_t size,
+			struct qcow2_measure *ret, GError **error)
+{
+	if (!strcmp(format, "qcow2"))
+		return measure_qcow2(words, image, size, ret, error);
+	if (strcmp(format, "raw") != 0)
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+				 "images of format '%s' cannot be measured", format);
+	*ret = (struct qcow2_measure){ .required = size, .fully_allocated = size };
+	return true;
+}
+
+static void print(const struct qcow2_measure *measure, bool json, bool bitmaps)
+{
+	json_t *object;
+
+	if (!json) {
+		img_out("required size: %" PRIu64 "\nfully allocated size: %" PRIu64 "\n",
+			measure->required, measure->fully_allocated);
+		if (bitmaps)
+			img_out("bitmaps size: 0\n");
 		return;
 	}
-	printf("required size: %" G_GUINT64_FORMAT "\nfully allocated size: %" G_GUINT64_FORMAT
-	       "\n%s",
-	       m->required, m->fully_allocated, qcow2 ? "bitmaps size: 0\n" : "");
+	object = json_object();
+	if (bitmaps)
+		json_object_set_new(object, "bitmaps", json_integer(0));
+	json_object_set_new(object, "required", json_integer((json_int_t)measure->required));
+	json_object_set_new(object, "fully-allocated",
+			    json_integer((json_int_t)measure->fully_allocated));
+	img_out_json(object);
 }
 
-static bool run(const struct measure *m, const char *path, GError **error)
+static int measure(const struct img_args *args, GError **error)
 {
-	const char *format = m->target_format ? m->target_format : "raw";
-	const struct image_ops *ops = image_format_find(format, error);
-	g_autoptr(GHashTable) options =
-		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	struct qcow2_measure result = { 0 };
-	bool json, qcow2 = ops == &image_qcow2_ops;
-	uint64_t size = 0, data = 0;
+	const char *format = img_args_value(args, 'O'), *path = img_args_word(args, 0);
+	bool sized = img_args_has(args, IMG_OPTION_SIZE), json, bitmaps;
+	g_autoptr(GHashTable) words = NULL;
+	autoptr(image) image = NULL;
+	struct qcow2_measure result;
+	uint64_t size;
 
-	if (!ops || !img_output(m->output, &json, error) ||
-	    !img_create_options(m->options, ops, options, error))
-		return false;
-	if (!path == !m->size)
-		return error_set(error, SOCLE_ERROR_USAGE, "give either an image or --size");
-	if (m->size && !img_size(m->size, &size, error))
-		return false;
-	if (!qcow2 && strcmp(format, "raw") != 0)
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "the size of images of format '%s' cannot be told before", format);
+	format = format ? format : "raw";
+	if (sized == (path != NULL)) {
+		error_set(error, SOCLE_ERROR_USAGE,
+			  "either --size N or one file name must be specified");
+		return EXIT_FAILURE;
+	}
+	words = img_create_options(args, format, error);
+	if (!words || !img_args_json(args, &json, error) ||
+	    !img_args_size(args, IMG_OPTION_SIZE, "size", 0, &size, error))
+		return EXIT_FAILURE;
 	if (path) {
-		autoptr(image) image = image_open(
-			path, m->format,
-			IMAGE_BACKING | (m->shared ? IMAGE_SHARED | IMAGE_NO_LOCK : 0), error);
-
-		if (!image ||
-		    (qcow2 && !count_data(image, qcow2 ? cluster_of(options) : 512, &data, error)))
-			return false;
+		image = img_open_arg(args, path, 0, IMAGE_BACKING, error);
+		if (!image)
+			return EXIT_FAILURE;
 		size = image->size;
 	}
-	size = (size + 511) & ~(uint64_t)511;
-	result = (struct qcow2_measure){ .required = size, .fully_allocated = size };
-	if (qcow2 && !qcow2_measure(size, data, options, &result, error))
-		return false;
-	print(&result, qcow2 && path, json);
-	return true;
+	size = (size + IMG_SECTOR - 1) & ~(uint64_t)(IMG_SECTOR - 1);
+	if (!measure_any(format, words, image, size, &result, error))
+		return EXIT_FAILURE;
+	/* A source that can have bitmaps, and a target that can take them. */
+	bitmaps = image && image->ops == &image_qcow2_ops && !strcmp(format, "qcow2") &&
+		  qcow2_get_header(image)->version >= 3;
+	print(&result, json, bitmaps);
+	return EXIT_SUCCESS;
 }
 
-int img_measure(const struct img_command *command, int argc, char **argv)
-{
-	struct measure m = { 0 };
-	const GOptionEntry entries[] = {
-		{ "format", 'f', 0, G_OPTION_ARG_STRING, &m.format,
-		  "format of the image; else it is looked at", "FORMAT" },
-		{ "target-format", 'O', 0, G_OPTION_ARG_STRING, &m.target_format,
-		  "format that it would have; else raw", "FORMAT" },
-		{ "options", 'o', 0, G_OPTION_ARG_STRING_ARRAY, &m.options,
-		  "options of that format", "A=B,..." },
-		{ "size", 0, 0, G_OPTION_ARG_STRING, &m.size, "of an image that is not there",
-		  "SIZE" },
-		{ "snapshot", 'l', 0, G_OPTION_ARG_STRING, &m.snapshot, "has no effect", "NAME" },
-		{ "output", 0, 0, G_OPTION_ARG_STRING, &m.output, "human or json", "WAY" },
-		{ "force-share", 'U', 0, G_OPTION_ARG_NONE, &m.shared,
-		  "look at it also while others write to it", NULL },
-		{ NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
-	};
-	g_autoptr(GError) error = NULL;
-	int status;
+static const struct img_option options[] = {
+	{ 'O', "output-format", "FORMAT", "of the image that would be made (default raw)" },
+	{ 'o', "options", "NAME=VALUE,...", "of that image" },
+	{ IMG_OPTION_SIZE, "size", "BYTES", "for an empty image" },
+	IMG_ROW_FORMAT,
+	IMG_ROW_OUTPUT,
+	IMG_ROW_SHARED,
+	{ 0, NULL, NULL, NULL },
+};
 
-	if (img_parse(command, entries, &argc, &argv, 0, 1, &status))
-		status = run(&m, argc > 1 ? argv[1] : NULL, &error) ? IMG_OK : img_fail(error);
-	g_free(m.format);
-	g_free(m.target_format);
-	g_free(m.size);
-	g_free(m.output);
-	g_free(m.snapshot);
-	g_strfreev(m.options);
-	return status;
-}
+const struct img_command img_measure = {
+	.name = "measure",
+	.arguments = "[IMAGE]",
+	.summary = "Tell how much space a new image would need",
+	.options = options,
+	.max = 1,
+	.wanted = "either --size N or one file name must be specified",
+	.failure = EXIT_FAILURE,
+	.run = measure,
+};

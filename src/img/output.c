@@ -1,95 +1,112 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * output.c - errors, sizes and progress on the terminal; what a signal makes of long work
+ * output.c - what socle-img prints
  */
-#include <signal.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/sys.h"
 #include "img/img.h"
 
-int img_fail(const GError *error)
+void img_out(const char *fmt, ...)
 {
-	return img_fail_text("%s", error->message);
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vfprintf(stdout, fmt, ap);
+	va_end(ap);
 }
 
-int img_fail_text(const char *fmt, ...)
+void img_warn(const char *fmt, ...)
 {
-	g_autofree char *text = NULL;
-	va_list args;
+	va_list ap;
 
-	va_start(args, fmt);
-	text = g_strdup_vprintf(fmt, args);
-	va_end(args);
 	(void)fflush(stdout);
-	(void)fprintf(stderr, "socle-img: %s\n", text);
-	return IMG_FAILED;
+	(void)fputs("socle-img: ", stderr);
+	va_start(ap, fmt);
+	(void)vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	(void)fputs("\n", stderr);
 }
 
-char *img_human(uint64_t bytes)
+bool img_out_finish(GError **error)
 {
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-	double value = (double)bytes;
-	unsigned unit = 0;
-
-	while (value >= 1000 && unit + 1 < G_N_ELEMENTS(units)) {
-		value /= 1024;
-		unit++;
-	}
-	return g_strdup_printf("%.3g %s", value, units[unit]);
+	sys_clear_error();
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return true;
+	return error_sys(error, sys_last_error(), "cannot write to stdout");
 }
 
-void img_progress_begin(struct img_progress *progress, bool wanted, bool quiet)
+void img_out_json(json_t *value)
+{
+	g_autofree char *text =
+		json_dumps(value, JSON_INDENT(4) | JSON_PRESERVE_ORDER | JSON_ENCODE_ANY);
+
+	json_decref(value);
+	img_out("%s\n", text);
+}
+
+json_t *img_json_string(const char *text)
+{
+	g_autofree char *valid = g_utf8_make_valid(text, -1);
+
+	return json_string(valid);
+}
+
+char *img_human_size(uint64_t bytes)
+{
+	static const char *const units[] = { "", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei" };
+	int power = 0;
+	unsigned unit;
+
+	/* The next unit from 1000 of one on, so that there are never more than three digits. */
+	(void)frexp((double)bytes / (1000.0 / 1024.0), &power);
+	unit = power > 0 ? (unsigned)(power - 1) / 10 : 0;
+	unit = MIN(unit, G_N_ELEMENTS(units) - 1);
+	return g_strdup_printf("%0.3g %sB", (double)bytes / (double)(UINT64_C(1) << (10 * unit)),
+			       units[unit]);
+}
+
+static void show(const struct img_progress *progress)
+{
+	img_out("    (%" PRIu64 ".%02" PRIu64 "/100%%)\r", progress->last / 100,
+		progress->last % 100);
+	(void)fflush(stdout);
+}
+
+void img_progress_start(struct img_progress *progress, const struct img_args *args, uint64_t total)
 {
 	*progress = (struct img_progress){
-		.on = !quiet && (wanted || isatty(STDERR_FILENO)),
-		.last = UINT_MAX,
+		.on_terminal = isatty(STDOUT_FILENO),
+		.total = MAX(total, 1),
 	};
+	progress->shown =
+		!img_args_has(args, 'q') && (img_args_has(args, 'p') || progress->on_terminal);
+	if (progress->shown)
+		show(progress);
 }
 
-void img_progress(struct img_progress *progress, uint64_t done, uint64_t total)
+void img_progress_at(struct img_progress *progress, uint64_t done)
 {
-	unsigned now = total ? (unsigned)((double)done / (double)total * 10000) : 10000;
+	uint64_t now =
+		(uint64_t)((double)MIN(done, progress->total) / (double)progress->total * 10000.0);
 
-	if (!progress->on || now == progress->last)
+	/* A pipe is told of each percent, a person of each tenth. */
+	if (!progress->shown || now < progress->last + (progress->on_terminal ? 10 : 100))
 		return;
 	progress->last = now;
-	progress->dirty = true;
-	(void)fprintf(stderr, "    (%u.%02u/100%%)\r", now / 100, now % 100);
-	(void)fflush(stderr);
+	show(progress);
 }
 
 void img_progress_end(struct img_progress *progress)
 {
-	if (progress->dirty)
-		(void)fputc('\n', stderr);
-	progress->dirty = false;
-}
-
-/* ---- signals ---- */
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int sig)
-{
-	interrupted = sig;
-}
-
-void img_catch_signals(void)
-{
-	struct sigaction action = { .sa_handler = on_signal };
-
-	(void)sigaction(SIGINT, &action, NULL);
-	(void)sigaction(SIGTERM, &action, NULL);
-	(void)sigaction(SIGHUP, &action, NULL);
-}
-
-bool img_go_on(GError **error)
-{
-	if (!interrupted)
-		return true;
-	return error_set(error, SOCLE_ERROR_FAILED, "interrupted by signal %d (%s)", interrupted,
-			 strsignal(interrupted));
+	if (!progress->shown)
+		return;
+	progress->last = 10000;
+	show(progress);
+	img_out("\n");
 }

@@ -1,168 +1,170 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * rebase.c - socle-img rebase: put another image behind an image
+ * rebase.c - socle-img rebase: let another image stand behind one
  *
- * Where what will be behind it reads differently from what was, the image gets the old bytes itself;
- * only then its header names the new one. So it reads the same at every moment.
+ * Unless -u says that it is known to have the same contents, the image first gets what the old and
+ * the new image behind it have not in common; only when that is on the disk the name changes.
  */
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "block/qcow2/qcow2.h"
 #include "img/img.h"
 
-enum {
-	CHUNK = 1 << 20
-};
-
-struct rebase {
-	char *format, *cache, *backing, *backing_format;
-	gboolean unsafe, progress, quiet, shared;
-	struct image *image, *new_behind; /* new_behind: NULL: nothing */
-	uint8_t *old_bytes, *new_bytes;
-	struct img_progress bar;
-};
-
-/* What the new chain has; zeroes behind its end. */
-static bool read_new(struct rebase *r, uint64_t off, uint64_t len, GError **error)
+/* As the new name is going to be found: from the folder of the image that names it. */
+static struct image *open_new(const struct img_args *args, const char *path, const char *name,
+			      const char *format, GError **error)
 {
-	uint64_t there = 0;
+	g_autofree char *full = image_resolve(path, name);
+	unsigned cache;
 
-	if (r->new_behind && off < r->new_behind->size)
-		there = MIN(len, r->new_behind->size - off);
-	memset(r->new_bytes + there, 0, len - there);
-	return !there || image_read(r->new_behind, off, r->new_bytes, there, error);
+	if (!img_cache_flags(img_args_value(args, 'T'), &cache, error))
+		return NULL;
+	return image_open(full, format, IMAGE_BACKING | cache, error);
 }
 
-/* Clusters that would read differently get what they were. */
-static bool keep(struct rebase *r, uint64_t off, uint64_t len, GError **error)
+/* Sectors that differ, from @off on; what the old one has there is written to the image. */
+static bool keep(struct image *image, uint64_t off, uint64_t len, uint8_t *buf, GError **error)
 {
-	uint64_t cluster = MAX(r->image->cluster_size, 512u);
+	uint64_t cluster = MAX(image->cluster_size, IMG_SECTOR);
+	uint64_t end = off + len;
 
-	if (!image_read_backing(r->image, off, r->old_bytes, len, error) ||
-	    !read_new(r, off, len, error))
-		return false;
-	for (uint64_t at = 0, n; at < len; at += n) {
-		n = MIN(len - at, cluster - (off + at) % cluster);
-		if (memcmp(r->old_bytes + at, r->new_bytes + at, n) != 0 &&
-		    !image_write(r->image, off + at, r->old_bytes + at, n, error))
+	while (off < end) {
+		size_t n = MIN(MIN(end - off, IMG_PIECE), cluster - off % cluster);
+		bool zero;
+
+		if (!image_read_backing(image, off, buf, n, error))
 			return false;
+		zero = img_is_zero(buf, n);
+		if (zero ? !image_zero(image, off, n, true, error)
+			 : !image_write(image, off, buf, n, error))
+			return false;
+		off += n;
 	}
 	return true;
 }
 
-static bool keep_all(struct rebase *r, GError **error)
+/* An extent that the image has not itself: compare what is behind, and keep what would change. */
+static bool rebase_absent(struct image *image, struct img_same *same, uint64_t off, uint64_t len,
+			  uint8_t *buf, GError **error)
 {
-	uint64_t size = r->image->size, len;
+	uint64_t cluster = MAX(image->cluster_size, IMG_SECTOR);
 
-	for (uint64_t off = 0; off < size; off += len) {
-		struct image_extent extent;
+	while (len) {
+		uint64_t done, differ, n;
 
-		if (!img_go_on(error) || !image_map(r->image, off, size - off, &extent, error))
+		if (!img_same_piece(same, off, len, &done, &differ, error))
 			return false;
-		len = extent.len;
-		if (extent.kind == IMAGE_ABSENT) {
-			len = MIN(len, (uint64_t)CHUNK);
-			if (!keep(r, off, len, error))
+		if (differ != UINT64_MAX) {
+			/* The rest of the cluster has to be copied in any case. */
+			done = MIN(len, differ - off + cluster - differ % cluster);
+			n = off + done - differ;
+			if (!keep(image, differ, n, buf, error))
 				return false;
 		}
-		img_progress(&r->bar, off + len, size);
-	}
-	return image_flush(r->image, error);
-}
-
-static bool open_images(struct rebase *r, const char *path, GError **error)
-{
-	unsigned flags = IMAGE_WRITE | (r->unsafe ? 0 : IMAGE_BACKING), cache = 0;
-	bool removes = r->backing && !*r->backing;
-
-	if (!r->backing)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "what is to be behind '%s'? Say -b FILE -F FORMAT, or -b '' for "
-				 "nothing",
-				 path);
-	if (!removes && !r->backing_format)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "what format has '%s'? It is never guessed: say -F FORMAT",
-				 r->backing);
-	if (r->cache && !img_cache(r->cache, &cache, error))
-		return false;
-	r->image = image_open(path, r->format ? r->format : "qcow2", flags | cache, error);
-	if (!r->image)
-		return false;
-	if (r->image->ops != &image_qcow2_ops)
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "images of format '%s' have nothing behind them",
-				 r->image->ops->format);
-	if (!removes && !r->unsafe) {
-		g_autofree char *full = image_resolve(path, r->backing);
-
-		r->new_behind =
-			image_open(full, r->backing_format, IMAGE_BACKING | IMAGE_SHARED, error);
-		if (!r->new_behind)
-			return false;
-		for (struct image *i = r->new_behind; i; i = i->backing) {
-			if (block_file_is_same(i->file, r->image->file))
-				return error_set(error, SOCLE_ERROR_USAGE,
-						 "image '%s' would stand behind itself", path);
-		}
+		off += done;
+		len -= done;
 	}
 	return true;
 }
 
-static bool run(struct rebase *r, const char *path, GError **error)
+static bool keep_contents(const struct img_args *args, struct image *image, struct image *behind,
+			  GError **error)
 {
-	bool removes = r->backing && !*r->backing;
+	uint8_t *buf = g_aligned_alloc(1, IMG_PIECE, 4096);
+	struct img_progress progress;
+	struct img_same same;
+	uint64_t off = 0;
+	bool ok = true;
 
-	if (!open_images(r, path, error))
-		return false;
-	if (!r->unsafe) {
-		r->old_bytes = g_malloc(CHUNK);
-		r->new_bytes = g_malloc(CHUNK);
-		img_catch_signals();
-		img_progress_begin(&r->bar, r->progress, r->quiet);
-		if (!keep_all(r, error))
-			return false;
+	img_same_init(&same, image->backing, behind);
+	img_progress_start(&progress, args, image->size);
+	while (ok && off < image->size) {
+		struct image_extent extent;
+
+		ok = image_map(image, off, image->size - off, &extent, error) &&
+		     (extent.kind != IMAGE_ABSENT ||
+		      rebase_absent(image, &same, off, extent.len, buf, error));
+		if (ok) {
+			off += extent.len;
+			img_progress_at(&progress, off);
+		}
 	}
-	return qcow2_set_backing(r->image, removes ? NULL : r->backing,
-				 removes ? NULL : r->backing_format, error);
+	if (ok)
+		img_progress_end(&progress);
+	img_same_release(&same);
+	g_aligned_free(buf);
+	return ok && image_flush(image, error);
 }
 
-int img_rebase(const struct img_command *command, int argc, char **argv)
+static bool check_words(const struct img_args *args, const char *name, const char *format,
+			GError **error)
 {
-	struct rebase r = { 0 };
-	const GOptionEntry entries[] = {
-		{ "format", 'f', 0, G_OPTION_ARG_STRING, &r.format, "format of the image",
-		  "FORMAT" },
-		{ "backing", 'b', 0, G_OPTION_ARG_STRING, &r.backing,
-		  "what is to be behind it; '' for nothing", "FILE" },
-		{ "backing-format", 'F', 0, G_OPTION_ARG_STRING, &r.backing_format,
-		  "format of that", "FORMAT" },
-		{ "unsafe", 'u', 0, G_OPTION_ARG_NONE, &r.unsafe,
-		  "only change the name: the new one has the same contents", NULL },
-		{ "cache", 't', 0, G_OPTION_ARG_STRING, &r.cache, "cache mode", "MODE" },
-		{ "progress", 'p', 0, G_OPTION_ARG_NONE, &r.progress, "show progress", NULL },
-		{ "quiet", 'q', 0, G_OPTION_ARG_NONE, &r.quiet, "do not", NULL },
-		{ "force-share", 'U', 0, G_OPTION_ARG_NONE, &r.shared, "has no effect", NULL },
-		{ NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
-	};
-	g_autoptr(GError) error = NULL;
-	int status;
-
-	if (img_parse(command, entries, &argc, &argv, 1, 1, &status)) {
-		bool ok = run(&r, argv[1], &error);
-
-		img_progress_end(&r.bar);
-		status = ok ? IMG_OK : img_fail(error);
-	}
-	image_close(r.image);
-	image_close(r.new_behind);
-	g_free(r.old_bytes);
-	g_free(r.new_bytes);
-	g_free(r.format);
-	g_free(r.cache);
-	g_free(r.backing);
-	g_free(r.backing_format);
-	return status;
+	if (!img_args_has(args, 'b'))
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "must specify backing file (-b); an empty name takes it away");
+	if (name && !format)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "backing file '%s' is named without its format; give it with -F",
+				 name);
+	return !format || image_format_find(format, error);
 }
+
+static int rebase(const struct img_args *args, GError **error)
+{
+	const char *name = img_args_value(args, 'b'), *format = img_args_value(args, 'F');
+	const char *path = img_args_word(args, 0);
+	bool unsafe = img_args_has(args, 'u');
+	autoptr(image) image = NULL;
+	autoptr(image) behind = NULL;
+
+	if (name && !*name)
+		name = NULL;
+	if (!check_words(args, name, format, error))
+		return EXIT_FAILURE;
+	image = img_open_write(args, path, "qcow2", unsafe ? 0 : IMAGE_BACKING, error);
+	if (!image)
+		return EXIT_FAILURE;
+	if (image->ops != &image_qcow2_ops) {
+		error_set(error, SOCLE_ERROR_UNSUPPORTED,
+			  "images of format '%s' cannot get another one behind them",
+			  image->ops->format);
+		return EXIT_FAILURE;
+	}
+	if (!unsafe && name) {
+		behind = open_new(args, path, name, format, error);
+		if (!behind)
+			return EXIT_FAILURE;
+	}
+	if ((!unsafe && !keep_contents(args, image, behind, error)) ||
+	    !qcow2_set_backing(image, name, name ? format : NULL, error) ||
+	    !image_flush(image, error))
+		return EXIT_FAILURE;
+	return EXIT_SUCCESS;
+}
+
+static const struct img_option options[] = {
+	{ 'b', "backing", "FILE", "the new one; '': none" },
+	{ 'F', "backing-format", "FORMAT", "the format of that" },
+	{ 'u', "unsafe", NULL, "it has the same contents: only note its name" },
+	{ 'f', "format", "FORMAT", "format of the image (default qcow2)" },
+	IMG_ROW_CACHE,
+	IMG_ROW_SOURCE_CACHE,
+	IMG_ROW_PROGRESS,
+	IMG_ROW_QUIET,
+	IMG_ROW_SHARED,
+	{ 0, NULL, NULL, NULL },
+};
+
+const struct img_command img_rebase = {
+	.name = "rebase",
+	.arguments = "IMAGE",
+	.summary = "Let another image stand behind one",
+	.options = options,
+	.min = 1,
+	.max = 1,
+	.wanted = "expecting one image file name",
+	.failure = EXIT_FAILURE,
+	.run = rebase,
+};

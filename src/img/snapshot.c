@@ -1,134 +1,106 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * snapshot.c - socle-img snapshot: list, make, apply, delete internal snapshots
+ * snapshot.c - socle-img snapshot: states of an image that are kept within it
  */
-#include "img/snapshot.h"
-
-#include <stdio.h>
-#include <time.h>
+#include <stdlib.h>
 
 #include "base/error.h"
+#include "base/sys.h"
 #include "block/qcow2/qcow2.h"
 #include "img/img.h"
+#include "img/qcow2.h"
 
-json_t *snapshots_json(struct image *image)
+static bool is_qcow2(const struct image *image, GError **error)
 {
-	const GPtrArray *snapshots = qcow2_snapshots(image);
-	json_t *list = json_array();
+	if (image->ops == &image_qcow2_ops)
+		return true;
+	return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+			 "image '%s' cannot have snapshots: only those of format 'qcow2' can",
+			 image->path);
+}
 
-	for (unsigned i = 0; i < snapshots->len; i++) {
-		const struct qcow2_snapshot *s = snapshots->pdata[i];
-		json_t *json = json_object();
+static bool change(struct image *image, int what, const char *name, GError **error)
+{
+	const char *verb;
+	bool ok;
 
-		if (s->icount != UINT64_MAX)
-			json_object_set_new(json, "icount", json_integer((json_int_t)s->icount));
-		json_object_set_new(json, "vm-clock-nsec",
-				    json_integer((json_int_t)(s->vm_clock_ns % 1000000000)));
-		json_object_set_new(json, "name", json_string(s->name));
-		json_object_set_new(json, "date-sec", json_integer(s->date_s));
-		json_object_set_new(json, "date-nsec", json_integer(s->date_ns));
-		json_object_set_new(json, "vm-clock-sec",
-				    json_integer((json_int_t)(s->vm_clock_ns / 1000000000)));
-		json_object_set_new(json, "id", json_string(s->id));
-		json_object_set_new(json, "vm-state-size", json_integer((json_int_t)s->vm_size));
-		json_array_append_new(list, json);
+	if (what == 'c') {
+		verb = "create";
+		ok = qcow2_snapshot_create(image, name, (int64_t)(sys_realtime_ns() / 1000), error);
+	} else if (what == 'a') {
+		verb = "apply";
+		ok = qcow2_snapshot_apply(image, name, error);
+	} else {
+		verb = "delete";
+		ok = qcow2_snapshot_delete(image, name, error);
 	}
-	return list;
+	if (!ok)
+		g_prefix_error(error, "could not %s snapshot '%s': ", verb, name);
+	return ok;
 }
 
-void snapshots_print(struct image *image)
+/* -l, -a, -c, -d; 0 with an error if there are two of them. */
+static int which(const struct img_args *args, const char **ret_name, GError **error)
 {
-	const GPtrArray *snapshots = qcow2_snapshots(image);
+	const char *value;
+	int found = 0, id;
 
-	printf("Snapshot list:\n%-10s%-17s%8s%20s%13s%11s\n", "ID", "TAG", "VM SIZE", "DATE",
-	       "VM CLOCK", "ICOUNT");
-	for (unsigned i = 0; i < snapshots->len; i++) {
-		const struct qcow2_snapshot *s = snapshots->pdata[i];
-		g_autofree char *size = img_human(s->vm_size), *clock = NULL, *icount = NULL;
-		uint64_t ms = s->vm_clock_ns / 1000000;
-		time_t when = (time_t)s->date_s;
-		char date[32] = "";
-		struct tm tm;
-
-		if (localtime_r(&when, &tm))
-			(void)strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
-		clock = g_strdup_printf("%02u:%02u:%02u.%03u", (unsigned)(ms / 3600000),
-					(unsigned)(ms / 60000 % 60), (unsigned)(ms / 1000 % 60),
-					(unsigned)(ms % 1000));
-		icount = s->icount == UINT64_MAX ? g_strdup("")
-						 : g_strdup_printf("%" G_GUINT64_FORMAT, s->icount);
-		printf("%-9s %-16s %8s%20s%13s%11s\n", s->id, s->name, size, date, clock, icount);
+	for (unsigned i = 0; (id = img_args_id(args, i, &value)); i++) {
+		if (id != 'l' && id != 'a' && id != 'c' && id != 'd')
+			continue;
+		if (found) {
+			error_set(error, SOCLE_ERROR_USAGE, "-l, -a, -c and -d do not go together");
+			return 0;
+		}
+		found = id;
+		*ret_name = value;
 	}
+	return found ? found : 'l';
 }
 
-struct request {
-	char *create, *apply, *delete;
-	gboolean list;
-};
-
-static bool carry_out(const struct request *request, struct image *image, GError **error)
+static int snapshot(const struct img_args *args, GError **error)
 {
-	if (request->create)
-		return qcow2_snapshot_create(image, request->create, g_get_real_time(), error);
-	if (request->apply)
-		return qcow2_snapshot_apply(image, request->apply, error);
-	if (request->delete)
-		return qcow2_snapshot_delete(image, request->delete, error);
-	if (qcow2_snapshots(image)->len)
-		snapshots_print(image);
-	return true;
-}
-
-static bool run(const struct request *request, const char *path, const char *format, bool shared,
-		GError **error)
-{
-	bool writes = request->create || request->apply || request->delete;
+	const char *name = NULL, *path = img_args_word(args, 0);
+	int what = which(args, &name, error);
 	autoptr(image) image = NULL;
 
-	if (writes + request->list > 1 || (request->create && request->apply) ||
-	    (request->create && request->delete) || (request->apply && request->delete))
-		return error_set(error, SOCLE_ERROR_USAGE, "give one of -l, -c, -a, -d");
-	/* Only these can have snapshots, so nothing is guessed. */
-	if (!format && writes)
-		format = "qcow2";
-	image = image_open(path, format,
-			   (writes ? IMAGE_WRITE : 0) | (shared ? IMAGE_SHARED | IMAGE_NO_LOCK : 0),
-			   error);
+	if (!what)
+		return EXIT_FAILURE;
+	if (what == 'l')
+		image = img_open_arg(args, path, 0, 0, error);
+	else
+		image = img_open_write(args, path, "qcow2", 0, error);
 	if (!image)
-		return false;
-	if (image->ops != &image_qcow2_ops)
-		return writes ? error_set(error, SOCLE_ERROR_UNSUPPORTED,
-					  "images of format '%s' have no snapshots",
-					  image->ops->format)
-			      : true;
-	return carry_out(request, image, error);
+		return EXIT_FAILURE;
+	if (what == 'l') {
+		img_qcow2_print_snapshots(image);
+		return EXIT_SUCCESS;
+	}
+	if (!is_qcow2(image, error) || !change(image, what, name, error) ||
+	    !image_flush(image, error))
+		return EXIT_FAILURE;
+	return EXIT_SUCCESS;
 }
 
-int img_snapshot(const struct img_command *command, int argc, char **argv)
-{
-	struct request request = { 0 };
-	g_autofree char *format = NULL;
-	gboolean quiet = FALSE, shared = FALSE;
-	const GOptionEntry entries[] = {
-		{ "list", 'l', 0, G_OPTION_ARG_NONE, &request.list, "list them", NULL },
-		{ "create", 'c', 0, G_OPTION_ARG_STRING, &request.create, "make one", "NAME" },
-		{ "apply", 'a', 0, G_OPTION_ARG_STRING, &request.apply,
-		  "go back to it; what is there now is lost", "NAME" },
-		{ "delete", 'd', 0, G_OPTION_ARG_STRING, &request.delete, "delete it", "NAME" },
-		{ "format", 'f', 0, G_OPTION_ARG_STRING, &format, "format", "FORMAT" },
-		{ "quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "has no effect", NULL },
-		{ "force-share", 'U', 0, G_OPTION_ARG_NONE, &shared,
-		  "look at it also while others write to it", NULL },
-		{ NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
-	};
-	g_autoptr(GError) error = NULL;
-	int status;
+static const struct img_option options[] = {
+	{ 'l', "list", NULL, "tell which there are (default)" },
+	{ 'a', "apply", "NAME", "let the image be as it was then; what it has now is lost" },
+	{ 'c', "create", "NAME", "keep what it has now" },
+	{ 'd', "delete", "NAME", "give up what was kept" },
+	{ 'f', "format", "FORMAT", "format of the image (default qcow2)" },
+	IMG_ROW_QUIET,
+	IMG_ROW_SHARED,
+	{ 0, NULL, NULL, NULL },
+};
 
-	if (!img_parse(command, entries, &argc, &argv, 1, 1, &status))
-		return status;
-	status = run(&request, argv[1], format, shared, &error) ? IMG_OK : img_fail(error);
-	g_free(request.create);
-	g_free(request.apply);
-	g_free(request.delete);
-	return status;
-}
+const struct img_command img_snapshot = {
+	.name = "snapshot",
+	.arguments = "IMAGE",
+	.summary = "List, make, apply or delete states of an image kept within it",
+	.options = options,
+	.min = 1,
+	.max = 1,
+	.wanted = "expecting one image file name",
+	.failure = EXIT_FAILURE,
+	.run = snapshot,
+};

@@ -1,52 +1,170 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * amend.c - changes of what an image is: version, features, what stands behind it
+ * amend.c - changes of a qcow2 image's header: version, lazy refcounts, backing file; and measuring
  */
+#include <inttypes.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "block/qcow2/qcow2-int.h"
 
-/* Flushed, so that the header is the only thing left to be changed. */
-static bool begin(struct qcow2 *q, GError **error)
+/* ---- version ---- */
+
+/* Version 2 has no zero flag: clusters with it become absent, or are written. */
+static bool write_out_zeroes(struct qcow2 *q, GError **error)
 {
-	return qcow2_begin_change(q, error) && qcow2_flush_locked(q, error);
+	const uint64_t cluster = qcow2_cluster_size(q);
+	g_autofree uint8_t *zeroes = g_malloc0(cluster);
+	struct qcow2_run run;
+
+	for (uint64_t off = 0; off < q->base.size; off += run.len) {
+		const uint64_t left = q->base.size - off;
+		bool ok = qcow2_begin_change(q, error) && qcow2_lookup(q, off, left, &run, error);
+
+		if (ok && run.kind == QCOW2_KIND_ZERO) {
+			run.len = MIN(run.len, cluster);
+			ok = q->header->backing_file
+				     ? qcow2_write_locked(q, off, zeroes, run.len, error)
+				     : qcow2_forget(q, off, run.len, error);
+		}
+		if (!ok)
+			return false;
+	}
+	return true;
 }
 
-/* ---- what stands behind it ---- */
+static bool to_version_2(struct qcow2 *q, GError **error)
+{
+	struct qcow2_header *h = q->header;
+
+	if (h->refcount_order != 4 || h->incompatible & ~(uint64_t)QCOW2_DIRTY || h->bitmaps)
+		return error_set(
+			error, SOCLE_ERROR_UNSUPPORTED,
+			"image '%s' has what compat=0.10 does not: other refcount_bits than "
+			"16, extended_l2, a data file, zstd or bitmaps; convert it",
+			q->name);
+	if (q->snapshots->len)
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+				 "image '%s' has snapshots, which may have zero clusters, and "
+				 "compat=0.10 has none; delete them, or convert it",
+				 q->name);
+	if (!write_out_zeroes(q, error) || !qcow2_flush_locked(q, error) ||
+	    !qcow2_write_counts(q, error) || !qcow2_sync(q, error))
+		return false;
+	h->version = 2;
+	h->incompatible = h->compatible = h->autoclear = 0;
+	g_clear_pointer(&h->tail, g_bytes_unref);
+	return qcow2_rewrite_header(q, error);
+}
+
+static bool change_version(struct qcow2 *q, uint32_t version, GError **error)
+{
+	if (!version || version == q->header->version)
+		return true;
+	if (version == 2)
+		return to_version_2(q, error);
+	if (version != 3)
+		return error_set(error, SOCLE_ERROR_USAGE, "qcow2 has versions 2 and 3, not %u",
+				 version);
+	q->header->version = 3;
+	return qcow2_rewrite_header(q, error);
+}
+
+/* ---- the rest ---- */
+
+static bool change_lazy(struct qcow2 *q, int lazy, GError **error)
+{
+	if (lazy < 0 || lazy == (q->header->compatible & QCOW2_LAZY_REFCOUNTS ? 1 : 0))
+		return true;
+	if (q->header->version < 3)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "lazy_refcounts needs compat=1.1, which image '%s' is not",
+				 q->name);
+	if (!qcow2_write_counts(q, error) || !qcow2_sync(q, error))
+		return false;
+	q->header->compatible ^= QCOW2_LAZY_REFCOUNTS;
+	q->header->incompatible &= ~(uint64_t)QCOW2_DIRTY;
+	/* The next change says that it is dirty, if it is to be. */
+	q->changing = false;
+	return qcow2_update_header(q, error);
+}
+
+static bool change_raw(struct qcow2 *q, int raw, GError **error)
+{
+	if (raw < 0 || raw == (q->header->autoclear & QCOW2_AUTOCLEAR_RAW_DATA ? 1 : 0))
+		return true;
+	if (raw)
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+				 "data_file_raw=on can only be given when an image is created");
+	q->header->autoclear &= ~(uint64_t)QCOW2_AUTOCLEAR_RAW_DATA;
+	return qcow2_update_header(q, error);
+}
+
+static bool check_amend(struct qcow2 *q, const struct qcow2_amend *what, GError **error)
+{
+	if (!q->writable)
+		return error_set(error, SOCLE_ERROR_DENIED, "image '%s' is open for reading only",
+				 q->name);
+	if (what->refcount_bits && what->refcount_bits != 1u << q->header->refcount_order)
+		return error_set(
+			error, SOCLE_ERROR_UNSUPPORTED,
+			"image '%s' has refcount_bits=%u, which cannot be changed in place; "
+			"convert it",
+			q->name, 1u << q->header->refcount_order);
+	return true;
+}
+
+bool qcow2_amend(struct image *image, const struct qcow2_amend *what, GError **error)
+{
+	struct qcow2 *q = qcow2_of(image);
+	bool ok;
+
+	pthread_mutex_lock(&q->lock);
+	ok = check_amend(q, what, error) && qcow2_begin_change(q, error) &&
+	     qcow2_flush_locked(q, error);
+	/* Lazy refcounts go before version 3 does, and come after it. */
+	ok = ok && (what->lazy_refcounts > 0 || change_lazy(q, what->lazy_refcounts, error)) &&
+	     change_version(q, what->version, error) &&
+	     (what->lazy_refcounts <= 0 || change_lazy(q, 1, error)) &&
+	     change_raw(q, what->data_file_raw, error);
+	pthread_mutex_unlock(&q->lock);
+	return ok;
+}
 
 static bool set_backing(struct qcow2 *q, const char *file, const char *format, GError **error)
 {
 	struct qcow2_header *h = q->header;
-	g_autofree char *old_file = NULL, *old_format = NULL;
 
+	if (!q->writable)
+		return error_set(error, SOCLE_ERROR_DENIED, "image '%s' is open for reading only",
+				 q->name);
 	if (file && (!*file || strlen(file) > QCOW2_MAX_NAME))
-		return error_set(error, SOCLE_ERROR_LIMIT,
+		return error_set(error, SOCLE_ERROR_USAGE,
 				 "the name of the backing file is empty or longer than %d bytes",
 				 QCOW2_MAX_NAME);
 	if (file && h->autoclear & QCOW2_AUTOCLEAR_RAW_DATA)
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "image '%s' has a raw data file, and so nothing behind it",
-				 q->name);
-	if (!begin(q, error))
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "image '%s' has a raw data file, and so no backing file", q->name);
+	if (!qcow2_begin_change(q, error) || !qcow2_flush_locked(q, error))
 		return false;
-	old_file = g_steal_pointer(&h->backing_file);
-	old_format = g_steal_pointer(&h->backing_format);
-	h->backing_file = g_strdup(file);
-	h->backing_format = g_strdup(format);
-	if (qcow2_rewrite_header(q, error)) {
-		g_free(q->base.backing_file);
-		g_free(q->base.backing_format);
-		q->base.backing_file = g_strdup(file);
-		q->base.backing_format = g_strdup(format);
-		return true;
-	}
-	/* It may be the name that finds no room. */
 	g_free(h->backing_file);
 	g_free(h->backing_format);
-	h->backing_file = g_steal_pointer(&old_file);
-	h->backing_format = g_steal_pointer(&old_format);
-	return false;
+	h->backing_file = g_strdup(file);
+	h->backing_format = g_strdup(file ? format : NULL);
+	if (!qcow2_rewrite_header(q, error)) {
+		/* What is noted is what the open image has. */
+		g_free(h->backing_file);
+		g_free(h->backing_format);
+		h->backing_file = g_strdup(q->base.backing_file);
+		h->backing_format = g_strdup(q->base.backing_format);
+		return false;
+	}
+	g_free(q->base.backing_file);
+	g_free(q->base.backing_format);
+	q->base.backing_file = g_strdup(h->backing_file);
+	q->base.backing_format = g_strdup(h->backing_format);
+	return true;
 }
 
 bool qcow2_set_backing(struct image *image, const char *file, const char *format, GError **error)
@@ -60,154 +178,109 @@ bool qcow2_set_backing(struct image *image, const char *file, const char *format
 	return ok;
 }
 
-static bool make_empty(struct qcow2 *q, GError **error)
-{
-	const uint64_t mask = qcow2_cluster_size(q) - 1;
+/* ---- bitmaps ---- */
 
-	if (q->snapshots->len)
-		return error_set(
-			error, SOCLE_ERROR_UNSUPPORTED,
-			"image '%s' has internal snapshots, and is not emptied; say -d, or "
-			"delete them",
-			q->name);
-	if (q->header->incompatible & QCOW2_DATA_FILE)
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "image '%s' has a data file, and is not emptied; say -d", q->name);
-	return qcow2_begin_change(q, error) &&
-	       qcow2_forget(q, 0, (q->base.size + mask) & ~mask, error) &&
-	       qcow2_flush_locked(q, error);
+static void bitmap_free(void *opaque)
+{
+	struct qcow2_bitmap *bitmap = opaque;
+
+	g_free(bitmap->name);
+	g_free(bitmap);
 }
 
-bool qcow2_make_empty(struct image *image, GError **error)
+GPtrArray *qcow2_bitmaps(struct image *image, GError **error)
 {
+	enum {
+		LEN = 24,
+		IN_USE = 1,
+		AUTO = 2
+	};
 	struct qcow2 *q = qcow2_of(image);
-	bool ok;
+	g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(bitmap_free);
+	uint64_t off = q->header->bitmaps_off;
+	const uint64_t end = off + q->header->bitmaps_size;
 
-	pthread_mutex_lock(&q->lock);
-	ok = make_empty(q, error);
-	pthread_mutex_unlock(&q->lock);
-	return ok;
-}
+	for (uint32_t i = 0; i < q->header->bitmaps; i++) {
+		uint8_t entry[LEN], name[QCOW2_MAX_NAME];
+		uint64_t name_at;
+		struct qcow2_bitmap *bitmap;
 
-/* ---- versions and features ---- */
-
-/* Version 2 has no word for zero. */
-static bool spell_zeroes_out(struct qcow2 *q, GError **error)
-{
-	const uint64_t cluster = qcow2_cluster_size(q);
-	uint64_t off = 0;
-
-	while (off < q->base.size) {
-		struct qcow2_run run;
-		uint64_t len;
-
-		if (!qcow2_lookup(q, off, q->base.size - off, &run, error))
-			return false;
-		len = MIN(run.len, q->base.size - off);
-		if (run.kind == QCOW2_KIND_ZERO && q->header->backing_file) {
-			g_autofree uint8_t *zeroes = NULL;
-
-			len = MIN(len, (uint64_t)1 << 20);
-			zeroes = g_malloc0(len);
-			if (!qcow2_write_locked(q, off, zeroes, len, error))
-				return false;
-		} else if (run.kind == QCOW2_KIND_ZERO) {
-			if (!qcow2_forget(q, off, (len + cluster - 1) & ~(cluster - 1), error))
-				return false;
-		}
-		off += len;
+		if (end - off < LEN)
+			break;
+		if (!qcow2_file_read(q, off, entry, LEN, "list of bitmaps", error))
+			return NULL;
+		name_at = LEN + (uint64_t)get_be32(entry + 20);
+		if (name_at + get_be16(entry + 18) > end - off ||
+		    get_be16(entry + 18) > QCOW2_MAX_NAME)
+			break;
+		if (!qcow2_file_read(q, off + name_at, name, get_be16(entry + 18),
+				     "list of bitmaps", error))
+			return NULL;
+		bitmap = g_new(struct qcow2_bitmap, 1);
+		*bitmap = (struct qcow2_bitmap){
+			.name = g_strndup((char *)name, get_be16(entry + 18)),
+			.granularity_bits = entry[17],
+			.in_use = get_be32(entry + 12) & IN_USE,
+			.automatic = get_be32(entry + 12) & AUTO,
+		};
+		g_ptr_array_add(all, bitmap);
+		off += (name_at + get_be16(entry + 18) + 7) & ~UINT64_C(7);
+		if (off > end)
+			break;
 	}
+	if (all->len < q->header->bitmaps) {
+		(void)qcow2_bad(q, error, "has a list of bitmaps that cannot be");
+		return NULL;
+	}
+	return g_steal_pointer(&all);
+}
+
+/* ---- measure ---- */
+
+static uint64_t divide_up(uint64_t n, uint64_t by)
+{
+	return n / by + !!(n % by);
+}
+
+/* Clusters of counts and their table, for that many others and for themselves. */
+static uint64_t count_clusters(const struct qcow2_header *h, uint64_t others)
+{
+	const uint64_t cluster = UINT64_C(1) << h->cluster_bits;
+	const uint64_t per_block = cluster * 8 >> h->refcount_order;
+	uint64_t blocks = 0, tables = 0;
+
+	for (;;) {
+		const uint64_t n = divide_up(others + blocks + tables, per_block);
+		const uint64_t t = divide_up(n, cluster / 8);
+
+		if (n == blocks && t == tables)
+			return blocks + tables;
+		blocks = n;
+		tables = t;
+	}
+}
+
+bool qcow2_measure(uint64_t size, uint64_t data, GHashTable *options, struct qcow2_measure *ret,
+		   GError **error)
+{
+	const struct image_create what = { .path = "", .size = size, .options = options };
+	autoptr(qcow2_header) h = qcow2_create_header(&what, error);
+	uint64_t cluster, entries, guest, l2, l1, all;
+
+	if (!h)
+		return false;
+	if (size > INT64_MAX / 2)
+		return error_set(error, SOCLE_ERROR_LIMIT, "%" PRIu64 " bytes are too many", size);
+	cluster = UINT64_C(1) << h->cluster_bits;
+	entries = cluster / (h->incompatible & QCOW2_EXTENDED_L2 ? 16 : 8);
+	guest = divide_up(size, cluster);
+	l2 = divide_up(guest, entries);
+	l1 = MAX(divide_up(l2, cluster / 8), UINT64_C(1));
+	all = 1 + l2 + l1 + guest;
+	all += count_clusters(h, all);
+	ret->fully_allocated = all * cluster;
+	ret->required = (all - guest) * cluster + MIN(divide_up(data, cluster), guest) * cluster;
+	if (h->incompatible & QCOW2_DATA_FILE)
+		ret->required = ret->fully_allocated = (all - guest) * cluster;
 	return true;
-}
-
-static bool to_version_2(struct qcow2 *q, GError **error)
-{
-	struct qcow2_header *h = q->header;
-
-	if (h->incompatible & ~(uint64_t)QCOW2_DIRTY || h->refcount_order != 4 || h->bitmaps ||
-	    h->tail)
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "image '%s' uses what version 2 (compat=0.10) does not have; "
-				 "convert it",
-				 q->name);
-	if (q->snapshots->len)
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "image '%s' has internal snapshots, which may use what version 2 "
-				 "does not have; delete them first",
-				 q->name);
-	h->compatible = 0;
-	if (!spell_zeroes_out(q, error) || !qcow2_flush_locked(q, error) ||
-	    !qcow2_set_dirty(q, false, error))
-		return false;
-	h->version = 2;
-	h->autoclear = 0;
-	return qcow2_rewrite_header(q, error);
-}
-
-static bool to_version_3(struct qcow2 *q, GError **error)
-{
-	q->header->version = 3;
-	return qcow2_rewrite_header(q, error);
-}
-
-static bool set_lazy(struct qcow2 *q, bool lazy, GError **error)
-{
-	struct qcow2_header *h = q->header;
-
-	if (lazy && h->version < 3)
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "lazy_refcounts needs version 3 (compat=1.1)");
-	if (lazy)
-		h->compatible |= QCOW2_LAZY_REFCOUNTS;
-	else
-		h->compatible &= ~(uint64_t)QCOW2_LAZY_REFCOUNTS;
-	/* Without it, a flush brings the counts up to date. */
-	return (lazy || (qcow2_flush_locked(q, error) && qcow2_set_dirty(q, false, error))) &&
-	       (h->version < 3 || qcow2_update_header(q, error));
-}
-
-static bool set_data_file_raw(struct qcow2 *q, bool raw, GError **error)
-{
-	struct qcow2_header *h = q->header;
-
-	if (raw == !!(h->autoclear & QCOW2_AUTOCLEAR_RAW_DATA))
-		return true;
-	if (raw)
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "data_file_raw cannot be switched on later; convert the image");
-	h->autoclear &= ~(uint64_t)QCOW2_AUTOCLEAR_RAW_DATA;
-	return qcow2_update_header(q, error);
-}
-
-static bool amend(struct qcow2 *q, const struct qcow2_amend *what, GError **error)
-{
-	const unsigned bits = 1u << q->header->refcount_order;
-
-	if (what->refcount_bits && what->refcount_bits != bits)
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "image '%s' has counts of %u bits, which stay; convert it to have "
-				 "others",
-				 q->name, bits);
-	if (what->version && what->version != 2 && what->version != 3)
-		return error_set(error, SOCLE_ERROR_USAGE, "versions are 2 and 3");
-	if (!begin(q, error))
-		return false;
-	if (what->version == 3 && q->header->version == 2 && !to_version_3(q, error))
-		return false;
-	if (what->lazy_refcounts >= 0 && !set_lazy(q, what->lazy_refcounts, error))
-		return false;
-	if (what->data_file_raw >= 0 && !set_data_file_raw(q, what->data_file_raw, error))
-		return false;
-	return what->version != 2 || q->header->version == 2 || to_version_2(q, error);
-}
-
-bool qcow2_amend(struct image *image, const struct qcow2_amend *what, GError **error)
-{
-	struct qcow2 *q = qcow2_of(image);
-	bool ok;
-
-	pthread_mutex_lock(&q->lock);
-	ok = amend(q, what, error);
-	pthread_mutex_unlock(&q->lock);
-	return ok;
 }

@@ -116,7 +116,7 @@ static bool take_features(const struct image_create *what, struct qcow2_header *
 	return true;
 }
 
-static struct qcow2_header *take_options(const struct image_create *what, GError **error)
+struct qcow2_header *qcow2_create_header(const struct image_create *what, GError **error)
 {
 	autoptr(qcow2_header) h = g_new0(struct qcow2_header, 1);
 	const char *const otherwise =
@@ -239,7 +239,7 @@ bool qcow2_create(struct block_file *file, const struct image_create *what, GErr
 {
 	static const char *const words[] = { "off", "metadata", "falloc", "full", NULL };
 	const unsigned flags = IMAGE_WRITE | IMAGE_BACKING;
-	autoptr(qcow2_header) header = take_options(what, error);
+	autoptr(qcow2_header) header = qcow2_create_header(what, error);
 	struct qcow2 *q;
 	unsigned how;
 	bool ok;
@@ -261,47 +261,4 @@ bool qcow2_create(struct block_file *file, const struct image_create *what, GErr
 	ok = ok && preallocate(q, how, error) && qcow2_flush_locked(q, error);
 	qcow2_close(q);
 	return ok;
-}
-
-/* ---- measuring ---- */
-
-/* Bytes of refcount blocks and their table for so many clusters, and for themselves. */
-static uint64_t counts_size(uint64_t clusters, uint64_t cluster, unsigned order)
-{
-	const uint64_t per_block = cluster * 8 >> order, per_table = cluster / 8;
-	uint64_t blocks = 0, table = 0, before;
-
-	do {
-		before = blocks + table;
-		blocks = (clusters + before + per_block - 1) / per_block;
-		table = (blocks + per_table - 1) / per_table;
-	} while (blocks + table != before);
-	return (blocks + table) * cluster;
-}
-
-static uint64_t round_up(uint64_t n, uint64_t to)
-{
-	return (n + to - 1) / to * to;
-}
-
-bool qcow2_measure(uint64_t size, uint64_t data, GHashTable *options, struct qcow2_measure *ret,
-		   GError **error)
-{
-	const struct image_create what = { .path = "measured", .size = size, .options = options };
-	autoptr(qcow2_header) h = take_options(&what, error);
-	uint64_t cluster, entry, all, entries, meta;
-
-	if (!h)
-		return false;
-	cluster = UINT64_C(1) << h->cluster_bits;
-	entry = h->incompatible & QCOW2_EXTENDED_L2 ? 16 : 8;
-	if (size > INT64_MAX - cluster)
-		return error_set(error, SOCLE_ERROR_LIMIT, "so large an image cannot be");
-	all = round_up(size, cluster);
-	entries = round_up(all / cluster, cluster / entry);
-	meta = cluster + entries * entry + round_up(entries * entry / cluster, cluster / 8) * 8;
-	meta += counts_size((meta + all) / cluster, cluster, h->refcount_order);
-	ret->fully_allocated = meta + all;
-	ret->required = meta + MIN(round_up(data, cluster), all);
-	return true;
 }

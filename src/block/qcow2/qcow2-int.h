@@ -128,6 +128,9 @@ static inline uint64_t qcow2_clusters(const struct qcow2 *q, uint64_t bytes)
 
 /* ---- qcow2.c ---- */
 
+/* Pieces in the caches of images that are opened from now on; 0: as it should be. Tests only. */
+extern unsigned qcow2_test_slots;
+
 /* "image 'x' ...", as corrupt. False. */
 bool qcow2_bad(const struct qcow2 *q, GError **error, const char *format, ...) G_GNUC_PRINTF(3, 4);
 /* As above, and says in the header that the image is corrupt, so that nobody writes to it. */
@@ -312,6 +315,8 @@ uint64_t qcow2_l1_entries(const struct qcow2 *q, uint64_t size);
 /* ---- create.c ---- */
 
 extern const struct image_option qcow2_options[];
+/* What the options say, without tables. */
+struct qcow2_header *qcow2_create_header(const struct image_create *what, GError **error);
 bool qcow2_create(struct block_file *file, const struct image_create *what, GError **error);
 
 /* ---- snapshot.c ---- */

@@ -17,8 +17,8 @@
  *  (5) Nothing is written to a cluster that is in q->uses but by those who keep that table.
  *  (6) Compressed data goes on at q->tail only while nothing that its cluster had was freed.
  *
- * So a flush is: counts, sync, their table; sync; L2 tables; sync; L1; sync; and then the quarantine
- * is over. Steps without work are left out. With lazy refcounts the counts wait for the close, and
+ * So a flush is: counts, sync, their table; sync; L2 tables and L1; sync; and then the quarantine is
+ * over. Steps without work are left out. With lazy refcounts the counts wait for the close, and
  * the dirty bit says so.
  *
  * What cannot be ordered that way, COPIED flags of clusters whose count changes with a snapshot, is
@@ -41,6 +41,8 @@ enum {
 	MIN_SLOTS = 256,
 	MAX_QUARANTINE = 64 << 10, /* ranges; then a flush empties it */
 };
+
+unsigned qcow2_test_slots;
 
 static const uint64_t known_autoclear = QCOW2_AUTOCLEAR_BITMAPS | QCOW2_AUTOCLEAR_RAW_DATA;
 
@@ -147,13 +149,13 @@ static bool is_lazy(const struct qcow2 *q)
 	return q->header->version >= 3 && q->header->compatible & QCOW2_LAZY_REFCOUNTS;
 }
 
+/* What a new L2 table had at first has been written with the data, so L1 need not wait for more. */
 static bool write_maps(struct qcow2 *q, GError **error)
 {
-	if (q->cache.dirty[QCOW2_PIECE_L2] &&
-	    (!qcow2_sync(q, error) || !qcow2_cache_write(q, QCOW2_PIECE_L2, error)))
-		return false;
-	return !q->l1.any_dirty ||
-	       (qcow2_sync(q, error) && qcow2_table_write(q, &q->l1, "L1 table", error));
+	if (!q->cache.dirty[QCOW2_PIECE_L2] && !q->l1.any_dirty)
+		return true;
+	return qcow2_sync(q, error) && qcow2_cache_write(q, QCOW2_PIECE_L2, error) &&
+	       qcow2_table_write(q, &q->l1, "L1 table", error);
 }
 
 bool qcow2_flush_locked(struct qcow2 *q, GError **error)
@@ -379,6 +381,8 @@ static unsigned cache_slots(const struct qcow2 *q, size_t piece)
 	const uint64_t bytes =
 		MIN(MAX(entries * q->entry_len, (uint64_t)MIN_CACHE), (uint64_t)MAX_CACHE);
 
+	if (qcow2_test_slots)
+		return qcow2_test_slots;
 	return MAX((unsigned)(bytes / piece), (unsigned)MIN_SLOTS);
 }
 

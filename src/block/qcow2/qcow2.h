@@ -82,6 +82,18 @@ struct qcow2_bitmap {
  */
 GPtrArray *qcow2_bitmaps(struct image *image, GError **error);
 
+enum qcow2_bitmap_change {
+	QCOW2_BITMAP_ADD, /* clear, automatic */
+	QCOW2_BITMAP_REMOVE,
+	QCOW2_BITMAP_CLEAR,
+	QCOW2_BITMAP_ENABLE, /* automatic */
+	QCOW2_BITMAP_DISABLE,
+};
+
+/* @granularity: of one that is added, 2^n bytes (9 to 31). Guest data is not changed. */
+bool qcow2_bitmap_change(struct image *image, const char *name, enum qcow2_bitmap_change what,
+			 unsigned granularity, GError **error);
+
 /* ---- repair ---- */
 
 enum qcow2_repair {
@@ -121,10 +133,6 @@ bool qcow2_amend(struct image *image, const struct qcow2_amend *what, GError **e
 
 /* For a rebase: only what is noted in the header; NULL: none. The open chain stays as it is. */
 bool qcow2_set_backing(struct image *image, const char *file, const char *format, GError **error);
-
-/* All that the image has itself is gone: it reads as what is behind it does. Refused where an
- * internal snapshot or a data file has to do with it. */
-bool qcow2_make_empty(struct image *image, GError **error);
 
 /* How many bytes an image with these options would need at most: for measure. */
 struct qcow2_measure {

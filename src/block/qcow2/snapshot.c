@@ -248,12 +248,19 @@ static bool begin(struct qcow2 *q, GError **error)
 	       qcow2_set_dirty(q, true, error);
 }
 
-/* Counts are what they should be: so get the flags. */
+/*
+ * Counts are what they should be: so get the flags. If that fails nobody may trust a COPIED flag, so
+ * nothing is written any more; the dirty bit stays, and whoever opens the image next repairs it.
+ */
 static bool end(struct qcow2 *q, GError **error)
 {
-	return qcow2_flush_locked(q, error) && qcow2_fix_copied(q, NULL, error) &&
-	       qcow2_flush_locked(q, error) && qcow2_write_counts(q, error) &&
-	       qcow2_sync(q, error) && qcow2_set_dirty(q, false, error);
+	const bool ok = qcow2_flush_locked(q, error) && qcow2_fix_copied(q, NULL, error) &&
+			qcow2_flush_locked(q, error) && qcow2_write_counts(q, error) &&
+			qcow2_sync(q, error) && qcow2_set_dirty(q, false, error);
+
+	if (!ok)
+		q->broken = true;
+	return ok;
 }
 
 /* A copy of an L1 table in the file, with a reference to all of it, durably. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "block/qcow2/qcow2-int.h"
 
 enum {
 	FILE_LIMIT = 512 << 20,
@@ -96,8 +97,10 @@ static int tap_punch(struct block_file *file, uint64_t off, uint64_t len)
 {
 	struct tap *tap = tap_of(file);
 
-	if (fails(tap))
+	if (fails(tap)) {
+		tap->harmless = true;
 		return -tap->fail_with;
+	}
 	log_event(tap, TAP_PUNCH, off, NULL, len);
 	return tap->inner->ops->punch(tap->inner, off, len);
 }
@@ -182,8 +185,9 @@ static bool chance(GRand *rand, unsigned percent)
 
 void lab_options_random(GRand *rand, struct lab_options *ret)
 {
-	static const unsigned clusters[] = { 9, 9, 12, 12, 16, 16, 21 };
-	static const uint64_t sizes[] = { 256 << 10, 1 << 20, 1 << 20, 3 << 20, 9 << 20 };
+	static const unsigned clusters[] = { 9, 9, 9, 12, 12, 12, 16, 16, 16, 16, 14, 21 };
+	static const uint64_t sizes[] = { 128 << 10, 256 << 10, 256 << 10, 512 << 10,
+					  512 << 10, 1 << 20,   3 << 20 };
 	static const uint64_t tails[] = { 0, 512, 65024 };
 	struct lab_options o = { .version = 3, .refcount_bits = 16 };
 
@@ -200,16 +204,18 @@ void lab_options_random(GRand *rand, struct lab_options *ret)
 	if (chance(rand, 40))
 		o.backing_size = o.size - below(rand, 9) * SECTOR +
 				 (chance(rand, 30) ? UINT64_C(100) << 10 : 0);
+	if (chance(rand, 30))
+		o.slots = 8;
 	*ret = o;
 }
 
 char *lab_options_text(const struct lab_options *o)
 {
 	return g_strdup_printf("cluster_bits %u, version %u, refcount_bits %u%s%s%s, size %" PRIu64
-			       ", backing %" PRIu64,
+			       ", backing %" PRIu64 ", slots %u",
 			       o->cluster_bits, o->version, o->refcount_bits,
 			       o->lazy ? ", lazy" : "", o->extended ? ", extended" : "",
-			       o->zstd ? ", zstd" : "", o->size, o->backing_size);
+			       o->zstd ? ", zstd" : "", o->size, o->backing_size, o->slots);
 }
 
 static const char *const kind_names[] = {
@@ -317,6 +323,7 @@ void lab_free(struct lab *lab)
 
 bool lab_open(struct lab *lab, GError **error)
 {
+	qcow2_test_slots = lab->options.slots;
 	lab->image = image_open_file("lab", &lab->tap->base, "qcow2", IMAGE_WRITE, error);
 	if (!lab->image)
 		return false;

@@ -33,6 +33,7 @@ struct tap {
 	unsigned fail_at; /* this call fails, 1 the next one; 0: none */
 	int fail_with;    /* positive errno */
 	bool failed;
+	bool harmless;      /* it was one that gives space back, which may fail in silence */
 	bool short_write; /* a write that fails has written half */
 };
 
@@ -49,6 +50,7 @@ void tap_mark(struct tap *tap, uint64_t number);
 struct lab_options {
 	unsigned cluster_bits, refcount_bits, version;
 	bool lazy, extended, zstd;
+	unsigned slots; /* pieces in the cache: few make it write early; 0: as always */
 	uint64_t size, backing_size; /* the latter 0: none */
 };
 

@@ -7,6 +7,7 @@
  * QCOW2_SEED, the first seed, and QCOW2_COUNT, how many sequences.
  */
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,6 +123,9 @@ static void test_random(void)
 
 int main(int argc, char **argv)
 {
+	/* Images come and go: their memory is not to be given back to the kernel each time. */
+	mallopt(M_MMAP_THRESHOLD, 1 << 30);
+	mallopt(M_TRIM_THRESHOLD, 1 << 30);
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/block/qcow2/random/kept", test_kept);
 	g_test_add_func("/block/qcow2/random/new", test_random);
