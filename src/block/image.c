@@ -9,9 +9,13 @@
 
 #include "base/error.h"
 #include "base/sys.h"
+#include "block/format/format.h"
 #include "block/qcow2/qcow2.h"
 
-const struct image_ops *const image_formats[] = { &image_raw_ops, &image_qcow2_ops, NULL };
+const struct image_ops *const image_formats[] = {
+	&image_raw_ops,  &image_qcow2_ops, &vdi_image_ops,   &vhd_image_ops,
+	&vhdx_image_ops, &vmdk_image_ops,  &qcow1_image_ops, NULL,
+};
 
 const struct image_ops *image_format_find(const char *name, GError **error)
 {

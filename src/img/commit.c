@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * commit.c - socle-img commit: what an image has of its own goes into one behind it
+ *
+ * The images in front of the base are opened for reading, one by one, and put together without it;
+ * the base is opened by itself, for writing. What is absent in all of them is in the base already.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "img/img.h"
+
+struct commit {
+	GPtrArray *paths, *formats; /* of the chain, the front first, the base last */
+	struct image *front, *base;
+};
+
+/* Learn the chain's names; opening it checks that it ends. */
+static bool find_chain(const struct img_args *args, struct commit *commit, GError **error)
+{
+	const char *wanted = img_args_value(args, 'b');
+	autoptr(image) front =
+		img_open_arg(args, img_args_word(args, 0), 't', IMAGE_BACKING, error);
+	bool found = false;
+
+	if (!front)
+		return false;
+	if (!front->backing)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "image '%s' does not have a backing file", front->path);
+	for (struct image *image = front; image && !found; image = image->backing) {
+		g_ptr_array_add(commit->paths, g_strdup(image->path));
+		g_ptr_array_add(commit->formats, g_strdup(image->ops->format));
+		found = image != front && (!wanted || !strcmp(wanted, image->path));
+	}
+	return found ||
+	       error_set(error, SOCLE_ERROR_NOT_FOUND,
+			 "did not find '%s' in the backing chain of '%s'", wanted, front->path);
+}
+
+static bool open_parts(const struct img_args *args, struct commit *commit, GError **error)
+{
+	unsigned last = commit->paths->len - 1, cache;
+	struct image **next = &commit->front;
+
+	if (!img_cache_flags(img_args_value(args, 't'), &cache, error))
+		return false;
+	for (unsigned i = 0; i < last; i++) {
+		*next = image_open(commit->paths->pdata[i], commit->formats->pdata[i], 0, error);
+		if (!*next)
+			return false;
+		next = &(*next)->backing;
+	}
+	commit->base = image_open(commit->paths->pdata[last], commit->formats->pdata[last],
+				  IMAGE_WRITE | IMAGE_BACKING | cache, error);
+	return commit->base != NULL;
+}
+
+/* How far the base must reach, and what of the front is in it. */
+static bool fit_base(struct commit *commit, GError **error)
+{
+	if (commit->front->size <= commit->base->size)
+		return true;
+	return image_resize(commit->base, commit->front->size, error);
+}
+
+/*
+ * An image in between may be shorter than that in front of it, which reads zeroes behind its end;
+ * the base may have something there.
+ */
+static uint64_t hidden_from(const struct commit *commit)
+{
+	uint64_t shortest = UINT64_MAX;
+
+	for (const struct image *image = commit->front; image; image = image->backing)
+		shortest = MIN(shortest, image->size);
+	return shortest;
+}
+
+static bool copy_extent(struct commit *commit, uint64_t off, struct image_extent *extent,
+			uint8_t *buf, uint64_t hidden, GError **error)
+{
+	bool absent = extent->kind == IMAGE_ABSENT;
+
+	if (absent && off < hidden) {
+		extent->len = MIN(extent->len, hidden - off);
+		return true;
+	}
+	if (extent->kind != IMAGE_DATA)
+		return image_zero(commit->base, off, extent->len, true, error);
+	extent->len = MIN(extent->len, IMG_PIECE);
+	return image_read(commit->front, off, buf, extent->len, error) &&
+	       image_write(commit->base, off, buf, extent->len, error);
+}
+
+static bool copy_all(const struct img_args *args, struct commit *commit, GError **error)
+{
+	uint8_t *buf = g_aligned_alloc(1, IMG_PIECE, 4096);
+	uint64_t off = 0, end = commit->front->size, hidden = hidden_from(commit);
+	struct img_progress progress;
+	bool ok = true;
+
+	img_progress_start(&progress, args, end);
+	while (ok && off < end) {
+		struct image_extent extent;
+
+		ok = image_map_chain(commit->front, off, end - off, &extent, error) &&
+		     copy_extent(commit, off, &extent, buf, hidden, error);
+		if (ok) {
+			off += extent.len;
+			img_progress_at(&progress, off);
+		}
+	}
+	if (ok)
+		img_progress_end(&progress);
+	g_aligned_free(buf);
+	return ok && image_flush(commit->base, error);
+}
+
+static int commit(const struct img_args *args, GError **error)
+{
+	struct commit commit = { .paths = g_ptr_array_new_with_free_func(g_free),
+				 .formats = g_ptr_array_new_with_free_func(g_free) };
+	bool ok = find_chain(args, &commit, error) && open_parts(args, &commit, error) &&
+		  fit_base(&commit, error) && copy_all(args, &commit, error);
+
+	image_close(commit.front);
+	image_close(commit.base);
+	g_ptr_array_unref(commit.paths);
+	g_ptr_array_unref(commit.formats);
+	if (ok && !img_args_has(args, 'q'))
+		img_out("Image committed.\n");
+	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static const struct img_option options[] = {
+	IMG_ROW_FORMAT,
+	{ 'b', "base", "FILE", "where it goes (default: the image right behind it)" },
+	{ 'd', "no-drop", NULL, "accepted; the image always keeps what it has" },
+	IMG_ROW_CACHE,
+	IMG_ROW_PROGRESS,
+	IMG_ROW_QUIET,
+	{ 0, NULL, NULL, NULL },
+};
+
+const struct img_command img_commit = {
+	.name = "commit",
+	.arguments = "IMAGE",
+	.summary = "Put what an image has of its own into the one behind it",
+	.options = options,
+	.min = 1,
+	.max = 1,
+	.wanted = "expecting one image file name",
+	.failure = EXIT_FAILURE,
+	.run = commit,
+};

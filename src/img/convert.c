@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * convert.c - socle-img convert: an image of what others have
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "img/copy.h"
+#include "img/create.h"
+#include "img/img.h"
+
+enum {
+	MAX_SPARSE = 16 << 20,
+};
+
+struct convert {
+	struct copy copy;
+	GHashTable *words;
+	const char *format, *path; /* of the target */
+};
+
+static bool open_sources(const struct img_args *args, struct copy *copy, GError **error)
+{
+	unsigned count = img_args_words(args) - 1;
+
+	if (count > COPY_MAX_SOURCES)
+		return error_set(error, SOCLE_ERROR_LIMIT, "more than %d images cannot be joined",
+				 COPY_MAX_SOURCES);
+	for (unsigned i = 0; i < count; i++) {
+		struct image *source =
+			img_open_arg(args, img_args_word(args, i), 'T', IMAGE_BACKING, error);
+
+		if (!source)
+			return false;
+		copy->sources[copy->count++] = source;
+		copy->len += source->size;
+		if (copy->len > INT64_MAX)
+			return error_set(error, SOCLE_ERROR_LIMIT,
+					 "the images are too large together");
+	}
+	return true;
+}
+
+static bool parse_numbers(const struct img_args *args, struct copy *copy, GError **error)
+{
+	uint64_t threads;
+
+	copy->compress = img_args_has(args, 'c');
+	copy->salvage = img_args_has(args, IMG_OPTION_SALVAGE);
+	if (!img_args_size(args, 'S', "sparse size", 4096, &copy->sparse, error) ||
+	    !img_args_size(args, 'r', "rate limit", 0, &copy->rate, error) ||
+	    !img_args_number(args, 'm', "the number of threads", 1, COPY_MAX_THREADS,
+			     copy_default_threads(copy->compress), &threads, error))
+		return false;
+	copy->threads = (unsigned)threads;
+	if (copy->sparse % IMG_SECTOR || copy->sparse > MAX_SPARSE)
+		return error_set(
+			error, SOCLE_ERROR_USAGE,
+			"the sparse size is a multiple of 512 up to 16M, or 0 for an image "
+			"without holes");
+	if (img_args_has(args, 'C') && img_args_has(args, 'S'))
+		return error_set(error, SOCLE_ERROR_USAGE, "-C does not go with -S");
+	return true;
+}
+
+static bool check_options(const struct img_args *args, const struct convert *convert,
+			  GError **error)
+{
+	bool no_create = img_args_has(args, 'n');
+
+	if (img_args_has(args, IMG_OPTION_TARGET_IS_ZERO) && !no_create)
+		return error_set(error, SOCLE_ERROR_USAGE, "--target-is-zero requires -n");
+	if (no_create && (img_args_has(args, 'o') || img_args_has(args, 'B')))
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "-o and -B are for a new image, and -n makes none");
+	if (img_args_has(args, 'B') && convert->copy.count > 1)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "images cannot be joined into one with a backing file");
+	if (img_args_has(args, 'l'))
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+				 "snapshots cannot be converted yet; apply the snapshot to a copy");
+	if (img_args_has(args, IMG_OPTION_BITMAPS))
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED, "bitmaps cannot be copied yet");
+	return true;
+}
+
+static bool check_compress(const struct convert *convert, GError **error)
+{
+	if (!convert->copy.compress || convert->copy.target->ops->pack)
+		return true;
+	return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+			 "images of format '%s' cannot be compressed", convert->format);
+}
+
+/* A device keeps its size; it must be large enough. */
+static bool check_target_size(const struct convert *convert, GError **error)
+{
+	if (convert->copy.target->size >= convert->copy.len)
+		return true;
+	return error_set(error, SOCLE_ERROR_LIMIT,
+			 "image '%s' is smaller than what is to be written to it", convert->path);
+}
+
+static bool run_copy(const struct img_args *args, struct convert *convert, GError **error)
+{
+	struct img_progress progress;
+	bool ok;
+
+	if (!check_compress(convert, error) || !check_target_size(convert, error))
+		return false;
+	img_progress_start(&progress, args, convert->copy.len);
+	convert->copy.progress = &progress;
+	ok = copy_run(&convert->copy, error);
+	if (ok)
+		img_progress_end(&progress);
+	else if (progress.shown)
+		img_out("\n");
+	return ok;
+}
+
+/* Into an image that is there: -n, or a device. */
+static bool into_existing(const struct img_args *args, struct convert *convert, GError **error)
+{
+	unsigned cache;
+	autoptr(image) target = NULL;
+
+	if (!img_cache_flags(img_args_value(args, 't'), &cache, error))
+		return false;
+	target = image_open(convert->path, convert->format, IMAGE_WRITE | IMAGE_BACKING | cache,
+			    error);
+	if (!target)
+		return false;
+	convert->copy.target = target;
+	convert->copy.target_is_zero = img_args_has(args, IMG_OPTION_TARGET_IS_ZERO);
+	return run_copy(args, convert, error);
+}
+
+static bool into_new(const struct img_args *args, struct convert *convert, GError **error)
+{
+	const char *size = g_hash_table_lookup(convert->words, "size");
+	struct image_create what = { .options = convert->words, .size = convert->copy.len };
+	autoptr(img_target) target = NULL;
+	struct image *image;
+	unsigned cache;
+	bool ok;
+
+	if (!img_cache_flags(img_args_value(args, 't'), &cache, error) ||
+	    (size && !img_parse_size(size, &what.size, error)) ||
+	    !img_create_backing(args, 'B', convert->words, &what, error) ||
+	    !img_create_fix_size(&what, error))
+		return false;
+	target = img_target_new(convert->path, error);
+	if (!target)
+		return false;
+	what.path = img_target_path(target);
+	if (!image_create(convert->format, &what, error))
+		return false;
+	/* The backing file is not needed: no cluster is written in parts, but at the end. */
+	image = image_open(what.path, convert->format, IMAGE_WRITE | cache, error);
+	if (!image)
+		return false;
+	convert->copy.target = image;
+	convert->copy.over_backing = what.backing_file != NULL;
+	convert->copy.target_is_zero = !what.backing_file;
+	ok = run_copy(args, convert, error);
+	image_close(image);
+	return ok && img_target_finish(target, error);
+}
+
+static bool is_device(const char *path)
+{
+	return g_file_test(path, G_FILE_TEST_EXISTS) &&
+	       !g_file_test(path, G_FILE_TEST_IS_REGULAR | G_FILE_TEST_IS_DIR);
+}
+
+static bool start(const struct img_args *args, struct convert *convert, GError **error)
+{
+	if (!parse_numbers(args, &convert->copy, error) ||
+	    !open_sources(args, &convert->copy, error) || !check_options(args, convert, error))
+		return false;
+	if (img_args_has(args, 'n') || is_device(convert->path))
+		return into_existing(args, convert, error);
+	convert->words = img_create_options(args, convert->format, error);
+	return convert->words && into_new(args, convert, error);
+}
+
+static int convert(const struct img_args *args, GError **error)
+{
+	const char *format = img_args_value(args, 'O');
+	struct convert convert = { .format = format ? format : "raw" };
+	bool ok;
+
+	if (img_wants_options_help(args))
+		return img_out_options_help(convert.format, error) ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (img_args_words(args) < 2) {
+		error_set(error, SOCLE_ERROR_USAGE,
+			  "must specify image file names: what is to be "
+			  "converted, and the new one");
+		return EXIT_FAILURE;
+	}
+	convert.path = img_args_word(args, img_args_words(args) - 1);
+	ok = start(args, &convert, error);
+	for (unsigned i = 0; i < convert.copy.count; i++)
+		image_close(convert.copy.sources[i]);
+	g_clear_pointer(&convert.words, g_hash_table_unref);
+	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static const struct img_option options[] = {
+	{ 'f', "format", "FORMAT", "of what is converted (default: guessed)" },
+	{ 'O', "output-format", "FORMAT", "of the new image (default raw)" },
+	{ 'o', "options", "NAME=VALUE,...", "what the format offers; -o help lists it" },
+	{ 'B', "backing", "FILE", "the image behind the new one: only differences are copied" },
+	{ 'F', "backing-format", "FORMAT", "the format of that" },
+	{ 'c', "compress", NULL, "compress it" },
+	{ 'n', "no-create", NULL, "write to an image that is there" },
+	{ IMG_OPTION_TARGET_IS_ZERO, "target-is-zero", NULL, "with -n: which reads as zero" },
+	{ 'S', "sparse", "BYTES", "so many zeroes become a hole (default 4k); 0: no holes" },
+	{ 'm', "threads", "N", "that read and compress" },
+	{ 'W', "out-of-order", NULL, "accepted; it is written in order" },
+	{ 'C', "copy-range", NULL, "accepted; it is copied by reads and writes" },
+	{ 'r', "rate", "BYTES", "not faster than so many in a second" },
+	{ 'l', "snapshot", "NAME", "of a snapshot within the image" },
+	{ IMG_OPTION_SALVAGE, "salvage", NULL, "go on where something cannot be read" },
+	{ IMG_OPTION_BITMAPS, "bitmaps", NULL, "copy bitmaps, too" },
+	{ IMG_OPTION_SKIP_BROKEN_BITMAPS, "skip-broken-bitmaps", NULL, "but for broken ones" },
+	IMG_ROW_CACHE,
+	IMG_ROW_SOURCE_CACHE,
+	IMG_ROW_PROGRESS,
+	IMG_ROW_QUIET,
+	IMG_ROW_SHARED,
+	{ 0, NULL, NULL, NULL },
+};
+
+const struct img_command img_convert = {
+	.name = "convert",
+	.arguments = "IMAGE... NEW-IMAGE",
+	.summary = "Copy what images have into a new one",
+	.options = options,
+	.max = 1000,
+	.wanted = "must specify image file names",
+	.failure = EXIT_FAILURE,
+	.run = convert,
+};

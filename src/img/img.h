@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * img.h - what the commands of socle-img share: printing, opening, targets, progress
+ *
+ * Threads: main only, but img_is_zero().
+ */
+#ifndef IMG_IMG_H
+#define IMG_IMG_H
+
+#include <glib.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "block/image.h"
+#include "img/args.h"
+
+enum {
+	IMG_PIECE = 2 << 20, /* bytes that are read or written at a time, at most */
+	IMG_SECTOR = 512,
+};
+
+/* The commands, one a file; img_commands[] ends with NULL. */
+extern const struct img_command img_create, img_info, img_check, img_convert, img_resize;
+extern const struct img_command img_snapshot, img_rebase, img_commit, img_map, img_compare;
+extern const struct img_command img_measure, img_amend, img_bitmap, img_dd, img_bench, img_doctor;
+extern const struct img_command *const img_commands[];
+
+/* ---- output (output.c) ---- */
+
+/* To stdout; that it failed is told by img_out_finish(). */
+void img_out(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+/* To stderr, behind "socle-img: ". */
+void img_warn(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+bool img_out_finish(GError **error);
+/* As QEMU prints them; the caller's reference goes. */
+void img_out_json(json_t *value);
+/* A string of the host, which may not be UTF-8. */
+json_t *img_json_string(const char *text);
+/* "10 MiB"; g_free() it. */
+char *img_human_size(uint64_t bytes);
+
+/* How far it is: on a terminal, or if -p was given; never with -q. */
+struct img_progress {
+	bool shown, on_terminal;
+	uint64_t total, last; /* in 1/100 % */
+};
+void img_progress_start(struct img_progress *progress, const struct img_args *args, uint64_t total);
+void img_progress_at(struct img_progress *progress, uint64_t done);
+void img_progress_end(struct img_progress *progress);
+
+/* ---- opening (open.c) ---- */
+
+/* writeback, none, ...: IMAGE_... flags. NULL is writeback. */
+bool img_cache_flags(const char *cache, unsigned *ret_flags, GError **error);
+/* Flags of -U and of the cache option @cache_id (0: none), and the format of 'f'. */
+struct image *img_open_arg(const struct img_args *args, const char *path, int cache_id,
+			   unsigned flags, GError **error);
+/* The same for a file that is to be changed. @implied: the format if none is given, or NULL. */
+struct image *img_open_write(const struct img_args *args, const char *path, const char *implied,
+			     unsigned flags, GError **error);
+
+/* Can an image of this format name one behind it? */
+bool img_may_have_backing(const char *format);
+
+/* Words of -o, all of them, by name. Those that @format does not know are refused. */
+GHashTable *img_create_options(const struct img_args *args, const char *format, GError **error);
+/* -o help: print them. */
+bool img_wants_options_help(const struct img_args *args);
+bool img_out_options_help(const char *format, GError **error);
+
+/* ---- targets (target.c) ---- */
+
+/*
+ * A new image gets a name of its own beside the final one, which it takes over when it is complete.
+ * Until then nothing is left of it, whether by error or by SIGINT or SIGTERM.
+ */
+struct img_target;
+/* @path may exist: it is replaced, unless somebody uses it. */
+struct img_target *img_target_new(const char *path, GError **error);
+const char *img_target_path(const struct img_target *target);
+/* The image must be closed. */
+bool img_target_finish(struct img_target *target, GError **error);
+void img_target_free(struct img_target *target);
+DEFINE_AUTOPTR(img_target, img_target_free);
+/* Remove what is not complete when such a signal comes. */
+bool img_target_catch_signals(GError **error);
+
+/* ---- contents ---- */
+
+/* zero.c; any thread. */
+bool img_is_zero(const void *bytes, size_t len);
+/* How many bytes from the start, in sectors, are alike: all zero or not (*ret_zero). */
+size_t img_zero_run(const uint8_t *bytes, size_t len, size_t unit, bool *ret_zero);
+
+/*
+ * same.c: compare what two chains have from @off on, by metadata where they share files.
+ * *ret_off: of the first sector that differs, or UINT64_MAX. NULL stands for zeroes.
+ */
+struct img_same {
+	struct image *a, *b;
+	uint8_t *buf_a, *buf_b; /* of IMG_PIECE bytes */
+};
+void img_same_init(struct img_same *same, struct image *a, struct image *b);
+void img_same_release(struct img_same *same);
+/* Of [off, off + len), in part: *ret_len bytes were looked at. */
+bool img_same_piece(struct img_same *same, uint64_t off, uint64_t len, uint64_t *ret_len,
+		    uint64_t *ret_differ, GError **error);
+
+#endif

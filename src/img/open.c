@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * open.c - images as the command line names them, and the options of new ones
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "img/img.h"
+
+bool img_cache_flags(const char *cache, unsigned *ret_flags, GError **error)
+{
+	/* All commands flush before they say that they are done. */
+	static const struct {
+		const char *name;
+		unsigned flags;
+	} caches[] = {
+		{ "writeback", 0 },           { "writethrough", 0 },
+		{ "none", IMAGE_DIRECT },     { "directsync", IMAGE_DIRECT },
+		{ "unsafe", IMAGE_NO_FLUSH },
+	};
+
+	*ret_flags = 0;
+	if (!cache)
+		return true;
+	for (unsigned i = 0; i < ARRAY_SIZE(caches); i++) {
+		if (strcmp(caches[i].name, cache) != 0)
+			continue;
+		*ret_flags = caches[i].flags;
+		return true;
+	}
+	return error_set(error, SOCLE_ERROR_USAGE,
+			 "a cache is writeback, writethrough, none, directsync or unsafe, not '%s'",
+			 cache);
+}
+
+struct image *img_open_arg(const struct img_args *args, const char *path, int cache_id,
+			   unsigned flags, GError **error)
+{
+	unsigned cache = 0;
+
+	if (cache_id && !img_cache_flags(img_args_value(args, cache_id), &cache, error))
+		return NULL;
+	if (img_args_has(args, 'U'))
+		flags |= IMAGE_SHARED;
+	return image_open(path, img_args_value(args, 'f'), flags | cache, error);
+}
+
+struct image *img_open_write(const struct img_args *args, const char *path, const char *implied,
+			     unsigned flags, GError **error)
+{
+	const char *format = img_args_value(args, 'f');
+	unsigned cache;
+
+	if (!format)
+		format = implied;
+	if (!format) {
+		error_set(
+			error, SOCLE_ERROR_USAGE,
+			"the format of image '%s' is not guessed, as it is to be written to; name "
+			"it with -f",
+			path);
+		return NULL;
+	}
+	if (!img_cache_flags(img_args_value(args, 't'), &cache, error))
+		return NULL;
+	return image_open(path, format, flags | cache | IMAGE_WRITE, error);
+}
+
+bool img_may_have_backing(const char *format)
+{
+	static const char *const formats[] = { "qcow2", "qcow", "vmdk", NULL };
+
+	return g_strv_contains(formats, format);
+}
+
+/* Those that every format has, or may be asked for. */
+static const struct image_option common_options[] = {
+	{ "size", "SIZE", "bytes that a guest sees" },
+	{ "backing_file", "FILE", "the image behind it" },
+	{ "backing_fmt", "FORMAT", "the format of that" },
+	{ NULL, NULL, NULL },
+};
+
+static bool is_option(const struct image_option *options, const char *name)
+{
+	for (; options && options->name; options++) {
+		if (!strcmp(options->name, name))
+			return true;
+	}
+	return false;
+}
+
+/* Up to the next single ','; two stand for one. Moves *p behind it. */
+static char *next_word(const char **p)
+{
+	GString *word = g_string_new(NULL);
+
+	for (; **p; (*p)++) {
+		if (**p == ',' && (*p)[1] != ',')
+			break;
+		if (**p == ',')
+			(*p)++;
+		g_string_append_c(word, **p);
+	}
+	if (**p)
+		(*p)++;
+	return g_string_free(word, FALSE);
+}
+
+static bool add_words(GHashTable *options, const struct image_ops *ops, const char *text,
+		      GError **error)
+{
+	while (*text) {
+		g_autofree char *word = next_word(&text);
+		char *equals = strchr(word, '=');
+
+		/* A switch without a value is on. */
+		if (equals)
+			*equals = 0;
+		if (!is_option(ops->create_options, word) && !is_option(common_options, word))
+			return error_set(error, SOCLE_ERROR_USAGE,
+					 "images of format '%s' have no option '%s'; `-o help` "
+					 "lists those they have",
+					 ops->format, word);
+		g_hash_table_insert(options, g_strdup(word), g_strdup(equals ? equals + 1 : "on"));
+	}
+	return true;
+}
+
+GHashTable *img_create_options(const struct img_args *args, const char *format, GError **error)
+{
+	const struct image_ops *ops = image_format_find(format, error);
+	g_autoptr(GHashTable) options =
+		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+
+	if (!ops)
+		return NULL;
+	for (unsigned i = 0; i < img_args_count(args, 'o'); i++) {
+		if (!add_words(options, ops, img_args_nth(args, 'o', i), error))
+			return NULL;
+	}
+	return g_steal_pointer(&options);
+}
+
+bool img_wants_options_help(const struct img_args *args)
+{
+	for (unsigned i = 0; i < img_args_count(args, 'o'); i++) {
+		const char *text = img_args_nth(args, 'o', i);
+
+		if (!strcmp(text, "help") || !strcmp(text, "?") || g_str_has_suffix(text, ",help"))
+			return true;
+	}
+	return false;
+}
+
+bool img_out_options_help(const char *format, GError **error)
+{
+	const struct image_ops *ops = image_format_find(format, error);
+	const struct image_option *option;
+
+	if (!ops)
+		return false;
+	img_out("Supported %s options:\n", format);
+	for (option = ops->create_options; option && option->name; option++) {
+		g_autofree char *left =
+			g_strdup_printf("%s=<%s>", option->name, option->value_name);
+
+		img_out("  %-22s - %s\n", left, option->help);
+	}
+	if (!is_option(ops->create_options, "size"))
+		img_out("  %-22s - %s\n", "size=<SIZE>", common_options[0].help);
+	return true;
+}

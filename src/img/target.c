@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * target.c - new images: complete under their name, or not there
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/sys.h"
+#include "img/img.h"
+
+struct img_target {
+	char *path, *temporary;
+};
+
+/* What the signal handler removes; empty: nothing. Only one target is made at a time. */
+static char unfinished[4096];
+
+static void on_signal(int sig)
+{
+	if (unfinished[0])
+		(void)sys_unlink(unfinished);
+	/* The handler is gone (SA_RESETHAND), and who started us sees how we ended. */
+	(void)raise(sig);
+}
+
+bool img_target_catch_signals(GError **error)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction action = { .sa_handler = on_signal };
+
+	action.sa_flags = (int)SA_RESETHAND;
+	(void)sigemptyset(&action.sa_mask);
+	for (unsigned i = 0; i < ARRAY_SIZE(signals); i++) {
+		struct sigaction old;
+
+		/* nohup stays nohup. */
+		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN)
+			continue;
+		if (sigaction(signals[i], &action, NULL) != 0)
+			return error_sys(error, sys_last_error(), "cannot catch signals");
+	}
+	return true;
+}
+
+/* Whoever has it open as an image would go on writing to what nobody finds any more. */
+static bool is_free(const char *path, GError **error)
+{
+	autoptr(block_file) file = NULL;
+	g_autoptr(GError) cause = NULL;
+
+	file = block_file_open(path, BLOCK_FILE_WRITE, &cause);
+	if (file || g_error_matches(cause, SYS_ERROR, ENOENT))
+		return true;
+	g_propagate_error(error, g_steal_pointer(&cause));
+	return false;
+}
+
+struct img_target *img_target_new(const char *path, GError **error)
+{
+	g_autofree char *folder = g_path_get_dirname(path);
+	g_autofree char *name = g_path_get_basename(path);
+	autoptr(img_target) target = NULL;
+	uint32_t number;
+	int ret;
+
+	if (!is_free(path, error))
+		return NULL;
+	ret = sys_random(&number, sizeof(number));
+	if (ret < 0) {
+		error_sys(error, ret, "cannot make a name for '%s'", path);
+		return NULL;
+	}
+	target = g_new0(struct img_target, 1);
+	target->path = g_strdup(path);
+	target->temporary = g_strdup_printf("%s/.%.200s.%08x.part", folder, name, number);
+	if (strlen(target->temporary) >= sizeof(unfinished)) {
+		error_set(error, SOCLE_ERROR_LIMIT, "the name '%s' is too long", path);
+		return NULL;
+	}
+	g_strlcpy(unfinished, target->temporary, sizeof(unfinished));
+	return g_steal_pointer(&target);
+}
+
+const char *img_target_path(const struct img_target *target)
+{
+	return target->temporary;
+}
+
+bool img_target_finish(struct img_target *target, GError **error)
+{
+	int ret = sys_rename(target->temporary, target->path);
+
+	if (ret < 0)
+		return error_sys(error, ret, "cannot rename '%s' to '%s'", target->temporary,
+				 target->path);
+	unfinished[0] = 0;
+	g_clear_pointer(&target->temporary, g_free);
+	return true;
+}
+
+void img_target_free(struct img_target *target)
+{
+	if (!target)
+		return;
+	if (target->temporary)
+		(void)sys_unlink(target->temporary);
+	unfinished[0] = 0;
+	g_free(target->temporary);
+	g_free(target->path);
+	g_free(target);
+}
