@@ -218,7 +218,8 @@ static uint64_t absent_len(const struct qcow2 *q, uint64_t off, uint64_t len)
 	const unsigned reach_bits = q->cluster_bits + q->l2_bits;
 	uint64_t index = l1_index(q, off);
 
-	while (index < q->l1.size && !q->l1.entry[index] && index << reach_bits < off + len)
+	while (index < q->l1.size && !(q->l1.entry[index] & QCOW2_OFFSET) &&
+	       index << reach_bits < off + len)
 		index++;
 	return index < q->l1.size ? MIN(len, (index << reach_bits) - off) : len;
 }
