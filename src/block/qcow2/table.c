@@ -125,6 +125,11 @@ static struct qcow2_piece *find(struct qcow2_cache *cache, uint64_t off)
 	return piece;
 }
 
+const struct qcow2_piece *qcow2_cache_peek(struct qcow2 *q, uint64_t off)
+{
+	return find(&q->cache, off);
+}
+
 static void forget(struct qcow2_cache *cache, struct qcow2_piece *piece)
 {
 	struct qcow2_piece **p = bucket(cache, piece->off);

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "block/qcow2/qcow2-int.h"
 #include "qcow2-lab.h"
 
 enum {
@@ -343,6 +344,7 @@ static void test_amend(void)
 
 int main(int argc, char **argv)
 {
+	qcow2_test_checks = true;
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/block/qcow2/packed-over-freed", test_packed_over_freed);
 	g_test_add_func("/block/qcow2/map-empty", test_map_empty);
