@@ -260,6 +260,9 @@ static void test_scenario(const void *opaque)
 		for (unsigned kind = 0; kind < 3; kind++) {
 			unsigned nth = 1;
 
+			/* What the file says, and how much it wrote, makes no great difference. */
+			if (kind && i > 1)
+				break;
 			while (nth < MAX_CALLS &&
 			       fail_nth(&start, s, nth, kind == 1 ? ENOSPC : EIO, kind == 2))
 				nth++;
