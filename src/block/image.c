@@ -327,25 +327,25 @@ bool image_map(struct image *image, uint64_t off, uint64_t len, struct image_ext
 	return true;
 }
 
-bool image_map_above(struct image *image, const struct image *base, uint64_t off, uint64_t len,
-		     struct image_extent *ret_extent, GError **error)
+/* Down the chain, up to @base. *ret_behind: an image ended before @off, and so did the search. */
+static bool map_down(struct image *image, const struct image *base, uint64_t off, uint64_t len,
+		     struct image_extent *ret_extent, bool *ret_behind, GError **error)
 {
 	struct image_extent extent;
 	unsigned depth = 0;
 
+	*ret_behind = false;
 	if (!image_map(image, off, len, &extent, error))
 		return false;
 	while (extent.kind == IMAGE_ABSENT && image->backing && image->backing != base) {
 		len = extent.len;
 		image = image->backing;
-		depth++;
-		if (off >= image->size) {
-			/* It ends before: nobody looks at what is behind it. */
-			extent.kind = IMAGE_ZERO;
-			break;
-		}
+		*ret_behind = off >= image->size;
+		if (*ret_behind)
+			break; /* nobody looks at what is behind this one */
 		if (!image_map(image, off, MIN(len, image->size - off), &extent, error))
 			return false;
+		depth++;
 	}
 	extent.depth = depth;
 	*ret_extent = extent;
@@ -355,7 +355,24 @@ bool image_map_above(struct image *image, const struct image *base, uint64_t off
 bool image_map_chain(struct image *image, uint64_t off, uint64_t len,
 		     struct image_extent *ret_extent, GError **error)
 {
-	return image_map_above(image, NULL, off, len, ret_extent, error);
+	bool behind;
+
+	return map_down(image, NULL, off, len, ret_extent, &behind, error);
+}
+
+bool image_map_above(struct image *image, const struct image *base, uint64_t off, uint64_t len,
+		     struct image_extent *ret_extent, GError **error)
+{
+	bool behind;
+
+	if (!map_down(image, base, off, len, ret_extent, &behind, error))
+		return false;
+	if (behind) {
+		/* It reads as zero, whatever the base has. */
+		ret_extent->kind = IMAGE_ZERO;
+		ret_extent->depth++;
+	}
+	return true;
 }
 
 bool image_read_backing(struct image *image, uint64_t off, void *buf, size_t len, GError **error)

@@ -325,8 +325,8 @@ static bool check_l1(struct check *c, uint64_t off, uint64_t size, bool active)
 
 static bool check_snapshots(struct check *c)
 {
-	const uint64_t begin = c->header->snapshots_off;
-	uint64_t off = begin;
+	const uint64_t begin = c->header->snapshots_off, end = c->clusters << c->cluster_bits;
+	uint64_t off = begin, room = end; /* for L1 tables: two cannot be at the same place */
 
 	for (uint32_t i = 0; i < c->header->snapshots; i++) {
 		uint8_t entry[SNAPSHOT_LEN];
@@ -339,11 +339,12 @@ static bool check_snapshots(struct check *c)
 		len = SNAPSHOT_LEN + (uint64_t)get_be16(entry + 12) + get_be16(entry + 14) +
 		      get_be32(entry + 36);
 		if (get_be32(entry + 36) > SNAPSHOT_MAX_EXTRA || l1_size > QCOW2_MAX_L1 / 8 ||
-		    !is_aligned(c, l1_off)) {
+		    !is_aligned(c, l1_off) || off >= end || l1_size * 8 > room) {
 			found(c, QCOW2_CORRUPTION,
 			      "ERROR snapshot %u: its entry in the list cannot be", i + 1);
 			break;
 		}
+		room -= l1_size * 8;
 		if (!check_l1(c, l1_off, l1_size, false))
 			return false;
 		off += (len + 7) & ~UINT64_C(7);

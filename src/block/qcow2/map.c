@@ -138,7 +138,7 @@ bool qcow2_l2_cached(struct qcow2 *q, uint64_t off)
 	const uint64_t entry = index < q->l1.size ? q->l1.entry[index] : 0;
 
 	return entry & QCOW2_OFFSET && check_l1_entry(q, entry, NULL) &&
-	       qcow2_cache_has(q, piece_off(q, entry & QCOW2_OFFSET, off));
+	       qcow2_cache_peek(q, piece_off(q, entry & QCOW2_OFFSET, off));
 }
 
 bool qcow2_l2_get(struct qcow2 *q, uint64_t off, struct qcow2_piece **ret, GError **error)
@@ -232,7 +232,8 @@ static uint64_t absent_len(const struct qcow2 *q, uint64_t off, uint64_t len)
 	const unsigned reach_bits = q->cluster_bits + q->l2_bits;
 	uint64_t index = l1_index(q, off);
 
-	while (index < q->l1.size && !q->l1.entry[index] && index << reach_bits < off + len)
+	while (index < q->l1.size && !(q->l1.entry[index] & QCOW2_OFFSET) &&
+	       index << reach_bits < off + len)
 		index++;
 	return index < q->l1.size ? MIN(len, (index << reach_bits) - off) : len;
 }

@@ -130,6 +130,8 @@ static inline uint64_t qcow2_clusters(const struct qcow2 *q, uint64_t bytes)
 
 /* Pieces in the caches of images that are opened from now on; 0: as it should be. Tests only. */
 extern unsigned qcow2_test_slots;
+/* qcow2_assert() looks at everything. Tests only. */
+extern bool qcow2_test_checks;
 
 /* "image 'x' ...", as corrupt. False. */
 bool qcow2_bad(const struct qcow2 *q, GError **error, const char *format, ...) G_GNUC_PRINTF(3, 4);
@@ -178,7 +180,8 @@ void qcow2_cache_release(struct qcow2_cache *cache);
 /* The piece at @off, a multiple of cache.piece; lives until the next call of the cache. */
 struct qcow2_piece *qcow2_cache_get(struct qcow2 *q, enum qcow2_piece_kind kind, uint64_t off,
 				    GError **error);
-bool qcow2_cache_has(struct qcow2 *q, uint64_t off);
+/* What is there without reading, or NULL. */
+const struct qcow2_piece *qcow2_cache_peek(struct qcow2 *q, uint64_t off);
 void qcow2_cache_dirty(struct qcow2 *q, struct qcow2_piece *piece);
 bool qcow2_cache_write(struct qcow2 *q, enum qcow2_piece_kind kind, GError **error);
 /* Nobody needs what these clusters had any more, nor to have it written. */
@@ -187,6 +190,8 @@ void qcow2_cache_drop(struct qcow2 *q, uint64_t off, uint64_t len);
 /* ---- refcount.c ---- */
 
 bool qcow2_get_count(struct qcow2 *q, uint64_t cluster, uint64_t *ret, GError **error);
+/* False if that would need reading, or there is none. */
+bool qcow2_peek_count(struct qcow2 *q, uint64_t cluster, uint64_t *ret);
 /* +1 or -1 for each; nothing is changed if that fails. */
 bool qcow2_add_count(struct qcow2 *q, uint64_t cluster, uint64_t n, int add, GError **error);
 /* At least one, at most @n, one behind the other; counted once. */
@@ -212,6 +217,11 @@ void qcow2_use(struct qcow2 *q, uint64_t off, uint64_t len, enum qcow2_use use);
 void qcow2_unuse(struct qcow2 *q, uint64_t off, uint64_t len);
 /* May guest data be written there? If not the image is corrupt from now on. */
 bool qcow2_check_overlap(struct qcow2 *q, uint64_t off, uint64_t len, GError **error);
+
+/* ---- invariants.c ---- */
+
+/* Between two changes; @flushed: just now. */
+void qcow2_assert(struct qcow2 *q, bool flushed);
 
 /* ---- map.c ---- */
 

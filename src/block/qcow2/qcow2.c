@@ -21,7 +21,7 @@
  * over. Steps without work are left out. With lazy refcounts the counts wait for the close, and
  * the dirty bit says so.
  *
- * What cannot be ordered that way, COPIED flags of clusters whose count changes with a snapshot, is
+ * qcow2_assert() checks what of this can be seen in memory. What cannot be ordered that way, COPIED flags of clusters whose count changes with a snapshot, is
  * done between setting and clearing the dirty bit.
  */
 #include "block/qcow2/qcow2.h"
@@ -43,6 +43,7 @@ enum {
 };
 
 unsigned qcow2_test_slots;
+bool qcow2_test_checks;
 
 static const uint64_t known_autoclear = QCOW2_AUTOCLEAR_BITMAPS | QCOW2_AUTOCLEAR_RAW_DATA;
 
@@ -169,9 +170,11 @@ bool qcow2_flush_locked(struct qcow2 *q, GError **error)
 	if ((!lazy && !qcow2_write_counts(q, error)) || !write_maps(q, error) ||
 	    !qcow2_sync(q, error))
 		return false;
-	if (!q->quarantine->len)
-		return true;
-	return qcow2_drain_quarantine(q, error) && (lazy || qcow2_write_counts(q, error));
+	if (q->quarantine->len &&
+	    (!qcow2_drain_quarantine(q, error) || (!lazy && !qcow2_write_counts(q, error))))
+		return false;
+	qcow2_assert(q, true);
+	return true;
 }
 
 static bool flush(struct image *image, GError **error)
@@ -267,6 +270,7 @@ bool qcow2_begin_change(struct qcow2 *q, GError **error)
 				 q->name);
 	if (q->quarantine->len > MAX_QUARANTINE && !qcow2_flush_locked(q, error))
 		return false;
+	qcow2_assert(q, false);
 	if (q->changing)
 		return true;
 	if (q->header->bitmaps && !stop_bitmaps(q, error))

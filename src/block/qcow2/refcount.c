@@ -157,6 +157,18 @@ bool qcow2_get_count(struct qcow2 *q, uint64_t cluster, uint64_t *ret, GError **
 	return true;
 }
 
+bool qcow2_peek_count(struct qcow2 *q, uint64_t cluster, uint64_t *ret)
+{
+	const uint64_t index = cluster >> q->block_bits, in_block = cluster & (per_block(q) - 1);
+	const uint64_t off = index < q->reftable.size ? q->reftable.entry[index] : 0;
+	const struct qcow2_piece *piece;
+
+	piece = off ? qcow2_cache_peek(q, off + in_block / per_piece(q) * q->cache.piece) : NULL;
+	if (piece)
+		*ret = count_in(q, piece->bytes, cluster & (per_piece(q) - 1));
+	return piece;
+}
+
 static bool add_one(struct qcow2 *q, uint64_t cluster, int add, GError **error)
 {
 	struct qcow2_piece *piece;
@@ -363,6 +375,9 @@ static bool extend(struct qcow2 *q, uint64_t n, uint64_t *ret, GError **error)
 	}
 	if (!e.table)
 		link_blocks(q, &e, &q->reftable);
+	/* What a new block has in front of them is free. */
+	if (e.blocks)
+		q->hint = MIN(q->hint, e.begin >> q->block_bits << q->block_bits);
 	q->end = extension_end(&e);
 	*ret = q->end - n;
 	return true;

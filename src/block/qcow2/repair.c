@@ -71,14 +71,13 @@ static bool set_counts(struct qcow2 *q, const struct findings *f, GError **error
 	return true;
 }
 
+/* Nothing is allocated here but behind the end: what the counts say is free need not be. */
 static bool fix(const char *name, struct block_file *file, const struct findings *f, GError **error)
 {
 	autoptr(qcow2) q = qcow2_open_file(name, file, IMAGE_WRITE | IMAGE_CHECK, error);
 
 	if (!q)
 		return false;
-	/* Counts are set behind the back of what allocates: it must not look for free ones. */
-	q->hint = q->end;
 	return qcow2_set_dirty(q, true, error) && set_counts(q, f, error) &&
 	       qcow2_write_counts(q, error) && qcow2_sync(q, error) &&
 	       (f->what == QCOW2_REPAIR_LEAKS || qcow2_fix_copied(q, NULL, error)) &&

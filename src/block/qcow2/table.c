@@ -125,6 +125,11 @@ static struct qcow2_piece *find(struct qcow2_cache *cache, uint64_t off)
 	return piece;
 }
 
+const struct qcow2_piece *qcow2_cache_peek(struct qcow2 *q, uint64_t off)
+{
+	return find(&q->cache, off);
+}
+
 static void forget(struct qcow2_cache *cache, struct qcow2_piece *piece)
 {
 	struct qcow2_piece **p = bucket(cache, piece->off);
@@ -232,11 +237,6 @@ static bool load_piece(struct qcow2 *q, struct qcow2_piece *piece, GError **erro
 {
 	return qcow2_file_read(q, piece->off, piece->bytes, q->cache.piece,
 			       piece_names[piece->kind], error);
-}
-
-bool qcow2_cache_has(struct qcow2 *q, uint64_t off)
-{
-	return find(&q->cache, off);
 }
 
 struct qcow2_piece *qcow2_cache_get(struct qcow2 *q, enum qcow2_piece_kind kind, uint64_t off,

@@ -147,22 +147,20 @@ static bool change_range(struct qcow2 *q, uint64_t off, uint64_t end, enum how h
 	const uint64_t size = qcow2_cluster_size(q);
 
 	while (off < end) {
+		struct qcow2_piece *piece;
 		struct qcow2_run run;
 
-		if (!qcow2_begin_change(q, error) || !qcow2_lookup(q, off, end - off, &run, error))
+		if (!qcow2_begin_change(q, error) || !qcow2_l2_get(q, off, &piece, error) ||
+		    !qcow2_lookup(q, off, piece ? MIN(end - off, size) : end - off, &run, error))
 			return false;
-		/* Long stretches without anything must not cost a step for each cluster. */
-		if (run.kind == QCOW2_KIND_ABSENT && !run.has_host && !has_data_file(q) &&
-		    (how == HOW_DISCARD || !needs_zero(q, how))) {
-			struct qcow2_piece *piece;
-
-			if (!qcow2_l2_get(q, off, &piece, error))
-				return false;
-			/* With subclusters there may be a host cluster all the same. */
-			if (q->subclusters == 1 || !piece) {
-				off += run.len;
-				continue;
-			}
+		/*
+		 * Long stretches without tables must not cost a step for each cluster. Where there
+		 * is one subclusters may be absent, and have a host cluster all the same.
+		 */
+		if (run.kind == QCOW2_KIND_ABSENT && (q->subclusters == 1 || !piece) &&
+		    !has_data_file(q) && (how == HOW_DISCARD || !needs_zero(q, how))) {
+			off += run.len;
+			continue;
 		}
 		if (!change_cluster(q, off, end, how, error))
 			return false;

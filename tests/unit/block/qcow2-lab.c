@@ -37,15 +37,12 @@ static bool fails(struct tap *tap)
 static void log_event(struct tap *tap, enum tap_event_kind kind, uint64_t off, const void *data,
 		      uint64_t len)
 {
-	const struct tap_event event = {
-		.kind = kind,
-		.off = off,
-		.len = len,
-		.data = data ? g_memdup2(data, len) : NULL,
-	};
+	struct tap_event event = { .kind = kind, .off = off, .len = len };
 
-	if (tap->log)
-		g_array_append_val(tap->log, event);
+	if (!tap->log)
+		return;
+	event.data = data ? g_memdup2(data, len) : NULL;
+	g_array_append_val(tap->log, event);
 }
 
 static ssize_t tap_read(struct block_file *file, uint64_t off, void *buf, size_t len)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "block/qcow2/qcow2-int.h"
 #include "qcow2-lab.h"
 
 enum {
@@ -259,6 +260,9 @@ static void test_scenario(const void *opaque)
 		for (unsigned kind = 0; kind < 3; kind++) {
 			unsigned nth = 1;
 
+			/* What the file says, and how much it wrote, makes no great difference. */
+			if (kind && i > 1)
+				break;
 			while (nth < MAX_CALLS &&
 			       fail_nth(&start, s, nth, kind == 1 ? ENOSPC : EIO, kind == 2))
 				nth++;
@@ -293,6 +297,7 @@ int main(int argc, char **argv)
 	/* Images come and go: their memory is not to be given back to the kernel each time. */
 	mallopt(M_MMAP_THRESHOLD, 1 << 30);
 	mallopt(M_TRIM_THRESHOLD, 1 << 30);
+	qcow2_test_checks = true;
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/block/qcow2/failures/create", test_create);
 	for (unsigned i = 0; i < G_N_ELEMENTS(scenarios); i++) {

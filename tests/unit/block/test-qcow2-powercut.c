@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "block/qcow2/qcow2-int.h"
 #include "qcow2-lab.h"
 
 enum {
@@ -366,6 +367,7 @@ int main(int argc, char **argv)
 	/* Images come and go: their memory is not to be given back to the kernel each time. */
 	mallopt(M_MMAP_THRESHOLD, 1 << 30);
 	mallopt(M_TRIM_THRESHOLD, 1 << 30);
+	qcow2_test_checks = true;
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/block/qcow2/powercut", test_cuts);
 	return g_test_run();

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test-qcow2.c - qcow2 images: what once went wrong somewhere, limits, and what must be refused
+ */
+#include "block/qcow2/qcow2.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "block/qcow2/qcow2-int.h"
+#include "qcow2-lab.h"
+
+enum {
+	K = 1024,
+	H_L1_OFF = 40,
+	H_FEATURES = 72,
+	H_AUTOCLEAR = 88,
+};
+
+static const struct lab_options plain = {
+	.cluster_bits = 16, .refcount_bits = 16, .version = 3, .size = 1 << 20
+};
+
+static struct lab *make(const struct lab_options *options, struct tap *tap)
+{
+	g_autoptr(GError) error = NULL;
+	struct lab *lab = lab_new(options, tap, &error);
+
+	g_assert_no_error(error);
+	return lab;
+}
+
+static void run(struct lab *lab, enum lab_kind kind, uint64_t off, uint64_t len, uint32_t fill)
+{
+	const struct lab_op op = { .kind = kind, .off = off, .len = len, .fill = fill };
+	g_autoptr(GError) error = NULL;
+
+	(void)lab_run(lab, &op, &error);
+	g_assert_no_error(error);
+}
+
+static uint64_t get(struct tap *tap, uint64_t off)
+{
+	uint8_t bytes[8];
+
+	g_assert_cmpint(block_file_read(tap->inner, off, bytes, 8), ==, 0);
+	return get_be64(bytes);
+}
+
+static void put(struct tap *tap, uint64_t off, uint64_t value)
+{
+	uint8_t bytes[8];
+
+	put_be64(bytes, value);
+	g_assert_cmpint(block_file_write(tap->inner, off, bytes, 8), ==, 0);
+}
+
+/* QEMU 7.2 writes the second compressed cluster over the plain one. */
+static void test_packed_over_freed(void)
+{
+	struct lab_options options = plain;
+	autoptr(tap) tap = tap_new(0);
+	autoptr(lab) lab = NULL;
+
+	options.size = 42008064;
+	lab = make(&options, tap);
+	run(lab, LAB_PACKED, 0, 64 * K, 219);
+	run(lab, LAB_ZERO, 0, 64 * K, 0);
+	run(lab, LAB_WRITE, 128 * K, 64 * K, 254);
+	run(lab, LAB_PACKED, 256 * K, 64 * K, 235);
+	run(lab, LAB_JUDGE, 0, 0, 0);
+	/* The same after the freed one is free. */
+	run(lab, LAB_ZERO, 256 * K, 64 * K, 0);
+	run(lab, LAB_FLUSH, 0, 0, 0);
+	run(lab, LAB_WRITE, 320 * K, 128 * K, 1);
+	run(lab, LAB_PACKED, 512 * K, 64 * K, 3);
+	run(lab, LAB_JUDGE, 0, 0, 0);
+}
+
+static void test_map_empty(void)
+{
+	g_autoptr(GHashTable) none = g_hash_table_new(g_str_hash, g_str_equal);
+	const struct image_create what = { .path = "lab",
+					   .size = UINT64_C(1) << 40,
+					   .options = none };
+	g_autoptr(GError) error = NULL;
+	autoptr(tap) tap = tap_new(0);
+	autoptr(image) image = NULL;
+	struct image_extent extent;
+
+	g_assert_true(image_qcow2_ops.create(&tap->base, &what, &error));
+	image = image_open_file("lab", &tap->base, "qcow2", 0, &error);
+	g_assert_no_error(error);
+	g_assert_true(image_map(image, 0, what.size, &extent, &error));
+	g_assert_cmpuint(extent.len, ==, what.size);
+	g_assert_cmpint(extent.kind, ==, IMAGE_ABSENT);
+	g_assert_cmpint(block_file_size(tap->inner), <, 1 << 20);
+}
+
+/* Two clusters of a table of blocks are 8 MiB in clusters of 512 bytes and counts of 64 bits. */
+static void test_tables_grow(void)
+{
+	const struct lab_options options = {
+		.cluster_bits = 9, .refcount_bits = 64, .version = 3, .size = 6 << 20, .slots = 16
+	};
+	autoptr(tap) tap = tap_new(0);
+	autoptr(lab) lab = make(&options, tap);
+	const struct qcow2_header *header = qcow2_get_header(lab->image);
+	const uint32_t before = header->reftable_clusters;
+
+	for (uint64_t off = 0; off < options.size; off += 64 * K)
+		run(lab, LAB_WRITE, off, 64 * K, (uint32_t)off);
+	g_assert_cmpuint(header->reftable_clusters, >, before);
+	run(lab, LAB_JUDGE, 0, 0, 0);
+	run(lab, LAB_RESIZE, 0, 40 << 20, 0);
+	run(lab, LAB_RESIZE, 0, 100 * K, 0);
+	run(lab, LAB_JUDGE, 0, 0, 0);
+	run(lab, LAB_REOPEN, 0, 0, 0);
+}
+
+/* An entry that names the header: nothing is overwritten, and nobody writes any more. */
+static void test_overlap(void)
+{
+	g_autoptr(GError) error = NULL;
+	autoptr(tap) tap = tap_new(0);
+	autoptr(lab) lab = make(&plain, tap);
+	struct image *image;
+	uint8_t buf[512] = { 1 };
+	uint64_t l2;
+
+	run(lab, LAB_WRITE, 0, 64 * K, 1);
+	run(lab, LAB_REOPEN, 0, 0, 0);
+	lab_close(lab);
+	l2 = get(tap, get(tap, H_L1_OFF)) & ~(UINT64_C(1) << 63);
+	put(tap, l2, UINT64_C(1) << 63 | get(tap, H_L1_OFF));
+	g_assert_true(lab_open(lab, NULL));
+	g_assert_false(image_write(lab->image, 0, buf, sizeof(buf), &error));
+	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_CORRUPT);
+	g_clear_error(&error);
+	g_assert_false(image_write(lab->image, 64 * K, buf, sizeof(buf), &error));
+	g_clear_error(&error);
+	lab_close(lab);
+	g_assert_cmpuint(get(tap, H_FEATURES), ==, QCOW2_CORRUPT);
+	g_assert_false(lab_open(lab, &error));
+	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_CORRUPT);
+	image = image_open_file("lab", &tap->base, "qcow2", 0, NULL);
+	g_assert_nonnull(image);
+	image_close(image);
+}
+
+/* Counts of an image that was not closed are anything. */
+static void test_dirty(void)
+{
+	g_autoptr(GError) error = NULL;
+	struct lab_options options = plain;
+	autoptr(tap) tap = tap_new(0);
+	autoptr(lab) lab = NULL;
+	uint64_t block;
+
+	options.lazy = true;
+	lab = make(&options, tap);
+	run(lab, LAB_WRITE, 0, 512 * K, 1);
+	run(lab, LAB_FLUSH, 0, 0, 0);
+	g_assert_cmpuint(get(tap, H_FEATURES), ==, QCOW2_DIRTY);
+	lab_close(lab);
+	g_assert_cmpuint(get(tap, H_FEATURES), ==, 0);
+	put(tap, H_FEATURES, QCOW2_DIRTY);
+	block = get(tap, get(tap, 48));
+	put(tap, block, 0);
+	put(tap, block + 8, UINT64_C(0x0003000000070001));
+	(void)lab_open(lab, &error);
+	g_assert_no_error(error);
+	lab_close(lab);
+	g_assert_cmpuint(get(tap, H_FEATURES), ==, 0);
+	g_assert_true(lab_check(tap->inner, false, &error));
+}
+
+static void test_repair_lost_block(void)
+{
+	g_autoptr(GError) error = NULL;
+	autoptr(tap) tap = tap_new(0);
+	autoptr(lab) lab = make(&plain, tap);
+	struct qcow2_check before, after;
+	struct qcow2_repaired repaired;
+
+	run(lab, LAB_WRITE, 0, 512 * K, 1);
+	run(lab, LAB_CREATE, 0, 0, 0);
+	run(lab, LAB_WRITE, 0, 100 * K, 2);
+	run(lab, LAB_REOPEN, 0, 0, 0);
+	lab_close(lab);
+	put(tap, get(tap, 48), 0);
+	g_assert_false(lab_check(tap->inner, true, NULL));
+	g_assert_true(qcow2_repair("lab", &tap->base, QCOW2_REPAIR_ALL, NULL, &before, &after,
+				   &repaired, &error));
+	g_assert_cmpuint(repaired.corruptions, ==, before.corruptions);
+	g_assert_true(lab_check(tap->inner, false, &error));
+	g_assert_true(lab_open(lab, &error));
+	run(lab, LAB_JUDGE, 0, 0, 0);
+	run(lab, LAB_APPLY, 0, 0, 0);
+	run(lab, LAB_JUDGE, 0, 0, 0);
+}
+
+/* Who reads changes nothing; who writes clears what he does not know, before. */
+static void test_autoclear(void)
+{
+	autoptr(tap) tap = tap_new(0);
+	autoptr(lab) lab = make(&plain, tap);
+	struct image *image;
+	uint8_t buf[512];
+
+	lab_close(lab);
+	put(tap, H_AUTOCLEAR, 1 << 7);
+	image = image_open_file("lab", &tap->base, "qcow2", 0, NULL);
+	g_assert_true(image_read(image, 0, buf, sizeof(buf), NULL));
+	image_close(image);
+	g_assert_cmpuint(get(tap, H_AUTOCLEAR), ==, 1 << 7);
+	g_assert_true(lab_open(lab, NULL));
+	g_assert_cmpuint(get(tap, H_AUTOCLEAR), ==, 1 << 7);
+	run(lab, LAB_WRITE, 0, 512, 1);
+	g_assert_cmpuint(get(tap, H_AUTOCLEAR), ==, 0);
+}
+
+static void test_data_file(void)
+{
+	g_autofree char *folder = g_dir_make_tmp("socle-qcow2-XXXXXX", NULL);
+	g_autofree char *path = g_build_filename(folder, "a.qcow2", NULL);
+	g_autofree char *data = g_build_filename(folder, "data", NULL), *bytes = NULL;
+	g_autoptr(GHashTable) options = g_hash_table_new(g_str_hash, g_str_equal);
+	struct image_create what = { .path = path, .size = 1 << 20, .options = options };
+	g_autoptr(GError) error = NULL;
+	struct image *image;
+	uint8_t buf[512];
+	size_t len;
+
+	g_hash_table_insert(options, (void *)(uintptr_t) "data_file", (void *)(uintptr_t) "data");
+	g_hash_table_insert(options, (void *)(uintptr_t) "data_file_raw", (void *)(uintptr_t) "on");
+	g_assert_true(image_create("qcow2", &what, &error));
+	g_assert_null(image_open(path, "qcow2", 0, &error));
+	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_DENIED);
+	g_clear_error(&error);
+	image = image_open(path, "qcow2", IMAGE_WRITE | IMAGE_BACKING, &error);
+	g_assert_no_error(error);
+	memset(buf, 7, sizeof(buf));
+	g_assert_true(image_write(image, 70 * K, buf, sizeof(buf), &error));
+	g_assert_false(qcow2_snapshot_create(image, "a", 0, &error));
+	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_UNSUPPORTED);
+	image_close(image);
+	g_assert_true(g_file_get_contents(data, &bytes, &len, NULL));
+	g_assert_cmpuint(len, ==, 1 << 20);
+	g_assert_cmpint(bytes[70 * K], ==, 7);
+	g_assert_cmpint(remove(data), ==, 0);
+	g_assert_cmpint(remove(path), ==, 0);
+	g_assert_cmpint(remove(folder), ==, 0);
+}
+
+static void test_many_snapshots(void)
+{
+	const struct lab_options options = {
+		.cluster_bits = 9, .refcount_bits = 16, .version = 3, .size = 64 * K
+	};
+	g_autoptr(GRand) rand = g_rand_new_with_seed(1);
+	g_autoptr(GError) error = NULL;
+	autoptr(tap) tap = tap_new(0);
+	autoptr(lab) lab = make(&options, tap);
+
+	for (unsigned i = 0; i < 200; i++) {
+		g_autofree char *name = g_strdup_printf("snapshot %u", i);
+
+		run(lab, LAB_WRITE, (i * 512) % options.size, 512, i);
+		g_assert_true(qcow2_snapshot_create(lab->image, name, i, &error));
+	}
+	run(lab, LAB_REOPEN, 0, 0, 0);
+	g_assert_cmpuint(qcow2_snapshots(lab->image)->len, ==, 200);
+	for (gint32 left = 200; left; left--) {
+		const GPtrArray *all = qcow2_snapshots(lab->image);
+		const struct qcow2_snapshot *s =
+			g_ptr_array_index(all, (guint)g_rand_int_range(rand, 0, left));
+		g_autofree char *id = g_strdup(s->id);
+
+		g_assert_true(qcow2_snapshot_delete(lab->image, id, &error));
+	}
+	g_assert_null(qcow2_snapshot_find(lab->image, "snapshot 1", &error));
+	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND);
+	run(lab, LAB_JUDGE, 0, 0, 0);
+}
+
+static gpointer read_all(gpointer opaque)
+{
+	struct lab *lab = opaque;
+	g_autofree uint8_t *got = g_malloc(lab->size);
+	bool same = true;
+
+	for (unsigned i = 0; i < 5 && same; i++)
+		same = image_read(lab->image, 0, got, lab->size, NULL) &&
+		       !memcmp(got, lab->model, lab->size);
+	return same ? lab : NULL;
+}
+
+static void test_threads(void)
+{
+	struct lab_options options = plain;
+	autoptr(tap) tap = tap_new(0);
+	autoptr(lab) lab = NULL;
+	GThread *threads[3];
+
+	options.slots = 8;
+	options.cluster_bits = 12;
+	lab = make(&options, tap);
+	for (uint64_t off = 0; off < options.size; off += 16 * K) {
+		run(lab, LAB_PACKED, off, 4 * K, (uint32_t)off + 8);
+		run(lab, LAB_WRITE, off + 8 * K, 3 * K, (uint32_t)off);
+	}
+	run(lab, LAB_FLUSH, 0, 0, 0);
+	for (unsigned i = 0; i < 3; i++)
+		threads[i] = g_thread_new(NULL, read_all, lab);
+	for (unsigned i = 0; i < 3; i++)
+		g_assert_nonnull(g_thread_join(threads[i]));
+}
+
+static void test_amend(void)
+{
+	struct qcow2_amend amend = { .version = 2, .lazy_refcounts = -1, .data_file_raw = -1 };
+	g_autoptr(GError) error = NULL;
+	autoptr(tap) tap = tap_new(0);
+	autoptr(lab) lab = make(&plain, tap);
+
+	run(lab, LAB_WRITE, 0, 256 * K, 1);
+	run(lab, LAB_ZERO, 64 * K, 64 * K, 0);
+	g_assert_true(qcow2_amend(lab->image, &amend, &error));
+	run(lab, LAB_REOPEN, 0, 0, 0);
+	run(lab, LAB_JUDGE, 0, 0, 0);
+	amend.version = 3;
+	amend.lazy_refcounts = 1;
+	g_assert_true(qcow2_amend(lab->image, &amend, &error));
+	amend.refcount_bits = 8;
+	g_assert_false(qcow2_amend(lab->image, &amend, &error));
+	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_UNSUPPORTED);
+	run(lab, LAB_WRITE, 64 * K, 4 * K, 1);
+	run(lab, LAB_REOPEN, 0, 0, 0);
+	run(lab, LAB_JUDGE, 0, 0, 0);
+}
+
+int main(int argc, char **argv)
+{
+	qcow2_test_checks = true;
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/block/qcow2/packed-over-freed", test_packed_over_freed);
+	g_test_add_func("/block/qcow2/map-empty", test_map_empty);
+	g_test_add_func("/block/qcow2/tables-grow", test_tables_grow);
+	g_test_add_func("/block/qcow2/overlap", test_overlap);
+	g_test_add_func("/block/qcow2/dirty", test_dirty);
+	g_test_add_func("/block/qcow2/repair-lost-block", test_repair_lost_block);
+	g_test_add_func("/block/qcow2/autoclear", test_autoclear);
+	g_test_add_func("/block/qcow2/data-file", test_data_file);
+	g_test_add_func("/block/qcow2/many-snapshots", test_many_snapshots);
+	g_test_add_func("/block/qcow2/threads", test_threads);
+	g_test_add_func("/block/qcow2/amend", test_amend);
+	return g_test_run();
+}
