@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import subprocess
+import threading
 import time
 
 import common
@@ -86,15 +87,18 @@ class Guest:
 
     def _read(self, word):
         """The output before a line with the word, and the rest of that line."""
-        lines, end = [], time.monotonic() + self.limit
-        for line in self.process.stdout:
-            text = line.decode(errors="replace").strip()
-            before, found, after = text.partition(word)
-            if found:
-                return "\n".join(lines), after.strip()
-            lines.append(text)
-            if time.monotonic() > end:
-                break
+        lines = []
+        limit = threading.Timer(self.limit, self.process.kill)  # a guest may hang
+        limit.start()
+        try:
+            for line in self.process.stdout:
+                text = line.decode(errors="replace").strip()
+                before, found, after = text.partition(word)
+                if found:
+                    return "\n".join(lines), after.strip()
+                lines.append(text)
+        finally:
+            limit.cancel()
         common.fail(f"'{self.command[0]}' did not say {word}:\n" + "\n".join(lines[-10:]))
 
     def run(self, command):

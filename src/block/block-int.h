@@ -29,7 +29,9 @@ struct block_queue {
 	struct io_work ready_work;
 };
 
-extern const struct block_ops block_raw_ops, block_null_ops;
+extern const struct block_ops block_raw_ops, block_qcow2_ops, block_null_ops;
+/* An image of any format, with a temporary one in front that takes what is written. */
+extern const struct block_ops block_snapshot_ops;
 
 /* [main] Take the locks on an image that say what we do with it, and what others may not do. */
 bool block_lock(int fd, const char *path, bool read_only, bool shared, GError **error);

@@ -13,11 +13,12 @@
 #include "base/error.h"
 #include "block/block-int.h"
 
-static const struct block_ops *const formats[] = { &block_raw_ops, &block_null_ops };
+static const struct block_ops *const formats[] = { &block_raw_ops, &block_qcow2_ops,
+						   &block_null_ops };
 
 const char *block_format_names(void)
 {
-	return "raw, null";
+	return "raw, qcow2, null";
 }
 
 static const struct block_ops *format_find(const char *name, GError **error)
@@ -35,14 +36,18 @@ static const struct block_ops *format_find(const char *name, GError **error)
 struct block *block_open(const struct block_open *options, GError **error)
 {
 	const struct block_ops *ops = format_find(options->format, error);
-	struct block *block = ops ? ops->open(options, error) : NULL;
+	struct block *block;
+
+	if (ops && options->snapshot)
+		ops = &block_snapshot_ops;
+	block = ops ? ops->open(options, error) : NULL;
 
 	if (!block)
 		return NULL;
 	block->ops = ops;
 	block->node_name = g_strdup(options->node_name ? options->node_name : "");
 	block->path = g_strdup(options->path ? options->path : "");
-	block->no_flush = options->no_flush;
+	block->no_flush = options->no_flush && !ops->flushes_itself;
 	block->ignore_discard = options->discard == BLOCK_DISCARD_IGNORE;
 	return block;
 }

@@ -51,7 +51,10 @@ struct block_request {
 	/* private */
 	struct block_queue *queue;
 	struct block_request *next;
-	struct io_op io;
+	union {
+		struct io_op io;
+		struct io_work work;
+	};
 	int result;
 	unsigned step;
 	uint64_t progress; /* bytes that are done */
@@ -76,11 +79,14 @@ enum block_discard {
 struct block_open {
 	const char *node_name; /* for messages and the monitor */
 	const char *path;      /* NULL for format "null" */
-	const char *format;    /* "raw", "null" (reads zeroes, loses writes; for benchmarks) */
+	/* "raw", "qcow2", "null" (reads zeroes, loses writes; for benchmarks) */
+	const char *format;
 	bool read_only;
 	bool direct;   /* O_DIRECT: past the host's page cache */
 	bool no_flush; /* ignore flushes: fast and unsafe, for scratch machines */
 	bool shared;   /* do not insist on being the only writer; all must say so */
+	bool backing;  /* files that the image names may be opened */
+	bool snapshot; /* what is written goes to a temporary file, and away with it */
 	enum block_discard discard;
 	uint64_t null_size; /* format "null" */
 };
@@ -88,6 +94,7 @@ struct block_open {
 /* What a format implements. All [main] unless said otherwise. */
 struct block_ops {
 	const char *format;
+	bool flushes_itself; /* flushes come also with no_flush: there is more to it than a sync */
 	/* Open, and fill in size and info of block-int.h; the rest of it is block_open()'s. */
 	struct block *(*open)(const struct block_open *options, GError **error);
 	void (*close)(struct block *block);

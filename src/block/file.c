@@ -307,15 +307,20 @@ struct block_file *block_file_open(const char *path, unsigned flags, GError **er
 	return &file->base;
 }
 
+int block_file_fd(struct block_file *file)
+{
+	return file->ops == &host_ops ? container_of(file, struct host_file, base)->fd : -1;
+}
+
 bool block_file_is_same(struct block_file *a, struct block_file *b)
 {
+	const int fa = block_file_fd(a), fb = block_file_fd(b);
 	struct stat sa, sb;
 
-	if (a == b || a->ops != &host_ops || b->ops != &host_ops)
+	if (a == b || fa < 0 || fb < 0)
 		return a == b;
-	return sys_fstat(container_of(a, struct host_file, base)->fd, &sa) >= 0 &&
-	       sys_fstat(container_of(b, struct host_file, base)->fd, &sb) >= 0 &&
-	       sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+	return sys_fstat(fa, &sa) >= 0 && sys_fstat(fb, &sb) >= 0 && sa.st_dev == sb.st_dev &&
+	       sa.st_ino == sb.st_ino;
 }
 
 /* ---- in memory ---- */

@@ -87,6 +87,8 @@ int block_file_write_zeroes(struct block_file *file, uint64_t off, uint64_t len)
 int block_file_allocate(struct block_file *file, uint64_t off, uint64_t len);
 /* Bytes that it takes on the host; or -errno. */
 int64_t block_file_allocated(struct block_file *file);
+/* Of a file of the host; -1: it is none. Stays the file's. */
+int block_file_fd(struct block_file *file);
 /* Do both stand for the same file of the host? */
 bool block_file_is_same(struct block_file *a, struct block_file *b);
 int block_file_extent(struct block_file *file, uint64_t off, uint64_t *ret_len, bool *ret_data);

@@ -128,7 +128,8 @@ static bool may_be_behind(const struct image *image, GError **error)
 /* Open what stands behind each image, up to one that has nothing behind it. */
 static bool open_chain(struct image *front, GError **error)
 {
-	unsigned flags = front->flags & ~(unsigned)(IMAGE_WRITE | IMAGE_CHECK);
+	unsigned flags = (front->flags & ~(unsigned)(IMAGE_WRITE | IMAGE_CHECK)) |
+			 (front->flags & IMAGE_BACKING_SHARED ? IMAGE_SHARED : 0);
 	struct image *image = front;
 
 	for (unsigned depth = 1; image->backing_file; depth++, image = image->backing) {
@@ -326,7 +327,7 @@ bool image_map(struct image *image, uint64_t off, uint64_t len, struct image_ext
 	return true;
 }
 
-bool image_map_chain(struct image *image, uint64_t off, uint64_t len,
+bool image_map_above(struct image *image, const struct image *base, uint64_t off, uint64_t len,
 		     struct image_extent *ret_extent, GError **error)
 {
 	struct image_extent extent;
@@ -334,18 +335,27 @@ bool image_map_chain(struct image *image, uint64_t off, uint64_t len,
 
 	if (!image_map(image, off, len, &extent, error))
 		return false;
-	while (extent.kind == IMAGE_ABSENT && image->backing) {
+	while (extent.kind == IMAGE_ABSENT && image->backing && image->backing != base) {
 		len = extent.len;
 		image = image->backing;
-		if (off >= image->size)
-			break; /* no image behind this one is looked at there */
+		depth++;
+		if (off >= image->size) {
+			/* It ends before: nobody looks at what is behind it. */
+			extent.kind = IMAGE_ZERO;
+			break;
+		}
 		if (!image_map(image, off, MIN(len, image->size - off), &extent, error))
 			return false;
-		depth++;
 	}
 	extent.depth = depth;
 	*ret_extent = extent;
 	return true;
+}
+
+bool image_map_chain(struct image *image, uint64_t off, uint64_t len,
+		     struct image_extent *ret_extent, GError **error)
+{
+	return image_map_above(image, NULL, off, len, ret_extent, error);
 }
 
 bool image_read_backing(struct image *image, uint64_t off, void *buf, size_t len, GError **error)

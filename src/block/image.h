@@ -36,6 +36,7 @@ enum {
 	IMAGE_DIRECT = 1 << 4,   /* as BLOCK_FILE_DIRECT */
 	IMAGE_NO_FLUSH = 1 << 5, /* as BLOCK_FILE_NO_FLUSH */
 	IMAGE_CHECK = 1 << 6, /* to be checked or repaired: open it though it is dirty or corrupt */
+	IMAGE_BACKING_SHARED = 1 << 7, /* IMAGE_SHARED for those behind it */
 };
 
 /* What is at some offset, in this image alone or in the whole chain. */
@@ -170,6 +171,10 @@ bool image_map_chain(struct image *image, uint64_t off, uint64_t len,
 
 /* The name of a file that the image @path names: relative to the folder of that. g_free() it. */
 char *image_resolve(const char *path, const char *name);
+
+/* The same, as if @base and what is behind it were not there. */
+bool image_map_above(struct image *image, const struct image *base, uint64_t off, uint64_t len,
+		     struct image_extent *ret_extent, GError **error);
 
 /* For formats: what the user gave for an option, or @otherwise. */
 const char *image_create_option(const struct image_create *what, const char *name,

@@ -9,6 +9,7 @@
 #ifndef DEV_CHARDEV_H
 #define DEV_CHARDEV_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,8 @@ struct chardev_front {
 	size_t (*receive)(void *opaque, const uint8_t *buf, size_t len);
 	/* [main] write() will take bytes again. */
 	void (*writable)(void *opaque);
+	/* [main] Somebody has come to the other end, or gone; NULL: does not matter to the device. */
+	void (*presence)(void *opaque, bool present);
 };
 
 /* A back end embeds this. */
@@ -38,6 +41,7 @@ struct chardev {
 	const struct chardev_ops *ops;
 	const struct chardev_front *front; /* NULL until a device is attached */
 	void *front_opaque;
+	bool absent; /* [main] nobody is at the other end; set by chardev_presence() */
 };
 
 static inline void chardev_attach(struct chardev *chr, const struct chardev_front *front,
@@ -45,6 +49,14 @@ static inline void chardev_attach(struct chardev *chr, const struct chardev_fron
 {
 	chr->front_opaque = opaque;
 	chr->front = front;
+}
+
+/* [main] For back ends: somebody is at the other end now, or nobody. */
+static inline void chardev_presence(struct chardev *chr, bool present)
+{
+	chr->absent = !present;
+	if (chr->front && chr->front->presence)
+		chr->front->presence(chr->front_opaque, present);
 }
 
 static inline size_t chardev_write(struct chardev *chr, const uint8_t *buf, size_t len)

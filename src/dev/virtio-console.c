@@ -69,6 +69,7 @@ struct port {
 	/* guarded by the device's lock: */
 	unsigned tell;
 	bool guest_ready, guest_open;
+	bool host_open;   /* somebody is at the host's end */
 	bool input_waits; /* the host has bytes that did not fit */
 	bool resume;      /* ask for them, on the main loop */
 	bool blocked;     /* the host takes nothing more, and will call */
@@ -246,9 +247,27 @@ static void console_writable(void *opaque)
 	virtio_kick_self(dev, rx_index(port) + 1);
 }
 
+static void tell_locked(struct virtio_console *console);
+
+static void console_presence(void *opaque, bool present)
+{
+	struct port *port = opaque;
+	struct virtio_device *dev = &port->console->dev;
+
+	virtio_lock(dev);
+	port->host_open = present;
+	/* Before it is ready the guest is told nothing; then it gets the state of that moment. */
+	if (port->guest_ready) {
+		port->tell |= TELL_OPEN;
+		tell_locked(port->console);
+	}
+	virtio_unlock(dev);
+}
+
 static const struct chardev_front console_front = {
 	.receive = console_receive,
 	.writable = console_writable,
+	.presence = console_presence,
 };
 
 /* ---- the control queue ---- */
@@ -273,7 +292,7 @@ DATA_PATH static size_t compose(const struct port *port, unsigned tell, uint8_t 
 		memcpy(message + MESSAGE_LEN, port->name, len - MESSAGE_LEN);
 	} else if (tell == TELL_OPEN) {
 		event = EVENT_PORT_OPEN;
-		value = port->chr != NULL;
+		value = port->host_open;
 	}
 	put_le32(message, port->index);
 	put_le16(message + 4, (uint16_t)event);
@@ -495,6 +514,7 @@ struct virtio_device *virtio_console_new(const struct virtio_console_config *con
 			.chr = from->chr,
 			.name = g_strdup(from->name),
 			.is_console = from->console,
+			.host_open = from->chr && !from->chr->absent,
 		};
 	}
 	for (unsigned i = 0; i < config->count; i++) {

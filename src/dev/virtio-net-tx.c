@@ -38,6 +38,13 @@ DATA_PATH static bool header_ok(const struct virtio_net *net, struct net_header 
 	return (net->dev.features & need) == need;
 }
 
+/* What waits is not sent any more: the back end must not go on in the middle with the next one. */
+DATA_PATH static void forget(struct virtio_net *net, unsigned index)
+{
+	if (net->net && net->net->ops->forget)
+		net->net->ops->forget(net->net, index);
+}
+
 /* 0: sent or dropped, -EAGAIN: not now. */
 DATA_PATH static int transmit(struct virtio_net *net, unsigned index,
 			      const struct virtq_chain *chain, size_t len)
@@ -52,6 +59,7 @@ DATA_PATH static int transmit(struct virtio_net *net, unsigned index,
 	if (!net->net || !virtio_net_link_locked(net) || len < NET_ETHER_LEN ||
 	    len > NET_MAX_FRAME || !header_ok(net, &header)) {
 		net->stats.tx_dropped++;
+		forget(net, index);
 		return 0;
 	}
 	if (n > IOV_MAX_FRAME) {
@@ -147,7 +155,9 @@ void net_tx_reset(struct virtio_net *net, unsigned index)
 {
 	struct net_pair *pair = &net->pair[index];
 
-	if (pair->chain)
-		virtq_drop(net_tx_queue(net, index), pair->chain);
+	if (!pair->chain)
+		return;
+	virtq_drop(net_tx_queue(net, index), pair->chain);
 	pair->chain = NULL;
+	forget(net, index);
 }

@@ -24,6 +24,7 @@ enum {
 extern const struct img_command img_create, img_info, img_check, img_convert, img_resize;
 extern const struct img_command img_snapshot, img_rebase, img_commit, img_map, img_compare;
 extern const struct img_command img_measure, img_amend, img_bitmap, img_dd, img_bench, img_doctor;
+extern const struct img_command img_export;
 extern const struct img_command *const img_commands[];
 
 /* ---- output (output.c) ---- */

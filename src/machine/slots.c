@@ -486,13 +486,17 @@ bool slots_quiet(struct slots *slots)
 
 void slots_reset(struct slots *slots)
 {
+	/* All devices are quiet, so these need not wait, and no bit stays for the slot's next one. */
+	uint32_t ejected = atomic_exchange(&slots->ejected, 0);
 	unsigned i = 0;
 
-	(void)take_out_ejected(slots);
+	/* What an ejection holds is released by the bell: nobody else rings for these any more. */
+	if (ejected)
+		dev_timer_set(slots->bell, 0);
 	while (i < slots->all->len) {
 		struct slot *slot = g_ptr_array_index(slots->all, i);
 
-		if (slot->leaving) {
+		if (slot->leaving || (slot->pci && ejected & 1u << slot->number)) {
 			take_out(slots, slot);
 			continue;
 		}

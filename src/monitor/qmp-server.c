@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "base/log.h"
 #include "base/sys.h"
@@ -34,7 +35,8 @@ struct qmp_server {
 	size_t in_off, in_len; /* read and not yet fed */
 	unsigned long dropped; /* events for this client */
 	bool feeding;          /* what is answered now is sent behind that */
-	bool lost;             /* it is gone: close as soon as nobody is using it */
+	bool deaf;             /* takes no answers any more; what it has sent still counts */
+	bool lost;             /* it has sent all: close */
 };
 
 static void server_listen(struct qmp_server *server);
@@ -58,16 +60,18 @@ static void client_close(struct qmp_server *server)
 /* Write what the socket takes now. */
 static void client_flush(struct qmp_server *server)
 {
-	while (server->out->len > 0 && !server->lost) {
+	while (server->out->len > 0 && !server->deaf) {
 		ssize_t n = sys_write(server->fd, server->out->str, server->out->len);
 
 		if (n == -EAGAIN)
 			return;
 		if (n < 0)
-			server->lost = true;
+			server->deaf = true;
 		else
 			g_string_erase(server->out, 0, n);
 	}
+	if (server->deaf)
+		g_string_truncate(server->out, 0);
 }
 
 /* Are there answers that it has to take, or to get, before its next request? */
@@ -91,6 +95,23 @@ static void client_rearm(struct qmp_server *server)
 		g_source_remove(server->client_source);
 	server->waiting_for = want;
 	server->client_source = g_unix_fd_add(server->fd, want, on_client, server);
+}
+
+/* Has it sent more than what is being worked at? */
+static bool client_has_more(const struct qmp_server *server)
+{
+	int unread = 0;
+
+	return server->in_off < server->in_len ||
+	       (sys_ioctl(server->fd, FIONREAD, &unread) >= 0 && unread > 0);
+}
+
+/* It has hung up, and its request is not answered yet: on_send() comes back to what is behind that.
+ * Nobody can wait for anything less than a hang-up. */
+static void client_park(struct qmp_server *server)
+{
+	g_source_remove(server->client_source);
+	server->client_source = 0;
 }
 
 /* Give the session what was read, as long as it has not to wait. */
@@ -127,14 +148,16 @@ static gboolean on_client(gint fd, GIOCondition condition, gpointer opaque)
 	client_flush(server);
 	client_feed(server);
 	/* What a peer wrote before it hung up is still there to be read. */
-	if (server->in_off == server->in_len && !client_waits(server) && condition & G_IO_IN)
+	if (server->in_off == server->in_len && !client_waits(server) &&
+	    condition & (G_IO_IN | G_IO_HUP | G_IO_ERR))
 		client_read(server);
-	else if (condition & (G_IO_HUP | G_IO_ERR) && !(condition & G_IO_IN))
+	else if (condition & (G_IO_HUP | G_IO_ERR) && !client_has_more(server))
 		server->lost = true;
-	if (!server->lost)
-		client_feed(server);
+	client_feed(server);
 	if (server->lost)
 		client_close(server);
+	else if (client_waits(server) && condition & (G_IO_HUP | G_IO_ERR))
+		client_park(server);
 	else
 		client_rearm(server);
 	return G_SOURCE_CONTINUE;
@@ -162,7 +185,7 @@ static gboolean on_connect(gint fd, GIOCondition condition, gpointer opaque)
 		return G_SOURCE_CONTINUE;
 	server->accept_source = 0;
 	server->fd = client;
-	server->lost = false;
+	server->deaf = server->lost = false;
 	server->in_off = server->in_len = 0;
 	server->dropped = 0;
 	server->out = g_string_new(NULL);
@@ -171,10 +194,7 @@ static gboolean on_connect(gint fd, GIOCondition condition, gpointer opaque)
 	qmp_session_greet(server->session);
 	server->feeding = false;
 	client_flush(server);
-	if (server->lost)
-		client_close(server);
-	else
-		client_rearm(server);
+	client_rearm(server);
 	return G_SOURCE_REMOVE;
 }
 
@@ -224,7 +244,7 @@ void qmp_server_free(struct qmp_server *server)
 		uint64_t end = sys_monotonic_ns() + FAREWELL_MS * 1000000ull;
 
 		client_flush(server);
-		while (server->out->len > 0 && !server->lost && sys_monotonic_ns() < end) {
+		while (server->out->len > 0 && sys_monotonic_ns() < end) {
 			(void)sys_poll(&pfd, 1, FAREWELL_MS);
 			client_flush(server);
 		}

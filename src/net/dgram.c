@@ -141,6 +141,12 @@ DATA_PATH static int dgram_send(struct net_backend *net, unsigned queue,
 	return r;
 }
 
+DATA_PATH static void dgram_forget(struct net_backend *net, unsigned queue)
+{
+	dgram_of(net)->sent = 0;
+	(void)queue;
+}
+
 /* One datagram: its length, more than @room if it was longer, or -errno. */
 DATA_PATH static ssize_t receive_one(struct net_dgram *dgram, const struct iovec *iov,
 				     unsigned count, size_t room)
@@ -291,6 +297,7 @@ static const struct net_ops dgram_ops = {
 	.detach = dgram_detach,
 	.configure = dgram_configure,
 	.send = dgram_send,
+	.forget = dgram_forget,
 	.receive = dgram_receive,
 	.free = dgram_free,
 	.describe = dgram_describe,

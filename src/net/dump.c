@@ -201,6 +201,8 @@ static void stop_on_loop(void *opaque)
 	struct net_dump *dump = opaque;
 
 	io_prepare_remove(dump->loop, &dump->prepare);
+	/* What came since the loop last waited. */
+	before_wait(dump, NULL);
 }
 
 static bool dump_attach(struct net_backend *net, struct io_loop *loop,

@@ -89,6 +89,9 @@ struct net_ops {
 	 */
 	int (*send)(struct net_backend *net, unsigned queue, const struct net_header *header,
 		    const struct iovec *iov, unsigned count);
+	/* [loop] The frame that send() said -EAGAIN to does not come again, though a part of it may be
+	 * under way. NULL: that is all the same. */
+	void (*forget)(struct net_backend *net, unsigned queue);
 	/*
 	 * [loop] Take one frame into @iov, its header into @ret_header. The length; a frame longer
 	 * than @iov is dropped and the next one tried. -EAGAIN: there is none, readable() follows.

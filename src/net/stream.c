@@ -339,6 +339,12 @@ DATA_PATH static int stream_send(struct net_backend *net, unsigned queue,
 	return -EAGAIN;
 }
 
+DATA_PATH static void stream_forget(struct net_backend *net, unsigned queue)
+{
+	stream_of(net)->sent = 0;
+	(void)queue;
+}
+
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is the caller's */
 DATA_PATH static void before_wait(void *opaque, uint64_t *deadline_ns)
 {
@@ -440,10 +446,13 @@ static void stream_event(void *opaque, unsigned events)
 
 	if (stream->state == STREAM_CONNECTING) {
 		(void)sys_getsockopt_int(stream->fd, SOL_SOCKET, SO_ERROR, &err);
-		if (!stream->reconnect_s && (err || (events & (POLLERR | POLLHUP))))
+		/* Who hangs up at once leaves no error behind. */
+		if (!err && events & (POLLERR | POLLHUP))
+			err = ECONNRESET;
+		if (err && !stream->reconnect_s)
 			log_warning("cannot connect to '%s': %s", stream->address.name,
 				    g_strerror(err));
-		if (err || (events & (POLLERR | POLLHUP)))
+		if (err)
 			peer_gone(stream);
 		else
 			peer_here(stream);
@@ -590,6 +599,7 @@ static const struct net_ops stream_ops = {
 	.detach = stream_detach,
 	.configure = stream_configure,
 	.send = stream_send,
+	.forget = stream_forget,
 	.receive = stream_receive,
 	.free = stream_free,
 	.describe = stream_describe,

@@ -133,6 +133,11 @@ DATA_PATH static int tap_send(struct net_backend *net, unsigned index,
 	return r;
 }
 
+DATA_PATH static void tap_forget(struct net_backend *net, unsigned queue)
+{
+	tap_of(net)->queues[queue].sent = 0;
+}
+
 /* One frame: its length, more than @room if it was longer, or -errno. */
 DATA_PATH static ssize_t read_one(struct tap_queue *queue, struct net_header *header,
 				  const struct iovec *iov, unsigned count, size_t room)
@@ -328,6 +333,7 @@ static const struct net_ops tap_ops = {
 	.detach = tap_detach,
 	.configure = tap_configure,
 	.send = tap_send,
+	.forget = tap_forget,
 	.receive = tap_receive,
 	.free = tap_free,
 	.describe = tap_describe,

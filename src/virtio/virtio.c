@@ -233,7 +233,7 @@ static void finish_reset(struct virtio_device *dev)
 		virtq_clear(dev->queue[i]);
 	dev->status = 0;
 	dev->features = dev->driver_features = 0;
-	dev->alien_features = false;
+	dev->alien_windows = 0;
 	dev->queues_resetting = 0;
 	dev->resetting = false;
 	pthread_cond_broadcast(&dev->reset_done);
@@ -427,6 +427,15 @@ uint32_t virtio_read_driver_features(struct virtio_device *dev, uint32_t select)
 	return value;
 }
 
+/*
+ * A bit for a window in which nothing is offered. The specification has four windows; those from 64
+ * on share a bit, which cannot be taken back before the reset.
+ */
+static uint64_t alien_window(uint32_t select)
+{
+	return select < 64 ? UINT64_C(1) << select : 1;
+}
+
 void virtio_write_features(struct virtio_device *dev, uint32_t select, uint32_t value)
 {
 	virtio_lock(dev);
@@ -436,7 +445,9 @@ void virtio_write_features(struct virtio_device *dev, uint32_t select, uint32_t 
 		dev->driver_features &= ~((uint64_t)UINT32_MAX << (select * 32));
 		dev->driver_features |= (uint64_t)value << (select * 32);
 	} else if (value) {
-		dev->alien_features = true;
+		dev->alien_windows |= alien_window(select);
+	} else if (select < 64) {
+		dev->alien_windows &= ~alien_window(select);
 	}
 	virtio_unlock(dev);
 }
@@ -457,7 +468,7 @@ static bool features_ok(struct virtio_device *dev)
 	uint64_t features = dev->driver_features;
 
 	return features & VIRTIO_F_VERSION_1 && !(features & ~dev->offered) &&
-	       !dev->alien_features &&
+	       !dev->alien_windows &&
 	       (!dev->ops->features_ok || dev->ops->features_ok(dev, features));
 }
 

@@ -141,7 +141,7 @@ struct virtio_device {
 	uint8_t config[VIRTIO_MAX_CONFIG], config_writable[VIRTIO_MAX_CONFIG];
 	struct virtq *queue[VIRTIO_MAX_QUEUES];
 	uint64_t driver_features; /* as written, before FEATURES_OK */
-	bool alien_features;      /* and some of windows that there are not */
+	uint64_t alien_windows;   /* windows that there are not, in which some were written */
 	uint64_t queues_resetting;
 	bool giving_back; /* inside ops->reset() */
 	pthread_cond_t reset_done;

@@ -62,6 +62,7 @@ static gboolean on_connect(gint fd, GIOCondition condition, gpointer opaque)
 	sock->accept_source = 0;
 	sock->fd = client;
 	writer_set_fd(sock->writer, client);
+	chardev_presence(&sock->chr, true);
 	reader_start(sock->reader, client);
 	return G_SOURCE_REMOVE;
 }
@@ -79,6 +80,7 @@ static void on_closed(void *opaque)
 	writer_set_fd(sock->writer, -1);
 	reader_stop(sock->reader);
 	fd_autoclose(&sock->fd);
+	chardev_presence(&sock->chr, false);
 	listen_again(sock);
 }
 
@@ -92,7 +94,7 @@ struct chardev *char_unix_new(const char *path, GError **error)
 {
 	struct char_unix *sock = g_new(struct char_unix, 1);
 
-	*sock = (struct char_unix){ .chr = { .ops = &unix_ops }, .fd = -1 };
+	*sock = (struct char_unix){ .chr = { .ops = &unix_ops, .absent = true }, .fd = -1 };
 	sock->reader = reader_new(&(struct reader_config){
 		.chr = &sock->chr, .end_on_hup = true, .closed = on_closed, .opaque = sock });
 	sock->listener = unix_listener_new(path, error);

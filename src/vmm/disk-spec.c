@@ -29,7 +29,7 @@ static const char *const limit_names[] = {
 	[DISK_LIMIT_IOPS_RD] = "iops_rd", [DISK_LIMIT_IOPS_WR] = "iops_wr",
 };
 
-const char node_spec_keys[] = "path, format, readonly, cache, discard, shared, size, node-name";
+const char node_spec_keys[] = "path, format, readonly, cache, discard, shared, backing, snapshot, size, node-name";
 
 /* blockdev-add's way to say it: "driver" above "file.driver" and "file.filename". */
 static bool take_qemu_node(struct node_spec *spec, struct keyvalue *list, GError **error)
@@ -88,6 +88,8 @@ bool node_spec_take(struct node_spec *spec, struct keyvalue *list, GError **erro
 	spec->open.node_name = keyvalue_take(list, "node-name");
 	if (!keyvalue_take_bool(list, "readonly", &spec->open.read_only, error) ||
 	    !keyvalue_take_bool(list, "shared", &spec->open.shared, error) ||
+	    !keyvalue_take_bool(list, "backing", &spec->open.backing, error) ||
+	    !keyvalue_take_bool(list, "snapshot", &spec->open.snapshot, error) ||
 	    !keyvalue_take_size(list, "size", &spec->open.null_size, error) ||
 	    !keyvalue_take_choice(list, "discard", discard_names, &discard, error) ||
 	    !keyvalue_take_choice(list, "cache", caches, &cache, error))

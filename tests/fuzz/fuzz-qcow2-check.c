@@ -21,7 +21,7 @@ static void found(void *opaque, enum qcow2_finding finding, const char *text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	unsigned findings = 0;
-	const struct qcow2_check_listener listener = { found, &findings };
+	const struct qcow2_check_listener listener = { .found = found, .opaque = &findings };
 	autoptr(qcow2_header) header = qcow2_header_parse("fuzz", data, size, size, NULL);
 	autoptr(block_file) file = block_file_memory(data, size);
 	struct qcow2_check check;

@@ -4,6 +4,7 @@
  */
 #include "block/format/format.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -97,32 +98,28 @@ bool format_resize(struct block_file *file, const struct image_create *what, uin
 	return true;
 }
 
-static const uint32_t *crc_table(void)
+static uint32_t crc_table[256];
+static pthread_once_t crc_once = PTHREAD_ONCE_INIT;
+
+static void make_crc_table(void)
 {
-	static uint32_t table[256];
-	static gsize made;
+	for (uint32_t i = 0; i < ARRAY_SIZE(crc_table); i++) {
+		uint32_t v = i;
 
-	if (g_once_init_enter(&made)) {
-		for (uint32_t i = 0; i < 256; i++) {
-			uint32_t v = i;
-
-			for (unsigned bit = 0; bit < 8; bit++)
-				v = v >> 1 ^ (v & 1 ? 0x82f63b78u : 0);
-			table[i] = v;
-		}
-		g_once_init_leave(&made, 1);
+		for (unsigned bit = 0; bit < 8; bit++)
+			v = v >> 1 ^ (v & 1 ? 0x82f63b78u : 0);
+		crc_table[i] = v;
 	}
-	return table;
 }
 
 uint32_t format_crc32c(const void *buf, size_t len, size_t at)
 {
-	const uint32_t *table = crc_table();
 	const uint8_t *p = buf;
 	uint32_t crc = UINT32_MAX;
 
+	(void)pthread_once(&crc_once, make_crc_table);
 	for (size_t i = 0; i < len; i++)
-		crc = crc >> 8 ^ table[(crc ^ (i - at < 4 ? 0 : p[i])) & 0xff];
+		crc = crc >> 8 ^ crc_table[(crc ^ (i - at < 4 ? 0 : p[i])) & 0xff];
 	return ~crc;
 }
 
@@ -132,6 +129,12 @@ void format_uuid(uint8_t *ret)
 		put_le32(ret + i, g_random_int());
 	ret[7] = (uint8_t)((ret[7] & 0x0f) | 0x40);
 	ret[8] = (uint8_t)((ret[8] & 0x3f) | 0x80);
+}
+
+void format_text(uint8_t *ret, const char *text)
+{
+	for (; *text; text++)
+		*ret++ = (uint8_t)*text;
 }
 
 bool format_inflate(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len, int window_bits)
@@ -149,6 +152,6 @@ bool format_inflate(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_l
 	/* Z_BUF_ERROR with all of @out filled: the stream goes on, and nobody asked for more. */
 	if (ret != Z_STREAM_END && !(ret == Z_BUF_ERROR && z.avail_out == 0))
 		return false;
-	memset(z.next_out, 0, z.avail_out);
+	memset(out + (out_len - z.avail_out), 0, z.avail_out);
 	return true;
 }

@@ -38,6 +38,9 @@ uint32_t format_crc32c(const void *buf, size_t len, size_t at);
 /* 16 random bytes that are a UUID of version 4. */
 void format_uuid(uint8_t *ret);
 
+/* The characters, without a NUL behind them: a magic word. */
+void format_text(uint8_t *ret, const char *text);
+
 /*
  * All @out_len bytes, or the first of them and zeroes, from a stream of @window_bits (zlib's: below
  * 0 for raw deflate). False: it is none. It never becomes more than @out_len.

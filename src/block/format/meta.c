@@ -43,6 +43,7 @@ static struct meta_page **slot_of(struct meta *meta, uint64_t off)
 static int write_page(struct meta *meta, struct meta_page *page)
 {
 	for (unsigned i = 0; i < SECTORS;) {
+		const size_t off = (size_t)i * SECTOR;
 		unsigned n = 0;
 		int ret;
 
@@ -52,7 +53,7 @@ static int write_page(struct meta *meta, struct meta_page *page)
 			i++;
 			continue;
 		}
-		ret = block_file_write(meta->file, page->off + i * SECTOR, page->bytes + i * SECTOR,
+		ret = block_file_write(meta->file, page->off + off, page->bytes + off,
 				       (size_t)n * SECTOR);
 		if (ret < 0)
 			return ret;

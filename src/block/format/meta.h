@@ -2,8 +2,8 @@
 /*
  * meta.h - the tables of an image, cached, and written after what they point to
  *
- * For formats that have no counts of references (vdi, vhd, vhdx, vmdk, qcow): an entry of a table is
- * all that makes a block part of the image. What meta_write() gets stays in memory until
+ * For formats that have no counts of references (vdi, vhd, vhdx, vmdk, qcow): an entry of a table
+ * is all that makes a block part of the image. What meta_write() gets stays in memory until
  * meta_flush(), which first makes durable what was written to the file directly. So after a power
  * cut an entry that is there points to what was written, and a lost one is space that nobody uses.
  *

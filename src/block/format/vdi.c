@@ -2,9 +2,9 @@
 /*
  * vdi.c - images of VirtualBox: a header, a map of 32-bit numbers of blocks, and the blocks
  *
- * The next block is taken from the end of the file, not from the header's count of blocks, which may
- * be old after a crash. The count is written before the map, so that others, who do believe it, do
- * not give away a block twice.
+ * The next block is taken from the end of the file, not from the header's count of blocks, which
+ * may be old after a crash. The count is written before the map, so that others, who do believe it,
+ * do not give away a block twice.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -224,7 +224,7 @@ static void format_header(uint8_t *h, const struct image_create *what, uint32_t 
 {
 	const uint64_t map_len = ((uint64_t)blocks * 4 + 511) & ~UINT64_C(511);
 
-	memcpy(h + H_TEXT, MAKER, strlen(MAKER));
+	format_text(h + H_TEXT, MAKER);
 	put_le32(h + H_SIGNATURE, SIGNATURE);
 	put_le32(h + H_VERSION, VERSION_1_1);
 	put_le32(h + H_LEN, LEN_1_1);

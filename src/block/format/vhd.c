@@ -3,8 +3,8 @@
  * vhd.c - images of Virtual PC, Hyper-V and Azure: "vpc", fixed and dynamic
  *
  * A fixed one is the disk and a footer of 512 bytes behind it. A dynamic one begins with a copy of
- * the footer and a header, then comes the table of blocks (BAT), in sectors; before each block lies a
- * bitmap of its sectors, all ones here. The footer moves with the end of the file: the new one is
+ * the footer and a header, then comes the table of blocks (BAT), in sectors; before each block lies
+ * a bitmap of its sectors, all ones here. The footer moves with the end of the file: the new one is
  * written before the block that goes over the old one, and the copy is always there.
  *
  * The size is what the footer says, or cylinders x heads x sectors if its maker is one that means
@@ -171,7 +171,7 @@ static bool vhd_touch(struct sparse *s, uint64_t index, uint64_t host_off, GErro
 	for (uint64_t off = host_off - vhd->bitmap_len; off < host_off; off += SECTOR) {
 		if (!sparse_meta_read(s, off, piece, SECTOR, "a bitmap", error))
 			return false;
-		if (piece[0] != 0xff || memcmp(piece, piece + 1, SECTOR - 1))
+		if (piece[0] != 0xff || memcmp(piece, piece + 1, SECTOR - 1) != 0)
 			return put_bitmap(s, host_off - vhd->bitmap_len, vhd->bitmap_len, error);
 	}
 	return true;
@@ -181,7 +181,7 @@ static bool vhd_touch(struct sparse *s, uint64_t index, uint64_t host_off, GErro
 static bool vhd_allocate_fixed(struct sparse *s, uint64_t index, uint64_t *ret_off, GError **error)
 {
 	(void)index;
-	(void)ret_off;
+	*ret_off = 0;
 	return sparse_bad(s, error, "is a fixed VHD image, and not all of it is there");
 }
 
@@ -272,7 +272,7 @@ static bool open_dynamic(struct vhd *vhd, GError **error)
 		return sparse_bad(s, error, "has its header at %#" PRIx64 ", behind its end", off);
 	if (!sparse_meta_read(s, off, d, sizeof(d), "the header", error))
 		return false;
-	if (memcmp(d, "cxsparse", 8) ||
+	if (memcmp(d, "cxsparse", 8) != 0 ||
 	    get_be32(d + D_CHECKSUM) != checksum(d, sizeof(d), D_CHECKSUM))
 		return sparse_bad(s, error, "has a VHD header that is damaged");
 	s->block_size = get_be32(d + D_BLOCK_SIZE);
@@ -356,12 +356,12 @@ static struct chs chs_below(uint64_t total)
 		chs.sectors = 17;
 		tracks = total / 17;
 		chs.heads = (uint32_t)MAX((tracks + 1023) / 1024, 4);
-		if (tracks >= chs.heads * 1024 || chs.heads > 16) {
+		if (tracks >= (uint64_t)chs.heads * 1024 || chs.heads > 16) {
 			chs.sectors = 31;
 			chs.heads = 16;
 			tracks = total / 31;
 		}
-		if (tracks >= chs.heads * 1024) {
+		if (tracks >= (uint64_t)chs.heads * 1024) {
 			chs.sectors = 63;
 			chs.heads = 16;
 			tracks = total / 63;
@@ -387,15 +387,15 @@ static struct chs chs_above(uint64_t total)
 
 static void format_footer(uint8_t *f, uint64_t size, struct chs chs, bool fixed, bool exact)
 {
-	memcpy(f + F_COOKIE, "conectix", 8);
+	format_text(f + F_COOKIE, "conectix");
 	put_be32(f + F_FEATURES, 2); /* a bit that is always set */
 	put_be32(f + F_VERSION, VERSION_1);
 	put_be64(f + F_HEADER_OFF, fixed ? NOWHERE : FOOTER_LEN);
 	/* Who reads it takes a size from the maker's name: QEMU's are known everywhere. */
-	memcpy(f + F_MAKER, exact ? "qem2" : "qemu", 4);
+	format_text(f + F_MAKER, exact ? "qem2" : "qemu");
 	put_be16(f + F_MAKER_VERSION, 5);
 	put_be16(f + F_MAKER_VERSION + 2, 3);
-	memcpy(f + F_HOST, "Wi2k", 4);
+	format_text(f + F_HOST, "Wi2k");
 	put_be64(f + F_ORIGINAL_SIZE, size);
 	put_be64(f + F_SIZE, size);
 	put_be16(f + F_CYLINDERS, (uint16_t)chs.cylinders);
@@ -415,7 +415,7 @@ static bool put_dynamic(struct block_file *file, const struct image_create *what
 	uint8_t d[HEADER_LEN] = { 0 }, ones[SECTOR];
 
 	memset(ones, 0xff, sizeof(ones));
-	memcpy(d + D_COOKIE, "cxsparse", 8);
+	format_text(d + D_COOKIE, "cxsparse");
 	put_be64(d + D_NEXT, NOWHERE);
 	put_be64(d + D_TABLE_OFF, table_off);
 	put_be32(d + D_VERSION, VERSION_1);

@@ -6,8 +6,8 @@
  * sector of data for each descriptor that is not one of zeroes. What counts is the newest sequence
  * of entries, numbered one by one, from that to which the last one's tail points up to the last.
  *
- * The ring is read twice in a row, so that no entry has a seam. Checksums are most of the work; what
- * may be summed up is limited, lest entries over entries keep us for hours.
+ * The ring is read twice in a row, so that no entry has a seam. Checksums are most of the work;
+ * what may be summed up is limited, lest entries over entries keep us for hours.
  */
 #include "block/format/vhdx-log.h"
 
@@ -91,7 +91,7 @@ static bool are_descriptors(const struct scan *scan, const struct entry *entry)
 			return false;
 		if (!memcmp(at, "zero", 4) && !(get_le64(at + 8) % SECTOR))
 			continue;
-		if (memcmp(at, "desc", 4) || data == end || memcmp(data, "data", 4) ||
+		if (memcmp(at, "desc", 4) != 0 || data == end || memcmp(data, "data", 4) != 0 ||
 		    get_le32(data + 4) != entry->sequence >> 32 ||
 		    get_le32(data + SECTOR - DATA_TAIL) != (uint32_t)entry->sequence)
 			return false;
@@ -111,7 +111,7 @@ static bool parse_entry(struct scan *scan, uint32_t off, struct entry *ret)
 		.sequence = get_le64(at + E_SEQUENCE),
 	};
 
-	if (memcmp(at, "loge", 4) || memcmp(at + E_GUID, scan->guid, 16) || !entry.len ||
+	if (memcmp(at, "loge", 4) != 0 || memcmp(at + E_GUID, scan->guid, 16) != 0 || !entry.len ||
 	    entry.len % SECTOR || entry.len > scan->len || entry.tail % SECTOR ||
 	    entry.tail >= scan->len || !entry.sequence ||
 	    entry.descriptors > entry.len / DESCRIPTOR_LEN || entry.len > scan->sums)

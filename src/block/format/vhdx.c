@@ -3,9 +3,9 @@
  * vhdx.c - images of Hyper-V: two headers, a log, regions with metadata and a table, and blocks
  *
  * A log that was left is replayed when the image is opened: into the file if that is written to, or
- * else in memory. We write none. The table is all we change once there is a header that says so, and
- * it is changed after what it points to is durable: a sector of it, torn or lost, has entries of which
- * each is right by itself.
+ * else in memory. We write none. The table is all we change once there is a header that says so,
+ * and it is changed after what it points to is durable: a sector of it, torn or lost, has entries
+ * of which each is right by itself.
  *
  * Of the table each entry after a chunk's blocks stands for a bitmap, which only images with a
  * parent have; those are refused.
@@ -51,8 +51,8 @@ enum {
 	META_REQUIRED = 4,
 };
 
-static const uint64_t header_offs[] = { 64 * KIB, 128 * KIB };
-static const uint64_t regions_offs[] = { 192 * KIB, 256 * KIB };
+static const uint64_t header_offs[] = { UINT64_C(64) * KIB, UINT64_C(128) * KIB };
+static const uint64_t regions_offs[] = { UINT64_C(192) * KIB, UINT64_C(256) * KIB };
 static const uint64_t max_size = UINT64_C(64) << 40;
 
 struct guid {
@@ -231,7 +231,7 @@ static bool read_header(struct vhdx *vhdx, GError **error)
 	for (unsigned i = 0; i < ARRAY_SIZE(header_offs); i++) {
 		if (!sparse_meta_read(&vhdx->s, header_offs[i], h, HEADER_LEN, "a header", error))
 			return false;
-		if (memcmp(h, "head", 4) ||
+		if (memcmp(h, "head", 4) != 0 ||
 		    get_le32(h + H_CHECKSUM) != format_crc32c(h, HEADER_LEN, H_CHECKSUM) ||
 		    (found && get_le64(h + H_SEQUENCE) <= best))
 			continue;
@@ -330,7 +330,7 @@ static bool take_regions(struct vhdx *vhdx, const uint8_t *r, GError **error)
 		return sparse_bad(&vhdx->s, error, "has %u regions; %d are the most", entries,
 				  MAX_ENTRIES);
 	for (uint32_t i = 0; i < entries; i++)
-		if (!take_region(vhdx, r + 16 + i * 32, error))
+		if (!take_region(vhdx, r + 16 + (size_t)i * 32, error))
 			return false;
 	if (!vhdx->bat.len || !vhdx->metadata.len)
 		return sparse_bad(&vhdx->s, error, "has no metadata, or no table");
@@ -392,7 +392,7 @@ static bool read_items(struct vhdx *vhdx, uint8_t values[ITEM_COUNT][16], GError
 	if (!sparse_meta_read(&vhdx->s, vhdx->metadata.off, m, METADATA_LEN, "metadata", error))
 		return false;
 	entries = get_le16(m + 10);
-	if (memcmp(m, "metadata", 8) || entries > MAX_ENTRIES)
+	if (memcmp(m, "metadata", 8) != 0 || entries > MAX_ENTRIES)
 		return sparse_bad(&vhdx->s, error, "has metadata that are none, or %u of them",
 				  entries);
 	for (unsigned i = 0; i < entries; i++)
@@ -492,10 +492,10 @@ struct layout {
 static uint64_t default_block(uint64_t size)
 {
 	if (size > UINT64_C(32) << 40)
-		return 64 * MIB;
+		return UINT64_C(64) * MIB;
 	if (size > UINT64_C(100) << 30)
-		return 32 * MIB;
-	return size > UINT64_C(1) << 30 ? 16 * MIB : 8 * MIB;
+		return UINT64_C(32) * MIB;
+	return size > UINT64_C(1) << 30 ? UINT64_C(16) * MIB : UINT64_C(8) * MIB;
 }
 
 static bool plan(const struct image_create *what, struct layout *l, GError **error)
@@ -510,7 +510,7 @@ static bool plan(const struct image_create *what, struct layout *l, GError **err
 	if (l->block < MIN_BLOCK || l->block > MAX_BLOCK || l->block & (l->block - 1))
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "option 'block_size' must be a power of two from 1M to 256M");
-	if (!l->log || l->log % MIB || l->log > 32 * MIB)
+	if (!l->log || l->log % MIB || l->log > UINT64_C(32) * MIB)
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "option 'log_size' must be a multiple of 1M up to 32M");
 	if (what->size > max_size)
@@ -538,7 +538,7 @@ static bool put_headers(struct block_file *file, const struct image_create *what
 
 	for (unsigned i = 0; maker[i]; i++)
 		put_le16(id + 8 + 2 * (size_t)i, (uint8_t)maker[i]);
-	memcpy(h, "head", 4);
+	format_text(h, "head");
 	format_uuid(h + H_FILE_GUID);
 	format_uuid(h + H_DATA_GUID);
 	put_le16(h + H_VERSION, 1);
@@ -560,7 +560,7 @@ static bool put_regions(struct block_file *file, const struct image_create *what
 	g_autofree uint8_t *r = g_malloc0(REGIONS_LEN);
 	uint8_t *at = r + 16;
 
-	memcpy(r, "regi", 4);
+	format_text(r, "regi");
 	put_le32(r + 8, 2);
 	memcpy(at, region_bat.bytes, 16);
 	put_le64(at + 16, l->bat_off);

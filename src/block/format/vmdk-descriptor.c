@@ -51,7 +51,7 @@ void vmdk_header_parse(const uint8_t *bytes, struct vmdk_header *ret)
 		.directory = get_le64(bytes + H_DIRECTORY),
 		.overhead = get_le64(bytes + H_OVERHEAD),
 		.compression = get_le16(bytes + H_COMPRESSION),
-		.is_text = memcmp(bytes + H_NEWLINES, newlines, sizeof(newlines)),
+		.is_text = memcmp(bytes + H_NEWLINES, newlines, sizeof(newlines)) != 0,
 	};
 }
 
@@ -92,7 +92,7 @@ static char *value_of(const char *line, const char *key)
 	const size_t len = strlen(key);
 	char *value;
 
-	if (g_ascii_strncasecmp(line, key, len))
+	if (g_ascii_strncasecmp(line, key, len) != 0)
 		return NULL;
 	line += len + strspn(line + len, " \t");
 	if (*line != '=')
@@ -180,7 +180,7 @@ char *vmdk_descriptor_format(const struct image_create *what, const char *type, 
 			     const char *hwversion)
 {
 	g_autofree char *name = g_path_get_basename(what->path);
-	const unsigned heads = strcmp(adapter, "ide") ? 255 : 16;
+	const unsigned heads = strcmp(adapter, "ide") != 0 ? 255 : 16;
 
 	return g_strdup_printf("%s\n"
 			       "version=1\n"

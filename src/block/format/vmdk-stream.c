@@ -2,12 +2,13 @@
 /*
  * vmdk-stream.c - VMDK images that are written from front to back: streamOptimized
  *
- * Compressed grains, each behind a marker; behind the last one of a table, the table; at the end the
- * directory, a footer (the header anew, with the directory's place) and a marker of the end. What is
- * read while it is written comes from the same tables in memory.
+ * Compressed grains, each behind a marker; behind the last one of a table, the table; at the end
+ * the directory, a footer (the header anew, with the directory's place) and a marker of the end.
+ * What is read while it is written comes from the same tables in memory.
  *
- * A flush writes all that makes it a whole image, behind the last grain. Is more written afterwards,
- * that goes over it. So the image is whole after each flush, and from the next write on it is not.
+ * A flush writes all that makes it a whole image, behind the last grain. Is more written
+ * afterwards, that goes over it. So the image is whole after each flush, and from the next write on
+ * it is not.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -77,7 +78,8 @@ static int put_table(struct block_file *file, uint64_t pos, const uint32_t *tabl
 int vmdk_put_end(struct block_file *file, uint64_t pos, const struct vmdk_header *header,
 		 const uint32_t *directory, uint64_t tables)
 {
-	const uint64_t directory_len = padded(tables * 4), len = directory_len + 4 * VMDK_SECTOR;
+	const uint64_t directory_len = padded(tables * 4),
+		       len = directory_len + UINT64_C(4) * VMDK_SECTOR;
 	struct vmdk_header footer = *header;
 	g_autofree uint8_t *bytes = g_try_malloc0(len);
 	uint8_t *at = bytes;

@@ -3,8 +3,8 @@
  * vmdk.c - images of VMware: monolithicSparse, streamOptimized, and to be read monolithicFlat
  *
  * A directory of tables of 32-bit sectors of grains. An image that is written in place has both
- * twice; the second copy is kept the same. A text, the descriptor, says what it all is; the text of a
- * flat image names the file where the bytes are, in the same folder.
+ * twice; the second copy is kept the same. A text, the descriptor, says what it all is; the text of
+ * a flat image names the file where the bytes are, in the same folder.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -69,7 +69,7 @@ static bool vmdk_lookup(struct sparse *s, uint64_t index, struct sparse_block *r
 		ret->count = h->table_entries - in;
 		return true;
 	}
-	if (!sparse_meta_read(s, table + in * 4, bytes, 4, "a grain table", error))
+	if (!sparse_meta_read(s, table + (uint64_t)in * 4, bytes, 4, "a grain table", error))
 		return false;
 	ret->host_off = (uint64_t)get_le32(bytes) * VMDK_SECTOR;
 	if (ret->host_off == VMDK_SECTOR && h->flags & VMDK_ZEROES)
@@ -136,7 +136,7 @@ static bool vmdk_prepare(struct sparse *s, GError **error)
 	struct vmdk *vmdk = vmdk_of(s);
 
 	if (vmdk->header.flags & VMDK_COMPRESSED || vmdk->header.version > 2 ||
-	    (vmdk->type && strcmp(vmdk->type, "monolithicSparse")))
+	    (vmdk->type && strcmp(vmdk->type, "monolithicSparse") != 0))
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
 				 "image '%s' is VMDK of a kind that is only read (%s); convert it "
 				 "first",
@@ -651,7 +651,7 @@ static bool vmdk_create(struct block_file *file, const struct image_create *what
 	h.overhead = (text_end + (c.stream ? 0 : 2 * copy) + grain - 1) / grain * grain;
 	vmdk_header_format(&h, bytes);
 	text = vmdk_descriptor_format(what, subformats[c.stream], adapters[c.adapter], c.hwversion);
-	if (strlen(text) >= DESCRIPTOR_SECTORS * VMDK_SECTOR)
+	if (strlen(text) >= (size_t)DESCRIPTOR_SECTORS * VMDK_SECTOR)
 		return error_set(error, SOCLE_ERROR_LIMIT, "the name '%s' is too long", what->path);
 	return put_tables(file, what, &h, tables, directory_sectors, error) &&
 	       format_put(file, what, VMDK_SECTOR, text, strlen(text), error) &&

@@ -665,3 +665,12 @@ bool qcow2_check(const char *name, struct block_file *file, const struct qcow2_h
 	g_free(c.chunks);
 	return ok;
 }
+
+bool qcow2_check_file(const char *name, struct block_file *file,
+		      const struct qcow2_check_listener *listener, struct qcow2_check *ret_check,
+		      GError **error)
+{
+	autoptr(qcow2_header) header = qcow2_header_read(name, file, error);
+
+	return header && qcow2_check(name, file, header, listener, ret_check, error);
+}

@@ -44,4 +44,9 @@ bool qcow2_check(const char *name, struct block_file *file, const struct qcow2_h
 		 const struct qcow2_check_listener *listener, struct qcow2_check *ret_check,
 		 GError **error);
 
+/* The same, with the header that the file has. */
+bool qcow2_check_file(const char *name, struct block_file *file,
+		      const struct qcow2_check_listener *listener, struct qcow2_check *ret_check,
+		      GError **error);
+
 #endif

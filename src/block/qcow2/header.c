@@ -476,6 +476,21 @@ static void format_extensions(struct format *f, const struct qcow2_header *h)
 	(void)format_extension(f, EXT_END, NULL, 0);
 }
 
+struct qcow2_header *qcow2_header_read(const char *name, struct block_file *file, GError **error)
+{
+	const size_t most = (size_t)1 << QCOW2_MAX_CLUSTER_BITS;
+	const int64_t size = block_file_size(file);
+	const size_t len = size < 0 ? 0 : (size_t)MIN((uint64_t)size, (uint64_t)most);
+	g_autofree uint8_t *bytes = g_malloc(MAX(len, (size_t)1));
+	const int ret = size < 0 ? (int)size : block_file_read(file, 0, bytes, len);
+
+	if (ret < 0) {
+		error_sys(error, ret, "cannot read image '%s'", name);
+		return NULL;
+	}
+	return qcow2_header_parse(name, bytes, len, (uint64_t)size, error);
+}
+
 static void format_fields(uint8_t *b, const struct qcow2_header *h)
 {
 	put_be32(b + H_MAGIC, MAGIC);

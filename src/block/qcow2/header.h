@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
+#include "block/file.h"
 
 enum {
 	QCOW2_MIN_CLUSTER_BITS = 9,
@@ -99,6 +100,9 @@ struct qcow2_header *qcow2_header_parse(const char *name, const uint8_t *bytes, 
 					uint64_t file_size, GError **error);
 void qcow2_header_free(struct qcow2_header *header);
 DEFINE_AUTOPTR(qcow2_header, qcow2_header_free);
+
+/* The same, from the start of @file. */
+struct qcow2_header *qcow2_header_read(const char *name, struct block_file *file, GError **error);
 
 /* How large are its clusters (2^n bytes)? 0: it is no qcow2 image that can be read. */
 unsigned qcow2_header_cluster_bits(const uint8_t *bytes, size_t len);

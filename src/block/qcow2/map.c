@@ -119,12 +119,26 @@ static bool check_l1_entry(const struct qcow2 *q, uint64_t entry, GError **error
 	return true;
 }
 
-static struct qcow2_piece *get_piece(struct qcow2 *q, uint64_t table, uint64_t off, GError **error)
+/* Where the piece of @table begins that has the entry of @off. */
+static uint64_t piece_off(const struct qcow2 *q, uint64_t table, uint64_t off)
 {
 	const uint64_t in_table = (off >> q->cluster_bits) & ((UINT64_C(1) << q->l2_bits) - 1);
 
-	return qcow2_cache_get(q, QCOW2_PIECE_L2,
-			       table + in_table / qcow2_piece_entries(q) * q->cache.piece, error);
+	return table + in_table / qcow2_piece_entries(q) * q->cache.piece;
+}
+
+static struct qcow2_piece *get_piece(struct qcow2 *q, uint64_t table, uint64_t off, GError **error)
+{
+	return qcow2_cache_get(q, QCOW2_PIECE_L2, piece_off(q, table, off), error);
+}
+
+bool qcow2_l2_cached(struct qcow2 *q, uint64_t off)
+{
+	const uint64_t index = l1_index(q, off);
+	const uint64_t entry = index < q->l1.size ? q->l1.entry[index] : 0;
+
+	return entry & QCOW2_OFFSET && check_l1_entry(q, entry, NULL) &&
+	       qcow2_cache_has(q, piece_off(q, entry & QCOW2_OFFSET, off));
 }
 
 bool qcow2_l2_get(struct qcow2 *q, uint64_t off, struct qcow2_piece **ret, GError **error)
@@ -253,11 +267,13 @@ bool qcow2_lookup(struct qcow2 *q, uint64_t off, uint64_t len, struct qcow2_run 
 				.kind = kind,
 				.has_host = s.has_host && kind != QCOW2_KIND_ABSENT,
 				.host = s.compressed ? s.host : s.host + sub * sub_size,
+				.copied = true,
 			};
 		else if (kind != run.kind || kind == QCOW2_KIND_PACKED ||
 			 (kind != QCOW2_KIND_ABSENT && s.has_host != run.has_host) ||
 			 (run.has_host && s.host != run.host + reach))
 			break;
+		run.copied &= s.copied;
 		reach += n * sub_size;
 		if (sub + n < q->subclusters)
 			break;

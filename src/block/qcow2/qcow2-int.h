@@ -9,6 +9,7 @@
 #define BLOCK_QCOW2_QCOW2_INT_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "block/qcow2/qcow2.h"
 
@@ -102,6 +103,9 @@ struct qcow2 {
 	bool unsynced, data_unsynced;
 	bool broken; /* nobody knows what is on disk: only reading is left */
 
+	atomic_uint direct;         /* qcow2_direct_begin() without an end; grows under the lock */
+	atomic_bool direct_written; /* since the last flush */
+
 	pthread_mutex_t unpacked_lock; /* of its own, as reads go on without the other */
 	uint64_t unpacked_entry;       /* what @unpacked has the bytes of; 0: nothing */
 	uint8_t *unpacked;
@@ -174,6 +178,7 @@ void qcow2_cache_release(struct qcow2_cache *cache);
 /* The piece at @off, a multiple of cache.piece; lives until the next call of the cache. */
 struct qcow2_piece *qcow2_cache_get(struct qcow2 *q, enum qcow2_piece_kind kind, uint64_t off,
 				    GError **error);
+bool qcow2_cache_has(struct qcow2 *q, uint64_t off);
 void qcow2_cache_dirty(struct qcow2 *q, struct qcow2_piece *piece);
 bool qcow2_cache_write(struct qcow2 *q, enum qcow2_piece_kind kind, GError **error);
 /* Nobody needs what these clusters had any more, nor to have it written. */
@@ -227,7 +232,7 @@ enum qcow2_kind {
 struct qcow2_run {
 	enum qcow2_kind kind;
 	uint64_t len; /* bytes */
-	bool has_host;
+	bool has_host, copied; /* copied: all of it, of DATA */
 	uint64_t host; /* of PACKED the entry */
 };
 
@@ -252,6 +257,8 @@ void qcow2_encode(struct qcow2 *q, struct qcow2_piece *piece, unsigned index,
 bool qcow2_l2_get(struct qcow2 *q, uint64_t off, struct qcow2_piece **ret, GError **error);
 /* The same, but made, or made our own, so that it can be changed. */
 struct qcow2_piece *qcow2_l2_change(struct qcow2 *q, uint64_t off, GError **error);
+/* Would qcow2_lookup() there do without I/O? */
+bool qcow2_l2_cached(struct qcow2 *q, uint64_t off);
 /* What is at @off, for at most @len bytes; may be less than there is. */
 bool qcow2_lookup(struct qcow2 *q, uint64_t off, uint64_t len, struct qcow2_run *ret,
 		  GError **error);
@@ -265,6 +272,11 @@ bool qcow2_map(struct image *image, uint64_t off, uint64_t len, struct image_ext
 	       GError **error);
 /* Does it read as zero, as far as can be told without reading data? */
 bool qcow2_is_zero(struct qcow2 *q, uint64_t off, uint64_t len, bool *ret, GError **error);
+
+/* ---- direct.c ---- */
+
+/* Until no I/O of a disk's own is under way; none begins while the lock is held. */
+void qcow2_wait_direct(struct qcow2 *q);
 
 /* ---- compress.c ---- */
 

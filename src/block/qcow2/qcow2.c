@@ -127,8 +127,11 @@ bool qcow2_data_write(struct qcow2 *q, uint64_t off, const void *buf, size_t len
 
 bool qcow2_sync(struct qcow2 *q, GError **error)
 {
-	int ret = q->unsynced ? block_file_sync(q->file) : 0;
+	int ret;
 
+	if (atomic_exchange(&q->direct_written, false))
+		*(q->data == q->file ? &q->unsynced : &q->data_unsynced) = true;
+	ret = q->unsynced ? block_file_sync(q->file) : 0;
 	if (!ret)
 		q->unsynced = false;
 	if (!ret && q->data_unsynced) {

@@ -242,6 +242,8 @@ static bool begin(struct qcow2 *q, GError **error)
 				 "image '%s' has a data file, and so no snapshots of its own; put "
 				 "an overlay in front of it",
 				 q->name);
+	/* What is being overwritten in place must not be shared before that has ended. */
+	qcow2_wait_direct(q);
 	return qcow2_begin_change(q, error) && qcow2_flush_locked(q, error) &&
 	       qcow2_set_dirty(q, true, error);
 }

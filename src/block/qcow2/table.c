@@ -234,6 +234,11 @@ static bool load_piece(struct qcow2 *q, struct qcow2_piece *piece, GError **erro
 			       piece_names[piece->kind], error);
 }
 
+bool qcow2_cache_has(struct qcow2 *q, uint64_t off)
+{
+	return find(&q->cache, off);
+}
+
 struct qcow2_piece *qcow2_cache_get(struct qcow2 *q, enum qcow2_piece_kind kind, uint64_t off,
 				    GError **error)
 {

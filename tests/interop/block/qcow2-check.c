@@ -17,32 +17,18 @@ static void found(void *opaque, enum qcow2_finding finding, const char *text)
 	(void)fprintf(stderr, "%s\n", text);
 }
 
-static struct qcow2_header *load_header(const char *path, struct block_file *file, GError **error)
-{
-	const size_t len = (size_t)1 << QCOW2_MAX_CLUSTER_BITS;
-	const int64_t size = block_file_size(file);
-	g_autofree uint8_t *bytes = g_malloc0(len);
-
-	if (size < 0 || block_file_read(file, 0, bytes, len) < 0)
-		return NULL;
-	return qcow2_header_parse(path, bytes, (size_t)MIN((uint64_t)len, (uint64_t)size),
-				  (uint64_t)size, error);
-}
-
 int main(int argc, char **argv)
 {
 	const struct qcow2_check_listener listener = { .found = found };
 	g_autoptr(GError) error = NULL;
 	autoptr(block_file) file = NULL;
-	autoptr(qcow2_header) header = NULL;
 	struct qcow2_check check;
 
 	if (argc != 2)
 		return 1;
 	file = block_file_open(argv[1], BLOCK_FILE_NO_LOCK, &error);
-	header = file ? load_header(argv[1], file, &error) : NULL;
-	if (!header || !qcow2_check(argv[1], file, header, &listener, &check, &error)) {
-		(void)fprintf(stderr, "qcow2-check: %s\n", error ? error->message : "cannot read");
+	if (!file || !qcow2_check_file(argv[1], file, &listener, &check, &error)) {
+		(void)fprintf(stderr, "qcow2-check: %s\n", error->message);
 		return 1;
 	}
 	printf("{\"leaks\": %" PRIu64 ", \"corruptions\": %" PRIu64 ", \"total-clusters\": %" PRIu64

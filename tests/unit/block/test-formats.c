@@ -26,6 +26,7 @@ struct watched {
 	struct block_file base;
 	struct block_file *below;
 	unsigned writes, fail_at; /* the n-th write fails, 0: none */
+	unsigned cut_at;          /* writes from this one on are lost, 0: none */
 	unsigned syncs;
 	uint64_t last_off;
 };
@@ -49,6 +50,8 @@ static int watched_write(struct block_file *base, uint64_t off, const void *buf,
 	if (++w->writes == w->fail_at)
 		return -EIO;
 	w->last_off = off;
+	if (w->cut_at && w->writes >= w->cut_at)
+		return 0;
 	return block_file_write(w->below, off, buf, len);
 }
 
@@ -65,6 +68,10 @@ static int64_t watched_size(struct block_file *base)
 
 static int watched_resize(struct block_file *base, uint64_t size)
 {
+	struct watched *w = watched_of(base);
+
+	if (w->cut_at && w->writes >= w->cut_at)
+		return 0;
 	return block_file_resize(watched_of(base)->below, size);
 }
 
@@ -382,7 +389,69 @@ static void test_nth_write(void)
 	}
 }
 
+/* The power is cut after each write: what was flushed is there, and the rest is old or new. */
+static void test_power_cut(void)
+{
+	for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
+		const struct kind *kind = &kinds[i];
+		bool whole = kind->stream;
+
+		for (unsigned n = 1; !whole; n++) {
+			autoptr(block_file) file = make(kind->format, SIZE, kind->option);
+			struct image *image = open_it(kind->format, file, IMAGE_WRITE);
+			g_autofree uint8_t *buf = g_malloc(65536);
+			struct watched *w;
+
+			write_at(image, 0, 1, 65536);
+			flush(image);
+			image_close(image);
+			image = open_it(kind->format, file, IMAGE_WRITE);
+			w = watched_of(image->file);
+			w->cut_at = n;
+			write_at(image, 9 << 20, 2, 65536);
+			write_at(image, 4096, 3, 512);
+			flush(image);
+			whole = w->writes < n;
+			image_close(image);
+
+			image = open_it(kind->format, file, IMAGE_WRITE);
+			expect(image, 0, 1, 4096);
+			expect(image, 4608, 1, 60000);
+			g_assert_true(image_read(image, 9 << 20, buf, 65536, NULL));
+			g_assert_true(buf[0] == 0 || buf[0] == 2);
+			expect(image, 9 << 20, buf[0], 65536);
+			g_assert_true(!whole || buf[0] == 2);
+			write_at(image, 18 << 20, 4, 65536);
+			flush(image);
+			expect(image, 9 << 20, buf[0], 65536);
+			expect(image, 0, 1, 4096);
+			image_close(image);
+		}
+	}
+}
+
 /* ---- hostile ---- */
+
+/* Two blocks in one place are two blocks with the same bytes. */
+static void test_overlap(void)
+{
+	autoptr(block_file) file = make("vdi", SIZE, NULL);
+	struct image *image = open_it("vdi", file, IMAGE_WRITE);
+	struct image_extent extent;
+	const uint8_t zero[4] = { 0 };
+
+	write_at(image, 0, 1, 1 << 20);
+	flush(image);
+	image_close(image);
+	put(file, 512 + 4, zero, sizeof(zero));
+	image = open_it("vdi", file, IMAGE_WRITE);
+	expect(image, 1 << 20, 1, 1 << 20);
+	write_at(image, 1 << 20, 2, 1 << 20);
+	expect(image, 0, 2, 1 << 20);
+	g_assert_true(image_map(image, 0, SIZE, &extent, NULL));
+	g_assert_cmpuint(extent.len, ==, 1 << 20);
+	image_close(image);
+}
 
 struct damage {
 	uint64_t off;
@@ -894,6 +963,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/block/formats/stream-order", test_stream_order);
 	g_test_add_func("/block/formats/meta-order", test_meta_order);
 	g_test_add_func("/block/formats/nth-write", test_nth_write);
+	g_test_add_func("/block/formats/power-cut", test_power_cut);
+	g_test_add_func("/block/formats/overlap", test_overlap);
 	g_test_add_func("/block/formats/vdi", test_vdi);
 	g_test_add_func("/block/formats/bad-entry", test_bad_entry);
 	g_test_add_func("/block/formats/vhd", test_vhd);

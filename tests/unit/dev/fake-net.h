@@ -31,6 +31,7 @@ struct fake_net {
 	unsigned offloads, queues;    /* as configured */
 	unsigned configured, refused; /* calls of configure(); of send() that said -EAGAIN */
 	unsigned asked;               /* calls of receive() */
+	unsigned forgotten;           /* of forget() */
 };
 
 static inline struct fake_net *fake_net_of(struct net_backend *net)
@@ -115,6 +116,12 @@ static inline int fake_net_send(struct net_backend *net, unsigned queue,
 	return 0;
 }
 
+static inline void fake_net_forget(struct net_backend *net, unsigned queue)
+{
+	(void)queue;
+	fake_net_of(net)->forgotten++;
+}
+
 static inline ssize_t fake_net_receive(struct net_backend *net, unsigned queue,
 				       struct net_header *ret_header, const struct iovec *iov,
 				       unsigned count)
@@ -165,6 +172,7 @@ static const struct net_ops fake_net_ops = {
 	.detach = fake_net_detach,
 	.configure = fake_net_configure,
 	.send = fake_net_send,
+	.forget = fake_net_forget,
 	.receive = fake_net_receive,
 	.free = fake_net_free,
 	.describe = fake_net_describe,

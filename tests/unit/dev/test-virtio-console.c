@@ -346,6 +346,11 @@ static void test_ports(const void *layout)
 	virtio_console_resize(rig.dev, 0, 132, 50);
 	hear(&rig, 0, RESIZE, 0, larger, 4);
 	virtio_console_resize(rig.dev, 1, 132, 50); /* is none */
+	/* The host's client goes and comes. */
+	chardev_presence(&rig.chr[1].chr, false);
+	hear(&rig, 1, OPEN, 0, NULL, 0);
+	chardev_presence(&rig.chr[1].chr, true);
+	hear(&rig, 1, OPEN, 1, NULL, 0);
 	g_assert_cmpuint(used(&rig, CTRL_RX), ==, 0);
 
 	/* Input comes when the guest has opened the port. */

@@ -532,12 +532,15 @@ static void test_tx_back_pressure(const void *layout)
 	/* A reset and an unplug with a frame that waits. */
 	rig.net.full = true;
 	send_pieces(&rig, TX, NULL, 100, 4096);
+	g_assert_cmpuint(rig.net.forgotten, ==, 0);
 	vdriver_reset(rig.d);
+	g_assert_cmpuint(rig.net.forgotten, ==, 1);
 	restart(&rig, ALL_NET);
 	send_pieces(&rig, TX, NULL, 100, 4096);
 	if (rig.layout & VIRTIO_F_RING_RESET) {
 		virtio_reset_queue(rig.dev, TX);
 		g_assert_false(virtio_queue_resetting(rig.dev, TX));
+		g_assert_cmpuint(rig.net.forgotten, ==, 2);
 		vdriver_setup_queue(rig.d, TX);
 		send_pieces(&rig, TX, NULL, 100, 4096);
 	}
@@ -1083,6 +1086,7 @@ static void test_multi_queue(const void *layout)
 
 static void test_link(const void *layout)
 {
+	unsigned forgotten;
 	struct rig rig;
 	unsigned before;
 
@@ -1111,12 +1115,14 @@ static void test_link(const void *layout)
 	input(&rig, mac, 100);
 	expect(&rig, mac, 100, 1);
 	/* What a full back end does not take is dropped when the link goes. */
+	forgotten = rig.net.forgotten;
 	rig.net.full = true;
 	send_pieces(&rig, TX, NULL, 100, 4096);
 	g_assert_cmpuint(used(&rig, TX), ==, 0);
 	virtio_net_set_link(rig.dev, false);
 	vdriver_run(rig.d);
 	g_assert_cmpuint(used(&rig, TX), ==, 1);
+	g_assert_cmpuint(rig.net.forgotten, ==, forgotten + 1);
 	rig_close(&rig);
 }
 

@@ -25,6 +25,16 @@ static json_t *run_fill(void *opaque, const json_t *args, GError **error)
 	return json_string(text);
 }
 
+static unsigned counted;
+
+static json_t *run_count(void *opaque, const json_t *args, GError **error)
+{
+	(void)opaque;
+	(void)args;
+	(void)error;
+	return json_integer(++counted);
+}
+
 static struct qmp_request *later;
 
 static void start_later(void *opaque, const json_t *args, struct qmp_request *request)
@@ -37,6 +47,7 @@ static void start_later(void *opaque, const json_t *args, struct qmp_request *re
 static const struct qmp_command commands[] = {
 	{ .name = "fill", .run = run_fill },
 	{ .name = "later", .start = start_later },
+	{ .name = "count", .run = run_count },
 };
 
 static const struct qmp_config config = {
@@ -264,6 +275,41 @@ static void test_listener(void)
 	g_assert_cmpint(g_unlink("file"), ==, 0);
 }
 
+/* What a client sent before it hung up is done, though nobody hears the answers. */
+static void test_hang_up(void)
+{
+	static const char requests[] = "{\"execute\":\"later\"}{\"execute\":\"count\"}";
+	g_autoptr(GError) error = NULL;
+	autoptr(qmp_server) server = qmp_server_new(&config, "sock", &error);
+	g_autofree char *many = g_strnfill(6000, ' ');
+	autofd int client = -1, next = -1;
+
+	g_assert_no_error(error);
+	client = client_connect("sock");
+	client_negotiate(client);
+	/* More than is read at once. */
+	g_assert_cmpint(sys_write(client, requests, strlen(requests)), >, 0);
+	g_assert_cmpint(sys_write(client, many, strlen(many)), >, 0);
+	g_assert_cmpint(sys_write(client, requests, strlen(requests)), >, 0);
+	fd_autoclose(&client);
+	counted = 0;
+	later = NULL;
+	for (unsigned i = 0; i < 2; i++) {
+		struct qmp_request *request;
+
+		while (!later)
+			g_main_context_iteration(NULL, TRUE);
+		g_assert_cmpuint(counted, ==, i);
+		drain_main_loop();
+		request = g_steal_pointer(&later);
+		qmp_request_answer(request, json_integer(3), NULL);
+		while (counted == i)
+			g_main_context_iteration(NULL, TRUE);
+	}
+	next = client_connect("sock");
+	client_negotiate(next);
+}
+
 static void test_failing_calls(void)
 {
 	static const enum sys_call calls[] = { SYS_SOCKET, SYS_BIND, SYS_LISTEN };
@@ -293,6 +339,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/monitor/server/deaf", test_deaf);
 	g_test_add_func("/monitor/server/end-with-deaf", test_end_with_deaf);
 	g_test_add_func("/monitor/server/listener", test_listener);
+	g_test_add_func("/monitor/server/hang-up", test_hang_up);
 	g_test_add_func("/monitor/server/failing-calls", test_failing_calls);
 	status = g_test_run();
 	g_assert_cmpint(g_rmdir(folder), ==, 0);

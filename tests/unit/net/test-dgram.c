@@ -109,6 +109,25 @@ static void test_back_pressure(void)
 	g_assert_cmpint(card_send(card, frame, sizeof(frame)), ==, 0);
 }
 
+/* What was sent in part and given up is not gone on with by the next one. */
+static void test_forget(void)
+{
+	autofd int peer = -1;
+	autoptr(card) card = card_pair(&peer);
+	uint8_t frame[2000];
+	unsigned got = 0;
+
+	while (card_send_segment(card, 40000) == 0)
+		;
+	while (sys_read(peer, frame, sizeof(frame)) > 0)
+		;
+	card->net->ops->forget(card->net, 0);
+	g_assert_cmpint(card_send_segment(card, 40000), ==, 0);
+	while (sys_read(peer, frame, sizeof(frame)) > 0)
+		g_assert_cmpuint(get_be32(frame + 38), ==, got++ * 1000);
+	g_assert_cmpuint(got, ==, 40);
+}
+
 /*
  * A peer at a path whose queue is full, which poll() does not tell: looked at again after a while,
  * not all the time. Of a large segment nothing is lost, and nothing comes twice.
@@ -271,6 +290,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/net/dgram/frames", test_frames);
 	g_test_add_func("/net/dgram/long-lists", test_long_lists);
 	g_test_add_func("/net/dgram/back-pressure", test_back_pressure);
+	g_test_add_func("/net/dgram/forget", test_forget);
 	g_test_add_func("/net/dgram/back-pressure-unix", test_back_pressure_unix);
 	g_test_add_func("/net/dgram/peer-gone", test_peer_gone);
 	g_test_add_func("/net/dgram/unix", test_unix);

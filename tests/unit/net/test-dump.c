@@ -124,6 +124,23 @@ static void test_last_words(void)
 	g_assert_cmpuint(len, ==, 24 + 16 + 64);
 }
 
+/* What waits is written when the card lets go, not only when the back end is freed. */
+static void test_detached(void)
+{
+	autoptr(place) place = place_new();
+	autofd int peer = -1;
+	uint8_t frame[64] = { 0 };
+	struct card *card = card_captured(place->path, 0, &peer);
+
+	g_assert_cmpint(card_send(card, frame, 64), ==, 0);
+	net_detach(card->net);
+	wait_for_length(place->path, 24 + 16 + 64);
+	(void)io_loop_run(card->loop, false);
+	net_free(card->net);
+	io_loop_free(card->loop);
+	g_free(card);
+}
+
 /* A full disk: the file ends with a whole record, the card goes on. */
 static void test_full_disk(void)
 {
@@ -199,6 +216,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/net/dump/bytes", test_bytes);
 	g_test_add_func("/net/dump/last-words", test_last_words);
+	g_test_add_func("/net/dump/detached", test_detached);
 	g_test_add_func("/net/dump/full-disk", test_full_disk);
 	g_test_add_func("/net/dump/passes-on", test_passes_on);
 	g_test_add_func("/net/dump/no-file", test_no_file);

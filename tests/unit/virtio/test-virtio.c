@@ -130,7 +130,12 @@ static void test_features(void)
 	virtio_write_features(f.dev, 1, 1 | 1u << 31);
 	expect_status(&f, 0xb, 3);
 	virtio_write_features(f.dev, 1, 1);
-	/* There are no windows behind; zero says nothing there. */
+	/* There are no windows behind, but what was taken there can be taken back, too. */
+	virtio_write_features(f.dev, 2, 4);
+	virtio_write_features(f.dev, 3, 1);
+	expect_status(&f, 0xb, 3);
+	virtio_write_features(f.dev, 3, 0);
+	expect_status(&f, 0xb, 3);
 	virtio_write_features(f.dev, 2, 0);
 	virtio_write_features(f.dev, UINT32_MAX, 0);
 	g_assert_cmphex(virtio_read_driver_features(f.dev, 2), ==, 0);

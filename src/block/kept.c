@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * kept.c - images of formats with metadata, as a disk uses them
+ *
+ * Each image has a thread, its keeper, on which all functions of image.h run, one request after the
+ * other (docs/design/0007-qcow2.md). A request travels to it and back as a call that is wanted on a
+ * loop, so there is neither a list nor a lock here. What needs no more than a look into a table in
+ * memory goes the short way: the disk's own loop reads or overwrites the file.
+ *
+ * What an image cannot tell by a number (it is corrupt, say) is -EIO for the guest, and one sentence
+ * in the log.
+ */
+#include <errno.h>
+#include <stdatomic.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/sys.h"
+#include "block/block-int.h"
+#include "block/image.h"
+#include "block/qcow2/qcow2.h"
+
+enum {
+	BOUNCE_LEN = 1 << 20,
+	BOUNCE_ALIGN = 4096,
+};
+
+struct kept {
+	struct block base;
+	struct image *image;
+	struct io_loop *keeper;
+	uint8_t *bounce; /* for what the guest has in many places */
+};
+
+/* ---- [keeper] ---- */
+
+static bool read_piece(struct kept *kept, struct block_request *req, uint64_t done, size_t len,
+		       GError **error)
+{
+	if (!image_read(kept->image, req->off + done, kept->bounce, len, error))
+		return false;
+	(void)block_iov_write(req, done, kept->bounce, len);
+	return true;
+}
+
+static bool write_piece(struct kept *kept, struct block_request *req, uint64_t done, size_t len,
+			GError **error)
+{
+	(void)block_iov_read(req, done, kept->bounce, len);
+	return image_write(kept->image, req->off + done, kept->bounce, len, error);
+}
+
+static bool move(struct kept *kept, struct block_request *req, GError **error)
+{
+	bool reads = req->op == BLOCK_READ;
+
+	if (req->iov_count == 1)
+		return reads ? image_read(kept->image, req->off, req->iov->iov_base, req->len,
+					  error)
+			     : image_write(kept->image, req->off, req->iov->iov_base, req->len,
+					   error);
+	for (uint64_t done = 0, len; done < req->len; done += len) {
+		len = MIN(req->len - done, (uint64_t)BOUNCE_LEN);
+		if (!(reads ? read_piece : write_piece)(kept, req, done, len, error))
+			return false;
+	}
+	return true;
+}
+
+static bool execute(struct kept *kept, struct block_request *req, GError **error)
+{
+	bool ok = false;
+
+	switch (req->op) {
+	case BLOCK_READ:
+	case BLOCK_WRITE:
+		ok = move(kept, req, error);
+		break;
+	case BLOCK_FLUSH:
+		return image_flush(kept->image, error);
+	case BLOCK_DISCARD:
+		return image_discard(kept->image, req->off, req->len, error);
+	case BLOCK_WRITE_ZEROES:
+		ok = image_zero(kept->image, req->off, req->len, req->flags & BLOCK_UNMAP, error);
+		break;
+	case BLOCK_OP_COUNT:
+		break;
+	}
+	if (ok && req->flags & BLOCK_FUA)
+		ok = image_flush(kept->image, error);
+	return ok;
+}
+
+static void tell(void *opaque)
+{
+	struct block_request *req = opaque;
+
+	req->done(req, req->result);
+}
+
+static void serve(void *opaque)
+{
+	struct block_request *req = opaque;
+	struct kept *kept = container_of(req->queue->block, struct kept, base);
+	g_autoptr(GError) error = NULL;
+
+	req->result = 0;
+	if (!execute(kept, req, &error)) {
+		req->result = error->domain == SYS_ERROR ? -error->code : -EIO;
+		log_debug("%s", error->message);
+	}
+	req->work = (struct io_work){ .fn = tell, .opaque = req };
+	io_loop_post(req->queue->loop, &req->work);
+}
+
+/* ---- [loop] ---- */
+
+/* The file ends in the middle of a cluster: what is behind it has never been written. */
+static void direct_done(struct io_op *io, ssize_t result)
+{
+	struct block_request *req = container_of(io, struct block_request, io);
+	struct kept *kept = container_of(req->queue->block, struct kept, base);
+
+	if (result > 0) {
+		req->progress += (uint64_t)result;
+		if (req->progress < req->len) {
+			(void)block_iov_seek(req, req->progress);
+			io->off += (uint64_t)result;
+			io_op_submit(req->queue->loop, io);
+			return;
+		}
+	}
+	if (!result && req->op == BLOCK_READ)
+		(void)block_iov_zero(req, req->progress, req->len - req->progress);
+	else if (!result)
+		result = -EIO;
+	qcow2_direct_end(kept->image, req->op == BLOCK_WRITE);
+	req->done(req, result < 0 ? (int)result : 0);
+}
+
+/* The short way, past the keeper. */
+static bool submit_direct(struct block_queue *queue, struct block_request *req)
+{
+	struct kept *kept = container_of(queue->block, struct kept, base);
+	bool write = req->op == BLOCK_WRITE;
+	uint64_t host;
+	int fd;
+
+	if ((req->op != BLOCK_READ && !write) || req->flags & BLOCK_FUA ||
+	    kept->image->ops != &image_qcow2_ops ||
+	    !qcow2_direct_begin(kept->image, req->off, req->len, write, &host, &fd))
+		return false;
+	req->progress = 0;
+	req->io = (struct io_op){
+		.kind = write ? IO_OP_WRITEV : IO_OP_READV,
+		.fd = fd,
+		.off = host,
+		.iov = req->iov,
+		.iov_count = req->iov_count,
+		.cached = true,
+		.done = direct_done,
+	};
+	io_op_submit(queue->loop, &req->io);
+	return true;
+}
+
+static void kept_submit(struct block_queue *queue, struct block_request *req)
+{
+	struct kept *kept = container_of(queue->block, struct kept, base);
+
+	if (submit_direct(queue, req))
+		return;
+	req->work = (struct io_work){ .fn = serve, .opaque = req };
+	io_loop_post(kept->keeper, &req->work);
+}
+
+/* ---- [main] ---- */
+
+static void kept_close(struct block *block)
+{
+	struct kept *kept = container_of(block, struct kept, base);
+	g_autoptr(GError) error = NULL;
+
+	io_loop_free(kept->keeper);
+	if (!block->info.read_only && !image_flush(kept->image, &error))
+		log_warning("%s", error->message);
+	image_close(kept->image);
+	g_aligned_free(kept->bounce);
+	g_free(kept);
+}
+
+static unsigned image_flags(const struct block_open *options)
+{
+	return (options->read_only ? 0 : IMAGE_WRITE) | (options->backing ? IMAGE_BACKING : 0) |
+	       (options->direct ? IMAGE_DIRECT : 0) | (options->shared ? IMAGE_SHARED : 0) |
+	       (options->no_flush ? IMAGE_NO_FLUSH : 0);
+}
+
+static bool names_others(const struct image *image, const struct block_open *options,
+			 GError **error)
+{
+	if (!image->backing_file || options->backing)
+		return true;
+	return error_set(error, SOCLE_ERROR_DENIED,
+			 "image '%s' has '%s' behind it; say backing=on if that may be opened",
+			 options->path, image->backing_file);
+}
+
+/* Takes @image, also when it fails. */
+static struct block *kept_new(struct image *owned, const struct block_open *options, GError **error)
+{
+	autoptr(image) image = owned;
+	struct kept *kept;
+	struct io_loop *keeper = image ? io_loop_new("keeper", IO_LOOP_THREADS, error) : NULL;
+
+	if (!keeper)
+		return NULL;
+	kept = g_new0(struct kept, 1);
+	kept->keeper = keeper;
+	kept->bounce = g_aligned_alloc(1, BOUNCE_LEN, BOUNCE_ALIGN);
+	kept->image = g_steal_pointer(&image);
+	kept->base.size = kept->image->size;
+	kept->base.info = (struct block_info){
+		.request_alignment = 512,
+		.physical_block = 4096,
+		.read_only = options->read_only,
+		.direct = options->direct,
+		.discard = !options->read_only && kept->image->ops->discard,
+		.discard_alignment = MAX(kept->image->cluster_size, 512u),
+	};
+	return &kept->base;
+}
+
+static struct image *open_image(const struct block_open *options, unsigned flags, GError **error)
+{
+	autoptr(image) image = NULL;
+
+	if (!options->path || !*options->path) {
+		error_set(error, SOCLE_ERROR_USAGE, "an image of format '%s' needs a file name",
+			  options->format);
+		return NULL;
+	}
+	image = image_open(options->path, options->format, flags, error);
+	if (!image || !names_others(image, options, error))
+		return NULL;
+	return g_steal_pointer(&image);
+}
+
+static struct block *kept_open(const struct block_open *options, GError **error)
+{
+	return kept_new(open_image(options, image_flags(options), error), options, error);
+}
+
+/* A temporary image, as large as @behind and in front of it; its name is gone already. */
+static struct image *temporary_front(const struct image *behind, GError **error)
+{
+	const char *folder = g_get_tmp_dir();
+	g_autofree char *path = g_strdup_printf("%s/socle-snapshot-%08x", folder, g_random_int());
+	const struct image_create what = {
+		.path = path,
+		.size = behind->size,
+		.backing_file = behind->path,
+		.backing_format = behind->ops->format,
+	};
+	struct image *front;
+
+	if (!image_create("qcow2", &what, error))
+		return NULL;
+	front = image_open(path, "qcow2", IMAGE_WRITE | IMAGE_NO_FLUSH, error);
+	(void)sys_unlink(path);
+	return front;
+}
+
+static struct block *snapshot_open(const struct block_open *options, GError **error)
+{
+	unsigned flags = image_flags(options) & ~(unsigned)IMAGE_WRITE;
+	autoptr(image) behind = open_image(options, flags, error);
+	struct image *front = behind ? temporary_front(behind, error) : NULL;
+
+	if (!front)
+		return NULL;
+	front->backing = g_steal_pointer(&behind);
+	return kept_new(front, options, error);
+}
+
+struct resize {
+	struct image *image;
+	uint64_t size;
+	bool done;
+	GError **error;
+};
+
+static void resize_on_keeper(void *opaque)
+{
+	struct resize *resize = opaque;
+
+	resize->done = image_resize(resize->image, resize->size, resize->error);
+}
+
+static bool kept_resize(struct block *block, uint64_t size, GError **error)
+{
+	struct kept *kept = container_of(block, struct kept, base);
+	struct resize resize = { kept->image, size, false, error };
+
+	io_loop_call(kept->keeper, resize_on_keeper, &resize);
+	if (resize.done)
+		atomic_store(&block->size, size);
+	return resize.done;
+}
+
+static uint64_t kept_allocated(struct block *block)
+{
+	struct kept *kept = container_of(block, struct kept, base);
+
+	return (uint64_t)MAX(block_file_allocated(kept->image->file), 0);
+}
+
+const struct block_ops block_qcow2_ops = {
+	.format = "qcow2",
+	.flushes_itself = true,
+	.open = kept_open,
+	.close = kept_close,
+	.resize = kept_resize,
+	.allocated = kept_allocated,
+	.submit = kept_submit,
+};
+
+const struct block_ops block_snapshot_ops = {
+	.format = "qcow2",
+	.flushes_itself = true,
+	.open = snapshot_open,
+	.close = kept_close,
+	.resize = kept_resize,
+	.allocated = kept_allocated,
+	.submit = kept_submit,
+};
