@@ -73,8 +73,8 @@ static void tell(const char *path, const char *format, const struct image_create
 	img_out("\n");
 }
 
-bool img_create_backing(const struct img_args *args, int backing_id, GHashTable *words,
-			struct image_create *what, GError **error)
+bool img_create_backing(const struct img_args *args, const char *path, int backing_id,
+			GHashTable *words, struct image_create *what, GError **error)
 {
 	const char *file = img_args_value(args, backing_id), *format = img_args_value(args, 'F');
 
@@ -89,6 +89,8 @@ bool img_create_backing(const struct img_args *args, int backing_id, GHashTable 
 	if (!what->backing_file && what->backing_format)
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "a backing format (-F) is of no use without a backing file");
+	if (what->backing_file && !img_target_is_new(path, what->backing_file, error))
+		return false;
 	return !what->backing_format || image_format_find(what->backing_format, error);
 }
 
@@ -132,7 +134,7 @@ static int make(const struct img_args *args, const char *format, GHashTable *wor
 	bool sized;
 
 	if (!find_size(args, words, &what, &sized, error) ||
-	    !img_create_backing(args, 'b', words, &what, error))
+	    !img_create_backing(args, path, 'b', words, &what, error))
 		return EXIT_FAILURE;
 	if (what.backing_file && !img_args_has(args, 'u')) {
 		if (!size_behind(path, &what, error))
@@ -148,9 +150,8 @@ static int make(const struct img_args *args, const char *format, GHashTable *wor
 		return EXIT_FAILURE;
 	if (!img_args_has(args, 'q'))
 		tell(path, format, &what);
-	what.path = img_target_path(target);
-	if (!img_create_fix_size(&what, error) || !image_create(format, &what, error) ||
-	    !img_target_finish(target, error))
+	if (!img_create_fix_size(&what, error) ||
+	    !img_target_create(target, format, &what, error) || !img_target_finish(target, error))
 		return EXIT_FAILURE;
 	return EXIT_SUCCESS;
 }

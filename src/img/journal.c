@@ -16,7 +16,7 @@ enum {
 	MAX_RECORD = 1 << 20, /* bytes that one has of the file */
 };
 
-static const char magic[17] = "socle-journal-1\n";
+static const uint8_t magic[16] = "socle-journal-1\n"; /* without an end */
 
 struct journal {
 	struct block_file base;
@@ -163,7 +163,7 @@ struct block_file *journal_new(struct block_file *file, struct block_file *log, 
 	};
 	if (!ret) {
 		journal->size = (uint64_t)size;
-		memcpy(head, magic, 16);
+		memcpy(head, magic, sizeof(magic));
 		put_le64(head + 16, journal->size);
 		ret = block_file_write(log, 0, head, sizeof(head));
 	}
@@ -247,7 +247,7 @@ bool journal_undo(struct block_file *file, struct block_file *log, const char *n
 
 	if (ret < 0)
 		return error_sys(error, ret, "cannot read journal '%s'", name);
-	if (memcmp(head, magic, 16) != 0 || get_le64(head + 16) > INT64_MAX)
+	if (memcmp(head, magic, sizeof(magic)) != 0 || get_le64(head + 16) > INT64_MAX)
 		return error_set(error, SOCLE_ERROR_CORRUPT, "'%s' is not a journal", name);
 	ret = find_records(log, (uint64_t)size, records);
 	if (!ret)

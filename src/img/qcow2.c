@@ -74,14 +74,14 @@ static json_t *specifics(struct image *image)
 	if (bitmaps)
 		json_object_set_new(data, "bitmaps", bitmaps);
 	json_object_set_new(data, "refcount-bits", json_integer(1 << header->refcount_order));
-	if (v3)
-		json_object_set_new(data, "corrupt",
-				    json_boolean(header->incompatible & QCOW2_CORRUPT));
 	if (header->data_file) {
 		json_object_set_new(data, "data-file", img_json_string(header->data_file));
 		json_object_set_new(data, "data-file-raw",
 				    json_boolean(header->autoclear & QCOW2_AUTOCLEAR_RAW_DATA));
 	}
+	if (v3)
+		json_object_set_new(data, "corrupt",
+				    json_boolean(header->incompatible & QCOW2_CORRUPT));
 	if (v3)
 		json_object_set_new(data, "extended-l2",
 				    json_boolean(header->incompatible & QCOW2_EXTENDED_L2));

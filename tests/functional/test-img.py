@@ -248,6 +248,45 @@ class Halves(Case):
             self.assertIn('File too large', result.stderr)
             self.assertEqual(os.listdir('.'), ['s.raw'])
 
+    def test_behind_itself(self):
+        self.raw()
+        before = self.contents('s.raw')
+        os.symlink('s.raw', 'link')
+        os.link('s.raw', 'hard')
+        for behind, front in (('s.raw', 's.raw'), ('link', 's.raw'), ('hard', './s.raw'),
+                              ('s.raw', 'link')):
+            self.bad('create', '-q', '-f', 'qcow2', '-b', behind, '-F', 'raw', front,
+                     says='behind itself')
+            self.bad('create', '-q', '-u', '-f', 'qcow2', '-b', behind, '-F', 'raw', front, '1M',
+                     says='behind itself')
+            self.assertEqual(self.contents('s.raw'), before)
+        self.bad('convert', 's.raw', 's.raw')
+        self.assertEqual(self.contents('s.raw'), before)
+
+    def test_links_and_modes(self):
+        self.raw()
+        os.mkdir('folder')
+        os.symlink('folder/real', 'link')
+        self.good('create', '-q', 'link', '1M')
+        self.assertTrue(os.path.islink('link'))
+        self.assertEqual(os.stat('folder/real').st_size, MIB)
+        os.chmod('folder/real', 0o640)
+        if os.getuid() == 0:
+            os.chown('folder/real', 1234, 4321)
+        for words in (['create', '-q', 'link', '2M'], ['convert', 's.raw', 'link'],
+                      ['dd', 'bs=1M', 'if=s.raw', 'of=link']):
+            self.good(*words)
+            state = os.stat('folder/real')
+            self.assertEqual(state.st_mode & 0o777, 0o640)
+            if os.getuid() == 0:
+                self.assertEqual((state.st_uid, state.st_gid), (1234, 4321))
+        self.assertEqual(os.listdir('folder'), ['real'])
+
+    def test_data_file(self):
+        self.raw()
+        self.good('convert', '-O', 'qcow2', '-o', 'data_file=d', 's.raw', 'x')
+        self.assertEqual(self.good('compare', 's.raw', 'x'), 'Images are identical.\n')
+
     def test_in_use(self):
         self.raw()
         self.raw('x')
