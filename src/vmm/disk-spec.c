@@ -29,7 +29,8 @@ static const char *const limit_names[] = {
 	[DISK_LIMIT_IOPS_RD] = "iops_rd", [DISK_LIMIT_IOPS_WR] = "iops_wr",
 };
 
-const char node_spec_keys[] = "path, format, readonly, cache, discard, shared, backing, snapshot, size, node-name";
+const char node_spec_keys[] =
+	"path, format, readonly, cache, discard, shared, backing, snapshot, size, node-name";
 
 /* blockdev-add's way to say it: "driver" above "file.driver" and "file.filename". */
 static bool take_qemu_node(struct node_spec *spec, struct keyvalue *list, GError **error)

@@ -38,12 +38,12 @@ char *engine_list(const struct cpu_ops *const *engines)
 			g_string_append_printf(text, "%s  can run stock kernels\n",
 					       (*engines)->name);
 		else
-			g_string_append_printf(text, "%s  %s: %s\n", (*engines)->name,
-					       g_error_matches(error, SOCLE_ERROR,
-							       SOCLE_ERROR_UNSUPPORTED)
-						       ? "cannot run stock kernels"
-						       : "cannot be used",
-					       error->message);
+			g_string_append_printf(
+				text, "%s  %s: %s\n", (*engines)->name,
+				g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_UNSUPPORTED)
+					? "cannot run stock kernels"
+					: "cannot be used",
+				error->message);
 	}
 	return g_string_free(text, FALSE);
 }

@@ -241,9 +241,9 @@ enum qcow2_kind {
 
 struct qcow2_run {
 	enum qcow2_kind kind;
-	uint64_t len; /* bytes */
+	uint64_t len;          /* bytes */
 	bool has_host, copied; /* copied: all of it, of DATA */
-	uint64_t host; /* of PACKED the entry */
+	uint64_t host;         /* of PACKED the entry */
 };
 
 static inline uint32_t qcow2_all(const struct qcow2 *q)

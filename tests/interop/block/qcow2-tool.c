@@ -51,10 +51,10 @@ static bool run_packed(struct image *image, uint64_t off, const uint8_t *data, G
 
 static bool run_range(struct image *image, char **part, GError **error)
 {
-	const uint64_t off = strtoull(part[2], NULL, 10), len = strtoull(part[3], NULL, 10);
+	const uint64_t off = g_ascii_strtoull(part[2], NULL, 10), len = g_ascii_strtoull(part[3], NULL, 10);
 	g_autofree uint8_t *data = g_malloc(len);
 
-	memset(data, atoi(part[1]), len);
+	memset(data, (int)g_ascii_strtoll(part[1], NULL, 10), len);
 	if (!strcmp(part[0], "write"))
 		return image_write(image, off, data, len, error);
 	if (!strcmp(part[0], "packed"))
@@ -74,7 +74,7 @@ static bool run_word(struct image *image, const char *word, GError **error)
 	if (g_strv_length(part) == 4)
 		return run_range(image, part, error);
 	if (!strcmp(part[0], "resize"))
-		return image_resize(image, strtoull(part[1], NULL, 10), error);
+		return image_resize(image, g_ascii_strtoull(part[1], NULL, 10), error);
 	if (!strcmp(part[0], "create"))
 		return qcow2_snapshot_create(image, part[1], g_get_real_time(), error);
 	if (!strcmp(part[0], "apply"))
@@ -82,9 +82,9 @@ static bool run_word(struct image *image, const char *word, GError **error)
 	if (!strcmp(part[0], "delete"))
 		return qcow2_snapshot_delete(image, part[1], error);
 	if (!strcmp(part[0], "version"))
-		amend.version = (uint32_t)atoi(part[1]);
+		amend.version = (uint32_t)g_ascii_strtoull(part[1], NULL, 10);
 	if (!strcmp(part[0], "lazy"))
-		amend.lazy_refcounts = atoi(part[1]);
+		amend.lazy_refcounts = (int)g_ascii_strtoll(part[1], NULL, 10);
 	return qcow2_amend(image, &amend, error);
 }
 

@@ -33,7 +33,7 @@ struct tap {
 	unsigned fail_at; /* this call fails, 1 the next one; 0: none */
 	int fail_with;    /* positive errno */
 	bool failed;
-	bool harmless;      /* it was one that gives space back, which may fail in silence */
+	bool harmless;    /* it was one that gives space back, which may fail in silence */
 	bool short_write; /* a write that fails has written half */
 };
 
