@@ -51,7 +51,8 @@ static bool run_packed(struct image *image, uint64_t off, const uint8_t *data, G
 
 static bool run_range(struct image *image, char **part, GError **error)
 {
-	const uint64_t off = g_ascii_strtoull(part[2], NULL, 10), len = g_ascii_strtoull(part[3], NULL, 10);
+	const uint64_t off = g_ascii_strtoull(part[2], NULL, 10),
+		       len = g_ascii_strtoull(part[3], NULL, 10);
 	g_autofree uint8_t *data = g_malloc(len);
 
 	memset(data, (int)g_ascii_strtoll(part[1], NULL, 10), len);
