@@ -355,6 +355,21 @@ int sys_unlink(const char *path)
 	return SYS_RETRY(SYS_UNLINK, int, unlink(path));
 }
 
+int sys_stat(const char *path, struct stat *ret_st)
+{
+	return SYS_RETRY(SYS_STAT, int, stat(path, ret_st));
+}
+
+int sys_chmod(const char *path, mode_t mode)
+{
+	return SYS_RETRY(SYS_CHMOD, int, chmod(path, mode));
+}
+
+int sys_chown(const char *path, uid_t owner, gid_t group)
+{
+	return SYS_RETRY(SYS_CHOWN, int, chown(path, owner, group));
+}
+
 int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
 	return SYS_RETRY(SYS_POLL, int, poll(fds, count, timeout_ms));

@@ -53,6 +53,9 @@ enum sys_call {
 	SYS_FCNTL,
 	SYS_EPOLL,
 	SYS_URING, /* io_uring_setup() */
+	SYS_STAT,
+	SYS_CHMOD,
+	SYS_CHOWN,
 	SYS_CALL_COUNT,
 };
 
@@ -119,6 +122,10 @@ int sys_unlock_byte(int fd, off_t off);
 int sys_byte_is_locked(int fd, off_t off);
 int sys_rename(const char *from, const char *to);
 int sys_unlink(const char *path);
+/* As stat(2): of what a symbolic link stands for. */
+int sys_stat(const char *path, struct stat *ret_st);
+int sys_chmod(const char *path, mode_t mode);
+int sys_chown(const char *path, uid_t owner, gid_t group);
 int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int sys_pipe(int fds[2], int flags);
 int sys_epoll_create(void);

@@ -260,11 +260,10 @@ bool img_args_size(const struct img_args *args, int id, const char *what, uint64
 }
 
 bool img_args_number(const struct img_args *args, int id, const char *what, uint64_t min,
-		     uint64_t max, uint64_t otherwise, uint64_t *ret_number, GError **error)
+		     uint64_t max, uint64_t *ret_number, GError **error)
 {
 	const char *value = img_args_value(args, id);
 
-	*ret_number = otherwise;
 	if (!value || g_ascii_string_to_unsigned(value, 10, min, max, ret_number, NULL))
 		return true;
 	return error_set(error, SOCLE_ERROR_USAGE,

@@ -112,8 +112,9 @@ bool img_parse_size(const char *text, uint64_t *ret_size, GError **error);
 /* The value of @id, or @otherwise. @what stands in the message. */
 bool img_args_size(const struct img_args *args, int id, const char *what, uint64_t otherwise,
 		   uint64_t *ret_size, GError **error);
+/* The same for a number; *ret_number stays what it is if there is none. */
 bool img_args_number(const struct img_args *args, int id, const char *what, uint64_t min,
-		     uint64_t max, uint64_t otherwise, uint64_t *ret_number, GError **error);
+		     uint64_t max, uint64_t *ret_number, GError **error);
 /* --output. */
 bool img_args_json(const struct img_args *args, bool *ret_json, GError **error);
 

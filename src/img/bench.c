@@ -17,6 +17,7 @@
 
 enum {
 	MAX_DEPTH = 64,
+	MAX_BUFFER = 64 << 20, /* bytes */
 };
 
 struct bench {
@@ -31,22 +32,20 @@ struct bench {
 static bool parse(const struct img_args *args, struct bench *bench, GError **error)
 {
 	bench->writes = img_args_has(args, 'w');
-	if (!img_args_number(args, 'c', "the request count", 1, INT32_MAX, 75000, &bench->count,
-			     error) ||
-	    !img_args_number(args, 'd', "the queue depth", 1, INT32_MAX, 64, &bench->depth,
-			     error) ||
+	if (!img_args_number(args, 'c', "the request count", 1, INT32_MAX, &bench->count, error) ||
+	    !img_args_number(args, 'd', "the queue depth", 1, INT32_MAX, &bench->depth, error) ||
 	    !img_args_size(args, 's', "buffer size", 4096, &bench->size, error) ||
 	    !img_args_size(args, 'S', "step size", 0, &bench->step, error) ||
 	    !img_args_size(args, 'o', "offset", 0, &bench->off, error) ||
-	    !img_args_number(args, IMG_OPTION_PATTERN, "the pattern", 0, 255, 0, &bench->pattern,
+	    !img_args_number(args, IMG_OPTION_PATTERN, "the pattern", 0, 255, &bench->pattern,
 			     error) ||
-	    !img_args_number(args, IMG_OPTION_FLUSH_INTERVAL, "the flush interval", 0, INT32_MAX, 0,
+	    !img_args_number(args, IMG_OPTION_FLUSH_INTERVAL, "the flush interval", 0, INT32_MAX,
 			     &bench->flush_every, error))
 		return false;
 	if (!bench->writes && bench->flush_every)
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "--flush-interval is only available in write tests");
-	if (!bench->size || bench->size > IMG_PIECE * 32)
+	if (!bench->size || bench->size > MAX_BUFFER)
 		return error_set(error, SOCLE_ERROR_USAGE, "the buffer size is 1 to 64M");
 	if (!bench->step)
 		bench->step = bench->size;
@@ -109,7 +108,7 @@ static bool run(struct bench *bench, GError **error)
 
 static int bench(const struct img_args *args, GError **error)
 {
-	struct bench bench = { .count = 0 };
+	struct bench bench = { .count = 75000, .depth = 64 };
 	autoptr(image) image = NULL;
 	const char *path = img_args_word(args, 0);
 	uint64_t begin_ns;

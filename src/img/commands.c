@@ -5,6 +5,7 @@
 #include "img/img.h"
 
 const struct img_command *const img_commands[] = {
-	&img_create, &img_info, &img_check,   &img_convert, &img_resize, &img_snapshot,
-	&img_commit, &img_map,  &img_compare, &img_dd,      &img_bench,  NULL,
+	&img_create, &img_info,   &img_check, &img_convert, &img_resize,  &img_snapshot,
+	&img_rebase, &img_commit, &img_map,   &img_compare, &img_measure, &img_amend,
+	&img_bitmap, &img_doctor, &img_dd,    &img_bench,   NULL,
 };

@@ -47,11 +47,12 @@ static bool parse_numbers(const struct img_args *args, struct copy *copy, GError
 	uint64_t threads;
 
 	copy->compress = img_args_has(args, 'c');
+	threads = copy_default_threads(copy->compress);
 	copy->salvage = img_args_has(args, IMG_OPTION_SALVAGE);
 	if (!img_args_size(args, 'S', "sparse size", 4096, &copy->sparse, error) ||
 	    !img_args_size(args, 'r', "rate limit", 0, &copy->rate, error) ||
-	    !img_args_number(args, 'm', "the number of threads", 1, COPY_MAX_THREADS,
-			     copy_default_threads(copy->compress), &threads, error))
+	    !img_args_number(args, 'm', "the number of threads", 1, COPY_MAX_THREADS, &threads,
+			     error))
 		return false;
 	copy->threads = (unsigned)threads;
 	if (copy->sparse % IMG_SECTOR || copy->sparse > MAX_SPARSE)
@@ -141,23 +142,24 @@ static bool into_new(const struct img_args *args, struct convert *convert, GErro
 	const char *size = g_hash_table_lookup(convert->words, "size");
 	struct image_create what = { .options = convert->words, .size = convert->copy.len };
 	autoptr(img_target) target = NULL;
+	/* A data file that the user has named may be opened. */
+	unsigned data_file = g_hash_table_contains(convert->words, "data_file") ? IMAGE_BACKING : 0;
 	struct image *image;
 	unsigned cache;
 	bool ok;
 
 	if (!img_cache_flags(img_args_value(args, 't'), &cache, error) ||
 	    (size && !img_parse_size(size, &what.size, error)) ||
-	    !img_create_backing(args, 'B', convert->words, &what, error) ||
+	    !img_create_backing(args, convert->path, 'B', convert->words, &what, error) ||
 	    !img_create_fix_size(&what, error))
 		return false;
 	target = img_target_new(convert->path, error);
 	if (!target)
 		return false;
-	what.path = img_target_path(target);
-	if (!image_create(convert->format, &what, error))
+	if (!img_target_create(target, convert->format, &what, error))
 		return false;
 	/* The backing file is not needed: no cluster is written in parts, but at the end. */
-	image = image_open(what.path, convert->format, IMAGE_WRITE | cache, error);
+	image = image_open(what.path, convert->format, IMAGE_WRITE | data_file | cache, error);
 	if (!image)
 		return false;
 	convert->copy.target = image;

@@ -12,45 +12,57 @@
 
 /* What is told of a new image, in QEMU's order; a value: even if the user did not give it. */
 static const struct {
-	const char *name, *qcow2_value;
+	const char *name, *format, *value;
 } told[] = {
-	{ "cluster_size", "65536" },
-	{ "extended_l2", "off" },
-	{ "preallocation", NULL },
-	{ "compression_type", "zlib" },
-	{ "size", NULL },
-	{ "compat", NULL },
-	{ "backing_file", NULL },
-	{ "backing_fmt", NULL },
-	{ "data_file", NULL },
-	{ "data_file_raw", NULL },
-	{ "lazy_refcounts", "off" },
-	{ "refcount_bits", "16" },
-	{ "static", NULL },
-	{ "subformat", NULL },
-	{ "adapter_type", NULL },
-	{ "hwversion", NULL },
-	{ "compat6", NULL },
-	{ "force_size", NULL },
-	{ "log_size", NULL },
-	{ "block_size", NULL },
-	{ "block_state_zero", NULL },
+	{ "cluster_size", "qcow2", "65536" },
+	{ "extended_l2", "qcow2", "off" },
+	{ "preallocation", "qcow2", NULL },
+	{ "compression_type", "qcow2", "zlib" },
+	{ "size", NULL, NULL },
+	{ "compat", "qcow2", NULL },
+	{ "backing_file", NULL, NULL },
+	{ "backing_fmt", NULL, NULL },
+	{ "data_file", "qcow2", NULL },
+	{ "data_file_raw", "qcow2", NULL },
+	{ "lazy_refcounts", "qcow2", "off" },
+	{ "refcount_bits", "qcow2", "16" },
+	{ "preallocation", "raw", NULL },
+	{ "static", "vdi", "off" },
+	{ "subformat", NULL, NULL },
+	{ "adapter_type", NULL, NULL },
+	{ "hwversion", NULL, NULL },
+	{ "compat6", NULL, NULL },
+	{ "force_size", NULL, NULL },
+	{ "log_size", NULL, NULL },
+	{ "block_size", NULL, NULL },
+	{ "block_state_zero", NULL, NULL },
 };
+
+static void tell_value(const char *name, const char *value)
+{
+	uint64_t bytes;
+
+	/* "64k" is told as what it means. */
+	if (g_str_has_suffix(name, "_size") && img_parse_size(value, &bytes, NULL))
+		img_out(" %s=%" PRIu64, name, bytes);
+	else
+		img_out(" %s=%s", name, value);
+}
 
 static void tell_one(const char *format, const struct image_create *what, unsigned i)
 {
-	const char *name = told[i].name, *value = image_create_option(what, name, NULL);
+	const char *name = told[i].name, *value = image_create_option(what, name, told[i].value);
 
+	if (told[i].format && strcmp(told[i].format, format) != 0)
+		return;
 	if (!strcmp(name, "size"))
 		img_out(" size=%" PRIu64, what->size);
-	else if (!strcmp(name, "backing_file") && what->backing_file)
-		img_out(" backing_file=%s", what->backing_file);
-	else if (!strcmp(name, "backing_fmt") && what->backing_format)
-		img_out(" backing_fmt=%s", what->backing_format);
-	else if (value)
-		img_out(" %s=%s", name, value);
-	else if (told[i].qcow2_value && !strcmp(format, "qcow2"))
-		img_out(" %s=%s", name, told[i].qcow2_value);
+	else if (!strcmp(name, "backing_file"))
+		value = what->backing_file;
+	else if (!strcmp(name, "backing_fmt"))
+		value = what->backing_format;
+	if (value && strcmp(name, "size") != 0)
+		tell_value(name, value);
 }
 
 static void tell(const char *path, const char *format, const struct image_create *what)
@@ -61,8 +73,8 @@ static void tell(const char *path, const char *format, const struct image_create
 	img_out("\n");
 }
 
-bool img_create_backing(const struct img_args *args, int backing_id, GHashTable *words,
-			struct image_create *what, GError **error)
+bool img_create_backing(const struct img_args *args, const char *path, int backing_id,
+			GHashTable *words, struct image_create *what, GError **error)
 {
 	const char *file = img_args_value(args, backing_id), *format = img_args_value(args, 'F');
 
@@ -77,6 +89,8 @@ bool img_create_backing(const struct img_args *args, int backing_id, GHashTable 
 	if (!what->backing_file && what->backing_format)
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "a backing format (-F) is of no use without a backing file");
+	if (what->backing_file && !img_target_is_new(path, what->backing_file, error))
+		return false;
 	return !what->backing_format || image_format_find(what->backing_format, error);
 }
 
@@ -120,7 +134,7 @@ static int make(const struct img_args *args, const char *format, GHashTable *wor
 	bool sized;
 
 	if (!find_size(args, words, &what, &sized, error) ||
-	    !img_create_backing(args, 'b', words, &what, error))
+	    !img_create_backing(args, path, 'b', words, &what, error))
 		return EXIT_FAILURE;
 	if (what.backing_file && !img_args_has(args, 'u')) {
 		if (!size_behind(path, &what, error))
@@ -136,9 +150,8 @@ static int make(const struct img_args *args, const char *format, GHashTable *wor
 		return EXIT_FAILURE;
 	if (!img_args_has(args, 'q'))
 		tell(path, format, &what);
-	what.path = img_target_path(target);
-	if (!img_create_fix_size(&what, error) || !image_create(format, &what, error) ||
-	    !img_target_finish(target, error))
+	if (!img_create_fix_size(&what, error) ||
+	    !img_target_create(target, format, &what, error) || !img_target_finish(target, error))
 		return EXIT_FAILURE;
 	return EXIT_SUCCESS;
 }

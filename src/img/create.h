@@ -9,9 +9,9 @@
 
 #include "img/img.h"
 
-/* -F, and the file of @backing_id, or what -o says: into @what. */
-bool img_create_backing(const struct img_args *args, int backing_id, GHashTable *words,
-			struct image_create *what, GError **error);
+/* -F, and the file of @backing_id, or what -o says: into @what. @path: of the new image. */
+bool img_create_backing(const struct img_args *args, const char *path, int backing_id,
+			GHashTable *words, struct image_create *what, GError **error);
 /* Round the size up to sectors. */
 bool img_create_fix_size(struct image_create *what, GError **error);
 

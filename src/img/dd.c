@@ -122,9 +122,9 @@ static int dd(const struct img_args *args, GError **error)
 	target = img_target_new(dd.out, error);
 	if (!target)
 		return EXIT_FAILURE;
-	what.path = img_target_path(target);
 	what.size = end - off;
-	if (!img_create_fix_size(&what, error) || !image_create(dd.format, &what, error) ||
+	if (!img_create_fix_size(&what, error) ||
+	    !img_target_create(target, dd.format, &what, error) ||
 	    !copy_to(source, &dd, off, end - off, what.path, error) ||
 	    !img_target_finish(target, error))
 		return EXIT_FAILURE;

@@ -79,6 +79,11 @@ struct img_target;
 /* @path may exist: it is replaced, unless somebody uses it. */
 struct img_target *img_target_new(const char *path, GError **error);
 const char *img_target_path(const struct img_target *target);
+/* Make the image; it has the owner and the mode of the file that it is to replace. */
+bool img_target_create(struct img_target *target, const char *format, struct image_create *what,
+		       GError **error);
+/* Is the image @path another one than that behind it? */
+bool img_target_is_new(const char *path, const char *backing_file, GError **error);
 /* The image must be closed. */
 bool img_target_finish(struct img_target *target, GError **error);
 void img_target_free(struct img_target *target);

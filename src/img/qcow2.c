@@ -28,9 +28,40 @@ bool img_qcow2_is_encrypted(struct image *image)
 	return header && header->crypt != QCOW2_CRYPT_NONE;
 }
 
-/* What is special about an image, as JSON and in words; in QEMU's order. */
-static json_t *specifics(const struct qcow2_header *header)
+static json_t *bitmap_json(const struct qcow2_bitmap *bitmap)
 {
+	json_t *object = json_object(), *flags = json_array();
+
+	if (bitmap->in_use)
+		json_array_append_new(flags, json_string("in-use"));
+	if (bitmap->automatic)
+		json_array_append_new(flags, json_string("auto"));
+	json_object_set_new(object, "flags", flags);
+	json_object_set_new(object, "name", img_json_string(bitmap->name));
+	json_object_set_new(object, "granularity",
+			    json_integer((json_int_t)1 << bitmap->granularity_bits));
+	return object;
+}
+
+/* NULL: there are none, or they cannot be read, which `check` tells. */
+static json_t *bitmaps_json(struct image *image)
+{
+	g_autoptr(GPtrArray) bitmaps = qcow2_bitmaps(image, NULL);
+	json_t *list;
+
+	if (!bitmaps || !bitmaps->len)
+		return NULL;
+	list = json_array();
+	for (unsigned i = 0; i < bitmaps->len; i++)
+		json_array_append_new(list, bitmap_json(bitmaps->pdata[i]));
+	return list;
+}
+
+/* What is special about an image, as JSON and in words; in QEMU's order. */
+static json_t *specifics(struct image *image)
+{
+	const struct qcow2_header *header = qcow2_get_header(image);
+	json_t *bitmaps = bitmaps_json(image);
 	bool v3 = header->version >= 3;
 	json_t *data = json_object();
 
@@ -40,26 +71,49 @@ static json_t *specifics(const struct qcow2_header *header)
 	if (v3)
 		json_object_set_new(data, "lazy-refcounts",
 				    json_boolean(header->compatible & QCOW2_LAZY_REFCOUNTS));
+	if (bitmaps)
+		json_object_set_new(data, "bitmaps", bitmaps);
 	json_object_set_new(data, "refcount-bits", json_integer(1 << header->refcount_order));
-	if (v3)
-		json_object_set_new(data, "corrupt",
-				    json_boolean(header->incompatible & QCOW2_CORRUPT));
 	if (header->data_file) {
 		json_object_set_new(data, "data-file", img_json_string(header->data_file));
 		json_object_set_new(data, "data-file-raw",
 				    json_boolean(header->autoclear & QCOW2_AUTOCLEAR_RAW_DATA));
 	}
 	if (v3)
+		json_object_set_new(data, "corrupt",
+				    json_boolean(header->incompatible & QCOW2_CORRUPT));
+	if (v3)
 		json_object_set_new(data, "extended-l2",
 				    json_boolean(header->incompatible & QCOW2_EXTENDED_L2));
 	return data;
+}
+
+static void print_bitmaps(json_t *list)
+{
+	size_t i, k;
+	json_t *bitmap, *flag;
+
+	img_out("    bitmaps:\n");
+	json_array_foreach(list, i, bitmap)
+	{
+		json_t *flags = json_object_get(bitmap, "flags");
+
+		img_out("        [%zu]:\n            flags:\n", i);
+		json_array_foreach(flags, k, flag)
+			img_out("                [%zu]: %s\n", k, json_string_value(flag));
+		img_out("            name: %s\n            granularity: %" JSON_INTEGER_FORMAT "\n",
+			json_string_value(json_object_get(bitmap, "name")),
+			json_integer_value(json_object_get(bitmap, "granularity")));
+	}
 }
 
 static void print_specific(const char *key, json_t *value)
 {
 	g_autofree char *words = g_strdelimit(g_strdup(key), "-", ' ');
 
-	if (json_is_boolean(value))
+	if (json_is_array(value))
+		print_bitmaps(value);
+	else if (json_is_boolean(value))
 		img_out("    %s: %s\n", words, json_is_true(value) ? "true" : "false");
 	else if (json_is_integer(value))
 		img_out("    %s: %" JSON_INTEGER_FORMAT "\n", words, json_integer_value(value));
@@ -106,7 +160,7 @@ void img_qcow2_print(struct image *image)
 		return;
 	img_qcow2_print_snapshots(image);
 	img_out("Format specific information:\n");
-	data = specifics(header);
+	data = specifics(image);
 	json_object_foreach(data, key, value) print_specific(key, value);
 	json_decref(data);
 }
@@ -146,6 +200,6 @@ void img_qcow2_json(struct image *image, json_t *info)
 	json_decref(list);
 	specific = json_object();
 	json_object_set_new(specific, "type", json_string("qcow2"));
-	json_object_set_new(specific, "data", specifics(header));
+	json_object_set_new(specific, "data", specifics(image));
 	json_object_set_new(info, "format-specific", specific);
 }

@@ -14,6 +14,12 @@
 
 struct img_target {
 	char *path, *temporary;
+	bool replaces; /* a file, which had this owner and mode */
+	struct stat old;
+};
+
+enum {
+	MAX_LINKS = 40, /* symbolic ones, as the kernel has it */
 };
 
 /* What the signal handler removes; empty: nothing. Only one target is made at a time. */
@@ -59,8 +65,27 @@ static bool is_free(const char *path, GError **error)
 	return false;
 }
 
-struct img_target *img_target_new(const char *path, GError **error)
+/* The file that symbolic links lead to, whether or not it is there. */
+static char *follow_links(const char *path)
 {
+	char *name = g_strdup(path);
+
+	for (unsigned i = 0; i < MAX_LINKS; i++) {
+		g_autofree char *link = g_file_read_link(name, NULL);
+		char *next;
+
+		if (!link)
+			break;
+		next = image_resolve(name, link);
+		g_free(name);
+		name = next;
+	}
+	return name;
+}
+
+struct img_target *img_target_new(const char *name_given, GError **error)
+{
+	g_autofree char *path = follow_links(name_given);
 	g_autofree char *folder = g_path_get_dirname(path);
 	g_autofree char *name = g_path_get_basename(path);
 	autoptr(img_target) target = NULL;
@@ -76,6 +101,7 @@ struct img_target *img_target_new(const char *path, GError **error)
 	}
 	target = g_new0(struct img_target, 1);
 	target->path = g_strdup(path);
+	target->replaces = sys_stat(path, &target->old) >= 0;
 	target->temporary = g_strdup_printf("%s/.%.200s.%08x.part", folder, name, number);
 	if (strlen(target->temporary) >= sizeof(unfinished)) {
 		error_set(error, SOCLE_ERROR_LIMIT, "the name '%s' is too long", path);
@@ -88,6 +114,38 @@ struct img_target *img_target_new(const char *path, GError **error)
 const char *img_target_path(const struct img_target *target)
 {
 	return target->temporary;
+}
+
+/* Who could not read the old image cannot read the new one. */
+static bool take_over(const struct img_target *target, GError **error)
+{
+	int ret;
+
+	if (!target->replaces)
+		return true;
+	/* Only root may give a file away; then it stays ours, and the mode matters the more. */
+	(void)sys_chown(target->temporary, target->old.st_uid, target->old.st_gid);
+	ret = sys_chmod(target->temporary, target->old.st_mode & 0777);
+	return ret < 0 ? error_sys(error, ret, "cannot protect '%s'", target->temporary) : true;
+}
+
+bool img_target_create(struct img_target *target, const char *format, struct image_create *what,
+		       GError **error)
+{
+	what->path = target->temporary;
+	return image_create(format, what, error) && take_over(target, error);
+}
+
+bool img_target_is_new(const char *path, const char *backing_file, GError **error)
+{
+	g_autofree char *behind = image_resolve(path, backing_file);
+	struct stat a, b;
+
+	if (sys_stat(path, &a) < 0 || sys_stat(behind, &b) < 0 || a.st_dev != b.st_dev ||
+	    a.st_ino != b.st_ino)
+		return true;
+	return error_set(error, SOCLE_ERROR_USAGE,
+			 "image '%s' cannot stand behind itself: it would be overwritten", path);
 }
 
 bool img_target_finish(struct img_target *target, GError **error)

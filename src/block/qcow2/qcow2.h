@@ -68,6 +68,18 @@ struct qcow2_bitmap {
  */
 GPtrArray *qcow2_bitmaps(struct image *image, GError **error);
 
+enum qcow2_bitmap_change {
+	QCOW2_BITMAP_ADD, /* clear, automatic */
+	QCOW2_BITMAP_REMOVE,
+	QCOW2_BITMAP_CLEAR,
+	QCOW2_BITMAP_ENABLE, /* automatic */
+	QCOW2_BITMAP_DISABLE,
+};
+
+/* @granularity: of one that is added, 2^n bytes (9 to 31). Guest data is not changed. */
+bool qcow2_bitmap_change(struct image *image, const char *name, enum qcow2_bitmap_change what,
+			 unsigned granularity, GError **error);
+
 /* ---- repair ---- */
 
 enum qcow2_repair {

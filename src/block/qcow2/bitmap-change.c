@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * bitmap-change.c - dirty bitmaps of a qcow2 image are added, removed, cleared, switched on and off
+ *
+ * A bitmap is an entry of the list (directory), a table, and clusters of bits that the table names.
+ * Nothing that is there is written to: a change makes a new list, and new tables where needed; when
+ * they are durable the header gets the new list, and then what only the old one names is freed.
+ * A crash leaves the old list or the new one, and at worst leaks.
+ *
+ * Guest data is not touched, so bitmaps that are in use by nobody stay as true as they were.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "block/qcow2/qcow2-int.h"
+
+enum {
+	ENTRY_TABLE_OFF = 0,
+	ENTRY_TABLE_SIZE = 8,
+	ENTRY_FLAGS = 12,
+	ENTRY_TYPE = 16,
+	ENTRY_GRANULARITY = 17,
+	ENTRY_NAME_LEN = 18,
+	ENTRY_EXTRA_LEN = 20,
+	ENTRY_LEN = 24, /* without extra data and name */
+
+	FLAG_IN_USE = 1 << 0,
+	FLAG_AUTO = 1 << 1,
+	TYPE_DIRTY = 1,
+
+	MIN_GRANULARITY = 9,
+	MAX_GRANULARITY = 31,
+	MAX_LIST = 64 << 20,   /* bytes */
+	MAX_TABLE = 1 << 27,   /* entries, as QEMU has it */
+	TABLE_PART = 64 << 10, /* bytes of a table that are looked at together */
+};
+
+#define TABLE_OFFSET UINT64_C(0x00fffffffffffe00)
+
+struct entry {
+	uint64_t table_off;
+	uint32_t table_size, flags;
+	uint8_t type, granularity;
+	char *name;
+	GBytes *extra;
+};
+
+static void entry_free(void *opaque)
+{
+	struct entry *entry = opaque;
+
+	g_free(entry->name);
+	g_bytes_unref(entry->extra);
+	g_free(entry);
+}
+
+/* ---- the list, from bytes and back ---- */
+
+/* The entry at @p, of *ret_len bytes with what it is padded by; NULL: it cannot be. */
+static struct entry *parse(const struct qcow2 *q, const uint8_t *p, uint64_t left,
+			   uint64_t *ret_len)
+{
+	uint64_t name_len, extra_len, len;
+	struct entry *entry;
+
+	if (left < ENTRY_LEN)
+		return NULL;
+	name_len = get_be16(p + ENTRY_NAME_LEN);
+	extra_len = get_be32(p + ENTRY_EXTRA_LEN);
+	len = (ENTRY_LEN + extra_len + name_len + 7) & ~UINT64_C(7);
+	if (!name_len || name_len > QCOW2_MAX_NAME || len > left ||
+	    get_be64(p + ENTRY_TABLE_OFF) & (qcow2_cluster_size(q) - 1) ||
+	    get_be32(p + ENTRY_TABLE_SIZE) > MAX_TABLE ||
+	    memchr(p + ENTRY_LEN + extra_len, 0, name_len))
+		return NULL;
+	entry = g_new(struct entry, 1);
+	*entry = (struct entry){
+		.table_off = get_be64(p + ENTRY_TABLE_OFF),
+		.table_size = get_be32(p + ENTRY_TABLE_SIZE),
+		.flags = get_be32(p + ENTRY_FLAGS),
+		.type = p[ENTRY_TYPE],
+		.granularity = p[ENTRY_GRANULARITY],
+		.name = g_strndup((const char *)p + ENTRY_LEN + extra_len, name_len),
+		.extra = g_bytes_new(p + ENTRY_LEN, extra_len),
+	};
+	*ret_len = len;
+	return entry;
+}
+
+static GPtrArray *load(struct qcow2 *q, GError **error)
+{
+	const struct qcow2_header *h = q->header;
+	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(entry_free);
+	g_autofree uint8_t *bytes = NULL;
+	uint64_t off = 0, len;
+
+	if (!h->bitmaps)
+		return g_steal_pointer(&list);
+	if (h->bitmaps_size > MAX_LIST || !(bytes = g_try_malloc(h->bitmaps_size))) {
+		error_set(error, SOCLE_ERROR_LIMIT, "the list of bitmaps of image '%s' is too long",
+			  q->name);
+		return NULL;
+	}
+	if (!qcow2_file_read(q, h->bitmaps_off, bytes, h->bitmaps_size, "list of bitmaps", error))
+		return NULL;
+	while (list->len < h->bitmaps) {
+		struct entry *entry = parse(q, bytes + off, h->bitmaps_size - off, &len);
+
+		if (!entry) {
+			(void)qcow2_bad(q, error, "has a list of bitmaps that cannot be");
+			return NULL;
+		}
+		g_ptr_array_add(list, entry);
+		off += len;
+	}
+	return g_steal_pointer(&list);
+}
+
+static void append(GByteArray *bytes, const struct entry *entry)
+{
+	static const uint8_t padding[8];
+	uint8_t fixed[ENTRY_LEN] = { 0 };
+	const size_t name_len = strlen(entry->name), extra_len = g_bytes_get_size(entry->extra);
+
+	put_be64(fixed + ENTRY_TABLE_OFF, entry->table_off);
+	put_be32(fixed + ENTRY_TABLE_SIZE, entry->table_size);
+	put_be32(fixed + ENTRY_FLAGS, entry->flags);
+	fixed[ENTRY_TYPE] = entry->type;
+	fixed[ENTRY_GRANULARITY] = entry->granularity;
+	put_be16(fixed + ENTRY_NAME_LEN, (uint16_t)name_len);
+	put_be32(fixed + ENTRY_EXTRA_LEN, (uint32_t)extra_len);
+	g_byte_array_append(bytes, fixed, sizeof(fixed));
+	if (extra_len)
+		g_byte_array_append(bytes, g_bytes_get_data(entry->extra, NULL), (guint)extra_len);
+	g_byte_array_append(bytes, (const uint8_t *)entry->name, (guint)name_len);
+	g_byte_array_append(bytes, padding, (8 - bytes->len % 8) % 8);
+}
+
+/* The header gets this list; the clusters of the old one are free then. */
+static bool store(struct qcow2 *q, const GPtrArray *list, GError **error)
+{
+	struct qcow2_header *h = q->header;
+	const uint64_t old_off = h->bitmaps_off, old_len = h->bitmaps ? h->bitmaps_size : 0;
+	g_autoptr(GByteArray) bytes = g_byte_array_new();
+	uint64_t cluster = 0, clusters;
+
+	for (unsigned i = 0; i < list->len; i++)
+		append(bytes, g_ptr_array_index(list, i));
+	if (list->len > QCOW2_MAX_BITMAPS || bytes->len > MAX_LIST)
+		return error_set(error, SOCLE_ERROR_LIMIT,
+				 "image '%s' has too many bitmaps; remove some", q->name);
+	clusters = qcow2_clusters(q, bytes->len);
+	if (clusters && !qcow2_alloc_all(q, clusters, &cluster, error))
+		return false;
+	if ((clusters && !qcow2_file_write(q, cluster << q->cluster_bits, bytes->data, bytes->len,
+					   "list of bitmaps", error)) ||
+	    !qcow2_write_counts(q, error) || !qcow2_sync(q, error)) {
+		qcow2_unalloc(q, cluster, clusters);
+		return false;
+	}
+	h->bitmaps = list->len;
+	h->bitmaps_off = cluster << q->cluster_bits;
+	h->bitmaps_size = bytes->len;
+	if (list->len)
+		h->autoclear |= QCOW2_AUTOCLEAR_BITMAPS;
+	else
+		h->autoclear &= ~(uint64_t)QCOW2_AUTOCLEAR_BITMAPS;
+	/* Bits that nobody here knows do not outlive a change. */
+	h->autoclear &= QCOW2_AUTOCLEAR_BITMAPS | QCOW2_AUTOCLEAR_RAW_DATA;
+	if (!qcow2_rewrite_header(q, error))
+		return false;
+	if (old_len) {
+		qcow2_unuse(q, old_off, old_len);
+		qcow2_free_later(q, old_off >> q->cluster_bits, qcow2_clusters(q, old_len));
+	}
+	if (clusters)
+		qcow2_use(q, cluster << q->cluster_bits, bytes->len, QCOW2_USE_BITMAPS);
+	return true;
+}
+
+/* ---- tables ---- */
+
+/* A table for the whole image, with all bits clear; it is new. */
+static bool make_table(struct qcow2 *q, struct entry *entry, GError **error)
+{
+	const uint64_t granule = UINT64_C(1) << entry->granularity;
+	const uint64_t bits = q->base.size / granule + !!(q->base.size % granule);
+	const uint64_t size = qcow2_clusters(q, bits / 8 + !!(bits % 8));
+	uint64_t cluster = 0, clusters;
+
+	if (size > MAX_TABLE)
+		return error_set(error, SOCLE_ERROR_LIMIT,
+				 "bitmap '%s' would be too large; give a larger granularity",
+				 entry->name);
+	clusters = qcow2_clusters(q, size * 8);
+	if (clusters && !qcow2_alloc_all(q, clusters, &cluster, error))
+		return false;
+	if (clusters &&
+	    !qcow2_file_zero(q, cluster << q->cluster_bits, clusters << q->cluster_bits, error)) {
+		qcow2_unalloc(q, cluster, clusters);
+		return false;
+	}
+	entry->table_off = cluster << q->cluster_bits;
+	entry->table_size = (uint32_t)size;
+	return true;
+}
+
+/* Clusters of bits; the table is hostile: what cannot be is left alone, and check tells of it. */
+static bool free_bits(struct qcow2 *q, const uint8_t *part, size_t len, GError **error)
+{
+	for (size_t i = 0; i + 8 <= len; i += 8) {
+		const uint64_t off = get_be64(part + i) & TABLE_OFFSET;
+		uint64_t count;
+
+		if (!off || off & (qcow2_cluster_size(q) - 1))
+			continue;
+		if (!qcow2_get_count(q, off >> q->cluster_bits, &count, error))
+			return false;
+		if (count)
+			qcow2_free_later(q, off >> q->cluster_bits, 1);
+	}
+	return true;
+}
+
+static bool free_table(struct qcow2 *q, uint64_t table_off, uint32_t table_size, GError **error)
+{
+	g_autofree uint8_t *part = g_malloc(TABLE_PART);
+	const uint64_t len = (uint64_t)table_size * 8;
+
+	for (uint64_t off = 0; off < len; off += TABLE_PART) {
+		const size_t n = MIN(len - off, TABLE_PART);
+
+		if (!qcow2_file_read(q, table_off + off, part, n, "table of a bitmap", error) ||
+		    !free_bits(q, part, n, error))
+			return false;
+	}
+	if (len)
+		qcow2_free_later(q, table_off >> q->cluster_bits, qcow2_clusters(q, len));
+	return true;
+}
+
+/* ---- changes ---- */
+
+static bool find(const struct qcow2 *q, const GPtrArray *list, const char *name, unsigned *ret,
+		 GError **error)
+{
+	for (unsigned i = 0; i < list->len; i++) {
+		const struct entry *entry = g_ptr_array_index(list, i);
+
+		if (strcmp(entry->name, name) != 0)
+			continue;
+		*ret = i;
+		return true;
+	}
+	return error_set(error, SOCLE_ERROR_NOT_FOUND, "image '%s' has no bitmap '%s'", q->name,
+			 name);
+}
+
+static bool add(struct qcow2 *q, GPtrArray *list, const char *name, unsigned granularity,
+		GError **error)
+{
+	struct entry *entry;
+	unsigned i;
+
+	if (find(q, list, name, &i, NULL))
+		return error_set(error, SOCLE_ERROR_EXISTS, "image '%s' has a bitmap '%s' already",
+				 q->name, name);
+	if (!*name || strlen(name) > QCOW2_MAX_NAME)
+		return error_set(error, SOCLE_ERROR_USAGE, "the name of a bitmap has 1 to %d bytes",
+				 QCOW2_MAX_NAME);
+	if (granularity < MIN_GRANULARITY || granularity > MAX_GRANULARITY)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "the granularity of a bitmap is a power of two from 512 to 2G");
+	entry = g_new0(struct entry, 1);
+	entry->name = g_strdup(name);
+	entry->extra = g_bytes_new(NULL, 0);
+	entry->type = TYPE_DIRTY;
+	entry->flags = FLAG_AUTO;
+	entry->granularity = (uint8_t)granularity;
+	g_ptr_array_add(list, entry);
+	return make_table(q, entry, error);
+}
+
+/* What of an entry that is there is changed; *ret_stale: its table is not needed any more. */
+static bool change(struct qcow2 *q, GPtrArray *list, unsigned i, enum qcow2_bitmap_change what,
+		   bool *ret_stale, GError **error)
+{
+	struct entry *entry = g_ptr_array_index(list, i);
+
+	*ret_stale = what == QCOW2_BITMAP_REMOVE || what == QCOW2_BITMAP_CLEAR;
+	if (what == QCOW2_BITMAP_REMOVE) {
+		g_ptr_array_remove_index(list, i);
+		return true;
+	}
+	if (entry->flags & FLAG_IN_USE)
+		return error_set(error, SOCLE_ERROR_STATE,
+				 "bitmap '%s' was not saved by who used it, and says nothing; "
+				 "remove it",
+				 entry->name);
+	if (what == QCOW2_BITMAP_CLEAR)
+		return make_table(q, entry, error);
+	if (what == QCOW2_BITMAP_ENABLE)
+		entry->flags |= FLAG_AUTO;
+	else
+		entry->flags &= ~(uint32_t)FLAG_AUTO;
+	return true;
+}
+
+static bool change_list(struct qcow2 *q, const char *name, enum qcow2_bitmap_change what,
+			unsigned granularity, GError **error)
+{
+	g_autoptr(GPtrArray) list = load(q, error);
+	const struct entry *entry;
+	uint64_t table_off;
+	uint32_t table_size;
+	bool stale;
+	unsigned i;
+
+	if (!list)
+		return false;
+	if (what == QCOW2_BITMAP_ADD)
+		return add(q, list, name, granularity, error) && store(q, list, error);
+	if (!find(q, list, name, &i, error))
+		return false;
+	entry = g_ptr_array_index(list, i);
+	table_off = entry->table_off;
+	table_size = entry->table_size;
+	return change(q, list, i, what, &stale, error) && store(q, list, error) &&
+	       (!stale || free_table(q, table_off, table_size, error));
+}
+
+static bool may_change(const struct qcow2 *q, GError **error)
+{
+	if (!q->writable)
+		return error_set(error, SOCLE_ERROR_DENIED, "image '%s' is open for reading only",
+				 q->name);
+	if (q->header->version < 3)
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+				 "image '%s' has compat=0.10, which has no bitmaps; amend it",
+				 q->name);
+	return !q->broken || error_set(error, SOCLE_ERROR_STATE,
+				       "image '%s' is not written to any more after an error; "
+				       "check it",
+				       q->name);
+}
+
+bool qcow2_bitmap_change(struct image *image, const char *name, enum qcow2_bitmap_change what,
+			 unsigned granularity, GError **error)
+{
+	struct qcow2 *q = qcow2_of(image);
+	bool ok;
+
+	pthread_mutex_lock(&q->lock);
+	ok = may_change(q, error) && qcow2_flush_locked(q, error) &&
+	     qcow2_set_dirty(q, true, error);
+	if (ok) {
+		ok = change_list(q, name, what, granularity, error);
+		/* Also after a failure: what was allocated in vain is given back. */
+		if (!qcow2_flush_locked(q, ok ? error : NULL) ||
+		    !qcow2_write_counts(q, ok ? error : NULL) ||
+		    !qcow2_sync(q, ok ? error : NULL) ||
+		    !qcow2_set_dirty(q, false, ok ? error : NULL)) {
+			q->broken = true;
+			ok = false;
+		}
+	}
+	pthread_mutex_unlock(&q->lock);
+	return ok;
+}

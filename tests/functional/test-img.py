@@ -1,0 +1,313 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""socle-img as people use it: one sentence for each mistake, and nothing half done."""
+import fcntl
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+IMG = os.environ['SOCLE_IMG']
+MIB = 1 << 20
+
+
+def run(*words, **more):
+    return subprocess.run([IMG, *words], capture_output=True, text=True, check=False, timeout=100,
+                          stdin=subprocess.DEVNULL, **more)
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix='test-img-')
+        self.addCleanup(shutil.rmtree, self.dir)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.dir)
+
+    def good(self, *words):
+        result = run(*words)
+        self.assertEqual((result.returncode, result.stderr), (0, ''), words)
+        return result.stdout
+
+    def bad(self, *words, status=1, says=''):
+        result = run(*words)
+        self.assertEqual(result.returncode, status, result.stderr)
+        self.assertRegex(result.stderr, r'\Asocle-img: [^\n]+\n(Try [^\n]+\n)?\Z')
+        self.assertIn(says, result.stderr)
+        self.assertEqual(result.stdout, '')
+
+    def raw(self, name='s.raw', size=8 * MIB):
+        rand = random.Random(1)
+        with open(name, 'wb') as file:
+            file.truncate(size)
+            for place in range(0, size, MIB):
+                file.seek(place + 4096)
+                file.write(rand.randbytes(100 << 10))
+        return name
+
+    def contents(self, name):
+        with open(name, 'rb') as file:
+            return file.read()
+
+
+class Words(Case):
+    def test_help(self):
+        text = self.good('--help')
+        for command in ('create', 'info', 'check', 'convert', 'resize', 'snapshot', 'rebase',
+                        'commit', 'map', 'compare', 'measure', 'amend', 'bitmap', 'doctor', 'dd', 'bench'):
+            self.assertIn(f'  {command} ', text)
+            self.assertIn(f'socle-img {command}', self.good(command, '--help'))
+        self.assertRegex(self.good('--version'), r'^socle-img \d')
+
+    def test_mistakes(self):
+        self.raw()
+        self.bad(says='arguments')
+        self.bad('none', says="'none'")
+        self.bad('info', '--none', 's.raw', says="'--none'")
+        self.bad('info', '-x', 's.raw', says="'-x'")
+        self.bad('info', '-f', says='value')
+        self.bad('info', '--image-opts', 's.raw', says='image-opts')
+        self.bad('info', '-f', 'none', 's.raw', says="'none'")
+        self.bad('info', 'nbd://host/disk', says='nbd://host/disk')
+        self.bad('info', 'json:{}', says='json:{}')
+        self.bad('info', '.', says="'.'")
+        self.bad('create', 'x', '5Q', says="'5Q'")
+        self.bad('create', 'x', '-5', says='-5')
+        self.bad('create', 'x', '99E', says='99E')
+        self.bad('create', '-q', '-f', 'qcow2', '-o', 'cluster_size=5', 'x', '1M')
+        self.bad('convert', '-O', 'none', 's.raw', 'x', says="'none'")
+        self.bad('convert', 's.raw', 'none/x', says='none/')
+        self.bad('resize', 's.raw', '20M', says='-f')
+        self.bad('resize', '-f', 'raw', 's.raw', '1M', says='--shrink')
+        self.bad('check', '-f', 'raw', 's.raw', status=63)
+        self.bad('compare', 's.raw', 'none', status=2, says="'none'")
+        self.assertEqual(os.listdir('.'), ['s.raw'])
+
+    def test_full_stdout(self):
+        self.raw()
+        with open('/dev/full', 'w', encoding='ascii') as full:
+            result = subprocess.run([IMG, 'info', 's.raw'], stdout=full, stderr=subprocess.PIPE,
+                                    check=False)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b'stdout', result.stderr)
+
+
+class Work(Case):
+    def test_round(self):
+        """Through all formats that can be written, and back."""
+        self.raw()
+        last = 's.raw'
+        for form in ('qcow2', 'vdi', 'vhdx', 'vmdk', 'raw'):
+            self.good('convert', '-O', form, last, f'x.{form}')
+            last = f'x.{form}'
+        self.assertEqual(self.contents(last), self.contents('s.raw'))
+        self.good('convert', '-c', '-O', 'qcow2', 's.raw', 'c.qcow2')
+        self.assertEqual(self.good('compare', 's.raw', 'c.qcow2'), 'Images are identical.\n')
+        self.good('check', 'c.qcow2')
+
+    def test_joined(self):
+        self.raw('a.raw')
+        self.raw('b.raw', 3 * MIB + 512)
+        self.good('convert', '-O', 'qcow2', 'a.raw', 'b.raw', 'x')
+        self.good('convert', '-O', 'raw', 'x', 'x.raw')
+        self.assertEqual(self.contents('x.raw'), self.contents('a.raw') + self.contents('b.raw'))
+
+    def test_chain(self):
+        self.raw()
+        os.mkdir('folder')
+        self.good('create', '-q', '-f', 'qcow2', '-b', '../s.raw', '-F', 'raw', 'folder/a')
+        self.good('create', '-q', '-f', 'qcow2', '-b', 'a', '-F', 'qcow2', 'folder/b')
+        self.assertEqual(self.good('compare', 'folder/b', 's.raw'), 'Images are identical.\n')
+        chain = json.loads(self.good('info', '--backing-chain', '--output=json', 'folder/b'))
+        self.assertEqual([image['filename'] for image in chain],
+                         ['folder/b', 'folder/a', 'folder/../s.raw'])
+        self.good('rebase', '-b', '../s.raw', '-F', 'raw', 'folder/b')
+        self.assertEqual(len(json.loads(self.good('info', '--backing-chain', '--output=json',
+                                                  'folder/b'))), 2)
+        self.good('rebase', '-u', '-b', 'b', '-F', 'qcow2', 'folder/b')
+        self.bad('map', 'folder/b', says='no end')
+        self.bad('convert', 'folder/b', 'x', says='no end')
+
+    def test_strangers_names(self):
+        """Nothing that an image names is opened by looking at it."""
+        self.good('create', '-q', '-u', '-f', 'qcow2', '-b', '/none/such', '-F', 'raw', 'x', '1M')
+        self.good('info', 'x')
+        self.good('check', 'x')
+        self.bad('convert', 'x', 'y', says='/none/such')
+        self.good('create', '-q', '-u', '-f', 'qcow2', '-b', 'nbd://a/b', '-F', 'raw', 'x', '1M')
+        self.good('info', 'x')
+        self.bad('map', 'x', says='nbd://a/b')
+        self.assertFalse(os.path.exists('y'))
+
+    def test_snapshots(self):
+        self.raw()
+        self.good('convert', '-O', 'qcow2', 's.raw', 'x')
+        self.good('snapshot', '-c', 'one', 'x')
+        self.good('bench', '-w', '-c', '100', '-q', '-f', 'qcow2', 'x')
+        self.assertEqual(run('compare', 's.raw', 'x').returncode, 1)
+        self.good('snapshot', '-a', 'one', 'x')
+        self.assertEqual(run('compare', 's.raw', 'x').returncode, 0)
+        self.good('snapshot', '-d', 'one', 'x')
+        self.bad('snapshot', '-d', 'one', 'x', says="'one'")
+        self.bad('snapshot', '-c', 'one', 's.raw')
+        self.good('check', 'x')
+
+
+class Doctor(Case):
+    def broken(self):
+        """Bytes of an image with a leak, and with a cluster in use that counts as free."""
+        self.raw()
+        self.good('convert', '-O', 'qcow2', 's.raw', 'x')
+        self.assertIn('Nothing is wrong', self.good('doctor', 'x'))
+        data = bytearray(self.contents('x'))
+        clusters = len(data) >> 16
+        table = int.from_bytes(data[48:56], 'big')
+        block = int.from_bytes(data[table:table + 8], 'big')
+        data[block + 2 * (clusters - 1):block + 2 * clusters] = bytes(2)
+        data[block + 2 * (clusters + 5):block + 2 * (clusters + 6)] = b'\0\1'
+        data += bytes(6 << 16)
+        with open('x', 'wb') as file:
+            file.write(data)
+        return bytes(data)
+
+    def test_repair_and_undo(self):
+        before = self.broken()
+        result = run('doctor', 'x')
+        self.assertEqual(result.returncode, 2)
+        self.assertIn('socle-img doctor --repair x', result.stdout)
+        self.assertEqual(self.contents('x'), before)
+        self.good('doctor', '--repair', '--journal', 'j', 'x')
+        self.assertIn('No errors', self.good('check', 'x'))
+        self.assertEqual(self.good('compare', 's.raw', 'x'), 'Images are identical.\n')
+        self.good('doctor', '--undo', '--journal', 'j', 'x')
+        self.assertEqual(self.contents('x'), before)
+
+    def test_journal(self):
+        before = self.broken()
+        with open('x.journal', 'wb') as file:
+            file.write(b'mine')
+        self.assertEqual(run('doctor', '--repair', 'x').returncode, 1)
+        self.assertEqual(self.contents('x.journal'), b'mine')
+        self.assertEqual(self.contents('x'), before)
+        self.bad('doctor', '--undo', 'x', says='journal')
+        os.unlink('x.journal')
+        self.good('doctor', '--repair', 'x')
+        # What was being written when all ended is for no change.
+        with open('x.journal', 'ab') as file:
+            file.write(bytes(range(100)))
+        self.good('doctor', '--undo', 'x')
+        self.assertEqual(self.contents('x'), before)
+
+    def test_others(self):
+        self.raw()
+        self.good('doctor', '-f', 'raw', 's.raw')
+        self.good('create', '-q', '-u', '-f', 'qcow2', '-b', 'none', '-F', 'raw', 'x', '1M')
+        self.assertIn('is not there', self.good('doctor', 'x'))
+        self.good('create', '-q', '-f', 'qcow2', 'y', '1M')
+        self.assertIn('nothing to be repaired', self.good('doctor', '--repair', 'y'))
+        self.assertFalse(os.path.exists('y.journal'))
+
+
+class Halves(Case):
+    """A new image is complete, or it is not there."""
+
+    def test_interrupted(self):
+        self.raw()
+        for sig in (signal.SIGINT, signal.SIGTERM):
+            with open('x', 'wb') as file:
+                file.write(b'what was there')
+            with subprocess.Popen([IMG, 'convert', '-r', '64k', 's.raw', 'x'],
+                                  stdout=subprocess.DEVNULL) as process:
+                deadline = time.monotonic() + 20
+                while not any(name.endswith('.part') for name in os.listdir('.')):
+                    self.assertLess(time.monotonic(), deadline)
+                    time.sleep(0.01)
+                process.send_signal(sig)
+                self.assertEqual(process.wait(20), -sig)
+            self.assertEqual(sorted(os.listdir('.')), ['s.raw', 'x'])
+            self.assertEqual(self.contents('x'), b'what was there')
+
+    def test_no_space(self):
+        self.raw()
+
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (MIB, MIB))
+
+        for words in (['convert', '-S', '0', 's.raw', 'x'], ['convert', '-O', 'qcow2', 's.raw', 'x'],
+                      ['create', '-f', 'raw', '-o', 'preallocation=full', '-q', 'x', '8M'],
+                      ['dd', 'bs=1M', 'if=s.raw', 'of=x']):
+            result = run(*words, preexec_fn=limit)
+            self.assertEqual(result.returncode, 1, words)
+            self.assertIn('File too large', result.stderr)
+            self.assertEqual(os.listdir('.'), ['s.raw'])
+
+    def test_behind_itself(self):
+        self.raw()
+        before = self.contents('s.raw')
+        os.symlink('s.raw', 'link')
+        os.link('s.raw', 'hard')
+        for behind, front in (('s.raw', 's.raw'), ('link', 's.raw'), ('hard', './s.raw'),
+                              ('s.raw', 'link')):
+            self.bad('create', '-q', '-f', 'qcow2', '-b', behind, '-F', 'raw', front,
+                     says='behind itself')
+            self.bad('create', '-q', '-u', '-f', 'qcow2', '-b', behind, '-F', 'raw', front, '1M',
+                     says='behind itself')
+            self.assertEqual(self.contents('s.raw'), before)
+        self.bad('convert', 's.raw', 's.raw')
+        self.assertEqual(self.contents('s.raw'), before)
+
+    def test_links_and_modes(self):
+        self.raw()
+        os.mkdir('folder')
+        os.symlink('folder/real', 'link')
+        self.good('create', '-q', 'link', '1M')
+        self.assertTrue(os.path.islink('link'))
+        self.assertEqual(os.stat('folder/real').st_size, MIB)
+        os.chmod('folder/real', 0o640)
+        if os.getuid() == 0:
+            os.chown('folder/real', 1234, 4321)
+        for words in (['create', '-q', 'link', '2M'], ['convert', 's.raw', 'link'],
+                      ['dd', 'bs=1M', 'if=s.raw', 'of=link']):
+            self.good(*words)
+            state = os.stat('folder/real')
+            self.assertEqual(state.st_mode & 0o777, 0o640)
+            if os.getuid() == 0:
+                self.assertEqual((state.st_uid, state.st_gid), (1234, 4321))
+        self.assertEqual(os.listdir('folder'), ['real'])
+
+    def test_data_file(self):
+        self.raw()
+        self.good('convert', '-O', 'qcow2', '-o', 'data_file=d', 's.raw', 'x')
+        self.assertEqual(self.good('compare', 's.raw', 'x'), 'Images are identical.\n')
+
+    def test_in_use(self):
+        self.raw()
+        self.raw('x')
+        with open('x', 'r+b') as file:
+            # As QEMU marks an image that it writes to.
+            for byte in (100, 101, 103):
+                fcntl.fcntl(file, 37, lock_of(byte))
+            for byte in (201, 203):
+                fcntl.fcntl(file, 37, lock_of(byte))
+            self.bad('convert', 's.raw', 'x', says="'x'")
+            self.bad('create', '-q', 'x', '1M', says="'x'")
+            self.bad('info', 'x', says='in use')
+            self.good('info', '-U', 'x')
+        self.good('convert', 's.raw', 'x')
+
+
+def lock_of(byte):
+    """struct flock for a shared lock of one byte, for F_OFD_SETLK."""
+    return (fcntl.F_RDLCK.to_bytes(2, sys.byteorder) + bytes(6) +
+            byte.to_bytes(8, sys.byteorder) + (1).to_bytes(8, sys.byteorder) + bytes(8))
+
+
+if __name__ == '__main__':
+    unittest.main(verbosity=2)
