@@ -413,16 +413,20 @@ bool qcow2_alloc(struct qcow2 *q, uint64_t n, uint64_t *ret_cluster, uint64_t *r
 		 GError **error)
 {
 	while (q->hint < MAX(q->end, 1) || has_block(q, q->hint >> q->block_bits)) {
+		const uint64_t from = q->hint;
 		uint64_t got = n, cluster;
 		struct qcow2_piece *piece;
 
-		if (!piece_of(q, q->hint, &piece, error))
+		if (!piece_of(q, from, &piece, error))
 			return false;
+		/* To make room in the cache may have ended a quarantine. */
+		if (q->hint != from)
+			continue;
 		if (!piece) {
 			q->hint = ((q->hint >> q->block_bits) + 1) << q->block_bits;
 			continue;
 		}
-		cluster = scan(q, piece, q->hint, &got);
+		cluster = scan(q, piece, from, &got);
 		q->hint = cluster;
 		if (!got)
 			continue;

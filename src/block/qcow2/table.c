@@ -261,6 +261,9 @@ struct qcow2_piece *qcow2_cache_get(struct qcow2 *q, enum qcow2_piece_kind kind,
 	}
 	if (!make_room(q, error))
 		return NULL;
+	/* A flush for room ends quarantines, which may have needed the very same piece. */
+	if (find(cache, off))
+		return qcow2_cache_get(q, kind, off, error);
 	piece = g_malloc(sizeof(*piece) + cache->piece);
 	*piece = (struct qcow2_piece){ .off = off, .kind = kind, .lru = { .data = piece } };
 	if (!load_piece(q, piece, error)) {

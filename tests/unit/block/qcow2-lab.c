@@ -201,7 +201,8 @@ void lab_options_random(GRand *rand, struct lab_options *ret)
 	if (chance(rand, 40))
 		o.backing_size = o.size - below(rand, 9) * SECTOR +
 				 (chance(rand, 30) ? UINT64_C(100) << 10 : 0);
-	if (chance(rand, 30))
+	/* What went wrong in the engine went wrong with these. */
+	if (chance(rand, 60))
 		o.slots = 8;
 	*ret = o;
 }
