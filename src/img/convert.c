@@ -120,13 +120,21 @@ static bool run_copy(const struct img_args *args, struct convert *convert, GErro
 	return ok;
 }
 
+/* As with qemu-img nobody waits for the disk unless that is asked for. */
+static bool target_cache(const struct img_args *args, unsigned *ret_flags, GError **error)
+{
+	const char *cache = img_args_value(args, 't');
+
+	return img_cache_flags(cache ? cache : "unsafe", ret_flags, error);
+}
+
 /* Into an image that is there: -n, or a device. */
 static bool into_existing(const struct img_args *args, struct convert *convert, GError **error)
 {
 	unsigned cache;
 	autoptr(image) target = NULL;
 
-	if (!img_cache_flags(img_args_value(args, 't'), &cache, error))
+	if (!target_cache(args, &cache, error))
 		return false;
 	target = image_open(convert->path, convert->format, IMAGE_WRITE | IMAGE_BACKING | cache,
 			    error);
@@ -148,7 +156,7 @@ static bool into_new(const struct img_args *args, struct convert *convert, GErro
 	unsigned cache;
 	bool ok;
 
-	if (!img_cache_flags(img_args_value(args, 't'), &cache, error) ||
+	if (!target_cache(args, &cache, error) ||
 	    (size && !img_parse_size(size, &what.size, error)) ||
 	    !img_create_backing(args, convert->path, 'B', convert->words, &what, error) ||
 	    !img_create_fix_size(&what, error))
@@ -227,7 +235,7 @@ static const struct img_option options[] = {
 	{ IMG_OPTION_SALVAGE, "salvage", NULL, "go on where something cannot be read" },
 	{ IMG_OPTION_BITMAPS, "bitmaps", NULL, "copy bitmaps, too" },
 	{ IMG_OPTION_SKIP_BROKEN_BITMAPS, "skip-broken-bitmaps", NULL, "but for broken ones" },
-	IMG_ROW_CACHE,
+	{ 't', "cache", "CACHE", "how it is written: unsafe (default), writeback, none, ..." },
 	IMG_ROW_SOURCE_CACHE,
 	IMG_ROW_PROGRESS,
 	IMG_ROW_QUIET,

@@ -110,11 +110,13 @@ class Debian(vm.Case):
         args = []
         for name, keys in self.disks.items():
             self.make_disk(name)
-            args += ['--disk', f'path={name},format=raw,serial={name},id={name},{keys}']
+            if 'format=' not in keys:
+                keys += ',format=raw'
+            args += ['--disk', f'path={name},serial={name},id={name},{keys}']
         self.machine = vm.Machine(
             '--cpus', str(self.cpus), '--initrd', os.path.join(self.image, 'initrd'),
             '--append', 'console=ttyS0 root=LABEL=debian rw quiet', '--rng', 'on',
-            '--disk', 'path=disk,format=raw', '--monitor', 'unix=monitor',
+            '--disk', self.make_system(), '--monitor', 'unix=monitor',
             '--net', f'user,hostfwd=tcp:127.0.0.1:{self.port}-:22', *args, *self.options,
             kernel=os.path.join(self.image, 'vmlinuz'), memory='1G')
         self.addCleanup(self.machine.__exit__)
@@ -122,6 +124,10 @@ class Debian(vm.Case):
         self.qmp = vm.Qmp('monitor')
         self.addCleanup(self.qmp.__exit__)
         self.connect()
+
+    def make_system(self):
+        """What --disk says of the disk that it boots from."""
+        return 'path=disk,format=raw'
 
     def make_disk(self, name):
         with open(name, 'wb') as file:
@@ -174,7 +180,7 @@ class Debian(vm.Case):
             if 'discard=ignore' in keys:
                 self.ssh(f'! blkdiscard {BY_SERIAL}{name}')
             else:
-                self.ssh(f'blkdiscard {BY_SERIAL}{name}')
+                self.ssh(f'blkdiscard {BY_SERIAL}{name} && sync {BY_SERIAL}{name}')
                 self.assertLess(os.stat(name).st_blocks * 512, MIB)
 
     def check_off(self):
@@ -283,6 +289,53 @@ class Debian4(Debian):
     disks = {'a': 'queues=4,packed=on,cache=none', 'b': 'queues=4,packed=off,cache=writeback',
              'c': 'queues=1,packed=on,cache=directsync,discard=ignore',
              'd': 'queues=4,bus=mmio,cache=unsafe'}
+
+    def test_debian(self):
+        self.check_up()
+        self.check_disks()
+        self.check_off()
+
+
+class Qcow2(Debian):
+    """The system is an overlay of a qcow2 image; a disk that keeps nothing."""
+    disks = {'a': 'format=qcow2', 's': 'snapshot=on'}
+
+    def img(self, *args):
+        result = subprocess.run([os.environ['SOCLE_IMG'], *args], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        self.assertEqual(result.returncode, 0, result.stdout)
+
+    def digest(self, name):
+        with open(name, 'rb') as file:
+            return hashlib.file_digest(file, 'sha256').hexdigest()
+
+    def make_system(self):
+        self.img('convert', '-q', '-O', 'qcow2', 'disk', 'base')
+        self.base = self.digest('base')
+        self.img('create', '-q', '-f', 'qcow2', '-b', 'base', '-F', 'qcow2', 'top')
+        return 'path=top,format=qcow2,backing=on'
+
+    def make_disk(self, name):
+        if name == 's':
+            super().make_disk(name)
+        else:
+            self.img('create', '-q', '-f', 'qcow2', name, '64M')
+
+    def check_disks(self):
+        super().check_disks()
+        # Nothing was ever written to this one.
+        self.assertEqual(os.stat('s').st_blocks, 0)
+
+    def check_off(self):
+        self.qmp.call('system_powerdown')
+        self.assertEqual(self.machine.process.wait(timeout=BOOT), 0)
+        for name in ('base', 'top', 'a'):
+            self.img('check', name)
+        self.img('convert', '-q', '-O', 'raw', 'top', 'disk')
+        check = subprocess.run(['/sbin/e2fsck', '-fn', 'disk'], stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, check=False)
+        self.assertEqual(check.returncode, 0, check.stdout)
+        self.assertEqual(self.digest('base'), self.base)
 
     def test_debian(self):
         self.check_up()
