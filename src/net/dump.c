@@ -250,6 +250,14 @@ static int dump_send(struct net_backend *net, unsigned queue, const struct net_h
 	return r;
 }
 
+static void dump_forget(struct net_backend *net, unsigned queue)
+{
+	struct net_backend *inner = dump_of(net)->inner;
+
+	if (inner->ops->forget)
+		inner->ops->forget(inner, queue);
+}
+
 static ssize_t dump_receive(struct net_backend *net, unsigned queue, struct net_header *ret_header,
 			    const struct iovec *iov, unsigned count)
 {
@@ -299,6 +307,7 @@ static const struct net_ops dump_ops = {
 	.detach = dump_detach,
 	.configure = dump_configure,
 	.send = dump_send,
+	.forget = dump_forget,
 	.receive = dump_receive,
 	.free = dump_free,
 	.describe = dump_describe,

@@ -149,7 +149,8 @@ class Pair(Network):
     def check_capture(self, path, moved):
         """It has all that went over the wire, and tshark finds nothing wrong with it."""
         fields = ['frame.len', 'frame.cap_len', 'tcp.len', 'ip.checksum.status',
-                  'tcp.checksum.status', '_ws.malformed', 'frame.protocols']
+                  'tcp.checksum.status', '_ws.malformed', 'frame.protocols', 'frame.number',
+                  'ip.src', 'tcp.srcport', 'tcp.dstport', 'tcp.seq', 'tcp.checksum']
         words = [word for field in fields for word in ('-e', field)]
         # With offloads the cards of the host make the checksums, so there are none yet.
         check = 'FALSE' if self.offload else 'TRUE'
@@ -165,13 +166,13 @@ class Pair(Network):
         self.assertNotIn(b'cut short', tshark.stderr)
         payload = longest = 0
         frames = [line.split('\t') for line in tshark.stdout.decode().splitlines()]
-        for size, kept, tcp, ip_status, tcp_status, malformed, protocols in frames:
-            self.assertEqual((size, malformed), (kept, ''), protocols)
+        for size, kept, tcp, ip_status, tcp_status, malformed, *where in frames:
+            self.assertEqual((size, malformed), (kept, ''), where)
             longest = max(longest, int(size))
             if tcp:
                 payload += int(tcp)
-                self.assertEqual(ip_status, '1', protocols)
-                self.assertEqual(tcp_status, '2' if self.offload else '1', protocols)
+                self.assertEqual(ip_status, '1', where)
+                self.assertEqual(tcp_status, '2' if self.offload else '1', (size, where))
         # Some of it came twice, some is what iperf3 has to say, some it did not wait for.
         self.assertGreaterEqual(payload, moved)
         self.assertLess(payload, (2 * IPERF + 2 * COPY) * 11 // 10)
