@@ -7,10 +7,11 @@
  * loop, so there is neither a list nor a lock here. What needs no more than a look into a table in
  * memory goes the short way: the disk's own loop reads or overwrites the file.
  *
- * What an image cannot tell by a number (it is corrupt, say) is -EIO for the guest, and one sentence
- * in the log.
+ * What an image cannot tell by a number (it is corrupt, say) is -EIO for the guest, and the first time
+ * one sentence in the log.
  */
 #include <errno.h>
+#include <glib/gstdio.h>
 #include <stdatomic.h>
 
 #include "base/error.h"
@@ -30,6 +31,7 @@ struct kept {
 	struct image *image;
 	struct io_loop *keeper;
 	uint8_t *bounce; /* for what the guest has in many places */
+	bool told;       /* [keeper] that it is not what it should be */
 };
 
 /* ---- [keeper] ---- */
@@ -107,7 +109,10 @@ static void serve(void *opaque)
 	req->result = 0;
 	if (!execute(kept, req, &error)) {
 		req->result = error->domain == SYS_ERROR ? -error->code : -EIO;
-		log_debug("%s", error->message);
+		if (error->domain != SYS_ERROR && !kept->told) {
+			log_warning("%s", error->message);
+			kept->told = true;
+		}
 	}
 	req->work = (struct io_work){ .fn = tell, .opaque = req };
 	io_loop_post(req->queue->loop, &req->work);
@@ -224,7 +229,6 @@ static struct block *kept_new(struct image *owned, const struct block_open *opti
 		.request_alignment = 512,
 		.physical_block = 4096,
 		.read_only = options->read_only,
-		.direct = options->direct,
 		.discard = !options->read_only && kept->image->ops->discard,
 		.discard_alignment = MAX(kept->image->cluster_size, 512u),
 	};
@@ -251,23 +255,29 @@ static struct block *kept_open(const struct block_open *options, GError **error)
 	return kept_new(open_image(options, image_flags(options), error), options, error);
 }
 
-/* A temporary image, as large as @behind and in front of it; its name is gone already. */
+/*
+ * A temporary image, as large as @behind and in front of it; its name is gone already. What guests
+ * write is nobody else's business: the folder that it is made in is ours alone.
+ */
 static struct image *temporary_front(const struct image *behind, GError **error)
 {
-	const char *folder = g_get_tmp_dir();
-	g_autofree char *path = g_strdup_printf("%s/socle-snapshot-%08x", folder, g_random_int());
+	g_autofree char *folder = g_dir_make_tmp("socle-snapshot-XXXXXX", error);
+	g_autofree char *path = folder ? g_build_filename(folder, "front", NULL) : NULL;
 	const struct image_create what = {
 		.path = path,
 		.size = behind->size,
 		.backing_file = behind->path,
 		.backing_format = behind->ops->format,
 	};
-	struct image *front;
+	struct image *front = NULL;
 
-	if (!image_create("qcow2", &what, error))
+	if (!folder)
 		return NULL;
-	front = image_open(path, "qcow2", IMAGE_WRITE | IMAGE_NO_FLUSH, error);
-	(void)sys_unlink(path);
+	if (image_create("qcow2", &what, error)) {
+		front = image_open(path, "qcow2", IMAGE_WRITE | IMAGE_NO_FLUSH, error);
+		(void)sys_unlink(path);
+	}
+	(void)g_rmdir(folder);
 	return front;
 }
 

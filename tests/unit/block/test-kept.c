@@ -264,6 +264,44 @@ static void test_snapshot(void)
 	g_assert_cmpint(g_rmdir(folder), ==, 0);
 }
 
+/* The short way is taken for what is allocated, and a flush behind it is one. */
+static void test_short_way(void)
+{
+	g_autofree char *folder = g_dir_make_tmp("socle-kept-XXXXXX", NULL);
+	g_autofree char *base = NULL, *top = NULL;
+	struct block_open open = { .node_name = "disk0", .format = "qcow2", .backing = true };
+	struct io_loop *loop = image_loop(IO_LOOP_THREADS);
+	static uint8_t buf[4096];
+	const struct iovec iov = { buf, sizeof(buf) };
+	struct shot write = {
+		.req = { .op = BLOCK_WRITE, .len = 4096, .iov = &iov, .iov_count = 1 }
+	};
+	struct shot flush = { .req = { .op = BLOCK_FLUSH } };
+	struct block *block;
+	struct block_queue *queue;
+
+	make_images(folder, &base, &top);
+	open.path = top;
+	block = block_open(&open, NULL);
+	queue = block_queue_new(block, loop, NULL);
+	g_assert_cmpint(shot_run(loop, queue, &write), ==, 0);
+	g_assert_cmpint(shot_run(loop, queue, &flush), ==, 0);
+	/* The keeper would write by another call. */
+	sys_fail_nth(SYS_PWRITEV, 1, ENOSPC);
+	g_assert_cmpint(shot_run(loop, queue, &write), ==, -ENOSPC);
+	g_assert_cmpint(shot_run(loop, queue, &write), ==, 0);
+	sys_fail_nth(SYS_FDATASYNC, 1, EIO);
+	g_assert_cmpint(shot_run(loop, queue, &flush), ==, -EIO);
+	/* What the kernel has lost once is lost. */
+	g_assert_cmpint(shot_run(loop, queue, &flush), ==, -EIO);
+	block_queue_free(queue);
+	block_close(block);
+	io_loop_free(loop);
+	g_unlink(top);
+	g_unlink(base);
+	g_assert_cmpint(g_rmdir(folder), ==, 0);
+}
+
 static void test_resize(void)
 {
 	g_autofree char *folder = g_dir_make_tmp("socle-kept-XXXXXX", NULL);
@@ -297,6 +335,7 @@ int main(int argc, char **argv)
 		g_test_add_data_func("/block/kept/many-uring", GINT_TO_POINTER(IO_LOOP_URING),
 				     test_many);
 	g_test_add_func("/block/kept/snapshot", test_snapshot);
+	g_test_add_func("/block/kept/short-way", test_short_way);
 	g_test_add_func("/block/kept/resize", test_resize);
 	return g_test_run();
 }
