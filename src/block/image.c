@@ -128,8 +128,7 @@ static bool may_be_behind(const struct image *image, GError **error)
 /* Open what stands behind each image, up to one that has nothing behind it. */
 static bool open_chain(struct image *front, GError **error)
 {
-	unsigned flags = (front->flags & ~(unsigned)(IMAGE_WRITE | IMAGE_CHECK)) |
-			 (front->flags & IMAGE_BACKING_SHARED ? IMAGE_SHARED : 0);
+	unsigned flags = front->flags & ~(unsigned)(IMAGE_WRITE | IMAGE_CHECK);
 	struct image *image = front;
 
 	for (unsigned depth = 1; image->backing_file; depth++, image = image->backing) {

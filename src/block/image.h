@@ -36,7 +36,6 @@ enum {
 	IMAGE_DIRECT = 1 << 4,   /* as BLOCK_FILE_DIRECT */
 	IMAGE_NO_FLUSH = 1 << 5, /* as BLOCK_FILE_NO_FLUSH */
 	IMAGE_CHECK = 1 << 6, /* to be checked or repaired: open it though it is dirty or corrupt */
-	IMAGE_BACKING_SHARED = 1 << 7, /* IMAGE_SHARED for those behind it */
 };
 
 /* What is at some offset, in this image alone or in the whole chain. */

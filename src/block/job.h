@@ -36,7 +36,8 @@ struct image_job_progress {
 /* The images stay the caller's. @target: as large as @source, or larger; open for writing. */
 struct image_job *image_job_mirror(struct image *source, struct image *target,
 				   enum image_job_sync sync);
-/* @base: of the chain of @top, opened a second time for writing as @target, and as large. */
+/* @base: of the chain of @top, opened a second time for writing as @target, and as large; NULL: the
+ * chain of @top ends where the target would come. */
 struct image_job *image_job_commit(struct image *top, const struct image *base,
 				   struct image *target);
 /* @base: of the chain of @image; NULL: all that is behind it. */

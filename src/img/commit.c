@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "block/job.h"
 #include "img/img.h"
 
 struct commit {
@@ -57,7 +58,6 @@ static bool open_parts(const struct img_args *args, struct commit *commit, GErro
 	return commit->base != NULL;
 }
 
-/* How far the base must reach, and what of the front is in it. */
 static bool fit_base(struct commit *commit, GError **error)
 {
 	if (commit->front->size <= commit->base->size)
@@ -65,57 +65,20 @@ static bool fit_base(struct commit *commit, GError **error)
 	return image_resize(commit->base, commit->front->size, error);
 }
 
-/*
- * An image in between may be shorter than that in front of it, which reads zeroes behind its end;
- * the base may have something there.
- */
-static uint64_t hidden_from(const struct commit *commit)
-{
-	uint64_t shortest = UINT64_MAX;
-
-	for (const struct image *image = commit->front; image; image = image->backing)
-		shortest = MIN(shortest, image->size);
-	return shortest;
-}
-
-static bool copy_extent(struct commit *commit, uint64_t off, struct image_extent *extent,
-			uint8_t *buf, uint64_t hidden, GError **error)
-{
-	bool absent = extent->kind == IMAGE_ABSENT;
-
-	if (absent && off < hidden) {
-		extent->len = MIN(extent->len, hidden - off);
-		return true;
-	}
-	if (extent->kind != IMAGE_DATA)
-		return image_zero(commit->base, off, extent->len, true, error);
-	extent->len = MIN(extent->len, IMG_PIECE);
-	return image_read(commit->front, off, buf, extent->len, error) &&
-	       image_write(commit->base, off, buf, extent->len, error);
-}
-
 static bool copy_all(const struct img_args *args, struct commit *commit, GError **error)
 {
-	uint8_t *buf = g_aligned_alloc(1, IMG_PIECE, 4096);
-	uint64_t off = 0, end = commit->front->size, hidden = hidden_from(commit);
+	autoptr(image_job) job = image_job_commit(commit->front, NULL, commit->base);
+	struct image_job_progress at = { .ready = false };
 	struct img_progress progress;
-	bool ok = true;
 
-	img_progress_start(&progress, args, end);
-	while (ok && off < end) {
-		struct image_extent extent;
-
-		ok = image_map_chain(commit->front, off, end - off, &extent, error) &&
-		     copy_extent(commit, off, &extent, buf, hidden, error);
-		if (ok) {
-			off += extent.len;
-			img_progress_at(&progress, off);
-		}
+	img_progress_start(&progress, args, commit->front->size);
+	while (!at.ready) {
+		if (!image_job_step(job, &at, error))
+			return false;
+		img_progress_at(&progress, at.done);
 	}
-	if (ok)
-		img_progress_end(&progress);
-	g_aligned_free(buf);
-	return ok && image_flush(commit->base, error);
+	img_progress_end(&progress);
+	return image_flush(commit->base, error);
 }
 
 static int commit(const struct img_args *args, GError **error)
