@@ -55,7 +55,7 @@ struct block_file {
 enum {
 	BLOCK_FILE_WRITE = 1 << 0,
 	BLOCK_FILE_CREATE = 1 << 1,   /* there must be none of that name; implies WRITE */
-	BLOCK_FILE_DIRECT = 1 << 2,   /* past the page cache; any offset and length will do */
+	BLOCK_FILE_DIRECT = 1 << 2,   /* past the page cache is wanted; it is not done yet */
 	BLOCK_FILE_SHARED = 1 << 3,   /* others may write to it meanwhile */
 	BLOCK_FILE_NO_LOCK = 1 << 4,  /* nor is anybody told that it is in use */
 	BLOCK_FILE_NO_FLUSH = 1 << 5, /* sync() does nothing */
