@@ -6,6 +6,7 @@
  * through one.
  */
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,7 @@ struct bench {
 	uint64_t count, depth, size, step, off, pattern, flush_every;
 	bool writes;
 	_Atomic uint64_t next;
-	GMutex lock; /* guards error */
+	pthread_mutex_t lock; /* guards error */
 	GError *error;
 };
 
@@ -78,10 +79,10 @@ static void worker(void *opaque)
 		(void)one(bench, n, buf, &error);
 	if (error)
 		atomic_store(&bench->next, bench->count);
-	g_mutex_lock(&bench->lock);
+	pthread_mutex_lock(&bench->lock);
 	if (!bench->error)
 		bench->error = g_steal_pointer(&error);
-	g_mutex_unlock(&bench->lock);
+	pthread_mutex_unlock(&bench->lock);
 	g_clear_error(&error);
 	g_aligned_free(buf);
 }
@@ -108,7 +109,7 @@ static bool run(struct bench *bench, GError **error)
 
 static int bench(const struct img_args *args, GError **error)
 {
-	struct bench bench = { .count = 75000, .depth = 64 };
+	struct bench bench = { .count = 75000, .depth = 64, .lock = PTHREAD_MUTEX_INITIALIZER };
 	autoptr(image) image = NULL;
 	const char *path = img_args_word(args, 0);
 	uint64_t begin_ns;

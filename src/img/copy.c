@@ -15,6 +15,7 @@
 #include "img/copy.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -59,8 +60,8 @@ struct work {
 	struct slot *slots;
 	unsigned slot_count;
 
-	GMutex lock; /* guards what follows, and ready of slots */
-	GCond free, ready;
+	pthread_mutex_t lock; /* guards what follows, and ready of slots */
+	pthread_cond_t free, ready;
 	uint64_t taken, written; /* pieces */
 	uint64_t next;           /* offset of the next one */
 	bool done;
@@ -241,9 +242,9 @@ static struct slot *take(struct work *work)
 {
 	struct slot *slot = NULL;
 
-	g_mutex_lock(&work->lock);
+	pthread_mutex_lock(&work->lock);
 	while (!work->error && !work->done && work->taken - work->written >= work->slot_count)
-		g_cond_wait(&work->free, &work->lock);
+		pthread_cond_wait(&work->free, &work->lock);
 	if (!work->error && !work->done) {
 		slot = &work->slots[work->taken % work->slot_count];
 		if (cut_piece(work, slot, work->next, &work->error)) {
@@ -254,9 +255,9 @@ static struct slot *take(struct work *work)
 			slot = NULL;
 		}
 	}
-	g_cond_broadcast(&work->free);
-	g_cond_signal(&work->ready);
-	g_mutex_unlock(&work->lock);
+	pthread_cond_broadcast(&work->free);
+	pthread_cond_signal(&work->ready);
+	pthread_mutex_unlock(&work->lock);
 	return slot;
 }
 
@@ -269,13 +270,13 @@ static void reader(void *opaque)
 		GError *error = NULL;
 		bool ok = fill(work, slot, &error);
 
-		g_mutex_lock(&work->lock);
+		pthread_mutex_lock(&work->lock);
 		slot->ready = true;
 		if (!ok && !work->error)
 			work->error = g_steal_pointer(&error);
 		g_clear_error(&error);
-		g_cond_signal(&work->ready);
-		g_mutex_unlock(&work->lock);
+		pthread_cond_signal(&work->ready);
+		pthread_mutex_unlock(&work->lock);
 	}
 }
 
@@ -355,27 +356,27 @@ static struct slot *await(struct work *work)
 {
 	struct slot *slot = &work->slots[work->written % work->slot_count];
 
-	g_mutex_lock(&work->lock);
+	pthread_mutex_lock(&work->lock);
 	while (!work->error && (work->taken == work->written ? !work->done : !slot->ready))
-		g_cond_wait(&work->ready, &work->lock);
+		pthread_cond_wait(&work->ready, &work->lock);
 	if (work->error || work->taken == work->written)
 		slot = NULL;
-	g_mutex_unlock(&work->lock);
+	pthread_mutex_unlock(&work->lock);
 	return slot;
 }
 
 static void written(struct work *work, struct slot *slot, GError *error)
 {
 	g_clear_pointer(&slot->lost, g_free);
-	g_mutex_lock(&work->lock);
+	pthread_mutex_lock(&work->lock);
 	slot->ready = false;
 	work->written++;
 	if (error && !work->error)
 		work->error = error;
 	else
 		g_clear_error(&error);
-	g_cond_broadcast(&work->free);
-	g_mutex_unlock(&work->lock);
+	pthread_cond_broadcast(&work->free);
+	pthread_mutex_unlock(&work->lock);
 }
 
 static void keep_rate(const struct copy *copy, uint64_t begin_ns, uint64_t bytes)
@@ -416,6 +417,9 @@ static void work_init(struct work *work, const struct copy *copy)
 	uint64_t cluster = copy->target->cluster_size;
 
 	*work = (struct work){ .copy = copy, .next = copy->start, .done = !copy->len };
+	pthread_mutex_init(&work->lock, NULL);
+	pthread_cond_init(&work->free, NULL);
+	pthread_cond_init(&work->ready, NULL);
 	work->unit = MAX(MIN(cluster, IMG_PIECE), MIN_UNIT);
 	/* A target that can have smaller holes gets them, if the user asks. */
 	if (!cluster && copy->sparse && copy->sparse < MIN_UNIT)
@@ -449,6 +453,9 @@ static void work_release(struct work *work)
 		g_free(slot->lost);
 	}
 	g_free(work->slots);
+	pthread_cond_destroy(&work->ready);
+	pthread_cond_destroy(&work->free);
+	pthread_mutex_destroy(&work->lock);
 }
 
 bool copy_run(struct copy *copy, GError **error)
@@ -468,9 +475,9 @@ bool copy_run(struct copy *copy, GError **error)
 			g_clear_error(&cause);
 	}
 	write_all(&work);
-	g_mutex_lock(&work.lock);
-	g_cond_broadcast(&work.free);
-	g_mutex_unlock(&work.lock);
+	pthread_mutex_lock(&work.lock);
+	pthread_cond_broadcast(&work.free);
+	pthread_mutex_unlock(&work.lock);
 	for (unsigned i = 0; i < copy->threads; i++)
 		thread_join(threads[i]);
 	work_release(&work);
