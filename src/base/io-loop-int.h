@@ -24,6 +24,13 @@ enum {
 	CACHE_LINE = 64
 };
 
+/* Does it have to be woken, and how? */
+enum {
+	LOOP_AWAKE,
+	LOOP_SLEEPS, /* by wake_fd */
+	LOOP_DOZES,  /* by the futex */
+};
+
 /* Cookie of the loop's own eventfd; those of watches begin behind it. */
 enum {
 	COOKIE_WAKE = 0
@@ -39,6 +46,9 @@ struct io_loop_ops {
 	/* Hand over what has gathered; wait for an event until @timeout_ns has passed (0: do not,
 	 * IO_TIMER_NEVER: as long as it takes). */
 	void (*wait)(struct io_loop *loop, uint64_t timeout_ns);
+	/* The same, but what the kernel has done meanwhile does not end the wait: only who sets
+	 * loop->sleeping to LOOP_AWAKE does. NULL: cannot. */
+	void (*doze)(struct io_loop *loop, uint64_t timeout_ns);
 	/* Call back for what wait() has brought, and set loop->worked if there was anything. */
 	void (*deliver)(struct io_loop *loop);
 	void (*release)(struct io_loop *loop);
@@ -49,7 +59,7 @@ struct io_loop {
 	_Alignas(CACHE_LINE) _Atomic(struct io_work *) posted; /* the latest first */
 	_Atomic(struct io_op *) finished;                      /* by workers; the latest first */
 	/* Written by the loop, before and after it sleeps, and by the one who wakes it. */
-	_Alignas(CACHE_LINE) atomic_bool sleeping;
+	_Alignas(CACHE_LINE) atomic_uint sleeping; /* LOOP_ */
 	int wake_fd;
 
 	_Alignas(CACHE_LINE) const struct io_loop_ops *ops;
@@ -63,6 +73,7 @@ struct io_loop {
 	bool worked;                        /* this round has done something */
 	struct io_op *writes, **writes_end; /* to the page cache, due in this round */
 	unsigned inflight;                  /* ops that have not come back */
+	unsigned dozers;                    /* io_loop_doze() */
 	uint64_t write_again_ns;            /* when the loop may write by itself again */
 	unsigned watch_count;
 	uint64_t cookies;        /* the last one given */

@@ -16,10 +16,8 @@
  * rest waits in the backlog; and kernels without IORING_FEAT_NODROP are refused, as are those before
  * Linux 5.13, which have no polls that last (IORING_FEAT_RSRC_TAGS came with these).
  *
- * Completions do not interrupt the loop: they are worked off when it is in the kernel anyhow, or the
- * ring says that there are some (COOP_TASKRUN). DEFER_TASKRUN, which waits until the loop asks, took
- * more CPU time for direct I/O (some 15 % in many runs of bench/blk-vs-fio, Linux 6.18), and as much
- * for cached. There is never a thread of the kernel that polls (SQPOLL): an idle machine must not use
+ * Completions do not interrupt the loop: they are worked off when it asks for them (DEFER_TASKRUN; on
+ * kernels before 6.1 when it is in the kernel anyhow), so that it can doze. There is never a thread of the kernel that polls (SQPOLL): an idle machine must not use
  * a CPU.
  */
 #include <assert.h>
@@ -277,6 +275,21 @@ DATA_PATH static void uring_wait(struct io_loop *loop, uint64_t timeout_ns)
 	}
 }
 
+/* A completion does not wake who waits for something else: it is worked off afterwards. */
+DATA_PATH static void uring_doze(struct io_loop *loop, uint64_t timeout_ns)
+{
+	struct loop_uring *u = loop->uring;
+
+	if (unlikely(!u->wake_armed))
+		arm_wake(loop);
+	if (unlikely(u->backlog))
+		push_backlog(loop);
+	if (io_uring_sq_ready(&u->ring))
+		(void)io_uring_submit(&u->ring);
+	sys_futex_wait(&loop->sleeping, LOOP_DOZES, timeout_ns);
+	(void)io_uring_get_events(&u->ring);
+}
+
 /*
  * What woke a poll is not what there is: sockets wake for ordinary data as if it were urgent, too,
  * and io_uring hands that on. So POLLPRI counts only if poll(2) says it as well.
@@ -346,6 +359,7 @@ static const struct io_loop_ops uring_ops = {
 	.disarm = uring_disarm,
 	.submit = uring_submit,
 	.wait = uring_wait,
+	.doze = uring_doze,
 	.deliver = uring_deliver,
 	.release = uring_release,
 };
@@ -354,7 +368,7 @@ static int ring_open(struct io_uring *ring, bool manual)
 {
 	/* What a manual loop does is done by whoever calls it: no single issuer. */
 	static const unsigned flags[] = {
-		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
 		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
 		0,
 	};

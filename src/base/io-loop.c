@@ -11,19 +11,20 @@
  * turns round: first in, first out. The loop is woken only if it sleeps or is about to:
  *
  *	poster				loop
- *	P1 push to posted		L1 sleeping = true
+ *	P1 push to posted		L1 sleeping = SLEEPS
  *	P2 read sleeping		L2 read posted
- *	P3 if true, and I am the	L3 if empty, wait for wake_fd and the rest
- *	   one who makes it false,	L4 sleeping = false
+ *	P3 if so, and I am the one	L3 if empty, wait for wake_fd and the rest
+ *	   who makes it AWAKE,		L4 sleeping = AWAKE
  *	   write to wake_fd
  *
  * P1, P2, L1 and L2 are sequentially consistent, so they have one order for all threads. If L2
- * does not see the push, then L2 is before P1, therefore L1 before P2, and P2 reads true, unless
- * another poster has made it false since L1, who will write, or L4 has come; then the next L1 is
+ * does not see the push, then L2 is before P1, therefore L1 before P2, and P2 reads SLEEPS, unless
+ * another poster has made it AWAKE since L1, who will write, or L4 has come; then the next L1 is
  * behind P2, so the next L2 sees the push. So no call is left while the loop sleeps. The write may
  * come when the loop has woken for another reason: then it wakes up once in vain.
  *
- * On the loop itself, sleeping is false: a post costs no system call.
+ * On the loop itself, sleeping is AWAKE: a post costs no system call. A loop that dozes is woken in the
+ * same way, but by a futex on sleeping.
  *
  * A call that is queued already is not pushed again, but its poster's writes must be seen by the
  * call: both sides exchange the flag, so the loop reads from the last of those who found it set.
@@ -74,8 +75,18 @@ DATA_PATH void io_loop_post(struct io_loop *loop, struct io_work *work)
 	do {
 		work->next = head;
 	} while (!atomic_compare_exchange_weak(&loop->posted, &head, work));
-	if (atomic_load(&loop->sleeping) && atomic_exchange(&loop->sleeping, false))
+	if (atomic_load(&loop->sleeping) == LOOP_AWAKE)
+		return;
+	switch (atomic_exchange(&loop->sleeping, LOOP_AWAKE)) {
+	case LOOP_SLEEPS:
 		(void)sys_write(loop->wake_fd, &one, sizeof(one));
+		break;
+	case LOOP_DOZES:
+		sys_futex_wake(&loop->sleeping);
+		break;
+	default:
+		break;
+	}
 }
 
 DATA_PATH static bool run_posted(struct io_loop *loop)
@@ -420,6 +431,11 @@ DATA_PATH static void finish_run(void *opaque)
 
 /* Rounds */
 
+DATA_PATH void io_loop_doze(struct io_loop *loop, bool on)
+{
+	loop->dozers += on ? 1 : -1u;
+}
+
 /* How long may this round wait? Calls the prepare functions to find out. */
 DATA_PATH static uint64_t prepare(struct io_loop *loop)
 {
@@ -442,22 +458,24 @@ DATA_PATH static uint64_t prepare(struct io_loop *loop)
 DATA_PATH static bool run_round(struct io_loop *loop, bool may_wait)
 {
 	uint64_t timeout_ns = prepare(loop);
+	bool doze;
 
 	if (loop->writes)
 		run_writes(loop);
 	loop->worked = false;
 	if (!may_wait || loop->rearm)
 		timeout_ns = 0;
+	doze = loop->dozers && loop->ops->doze && !loop->manual;
 	if (timeout_ns) {
-		atomic_store(&loop->sleeping, true);
+		atomic_store(&loop->sleeping, doze ? LOOP_DOZES : LOOP_SLEEPS);
 		if (atomic_load(&loop->posted)) {
-			atomic_store_explicit(&loop->sleeping, false, memory_order_relaxed);
+			atomic_store_explicit(&loop->sleeping, LOOP_AWAKE, memory_order_relaxed);
 			timeout_ns = 0;
 		}
 	}
-	loop->ops->wait(loop, timeout_ns);
+	(timeout_ns && doze ? loop->ops->doze : loop->ops->wait)(loop, timeout_ns);
 	if (timeout_ns)
-		atomic_store_explicit(&loop->sleeping, false, memory_order_relaxed);
+		atomic_store_explicit(&loop->sleeping, LOOP_AWAKE, memory_order_relaxed);
 	loop->ops->deliver(loop);
 	loop->worked |= run_timers(loop);
 	loop->worked |= run_posted(loop);

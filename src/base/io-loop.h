@@ -151,6 +151,14 @@ void io_timer_remove(struct io_loop *loop, struct io_timer *timer);
 void io_prepare_add(struct io_loop *loop, struct io_prepare *prepare);
 void io_prepare_remove(struct io_loop *loop, struct io_prepare *prepare);
 
+/*
+ * [loop] While somebody wants it (each @on needs its !@on) the loop waits for calls and timers only:
+ * what has happened to ops and watches is seen when one of these comes. For who expects many and
+ * can wait a moment; a timer must set an end to it. A loop with worker threads does not doze, nor
+ * does a manual one.
+ */
+void io_loop_doze(struct io_loop *loop, bool on);
+
 /* [loop] Never fails: what the kernel refuses comes back by done(). Ops may go to the kernel as late
  * as at the end of the round, in groups. */
 void io_op_submit(struct io_loop *loop, struct io_op *op);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -378,6 +380,22 @@ int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 int sys_pipe(int fds[2], int flags)
 {
 	return SYS_RETRY(SYS_PIPE, int, pipe2(fds, flags | O_CLOEXEC));
+}
+
+void sys_futex_wait(atomic_uint *word, unsigned value, uint64_t timeout_ns)
+{
+	struct timespec ts = {
+		.tv_sec = (time_t)(timeout_ns / 1000000000u),
+		.tv_nsec = (long)(timeout_ns % 1000000000u),
+	};
+
+	(void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value,
+		      timeout_ns == UINT64_MAX ? NULL : &ts, NULL, 0);
+}
+
+void sys_futex_wake(atomic_uint *word)
+{
+	(void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 int sys_epoll_create(void)

@@ -12,6 +12,7 @@
 #define BASE_SYS_H
 
 #include <poll.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -133,6 +134,10 @@ int sys_epoll_create(void);
 int sys_epoll_ctl(int epoll, int op, int fd, uint32_t events, uint64_t data);
 /* Not longer than @timeout_ns, UINT64_MAX: for ever; interrupted counts as a timeout. */
 int sys_epoll_wait(int epoll, struct epoll_event *ret_events, int max, uint64_t timeout_ns);
+/* Wait while *@word is @value, until sys_futex_wake(), for at most @timeout_ns (UINT64_MAX: for ever),
+ * or for no reason. Not counted. */
+void sys_futex_wait(atomic_uint *word, unsigned value, uint64_t timeout_ns);
+void sys_futex_wake(atomic_uint *word);
 int sys_fork(void);
 int sys_set_nonblock(int fd);
 int sys_set_block(int fd);

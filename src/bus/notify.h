@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bus/idle.h"
+
 struct io_notify {
 	bool mmio; /* else port I/O */
 	uint64_t addr;
@@ -31,6 +33,7 @@ struct io_notifier {
 	/* 0 or -errno. @notify must live, and not change, until it is taken away. */
 	int (*set)(void *opaque, const struct io_notify *notify, bool on);
 	void *opaque;
+	struct io_idle *idle; /* tells when vCPUs halt; NULL: nobody does */
 };
 
 static inline int io_notifier_set(const struct io_notifier *notifier,

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bus/idle.h"
 #include "bus/io.h"
 #include "bus/irq.h"
 #include "bus/notify.h"
@@ -73,6 +74,7 @@ struct cpu_config {
 	const struct cpu_model *model;
 	struct mem *mem;             /* with all RAM regions added */
 	struct io_space *pio, *mmio; /* what is neither RAM nor an APIC goes to mmio */
+	struct io_idle *idle;        /* to be told of halted vCPUs; or NULL */
 };
 
 /* The state of the I/O APIC and the guest's clock: the part of an engine that is no vCPU's. */

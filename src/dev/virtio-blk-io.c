@@ -368,28 +368,37 @@ DATA_PATH static void start(struct virtio_blk *blk, struct virtq *vq, struct vir
 		finish(req, (uint8_t)code);
 }
 
+DATA_PATH bool blk_take(struct virtio_blk *blk, struct virtq *vq, uint64_t now_ns, unsigned *count)
+{
+	struct virtq_chain *chain;
+
+	while ((chain = virtq_pop(vq))) {
+		if (chain->out_len < BLK_HEADER_LEN || chain->in_len == 0) {
+			virtq_break(vq);
+			virtq_drop(vq, chain);
+			return false;
+		}
+		start(blk, vq, chain, now_ns);
+		(*count)++;
+	}
+	return true;
+}
+
 DATA_PATH void blk_kick(struct virtio_blk *blk, unsigned index)
 {
 	struct virtq *vq = blk->dev.queue[index];
 	const uint64_t now_ns = io_loop_now_ns(blk->loop);
-	struct virtq_chain *chain;
-	bool any;
+	unsigned count;
 
 	if (unlikely(blk->retry))
 		serve_held(blk);
+	blk_doze_kicked(blk, now_ns);
 	do {
-		any = false;
+		count = 0;
 		virtq_notify_off(vq);
-		while ((chain = virtq_pop(vq))) {
-			if (chain->out_len < BLK_HEADER_LEN || chain->in_len == 0) {
-				virtq_break(vq);
-				virtq_drop(vq, chain);
-				return;
-			}
-			start(blk, vq, chain, now_ns);
-			any = true;
-		}
-	} while (virtq_notify_on(vq) && any);
+		if (!blk_take(blk, vq, now_ns, &count))
+			return;
+	} while (!blk_doze_begin(blk, index, now_ns) && virtq_notify_on(vq) && count);
 	if (unlikely(blk->waiting[0].head || blk->waiting[1].head))
 		serve_waiting(blk, now_ns);
 }
@@ -530,6 +539,8 @@ DATA_PATH void blk_settle(void *opaque)
 		if (pushed & 1)
 			virtq_flush(blk->dev.queue[i]);
 	}
+	if (blk->doze.queues && virtio_live(&blk->dev) && !blk->dev.paused)
+		blk_doze_take(blk, now_ns);
 	tell_ended(blk);
 	virtio_unlock(&blk->dev);
 }
@@ -555,4 +566,5 @@ DATA_PATH void blk_reset(struct virtio_blk *blk, int index)
 	drop_from(&blk->waiting[0], index);
 	drop_from(&blk->waiting[1], index);
 	drop_from(&blk->held, index);
+	blk_doze_reset(blk, index);
 }

@@ -71,25 +71,27 @@ static void blk_dev_config_written(struct virtio_device *dev, unsigned off, unsi
 		set_write_cache(blk, blk->write_cache);
 }
 
-static void remove_timer(void *opaque)
+static void remove_timers(void *opaque)
 {
 	struct virtio_blk *blk = opaque;
 
 	io_timer_remove(blk->loop, &blk->timer);
+	blk_doze_remove(blk);
 }
 
-static void add_timer(void *opaque)
+static void add_timers(void *opaque)
 {
 	struct virtio_blk *blk = opaque;
 
 	io_timer_add(blk->loop, &blk->timer);
+	blk_doze_add(blk);
 }
 
 static void blk_dev_free(struct virtio_device *dev)
 {
 	struct virtio_blk *blk = blk_of(dev);
 
-	io_loop_call(blk->loop, remove_timer, blk);
+	io_loop_call(blk->loop, remove_timers, blk);
 	virtio_release(&blk->dev);
 	block_queue_free(blk->queue);
 	dev_timer_free(blk->bell);
@@ -300,9 +302,10 @@ struct virtio_device *virtio_blk_new(const struct virtio_blk_config *config, GEr
 	blk->opaque = config->opaque;
 	blk->settle = (struct io_work){ .fn = blk_settle, .opaque = blk };
 	blk->timer = (struct io_timer){ .fn = blk_on_timer, .opaque = blk };
+	blk_doze_init(blk);
 	disk_throttle_set(&blk->throttle, &config->limits);
 	fill_config(blk, config, &info, queue_size);
-	io_loop_call(blk->loop, add_timer, blk);
+	io_loop_call(blk->loop, add_timers, blk);
 	return &blk->dev;
 }
 

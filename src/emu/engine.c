@@ -144,8 +144,12 @@ static const struct irq_sink_ops sink_ops = { .set_line = sink_set_line,
 static void sleep_until_pending(struct vcpu *v)
 {
 	uint64_t deadline = lapic_timer_deadline(v->lapic), start = sys_monotonic_ns();
+	/* One that has not been started is not waited for. */
+	struct io_idle *idle = v->halted ? v->engine->config.idle : NULL;
 
 	emu_count(v, CPU_STAT_HLT);
+	if (idle)
+		io_idle_begin(idle);
 	clock_alarm(v, 0); /* this wait has a limit of its own */
 	atomic_store(&v->in_guest, false);
 	pthread_mutex_lock(&v->req_lock);
@@ -164,6 +168,8 @@ static void sleep_until_pending(struct vcpu *v)
 	atomic_store(&v->sleeping, false);
 	pthread_mutex_unlock(&v->req_lock);
 	atomic_store(&v->in_guest, true);
+	if (idle)
+		io_idle_end(idle);
 	emu_spent(v, CPU_STAT_HLT, sys_monotonic_ns() - start);
 	if (!(atomic_load(&v->pending) & PEND_TIMER))
 		clock_alarm(v, deadline);
@@ -611,6 +617,8 @@ static struct cpu_engine *engine_open(const struct cpu_config *config, GError **
 	e->clock = clock_start(e, error);
 	if (!e->clock)
 		return NULL;
+	if (config->idle)
+		atomic_store(&config->idle->told, true);
 	e->mem->code_ops = &code_ops;
 	e->mem->code_opaque = e;
 	return g_steal_pointer(&e);

@@ -43,6 +43,7 @@ struct machine {
 	struct mem *mem;
 	struct memmap map;
 	struct io_space *pio, *mmio;
+	struct io_idle idle;
 	struct cpu_engine *engine;
 
 	struct serial *serial;

@@ -54,6 +54,7 @@ static void guest_debug_exit(void *opaque, uint8_t status)
 
 static bool add_memory(struct machine *machine, GError **error)
 {
+	machine->idle = IO_IDLE_INITIALIZER;
 	machine->mem = mem_new();
 	machine->pio = io_space_new("ports", PIO_LIMIT);
 	machine->mmio = io_space_new("memory", MMIO_LIMIT);
@@ -68,6 +69,7 @@ static bool add_engine(struct machine *machine, GError **error)
 		.mem = machine->mem,
 		.pio = machine->pio,
 		.mmio = machine->mmio,
+		.idle = &machine->idle,
 	};
 
 	if (config.cpus < 1 || config.cpus > CPU_MAX)

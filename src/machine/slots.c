@@ -225,7 +225,7 @@ static void put_in_mmio(struct slots *slots, struct slot *slot)
 		.mmio = slots->machine->mmio,
 		.base = mmio_base(slot->number),
 		.irq = { &slots->wires.sink, slot->number },
-		.notifier = { set_notify, slots->machine },
+		.notifier = { set_notify, slots->machine, &slots->machine->idle },
 	};
 
 	slot->gsi = mmio_gsi(slot->number);
@@ -238,7 +238,7 @@ static void put_in_pci(struct slots *slots, struct slot *slot)
 	struct pci_bus *bus = slots->machine->pci;
 	const struct virtio_pci_config config = {
 		.mem = slots->machine->mem,
-		.notifier = { set_notify, slots->machine },
+		.notifier = { set_notify, slots->machine, &slots->machine->idle },
 	};
 	bool ok;
 

@@ -70,6 +70,7 @@ void virtio_notifiers_init(struct virtio_notifiers *n, struct virtio_device *dev
 		.notifier = *notifier,
 		.watch_work = { .fn = watch_all, .opaque = n },
 	};
+	dev->idle = notifier->idle;
 	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++) {
 		n->queue[i].all = n;
 		n->queue[i].watch =
@@ -116,6 +117,7 @@ void virtio_notifiers_clear(struct virtio_notifiers *n)
 void virtio_notifiers_release(struct virtio_notifiers *n)
 {
 	io_loop_call(n->dev->loop, unwatch_all, n);
+	n->dev->idle = NULL; /* after a reset nobody has armed a call */
 	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++)
 		fd_autoclose(&n->queue[i].watch.fd);
 }

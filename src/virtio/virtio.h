@@ -35,6 +35,7 @@
 
 #include "base/cleanup.h"
 #include "base/io-loop.h"
+#include "bus/idle.h"
 #include "mem/mem.h"
 #include "virtio/virtq.h"
 
@@ -132,6 +133,7 @@ struct virtio_device {
 	/* guarded by lock: */
 	struct mem *mem;                    /* NULL until it is attached */
 	struct virtio_transport *transport; /* NULL until it is attached */
+	struct io_idle *idle;               /* NULL: nobody tells when vCPUs halt */
 	uint64_t features;                  /* negotiated, 0 before FEATURES_OK */
 	uint8_t status;
 	bool resetting; /* waits for chains to come back */

@@ -945,11 +945,77 @@ static void test_refused(void)
 	io_loop_free(NULL);
 }
 
+struct doze_test {
+	struct io_loop *loop;
+	struct io_timer timer;
+	struct io_op op;
+	struct iovec iov;
+	char byte;
+	unsigned done, due;
+};
+
+static void doze_done(struct io_op *op, ssize_t result)
+{
+	g_assert_cmpint(result, ==, 1);
+	container_of(op, struct doze_test, op)->done++;
+}
+
+static void doze_due(void *opaque)
+{
+	((struct doze_test *)opaque)->due++;
+}
+
+static void doze_begin(void *opaque)
+{
+	struct doze_test *t = opaque;
+
+	io_timer_add(t->loop, &t->timer);
+	io_timer_set(t->loop, &t->timer, io_loop_now_ns(t->loop) + 3600 * UINT64_C(1000000000));
+	io_loop_doze(t->loop, true);
+	io_op_submit(t->loop, &t->op);
+}
+
+static void doze_end(void *opaque)
+{
+	struct doze_test *t = opaque;
+
+	io_loop_doze(t->loop, false);
+	io_timer_remove(t->loop, &t->timer);
+}
+
+static void doze_nothing(void *opaque)
+{
+	(void)opaque;
+}
+
+/* Calls wake a loop that dozes, however often, and what the kernel did meanwhile is seen then. */
+static void test_doze(const void *kind)
+{
+	autoptr(io_loop) loop = io_loop_new("doze", (enum io_loop_kind)GPOINTER_TO_INT(kind), NULL);
+	struct doze_test t = { .loop = loop, .timer = { .fn = doze_due, .opaque = &t } };
+	int fd = sys_open("/dev/zero", O_RDONLY, 0);
+
+	t.iov = (struct iovec){ &t.byte, 1 };
+	t.op = (struct io_op){
+		.kind = IO_OP_READV, .fd = fd, .iov = &t.iov, .iov_count = 1, .done = doze_done
+	};
+	io_loop_call(loop, doze_begin, &t);
+	for (unsigned i = 0; i < 1000; i++)
+		io_loop_call(loop, doze_nothing, &t);
+	io_loop_call(loop, doze_end, &t);
+	while (!t.done)
+		io_loop_call(loop, doze_nothing, &t);
+	g_assert_cmpuint(t.done, ==, 1);
+	g_assert_cmpuint(t.due, ==, 0);
+	fd_autoclose(&fd);
+}
+
 static const struct {
 	const char *name;
 	void (*fn)(const void *kind);
 } cases[] = {
 	{ "post", test_post },
+	{ "doze", test_doze },
 	{ "no-starving", test_no_starving },
 	{ "post-threads", test_post_threads },
 	{ "post-exact", test_post_exact },
