@@ -13,6 +13,7 @@
  *      waits in quarantine, and as the count is above 0, nobody reuses the cluster.
  *  (3) A new table of blocks, L1 or list of snapshots is durable before the header names it; the
  *      header changes by one write of its first sector, followed by a sync; then the old one goes.
+ *      What a header has in other sectors is durable before, too: header-format.c.
  *  (4) The dirty and corrupt bits, and cleared autoclear bits, are durable before what they guard.
  *  (5) Nothing is written to a cluster that is in q->uses but by those who keep that table.
  *  (6) Compressed data goes on at q->tail only while nothing that its cluster had was freed.
@@ -207,12 +208,18 @@ bool qcow2_update_header(struct qcow2 *q, GError **error)
 
 bool qcow2_rewrite_header(struct qcow2 *q, GError **error)
 {
-	uint8_t *head = qcow2_header_format(q->header, error);
-	bool ok;
+	uint8_t *head = qcow2_header_replace(q->header, q->head, error);
+	size_t begin = QCOW2_SECTOR, end = qcow2_cluster_size(q);
+	bool ok = true;
 
 	if (!head)
 		return false;
-	ok = qcow2_file_write(q, 0, head, qcow2_cluster_size(q), "header", error) &&
+	while (end > begin && head[end - 1] == q->head[end - 1])
+		end--;
+	if (end > begin)
+		ok = qcow2_file_write(q, begin, head + begin, end - begin, "header", error) &&
+		     qcow2_sync(q, error);
+	ok = ok && qcow2_file_write(q, 0, head, QCOW2_SECTOR, "header", error) &&
 	     qcow2_sync(q, error);
 	g_free(q->head);
 	q->head = head;
