@@ -57,17 +57,18 @@ DATA_PATH size_t sys_short_len(size_t len)
 }
 
 /* Evaluate @expr until it is not interrupted; its value, or -errno. */
-#define SYS_RETRY(call, type, expr)                           \
-	({                                                    \
-		type ret_ = sys_fail_now(call);               \
-		if (!ret_) {                                  \
-			do {                                  \
-				ret_ = (expr);                \
-			} while (ret_ < 0 && errno == EINTR); \
-			if (ret_ < 0)                         \
-				ret_ = -errno;                \
-		}                                             \
-		ret_;                                         \
+#define SYS_RETRY(call, type, expr)                    \
+	({                                             \
+		type ret_;                             \
+		do {                                   \
+			ret_ = sys_fail_now(call);     \
+			if (!ret_) {                   \
+				ret_ = (expr);         \
+				if (ret_ < 0)          \
+					ret_ = -errno; \
+			}                              \
+		} while (ret_ == -EINTR);              \
+		ret_;                                  \
 	})
 
 int sys_open(const char *path, int flags, mode_t mode)
@@ -87,12 +88,17 @@ DATA_PATH ssize_t sys_write(int fd, const void *buf, size_t len)
 
 DATA_PATH ssize_t sys_pread(int fd, void *buf, size_t len, off_t off)
 {
-	return SYS_RETRY(SYS_PREAD, ssize_t, pread(fd, buf, len, off));
+	ssize_t ret = SYS_RETRY(SYS_PREAD, ssize_t, pread(fd, buf, len, off));
+
+	/* The call that was chosen to be short has not been made yet. */
+	return likely(ret != -SYS_SHORT) ? ret : sys_pread(fd, buf, sys_short_len(len), off);
 }
 
 DATA_PATH ssize_t sys_pwrite(int fd, const void *buf, size_t len, off_t off)
 {
-	return SYS_RETRY(SYS_PWRITE, ssize_t, pwrite(fd, buf, len, off));
+	ssize_t ret = SYS_RETRY(SYS_PWRITE, ssize_t, pwrite(fd, buf, len, off));
+
+	return likely(ret != -SYS_SHORT) ? ret : sys_pwrite(fd, buf, sys_short_len(len), off);
 }
 
 /* A call that was chosen to be short moves the first buffer at most, and not all of that. */

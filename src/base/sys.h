@@ -60,7 +60,10 @@ enum sys_call {
 	SYS_CALL_COUNT,
 };
 
-/* For sys_fail_nth() as @err: preadv and pwritev do less than they were asked for. */
+/*
+ * For sys_fail_nth() as @err: pread, pwrite, preadv and pwritev do less than they were asked for.
+ * EINTR is what a signal does: the call is made again where it always is.
+ */
 enum {
 	SYS_SHORT = 1 << 16
 };

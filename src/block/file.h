@@ -65,7 +65,10 @@ enum {
 struct block_file *block_file_open(const char *path, unsigned flags, GError **error);
 /* Bytes in memory, to be read, which stay the caller's and must not go before the file. */
 struct block_file *block_file_memory(const uint8_t *bytes, size_t len);
-/* A file in memory, empty, of at most @limit bytes: -ENOSPC beyond. */
+/*
+ * A file in memory, empty, of at most @limit bytes: -ENOSPC beyond. It takes memory only where it is
+ * not zero.
+ */
 struct block_file *block_file_scratch(size_t limit);
 /* NULL is fine. */
 void block_file_close(struct block_file *file);

@@ -86,7 +86,7 @@ static bool change_lazy(struct qcow2 *q, int lazy, GError **error)
 	q->header->compatible ^= QCOW2_LAZY_REFCOUNTS;
 	q->header->incompatible &= ~(uint64_t)QCOW2_DIRTY;
 	/* The next change says that it is dirty, if it is to be. */
-	q->changing = false;
+	q->changing = q->dirtied = false;
 	return qcow2_update_header(q, error);
 }
 

@@ -169,6 +169,7 @@ static bool store(struct qcow2 *q, const GPtrArray *list, GError **error)
 		h->autoclear &= ~(uint64_t)QCOW2_AUTOCLEAR_BITMAPS;
 	/* Bits that nobody here knows do not outlive a change. */
 	h->autoclear &= QCOW2_AUTOCLEAR_BITMAPS | QCOW2_AUTOCLEAR_RAW_DATA;
+	q->bitmaps_new = true;
 	if (!qcow2_rewrite_header(q, error))
 		return false;
 	if (old_len) {
@@ -182,12 +183,19 @@ static bool store(struct qcow2 *q, const GPtrArray *list, GError **error)
 
 /* ---- tables ---- */
 
+/* Entries of the table that a bitmap of an image of @size bytes has. */
+static uint64_t table_entries(const struct qcow2 *q, unsigned granularity, uint64_t size)
+{
+	const uint64_t granule = UINT64_C(1) << granularity;
+	const uint64_t bits = size / granule + !!(size % granule);
+
+	return qcow2_clusters(q, bits / 8 + !!(bits % 8));
+}
+
 /* A table for the whole image, with all bits clear; it is new. */
 static bool make_table(struct qcow2 *q, struct entry *entry, GError **error)
 {
-	const uint64_t granule = UINT64_C(1) << entry->granularity;
-	const uint64_t bits = q->base.size / granule + !!(q->base.size % granule);
-	const uint64_t size = qcow2_clusters(q, bits / 8 + !!(bits % 8));
+	const uint64_t size = table_entries(q, entry->granularity, q->base.size);
 	uint64_t cluster = 0, clusters;
 
 	if (size > MAX_TABLE)
@@ -305,6 +313,28 @@ static bool change(struct qcow2 *q, GPtrArray *list, unsigned i, enum qcow2_bitm
 		entry->flags |= FLAG_AUTO;
 	else
 		entry->flags &= ~(uint32_t)FLAG_AUTO;
+	return true;
+}
+
+bool qcow2_check_bitmaps(struct qcow2 *q, uint64_t size, GError **error)
+{
+	g_autoptr(GPtrArray) list =
+		q->header->bitmaps && size != q->base.size ? load(q, error) : NULL;
+
+	if (!list)
+		return !q->header->bitmaps || size == q->base.size;
+	for (unsigned i = 0; i < list->len; i++) {
+		const struct entry *entry = g_ptr_array_index(list, i);
+
+		/* Who is in use says nothing, and may be of any length. */
+		if (entry->flags & FLAG_IN_USE ||
+		    (size > q->base.size && entry->granularity <= MAX_GRANULARITY &&
+		     table_entries(q, entry->granularity, size) == entry->table_size))
+			continue;
+		return error_set(error, SOCLE_ERROR_BUSY,
+				 "bitmap '%s' is for the size that image '%s' has; remove it first",
+				 entry->name, q->name);
+	}
 	return true;
 }
 

@@ -186,7 +186,7 @@ static bool prepare_data_file(const struct image_create *what, const struct qcow
 	autoptr(block_file) file = NULL;
 	int ret;
 
-	if (!h->data_file)
+	if (!h->data_file || qcow2_test_data)
 		return true;
 	path = image_resolve(what->path, h->data_file);
 	file = g_file_test(path, G_FILE_TEST_EXISTS)

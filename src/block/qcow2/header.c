@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * header.c - the header of a qcow2 image and its extensions: from bytes, checked, and back
+ * header.c - the header of a qcow2 image and its extensions: from bytes, checked
  *
  * Fixed fields, then extensions up to one of type 0, then (anywhere behind) the backing file's name;
  * all in the first cluster.
@@ -13,46 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
-
-enum {
-	MAGIC = 0x514649fb, /* "QFI\xfb" */
-
-	/* Offsets of the fixed fields. */
-	H_MAGIC = 0,
-	H_VERSION = 4,
-	H_BACKING_OFF = 8,
-	H_BACKING_LEN = 16,
-	H_CLUSTER_BITS = 20,
-	H_SIZE = 24,
-	H_CRYPT = 32,
-	H_L1_SIZE = 36,
-	H_L1_OFF = 40,
-	H_REFTABLE_OFF = 48,
-	H_REFTABLE_CLUSTERS = 56,
-	H_SNAPSHOTS = 60,
-	H_SNAPSHOTS_OFF = 64,
-	H_INCOMPATIBLE = 72,
-	H_COMPATIBLE = 80,
-	H_AUTOCLEAR = 88,
-	H_REFCOUNT_ORDER = 96,
-	H_LEN = 100,
-	H_COMPRESSION = 104,
-	H_KNOWN_LEN = 112, /* with the padding behind the compression's type */
-
-	V2_REFCOUNT_ORDER = 4,
-	EXT_HEADER_LEN = 8,
-	EXT_BITMAPS_LEN = 24,
-	EXT_LUKS_LEN = 16,
-	FEATURE_LEN = 48, /* of an entry in the table of names: type, bit, name */
-	FEATURE_NAME_LEN = 46,
-};
-
-#define EXT_END            0x00000000u
-#define EXT_BACKING_FORMAT 0xe2792acau
-#define EXT_FEATURES       0x6803f857u
-#define EXT_BITMAPS        0x23852875u
-#define EXT_LUKS           0x0537be77u
-#define EXT_DATA_FILE      0x44415441u
+#include "block/qcow2/header-int.h"
 
 struct parse {
 	const char *name;
@@ -86,7 +47,7 @@ unsigned qcow2_header_cluster_bits(const uint8_t *bytes, size_t len)
 {
 	uint32_t bits;
 
-	if (len < QCOW2_V2_LEN || get_be32(bytes + H_MAGIC) != MAGIC)
+	if (len < QCOW2_V2_LEN || get_be32(bytes + H_MAGIC) != QCOW2_MAGIC)
 		return 0;
 	bits = get_be32(bytes + H_CLUSTER_BITS);
 	return bits >= QCOW2_MIN_CLUSTER_BITS && bits <= QCOW2_MAX_CLUSTER_BITS ? bits : 0;
@@ -190,6 +151,8 @@ static bool take_extension(const struct parse *p, uint32_t type, const uint8_t *
 		return take_bitmaps(p, data, len);
 	case EXT_LUKS:
 		return take_luks(p, data, len);
+	case EXT_GAP:
+		return true;
 	default:
 		extension = g_new(struct qcow2_extension, 1);
 		*extension = (struct qcow2_extension){ type, g_bytes_new(data, len) };
@@ -392,7 +355,7 @@ struct qcow2_header *qcow2_header_parse(const char *name, const uint8_t *bytes, 
 			   .header = header,
 			   .error = error };
 
-	if (len < QCOW2_V2_LEN || get_be32(bytes + H_MAGIC) != MAGIC) {
+	if (len < QCOW2_V2_LEN || get_be32(bytes + H_MAGIC) != QCOW2_MAGIC) {
 		(void)bad(&p, "is no qcow2 image");
 		return NULL;
 	}
@@ -405,75 +368,6 @@ struct qcow2_header *qcow2_header_parse(const char *name, const uint8_t *bytes, 
 	}
 	p.len = (size_t)MIN((uint64_t)len, cluster_size(header));
 	return parse_all(&p) ? g_steal_pointer(&header) : NULL;
-}
-
-/* ---- and back ---- */
-
-struct format {
-	uint8_t *bytes;
-	size_t off, len;
-	bool full;
-};
-
-/* Room for that many bytes, zeroed; padded to 8. */
-static uint8_t *format_take(struct format *f, size_t len)
-{
-	const size_t padded = (len + 7) & ~(size_t)7;
-	uint8_t *at = f->bytes + f->off;
-
-	if (f->full || padded > f->len - f->off) {
-		f->full = true;
-		return NULL;
-	}
-	f->off += padded;
-	return at;
-}
-
-static uint8_t *format_extension(struct format *f, uint32_t type, const void *data, size_t len)
-{
-	uint8_t *at = format_take(f, EXT_HEADER_LEN + len);
-
-	if (!at)
-		return NULL;
-	put_be32(at, type);
-	put_be32(at + 4, (uint32_t)len);
-	at += EXT_HEADER_LEN;
-	if (data)
-		memcpy(at, data, len);
-	return at;
-}
-
-static void format_extensions(struct format *f, const struct qcow2_header *h)
-{
-	uint8_t *at;
-
-	if (h->backing_format)
-		(void)format_extension(f, EXT_BACKING_FORMAT, h->backing_format,
-				       strlen(h->backing_format));
-	if (h->data_file)
-		(void)format_extension(f, EXT_DATA_FILE, h->data_file, strlen(h->data_file));
-	if (h->luks_off) {
-		at = format_extension(f, EXT_LUKS, NULL, EXT_LUKS_LEN);
-		if (at) {
-			put_be64(at, h->luks_off);
-			put_be64(at + 8, h->luks_len);
-		}
-	}
-	if (h->bitmaps) {
-		at = format_extension(f, EXT_BITMAPS, NULL, EXT_BITMAPS_LEN);
-		if (at) {
-			put_be32(at, h->bitmaps);
-			put_be64(at + 8, h->bitmaps_size);
-			put_be64(at + 16, h->bitmaps_off);
-		}
-	}
-	for (unsigned i = 0; i < h->extensions->len; i++) {
-		const struct qcow2_extension *extension = g_ptr_array_index(h->extensions, i);
-
-		(void)format_extension(f, extension->type, g_bytes_get_data(extension->data, NULL),
-				       g_bytes_get_size(extension->data));
-	}
-	(void)format_extension(f, EXT_END, NULL, 0);
 }
 
 struct qcow2_header *qcow2_header_read(const char *name, struct block_file *file, GError **error)
@@ -489,80 +383,4 @@ struct qcow2_header *qcow2_header_read(const char *name, struct block_file *file
 		return NULL;
 	}
 	return qcow2_header_parse(name, bytes, len, (uint64_t)size, error);
-}
-
-static void format_fields(uint8_t *b, const struct qcow2_header *h)
-{
-	put_be32(b + H_MAGIC, MAGIC);
-	put_be32(b + H_VERSION, h->version);
-	put_be32(b + H_CLUSTER_BITS, h->cluster_bits);
-	put_be64(b + H_SIZE, h->size);
-	put_be32(b + H_CRYPT, h->crypt);
-	put_be32(b + H_L1_SIZE, h->l1_size);
-	put_be64(b + H_L1_OFF, h->l1_off);
-	put_be64(b + H_REFTABLE_OFF, h->reftable_off);
-	put_be32(b + H_REFTABLE_CLUSTERS, h->reftable_clusters);
-	put_be32(b + H_SNAPSHOTS, h->snapshots);
-	put_be64(b + H_SNAPSHOTS_OFF, h->snapshots_off);
-}
-
-static void format_features(uint8_t *b, const struct qcow2_header *h)
-{
-	put_be64(b + H_INCOMPATIBLE, h->incompatible);
-	put_be64(b + H_COMPATIBLE, h->compatible);
-	put_be64(b + H_AUTOCLEAR, h->autoclear);
-}
-
-static void format_v3(uint8_t *b, const struct qcow2_header *h, size_t len)
-{
-	format_features(b, h);
-	put_be32(b + H_REFCOUNT_ORDER, h->refcount_order);
-	put_be32(b + H_LEN, (uint32_t)len);
-	b[H_COMPRESSION] = (uint8_t)h->compression;
-	if (h->tail)
-		memcpy(b + H_KNOWN_LEN, g_bytes_get_data(h->tail, NULL), len - H_KNOWN_LEN);
-}
-
-void qcow2_header_update(const struct qcow2_header *header, uint8_t *bytes)
-{
-	format_fields(bytes, header);
-	if (header->version >= 3)
-		format_features(bytes, header);
-}
-
-uint8_t *qcow2_header_format(const struct qcow2_header *header, GError **error)
-{
-	const size_t cluster = (size_t)1 << header->cluster_bits;
-	const size_t tail = header->tail ? g_bytes_get_size(header->tail) : 0;
-	const size_t len = header->version == 2 ? QCOW2_V2_LEN : H_KNOWN_LEN + tail;
-	g_autofree uint8_t *bytes = g_malloc0(cluster);
-	struct format f = { .bytes = bytes, .len = cluster };
-	uint8_t *at = format_take(&f, len);
-
-	if (at) {
-		format_fields(at, header);
-		if (header->version == 3)
-			format_v3(at, header, len);
-		format_extensions(&f, header);
-	}
-	if (header->backing_file) {
-		const size_t name_len = strlen(header->backing_file);
-		const size_t off = f.off;
-
-		at = format_take(&f, name_len);
-		if (at) {
-			memcpy(at, header->backing_file, name_len);
-			put_be64(bytes + H_BACKING_OFF, off);
-			put_be32(bytes + H_BACKING_LEN, (uint32_t)name_len);
-		}
-	}
-	if (f.full) {
-		error_set(
-			error, SOCLE_ERROR_LIMIT,
-			"the header does not fit into a cluster of %zu bytes; shorten the names in "
-			"it, or take larger clusters",
-			cluster);
-		return NULL;
-	}
-	return g_steal_pointer(&bytes);
 }

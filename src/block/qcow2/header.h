@@ -114,6 +114,17 @@ unsigned qcow2_header_cluster_bits(const uint8_t *bytes, size_t len);
  */
 uint8_t *qcow2_header_format(const struct qcow2_header *header, GError **error);
 
+/**
+ * qcow2_header_replace() - the same for an image that has another header already
+ * @old: the first cluster as it is, which has been parsed
+ *
+ * Return: a first cluster that can replace @old without a moment that has neither: what differs
+ * behind the first sector is written and synced, then the first sector is written. NULL with @error
+ * if there is no room for that.
+ */
+uint8_t *qcow2_header_replace(const struct qcow2_header *header, const uint8_t *old,
+			      GError **error);
+
 /* Put the numbers that change while an image is open into the first sector of its header. */
 void qcow2_header_update(const struct qcow2_header *header, uint8_t *bytes);
 

@@ -99,7 +99,9 @@ struct qcow2 {
 	uint64_t end;       /* no cluster from here on is in use */
 	uint64_t tail;      /* bytes: compressed data may go on here; 0: nowhere */
 
-	bool changing; /* the header says that somebody writes */
+	bool changing;    /* the header says that somebody writes */
+	bool dirtied;     /* the dirty bit is ours */
+	bool bitmaps_new; /* the list has changed: automatic ones do not say so yet */
 	bool unsynced, data_unsynced;
 	bool broken; /* nobody knows what is on disk: only reading is left */
 
@@ -130,6 +132,8 @@ static inline uint64_t qcow2_clusters(const struct qcow2 *q, uint64_t bytes)
 
 /* Pieces in the caches of images that are opened from now on; 0: as it should be. Tests only. */
 extern unsigned qcow2_test_slots;
+/* The data file of images that have one, whatever its name is; not closed. Tests only. */
+extern struct block_file *qcow2_test_data;
 /* qcow2_assert() looks at everything. Tests only. */
 extern bool qcow2_test_checks;
 
@@ -329,6 +333,11 @@ extern const struct image_option qcow2_options[];
 struct qcow2_header *qcow2_create_header(const struct image_create *what, GError **error);
 bool qcow2_create(struct block_file *file, const struct image_create *what, GError **error);
 
+/* ---- bitmap-change.c ---- */
+
+/* False: a bitmap that is kept would not be one of an image of @size bytes. */
+bool qcow2_check_bitmaps(struct qcow2 *q, uint64_t size, GError **error);
+
 /* ---- snapshot.c ---- */
 
 void qcow2_snapshot_free(void *snapshot);
@@ -345,5 +354,7 @@ bool qcow2_ref_all(struct qcow2 *q, const uint64_t *l1, uint32_t size, GError **
 bool qcow2_unref_all(struct qcow2 *q, const uint64_t *l1, uint32_t size, bool now, GError **error);
 /* Make the COPIED flags of the active tables what the counts say; *ret_fixed may be NULL. */
 bool qcow2_fix_copied(struct qcow2 *q, uint64_t *ret_fixed, GError **error);
+/* All off, so that nobody overwrites in place what is about to be shared. */
+bool qcow2_clear_copied(struct qcow2 *q, GError **error);
 
 #endif

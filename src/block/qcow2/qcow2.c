@@ -13,6 +13,7 @@
  *      waits in quarantine, and as the count is above 0, nobody reuses the cluster.
  *  (3) A new table of blocks, L1 or list of snapshots is durable before the header names it; the
  *      header changes by one write of its first sector, followed by a sync; then the old one goes.
+ *      What a header has in other sectors is durable before, too: header-format.c.
  *  (4) The dirty and corrupt bits, and cleared autoclear bits, are durable before what they guard.
  *  (5) Nothing is written to a cluster that is in q->uses but by those who keep that table.
  *  (6) Compressed data goes on at q->tail only while nothing that its cluster had was freed.
@@ -43,6 +44,7 @@ enum {
 };
 
 unsigned qcow2_test_slots;
+struct block_file *qcow2_test_data;
 bool qcow2_test_checks;
 
 static const uint64_t known_autoclear = QCOW2_AUTOCLEAR_BITMAPS | QCOW2_AUTOCLEAR_RAW_DATA;
@@ -206,12 +208,18 @@ bool qcow2_update_header(struct qcow2 *q, GError **error)
 
 bool qcow2_rewrite_header(struct qcow2 *q, GError **error)
 {
-	uint8_t *head = qcow2_header_format(q->header, error);
-	bool ok;
+	uint8_t *head = qcow2_header_replace(q->header, q->head, error);
+	size_t begin = QCOW2_SECTOR, end = qcow2_cluster_size(q);
+	bool ok = true;
 
 	if (!head)
 		return false;
-	ok = qcow2_file_write(q, 0, head, qcow2_cluster_size(q), "header", error) &&
+	while (end > begin && head[end - 1] == q->head[end - 1])
+		end--;
+	if (end > begin)
+		ok = qcow2_file_write(q, begin, head + begin, end - begin, "header", error) &&
+		     qcow2_sync(q, error);
+	ok = ok && qcow2_file_write(q, 0, head, QCOW2_SECTOR, "header", error) &&
 	     qcow2_sync(q, error);
 	g_free(q->head);
 	q->head = head;
@@ -230,6 +238,7 @@ bool qcow2_set_dirty(struct qcow2 *q, bool dirty, GError **error)
 		q->header->incompatible |= QCOW2_DIRTY;
 	else
 		q->header->incompatible &= ~(uint64_t)QCOW2_DIRTY;
+	q->dirtied = dirty;
 	return q->header->incompatible == before || qcow2_update_header(q, error);
 }
 
@@ -271,17 +280,19 @@ bool qcow2_begin_change(struct qcow2 *q, GError **error)
 	if (q->quarantine->len > MAX_QUARANTINE && !qcow2_flush_locked(q, error))
 		return false;
 	qcow2_assert(q, false);
-	if (q->changing)
+	if (q->changing && !q->bitmaps_new)
 		return true;
 	if (q->header->bitmaps && !stop_bitmaps(q, error))
 		return false;
 	q->header->autoclear &= known_autoclear;
 	if (is_lazy(q))
 		q->header->incompatible |= QCOW2_DIRTY;
+	q->dirtied |= is_lazy(q);
 	if ((q->header->autoclear != autoclear || q->header->incompatible != incompatible) &&
 	    !qcow2_update_header(q, error))
 		return false;
 	q->changing = true;
+	q->bitmaps_new = false;
 	return true;
 }
 
@@ -361,6 +372,10 @@ static bool open_data(struct qcow2 *q, unsigned flags, GError **error)
 	/* A check does not look at the data. */
 	if (flags & IMAGE_CHECK && !(flags & IMAGE_BACKING))
 		return true;
+	if (qcow2_test_data) {
+		q->data = qcow2_test_data;
+		return true;
+	}
 	if (!(flags & IMAGE_BACKING))
 		return error_set(error, SOCLE_ERROR_DENIED,
 				 "image '%s' has its data in '%s', which is not opened as long as "
@@ -528,8 +543,8 @@ void qcow2_free(struct qcow2 *q)
 void qcow2_close(struct qcow2 *q)
 {
 	/* If any of it fails the image stays dirty, or loses space. */
-	if (q->changing && !q->broken && qcow2_flush_locked(q, NULL) && is_lazy(q) &&
-	    qcow2_write_counts(q, NULL) && qcow2_sync(q, NULL)) {
+	if ((q->changing || q->dirtied) && !q->broken && qcow2_flush_locked(q, NULL) &&
+	    is_lazy(q) && qcow2_write_counts(q, NULL) && qcow2_sync(q, NULL)) {
 		q->header->incompatible &= ~(uint64_t)QCOW2_DIRTY;
 		(void)qcow2_update_header(q, NULL);
 	}

@@ -114,59 +114,68 @@ bool qcow2_unref_all(struct qcow2 *q, const uint64_t *l1, uint32_t size, bool no
 
 /* ---- COPIED ---- */
 
-static bool fix_entry(struct qcow2 *q, uint64_t *entry, bool *ret_changed, GError **error)
+struct flags {
+	struct qcow2 *q;
+	bool clear;     /* all, whatever the counts say */
+	uint64_t fixed; /* entries */
+	GError **error;
+};
+
+static bool fix_entry(struct flags *f, uint64_t *entry, bool *ret_changed)
 {
+	const struct qcow2 *q = f->q;
 	const uint64_t host = *entry & QCOW2_OFFSET;
-	uint64_t count, fixed;
+	uint64_t count = 0, fixed;
 
 	*ret_changed = false;
 	if (*entry & QCOW2_COMPRESSED || !host || host & (qcow2_cluster_size(q) - 1))
 		return true;
-	if (!qcow2_get_count(q, host >> q->cluster_bits, &count, error))
+	if (!f->clear && !qcow2_get_count(f->q, host >> q->cluster_bits, &count, f->error))
 		return false;
 	fixed = (*entry & ~QCOW2_COPIED) | (count == 1 ? QCOW2_COPIED : 0);
 	*ret_changed = fixed != *entry;
 	*entry = fixed;
+	f->fixed += *ret_changed;
 	return true;
 }
 
 /* Counting may throw the table's piece out of the cache, so it is asked for anew. */
-static bool fix_l2_entry(struct qcow2 *q, uint64_t at, uint64_t *fixed, GError **error)
+static bool fix_l2_entry(struct flags *f, uint64_t at)
 {
+	struct qcow2 *q = f->q;
 	const uint64_t in_piece = at & (q->cache.piece - 1);
-	struct qcow2_piece *piece = qcow2_cache_get(q, QCOW2_PIECE_L2, at - in_piece, error);
+	struct qcow2_piece *piece = qcow2_cache_get(q, QCOW2_PIECE_L2, at - in_piece, f->error);
 	uint64_t entry;
 	bool changed;
 
 	if (!piece)
 		return false;
 	entry = get_be64(piece->bytes + in_piece);
-	if (!fix_entry(q, &entry, &changed, error))
+	if (!fix_entry(f, &entry, &changed))
 		return false;
 	if (!changed)
 		return true;
-	piece = qcow2_cache_get(q, QCOW2_PIECE_L2, at - in_piece, error);
+	piece = qcow2_cache_get(q, QCOW2_PIECE_L2, at - in_piece, f->error);
 	if (!piece)
 		return false;
 	put_be64(piece->bytes + in_piece, entry);
 	qcow2_cache_dirty(q, piece);
-	++*fixed;
 	return true;
 }
 
-static bool fix_l2(struct qcow2 *q, uint64_t table, uint64_t *fixed, GError **error)
+static bool fix_l2(struct flags *f, uint64_t table)
 {
-	for (uint64_t i = 0; i < qcow2_cluster_size(q); i += q->entry_len) {
-		if (!fix_l2_entry(q, table + i, fixed, error))
+	for (uint64_t i = 0; i < qcow2_cluster_size(f->q); i += f->q->entry_len) {
+		if (!fix_l2_entry(f, table + i))
 			return false;
 	}
 	return true;
 }
 
-bool qcow2_fix_copied(struct qcow2 *q, uint64_t *ret_fixed, GError **error)
+static bool fix_all(struct flags *f)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
-	uint64_t fixed = 0;
+	struct qcow2 *q = f->q;
 
 	for (uint32_t i = 0; i < q->l1.size; i++) {
 		const uint64_t table = q->l1.entry[i] & QCOW2_OFFSET;
@@ -176,18 +185,33 @@ bool qcow2_fix_copied(struct qcow2 *q, uint64_t *ret_fixed, GError **error)
 		if (!table || table & (qcow2_cluster_size(q) - 1) ||
 		    table >> q->cluster_bits >= q->end)
 			continue;
-		if (!fix_entry(q, &entry, &changed, error))
+		if (!fix_entry(f, &entry, &changed))
 			return false;
 		if (changed)
 			qcow2_table_set(&q->l1, i, entry);
-		fixed += changed;
 		if (q->header->incompatible & QCOW2_DATA_FILE ||
 		    !g_hash_table_add(seen, GSIZE_TO_POINTER(table)))
 			continue;
-		if (!fix_l2(q, table, &fixed, error))
+		if (!fix_l2(f, table))
 			return false;
 	}
-	if (ret_fixed)
-		*ret_fixed = fixed;
 	return true;
+}
+
+bool qcow2_fix_copied(struct qcow2 *q, uint64_t *ret_fixed, GError **error)
+{
+	struct flags flags = { .q = q, .error = error };
+
+	if (!fix_all(&flags))
+		return false;
+	if (ret_fixed)
+		*ret_fixed = flags.fixed;
+	return true;
+}
+
+bool qcow2_clear_copied(struct qcow2 *q, GError **error)
+{
+	struct flags flags = { .q = q, .clear = true, .error = error };
+
+	return fix_all(&flags);
 }

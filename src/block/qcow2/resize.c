@@ -138,7 +138,7 @@ static bool resize_data(struct qcow2 *q, uint64_t size, GError **error)
 bool qcow2_resize_locked(struct qcow2 *q, uint64_t size, GError **error)
 {
 	if (!qcow2_begin_change(q, error) || !qcow2_flush_locked(q, error) ||
-	    !check_snapshots(q, error))
+	    !check_snapshots(q, error) || !qcow2_check_bitmaps(q, size, error))
 		return false;
 	if (size == q->base.size)
 		return true;

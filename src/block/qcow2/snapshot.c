@@ -3,8 +3,9 @@
  * snapshot.c - internal snapshots of a qcow2 image
  *
  * A snapshot is a copy of the L1 table, and one reference more to everything that it reaches. Each
- * operation flushes, sets the dirty bit, and clears it when counts and COPIED flags agree again. The
- * list of snapshots is written anew each time, and the header switched to it.
+ * operation flushes, sets the dirty bit, and clears it when counts and COPIED flags agree again.
+ * Version 2 has no such bit: there the flags go first and come back last. The list of snapshots is
+ * written anew each time, and the header switched to it.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -297,6 +298,13 @@ static bool add_snapshot(struct qcow2 *q, const char *name, int64_t date_us, GEr
 	struct qcow2_snapshot *s;
 	uint64_t l1_off;
 
+	/*
+	 * A flag that is missing makes a copy in vain, one too many changes the snapshot: and of
+	 * version 2 nobody repairs the flags after a power cut, as it has no dirty bit.
+	 */
+	if (q->header->version < 3 &&
+	    (!qcow2_clear_copied(q, error) || !qcow2_flush_locked(q, error)))
+		return false;
 	if (!copy_l1(q, q->l1.entry, q->l1.size, &l1_off, error))
 		return false;
 	s = g_new0(struct qcow2_snapshot, 1);
@@ -383,7 +391,8 @@ static bool apply(struct qcow2 *q, const struct qcow2_snapshot *s, GError **erro
 
 	if (needed > s->l1_size)
 		return qcow2_bad(q, error, "has snapshot '%s' with too short an L1 table", s->name);
-	if (!qcow2_table_load(q, &l1, s->l1_off, s->l1_size, "L1 table of a snapshot", error))
+	if (!qcow2_check_bitmaps(q, s->disk_size, error) ||
+	    !qcow2_table_load(q, &l1, s->l1_off, s->l1_size, "L1 table of a snapshot", error))
 		return false;
 	for (uint32_t i = 0; i < l1.size; i++)
 		l1.entry[i] &= ~QCOW2_COPIED;

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * qcow2-lab.c - qcow2 images in memory that tests drive: a file in between, operations, a model
+ * qcow2-lab.c - qcow2 images in memory that tests drive: an image, its model, operations on both
  */
 #include "qcow2-lab.h"
 
-#include <assert.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -13,284 +11,9 @@
 #include "block/qcow2/qcow2-int.h"
 
 enum {
-	FILE_LIMIT = 512 << 20,
 	SECTOR = 512,
 	MAX_SNAPSHOTS = 6,
 };
-
-/* ---- tap ---- */
-
-static struct tap *tap_of(struct block_file *file)
-{
-	return container_of(file, struct tap, base);
-}
-
-/* Is it this call that fails? */
-static bool fails(struct tap *tap)
-{
-	if (!tap->fail_at || --tap->fail_at)
-		return false;
-	tap->failed = true;
-	return true;
-}
-
-static void log_event(struct tap *tap, enum tap_event_kind kind, uint64_t off, const void *data,
-		      uint64_t len)
-{
-	struct tap_event event = { .kind = kind, .off = off, .len = len };
-
-	if (!tap->log)
-		return;
-	event.data = data ? g_memdup2(data, len) : NULL;
-	g_array_append_val(tap->log, event);
-}
-
-static ssize_t tap_read(struct block_file *file, uint64_t off, void *buf, size_t len)
-{
-	struct tap *tap = tap_of(file);
-
-	return fails(tap) ? -tap->fail_with : tap->inner->ops->read(tap->inner, off, buf, len);
-}
-
-static int tap_write(struct block_file *file, uint64_t off, const void *buf, size_t len)
-{
-	struct tap *tap = tap_of(file);
-
-	if (fails(tap)) {
-		if (tap->short_write)
-			(void)tap->inner->ops->write(tap->inner, off, buf, len / 2);
-		return -tap->fail_with;
-	}
-	log_event(tap, TAP_WRITE, off, buf, len);
-	return tap->inner->ops->write(tap->inner, off, buf, len);
-}
-
-static int tap_sync(struct block_file *file)
-{
-	struct tap *tap = tap_of(file);
-
-	if (fails(tap))
-		return -tap->fail_with;
-	log_event(tap, TAP_SYNC, 0, NULL, 0);
-	return 0;
-}
-
-static int64_t tap_size(struct block_file *file)
-{
-	return block_file_size(tap_of(file)->inner);
-}
-
-static int tap_resize(struct block_file *file, uint64_t size)
-{
-	struct tap *tap = tap_of(file);
-
-	if (fails(tap))
-		return -tap->fail_with;
-	log_event(tap, TAP_RESIZE, size, NULL, 0);
-	return block_file_resize(tap->inner, size);
-}
-
-static int tap_punch(struct block_file *file, uint64_t off, uint64_t len)
-{
-	struct tap *tap = tap_of(file);
-
-	if (fails(tap)) {
-		tap->harmless = true;
-		return -tap->fail_with;
-	}
-	log_event(tap, TAP_PUNCH, off, NULL, len);
-	return tap->inner->ops->punch(tap->inner, off, len);
-}
-
-static int tap_extent(struct block_file *file, uint64_t off, uint64_t *ret_len, bool *ret_data)
-{
-	return block_file_extent(tap_of(file)->inner, off, ret_len, ret_data);
-}
-
-static void tap_close(struct block_file *file)
-{
-	(void)file;
-}
-
-static const struct block_file_ops tap_ops = {
-	.read = tap_read,
-	.write = tap_write,
-	.sync = tap_sync,
-	.size = tap_size,
-	.resize = tap_resize,
-	.punch = tap_punch,
-	.extent = tap_extent,
-	.close = tap_close,
-};
-
-struct tap *tap_new(size_t limit)
-{
-	struct tap *tap = g_new0(struct tap, 1);
-
-	tap->base.ops = &tap_ops;
-	tap->inner = block_file_scratch(limit ? limit : FILE_LIMIT);
-	return tap;
-}
-
-struct tap *tap_from(const uint8_t *bytes, size_t len, size_t limit)
-{
-	struct tap *tap = tap_new(limit);
-
-	g_assert_cmpint(block_file_write(tap->inner, 0, bytes, len), ==, 0);
-	return tap;
-}
-
-static void event_clear(void *opaque)
-{
-	struct tap_event *event = opaque;
-
-	g_free(event->data);
-}
-
-void tap_free(struct tap *tap)
-{
-	if (!tap)
-		return;
-	block_file_close(tap->inner);
-	g_clear_pointer(&tap->log, g_array_unref);
-	g_free(tap);
-}
-
-void tap_record(struct tap *tap)
-{
-	tap->log = g_array_new(FALSE, FALSE, sizeof(struct tap_event));
-	g_array_set_clear_func(tap->log, event_clear);
-}
-
-void tap_mark(struct tap *tap, uint64_t number)
-{
-	log_event(tap, TAP_MARK, number, NULL, 0);
-}
-
-/* ---- random ---- */
-
-static uint64_t below(GRand *rand, uint64_t n)
-{
-	return n <= UINT32_MAX ? (uint64_t)(g_rand_double(rand) * (double)n)
-			       : (uint64_t)g_rand_int(rand) % n;
-}
-
-static bool chance(GRand *rand, unsigned percent)
-{
-	return below(rand, 100) < percent;
-}
-
-void lab_options_random(GRand *rand, struct lab_options *ret)
-{
-	static const unsigned clusters[] = { 9, 9, 9, 12, 12, 12, 16, 16, 16, 16, 14, 21 };
-	static const uint64_t sizes[] = { 128 << 10, 256 << 10, 256 << 10, 512 << 10,
-					  512 << 10, 1 << 20,   3 << 20 };
-	static const uint64_t tails[] = { 0, 512, 65024 };
-	struct lab_options o = { .version = 3, .refcount_bits = 16 };
-
-	o.cluster_bits = clusters[below(rand, ARRAY_SIZE(clusters))];
-	o.size = sizes[below(rand, ARRAY_SIZE(sizes))] + tails[below(rand, ARRAY_SIZE(tails))];
-	if (chance(rand, 15)) {
-		o.version = 2;
-	} else {
-		o.refcount_bits = 1u << below(rand, 7);
-		o.lazy = chance(rand, 30);
-		o.zstd = chance(rand, 50);
-		o.extended = o.cluster_bits >= QCOW2_MIN_EXTENDED_BITS && chance(rand, 40);
-	}
-	if (chance(rand, 40))
-		o.backing_size = o.size - below(rand, 9) * SECTOR +
-				 (chance(rand, 30) ? UINT64_C(100) << 10 : 0);
-	/* What went wrong in the engine went wrong with these. */
-	if (chance(rand, 60))
-		o.slots = 8;
-	*ret = o;
-}
-
-char *lab_options_text(const struct lab_options *o)
-{
-	return g_strdup_printf("cluster_bits %u, version %u, refcount_bits %u%s%s%s, size %" PRIu64
-			       ", backing %" PRIu64 ", slots %u",
-			       o->cluster_bits, o->version, o->refcount_bits,
-			       o->lazy ? ", lazy" : "", o->extended ? ", extended" : "",
-			       o->zstd ? ", zstd" : "", o->size, o->backing_size, o->slots);
-}
-
-static const char *const kind_names[] = {
-	"write",  "zero",   "unmap", "discard", "packed", "read",  "flush",
-	"reopen", "create", "apply", "delete",  "resize", "judge",
-};
-static_assert(ARRAY_SIZE(kind_names) == LAB_KINDS, "an operation without a name");
-
-char *lab_op_text(const struct lab_op *op)
-{
-	return g_strdup_printf("%s %" PRIu64 " %" PRIu64 " %u", kind_names[op->kind], op->off,
-			       op->len, op->fill);
-}
-
-static enum lab_kind random_kind(GRand *rand)
-{
-	const unsigned n = (unsigned)below(rand, 100);
-
-	if (n < 45)
-		return LAB_WRITE;
-	if (n < 55)
-		return LAB_ZERO;
-	if (n < 62)
-		return LAB_UNMAP;
-	if (n < 70)
-		return LAB_DISCARD;
-	if (n < 84)
-		return LAB_PACKED;
-	if (n < 90)
-		return LAB_READ;
-	return n < 98 ? LAB_FLUSH : LAB_REOPEN;
-}
-
-static void add_op(GRand *rand, GArray *ops, enum lab_kind kind, uint64_t size, uint64_t cluster)
-{
-	const uint64_t lengths[] = { SECTOR, 1024, 4096, cluster, 3 * cluster, cluster + SECTOR };
-	struct lab_op op = { .kind = kind, .fill = g_rand_int(rand) };
-
-	op.len = MIN(size, lengths[below(rand, ARRAY_SIZE(lengths))]);
-	op.off = below(rand, (size - op.len) / SECTOR + 1) * SECTOR;
-	if (chance(rand, 30))
-		op.off &= ~(cluster - 1);
-	if (kind == LAB_RESIZE) {
-		op.len = (size / 2 + below(rand, size)) & ~(uint64_t)(SECTOR - 1);
-		op.len = MAX(op.len, (uint64_t)SECTOR);
-	}
-	if (kind == LAB_APPLY || kind == LAB_DELETE)
-		op.off = below(rand, MAX_SNAPSHOTS);
-	g_array_append_val(ops, op);
-}
-
-GArray *lab_ops_random(GRand *rand, const struct lab_options *o, bool snapshots)
-{
-	GArray *ops = g_array_new(FALSE, FALSE, sizeof(struct lab_op));
-	const unsigned batches = 1 + (unsigned)below(rand, 4);
-	const uint64_t cluster = UINT64_C(1) << o->cluster_bits;
-
-	for (unsigned i = 0; i < batches; i++) {
-		const unsigned n = 1 + (unsigned)below(rand, 39);
-
-		for (unsigned k = 0; k < n; k++)
-			add_op(rand, ops, random_kind(rand), o->size, cluster);
-		add_op(rand, ops, LAB_JUDGE, o->size, cluster);
-		if (snapshots && chance(rand, 50))
-			add_op(rand, ops, LAB_CREATE, o->size, cluster);
-		if (snapshots && chance(rand, 30))
-			add_op(rand, ops, LAB_APPLY, o->size, cluster);
-		if (snapshots && chance(rand, 20))
-			add_op(rand, ops, LAB_DELETE, o->size, cluster);
-		if (chance(rand, 20))
-			add_op(rand, ops, LAB_RESIZE, o->size, cluster);
-	}
-	add_op(rand, ops, LAB_JUDGE, o->size, cluster);
-	add_op(rand, ops, LAB_REOPEN, o->size, cluster);
-	add_op(rand, ops, LAB_JUDGE, o->size, cluster);
-	return ops;
-}
 
 /* ---- the image ---- */
 
@@ -319,9 +42,16 @@ void lab_free(struct lab *lab)
 	g_free(lab);
 }
 
-bool lab_open(struct lab *lab, GError **error)
+/* What images that are opened from now on are to have. */
+static void take_hooks(const struct lab *lab)
 {
 	qcow2_test_slots = lab->options.slots;
+	qcow2_test_data = lab->options.data ? &tap_second(lab->tap)->base : NULL;
+}
+
+bool lab_open(struct lab *lab, GError **error)
+{
+	take_hooks(lab);
 	lab->image = image_open_file("lab", &lab->tap->base, "qcow2", IMAGE_WRITE, error);
 	if (!lab->image)
 		return false;
@@ -336,19 +66,24 @@ bool lab_open(struct lab *lab, GError **error)
 static GHashTable *option_table(const struct lab_options *o)
 {
 	GHashTable *table = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+	const struct {
+		const char *name;
+		char *value;
+	} words[] = {
+		{ "cluster_size", g_strdup_printf("%u", 1u << o->cluster_bits) },
+		{ "compat", g_strdup(o->version == 2 ? "0.10" : "1.1") },
+		{ "refcount_bits", g_strdup_printf("%u", o->refcount_bits) },
+		{ "lazy_refcounts", g_strdup(o->lazy ? "on" : "off") },
+		{ "extended_l2", g_strdup(o->extended ? "on" : "off") },
+		{ "compression_type", g_strdup(o->zstd ? "zstd" : "zlib") },
+		{ "preallocation", g_strdup(lab_preallocations[o->prealloc]) },
+		{ "data_file_raw", g_strdup(o->data == 2 ? "on" : "off") },
+	};
 
-	g_hash_table_insert(table, (void *)(uintptr_t) "cluster_size",
-			    g_strdup_printf("%u", 1u << o->cluster_bits));
-	g_hash_table_insert(table, (void *)(uintptr_t) "compat",
-			    g_strdup(o->version == 2 ? "0.10" : "1.1"));
-	g_hash_table_insert(table, (void *)(uintptr_t) "refcount_bits",
-			    g_strdup_printf("%u", o->refcount_bits));
-	g_hash_table_insert(table, (void *)(uintptr_t) "lazy_refcounts",
-			    g_strdup(o->lazy ? "on" : "off"));
-	g_hash_table_insert(table, (void *)(uintptr_t) "extended_l2",
-			    g_strdup(o->extended ? "on" : "off"));
-	g_hash_table_insert(table, (void *)(uintptr_t) "compression_type",
-			    g_strdup(o->zstd ? "zstd" : "zlib"));
+	for (unsigned i = 0; i < ARRAY_SIZE(words); i++)
+		g_hash_table_insert(table, (void *)(uintptr_t)words[i].name, words[i].value);
+	if (o->data)
+		g_hash_table_insert(table, (void *)(uintptr_t) "data_file", g_strdup("data"));
 	return table;
 }
 
@@ -373,6 +108,7 @@ struct lab *lab_new(const struct lab_options *options, struct tap *tap, GError *
 	for (uint64_t i = 0; i < options->backing_size; i++)
 		lab->backing[i] = (uint8_t)(i / SECTOR * 7 + 1);
 	memcpy(lab->model, lab->backing, MIN(options->size, options->backing_size));
+	take_hooks(lab);
 	if (!image_qcow2_ops.create(&tap->base, &what, error) || !lab_open(lab, error))
 		return NULL;
 	return g_steal_pointer(&lab);
@@ -389,19 +125,36 @@ static void fill(uint8_t *buf, uint64_t len, uint32_t seed, bool packable)
 	}
 }
 
+static bool same(const uint8_t *got, const uint8_t *model, uint64_t off, uint64_t len,
+		 GError **error)
+{
+	uint64_t i = 0;
+
+	if (!memcmp(got, model, len))
+		return true;
+	while (got[i] == model[i])
+		i++;
+	return error_set(error, SOCLE_ERROR_FAILED, "at %" PRIu64 " there is %#x, not %#x", off + i,
+			 got[i], model[i]);
+}
+
 static bool differ(const struct lab *lab, uint64_t off, uint64_t len, GError **error)
 {
 	g_autofree uint8_t *got = g_malloc(len);
 
-	if (!image_read(lab->image, off, got, len, error))
-		return true;
-	for (uint64_t i = 0; memcmp(got, lab->model + off, len) && i < len; i++) {
-		if (got[i] != lab->model[off + i])
-			return !error_set(error, SOCLE_ERROR_FAILED,
-					  "at %" PRIu64 " there is %#x, not %#x", off + i, got[i],
-					  lab->model[off + i]);
-	}
-	return false;
+	return !image_read(lab->image, off, got, len, error) ||
+	       !same(got, lab->model + off, off, len, error);
+}
+
+/* A raw data file has what the guest sees. */
+static bool check_raw(const struct lab *lab, GError **error)
+{
+	g_autofree uint8_t *got = g_malloc(lab->size);
+	const struct tap *data = lab->tap->second;
+
+	g_assert_cmpint(block_file_read(data->inner, 0, got, lab->size), ==, 0);
+	return same(got, lab->model, 0, lab->size, error) ||
+	       (g_prefix_error(error, "data file: "), false);
 }
 
 static bool run_write(struct lab *lab, const struct lab_op *op, uint64_t len, GError **error)
@@ -444,14 +197,40 @@ static bool run_packed(struct lab *lab, const struct lab_op *op, GError **error)
 	return image_write(lab->image, off, in, len, error);
 }
 
+static bool has_kept_bitmap(const struct lab *lab)
+{
+	for (unsigned i = 0; i < LAB_BITMAPS; i++) {
+		const struct lab_bitmap *b = &lab->bitmaps[i];
+
+		if (b->there && !b->in_use && !b->automatic)
+			return true;
+	}
+	return false;
+}
+
+/* There are two good reasons; a refusal must leave no traces. */
+static bool is_refused(const struct lab *lab, GError **local, GError **error)
+{
+	/* Counts of a few bits have no room for it. */
+	if (lab->options.refcount_bits <= 4 &&
+	    g_error_matches(*local, SOCLE_ERROR, SOCLE_ERROR_LIMIT))
+		return true;
+	/* A bitmap would not fit. */
+	if (has_kept_bitmap(lab) && g_error_matches(*local, SOCLE_ERROR, SOCLE_ERROR_BUSY))
+		return true;
+	g_propagate_error(error, g_steal_pointer(local));
+	return false;
+}
+
 static bool run_resize(struct lab *lab, uint64_t size, GError **error)
 {
 	const uint64_t old = lab->size;
+	g_autoptr(GError) local = NULL;
 
 	if (lab->options.version == 2 && lab->snapshots->len)
 		return true;
-	if (!image_resize(lab->image, size, error))
-		return false;
+	if (!image_resize(lab->image, size, &local))
+		return is_refused(lab, &local, error);
 	lab->model = g_realloc(lab->model, size);
 	if (size > old)
 		memset(lab->model + old, 0, size - old);
@@ -467,14 +246,8 @@ static bool run_create(struct lab *lab, GError **error)
 
 	if (lab->snapshots->len == MAX_SNAPSHOTS)
 		return true;
-	if (!qcow2_snapshot_create(lab->image, name, 1, &local)) {
-		/* Counts of a few bits have no room for it, which must leave no traces. */
-		if (lab->options.refcount_bits <= 4 &&
-		    g_error_matches(local, SOCLE_ERROR, SOCLE_ERROR_LIMIT))
-			return true;
-		g_propagate_error(error, g_steal_pointer(&local));
-		return false;
-	}
+	if (!qcow2_snapshot_create(lab->image, name, 1, &local))
+		return is_refused(lab, &local, error);
 	s = g_new0(struct lab_snapshot, 1);
 	s->name = g_steal_pointer(&name);
 	s->model = g_memdup2(lab->model, lab->size);
@@ -487,13 +260,8 @@ static bool run_apply(struct lab *lab, const struct lab_snapshot *s, GError **er
 {
 	g_autoptr(GError) local = NULL;
 
-	if (!qcow2_snapshot_apply(lab->image, s->name, &local)) {
-		if (lab->options.refcount_bits <= 4 &&
-		    g_error_matches(local, SOCLE_ERROR, SOCLE_ERROR_LIMIT))
-			return true;
-		g_propagate_error(error, g_steal_pointer(&local));
-		return false;
-	}
+	if (!qcow2_snapshot_apply(lab->image, s->name, &local))
+		return is_refused(lab, &local, error);
 	g_free(lab->model);
 	lab->model = g_memdup2(s->model, s->size);
 	lab->size = s->size;
@@ -518,50 +286,180 @@ static bool run_snapshot(struct lab *lab, const struct lab_op *op, GError **erro
 	return true;
 }
 
-static void note_finding(void *opaque, enum qcow2_finding finding, const char *text)
-{
-	GString *all = opaque;
+/* ---- bitmaps ---- */
 
-	(void)finding;
-	if (all->len < 600)
-		g_string_append_printf(all, "\n    %s", text);
+static char *bitmap_name(unsigned i)
+{
+	return g_strdup_printf("bitmap %u", i);
 }
 
-bool lab_check(struct block_file *file, bool leaks_are_fine, GError **error)
+/* What such a change must answer: -1: nothing, it is done. */
+static int expected(const struct lab_bitmap *b, uint64_t what)
 {
-	g_autoptr(GString) findings = g_string_new(NULL);
-	const struct qcow2_check_listener listener = { .found = note_finding, .opaque = findings };
-	const int64_t size = block_file_size(file);
-	const size_t len = (size_t)MIN(size, 2 << 20);
-	g_autofree uint8_t *head = g_malloc(len);
-	autoptr(qcow2_header) header = NULL;
+	if (what == QCOW2_BITMAP_ADD)
+		return b->there ? (int)SOCLE_ERROR_EXISTS : -1;
+	if (!b->there)
+		return SOCLE_ERROR_NOT_FOUND;
+	return b->in_use && what != QCOW2_BITMAP_REMOVE ? (int)SOCLE_ERROR_STATE : -1;
+}
+
+static const struct qcow2_bitmap *find_bitmap(const GPtrArray *all, const char *name)
+{
+	for (unsigned i = 0; i < all->len; i++) {
+		const struct qcow2_bitmap *one = g_ptr_array_index(all, i);
+
+		if (!strcmp(one->name, name))
+			return one;
+	}
+	return NULL;
+}
+
+static bool look_at_bitmaps(struct lab *lab, GError **error)
+{
+	g_autoptr(GPtrArray) all = qcow2_bitmaps(lab->image, error);
+	unsigned n = 0;
+
+	for (unsigned i = 0; all && i < LAB_BITMAPS; i++) {
+		struct lab_bitmap *b = &lab->bitmaps[i];
+		g_autofree char *name = bitmap_name(i);
+		const struct qcow2_bitmap *got = find_bitmap(all, name);
+
+		n += b->there;
+		if (b->there != !!got || (got && (got->automatic != b->automatic ||
+						  got->granularity_bits != b->granularity ||
+						  (got->in_use != b->in_use && !b->maybe))))
+			return error_set(error, SOCLE_ERROR_FAILED,
+					 "%s is not what it should be: %s%s", name,
+					 got ? "there" : "not there",
+					 got && got->in_use ? ", in use" : "");
+		b->in_use = got && got->in_use;
+		b->maybe = false;
+	}
+	return all && (all->len == n || error_set(error, SOCLE_ERROR_FAILED, "a bitmap too many"));
+}
+
+static bool run_bitmap(struct lab *lab, const struct lab_op *op, GError **error)
+{
+	struct lab_bitmap *b = &lab->bitmaps[op->fill % LAB_BITMAPS];
+	g_autofree char *name = bitmap_name(op->fill % LAB_BITMAPS);
+	g_autoptr(GError) local = NULL;
+	int expect;
+
+	/* Only now it is known what the last operation has done. */
+	if (!look_at_bitmaps(lab, error))
+		return false;
+	expect = expected(b, op->off);
+	if (!qcow2_bitmap_change(lab->image, name, (enum qcow2_bitmap_change)op->off,
+				 (unsigned)op->len, &local)) {
+		if (expect >= 0 && g_error_matches(local, SOCLE_ERROR, expect))
+			return true;
+		g_propagate_error(error, g_steal_pointer(&local));
+		return false;
+	}
+	if (expect >= 0)
+		return error_set(error, SOCLE_ERROR_FAILED, "a change of %s was not refused", name);
+	if (op->off == QCOW2_BITMAP_ADD)
+		*b = (struct lab_bitmap){ .there = true, .granularity = (unsigned)op->len };
+	if (op->off == QCOW2_BITMAP_REMOVE)
+		*b = (struct lab_bitmap){ 0 };
+	if (op->off != QCOW2_BITMAP_CLEAR)
+		b->automatic = b->there && op->off != QCOW2_BITMAP_DISABLE;
+	return look_at_bitmaps(lab, error);
+}
+
+void lab_learn_bitmaps(struct lab *lab)
+{
+	g_autoptr(GPtrArray) all = qcow2_bitmaps(lab->image, NULL);
+
+	for (unsigned i = 0; i < LAB_BITMAPS; i++) {
+		g_autofree char *name = bitmap_name(i);
+		const struct qcow2_bitmap *got = find_bitmap(all, name);
+
+		lab->bitmaps[i] = (struct lab_bitmap){
+			.there = got,
+			.automatic = got && got->automatic,
+			.in_use = got && got->in_use,
+			.granularity = got ? got->granularity_bits : 0,
+		};
+	}
+}
+
+/* An operation has changed the image, for certain or perhaps: we do not keep them. */
+static void bitmaps_lost(struct lab *lab, bool certain)
+{
+	for (unsigned i = 0; i < LAB_BITMAPS; i++) {
+		struct lab_bitmap *b = &lab->bitmaps[i];
+
+		if (!b->automatic || b->in_use)
+			continue;
+		b->in_use = certain;
+		b->maybe = !certain;
+	}
+}
+
+/* ---- the judge ---- */
+
+struct findings {
+	GString *text;
+	uint64_t leaks, corruptions;
+	unsigned tolerated;
+};
+
+static void note_finding(void *opaque, enum qcow2_finding finding, const char *text)
+{
+	struct findings *f = opaque;
+
+	if (finding == QCOW2_LEAK && f->tolerated & LAB_LEAKS)
+		return;
+	if (f->tolerated & LAB_NOT_COPIED && strstr(text, "OFLAG_COPIED") &&
+	    g_str_has_suffix(text, " refcount=1"))
+		return;
+	*(finding == QCOW2_LEAK ? &f->leaks : &f->corruptions) += 1;
+	if (f->text->len < 600)
+		g_string_append_printf(f->text, "\n    %s", text);
+}
+
+bool lab_is_dirty(struct block_file *file)
+{
+	uint8_t head[80];
+
+	g_assert_cmpint(block_file_read(file, 0, head, sizeof(head)), ==, 0);
+	return head[7] >= 3 && head[79] & QCOW2_DIRTY;
+}
+
+bool lab_check(struct block_file *file, unsigned tolerated, GError **error)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	struct findings findings = { .text = text, .tolerated = tolerated };
+	const struct qcow2_check_listener listener = { .found = note_finding, .opaque = &findings };
 	struct qcow2_check check;
 
-	g_assert_cmpint(block_file_read(file, 0, head, len), ==, 0);
-	header = qcow2_header_parse("lab", head, len, (uint64_t)size, error);
-	if (!header || !qcow2_check("lab", file, header, &listener, &check, error))
+	if (!qcow2_check_file("lab", file, &listener, &check, error))
 		return false;
-	if (check.corruptions || (check.leaks && !leaks_are_fine))
-		return error_set(error, SOCLE_ERROR_FAILED,
-				 "check: %" PRIu64 " corruptions, %" PRIu64 " leaks%s",
-				 check.corruptions, check.leaks, findings->str);
-	return true;
+	return (!findings.corruptions && !findings.leaks) ||
+	       error_set(error, SOCLE_ERROR_FAILED,
+			 "check: %" PRIu64 " corruptions, %" PRIu64 " leaks%s",
+			 findings.corruptions, findings.leaks, text->str);
 }
 
 bool lab_judge(struct lab *lab, GError **error)
 {
-	if (!image_flush(lab->image, error) || differ(lab, 0, lab->size, error))
+	if (!image_flush(lab->image, error) || differ(lab, 0, lab->size, error) ||
+	    !look_at_bitmaps(lab, error) || (lab->options.data == 2 && !check_raw(lab, error)))
 		return false;
-	return lab->options.lazy || lab_check(lab->tap->inner, false, error);
+	return lab->options.lazy || lab_check(lab->tap->inner, 0, error);
 }
 
-bool lab_run(struct lab *lab, const struct lab_op *op, GError **error)
+static bool run_reopen(struct lab *lab, GError **error)
 {
-	const uint64_t len = op->off < lab->size ? MIN(op->len, lab->size - op->off) : 0;
+	lab_close(lab);
+	if (lab_is_dirty(lab->tap->inner))
+		return error_set(error, SOCLE_ERROR_FAILED, "it is dirty though it was closed");
+	return lab_check(lab->tap->inner, 0, error) && lab_open(lab, error);
+}
 
-	lab->count++;
-	if (op->kind < LAB_FLUSH && !len)
-		return true;
+static bool run_one(struct lab *lab, const struct lab_op *op, uint64_t len, GError **error)
+{
 	switch (op->kind) {
 	case LAB_WRITE:
 		return run_write(lab, op, len, error);
@@ -578,18 +476,36 @@ bool lab_run(struct lab *lab, const struct lab_op *op, GError **error)
 	case LAB_FLUSH:
 		return image_flush(lab->image, error);
 	case LAB_REOPEN:
-		lab_close(lab);
-		return lab_check(lab->tap->inner, false, error) && lab_open(lab, error);
+		return run_reopen(lab, error);
 	case LAB_CREATE:
 	case LAB_APPLY:
 	case LAB_DELETE:
 		return run_snapshot(lab, op, error);
 	case LAB_RESIZE:
 		return run_resize(lab, op->len, error);
+	case LAB_BITMAP:
+		return run_bitmap(lab, op, error);
 	case LAB_JUDGE:
 		return lab_judge(lab, error);
 	case LAB_KINDS:
 	default:
 		g_assert_not_reached();
 	}
+}
+
+static bool is_change(enum lab_kind kind)
+{
+	return kind < LAB_READ || (kind >= LAB_CREATE && kind <= LAB_RESIZE);
+}
+
+bool lab_run(struct lab *lab, const struct lab_op *op, GError **error)
+{
+	const uint64_t len = op->off < lab->size ? MIN(op->len, lab->size - op->off) : 0;
+
+	lab->count++;
+	if (op->kind < LAB_FLUSH && !len)
+		return true;
+	if (is_change(op->kind))
+		bitmaps_lost(lab, op->kind == LAB_WRITE || op->kind == LAB_PACKED);
+	return run_one(lab, op, len, error);
 }

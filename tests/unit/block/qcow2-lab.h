@@ -17,11 +17,11 @@ enum tap_event_kind {
 	TAP_PUNCH,
 	TAP_RESIZE,
 	TAP_SYNC,
-	TAP_MARK, /* the test's: @off is its number */
 };
 
 struct tap_event {
 	enum tap_event_kind kind;
+	bool second;       /* of the data file */
 	uint64_t off, len; /* of TAP_RESIZE: off is the size */
 	uint8_t *data;     /* of TAP_WRITE */
 };
@@ -29,27 +29,34 @@ struct tap_event {
 struct tap {
 	struct block_file base;
 	struct block_file *inner;
-	GArray *log;      /* struct tap_event, or NULL: not recorded */
-	unsigned fail_at; /* this call fails, 1 the next one; 0: none */
-	int fail_with;    /* positive errno */
+	struct tap *second; /* the data file, or NULL; it is recorded and fails here, too */
+	struct tap *first;  /* of a data file: the image's; what follows is that one's */
+	GArray *log;        /* struct tap_event, or NULL: not recorded */
+	unsigned fail_at;   /* this call fails, 1 the next one; 0: none */
+	int fail_with;      /* positive errno */
 	bool failed;
 	bool harmless;    /* it was one that gives space back, which may fail in silence */
 	bool short_write; /* a write that fails has written half */
 };
 
-struct tap *tap_new(size_t limit);
-/* A file with these bytes, which are copied. */
-struct tap *tap_from(const uint8_t *bytes, size_t len, size_t limit);
+struct tap *tap_new(void);
+/* What both files have, but for the log. */
+struct tap *tap_copy(struct tap *tap);
+/* The data file, made if there is none. */
+struct tap *tap_second(struct tap *tap);
 void tap_free(struct tap *tap);
 DEFINE_AUTOPTR(tap, tap_free);
 void tap_record(struct tap *tap);
-void tap_mark(struct tap *tap, uint64_t number);
+/* Do to @tap what was recorded. */
+void tap_replay(struct tap *tap, const struct tap_event *event);
 
 /* ---- sequences ---- */
 
 struct lab_options {
 	unsigned cluster_bits, refcount_bits, version;
-	bool lazy, extended, zstd;
+	unsigned lazy, extended, zstd; /* 0 or 1 */
+	unsigned data;                 /* file: 0: none; 1; 2: a raw image of its own */
+	unsigned prealloc;             /* as in lab_preallocations[] */
 	unsigned slots; /* pieces in the cache: few make it write early; 0: as always */
 	uint64_t size, backing_size; /* the latter 0: none */
 };
@@ -67,7 +74,8 @@ enum lab_kind {
 	LAB_APPLY,
 	LAB_DELETE,
 	LAB_RESIZE,
-	LAB_JUDGE, /* compare all, check */
+	LAB_BITMAP, /* off: enum qcow2_bitmap_change; fill: which; len: 2^n bytes */
+	LAB_JUDGE,  /* compare all, check */
 	LAB_KINDS,
 };
 
@@ -78,6 +86,17 @@ struct lab_op {
 	bool dropped;
 };
 
+/* What is to be found of a bitmap. */
+struct lab_bitmap {
+	bool there, automatic, in_use;
+	bool maybe; /* in_use or not: what was done may not have written anything */
+	unsigned granularity;
+};
+
+enum {
+	LAB_BITMAPS = 3,
+};
+
 struct lab {
 	struct lab_options options;
 	struct tap *tap;
@@ -86,7 +105,8 @@ struct lab {
 	uint8_t *model;
 	uint64_t size;
 	GPtrArray *snapshots; /* struct lab_snapshot */
-	uint64_t count;       /* of operations */
+	struct lab_bitmap bitmaps[LAB_BITMAPS];
+	uint64_t count; /* of operations */
 };
 
 struct lab_snapshot {
@@ -95,11 +115,21 @@ struct lab_snapshot {
 	uint64_t size;
 };
 
-void lab_options_random(GRand *rand, struct lab_options *ret);
-char *lab_options_text(const struct lab_options *options);
-/* Random operations for an image of that size. */
-GArray *lab_ops_random(GRand *rand, const struct lab_options *options, bool snapshots);
-char *lab_op_text(const struct lab_op *op);
+extern const char *const lab_preallocations[4];
+
+/* An image, and what is done to it; as text, it can be kept. */
+struct lab_sequence {
+	struct lab_options options;
+	GArray *ops; /* struct lab_op */
+};
+
+struct lab_sequence *lab_sequence_random(GRand *rand);
+/* NULL: it is none. */
+struct lab_sequence *lab_sequence_parse(const char *text);
+/* Without what was dropped; g_free() it. */
+char *lab_sequence_text(const struct lab_sequence *sequence);
+void lab_sequence_free(struct lab_sequence *sequence);
+DEFINE_AUTOPTR(lab_sequence, lab_sequence_free);
 
 /* An empty image on @tap, open; NULL with @error. */
 struct lab *lab_new(const struct lab_options *options, struct tap *tap, GError **error);
@@ -110,8 +140,18 @@ bool lab_open(struct lab *lab, GError **error);
 void lab_close(struct lab *lab);
 /* @error: an operation failed, or what was read is not what the model has (SOCLE_ERROR_FAILED). */
 bool lab_run(struct lab *lab, const struct lab_op *op, GError **error);
+/* The model's bitmaps become those of the image. */
+void lab_learn_bitmaps(struct lab *lab);
 bool lab_judge(struct lab *lab, GError **error);
-/* By check.c: neither leak nor corruption, or only leaks. */
-bool lab_check(struct block_file *file, bool leaks_are_fine, GError **error);
+
+enum {
+	LAB_LEAKS = 1 << 0,      /* are fine */
+	LAB_NOT_COPIED = 1 << 1, /* so are COPIED flags that are missing */
+};
+
+/* Does the header say so? */
+bool lab_is_dirty(struct block_file *file);
+/* By check.c. */
+bool lab_check(struct block_file *file, unsigned tolerated, GError **error);
 
 #endif

@@ -61,7 +61,7 @@ static void put(struct tap *tap, uint64_t off, uint64_t value)
 static void test_packed_over_freed(void)
 {
 	struct lab_options options = plain;
-	autoptr(tap) tap = tap_new(0);
+	autoptr(tap) tap = tap_new();
 	autoptr(lab) lab = NULL;
 
 	options.size = 42008064;
@@ -86,7 +86,7 @@ static void test_map_empty(void)
 					   .size = UINT64_C(1) << 40,
 					   .options = none };
 	g_autoptr(GError) error = NULL;
-	autoptr(tap) tap = tap_new(0);
+	autoptr(tap) tap = tap_new();
 	autoptr(image) image = NULL;
 	struct image_extent extent;
 
@@ -105,7 +105,7 @@ static void test_tables_grow(void)
 	const struct lab_options options = {
 		.cluster_bits = 9, .refcount_bits = 64, .version = 3, .size = 6 << 20, .slots = 16
 	};
-	autoptr(tap) tap = tap_new(0);
+	autoptr(tap) tap = tap_new();
 	autoptr(lab) lab = make(&options, tap);
 	const struct qcow2_header *header = qcow2_get_header(lab->image);
 	const uint32_t before = header->reftable_clusters;
@@ -124,7 +124,7 @@ static void test_tables_grow(void)
 static void test_overlap(void)
 {
 	g_autoptr(GError) error = NULL;
-	autoptr(tap) tap = tap_new(0);
+	autoptr(tap) tap = tap_new();
 	autoptr(lab) lab = make(&plain, tap);
 	struct image *image;
 	uint8_t buf[512] = { 1 };
@@ -155,7 +155,7 @@ static void test_dirty(void)
 {
 	g_autoptr(GError) error = NULL;
 	struct lab_options options = plain;
-	autoptr(tap) tap = tap_new(0);
+	autoptr(tap) tap = tap_new();
 	autoptr(lab) lab = NULL;
 	uint64_t block;
 
@@ -180,7 +180,7 @@ static void test_dirty(void)
 static void test_repair_lost_block(void)
 {
 	g_autoptr(GError) error = NULL;
-	autoptr(tap) tap = tap_new(0);
+	autoptr(tap) tap = tap_new();
 	autoptr(lab) lab = make(&plain, tap);
 	struct qcow2_check before, after;
 	struct qcow2_repaired repaired;
@@ -205,7 +205,7 @@ static void test_repair_lost_block(void)
 /* Who reads changes nothing; who writes clears what he does not know, before. */
 static void test_autoclear(void)
 {
-	autoptr(tap) tap = tap_new(0);
+	autoptr(tap) tap = tap_new();
 	autoptr(lab) lab = make(&plain, tap);
 	struct image *image;
 	uint8_t buf[512];
@@ -262,7 +262,7 @@ static void test_many_snapshots(void)
 	};
 	g_autoptr(GRand) rand = g_rand_new_with_seed(1);
 	g_autoptr(GError) error = NULL;
-	autoptr(tap) tap = tap_new(0);
+	autoptr(tap) tap = tap_new();
 	autoptr(lab) lab = make(&options, tap);
 
 	for (unsigned i = 0; i < 200; i++) {
@@ -301,7 +301,7 @@ static gpointer read_all(gpointer opaque)
 static void test_threads(void)
 {
 	struct lab_options options = plain;
-	autoptr(tap) tap = tap_new(0);
+	autoptr(tap) tap = tap_new();
 	autoptr(lab) lab = NULL;
 	GThread *threads[3];
 
@@ -323,7 +323,7 @@ static void test_amend(void)
 {
 	struct qcow2_amend amend = { .version = 2, .lazy_refcounts = -1, .data_file_raw = -1 };
 	g_autoptr(GError) error = NULL;
-	autoptr(tap) tap = tap_new(0);
+	autoptr(tap) tap = tap_new();
 	autoptr(lab) lab = make(&plain, tap);
 
 	run(lab, LAB_WRITE, 0, 256 * K, 1);
