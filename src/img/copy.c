@@ -24,8 +24,10 @@
 #include "base/thread.h"
 
 enum {
-	MIN_UNIT = 4 << 10,       /* zeroes are looked for in such steps, at least */
-	PACKED_PIECE = 256 << 10, /* small, for at the end all threads should have something */
+	MIN_UNIT = 4 << 10,      /* zeroes are looked for in such steps, at least */
+	PACKED_PIECE = 64 << 10, /* small, for at the end all threads should have something */
+	PACKED_ROOM = 4 << 20,   /* for pieces of that kind, if they are not larger */
+	PACKED_AHEAD = 8,        /* pieces of a thread: some take much longer than others */
 	ALIGNMENT = 4096,
 };
 
@@ -237,6 +239,12 @@ static bool fill(const struct work *work, struct slot *slot, GError **error)
 	return true;
 }
 
+/* That which is written next. */
+static struct slot *next_slot(const struct work *work)
+{
+	return &work->slots[work->written % work->slot_count];
+}
+
 /* Take the next piece; NULL: there is none. */
 static struct slot *take(struct work *work)
 {
@@ -255,8 +263,10 @@ static struct slot *take(struct work *work)
 			slot = NULL;
 		}
 	}
-	pthread_cond_broadcast(&work->free);
-	pthread_cond_signal(&work->ready);
+	if (work->error || work->done) {
+		pthread_cond_broadcast(&work->free);
+		pthread_cond_signal(&work->ready);
+	}
 	pthread_mutex_unlock(&work->lock);
 	return slot;
 }
@@ -275,7 +285,9 @@ static void reader(void *opaque)
 		if (!ok && !work->error)
 			work->error = g_steal_pointer(&error);
 		g_clear_error(&error);
-		pthread_cond_signal(&work->ready);
+		/* To be woken is dear: only for the piece that is the next one. */
+		if (work->error || slot == next_slot(work))
+			pthread_cond_signal(&work->ready);
 		pthread_mutex_unlock(&work->lock);
 	}
 }
@@ -354,9 +366,10 @@ static bool write_slot(const struct work *work, struct slot *slot, GError **erro
 /* The next piece in order, when it is ready; NULL: that was all, or there is an error. */
 static struct slot *await(struct work *work)
 {
-	struct slot *slot = &work->slots[work->written % work->slot_count];
+	struct slot *slot;
 
 	pthread_mutex_lock(&work->lock);
+	slot = next_slot(work);
 	while (!work->error && (work->taken == work->written ? !work->done : !slot->ready))
 		pthread_cond_wait(&work->ready, &work->lock);
 	if (work->error || work->taken == work->written)
@@ -375,7 +388,9 @@ static void written(struct work *work, struct slot *slot, GError *error)
 		work->error = error;
 	else
 		g_clear_error(&error);
-	pthread_cond_broadcast(&work->free);
+	/* Who waits for a slot goes on when there are several. */
+	if (work->error || work->taken - work->written <= work->slot_count / 2)
+		pthread_cond_broadcast(&work->free);
 	pthread_mutex_unlock(&work->lock);
 }
 
@@ -412,6 +427,14 @@ static void write_all(struct work *work)
 
 /* ---- all of it ---- */
 
+static unsigned count_slots(const struct work *work)
+{
+	const unsigned threads = work->copy->threads, room = (unsigned)(PACKED_ROOM / work->max);
+
+	return work->copy->compress ? CLAMP(room, threads + 2, threads * PACKED_AHEAD)
+				    : threads + 2;
+}
+
 static void work_init(struct work *work, const struct copy *copy)
 {
 	uint64_t cluster = copy->target->cluster_size;
@@ -426,7 +449,7 @@ static void work_init(struct work *work, const struct copy *copy)
 		work->unit = copy->sparse;
 	work->max = copy->compress ? MAX(work->unit, PACKED_PIECE) : IMG_PIECE;
 	work->max = work->max / work->unit * work->unit;
-	work->slot_count = copy->threads + 2;
+	work->slot_count = count_slots(work);
 	work->slots = g_new0(struct slot, work->slot_count);
 	for (unsigned i = 0; i < work->slot_count; i++) {
 		struct slot *slot = &work->slots[i];

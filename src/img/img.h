@@ -105,6 +105,8 @@ size_t img_zero_run(const uint8_t *bytes, size_t len, size_t unit, bool *ret_zer
  */
 struct img_same {
 	struct image *a, *b;
+	/* From these on, the first of such, all that is behind is the same; NULL: there are none. */
+	const struct image *shared_a, *shared_b;
 	uint8_t *buf_a, *buf_b; /* of IMG_PIECE bytes */
 };
 void img_same_init(struct img_same *same, struct image *a, struct image *b);

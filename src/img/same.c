@@ -2,16 +2,41 @@
 /*
  * same.c - where do two chains of images differ?
  *
- * What both have from the same place of the same file is the same, and is not read.
+ * What both have from the same place of the same file is the same, and is not read. Where neither has
+ * anything in front of an image that both stand on, not even that image's tables are looked at.
  */
 #include <string.h>
 
 #include "base/error.h"
 #include "img/img.h"
 
+/* Are these and all that is behind them the same files, read in the same way? */
+static bool is_same_chain(const struct image *a, const struct image *b)
+{
+	while (a && b && a->ops == b->ops && block_file_is_same(a->file, b->file)) {
+		a = a->backing;
+		b = b->backing;
+	}
+	return !a && !b;
+}
+
+static void find_shared(struct img_same *same)
+{
+	for (const struct image *a = same->a; a; a = a->backing) {
+		for (const struct image *b = same->b; b; b = b->backing) {
+			if (!is_same_chain(a, b))
+				continue;
+			same->shared_a = a;
+			same->shared_b = b;
+			return;
+		}
+	}
+}
+
 void img_same_init(struct img_same *same, struct image *a, struct image *b)
 {
 	*same = (struct img_same){ .a = a, .b = b };
+	find_shared(same);
 }
 
 void img_same_release(struct img_same *same)
@@ -34,6 +59,35 @@ static bool map_one(struct image *image, uint64_t off, uint64_t len, struct imag
 		return true;
 	return error_set(error, SOCLE_ERROR_CORRUPT, "image '%s' has an extent of no bytes",
 			 image->path);
+}
+
+/* For how many bytes has @image, and what is in front of @base, nothing of its own? */
+static bool map_nothing(struct image *image, const struct image *base, uint64_t off, uint64_t len,
+			uint64_t *ret_len, GError **error)
+{
+	struct image_extent extent = { .len = len };
+
+	*ret_len = 0;
+	if (off >= image->size)
+		return true;
+	len = MIN(len, image->size - off);
+	if (image != base && !image_map_above(image, base, off, len, &extent, error))
+		return false;
+	if (image == base || extent.kind == IMAGE_ABSENT)
+		*ret_len = MIN(len, extent.len);
+	return true;
+}
+
+/* Both read the same for so many bytes, as both read what they share. */
+static bool map_shared(const struct img_same *same, uint64_t off, uint64_t len, uint64_t *ret_len,
+		       GError **error)
+{
+	*ret_len = 0;
+	if (!same->shared_a)
+		return true;
+	if (!map_nothing(same->a, same->shared_a, off, len, &len, error))
+		return false;
+	return !len || map_nothing(same->b, same->shared_b, off, len, ret_len, error);
 }
 
 static const struct image *behind(const struct image *image, unsigned depth)
@@ -93,6 +147,10 @@ bool img_same_piece(struct img_same *same, uint64_t off, uint64_t len, uint64_t 
 	size_t at;
 
 	*ret_differ = UINT64_MAX;
+	if (!map_shared(same, off, len, ret_len, error))
+		return false;
+	if (*ret_len)
+		return true;
 	if (!map_one(same->a, off, len, &a, error) || !map_one(same->b, off, a.len, &b, error))
 		return false;
 	data_a = a.kind == IMAGE_DATA;

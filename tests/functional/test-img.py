@@ -145,6 +145,30 @@ class Work(Case):
         self.bad('map', 'x', says='nbd://a/b')
         self.assertFalse(os.path.exists('y'))
 
+    def test_compare_chains(self):
+        """What two chains share is the same; what stands in front of it is looked at."""
+        self.raw()
+        self.good('convert', '-O', 'qcow2', 's.raw', 'base')
+        for name, behind in (('a', 'base'), ('b', 'base'), ('c', 'a')):
+            self.good('create', '-q', '-f', 'qcow2', '-b', behind, '-F', 'qcow2', name)
+        for pair in (('a', 'base'), ('base', 'a'), ('a', 'b'), ('b', 'c'), ('a', 'a')):
+            self.assertEqual(self.good('compare', *pair), 'Images are identical.\n')
+        self.good('bench', '-w', '-c', '1', '-o', '64k', '-q', '-f', 'qcow2', 'b')
+        for pair in (('a', 'b'), ('b', 'a'), ('c', 'b'), ('base', 'b')):
+            result = run('compare', *pair)
+            self.assertEqual(result.returncode, 1)
+            self.assertEqual(result.stdout, 'Content mismatch at offset 65536!\n')
+        # A shorter one in between hides what is behind its end.
+        self.good('resize', '-q', '--shrink', '-f', 'qcow2', 'a', '64k')
+        self.assertEqual(run('compare', 'c', 'base').returncode, 1)
+        # The same name in another folder is another image.
+        os.mkdir('d')
+        os.link('c', 'd/c')
+        with open('d/a', 'wb') as file:
+            file.write(self.contents('b'))
+        os.link('base', 'd/base')
+        self.assertEqual(run('compare', 'c', 'd/c').returncode, 1)
+
     def test_snapshots(self):
         self.raw()
         self.good('convert', '-O', 'qcow2', 's.raw', 'x')

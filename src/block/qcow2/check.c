@@ -4,8 +4,8 @@
  *
  * One pass over everything that refers to host clusters: the header, the tables of counts, the
  * active L1 with its L2 tables, each snapshot's, the bitmaps, the LUKS header. Then a pass over the
- * counts in the file. COPIED flags are looked at in the second pass, for which the active L2 tables
- * are read again.
+ * counts in the file. Whether a cluster was met with or without the COPIED flag is noted in the first
+ * pass; only if that does not go with a count, the active tables are read again to tell where.
  *
  * An L2 table that many entries of one L1 point to is read once: whoever made it so gets his
  * findings, but not our time. Texts are those of qemu-img check, for those who compare.
@@ -37,6 +37,8 @@ enum {
 struct chunk {
 	uint32_t count[CHUNK];
 	uint8_t seen[CHUNK / 8]; /* bits: an L2 table that this L1 has met */
+	/* Bits: an entry of the active tables points to it with COPIED, or without. */
+	uint8_t copied[CHUNK / 8], plain[CHUNK / 8];
 };
 
 struct check {
@@ -51,6 +53,7 @@ struct check {
 	struct chunk **chunks; /* NULL: nothing refers to them */
 	GPtrArray *made;       /* those that there are */
 	uint64_t next_host;    /* where this L2 table's next cluster is if nothing is fragmented */
+	bool copied_wrong;     /* some COPIED flag is, or points to where no count is */
 };
 
 /* ---- telling ---- */
@@ -106,6 +109,19 @@ static void refer_cluster(struct check *c, uint64_t cluster)
 	}
 	if (chunk->count[cluster & (CHUNK - 1)] < UINT32_MAX)
 		chunk->count[cluster & (CHUNK - 1)]++;
+}
+
+/* An entry of the active tables, aligned, and referred to. */
+static void note_copied(struct check *c, uint64_t entry)
+{
+	const uint64_t cluster = (entry & L2_OFFSET) >> c->cluster_bits;
+	struct chunk *chunk = cluster < c->clusters ? c->chunks[cluster >> CHUNK_BITS] : NULL;
+
+	if (chunk)
+		(entry & COPIED ? chunk->copied : chunk->plain)[(cluster & (CHUNK - 1)) / 8] |=
+			(uint8_t)(1u << cluster % 8);
+	else
+		c->copied_wrong = true;
 }
 
 /* Has this L1 met the L2 table in this cluster before? */
@@ -258,8 +274,11 @@ static void check_entry(struct check *c, uint64_t entry, uint64_t bitmap, bool a
 			result->fragmented++;
 		c->next_host = off + (UINT64_C(1) << c->cluster_bits);
 	}
-	if (own)
-		(void)refer(c, off, UINT64_C(1) << c->cluster_bits);
+	if (!own)
+		return;
+	(void)refer(c, off, UINT64_C(1) << c->cluster_bits);
+	if (active && off)
+		note_copied(c, entry);
 }
 
 static bool check_l2(struct check *c, uint64_t off, bool active)
@@ -298,6 +317,8 @@ static bool check_l1_entry(struct check *c, uint64_t entry, bool active)
 	}
 	if (!refer(c, off, UINT64_C(1) << c->cluster_bits))
 		return true;
+	if (active)
+		note_copied(c, entry);
 	return seen_before(c, cluster) || check_l2(c, off, active);
 }
 
@@ -421,10 +442,14 @@ static uint64_t stored_count(const uint8_t *block, uint64_t index, unsigned orde
 
 static void compare(struct check *c, uint64_t cluster, uint64_t stored)
 {
-	const uint32_t counted = references(c, cluster);
+	const struct chunk *chunk = c->chunks[cluster >> CHUNK_BITS];
+	const uint64_t in_chunk = cluster & (CHUNK - 1);
+	const uint32_t counted = chunk ? chunk->count[in_chunk] : 0;
 
 	if (stored)
 		c->result->image_end = (cluster + 1) << c->cluster_bits;
+	if (chunk && (stored == 1 ? chunk->plain : chunk->copied)[in_chunk / 8] >> in_chunk % 8 & 1)
+		c->copied_wrong = true;
 	if (stored == counted)
 		return;
 	if (c->listener && c->listener->count)
@@ -602,6 +627,8 @@ static bool copied_l1_entry(struct check *c, uint64_t index, uint64_t entry)
 
 static bool check_copied(struct check *c)
 {
+	if (!c->copied_wrong)
+		return true;
 	forget_seen(c);
 	return for_entries(c, c->header->l1_off, c->header->l1_size, "L1 table", copied_l1_entry);
 }

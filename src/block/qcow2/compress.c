@@ -16,39 +16,101 @@ enum {
 	MEMORY_LEVEL = 9,
 };
 
-static ssize_t pack_zlib(const void *in, void *out, size_t len)
-{
-	z_stream z = { 0 };
-	ssize_t packed = 0;
+/* What a thread packs with; kept, as new memory costs more than many a cluster. */
+struct qcow2_packer {
+	struct qcow2_packer *next;
+	z_stream z;
+	ZSTD_CCtx *zstd; /* NULL: this one is for zlib */
+};
 
-	if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, WINDOW_BITS, MEMORY_LEVEL,
-			 Z_DEFAULT_STRATEGY) != Z_OK)
-		return 0;
-	z.next_in = (Bytef *)(uintptr_t)in;
-	z.avail_in = (uInt)len;
-	z.next_out = out;
-	z.avail_out = (uInt)len - 1;
-	if (deflate(&z, Z_FINISH) == Z_STREAM_END)
-		packed = (ssize_t)z.total_out;
-	deflateEnd(&z);
-	return packed;
+static void packer_free(struct qcow2_packer *packer)
+{
+	if (packer->zstd)
+		ZSTD_freeCCtx(packer->zstd);
+	else
+		(void)deflateEnd(&packer->z);
+	g_free(packer);
 }
 
-static ssize_t pack_zstd(const void *in, void *out, size_t len)
+static struct qcow2_packer *packer_new(enum qcow2_compression type)
 {
-	const size_t packed = ZSTD_compress(out, len - 1, in, len, ZSTD_CLEVEL_DEFAULT);
+	struct qcow2_packer *packer = g_new0(struct qcow2_packer, 1);
+	bool ok;
+
+	if (type == QCOW2_ZSTD) {
+		packer->zstd = ZSTD_createCCtx();
+		ok = packer->zstd;
+	} else {
+		ok = deflateInit2(&packer->z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, WINDOW_BITS,
+				  MEMORY_LEVEL, Z_DEFAULT_STRATEGY) == Z_OK;
+	}
+	if (ok)
+		return packer;
+	g_free(packer);
+	return NULL;
+}
+
+static struct qcow2_packer *take_packer(struct qcow2 *q)
+{
+	struct qcow2_packer *packer;
+
+	pthread_mutex_lock(&q->packers_lock);
+	packer = q->packers;
+	if (packer)
+		q->packers = packer->next;
+	pthread_mutex_unlock(&q->packers_lock);
+	return packer ? packer : packer_new(q->header->compression);
+}
+
+static void return_packer(struct qcow2 *q, struct qcow2_packer *packer)
+{
+	pthread_mutex_lock(&q->packers_lock);
+	packer->next = q->packers;
+	q->packers = packer;
+	pthread_mutex_unlock(&q->packers_lock);
+}
+
+void qcow2_free_packers(struct qcow2 *q)
+{
+	while (q->packers) {
+		struct qcow2_packer *packer = q->packers;
+
+		q->packers = packer->next;
+		packer_free(packer);
+	}
+}
+
+static ssize_t pack_zlib(z_stream *z, const void *in, void *out, size_t len)
+{
+	if (qcow2_is_noise(in, len) || deflateReset(z) != Z_OK)
+		return 0;
+	z->next_in = (Bytef *)(uintptr_t)in;
+	z->avail_in = (uInt)len;
+	z->next_out = out;
+	z->avail_out = (uInt)len - 1;
+	return deflate(z, Z_FINISH) == Z_STREAM_END ? (ssize_t)z->total_out : 0;
+}
+
+static ssize_t pack_zstd(ZSTD_CCtx *zstd, const void *in, void *out, size_t len)
+{
+	const size_t packed = ZSTD_compressCCtx(zstd, out, len - 1, in, len, ZSTD_CLEVEL_DEFAULT);
 
 	return ZSTD_isError(packed) ? 0 : (ssize_t)packed;
 }
 
 ssize_t qcow2_pack(struct image *image, const void *in, void *out)
 {
-	const struct qcow2 *q = qcow2_of(image);
+	struct qcow2 *q = qcow2_of(image);
+	struct qcow2_packer *packer =
+		q->header->incompatible & QCOW2_DATA_FILE ? NULL : take_packer(q);
+	ssize_t packed;
 
-	if (q->header->incompatible & QCOW2_DATA_FILE)
+	if (!packer)
 		return 0;
-	return q->header->compression == QCOW2_ZSTD ? pack_zstd(in, out, image->cluster_size)
-						    : pack_zlib(in, out, image->cluster_size);
+	packed = packer->zstd ? pack_zstd(packer->zstd, in, out, image->cluster_size)
+			      : pack_zlib(&packer->z, in, out, image->cluster_size);
+	return_packer(q, packer);
+	return packed;
 }
 
 static bool unpack_zlib(const void *in, size_t in_len, void *out, size_t out_len)

@@ -111,6 +111,9 @@ struct qcow2 {
 	pthread_mutex_t unpacked_lock; /* of its own, as reads go on without the other */
 	uint64_t unpacked_entry;       /* what @unpacked has the bytes of; 0: nothing */
 	uint8_t *unpacked;
+
+	pthread_mutex_t packers_lock;
+	struct qcow2_packer *packers; /* that nobody packs with at the moment */
 };
 
 static inline struct qcow2 *qcow2_of(struct image *image)
@@ -296,9 +299,15 @@ void qcow2_wait_direct(struct qcow2 *q);
 
 /* As image_ops.pack(). */
 ssize_t qcow2_pack(struct image *image, const void *in, void *out);
+void qcow2_free_packers(struct qcow2 *q);
 /* False: it is not what makes @out_len bytes. */
 bool qcow2_unpack(enum qcow2_compression type, const void *in, size_t in_len, void *out,
 		  size_t out_len);
+
+/* ---- noise.c ---- */
+
+/* Would deflate hardly make it shorter? Of short ones nobody says so. */
+bool qcow2_is_noise(const void *bytes, size_t len);
 
 /* ---- write.c ---- */
 

@@ -482,6 +482,7 @@ struct qcow2 *qcow2_open_file(const char *name, struct block_file *file, unsigne
 	q->base.ops = &image_qcow2_ops;
 	pthread_mutex_init(&q->lock, NULL);
 	pthread_mutex_init(&q->unpacked_lock, NULL);
+	pthread_mutex_init(&q->packers_lock, NULL);
 	q->name = g_strdup(name);
 	q->file = q->data = file;
 	q->writable = flags & IMAGE_WRITE;
@@ -531,6 +532,8 @@ void qcow2_free(struct qcow2 *q)
 	g_array_unref(q->quarantine);
 	pthread_mutex_destroy(&q->lock);
 	pthread_mutex_destroy(&q->unpacked_lock);
+	qcow2_free_packers(q);
+	pthread_mutex_destroy(&q->packers_lock);
 	g_free(q->base.backing_file);
 	g_free(q->base.backing_format);
 	g_free(q->data_name);

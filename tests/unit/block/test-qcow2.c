@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "block/qcow2/check.h"
 #include "block/qcow2/qcow2-int.h"
 #include "qcow2-lab.h"
 
@@ -148,6 +149,90 @@ static void test_overlap(void)
 	image = image_open_file("lab", &tap->base, "qcow2", 0, NULL);
 	g_assert_nonnull(image);
 	image_close(image);
+}
+
+static void count_copied(void *opaque, enum qcow2_finding finding, const char *text)
+{
+	unsigned *count = opaque;
+
+	g_assert_cmpint(finding, ==, QCOW2_CORRUPTION);
+	*count += strstr(text, "OFLAG_COPIED") != NULL;
+}
+
+static unsigned wrong_flags(struct tap *tap)
+{
+	unsigned count = 0;
+	const struct qcow2_check_listener listener = { .found = count_copied, .opaque = &count };
+	struct qcow2_check check;
+	g_autoptr(GError) error = NULL;
+
+	g_assert_true(qcow2_check_file("lab", tap->inner, &listener, &check, &error));
+	g_assert_no_error(error);
+	g_assert_cmpuint(check.corruptions, ==, count);
+	return count;
+}
+
+/* A flag that is not what the count says is told for each entry, of either table. */
+static void test_copied_flags(void)
+{
+	const uint64_t flag = UINT64_C(1) << 63;
+	autoptr(tap) tap = tap_new(0);
+	autoptr(lab) lab = make(&plain, tap);
+	uint64_t l1, l2;
+
+	run(lab, LAB_WRITE, 0, 256 * K, 1);
+	lab_close(lab);
+	g_assert_cmpuint(wrong_flags(tap), ==, 0);
+	l1 = get(tap, H_L1_OFF);
+	l2 = get(tap, l1) & ~flag;
+	put(tap, l2 + 8, get(tap, l2 + 8) ^ flag);
+	g_assert_cmpuint(wrong_flags(tap), ==, 1);
+	put(tap, l2 + 24, get(tap, l2 + 24) ^ flag);
+	g_assert_cmpuint(wrong_flags(tap), ==, 2);
+	put(tap, l2 + 8, get(tap, l2 + 8) ^ flag);
+	put(tap, l2 + 24, get(tap, l2 + 24) ^ flag);
+	put(tap, l1, get(tap, l1) ^ flag);
+	g_assert_cmpuint(wrong_flags(tap), ==, 1);
+	put(tap, l1, get(tap, l1) ^ flag);
+	g_assert_true(lab_open(lab, NULL));
+	/* With a snapshot no entry has it; one that has is wrong. */
+	run(lab, LAB_CREATE, 0, 0, 0);
+	lab_close(lab);
+	g_assert_cmpuint(wrong_flags(tap), ==, 0);
+	l2 = get(tap, get(tap, H_L1_OFF)) & ~flag;
+	put(tap, l2, get(tap, l2) ^ flag);
+	g_assert_cmpuint(wrong_flags(tap), ==, 1);
+}
+
+static void test_noise(void)
+{
+	enum {
+		LEN = 64 * K
+	};
+	g_autofree uint8_t *bytes = g_malloc(LEN);
+	GRand *rand = g_rand_new_with_seed(11);
+
+	for (unsigned round = 0; round < 20; round++) {
+		for (size_t i = 0; i < LEN; i++)
+			bytes[i] = (uint8_t)g_rand_int(rand);
+		g_assert_true(qcow2_is_noise(bytes, LEN));
+		/* Short ones are tried. */
+		g_assert_false(qcow2_is_noise(bytes, 4096));
+		/* The same some hundred bytes before: there is something to refer to. */
+		memcpy(bytes + 40000, bytes + 39000, 1000);
+		g_assert_false(qcow2_is_noise(bytes, LEN));
+		/* All bytes are as frequent in the whole, and not in its parts. */
+		for (size_t i = 0; i < LEN; i++)
+			bytes[i] = (uint8_t)((g_rand_int(rand) & 127) | (i < LEN / 2 ? 128 : 0));
+		g_assert_false(qcow2_is_noise(bytes, LEN));
+		/* No byte is rare, one is more frequent. */
+		for (size_t i = 0; i < LEN; i++)
+			bytes[i] = i % 16 ? (uint8_t)g_rand_int(rand) : 7;
+		g_assert_false(qcow2_is_noise(bytes, LEN));
+	}
+	memset(bytes, 5, LEN);
+	g_assert_false(qcow2_is_noise(bytes, LEN));
+	g_rand_free(rand);
 }
 
 /* Counts of an image that was not closed are anything. */
@@ -350,6 +435,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/block/qcow2/map-empty", test_map_empty);
 	g_test_add_func("/block/qcow2/tables-grow", test_tables_grow);
 	g_test_add_func("/block/qcow2/overlap", test_overlap);
+	g_test_add_func("/block/qcow2/copied-flags", test_copied_flags);
+	g_test_add_func("/block/qcow2/noise", test_noise);
 	g_test_add_func("/block/qcow2/dirty", test_dirty);
 	g_test_add_func("/block/qcow2/repair-lost-block", test_repair_lost_block);
 	g_test_add_func("/block/qcow2/autoclear", test_autoclear);
