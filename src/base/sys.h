@@ -56,12 +56,14 @@ enum sys_call {
 	SYS_STAT,
 	SYS_CHMOD,
 	SYS_CHOWN,
+	SYS_TIMERFD,
 	SYS_CALL_COUNT,
 };
 
-/* For sys_fail_nth() as @err: preadv and pwritev do less than they were asked for. */
+/* For sys_fail_nth() as @err. */
 enum {
-	SYS_SHORT = 1 << 16
+	SYS_SHORT = 1 << 16, /* preadv and pwritev do less than they were asked for */
+	SYS_HANG = 1 << 17,  /* the call begins when sys_fail_nth() is called again for its kind */
 };
 
 /* Let the nth call from now (1 = the next) fail with @err; 0 takes it back. Tests only. */
@@ -133,6 +135,9 @@ int sys_epoll_create(void);
 int sys_epoll_ctl(int epoll, int op, int fd, uint32_t events, uint64_t data);
 /* Not longer than @timeout_ns, UINT64_MAX: for ever; interrupted counts as a timeout. */
 int sys_epoll_wait(int epoll, struct epoll_event *ret_events, int max, uint64_t timeout_ns);
+/* A clock that rings, CLOCK_MONOTONIC, not set; and in @after_ns, 0: not. Not to be waited for by reads. */
+int sys_timerfd_create(void);
+int sys_timerfd_set(int fd, uint64_t after_ns);
 int sys_fork(void);
 int sys_set_nonblock(int fd);
 int sys_set_block(int fd);
