@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -27,10 +29,36 @@ static struct {
 	atomic_int err;
 } failing[SYS_CALL_COUNT];
 
+/* Calls that hang wait here for another err. */
+static pthread_mutex_t hang_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t hang_end = PTHREAD_COND_INITIALIZER;
+
 void sys_fail_nth(enum sys_call call, unsigned nth, int err)
 {
+	pthread_mutex_lock(&hang_lock);
 	atomic_store(&failing[call].err, err);
 	atomic_store(&failing[call].countdown, nth);
+	pthread_cond_broadcast(&hang_end);
+	pthread_mutex_unlock(&hang_lock);
+}
+
+static void hang(enum sys_call call)
+{
+	pthread_mutex_lock(&hang_lock);
+	while (atomic_load(&failing[call].err) == SYS_HANG)
+		pthread_cond_wait(&hang_end, &hang_lock);
+	pthread_mutex_unlock(&hang_lock);
+}
+
+/* The call was chosen. */
+DATA_PATH static int fail(enum sys_call call)
+{
+	int err = atomic_load(&failing[call].err);
+
+	if (err != SYS_HANG)
+		return -err;
+	hang(call);
+	return 0;
 }
 
 unsigned sys_fail_pending(enum sys_call call)
@@ -44,7 +72,7 @@ DATA_PATH int sys_fail_now(enum sys_call call)
 
 	while (unlikely(left)) {
 		if (atomic_compare_exchange_weak(&failing[call].countdown, &left, left - 1))
-			return left == 1 ? -atomic_load(&failing[call].err) : 0;
+			return left == 1 ? fail(call) : 0;
 	}
 	return 0;
 }
@@ -438,6 +466,22 @@ DATA_PATH int sys_epoll_wait(int epoll, struct epoll_event *ret_events, int max,
 	if (ret < 0)
 		return errno == EINTR ? 0 : -errno;
 	return ret;
+}
+
+int sys_timerfd_create(void)
+{
+	return SYS_RETRY(SYS_TIMERFD, int,
+			 timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+}
+
+int sys_timerfd_set(int fd, uint64_t after_ns)
+{
+	const struct itimerspec when = {
+		.it_value = { .tv_sec = (time_t)(after_ns / 1000000000),
+			      .tv_nsec = (long)(after_ns % 1000000000) },
+	};
+
+	return SYS_RETRY(SYS_TIMERFD, int, timerfd_settime(fd, 0, &when, NULL));
 }
 
 int sys_fork(void)

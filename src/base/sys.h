@@ -57,6 +57,7 @@ enum sys_call {
 	SYS_STAT,
 	SYS_CHMOD,
 	SYS_CHOWN,
+	SYS_TIMERFD,
 	SYS_CALL_COUNT,
 };
 
@@ -65,7 +66,8 @@ enum sys_call {
  * EINTR is what a signal does: the call is made again where it always is.
  */
 enum {
-	SYS_SHORT = 1 << 16
+	SYS_SHORT = 1 << 16,
+	SYS_HANG = 1 << 17, /* the call begins when sys_fail_nth() is called again for its kind */
 };
 
 /* Let the nth call from now (1 = the next) fail with @err; 0 takes it back. Tests only. */
@@ -141,6 +143,9 @@ int sys_epoll_wait(int epoll, struct epoll_event *ret_events, int max, uint64_t 
  * or for no reason. Not counted. */
 void sys_futex_wait(atomic_uint *word, unsigned value, uint64_t timeout_ns);
 void sys_futex_wake(atomic_uint *word);
+/* A clock that rings, CLOCK_MONOTONIC, not set; and in @after_ns, 0: not. Not to be waited for by reads. */
+int sys_timerfd_create(void);
+int sys_timerfd_set(int fd, uint64_t after_ns);
 int sys_fork(void);
 int sys_set_nonblock(int fd);
 int sys_set_block(int fd);

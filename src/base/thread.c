@@ -62,6 +62,12 @@ void thread_join(struct thread *thread)
 	g_free(thread);
 }
 
+void thread_detach(struct thread *thread)
+{
+	pthread_detach(thread->id);
+	g_free(thread);
+}
+
 void thread_signal(struct thread *thread, int sig)
 {
 	(void)pthread_kill(thread->id, sig);

@@ -22,6 +22,9 @@ struct thread *thread_start(const char *name, void (*fn)(void *arg), void *arg, 
 /* Wait until it ends, and free it. NULL is fine. */
 void thread_join(struct thread *thread);
 
+/* [the thread itself] Nobody will wait for it: what thread_start() made goes now. */
+void thread_detach(struct thread *thread);
+
 /* Send a signal to the thread, which must not have been joined. */
 void thread_signal(struct thread *thread, int sig);
 

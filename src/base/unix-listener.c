@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "base/acceptor.h"
 #include "base/error.h"
 #include "base/sys.h"
 
@@ -18,7 +19,7 @@ enum {
 };
 
 struct unix_listener {
-	int fd, spare;
+	struct acceptor *acceptor;
 	char *path;
 	dev_t dev; /* of the file, to know it again */
 	ino_t ino;
@@ -66,6 +67,7 @@ struct unix_listener *unix_listener_new(const char *path, GError **error)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	struct unix_listener *listener;
+	struct acceptor *acceptor = NULL;
 	autofd int fd = -1;
 	struct stat st = { 0 };
 	int r;
@@ -96,15 +98,17 @@ struct unix_listener *unix_listener_new(const char *path, GError **error)
 	}
 	(void)lstat(path, &st);
 	r = sys_listen(fd, BACKLOG);
-	if (r < 0) {
-		(void)sys_unlink(path);
+	if (r < 0)
 		error_sys(error, r, "cannot listen on socket '%s'", path);
+	else
+		acceptor = acceptor_new(fd_steal(&fd), error);
+	if (!acceptor) {
+		(void)sys_unlink(path);
 		return NULL;
 	}
 	listener = g_new(struct unix_listener, 1);
 	*listener = (struct unix_listener){
-		.fd = fd_steal(&fd),
-		.spare = sys_eventfd(0, 0),
+		.acceptor = acceptor,
 		.path = g_strdup(path),
 		.dev = st.st_dev,
 		.ino = st.st_ino,
@@ -121,33 +125,17 @@ void unix_listener_free(struct unix_listener *listener)
 	if (lstat(listener->path, &st) == 0 && st.st_dev == listener->dev &&
 	    st.st_ino == listener->ino)
 		(void)sys_unlink(listener->path);
-	fd_autoclose(&listener->fd);
-	fd_autoclose(&listener->spare);
+	acceptor_free(listener->acceptor);
 	g_free(listener->path);
 	g_free(listener);
 }
 
-int listener_accept(int fd, int *spare)
-{
-	int client = sys_accept(fd, SOCK_NONBLOCK), turned_away;
-
-	if (client == -EMFILE || client == -ENFILE) {
-		fd_autoclose(spare);
-		turned_away = sys_accept(fd, SOCK_NONBLOCK);
-		fd_autoclose(&turned_away);
-	}
-	/* Also before the first time that it is needed. */
-	if (*spare < 0)
-		*spare = sys_eventfd(0, 0);
-	return client;
-}
-
 int unix_listener_accept(struct unix_listener *listener)
 {
-	return listener_accept(listener->fd, &listener->spare);
+	return acceptor_accept(listener->acceptor);
 }
 
 int unix_listener_fd(const struct unix_listener *listener)
 {
-	return listener->fd;
+	return acceptor_fd(listener->acceptor);
 }

@@ -27,21 +27,10 @@ struct unix_listener *unix_listener_new(const char *path, GError **error);
 void unix_listener_free(struct unix_listener *listener);
 DEFINE_AUTOPTR(unix_listener, unix_listener_free);
 
-/* The next client, non-blocking, or -errno (-EAGAIN: there is none). */
+/* The next client, non-blocking, or -errno (-EAGAIN: there is none, or not now; acceptor.h). */
 int unix_listener_accept(struct unix_listener *listener);
 
-/* For poll. */
+/* For poll: readable when there may be one. */
 int unix_listener_fd(const struct unix_listener *listener);
-
-/**
- * listener_accept() - as accept4(2) of a socket that is not blocking, also without descriptors
- * @spare: a descriptor that is kept for this, or -1; the caller closes it in the end
- *
- * A client that finds no free descriptor would stay in the queue and the socket readable, and who
- * waits for it would spin. With the spare one the client is accepted, and shown the door.
- *
- * Return: the client, or -errno; -EMFILE or -ENFILE: one was turned away
- */
-int listener_accept(int fd, int *spare);
 
 #endif

@@ -26,6 +26,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/acceptor.h"
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -66,7 +67,7 @@ struct net_stream {
 	struct socket_address address;
 	unsigned reconnect_s;
 	struct unix_listener *listener; /* of a path */
-	int listen_fd, spare_fd; /* its descriptor, or a socket of ours; see listener_accept() */
+	struct acceptor *acceptor;      /* of a port */
 
 	/* Of the loop while there is one. */
 	enum stream_state state;
@@ -229,13 +230,19 @@ static void connect_again(void *opaque)
 		peer_here(stream);
 }
 
+static bool listens(const struct net_stream *stream)
+{
+	return stream->listener || stream->acceptor;
+}
+
 static void listen_event(void *opaque, unsigned events)
 {
 	struct net_stream *stream = opaque;
 	int fd;
 
 	(void)events;
-	fd = listener_accept(stream->listen_fd, &stream->spare_fd);
+	fd = stream->listener ? unix_listener_accept(stream->listener)
+			      : acceptor_accept(stream->acceptor);
 	if (fd < 0)
 		return;
 	/* One peer at a time; the next waits in the queue. */
@@ -500,10 +507,14 @@ static void start_on_loop(void *opaque)
 		watch_fd(stream, atomic_load(&stream->link_up) ? STREAM_UP : STREAM_CONNECTING);
 	else if (stream->role == NET_SOCKET_CONNECT && stream->reconnect_s)
 		io_timer_set(stream->loop, &stream->timer, 0);
-	if (stream->listen_fd < 0)
+	if (!listens(stream))
 		return;
-	stream->listen_watch =
-		(struct io_watch){ .fd = stream->listen_fd, .fn = listen_event, .opaque = stream };
+	stream->listen_watch = (struct io_watch){
+		.fd = stream->listener ? unix_listener_fd(stream->listener)
+				       : acceptor_fd(stream->acceptor),
+		.fn = listen_event,
+		.opaque = stream,
+	};
 	io_watch_add(stream->loop, &stream->listen_watch, stream->fd < 0 ? POLLIN : 0u);
 }
 
@@ -521,7 +532,7 @@ static void stop_on_loop(void *opaque)
 		fd_autoclose(&stream->fd);
 	stream->state = STREAM_DOWN;
 	/* Half a frame that went out cannot be taken back: the rest follows with the next card. */
-	if (stream->listen_fd >= 0)
+	if (listens(stream))
 		io_watch_remove(stream->loop, &stream->listen_watch);
 	io_prepare_remove(stream->loop, &stream->prepare);
 	io_timer_remove(stream->loop, &stream->timer);
@@ -567,10 +578,8 @@ static void stream_free(struct net_backend *net)
 		g_source_unref(stream->link);
 	}
 	fd_autoclose(&stream->fd);
-	if (!stream->listener)
-		fd_autoclose(&stream->listen_fd);
 	unix_listener_free(stream->listener);
-	fd_autoclose(&stream->spare_fd);
+	acceptor_free(stream->acceptor);
 	socket_address_release(&stream->address);
 	g_free(stream->rx.data);
 	g_free(stream->tx.data);
@@ -635,6 +644,7 @@ static bool open_role(struct net_stream *stream, const struct net_stream_config 
 		      GError **error)
 {
 	bool passive = config->role == NET_SOCKET_LISTEN;
+	int listen_fd;
 
 	if (config->role == NET_SOCKET_FD) {
 		stream->fd = config->fd;
@@ -647,13 +657,12 @@ static bool open_role(struct net_stream *stream, const struct net_stream_config 
 		return false;
 	if (passive && config->unix_path) {
 		stream->listener = unix_listener_new(config->unix_path, error);
-		if (stream->listener)
-			stream->listen_fd = unix_listener_fd(stream->listener);
 		return stream->listener;
 	}
 	if (passive) {
-		stream->listen_fd = socket_bind(&stream->address, SOCK_STREAM, error);
-		return stream->listen_fd >= 0;
+		listen_fd = socket_bind(&stream->address, SOCK_STREAM, error);
+		stream->acceptor = listen_fd < 0 ? NULL : acceptor_new(listen_fd, error);
+		return stream->acceptor;
 	}
 	/* Whoever wants attempts gets them from the start. */
 	return stream->reconnect_s || connect_now(stream, error);
@@ -669,7 +678,6 @@ struct net_backend *net_stream_new(const struct net_stream_config *config, GErro
 	stream->role = config->role;
 	stream->reconnect_s = config->reconnect_s;
 	stream->fd = -1;
-	stream->listen_fd = stream->spare_fd = -1;
 	stream->rx.data = g_malloc(BUFFER_LEN);
 	stream->tx.data = g_malloc(BUFFER_LEN);
 	if (!open_role(stream, config, error))

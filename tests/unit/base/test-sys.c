@@ -3,6 +3,7 @@
  * test-sys.c - system calls: -errno, CLOEXEC, failing on demand
  */
 #include "base/sys.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -200,6 +201,34 @@ static void test_fail_nth(void)
 	}
 }
 
+static void write_byte(void *arg)
+{
+	int *fds = arg;
+
+	g_assert_cmpint((int)sys_write(fds[1], "x", 1), ==, 1);
+}
+
+/* A call that hangs has done nothing yet, and is done when it is let go. */
+static void test_hang(void)
+{
+	struct thread *thread;
+	struct pollfd out;
+	int fds[2];
+
+	g_assert_cmpint(sys_pipe(fds, O_NONBLOCK), ==, 0);
+	out = (struct pollfd){ .fd = fds[0], .events = POLLIN };
+	sys_fail_nth(SYS_WRITE, 1, SYS_HANG);
+	thread = thread_start("test", write_byte, fds, NULL);
+	while (sys_fail_pending(SYS_WRITE))
+		g_thread_yield();
+	g_assert_cmpint(sys_poll(&out, 1, 20), ==, 0);
+	sys_fail_nth(SYS_WRITE, 0, 0);
+	g_assert_cmpint(sys_poll(&out, 1, 10000), ==, 1);
+	thread_join(thread);
+	fd_autoclose(&fds[0]);
+	fd_autoclose(&fds[1]);
+}
+
 /* Each kind can be made to fail, and is not called then. */
 static void test_fail_all(void)
 {
@@ -237,6 +266,8 @@ static void test_fail_all(void)
 	FAILS(SYS_UNLINK, sys_unlink(""));
 	FAILS(SYS_POLL, sys_poll(&p, 0, 0));
 	FAILS(SYS_PIPE, sys_pipe(fds, 0));
+	FAILS(SYS_TIMERFD, sys_timerfd_create());
+	FAILS(SYS_TIMERFD, sys_timerfd_set(-1, 1));
 	FAILS(SYS_FORK, sys_fork());
 #undef FAILS
 }
@@ -292,6 +323,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/sys/socket", test_socket);
 	g_test_add_func("/sys/mmap", test_mmap);
 	g_test_add_func("/sys/fail-nth", test_fail_nth);
+	g_test_add_func("/sys/hang", test_hang);
 	g_test_add_func("/sys/fail-all", test_fail_all);
 	g_test_add_func("/sys/full-fails-late", test_full_fails_late);
 	g_test_add_func("/sys/fd-steal", test_fd_steal);

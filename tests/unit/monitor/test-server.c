@@ -312,7 +312,8 @@ static void test_hang_up(void)
 
 static void test_failing_calls(void)
 {
-	static const enum sys_call calls[] = { SYS_SOCKET, SYS_BIND, SYS_LISTEN };
+	static const enum sys_call calls[] = { SYS_SOCKET, SYS_BIND, SYS_LISTEN, SYS_EPOLL,
+					       SYS_TIMERFD };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(calls); i++) {
 		g_autoptr(GError) error = NULL;
