@@ -45,7 +45,7 @@ ssize_t qcow2_pack(struct image *image, const void *in, void *out)
 {
 	const struct qcow2 *q = qcow2_of(image);
 
-	if (q->header->incompatible & QCOW2_DATA_FILE)
+	if (q->header->incompatible & QCOW2_DATA_FILE || qcow2_is_encrypted(q))
 		return 0;
 	return q->header->compression == QCOW2_ZSTD ? pack_zstd(in, out, image->cluster_size)
 						    : pack_zlib(in, out, image->cluster_size);
