@@ -164,7 +164,7 @@ bool crypt_method_check(const struct crypt_method *method, GError **error)
 	if (method->ivgen == CRYPT_ESSIV && !essiv_algorithm(method))
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
 				 "essiv with %s needs a hash that is as long as one of its keys, "
-				 "which %s is not; take sha256",
+				 "which %s is not; take plain64",
 				 crypt_algorithm_names[method->algorithm],
 				 crypt_hash_names[method->ivgen_hash]);
 	return true;

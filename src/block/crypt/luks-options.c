@@ -60,5 +60,10 @@ bool luks_options_take(const struct image_create *what, const char *prefix,
 		.ivgen_hash = (enum crypt_hash)ivgen_hash,
 	};
 	ret->hash = (enum crypt_hash)hash;
+	if (crypt_key_len(&ret->method) * LUKS_STRIPES % CRYPT_SECTOR)
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+				 "%s in mode cbc has key slots that are no whole sectors, on which "
+				 "QEMU aborts; take mode xts, or keys of 128 or 256 bits",
+				 crypt_algorithm_names[algorithm]);
 	return crypt_method_check(&ret->method, error);
 }

@@ -281,10 +281,10 @@ bool qcow2_create(struct block_file *file, const struct image_create *what, GErr
 	q = qcow2_open_file(what->path, file, flags, error);
 	if (!q)
 		return false;
+	ok = !encrypt || qcow2_crypt_create(q, &luks, what->secret, error);
 	/* Nothing that is behind it is seen before it has a size. */
 	g_clear_pointer(&q->header->backing_file, g_free);
-	ok = (!encrypt || qcow2_crypt_create(q, &luks, what->secret, error)) &&
-	     qcow2_resize_locked(q, what->size, error);
+	ok = ok && qcow2_resize_locked(q, what->size, error);
 	q->header->backing_file = g_strdup(what->backing_file);
 	ok = ok && preallocate(q, how, what->secret, error) && qcow2_flush_locked(q, error);
 	qcow2_close(q);

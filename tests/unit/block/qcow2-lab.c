@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "block/crypt/secret.h"
 #include "block/qcow2/qcow2-int.h"
 
 enum {
@@ -186,6 +187,7 @@ void lab_options_random(GRand *rand, struct lab_options *ret)
 	static const uint64_t sizes[] = { 128 << 10, 256 << 10, 256 << 10, 512 << 10,
 					  512 << 10, 1 << 20,   3 << 20 };
 	static const uint64_t tails[] = { 0, 512, 65024 };
+	g_autoptr(GRand) copy = g_rand_copy(rand);
 	struct lab_options o = { .version = 3, .refcount_bits = 16 };
 
 	o.cluster_bits = clusters[below(rand, ARRAY_SIZE(clusters))];
@@ -204,16 +206,19 @@ void lab_options_random(GRand *rand, struct lab_options *ret)
 	/* What went wrong in the engine went wrong with these. */
 	if (chance(rand, 60))
 		o.slots = 8;
+	/* From a copy, so that a seed goes on meaning the operations that it always meant. */
+	o.encrypted = chance(copy, 12);
 	*ret = o;
 }
 
 char *lab_options_text(const struct lab_options *o)
 {
-	return g_strdup_printf("cluster_bits %u, version %u, refcount_bits %u%s%s%s, size %" PRIu64
-			       ", backing %" PRIu64 ", slots %u",
-			       o->cluster_bits, o->version, o->refcount_bits,
-			       o->lazy ? ", lazy" : "", o->extended ? ", extended" : "",
-			       o->zstd ? ", zstd" : "", o->size, o->backing_size, o->slots);
+	return g_strdup_printf(
+		"cluster_bits %u, version %u, refcount_bits %u%s%s%s%s, size %" PRIu64
+		", backing %" PRIu64 ", slots %u",
+		o->cluster_bits, o->version, o->refcount_bits, o->lazy ? ", lazy" : "",
+		o->extended ? ", extended" : "", o->zstd ? ", zstd" : "",
+		o->encrypted ? ", encrypted" : "", o->size, o->backing_size, o->slots);
 }
 
 static const char *const kind_names[] = {
@@ -319,10 +324,22 @@ void lab_free(struct lab *lab)
 	g_free(lab);
 }
 
+static const struct secret lab_secret = { (char *)(uintptr_t) "key", (uint8_t *)(uintptr_t) "open",
+					  4 };
+
+const struct image_keys *lab_keys(const struct lab_options *options)
+{
+	static const struct secret *const secrets[] = { &lab_secret };
+	static const struct image_keys keys = { secrets, 1 };
+
+	return options->encrypted ? &keys : NULL;
+}
+
 bool lab_open(struct lab *lab, GError **error)
 {
 	qcow2_test_slots = lab->options.slots;
-	lab->image = image_open_file("lab", &lab->tap->base, "qcow2", IMAGE_WRITE, error);
+	lab->image = image_open_file_keys("lab", &lab->tap->base, "qcow2", IMAGE_WRITE,
+					  lab_keys(&lab->options), error);
 	if (!lab->image)
 		return false;
 	if (!lab->options.backing_size)
@@ -331,6 +348,19 @@ bool lab_open(struct lab *lab, GError **error)
 		"behind", block_file_memory(lab->backing, lab->options.backing_size), "raw", 0,
 		error);
 	return lab->image->backing;
+}
+
+/* The smallest header there is, and as little work as may be. */
+static void add_encryption(GHashTable *table)
+{
+	static const char *const words[][2] = {
+		{ "encrypt.format", "luks" },        { "encrypt.cipher-alg", "aes-128" },
+		{ "encrypt.cipher-mode", "cbc" },    { "encrypt.ivgen-alg", "essiv" },
+		{ "encrypt.ivgen-hash-alg", "md5" }, { "encrypt.iter-time", "1" },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(words); i++)
+		g_hash_table_insert(table, (void *)(uintptr_t)words[i][0], g_strdup(words[i][1]));
 }
 
 static GHashTable *option_table(const struct lab_options *o)
@@ -349,6 +379,8 @@ static GHashTable *option_table(const struct lab_options *o)
 			    g_strdup(o->extended ? "on" : "off"));
 	g_hash_table_insert(table, (void *)(uintptr_t) "compression_type",
 			    g_strdup(o->zstd ? "zstd" : "zlib"));
+	if (o->encrypted)
+		add_encryption(table);
 	return table;
 }
 
@@ -359,6 +391,7 @@ struct lab *lab_new(const struct lab_options *options, struct tap *tap, GError *
 		.path = "lab",
 		.size = options->size,
 		.options = table,
+		.secret = options->encrypted ? &lab_secret : NULL,
 		.backing_file = options->backing_size ? "behind" : NULL,
 		.backing_format = options->backing_size ? "raw" : NULL,
 	};

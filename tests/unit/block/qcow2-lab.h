@@ -49,7 +49,7 @@ void tap_mark(struct tap *tap, uint64_t number);
 
 struct lab_options {
 	unsigned cluster_bits, refcount_bits, version;
-	bool lazy, extended, zstd;
+	bool lazy, extended, zstd, encrypted;
 	unsigned slots; /* pieces in the cache: few make it write early; 0: as always */
 	uint64_t size, backing_size; /* the latter 0: none */
 };
@@ -101,6 +101,8 @@ char *lab_options_text(const struct lab_options *options);
 GArray *lab_ops_random(GRand *rand, const struct lab_options *options, bool snapshots);
 char *lab_op_text(const struct lab_op *op);
 
+/* Of encrypted images, for tests that open them by themselves. */
+const struct image_keys *lab_keys(const struct lab_options *options);
 /* An empty image on @tap, open; NULL with @error. */
 struct lab *lab_new(const struct lab_options *options, struct tap *tap, GError **error);
 /* Closes the image; the tap stays. */
