@@ -134,7 +134,8 @@ struct image {
 	uint64_t size;                       /* bytes, as the guest sees it */
 	uint32_t cluster_size;               /* bytes: the unit of allocation; 0: none */
 	char *backing_file, *backing_format; /* as it says itself, or NULL */
-	bool locked; /* it is encrypted, and nobody has given its secret yet */
+	bool encrypted;
+	bool locked; /* and nobody has given its secret yet */
 
 	/* image_open()'s. */
 	const struct image_ops *ops;

@@ -9,7 +9,6 @@
 #include "img/copy.h"
 #include "img/create.h"
 #include "img/img.h"
-#include "img/qcow2.h"
 
 enum {
 	MAX_SPARSE = 16 << 20,
@@ -93,7 +92,7 @@ static bool check_options(const struct img_args *args, const struct convert *con
 
 static bool check_compress(const struct convert *convert, GError **error)
 {
-	if (convert->copy.compress && img_qcow2_is_encrypted(convert->copy.target))
+	if (convert->copy.compress && convert->copy.target->encrypted)
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
 				 "compression and encryption do not go together: compressed data "
 				 "would not be encrypted");

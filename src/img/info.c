@@ -36,7 +36,7 @@ static void print_human(struct image *image)
 	} else {
 		img_out("disk size: unavailable\n");
 	}
-	if (img_qcow2_is_encrypted(image))
+	if (image->encrypted)
 		img_out("encrypted: yes\n");
 	if (image->cluster_size)
 		img_out("cluster_size: %" PRIu32 "\n", image->cluster_size);
@@ -69,7 +69,7 @@ static json_t *as_json(struct image *image)
 		json_object_set_new(info, "backing-filename-format",
 				    img_json_string(image->backing_format));
 	img_qcow2_json(image, info);
-	if (img_qcow2_is_encrypted(image))
+	if (image->encrypted)
 		json_object_set_new(info, "encrypted", json_true());
 	json_object_set_new(info, "dirty-flag", json_boolean(img_qcow2_is_dirty(image)));
 	return info;

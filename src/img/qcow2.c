@@ -22,13 +22,6 @@ bool img_qcow2_is_dirty(struct image *image)
 	return header && header->incompatible & QCOW2_DIRTY;
 }
 
-bool img_qcow2_is_encrypted(struct image *image)
-{
-	const struct qcow2_header *header = header_of(image);
-
-	return header && header->crypt != QCOW2_CRYPT_NONE;
-}
-
 static json_t *bitmap_json(const struct qcow2_bitmap *bitmap)
 {
 	json_t *object = json_object(), *flags = json_array();

@@ -41,7 +41,7 @@ bool qcow2_crypt_open(struct qcow2 *q, unsigned flags, GError **error)
 
 	if (q->header->crypt == QCOW2_CRYPT_NONE)
 		return true;
-	q->base.locked = true;
+	q->base.encrypted = q->base.locked = true;
 	if (q->header->crypt == QCOW2_CRYPT_AES)
 		return !q->writable || flags & IMAGE_CHECK ||
 		       error_set(

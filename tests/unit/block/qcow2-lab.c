@@ -207,7 +207,7 @@ void lab_options_random(GRand *rand, struct lab_options *ret)
 	if (chance(rand, 60))
 		o.slots = 8;
 	/* From a copy, so that a seed goes on meaning the operations that it always meant. */
-	o.encrypted = chance(copy, 12);
+	o.encrypted = chance(copy, 5);
 	*ret = o;
 }
 
