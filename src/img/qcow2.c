@@ -71,13 +71,13 @@ static json_t *luks_json(const struct luks_header *luks)
 	json_t *object = json_object(), *slots = json_array();
 
 	json_object_set_new(object, "ivgen-alg", json_string(crypt_ivgen_names[method->ivgen]));
-	if (method->ivgen == CRYPT_ESSIV)
-		json_object_set_new(object, "ivgen-hash-alg",
-				    json_string(crypt_hash_names[method->ivgen_hash]));
 	json_object_set_new(object, "hash-alg", json_string(crypt_hash_names[luks->hash]));
 	json_object_set_new(object, "cipher-alg",
 			    json_string(crypt_algorithm_names[method->algorithm]));
 	json_object_set_new(object, "uuid", json_string(luks->uuid));
+	if (method->ivgen == CRYPT_ESSIV)
+		json_object_set_new(object, "ivgen-hash-alg",
+				    json_string(crypt_hash_names[method->ivgen_hash]));
 	json_object_set_new(object, "format", json_string("luks"));
 	json_object_set_new(object, "cipher-mode", json_string(crypt_mode_names[method->mode]));
 	for (unsigned i = 0; i < LUKS_SLOTS; i++)
