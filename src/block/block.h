@@ -76,6 +76,8 @@ enum block_discard {
 	BLOCK_DISCARD_IGNORE, /* discards do nothing */
 };
 
+struct secret;
+
 struct block_open {
 	const char *node_name; /* for messages and the monitor */
 	const char *path;      /* NULL for format "null" */
@@ -87,6 +89,9 @@ struct block_open {
 	bool shared;   /* do not insist on being the only writer; all must say so */
 	bool backing;  /* files that the image names may be opened */
 	bool snapshot; /* what is written goes to a temporary file, and away with it */
+	/* What opens encrypted images of the chain, the front one's first; NULL: none. */
+	const struct secret *const *secrets;
+	unsigned secret_count;
 	enum block_discard discard;
 	uint64_t null_size; /* format "null" */
 };

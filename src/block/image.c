@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/sys.h"
+#include "block/crypt/secret.h"
 #include "block/format/format.h"
 #include "block/qcow2/qcow2.h"
 
@@ -66,6 +67,28 @@ static const struct image_ops *choose(const char *path, struct block_file *file,
 		  "the format of image '%s' is not guessed, as it is to be written to; name it",
 		  path);
 	return NULL;
+}
+
+/* @secret: NULL: none was given. */
+static bool unlock(struct image *image, const struct secret *secret, GError **error)
+{
+	if (image->locked && secret)
+		return image->ops->unlock(image, secret, error);
+	if (secret)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "image '%s' is not encrypted, but a secret is given for it; leave "
+				 "that out if this is the right image",
+				 image->path);
+	return !image->locked || image->flags & IMAGE_LOCKED ||
+	       error_set(error, SOCLE_ERROR_DENIED,
+			 "image '%s' is encrypted; name its secret by encrypt.key-secret=ID, and "
+			 "give that by --object secret,id=ID,file=FILE",
+			 image->path);
+}
+
+static const struct secret *key_at(const struct image_keys *keys, unsigned depth)
+{
+	return keys && depth < keys->count ? keys->secrets[depth] : NULL;
 }
 
 static struct image *open_alone(const char *path, struct block_file *owned, const char *format,
@@ -126,7 +149,7 @@ static bool may_be_behind(const struct image *image, GError **error)
 }
 
 /* Open what stands behind each image, up to one that has nothing behind it. */
-static bool open_chain(struct image *front, GError **error)
+static bool open_chain(struct image *front, const struct image_keys *keys, GError **error)
 {
 	unsigned flags = front->flags & ~(unsigned)(IMAGE_WRITE | IMAGE_CHECK);
 	struct image *image = front;
@@ -156,23 +179,50 @@ static bool open_chain(struct image *front, GError **error)
 					 image->path, path);
 		}
 		image->backing = open_alone(path, file, image->backing_format, flags, error);
-		if (!image->backing)
+		if (!image->backing || !unlock(image->backing, key_at(keys, depth), error))
 			return false;
 	}
 	return true;
 }
 
-struct image *image_open_file(const char *path, struct block_file *file, const char *format,
-			      unsigned flags, GError **error)
+static bool check_keys(const struct image *front, const struct image_keys *keys, GError **error)
+{
+	unsigned depth = 0;
+
+	for (const struct image *image = front; image; image = image->backing)
+		depth++;
+	return !keys || keys->count <= depth ||
+	       error_set(error, SOCLE_ERROR_USAGE,
+			 "there are %u images from '%s' on, and a secret is given for one behind "
+			 "them; leave that out",
+			 depth, front->path);
+}
+
+struct image *image_open_file_keys(const char *path, struct block_file *file, const char *format,
+				   unsigned flags, const struct image_keys *keys, GError **error)
 {
 	autoptr(image) image = open_alone(path, file, format, flags, error);
 
-	if (!image || (flags & IMAGE_BACKING && !open_chain(image, error)))
+	if (!image || !unlock(image, key_at(keys, 0), error) ||
+	    (flags & IMAGE_BACKING &&
+	     (!open_chain(image, keys, error) || !check_keys(image, keys, error))))
 		return NULL;
 	return g_steal_pointer(&image);
 }
 
+struct image *image_open_file(const char *path, struct block_file *file, const char *format,
+			      unsigned flags, GError **error)
+{
+	return image_open_file_keys(path, file, format, flags, NULL, error);
+}
+
 struct image *image_open(const char *path, const char *format, unsigned flags, GError **error)
+{
+	return image_open_keys(path, format, flags, NULL, error);
+}
+
+struct image *image_open_keys(const char *path, const char *format, unsigned flags,
+			      const struct image_keys *keys, GError **error)
 {
 	struct block_file *file;
 
@@ -182,7 +232,7 @@ struct image *image_open(const char *path, const char *format, unsigned flags, G
 		return NULL;
 	}
 	file = block_file_open(path, file_flags(flags), error);
-	return file ? image_open_file(path, file, format, flags, error) : NULL;
+	return file ? image_open_file_keys(path, file, format, flags, keys, error) : NULL;
 }
 
 void image_close(struct image *image)

@@ -36,6 +36,7 @@ enum {
 	IMAGE_DIRECT = 1 << 4,   /* as BLOCK_FILE_DIRECT */
 	IMAGE_NO_FLUSH = 1 << 5, /* as BLOCK_FILE_NO_FLUSH */
 	IMAGE_CHECK = 1 << 6, /* to be checked or repaired: open it though it is dirty or corrupt */
+	IMAGE_LOCKED = 1 << 7, /* nobody looks at the data: an encrypted one needs no secret */
 };
 
 /* What is at some offset, in this image alone or in the whole chain. */
@@ -62,12 +63,21 @@ struct image_option {
 	const char *help;
 };
 
+struct secret;
+
 struct image_create {
 	const char *path; /* for messages, and for formats that note their own name */
 	uint64_t size;    /* bytes; a multiple of 512 */
 	const char *backing_file, *backing_format; /* or NULL; only noted, not opened */
 	/* name and value of options, both char *, all of them known to the format; or NULL */
 	GHashTable *options;
+	const struct secret *secret; /* what opens it, if it is to be encrypted; or NULL */
+};
+
+/* What opens encrypted images of a chain, the front one's secret first; NULL: none. */
+struct image_keys {
+	const struct secret *const *secrets;
+	unsigned count;
 };
 
 struct image;
@@ -84,6 +94,8 @@ struct image_ops {
 	 */
 	struct image *(*open)(const char *path, struct block_file *file, unsigned flags,
 			      GError **error);
+	/* It is locked: may this secret open it? NULL: images are never encrypted. */
+	bool (*unlock)(struct image *image, const struct secret *secret, GError **error);
 	/* An empty file becomes an empty image; it is not synced. NULL: cannot. */
 	bool (*create)(struct block_file *file, const struct image_create *what, GError **error);
 	/* Flush must have been called, or what was not flushed may be lost. Closes the file. */
@@ -122,6 +134,8 @@ struct image {
 	uint64_t size;                       /* bytes, as the guest sees it */
 	uint32_t cluster_size;               /* bytes: the unit of allocation; 0: none */
 	char *backing_file, *backing_format; /* as it says itself, or NULL */
+	bool encrypted;
+	bool locked; /* and nobody has given its secret yet */
 
 	/* image_open()'s. */
 	const struct image_ops *ops;
@@ -144,7 +158,12 @@ const struct image_ops *image_format_find(const char *name, GError **error);
  * Return: the image, for image_close(), or NULL with @error
  */
 struct image *image_open(const char *path, const char *format, unsigned flags, GError **error);
+/* The same, with secrets for encrypted ones; who is not encrypted must be given none. */
+struct image *image_open_keys(const char *path, const char *format, unsigned flags,
+			      const struct image_keys *keys, GError **error);
 /* The same for a file that is open; it becomes the image's, also when that fails. */
+struct image *image_open_file_keys(const char *path, struct block_file *file, const char *format,
+				   unsigned flags, const struct image_keys *keys, GError **error);
 struct image *image_open_file(const char *path, struct block_file *file, const char *format,
 			      unsigned flags, GError **error);
 /* NULL is fine. Closes the chain as well. */

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "block/block-int.h"
+#include "block/crypt/secret.h"
 #include "block/image.h"
 #include "block/qcow2/qcow2.h"
 
@@ -237,6 +238,7 @@ static struct block *kept_new(struct image *owned, const struct block_open *opti
 
 static struct image *open_image(const struct block_open *options, unsigned flags, GError **error)
 {
+	const struct image_keys keys = { options->secrets, options->secret_count };
 	autoptr(image) image = NULL;
 
 	if (!options->path || !*options->path) {
@@ -244,7 +246,7 @@ static struct image *open_image(const struct block_open *options, unsigned flags
 			  options->format);
 		return NULL;
 	}
-	image = image_open(options->path, options->format, flags, error);
+	image = image_open_keys(options->path, options->format, flags, &keys, error);
 	if (!image || !names_others(image, options, error))
 		return NULL;
 	return g_steal_pointer(&image);
@@ -255,6 +257,32 @@ static struct block *kept_open(const struct block_open *options, GError **error)
 	return kept_new(open_image(options, image_flags(options), error), options, error);
 }
 
+static bool is_encrypted(const struct image *image)
+{
+	while (image && !image->encrypted)
+		image = image->backing;
+	return image;
+}
+
+/* What was encrypted stays so: with a key that nobody ever knows. */
+static bool encrypt_front(struct image_create *what, struct secret **ret_secret, GError **error)
+{
+	uint8_t key[32];
+	const int ret = sys_random(key, sizeof(key));
+
+	if (ret < 0)
+		return error_sys(error, ret, "cannot make a key for a temporary image");
+	*ret_secret = secret_new("temporary", key, sizeof(key));
+	secret_wipe(key, sizeof(key));
+	what->secret = *ret_secret;
+	what->options = g_hash_table_new(g_str_hash, g_str_equal);
+	g_hash_table_insert(what->options, (void *)(uintptr_t) "encrypt.format",
+			    (void *)(uintptr_t) "luks");
+	g_hash_table_insert(what->options, (void *)(uintptr_t) "encrypt.iter-time",
+			    (void *)(uintptr_t) "1");
+	return true;
+}
+
 /*
  * A temporary image, as large as @behind and in front of it; its name is gone already. What guests
  * write is nobody else's business: the folder that it is made in is ours alone.
@@ -263,20 +291,25 @@ static struct image *temporary_front(const struct image *behind, GError **error)
 {
 	g_autofree char *folder = g_dir_make_tmp("socle-snapshot-XXXXXX", error);
 	g_autofree char *path = folder ? g_build_filename(folder, "front", NULL) : NULL;
-	const struct image_create what = {
+	autoptr(secret) secret = NULL;
+	struct image_create what = {
 		.path = path,
 		.size = behind->size,
 		.backing_file = behind->path,
 		.backing_format = behind->ops->format,
 	};
+	struct image_keys keys = { &what.secret, 0 };
 	struct image *front = NULL;
 
 	if (!folder)
 		return NULL;
-	if (image_create("qcow2", &what, error)) {
-		front = image_open(path, "qcow2", IMAGE_WRITE | IMAGE_NO_FLUSH, error);
+	if ((!is_encrypted(behind) || encrypt_front(&what, &secret, error)) &&
+	    image_create("qcow2", &what, error)) {
+		keys.count = secret ? 1 : 0;
+		front = image_open_keys(path, "qcow2", IMAGE_WRITE | IMAGE_NO_FLUSH, &keys, error);
 		(void)sys_unlink(path);
 	}
+	g_clear_pointer(&what.options, g_hash_table_unref);
 	(void)g_rmdir(folder);
 	return front;
 }

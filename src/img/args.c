@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "block/crypt/secret.h"
+#include "img/img.h"
 
 struct given {
 	int id;
@@ -15,8 +17,9 @@ struct given {
 
 struct img_args {
 	const struct img_command *command;
-	GArray *given;    /* struct given */
-	GPtrArray *words; /* char *, the caller's */
+	GArray *given;      /* struct given */
+	GPtrArray *words;   /* char *, the caller's */
+	GPtrArray *secrets; /* struct secret */
 	bool help;
 };
 
@@ -25,13 +28,9 @@ static bool refuse(const char *name, GError **error)
 {
 	if (!strcmp(name, "image-opts") || !strcmp(name, "target-image-opts"))
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "'--%s' is not supported: an image is named by its file, and its "
-				 "format by -f or -O",
+				 "'--%s' is not supported here: an image is named by its file, and "
+				 "its format by -f or -O",
 				 name);
-	if (!strcmp(name, "object"))
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "'--object' is not supported yet: encrypted images cannot be "
-				 "opened");
 	return error_set(error, SOCLE_ERROR_USAGE, "unrecognized option '--%s'", name);
 }
 
@@ -142,6 +141,24 @@ static bool parse_all(struct img_args *args, char **words, GError **error)
 	return true;
 }
 
+static bool read_secrets(struct img_args *args, GError **error)
+{
+	for (unsigned i = 0; i < img_args_count(args, IMG_OPTION_OBJECT); i++) {
+		struct secret *secret =
+			img_parse_object(img_args_nth(args, IMG_OPTION_OBJECT, i), error);
+
+		if (!secret)
+			return false;
+		g_ptr_array_add(args->secrets, secret);
+	}
+	return true;
+}
+
+const struct secret *img_args_secret(const struct img_args *args, const char *id, GError **error)
+{
+	return secret_find(args->secrets, id, error);
+}
+
 struct img_args *img_args_parse(const struct img_command *command, char **words, GError **error)
 {
 	autoptr(img_args) args = g_new0(struct img_args, 1);
@@ -149,7 +166,8 @@ struct img_args *img_args_parse(const struct img_command *command, char **words,
 	args->command = command;
 	args->given = g_array_new(FALSE, FALSE, sizeof(struct given));
 	args->words = g_ptr_array_new();
-	if (!parse_all(args, words, error))
+	args->secrets = g_ptr_array_new_with_free_func(secret_free);
+	if (!parse_all(args, words, error) || !read_secrets(args, error))
 		return NULL;
 	if (!args->help && (args->words->len < command->min || args->words->len > command->max)) {
 		error_set(error, SOCLE_ERROR_USAGE, "%s", command->wanted);
@@ -164,6 +182,7 @@ void img_args_free(struct img_args *args)
 		return;
 	g_array_unref(args->given);
 	g_ptr_array_unref(args->words);
+	g_ptr_array_unref(args->secrets);
 	g_free(args);
 }
 

@@ -40,6 +40,9 @@ enum {
 	IMG_OPTION_SKIP_BROKEN_BITMAPS,
 	IMG_OPTION_UNDO,
 	IMG_OPTION_PERSISTENT,
+	IMG_OPTION_OBJECT,
+	IMG_OPTION_IMAGE_OPTS,
+	IMG_OPTION_TARGET_IMAGE_OPTS,
 };
 
 struct img_option {
@@ -78,8 +81,19 @@ struct img_option {
 	{                                                                              \
 		IMG_OPTION_OUTPUT, "output", "human|json", "how the result is printed" \
 	}
+#define IMG_ROW_OBJECT                                                 \
+	{                                                              \
+		IMG_OPTION_OBJECT, "object", "secret,id=ID,file=FILE", \
+			"what opens encrypted images"                  \
+	}
+#define IMG_ROW_IMAGE_OPTS                                                                        \
+	{                                                                                         \
+		IMG_OPTION_IMAGE_OPTS, "image-opts", NULL,                                        \
+			"IMAGE is a list: driver=FORMAT,file.filename=FILE,encrypt.key-secret=ID" \
+	}
 
 struct img_args;
+struct secret;
 
 struct img_command {
 	const char *name, *arguments, *summary;
@@ -104,6 +118,8 @@ const char *img_args_nth(const struct img_args *args, int id, unsigned n);
 const char *img_args_value(const struct img_args *args, int id);
 /* In the order of the command line: the @i-th option, 0 behind the last. */
 int img_args_id(const struct img_args *args, unsigned i, const char **ret_value);
+/* Of those that --object gave; they live as long as @args. */
+const struct secret *img_args_secret(const struct img_args *args, const char *id, GError **error);
 /* What is no option. */
 unsigned img_args_words(const struct img_args *args);
 const char *img_args_word(const struct img_args *args, unsigned n);

@@ -159,6 +159,8 @@ static const struct img_option options[] = {
 	IMG_ROW_CACHE,
 	IMG_ROW_QUIET,
 	IMG_ROW_SHARED,
+	IMG_ROW_OBJECT,
+	IMG_ROW_IMAGE_OPTS,
 	{ 0, NULL, NULL, NULL },
 };
 

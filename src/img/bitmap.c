@@ -87,7 +87,7 @@ static int bitmap(const struct img_args *args, GError **error)
 
 	if (!check_words(args, error))
 		return EXIT_FAILURE;
-	image = img_open_write(args, img_args_word(args, 0), "qcow2", 0, error);
+	image = img_open_write(args, img_args_word(args, 0), "qcow2", IMAGE_LOCKED, error);
 	if (!image)
 		return EXIT_FAILURE;
 	if (image->ops != &image_qcow2_ops) {
@@ -112,6 +112,8 @@ static const struct img_option options[] = {
 	{ 'F', "source-format", "FORMAT", "of that image" },
 	{ 'g', "granularity", "BYTES", "that one bit stands for (default 64k)" },
 	{ 'f', "format", "FORMAT", "format of the image (default qcow2)" },
+	IMG_ROW_OBJECT,
+	IMG_ROW_IMAGE_OPTS,
 	{ 0, NULL, NULL, NULL },
 };
 

@@ -138,10 +138,9 @@ static void print_json(const struct checked *checked)
 }
 
 /* What was named, or is guessed - also for a repair: the file is not opened as anything else. */
-static bool is_qcow2(const struct img_args *args, const char *path, struct block_file *file,
-		     bool *ret, GError **error)
+static bool is_qcow2(const char *format, const char *path, struct block_file *file, bool *ret,
+		     GError **error)
 {
-	const char *format = img_args_value(args, 'f');
 	uint8_t head[4];
 	int err;
 
@@ -167,16 +166,18 @@ static bool parse_repair(const struct img_args *args, struct checked *checked, G
 
 static int check(const struct img_args *args, GError **error)
 {
-	struct checked checked = { .path = img_args_word(args, 0) };
+	autoptr(img_name) name =
+		img_name_of(args, img_args_word(args, 0), img_args_value(args, 'f'), error);
+	struct checked checked = { .path = name ? name->path : NULL };
 	unsigned flags = img_args_has(args, 'U') ? BLOCK_FILE_SHARED : 0;
 	autoptr(block_file) file = NULL;
 	bool json, qcow2 = false;
 
-	if (!img_args_json(args, &json, error) || !parse_repair(args, &checked, error))
+	if (!name || !img_args_json(args, &json, error) || !parse_repair(args, &checked, error))
 		return CANNOT;
 	file = block_file_open(checked.path, flags | (checked.repairs ? BLOCK_FILE_WRITE : 0),
 			       error);
-	if (!file || !is_qcow2(args, checked.path, file, &qcow2, error))
+	if (!file || !is_qcow2(name->format, checked.path, file, &qcow2, error))
 		return CANNOT;
 	if (!qcow2) {
 		error_set(error, SOCLE_ERROR_UNSUPPORTED,
@@ -198,6 +199,7 @@ static const struct img_option options[] = {
 	IMG_ROW_FORMAT,          { 'r', "repair", "leaks|all", "mend what is wrong" },
 	IMG_ROW_OUTPUT,          IMG_ROW_SOURCE_CACHE,
 	IMG_ROW_QUIET,           IMG_ROW_SHARED,
+	IMG_ROW_OBJECT,          IMG_ROW_IMAGE_OPTS,
 	{ 0, NULL, NULL, NULL },
 };
 

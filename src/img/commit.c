@@ -13,6 +13,7 @@
 #include "img/img.h"
 
 struct commit {
+	struct img_name *name;
 	GPtrArray *paths, *formats; /* of the chain, the front first, the base last */
 	struct image *front, *base;
 };
@@ -43,18 +44,23 @@ static bool find_chain(const struct img_args *args, struct commit *commit, GErro
 static bool open_parts(const struct img_args *args, struct commit *commit, GError **error)
 {
 	unsigned last = commit->paths->len - 1, cache;
+	struct image_keys keys;
 	struct image **next = &commit->front;
 
 	if (!img_cache_flags(img_args_value(args, 't'), &cache, error))
 		return false;
 	for (unsigned i = 0; i < last; i++) {
-		*next = image_open(commit->paths->pdata[i], commit->formats->pdata[i], 0, error);
+		keys = img_name_keys(commit->name, i);
+		keys.count = MIN(keys.count, 1u);
+		*next = image_open_keys(commit->paths->pdata[i], commit->formats->pdata[i], 0,
+					&keys, error);
 		if (!*next)
 			return false;
 		next = &(*next)->backing;
 	}
-	commit->base = image_open(commit->paths->pdata[last], commit->formats->pdata[last],
-				  IMAGE_WRITE | IMAGE_BACKING | cache, error);
+	keys = img_name_keys(commit->name, last);
+	commit->base = image_open_keys(commit->paths->pdata[last], commit->formats->pdata[last],
+				       IMAGE_WRITE | IMAGE_BACKING | cache, &keys, error);
 	return commit->base != NULL;
 }
 
@@ -85,11 +91,15 @@ static int commit(const struct img_args *args, GError **error)
 {
 	struct commit commit = { .paths = g_ptr_array_new_with_free_func(g_free),
 				 .formats = g_ptr_array_new_with_free_func(g_free) };
-	bool ok = find_chain(args, &commit, error) && open_parts(args, &commit, error) &&
-		  fit_base(&commit, error) && copy_all(args, &commit, error);
+	bool ok;
+
+	commit.name = img_name_of(args, img_args_word(args, 0), img_args_value(args, 'f'), error);
+	ok = commit.name && find_chain(args, &commit, error) && open_parts(args, &commit, error) &&
+	     fit_base(&commit, error) && copy_all(args, &commit, error);
 
 	image_close(commit.front);
 	image_close(commit.base);
+	img_name_free(commit.name);
 	g_ptr_array_unref(commit.paths);
 	g_ptr_array_unref(commit.formats);
 	if (ok && !img_args_has(args, 'q'))
@@ -104,6 +114,8 @@ static const struct img_option options[] = {
 	IMG_ROW_CACHE,
 	IMG_ROW_PROGRESS,
 	IMG_ROW_QUIET,
+	IMG_ROW_OBJECT,
+	IMG_ROW_IMAGE_OPTS,
 	{ 0, NULL, NULL, NULL },
 };
 

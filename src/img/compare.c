@@ -95,16 +95,14 @@ static int compare_images(const struct img_args *args, struct image *a, struct i
 
 static int compare(const struct img_args *args, GError **error)
 {
-	unsigned flags = IMAGE_BACKING | (img_args_has(args, 'U') ? IMAGE_SHARED : 0), cache;
 	autoptr(image) a = NULL;
 	autoptr(image) b = NULL;
 
-	if (!img_cache_flags(img_args_value(args, 'T'), &cache, error))
-		return FAILED;
 	a = img_open_arg(args, img_args_word(args, 0), 'T', IMAGE_BACKING, error);
 	if (!a)
 		return FAILED;
-	b = image_open(img_args_word(args, 1), img_args_value(args, 'F'), flags | cache, error);
+	b = img_open_word(args, img_args_word(args, 1), img_args_value(args, 'F'), 'T',
+			  IMAGE_BACKING, error);
 	return b ? compare_images(args, a, b, error) : FAILED;
 }
 
@@ -116,6 +114,8 @@ static const struct img_option options[] = {
 	IMG_ROW_PROGRESS,
 	IMG_ROW_QUIET,
 	IMG_ROW_SHARED,
+	IMG_ROW_OBJECT,
+	IMG_ROW_IMAGE_OPTS,
 	{ 0, NULL, NULL, NULL },
 };
 

@@ -72,6 +72,10 @@ static bool check_options(const struct img_args *args, const struct convert *con
 
 	if (img_args_has(args, IMG_OPTION_TARGET_IS_ZERO) && !no_create)
 		return error_set(error, SOCLE_ERROR_USAGE, "--target-is-zero requires -n");
+	if (img_args_has(args, IMG_OPTION_TARGET_IMAGE_OPTS) && !no_create)
+		return error_set(
+			error, SOCLE_ERROR_USAGE,
+			"--target-image-opts requires -n: a new image is named by its file");
 	if (no_create && (img_args_has(args, 'o') || img_args_has(args, 'B')))
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "-o and -B are for a new image, and -n makes none");
@@ -88,6 +92,10 @@ static bool check_options(const struct img_args *args, const struct convert *con
 
 static bool check_compress(const struct convert *convert, GError **error)
 {
+	if (convert->copy.compress && convert->copy.target->encrypted)
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+				 "compression and encryption do not go together: compressed data "
+				 "would not be encrypted");
 	if (!convert->copy.compress || convert->copy.target->ops->pack)
 		return true;
 	return error_set(error, SOCLE_ERROR_UNSUPPORTED,
@@ -131,13 +139,18 @@ static bool target_cache(const struct img_args *args, unsigned *ret_flags, GErro
 /* Into an image that is there: -n, or a device. */
 static bool into_existing(const struct img_args *args, struct convert *convert, GError **error)
 {
-	unsigned cache;
+	const bool is_list = img_args_has(args, IMG_OPTION_TARGET_IMAGE_OPTS);
+	autoptr(img_name) name =
+		img_name_new(args, convert->path, is_list ? NULL : convert->format, is_list, error);
 	autoptr(image) target = NULL;
+	struct image_keys keys;
+	unsigned cache;
 
-	if (!target_cache(args, &cache, error))
+	if (!name || !target_cache(args, &cache, error))
 		return false;
-	target = image_open(convert->path, convert->format, IMAGE_WRITE | IMAGE_BACKING | cache,
-			    error);
+	keys = img_name_keys(name, 0);
+	target = image_open_keys(name->path, name->format, IMAGE_WRITE | IMAGE_BACKING | cache,
+				 &keys, error);
 	if (!target)
 		return false;
 	convert->copy.target = target;
@@ -152,12 +165,14 @@ static bool into_new(const struct img_args *args, struct convert *convert, GErro
 	autoptr(img_target) target = NULL;
 	/* A data file that the user has named may be opened. */
 	unsigned data_file = g_hash_table_contains(convert->words, "data_file") ? IMAGE_BACKING : 0;
+	struct image_keys keys;
 	struct image *image;
 	unsigned cache;
 	bool ok;
 
 	if (!target_cache(args, &cache, error) ||
 	    (size && !img_parse_size(size, &what.size, error)) ||
+	    !img_option_secret(args, convert->words, "encrypt.key-secret", &what.secret, error) ||
 	    !img_create_backing(args, convert->path, 'B', convert->words, &what, error) ||
 	    !img_create_fix_size(&what, error))
 		return false;
@@ -167,7 +182,9 @@ static bool into_new(const struct img_args *args, struct convert *convert, GErro
 	if (!img_target_create(target, convert->format, &what, error))
 		return false;
 	/* The backing file is not needed: no cluster is written in parts, but at the end. */
-	image = image_open(what.path, convert->format, IMAGE_WRITE | data_file | cache, error);
+	keys = (struct image_keys){ &what.secret, what.secret ? 1 : 0 };
+	image = image_open_keys(what.path, convert->format, IMAGE_WRITE | data_file | cache, &keys,
+				error);
 	if (!image)
 		return false;
 	convert->copy.target = image;
@@ -191,7 +208,7 @@ static bool start(const struct img_args *args, struct convert *convert, GError *
 		return false;
 	if (img_args_has(args, 'n') || is_device(convert->path))
 		return into_existing(args, convert, error);
-	convert->words = img_create_options(args, convert->format, error);
+	convert->words = img_create_options(args, convert->format, NULL, error);
 	return convert->words && into_new(args, convert, error);
 }
 
@@ -235,11 +252,14 @@ static const struct img_option options[] = {
 	{ IMG_OPTION_SALVAGE, "salvage", NULL, "go on where something cannot be read" },
 	{ IMG_OPTION_BITMAPS, "bitmaps", NULL, "copy bitmaps, too" },
 	{ IMG_OPTION_SKIP_BROKEN_BITMAPS, "skip-broken-bitmaps", NULL, "but for broken ones" },
+	{ IMG_OPTION_TARGET_IMAGE_OPTS, "target-image-opts", NULL, "so is NEW-IMAGE, with -n" },
 	{ 't', "cache", "CACHE", "how it is written: unsafe (default), writeback, none, ..." },
 	IMG_ROW_SOURCE_CACHE,
 	IMG_ROW_PROGRESS,
 	IMG_ROW_QUIET,
 	IMG_ROW_SHARED,
+	IMG_ROW_OBJECT,
+	IMG_ROW_IMAGE_OPTS,
 	{ 0, NULL, NULL, NULL },
 };
 

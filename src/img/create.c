@@ -14,6 +14,14 @@
 static const struct {
 	const char *name, *format, *value;
 } told[] = {
+	{ "encrypt.format", "qcow2", NULL },
+	{ "encrypt.key-secret", "qcow2", NULL },
+	{ "encrypt.cipher-alg", "qcow2", NULL },
+	{ "encrypt.cipher-mode", "qcow2", NULL },
+	{ "encrypt.ivgen-alg", "qcow2", NULL },
+	{ "encrypt.ivgen-hash-alg", "qcow2", NULL },
+	{ "encrypt.hash-alg", "qcow2", NULL },
+	{ "encrypt.iter-time", "qcow2", NULL },
 	{ "cluster_size", "qcow2", "65536" },
 	{ "extended_l2", "qcow2", "off" },
 	{ "preallocation", "qcow2", NULL },
@@ -98,7 +106,8 @@ bool img_create_backing(const struct img_args *args, const char *path, int backi
 static bool size_behind(const char *path, struct image_create *what, GError **error)
 {
 	g_autofree char *full = image_resolve(path, what->backing_file);
-	autoptr(image) behind = image_open(full, what->backing_format, IMAGE_BACKING, error);
+	autoptr(image) behind =
+		image_open(full, what->backing_format, IMAGE_BACKING | IMAGE_LOCKED, error);
 
 	if (!behind)
 		return false;
@@ -134,6 +143,7 @@ static int make(const struct img_args *args, const char *format, GHashTable *wor
 	bool sized;
 
 	if (!find_size(args, words, &what, &sized, error) ||
+	    !img_option_secret(args, words, "encrypt.key-secret", &what.secret, error) ||
 	    !img_create_backing(args, path, 'b', words, &what, error))
 		return EXIT_FAILURE;
 	if (what.backing_file && !img_args_has(args, 'u')) {
@@ -169,7 +179,7 @@ static int create(const struct img_args *args, GError **error)
 		error_set(error, SOCLE_ERROR_USAGE, "expecting one image file name");
 		return EXIT_FAILURE;
 	}
-	words = img_create_options(args, format, error);
+	words = img_create_options(args, format, NULL, error);
 	return words ? make(args, format, words, error) : EXIT_FAILURE;
 }
 
@@ -179,6 +189,7 @@ static const struct img_option options[] = {
 	{ 'F', "backing-format", "FORMAT", "the format of that" },
 	{ 'u', "unsafe", NULL, "do not look at the image behind it" },
 	{ 'o', "options", "NAME=VALUE,...", "what the format offers; -o help lists it" },
+	IMG_ROW_OBJECT,
 	IMG_ROW_QUIET,
 	{ 0, NULL, NULL, NULL },
 };

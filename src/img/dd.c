@@ -132,10 +132,9 @@ static int dd(const struct img_args *args, GError **error)
 }
 
 static const struct img_option options[] = {
-	IMG_ROW_FORMAT,
-	{ 'O', "output-format", "FORMAT", "of the new image (default raw)" },
-	IMG_ROW_SHARED,
-	{ 0, NULL, NULL, NULL },
+	IMG_ROW_FORMAT,     { 'O', "output-format", "FORMAT", "of the new image (default raw)" },
+	IMG_ROW_SHARED,     IMG_ROW_OBJECT,
+	IMG_ROW_IMAGE_OPTS, { 0, NULL, NULL, NULL },
 };
 
 const struct img_command img_dd = {

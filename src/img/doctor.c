@@ -167,7 +167,7 @@ static int repair(const char *path, struct block_file *owned, const char *journa
 /* Of other formats: can it be opened, and all of it be found? */
 static int look_other(const struct img_args *args, const char *path, GError **error)
 {
-	autoptr(image) image = img_open_arg(args, path, 0, IMAGE_CHECK, error);
+	autoptr(image) image = img_open_arg(args, path, 0, IMAGE_CHECK | IMAGE_LOCKED, error);
 	g_autofree char *size = NULL;
 	uint64_t off = 0;
 

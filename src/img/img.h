@@ -50,22 +50,53 @@ void img_progress_start(struct img_progress *progress, const struct img_args *ar
 void img_progress_at(struct img_progress *progress, uint64_t done);
 void img_progress_end(struct img_progress *progress);
 
+/* ---- lists (opts.c) ---- */
+
+/* Up to the next single ','; two stand for one. Moves *p behind it. */
+char *img_next_word(const char **p);
+/* The value of --object. */
+struct secret *img_parse_object(const char *text, GError **error);
+
+/* An image as a word names it: by its file, or with --image-opts by a list. */
+struct img_name {
+	char *path, *format; /* the latter NULL: to be guessed */
+	GPtrArray *secrets;  /* struct secret, the arguments', of the images of its chain */
+};
+
+struct img_name *img_name_new(const struct img_args *args, const char *word, const char *format,
+			      bool is_list, GError **error);
+/* A list if --image-opts was given. */
+struct img_name *img_name_of(const struct img_args *args, const char *word, const char *format,
+			     GError **error);
+void img_name_free(struct img_name *name);
+DEFINE_AUTOPTR(img_name, img_name_free);
+/* For the image that is @from behind the first one. */
+struct image_keys img_name_keys(const struct img_name *name, unsigned from);
+
 /* ---- opening (open.c) ---- */
 
 /* writeback, none, ...: IMAGE_... flags. NULL is writeback. */
 bool img_cache_flags(const char *cache, unsigned *ret_flags, GError **error);
 /* Flags of -U and of the cache option @cache_id (0: none), and the format of 'f'. */
-struct image *img_open_arg(const struct img_args *args, const char *path, int cache_id,
+struct image *img_open_arg(const struct img_args *args, const char *word, int cache_id,
 			   unsigned flags, GError **error);
+/* The same with another format. */
+struct image *img_open_word(const struct img_args *args, const char *word, const char *format,
+			    int cache_id, unsigned flags, GError **error);
 /* The same for a file that is to be changed. @implied: the format if none is given, or NULL. */
-struct image *img_open_write(const struct img_args *args, const char *path, const char *implied,
+struct image *img_open_write(const struct img_args *args, const char *word, const char *implied,
 			     unsigned flags, GError **error);
 
 /* Can an image of this format name one behind it? */
 bool img_may_have_backing(const char *format);
 
-/* Words of -o, all of them, by name. Those that @format does not know are refused. */
-GHashTable *img_create_options(const struct img_args *args, const char *format, GError **error);
+/* Words of -o, all of them, by name. Those that neither @format nor @more (or NULL) knows are
+ * refused. */
+GHashTable *img_create_options(const struct img_args *args, const char *format,
+			       const struct image_option *more, GError **error);
+/* The secret that such a word names; *ret NULL: none was named. */
+bool img_option_secret(const struct img_args *args, GHashTable *words, const char *name,
+		       const struct secret **ret, GError **error);
 /* -o help: print them. */
 bool img_wants_options_help(const struct img_args *args);
 bool img_out_options_help(const char *format, GError **error);

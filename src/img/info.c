@@ -36,7 +36,7 @@ static void print_human(struct image *image)
 	} else {
 		img_out("disk size: unavailable\n");
 	}
-	if (img_qcow2_is_encrypted(image))
+	if (image->encrypted)
 		img_out("encrypted: yes\n");
 	if (image->cluster_size)
 		img_out("cluster_size: %" PRIu32 "\n", image->cluster_size);
@@ -59,8 +59,6 @@ static json_t *as_json(struct image *image)
 	json_object_set_new(info, "format", json_string(image->ops->format));
 	if (allocated >= 0)
 		json_object_set_new(info, "actual-size", json_integer(allocated));
-	if (img_qcow2_is_encrypted(image))
-		json_object_set_new(info, "encrypted", json_true());
 	if (image->backing_file) {
 		g_autofree char *full = image_resolve(image->path, image->backing_file);
 
@@ -71,6 +69,8 @@ static json_t *as_json(struct image *image)
 		json_object_set_new(info, "backing-filename-format",
 				    img_json_string(image->backing_format));
 	img_qcow2_json(image, info);
+	if (image->encrypted)
+		json_object_set_new(info, "encrypted", json_true());
 	json_object_set_new(info, "dirty-flag", json_boolean(img_qcow2_is_dirty(image)));
 	return info;
 }
@@ -84,7 +84,7 @@ static int info(const struct img_args *args, GError **error)
 	if (!img_args_json(args, &json, error))
 		return EXIT_FAILURE;
 	image = img_open_arg(args, img_args_word(args, 0), 0,
-			     IMAGE_CHECK | (chain ? IMAGE_BACKING : 0), error);
+			     IMAGE_CHECK | IMAGE_LOCKED | (chain ? IMAGE_BACKING : 0), error);
 	if (!image)
 		return EXIT_FAILURE;
 	if (json && !chain) {
@@ -112,6 +112,8 @@ static const struct img_option options[] = {
 	IMG_ROW_OUTPUT,
 	{ IMG_OPTION_BACKING_CHAIN, "backing-chain", NULL, "of all images behind it, too" },
 	IMG_ROW_SHARED,
+	IMG_ROW_OBJECT,
+	IMG_ROW_IMAGE_OPTS,
 	{ 0, NULL, NULL, NULL },
 };
 

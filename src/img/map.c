@@ -102,7 +102,7 @@ static int map(const struct img_args *args, GError **error)
 	    !img_args_size(args, IMG_OPTION_START_OFFSET, "start-offset", 0, &start, error) ||
 	    !img_args_size(args, IMG_OPTION_MAX_LENGTH, "max-length", INT64_MAX, &len, error))
 		return EXIT_FAILURE;
-	image = img_open_arg(args, img_args_word(args, 0), 0, IMAGE_BACKING, error);
+	image = img_open_arg(args, img_args_word(args, 0), 0, IMAGE_BACKING | IMAGE_LOCKED, error);
 	if (!image)
 		return EXIT_FAILURE;
 	map.image = image;
@@ -122,6 +122,8 @@ static const struct img_option options[] = {
 	{ IMG_OPTION_START_OFFSET, "start-offset", "BYTES", "from there on" },
 	{ IMG_OPTION_MAX_LENGTH, "max-length", "BYTES", "no more than so many" },
 	IMG_ROW_SHARED,
+	IMG_ROW_OBJECT,
+	IMG_ROW_IMAGE_OPTS,
 	{ 0, NULL, NULL, NULL },
 };
 

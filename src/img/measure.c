@@ -107,12 +107,12 @@ static int measure(const struct img_args *args, GError **error)
 			  "either --size N or one file name must be specified");
 		return EXIT_FAILURE;
 	}
-	words = img_create_options(args, format, error);
+	words = img_create_options(args, format, NULL, error);
 	if (!words || !img_args_json(args, &json, error) ||
 	    !img_args_size(args, IMG_OPTION_SIZE, "size", 0, &size, error))
 		return EXIT_FAILURE;
 	if (path) {
-		image = img_open_arg(args, path, 0, IMAGE_BACKING, error);
+		image = img_open_arg(args, path, 0, IMAGE_BACKING | IMAGE_LOCKED, error);
 		if (!image)
 			return EXIT_FAILURE;
 		size = image->size;
@@ -134,6 +134,8 @@ static const struct img_option options[] = {
 	IMG_ROW_FORMAT,
 	IMG_ROW_OUTPUT,
 	IMG_ROW_SHARED,
+	IMG_ROW_OBJECT,
+	IMG_ROW_IMAGE_OPTS,
 	{ 0, NULL, NULL, NULL },
 };
 

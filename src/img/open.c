@@ -33,37 +33,52 @@ bool img_cache_flags(const char *cache, unsigned *ret_flags, GError **error)
 			 cache);
 }
 
-struct image *img_open_arg(const struct img_args *args, const char *path, int cache_id,
-			   unsigned flags, GError **error)
+struct image *img_open_word(const struct img_args *args, const char *word, const char *format,
+			    int cache_id, unsigned flags, GError **error)
 {
+	autoptr(img_name) name = img_name_of(args, word, format, error);
+	struct image_keys keys;
 	unsigned cache = 0;
 
+	if (!name)
+		return NULL;
 	if (cache_id && !img_cache_flags(img_args_value(args, cache_id), &cache, error))
 		return NULL;
 	if (img_args_has(args, 'U'))
 		flags |= IMAGE_SHARED;
-	return image_open(path, img_args_value(args, 'f'), flags | cache, error);
+	keys = img_name_keys(name, 0);
+	return image_open_keys(name->path, name->format, flags | cache, &keys, error);
 }
 
-struct image *img_open_write(const struct img_args *args, const char *path, const char *implied,
+struct image *img_open_arg(const struct img_args *args, const char *word, int cache_id,
+			   unsigned flags, GError **error)
+{
+	return img_open_word(args, word, img_args_value(args, 'f'), cache_id, flags, error);
+}
+
+struct image *img_open_write(const struct img_args *args, const char *word, const char *implied,
 			     unsigned flags, GError **error)
 {
-	const char *format = img_args_value(args, 'f');
+	autoptr(img_name) name = img_name_of(args, word, img_args_value(args, 'f'), error);
+	struct image_keys keys;
 	unsigned cache;
 
-	if (!format)
-		format = implied;
-	if (!format) {
+	if (!name)
+		return NULL;
+	if (!name->format)
+		name->format = g_strdup(implied);
+	if (!name->format) {
 		error_set(
 			error, SOCLE_ERROR_USAGE,
 			"the format of image '%s' is not guessed, as it is to be written to; name "
 			"it with -f",
-			path);
+			name->path);
 		return NULL;
 	}
 	if (!img_cache_flags(img_args_value(args, 't'), &cache, error))
 		return NULL;
-	return image_open(path, format, flags | cache | IMAGE_WRITE, error);
+	keys = img_name_keys(name, 0);
+	return image_open_keys(name->path, name->format, flags | cache | IMAGE_WRITE, &keys, error);
 }
 
 bool img_may_have_backing(const char *format)
@@ -90,34 +105,18 @@ static bool is_option(const struct image_option *options, const char *name)
 	return false;
 }
 
-/* Up to the next single ','; two stand for one. Moves *p behind it. */
-static char *next_word(const char **p)
-{
-	GString *word = g_string_new(NULL);
-
-	for (; **p; (*p)++) {
-		if (**p == ',' && (*p)[1] != ',')
-			break;
-		if (**p == ',')
-			(*p)++;
-		g_string_append_c(word, **p);
-	}
-	if (**p)
-		(*p)++;
-	return g_string_free(word, FALSE);
-}
-
-static bool add_words(GHashTable *options, const struct image_ops *ops, const char *text,
-		      GError **error)
+static bool add_words(GHashTable *options, const struct image_ops *ops,
+		      const struct image_option *more, const char *text, GError **error)
 {
 	while (*text) {
-		g_autofree char *word = next_word(&text);
+		g_autofree char *word = img_next_word(&text);
 		char *equals = strchr(word, '=');
 
 		/* A switch without a value is on. */
 		if (equals)
 			*equals = 0;
-		if (!is_option(ops->create_options, word) && !is_option(common_options, word))
+		if (!is_option(ops->create_options, word) && !is_option(common_options, word) &&
+		    !is_option(more, word))
 			return error_set(error, SOCLE_ERROR_USAGE,
 					 "images of format '%s' have no option '%s'; `-o help` "
 					 "lists those they have",
@@ -127,7 +126,8 @@ static bool add_words(GHashTable *options, const struct image_ops *ops, const ch
 	return true;
 }
 
-GHashTable *img_create_options(const struct img_args *args, const char *format, GError **error)
+GHashTable *img_create_options(const struct img_args *args, const char *format,
+			       const struct image_option *more, GError **error)
 {
 	const struct image_ops *ops = image_format_find(format, error);
 	g_autoptr(GHashTable) options =
@@ -136,10 +136,19 @@ GHashTable *img_create_options(const struct img_args *args, const char *format, 
 	if (!ops)
 		return NULL;
 	for (unsigned i = 0; i < img_args_count(args, 'o'); i++) {
-		if (!add_words(options, ops, img_args_nth(args, 'o', i), error))
+		if (!add_words(options, ops, more, img_args_nth(args, 'o', i), error))
 			return NULL;
 	}
 	return g_steal_pointer(&options);
+}
+
+bool img_option_secret(const struct img_args *args, GHashTable *words, const char *name,
+		       const struct secret **ret, GError **error)
+{
+	const char *id = g_hash_table_lookup(words, name);
+
+	*ret = id ? img_args_secret(args, id, error) : NULL;
+	return !id || *ret;
 }
 
 bool img_wants_options_help(const struct img_args *args)

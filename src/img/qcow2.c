@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <time.h>
 
+#include "block/crypt/luks.h"
 #include "block/qcow2/qcow2.h"
 
 static const struct qcow2_header *header_of(struct image *image)
@@ -19,13 +20,6 @@ bool img_qcow2_is_dirty(struct image *image)
 	const struct qcow2_header *header = header_of(image);
 
 	return header && header->incompatible & QCOW2_DIRTY;
-}
-
-bool img_qcow2_is_encrypted(struct image *image)
-{
-	const struct qcow2_header *header = header_of(image);
-
-	return header && header->crypt != QCOW2_CRYPT_NONE;
 }
 
 static json_t *bitmap_json(const struct qcow2_bitmap *bitmap)
@@ -57,11 +51,61 @@ static json_t *bitmaps_json(struct image *image)
 	return list;
 }
 
+static json_t *slot_json(const struct luks_slot *slot)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "active", json_boolean(slot->active));
+	if (slot->active)
+		json_object_set_new(object, "iters", json_integer(slot->iterations));
+	json_object_set_new(object, "key-offset",
+			    json_integer((json_int_t)slot->key_sector * CRYPT_SECTOR));
+	if (slot->active)
+		json_object_set_new(object, "stripes", json_integer(slot->stripes));
+	return object;
+}
+
+static json_t *luks_json(const struct luks_header *luks)
+{
+	const struct crypt_method *method = &luks->method;
+	json_t *object = json_object(), *slots = json_array();
+
+	json_object_set_new(object, "ivgen-alg", json_string(crypt_ivgen_names[method->ivgen]));
+	json_object_set_new(object, "hash-alg", json_string(crypt_hash_names[luks->hash]));
+	json_object_set_new(object, "cipher-alg",
+			    json_string(crypt_algorithm_names[method->algorithm]));
+	json_object_set_new(object, "uuid", json_string(luks->uuid));
+	if (method->ivgen == CRYPT_ESSIV)
+		json_object_set_new(object, "ivgen-hash-alg",
+				    json_string(crypt_hash_names[method->ivgen_hash]));
+	json_object_set_new(object, "format", json_string("luks"));
+	json_object_set_new(object, "cipher-mode", json_string(crypt_mode_names[method->mode]));
+	for (unsigned i = 0; i < LUKS_SLOTS; i++)
+		json_array_append_new(slots, slot_json(&luks->slot[i]));
+	json_object_set_new(object, "slots", slots);
+	json_object_set_new(object, "payload-offset",
+			    json_integer((json_int_t)luks->payload_sector * CRYPT_SECTOR));
+	json_object_set_new(object, "master-key-iters", json_integer(luks->digest_iterations));
+	return object;
+}
+
+/* NULL: it is not encrypted, or cannot be read, which opening it tells. */
+static json_t *encrypt_json(struct image *image)
+{
+	const struct luks_header *luks = qcow2_get_luks(image);
+
+	if (luks)
+		return luks_json(luks);
+	if (qcow2_get_header(image)->crypt == QCOW2_CRYPT_AES)
+		return json_pack("{s:s}", "format", "aes");
+	return NULL;
+}
+
 /* What is special about an image, as JSON and in words; in QEMU's order. */
 static json_t *specifics(struct image *image)
 {
 	const struct qcow2_header *header = qcow2_get_header(image);
-	json_t *bitmaps = bitmaps_json(image);
+	json_t *bitmaps = bitmaps_json(image), *encrypt = encrypt_json(image);
 	bool v3 = header->version >= 3;
 	json_t *data = json_object();
 
@@ -74,6 +118,8 @@ static json_t *specifics(struct image *image)
 	if (bitmaps)
 		json_object_set_new(data, "bitmaps", bitmaps);
 	json_object_set_new(data, "refcount-bits", json_integer(1 << header->refcount_order));
+	if (encrypt)
+		json_object_set_new(data, "encrypt", encrypt);
 	if (header->data_file) {
 		json_object_set_new(data, "data-file", img_json_string(header->data_file));
 		json_object_set_new(data, "data-file-raw",
@@ -88,37 +134,42 @@ static json_t *specifics(struct image *image)
 	return data;
 }
 
-static void print_bitmaps(json_t *list)
+static void print_members(json_t *value, int indent);
+
+static void print_value(const char *name, json_t *value, int indent)
 {
-	size_t i, k;
-	json_t *bitmap, *flag;
-
-	img_out("    bitmaps:\n");
-	json_array_foreach(list, i, bitmap)
-	{
-		json_t *flags = json_object_get(bitmap, "flags");
-
-		img_out("        [%zu]:\n            flags:\n", i);
-		json_array_foreach(flags, k, flag)
-			img_out("                [%zu]: %s\n", k, json_string_value(flag));
-		img_out("            name: %s\n            granularity: %" JSON_INTEGER_FORMAT "\n",
-			json_string_value(json_object_get(bitmap, "name")),
-			json_integer_value(json_object_get(bitmap, "granularity")));
+	img_out("%*s%s:", indent, "", name);
+	if (json_is_object(value) || json_is_array(value)) {
+		img_out("\n");
+		print_members(value, indent + 4);
+	} else if (json_is_boolean(value)) {
+		img_out(" %s\n", json_is_true(value) ? "true" : "false");
+	} else if (json_is_integer(value)) {
+		img_out(" %" JSON_INTEGER_FORMAT "\n", json_integer_value(value));
+	} else {
+		img_out(" %s\n", json_string_value(value));
 	}
 }
 
-static void print_specific(const char *key, json_t *value)
+/* What an object or an array has, one a line. */
+static void print_members(json_t *value, int indent)
 {
-	g_autofree char *words = g_strdelimit(g_strdup(key), "-", ' ');
+	const char *key;
+	json_t *each;
+	size_t i;
 
-	if (json_is_array(value))
-		print_bitmaps(value);
-	else if (json_is_boolean(value))
-		img_out("    %s: %s\n", words, json_is_true(value) ? "true" : "false");
-	else if (json_is_integer(value))
-		img_out("    %s: %" JSON_INTEGER_FORMAT "\n", words, json_integer_value(value));
-	else
-		img_out("    %s: %s\n", words, json_string_value(value));
+	json_array_foreach(value, i, each)
+	{
+		g_autofree char *name = g_strdup_printf("[%zu]", i);
+
+		print_value(name, each, indent);
+	}
+	json_object_foreach(value, key, each)
+	{
+		g_autofree char *words = g_strdelimit(g_strdup(key), "-", ' ');
+
+		print_value(words, each, indent);
+	}
 }
 
 static void print_snapshot(const struct qcow2_snapshot *snapshot)
@@ -153,15 +204,14 @@ void img_qcow2_print_snapshots(struct image *image)
 void img_qcow2_print(struct image *image)
 {
 	const struct qcow2_header *header = header_of(image);
-	const char *key;
-	json_t *data, *value;
+	json_t *data;
 
 	if (!header)
 		return;
 	img_qcow2_print_snapshots(image);
 	img_out("Format specific information:\n");
 	data = specifics(image);
-	json_object_foreach(data, key, value) print_specific(key, value);
+	print_members(data, 4);
 	json_decref(data);
 }
 

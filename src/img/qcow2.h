@@ -10,7 +10,6 @@
 #include "img/img.h"
 
 bool img_qcow2_is_dirty(struct image *image);
-bool img_qcow2_is_encrypted(struct image *image);
 /* Snapshots, and what is special about the format. */
 void img_qcow2_print(struct image *image);
 void img_qcow2_json(struct image *image, json_t *info);

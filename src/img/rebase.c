@@ -114,7 +114,6 @@ static bool check_words(const struct img_args *args, const char *name, const cha
 static int rebase(const struct img_args *args, GError **error)
 {
 	const char *name = img_args_value(args, 'b'), *format = img_args_value(args, 'F');
-	const char *path = img_args_word(args, 0);
 	bool unsafe = img_args_has(args, 'u');
 	autoptr(image) image = NULL;
 	autoptr(image) behind = NULL;
@@ -123,7 +122,8 @@ static int rebase(const struct img_args *args, GError **error)
 		name = NULL;
 	if (!check_words(args, name, format, error))
 		return EXIT_FAILURE;
-	image = img_open_write(args, path, "qcow2", unsafe ? 0 : IMAGE_BACKING, error);
+	image = img_open_write(args, img_args_word(args, 0), "qcow2",
+			       unsafe ? IMAGE_LOCKED : IMAGE_BACKING, error);
 	if (!image)
 		return EXIT_FAILURE;
 	if (image->ops != &image_qcow2_ops) {
@@ -133,7 +133,7 @@ static int rebase(const struct img_args *args, GError **error)
 		return EXIT_FAILURE;
 	}
 	if (!unsafe && name) {
-		behind = open_new(args, path, name, format, error);
+		behind = open_new(args, image->path, name, format, error);
 		if (!behind)
 			return EXIT_FAILURE;
 	}
@@ -154,6 +154,8 @@ static const struct img_option options[] = {
 	IMG_ROW_PROGRESS,
 	IMG_ROW_QUIET,
 	IMG_ROW_SHARED,
+	IMG_ROW_OBJECT,
+	IMG_ROW_IMAGE_OPTS,
 	{ 0, NULL, NULL, NULL },
 };
 

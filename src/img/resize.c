@@ -71,7 +71,8 @@ static bool may_shrink(const struct img_args *args, const struct image *image, u
 static int resize(const struct img_args *args, GError **error)
 {
 	const char *how = img_args_value(args, IMG_OPTION_PREALLOCATION);
-	autoptr(image) image = img_open_write(args, img_args_word(args, 0), NULL, 0, error);
+	autoptr(image) image =
+		img_open_write(args, img_args_word(args, 0), NULL, IMAGE_LOCKED, error);
 	uint64_t size, old;
 
 	if (!image || !new_size(img_args_word(args, 1), image->size, &size, error) ||
@@ -92,6 +93,8 @@ static const struct img_option options[] = {
 	{ IMG_OPTION_PREALLOCATION, "preallocation", "off|falloc|full", "of what is new" },
 	IMG_ROW_CACHE,
 	IMG_ROW_QUIET,
+	IMG_ROW_OBJECT,
+	IMG_ROW_IMAGE_OPTS,
 	{ 0, NULL, NULL, NULL },
 };
 

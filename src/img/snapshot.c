@@ -67,9 +67,9 @@ static int snapshot(const struct img_args *args, GError **error)
 	if (!what)
 		return EXIT_FAILURE;
 	if (what == 'l')
-		image = img_open_arg(args, path, 0, 0, error);
+		image = img_open_arg(args, path, 0, IMAGE_LOCKED, error);
 	else
-		image = img_open_write(args, path, "qcow2", 0, error);
+		image = img_open_write(args, path, "qcow2", IMAGE_LOCKED, error);
 	if (!image)
 		return EXIT_FAILURE;
 	if (what == 'l') {
@@ -90,6 +90,8 @@ static const struct img_option options[] = {
 	{ 'f', "format", "FORMAT", "format of the image (default qcow2)" },
 	IMG_ROW_QUIET,
 	IMG_ROW_SHARED,
+	IMG_ROW_OBJECT,
+	IMG_ROW_IMAGE_OPTS,
 	{ 0, NULL, NULL, NULL },
 };
 

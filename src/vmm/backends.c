@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/sys.h"
 #include "block/block.h"
+#include "block/crypt/secret.h"
 #include "dev/chardev.h"
 #include "net/net.h"
 #include "vmm/chars.h"
@@ -133,9 +134,27 @@ static bool refuse_guess(const char *path, GError **error)
 	return true;
 }
 
+static bool find_secrets(struct vmm *vmm, const struct node_spec *spec,
+			 const struct secret *secrets[NODE_MAX_SECRETS], struct block_open *open,
+			 GError **error)
+{
+	open->secrets = secrets;
+	for (unsigned i = 0; i < NODE_MAX_SECRETS; i++) {
+		const char *id = spec->secret_ids[i];
+
+		secrets[i] = id ? secret_find(vmm->options->secrets, id, error) : NULL;
+		if (id && !secrets[i])
+			return false;
+		if (id)
+			open->secret_count = i + 1;
+	}
+	return true;
+}
+
 struct vmm_node *node_add(struct vmm *vmm, const struct node_spec *spec, bool implicit,
 			  GError **error)
 {
+	const struct secret *secrets[NODE_MAX_SECRETS];
 	struct block_open open = spec->open;
 	g_autofree char *name = open.node_name ? g_strdup(open.node_name) : free_node_name(vmm);
 	struct vmm_node *node;
@@ -148,6 +167,8 @@ struct vmm_node *node_add(struct vmm *vmm, const struct node_spec *spec, bool im
 	if (!spec->format_given && open.path && !refuse_guess(open.path, error))
 		return NULL;
 	open.node_name = name;
+	if (!find_secrets(vmm, spec, secrets, &open, error))
+		return NULL;
 	block = block_open(&open, error);
 	if (!block)
 		return NULL;
@@ -158,6 +179,7 @@ struct vmm_node *node_add(struct vmm *vmm, const struct node_spec *spec, bool im
 	node->spec.open.path = block_path(block);
 	node->spec.open.format = block_format(block);
 	node->spec.open.node_name = node->name;
+	node->spec.open.secrets = NULL;
 	node->implicit = implicit;
 	g_ptr_array_add(vmm->nodes, node);
 	return node;

@@ -28,6 +28,10 @@ QMP_RUN(blockdev_del);
 QMP_START(block_resize);
 QMP_RUN(block_set_io_throttle);
 
+/* secrets.c */
+QMP_RUN(object_add);
+QMP_RUN(object_del);
+
 /* commands-net.c */
 QMP_RUN(netdev_add);
 QMP_RUN(netdev_del);

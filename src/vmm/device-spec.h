@@ -77,9 +77,14 @@ bool device_spec_take(struct device_spec *spec, struct keyvalue *list, GError **
 /* Keys that device_spec_take() knows for a kind, for messages. */
 const char *device_spec_keys(enum device_kind kind);
 
+enum {
+	NODE_MAX_SECRETS = 8 /* images of a chain that can be encrypted, the first ones */
+};
+
 /* An image. */
 struct node_spec {
 	struct block_open open; /* node_name NULL: one is made up */
+	const char *secret_ids[NODE_MAX_SECRETS];
 	bool format_given;
 };
 bool node_spec_take(struct node_spec *spec, struct keyvalue *list, GError **error);

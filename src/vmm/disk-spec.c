@@ -30,7 +30,24 @@ static const char *const limit_names[] = {
 };
 
 const char node_spec_keys[] =
-	"path, format, readonly, cache, discard, shared, backing, snapshot, size, node-name";
+	"path, format, readonly, cache, discard, shared, backing, snapshot, size, node-name, "
+	"encrypt.key-secret, backing.encrypt.key-secret";
+
+/* "encrypt.key-secret", with a "backing." in front for each image that is before it. */
+static bool take_secrets(struct node_spec *spec, struct keyvalue *list, GError **error)
+{
+	g_autoptr(GString) key = g_string_new("encrypt.key-secret");
+	const char *format = keyvalue_take(list, "encrypt.format");
+
+	if (format && strcmp(format, "luks") != 0 && strcmp(format, "aes") != 0)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "encrypt.format is luks or aes, not '%s'", format);
+	for (unsigned i = 0; i < NODE_MAX_SECRETS; i++) {
+		spec->secret_ids[i] = keyvalue_take(list, key->str);
+		g_string_prepend(key, "backing.");
+	}
+	return true;
+}
 
 /* blockdev-add's way to say it: "driver" above "file.driver" and "file.filename". */
 static bool take_qemu_node(struct node_spec *spec, struct keyvalue *list, GError **error)
@@ -77,7 +94,7 @@ bool node_spec_take(struct node_spec *spec, struct keyvalue *list, GError **erro
 	const char *format;
 	unsigned cache = 0, discard = spec->open.discard;
 
-	if (!take_qemu_node(spec, list, error))
+	if (!take_qemu_node(spec, list, error) || !take_secrets(spec, list, error))
 		return false;
 	format = keyvalue_take(list, "format");
 	if (format) {

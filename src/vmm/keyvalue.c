@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "block/crypt/secret.h"
 #include "vmm/options.h"
 
 enum {
@@ -176,7 +177,8 @@ void keyvalue_release(struct keyvalue *list)
 {
 	for (unsigned i = 0; i < list->count; i++) {
 		g_free(list->item[i].key);
-		g_free(list->item[i].value);
+		/* It may be a secret. */
+		secret_wipe_text(list->item[i].value);
 	}
 	list->count = 0;
 }

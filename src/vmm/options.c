@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/sys.h"
+#include "block/crypt/secret.h"
 #include "cpu/cpu.h"
 #include "cpu/model.h"
 #include "machine/memmap.h"
@@ -334,6 +335,11 @@ static const struct option option_table[] = {
 	  "a time, and what the guest prints while there is none is lost. A comma in a path is "
 	  "written twice.",
 	  set_serial, false },
+	{ "object", "secret,id=ID,file=FILE|data=TEXT[,format=raw|base64]",
+	  "A secret that opens encrypted images; can be given several times.",
+	  "All bytes of the file count, a line end, too. With data=TEXT everybody on this host can "
+	  "read the secret in the list of processes: it is for tests.",
+	  set_object, false },
 	{ "disk", "path=FILE[,KEY=VALUE...]", "Add a disk; can be given several times.",
 	  "See DISKS below.", set_disk, false },
 	{ "net", "user|tap|stream|dgram|fd=N[,KEY=VALUE...]",
@@ -490,6 +496,7 @@ bool options_parse(struct options *ret_options, int argc, char **argv, GError **
 		.log = LOG_WARNING,
 		.consoles = g_ptr_array_new_with_free_func(console_option_free),
 		.devices = g_ptr_array_new_with_free_func(device_option_free),
+		.secrets = g_ptr_array_new_with_free_func(secret_free),
 	};
 
 	for (int i = 1; i < argc; i++) {
@@ -523,6 +530,7 @@ void options_release(struct options *options)
 	g_free(options->pidfile);
 	g_clear_pointer(&options->consoles, g_ptr_array_unref);
 	g_clear_pointer(&options->devices, g_ptr_array_unref);
+	g_clear_pointer(&options->secrets, g_ptr_array_unref);
 	*options = (struct options){ 0 };
 }
 

@@ -62,6 +62,7 @@ struct options {
 	bool serial_given;
 	GPtrArray *consoles;    /* of struct console_option */
 	GPtrArray *devices;     /* of struct device_option, in the order of the command line */
+	GPtrArray *secrets;     /* of struct secret; the monitor adds to them, and takes away */
 	uint8_t generation[16]; /* VM generation ID, if there is one */
 	bool has_generation;
 	char *monitor; /* path of the socket, or NULL */

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "block/crypt/luks.h"
 #include "block/qcow2/qcow2-int.h"
 
 /* ---- version ---- */
@@ -266,8 +267,10 @@ bool qcow2_measure(uint64_t size, uint64_t data, GHashTable *options, struct qco
 	const struct image_create what = { .path = "", .size = size, .options = options };
 	autoptr(qcow2_header) h = qcow2_create_header(&what, error);
 	uint64_t cluster, entries, guest, l2, l1, all;
+	struct luks_options luks;
+	bool encrypt;
 
-	if (!h)
+	if (!h || !qcow2_crypt_wanted(&what, &encrypt, &luks, error))
 		return false;
 	if (size > INT64_MAX / 2)
 		return error_set(error, SOCLE_ERROR_LIMIT, "%" PRIu64 " bytes are too many", size);
@@ -276,7 +279,7 @@ bool qcow2_measure(uint64_t size, uint64_t data, GHashTable *options, struct qco
 	guest = divide_up(size, cluster);
 	l2 = divide_up(guest, entries);
 	l1 = MAX(divide_up(l2, cluster / 8), UINT64_C(1));
-	all = 1 + l2 + l1 + guest;
+	all = 1 + l2 + l1 + guest + (encrypt ? divide_up(luks_len(&luks), cluster) : 0);
 	all += count_clusters(h, all);
 	ret->fully_allocated = all * cluster;
 	ret->required = (all - guest) * cluster + MIN(divide_up(data, cluster), guest) * cluster;

@@ -102,7 +102,8 @@ ssize_t qcow2_pack(struct image *image, const void *in, void *out)
 {
 	struct qcow2 *q = qcow2_of(image);
 	struct qcow2_packer *packer =
-		q->header->incompatible & QCOW2_DATA_FILE ? NULL : take_packer(q);
+		q->header->incompatible & QCOW2_DATA_FILE || qcow2_is_encrypted(q) ? NULL
+										   : take_packer(q);
 	ssize_t packed;
 
 	if (!packer)

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "block/crypt/luks-options.h"
 #include "block/qcow2/qcow2-int.h"
 
 const struct image_option qcow2_options[] = {
@@ -23,6 +24,9 @@ const struct image_option qcow2_options[] = {
 	{ "compression_type", "zlib|zstd", "for clusters that are written compressed" },
 	{ "data_file", "FILE", "where the guest's data is" },
 	{ "data_file_raw", "on|off", "keep the data file a raw image of its own" },
+	{ "encrypt.format", "luks", "encrypt it" },
+	{ "encrypt.key-secret", "ID", "of the --object secret that opens it" },
+	LUKS_OPTION_ROWS("encrypt."),
 	{ NULL, NULL, NULL },
 };
 
@@ -213,7 +217,13 @@ static bool write_zeroes(struct qcow2 *q, GError **error)
 	return true;
 }
 
-static bool preallocate(struct qcow2 *q, unsigned how, GError **error)
+/* Zeroes that are written must be encrypted; others are said by the map. */
+static bool full_preallocation(struct qcow2 *q, const struct secret *secret, GError **error)
+{
+	return (!q->base.locked || qcow2_unlock(&q->base, secret, error)) && write_zeroes(q, error);
+}
+
+static bool preallocate(struct qcow2 *q, unsigned how, const struct secret *secret, GError **error)
 {
 	const uint64_t begin = q->end << q->cluster_bits;
 	int ret = 0;
@@ -224,8 +234,9 @@ static bool preallocate(struct qcow2 *q, unsigned how, GError **error)
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "an image with a backing file cannot be preallocated, as that "
 				 "would hide the file");
-	if (how == PREALLOCATE_FULL)
-		return write_zeroes(q, error);
+	/* Version 2 has no word for a zero that is allocated. */
+	if (how == PREALLOCATE_FULL || (qcow2_is_encrypted(q) && q->header->version < 3))
+		return full_preallocation(q, secret, error);
 	if (!qcow2_begin_change(q, error) || !qcow2_preallocate(q, 0, q->base.size, error))
 		return false;
 	if (how == PREALLOCATE_FALLOC)
@@ -235,16 +246,32 @@ static bool preallocate(struct qcow2 *q, unsigned how, GError **error)
 	return ret < 0 ? error_sys(error, ret, "cannot allocate image '%s'", q->name) : true;
 }
 
+static bool check_encrypted(const struct image_create *what, const struct qcow2_header *header,
+			    GError **error)
+{
+	if (!what->secret)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "encrypt.format needs the secret that opens the image: give "
+				 "encrypt.key-secret=ID and --object secret,id=ID,file=FILE");
+	return !(header->autoclear & QCOW2_AUTOCLEAR_RAW_DATA) ||
+	       error_set(error, SOCLE_ERROR_USAGE,
+			 "data_file_raw does not go with encrypt.format: what is encrypted is no "
+			 "raw image");
+}
+
 bool qcow2_create(struct block_file *file, const struct image_create *what, GError **error)
 {
 	static const char *const words[] = { "off", "metadata", "falloc", "full", NULL };
 	const unsigned flags = IMAGE_WRITE | IMAGE_BACKING;
 	autoptr(qcow2_header) header = qcow2_create_header(what, error);
+	struct luks_options luks;
 	struct qcow2 *q;
 	unsigned how;
-	bool ok;
+	bool ok, encrypt;
 
-	if (!header || !take_word(what, "preallocation", words, &how, error))
+	if (!header || !take_word(what, "preallocation", words, &how, error) ||
+	    !qcow2_crypt_wanted(what, &encrypt, &luks, error) ||
+	    (encrypt && !check_encrypted(what, header, error)))
 		return false;
 	if (header->autoclear & QCOW2_AUTOCLEAR_RAW_DATA && how == PREALLOCATE_OFF)
 		how = PREALLOCATE_METADATA;
@@ -254,11 +281,12 @@ bool qcow2_create(struct block_file *file, const struct image_create *what, GErr
 	q = qcow2_open_file(what->path, file, flags, error);
 	if (!q)
 		return false;
+	ok = !encrypt || qcow2_crypt_create(q, &luks, what->secret, error);
 	/* Nothing that is behind it is seen before it has a size. */
 	g_clear_pointer(&q->header->backing_file, g_free);
-	ok = qcow2_resize_locked(q, what->size, error);
+	ok = ok && qcow2_resize_locked(q, what->size, error);
 	q->header->backing_file = g_strdup(what->backing_file);
-	ok = ok && preallocate(q, how, error) && qcow2_flush_locked(q, error);
+	ok = ok && preallocate(q, how, what->secret, error) && qcow2_flush_locked(q, error);
 	qcow2_close(q);
 	return ok;
 }

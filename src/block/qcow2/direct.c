@@ -27,6 +27,8 @@ static bool find(struct qcow2 *q, uint64_t off, uint64_t len, bool write, uint64
 {
 	struct qcow2_run run;
 
+	if (qcow2_is_encrypted(q))
+		return false;
 	if (write && (!q->writable || !q->changing || q->bitmaps_new || q->broken || !q->uses))
 		return false;
 	if (!qcow2_l2_cached(q, off) || !qcow2_lookup(q, off, len, &run, NULL))

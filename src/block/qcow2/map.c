@@ -332,8 +332,9 @@ bool qcow2_map(struct image *image, uint64_t off, uint64_t len, struct image_ext
 			   : run.kind == QCOW2_KIND_ZERO ? IMAGE_ZERO
 							 : IMAGE_DATA;
 	ret_extent->compressed = run.kind == QCOW2_KIND_PACKED;
-	ret_extent->has_host_off = run.has_host;
-	ret_extent->host_off = run.has_host ? run.host : 0;
+	/* Encrypted bytes do not lie there as they are. */
+	ret_extent->has_host_off = run.has_host && !qcow2_is_encrypted(q);
+	ret_extent->host_off = ret_extent->has_host_off ? run.host : 0;
 	if (q->data_name)
 		ret_extent->file = q->data_name;
 	return true;
@@ -412,6 +413,8 @@ static bool read_run(struct qcow2 *q, uint64_t off, void *buf, const struct qcow
 				   error);
 	case QCOW2_KIND_DATA:
 	default:
+		if (qcow2_is_encrypted(q))
+			return qcow2_crypt_read(q, off, run->host, buf, len, error);
 		ret = block_file_read(q->data, run->host, buf, len);
 		return ret < 0 ? error_sys(error, ret, "cannot read image '%s'", q->name) : true;
 	}

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "block/crypt/cipher.h"
 #include "block/qcow2/qcow2.h"
 
 #define QCOW2_OFFSET     UINT64_C(0x00fffffffffffe00)
@@ -71,7 +72,11 @@ enum qcow2_use {
 	QCOW2_USE_SNAPSHOTS,
 	QCOW2_USE_SNAPSHOT_L1,
 	QCOW2_USE_BITMAPS,
+	QCOW2_USE_LUKS,
 };
+
+struct luks_header;
+struct luks_options;
 
 struct qcow2 {
 	struct image base;
@@ -90,6 +95,9 @@ struct qcow2 {
 	uint8_t *head; /* the first cluster, as it is in the file */
 	struct qcow2_table l1, reftable;
 	struct qcow2_cache cache;
+	struct luks_header *luks;    /* NULL: none, or none that can be read (IMAGE_CHECK) */
+	struct crypt_cipher *cipher; /* NULL: not encrypted, or locked */
+
 	GPtrArray *snapshots;   /* struct qcow2_snapshot */
 	uint64_t snapshots_len; /* bytes of their table */
 
@@ -166,7 +174,10 @@ bool qcow2_file_read(struct qcow2 *q, uint64_t off, void *buf, size_t len, const
 bool qcow2_file_write(struct qcow2 *q, uint64_t off, const void *buf, size_t len, const char *what,
 		      GError **error);
 bool qcow2_file_zero(struct qcow2 *q, uint64_t off, uint64_t len, GError **error);
+/* Guest data, encrypted if the image is; then as it is. */
 bool qcow2_data_write(struct qcow2 *q, uint64_t off, const void *buf, size_t len, GError **error);
+bool qcow2_data_write_plain(struct qcow2 *q, uint64_t off, const void *buf, size_t len,
+			    GError **error);
 bool qcow2_sync(struct qcow2 *q, GError **error);
 
 /* ---- table.c ---- */
@@ -308,6 +319,28 @@ bool qcow2_unpack(enum qcow2_compression type, const void *in, size_t in_len, vo
 
 /* Would deflate hardly make it shorter? Of short ones nobody says so. */
 bool qcow2_is_noise(const void *bytes, size_t len);
+
+/* ---- crypt.c ---- */
+
+static inline bool qcow2_is_encrypted(const struct qcow2 *q)
+{
+	return q->header->crypt != QCOW2_CRYPT_NONE;
+}
+
+/* Look at the LUKS header, if there is one; the image is locked then. */
+bool qcow2_crypt_open(struct qcow2 *q, unsigned flags, GError **error);
+/* As image_ops.unlock(). */
+bool qcow2_unlock(struct image *image, const struct secret *secret, GError **error);
+/* What the guest has at @off, which is at @host of the file. */
+bool qcow2_crypt_read(struct qcow2 *q, uint64_t off, uint64_t host, void *buf, size_t len,
+		      GError **error);
+bool qcow2_crypt_write(struct qcow2 *q, uint64_t host, const void *buf, size_t len, GError **error);
+/* Is a new image to be encrypted? */
+bool qcow2_crypt_wanted(const struct image_create *what, bool *ret_luks,
+			struct luks_options *ret_options, GError **error);
+/* Give an empty image a LUKS header. It is locked then. */
+bool qcow2_crypt_create(struct qcow2 *q, const struct luks_options *options,
+			const struct secret *secret, GError **error);
 
 /* ---- write.c ---- */
 

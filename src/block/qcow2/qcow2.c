@@ -117,7 +117,8 @@ bool qcow2_file_zero(struct qcow2 *q, uint64_t off, uint64_t len, GError **error
 	return ret < 0 ? error_sys(error, ret, "cannot write to image '%s'", q->name) : true;
 }
 
-bool qcow2_data_write(struct qcow2 *q, uint64_t off, const void *buf, size_t len, GError **error)
+bool qcow2_data_write_plain(struct qcow2 *q, uint64_t off, const void *buf, size_t len,
+			    GError **error)
 {
 	const int ret = block_file_write(q->data, off, buf, len);
 
@@ -126,6 +127,12 @@ bool qcow2_data_write(struct qcow2 *q, uint64_t off, const void *buf, size_t len
 	else
 		q->data_unsynced = true;
 	return ret < 0 ? error_sys(error, ret, "cannot write to image '%s'", q->name) : true;
+}
+
+bool qcow2_data_write(struct qcow2 *q, uint64_t off, const void *buf, size_t len, GError **error)
+{
+	return qcow2_is_encrypted(q) ? qcow2_crypt_write(q, off, buf, len, error)
+				     : qcow2_data_write_plain(q, off, buf, len, error);
 }
 
 bool qcow2_sync(struct qcow2 *q, GError **error)
@@ -345,11 +352,6 @@ static bool check_usable(struct qcow2 *q, unsigned flags, GError **error)
 {
 	const struct qcow2_header *h = q->header;
 
-	if (h->crypt != QCOW2_CRYPT_NONE)
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "image '%s' is encrypted, which cannot be read here; decrypt it "
-				 "with `qemu-img convert`",
-				 q->name);
 	if (flags & IMAGE_CHECK || !q->writable)
 		return true;
 	if (h->incompatible & QCOW2_CORRUPT)
@@ -430,6 +432,8 @@ static void note_uses(struct qcow2 *q)
 		qcow2_use(q, h->snapshots_off, q->snapshots_len, QCOW2_USE_SNAPSHOTS);
 	if (h->bitmaps)
 		qcow2_use(q, h->bitmaps_off, h->bitmaps_size, QCOW2_USE_BITMAPS);
+	if (h->luks_off)
+		qcow2_use(q, h->luks_off, h->luks_len, QCOW2_USE_LUKS);
 	if (h->l1_size)
 		qcow2_use(q, h->l1_off, (uint64_t)h->l1_size * 8, QCOW2_USE_L1);
 	qcow2_use(q, h->reftable_off, (uint64_t)h->reftable_clusters * size, QCOW2_USE_REFTABLE);
@@ -494,7 +498,7 @@ struct qcow2 *qcow2_open_file(const char *name, struct block_file *file, unsigne
 	if (!read_head(q, (uint64_t)size, error))
 		return NULL;
 	take_geometry(q);
-	if (!check_usable(q, flags, error))
+	if (!check_usable(q, flags, error) || !qcow2_crypt_open(q, flags, error))
 		return NULL;
 	if (q->writable && q->header->incompatible & QCOW2_DIRTY && !(flags & IMAGE_CHECK)) {
 		if (!repair_dirty(name, file, error))
@@ -525,6 +529,8 @@ void qcow2_free(struct qcow2 *q)
 	qcow2_table_release(&q->l1);
 	qcow2_table_release(&q->reftable);
 	qcow2_header_free(q->header);
+	crypt_cipher_free(q->cipher);
+	g_free(q->luks);
 	if (q->owns_data)
 		block_file_close(q->data);
 	g_clear_pointer(&q->snapshots, g_ptr_array_unref);
@@ -571,6 +577,7 @@ const struct image_ops image_qcow2_ops = {
 	.create_options = qcow2_options,
 	.probe = probe,
 	.open = open_image,
+	.unlock = qcow2_unlock,
 	.create = qcow2_create,
 	.close = close_image,
 	.read = qcow2_read,

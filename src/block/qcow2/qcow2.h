@@ -120,6 +120,24 @@ bool qcow2_repair(const char *name, struct block_file *file, enum qcow2_repair w
 		  const struct qcow2_check_listener *listener, struct qcow2_check *before,
 		  struct qcow2_check *after, struct qcow2_repaired *ret, GError **error);
 
+/* ---- encryption ---- */
+
+struct luks_header;
+
+/* Of an image that has a LUKS header; NULL: none. Stays the image's. */
+const struct luks_header *qcow2_get_luks(struct image *image);
+
+struct qcow2_key_change {
+	const struct secret *added;  /* gets a slot; NULL: slots are erased */
+	const struct secret *secret; /* one that opens the image; NULL: not needed */
+	int slot;                    /* LUKS_ANY_SLOT: the first free one; all that @secret opens */
+	unsigned iter_time_ms;       /* of @added */
+	bool force;                  /* what the slot has is lost, even if it is the last one */
+};
+
+/* The image may be locked. */
+bool qcow2_change_keys(struct image *image, const struct qcow2_key_change *what, GError **error);
+
 /* ---- changes of the format ---- */
 
 struct qcow2_amend {

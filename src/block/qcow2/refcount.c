@@ -26,6 +26,7 @@ static const char *const use_names[] = {
 	[QCOW2_USE_SNAPSHOTS] = "list of snapshots",
 	[QCOW2_USE_SNAPSHOT_L1] = "L1 table of a snapshot",
 	[QCOW2_USE_BITMAPS] = "bitmaps",
+	[QCOW2_USE_LUKS] = "LUKS header",
 };
 
 /* ---- what clusters are used for ---- */

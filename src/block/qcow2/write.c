@@ -22,6 +22,7 @@ struct batch {
 	uint64_t clusters;
 	uint64_t host;       /* where the first one is */
 	bool in_place, pure; /* pure: no mapping changes */
+	bool zero;           /* it is mapped, and reads as zero whatever is in the file */
 };
 
 void qcow2_release_state(struct qcow2 *q, const struct qcow2_state *s)
@@ -147,7 +148,9 @@ static bool copy_part(struct qcow2 *q, const struct batch *b, uint64_t from, uin
 static bool write_data(struct qcow2 *q, const struct batch *b, const uint8_t *buf, GError **error)
 {
 	const int64_t size = b->lo < b->off || b->end < b->hi ? block_file_size(q->data) : 0;
-	const bool fresh = size >= 0 && !b->in_place && b->host >= (uint64_t)size;
+	/* A hole in the file is no zero if that is decrypted. */
+	const bool fresh =
+		!qcow2_is_encrypted(q) && size >= 0 && !b->in_place && b->host >= (uint64_t)size;
 
 	if (b->in_place && q->data == q->file) {
 		const uint64_t len = b->clusters << q->cluster_bits;
@@ -188,8 +191,8 @@ static bool map_batch(struct qcow2 *q, const struct batch *b, GError **error)
 			if (s.compressed)
 				s.compressed = false;
 		}
-		s.allocated |= mask;
-		s.zero &= ~mask;
+		s.allocated = b->zero ? s.allocated & ~mask : s.allocated | mask;
+		s.zero = b->zero ? s.zero | mask : s.zero & ~mask;
 		qcow2_encode(q, piece, index, &s);
 	}
 	return true;
@@ -269,7 +272,7 @@ bool qcow2_preallocate(struct qcow2 *q, uint64_t off, uint64_t len, GError **err
 	for (const uint64_t end = off + len; off < end; off = b.end) {
 		struct qcow2_piece *piece = qcow2_l2_change(q, off, error);
 
-		b = (struct batch){ .off = off, .end = end };
+		b = (struct batch){ .off = off, .end = end, .zero = qcow2_is_encrypted(q) };
 		if (!piece || !collect(q, piece, &b, error))
 			return false;
 		b.lo = b.first;
@@ -346,7 +349,7 @@ static bool write_packed_data(struct qcow2 *q, uint64_t off, const void *data, s
 	g_autofree uint8_t *bytes = g_malloc0(padded);
 
 	memcpy(bytes, data, len);
-	return qcow2_data_write(q, off, bytes, padded, error);
+	return qcow2_data_write_plain(q, off, bytes, padded, error);
 }
 
 static bool map_packed(struct qcow2 *q, uint64_t off, uint64_t entry, GError **error)
@@ -367,6 +370,10 @@ static bool write_packed_locked(struct qcow2 *q, uint64_t off, const void *data,
 {
 	uint64_t host;
 
+	if (qcow2_is_encrypted(q))
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+				 "image '%s' is encrypted, and compressed data would not be",
+				 q->name);
 	if (off & (qcow2_cluster_size(q) - 1) || !len || len >= qcow2_cluster_size(q) ||
 	    q->header->incompatible & QCOW2_DATA_FILE)
 		return error_set(error, SOCLE_ERROR_USAGE,

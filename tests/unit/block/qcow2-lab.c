@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "block/crypt/secret.h"
 #include "block/qcow2/qcow2-int.h"
 
 enum {
@@ -49,10 +50,22 @@ static void take_hooks(const struct lab *lab)
 	qcow2_test_data = lab->options.data ? &tap_second(lab->tap)->base : NULL;
 }
 
+static const struct secret lab_secret = { (char *)(uintptr_t) "key", (uint8_t *)(uintptr_t) "open",
+					  4 };
+
+const struct image_keys *lab_keys(const struct lab_options *options)
+{
+	static const struct secret *const secrets[] = { &lab_secret };
+	static const struct image_keys keys = { secrets, 1 };
+
+	return options->encrypted ? &keys : NULL;
+}
+
 bool lab_open(struct lab *lab, GError **error)
 {
 	take_hooks(lab);
-	lab->image = image_open_file("lab", &lab->tap->base, "qcow2", IMAGE_WRITE, error);
+	lab->image = image_open_file_keys("lab", &lab->tap->base, "qcow2", IMAGE_WRITE,
+					  lab_keys(&lab->options), error);
 	if (!lab->image)
 		return false;
 	if (!lab->options.backing_size)
@@ -61,6 +74,19 @@ bool lab_open(struct lab *lab, GError **error)
 		"behind", block_file_memory(lab->backing, lab->options.backing_size), "raw", 0,
 		error);
 	return lab->image->backing;
+}
+
+/* The smallest header there is, and as little work as may be. */
+static void add_encryption(GHashTable *table)
+{
+	static const char *const words[][2] = {
+		{ "encrypt.format", "luks" },        { "encrypt.cipher-alg", "aes-128" },
+		{ "encrypt.cipher-mode", "cbc" },    { "encrypt.ivgen-alg", "essiv" },
+		{ "encrypt.ivgen-hash-alg", "md5" }, { "encrypt.iter-time", "1" },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(words); i++)
+		g_hash_table_insert(table, (void *)(uintptr_t)words[i][0], g_strdup(words[i][1]));
 }
 
 static GHashTable *option_table(const struct lab_options *o)
@@ -84,6 +110,8 @@ static GHashTable *option_table(const struct lab_options *o)
 		g_hash_table_insert(table, (void *)(uintptr_t)words[i].name, words[i].value);
 	if (o->data)
 		g_hash_table_insert(table, (void *)(uintptr_t) "data_file", g_strdup("data"));
+	if (o->encrypted)
+		add_encryption(table);
 	return table;
 }
 
@@ -94,6 +122,7 @@ struct lab *lab_new(const struct lab_options *options, struct tap *tap, GError *
 		.path = "lab",
 		.size = options->size,
 		.options = table,
+		.secret = options->encrypted ? &lab_secret : NULL,
 		.backing_file = options->backing_size ? "behind" : NULL,
 		.backing_format = options->backing_size ? "raw" : NULL,
 	};

@@ -57,6 +57,7 @@ struct lab_options {
 	unsigned lazy, extended, zstd; /* 0 or 1 */
 	unsigned data;                 /* file: 0: none; 1; 2: a raw image of its own */
 	unsigned prealloc;             /* as in lab_preallocations[] */
+	unsigned encrypted;            /* 0 or 1 */
 	unsigned slots; /* pieces in the cache: few make it write early; 0: as always */
 	uint64_t size, backing_size; /* the latter 0: none */
 };
@@ -131,6 +132,8 @@ char *lab_sequence_text(const struct lab_sequence *sequence);
 void lab_sequence_free(struct lab_sequence *sequence);
 DEFINE_AUTOPTR(lab_sequence, lab_sequence_free);
 
+/* Of encrypted images, for tests that open them by themselves. */
+const struct image_keys *lab_keys(const struct lab_options *options);
 /* An empty image on @tap, open; NULL with @error. */
 struct lab *lab_new(const struct lab_options *options, struct tap *tap, GError **error);
 /* Closes the image; the tap stays. */

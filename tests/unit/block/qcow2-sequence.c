@@ -70,6 +70,8 @@ static void random_v3(GRand *rand, struct lab_options *o)
 
 static void random_options(GRand *rand, struct lab_options *ret)
 {
+	/* A copy, so that a seed goes on meaning the operations that it always meant. */
+	g_autoptr(GRand) copy = g_rand_copy(rand);
 	struct lab_options o = { .version = 3, .refcount_bits = 16 };
 
 	o.cluster_bits = random_cluster_bits(rand);
@@ -86,6 +88,7 @@ static void random_options(GRand *rand, struct lab_options *ret)
 	/* What went wrong in the engine went wrong with these. */
 	if (chance(rand, 60))
 		o.slots = 8;
+	o.encrypted = !o.data && chance(copy, 5);
 	*ret = o;
 }
 
@@ -188,7 +191,7 @@ struct word {
 };
 
 enum {
-	WORDS = 11
+	WORDS = 12
 };
 
 static void list_words(struct lab_options *o, struct word ret[WORDS])
@@ -202,6 +205,7 @@ static void list_words(struct lab_options *o, struct word ret[WORDS])
 		{ "zstd", &o->zstd, NULL },
 		{ "data", &o->data, NULL },
 		{ "prealloc", &o->prealloc, NULL },
+		{ "encrypted", &o->encrypted, NULL },
 		{ "slots", &o->slots, NULL },
 		{ "size", NULL, &o->size },
 		{ "backing", NULL, &o->backing_size },

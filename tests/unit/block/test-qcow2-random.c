@@ -77,6 +77,7 @@ static void shrink(struct lab_sequence *s)
 	shrink_option(s, &o->extended);
 	shrink_option(s, &o->data);
 	shrink_option(s, &o->prealloc);
+	shrink_option(s, &o->encrypted);
 	shrink_option(s, &o->slots);
 	o->backing_size = 0;
 	if (backing && run(s, NULL))
@@ -108,7 +109,7 @@ static bool try(struct lab_sequence *s, const char *name)
 
 /* Sequences by cluster size, by width of counts, and by the rest. */
 static unsigned clusters[QCOW2_MAX_CLUSTER_BITS + 1], widths[QCOW2_MAX_REFCOUNT_ORDER + 1];
-static unsigned version_2, lazy, zstd, extended, backing, data[3], preallocated[4];
+static unsigned version_2, lazy, zstd, encrypted, extended, backing, data[3], preallocated[4];
 static unsigned kinds[LAB_KINDS];
 
 static void count(const struct lab_sequence *s)
@@ -120,6 +121,7 @@ static void count(const struct lab_sequence *s)
 	version_2 += o->version == 2;
 	lazy += o->lazy;
 	zstd += o->zstd;
+	encrypted += o->encrypted;
 	extended += o->extended;
 	backing += o->backing_size > 0;
 	data[o->data]++;
@@ -142,8 +144,8 @@ static void tell_counts(void)
 	g_test_message("version 2: %u, lazy: %u, zstd: %u, extended: %u, backing: %u, data file: "
 		       "%u, raw: %u",
 		       version_2, lazy, zstd, extended, backing, data[1], data[2]);
-	g_test_message("preallocation metadata: %u, falloc: %u, full: %u", preallocated[1],
-		       preallocated[2], preallocated[3]);
+	g_test_message("preallocation metadata: %u, falloc: %u, full: %u; encrypted: %u",
+		       preallocated[1], preallocated[2], preallocated[3], encrypted);
 	g_test_message("operations: packed: %u, snapshots created: %u, applied: %u, deleted: %u, "
 		       "resized: %u, bitmaps: %u",
 		       kinds[LAB_PACKED], kinds[LAB_CREATE], kinds[LAB_APPLY], kinds[LAB_DELETE],
