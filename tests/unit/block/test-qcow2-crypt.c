@@ -54,7 +54,7 @@ static bool file_has(struct tap *tap, const void *bytes, size_t len)
 static void test_hidden(void)
 {
 	static const char text[512] = "this must not be found";
-	autoptr(tap) tap = tap_new(0);
+	autoptr(tap) tap = tap_new();
 	autoptr(lab) lab = make(&plain, tap);
 	char back[512];
 
@@ -71,7 +71,7 @@ static void test_hidden(void)
 /* Any offset and length can be read. */
 static void test_pieces(void)
 {
-	autoptr(tap) tap = tap_new(0);
+	autoptr(tap) tap = tap_new();
 	autoptr(lab) lab = make(&plain, tap);
 
 	run(lab, LAB_WRITE, 60 * K, 20 * K, 7);
@@ -95,8 +95,8 @@ static void refuse(struct tap *tap, unsigned flags, const struct image_keys *key
 
 static void test_keys(void)
 {
-	autoptr(tap) tap = tap_new(0);
-	autoptr(tap) open = tap_new(0);
+	autoptr(tap) tap = tap_new();
+	autoptr(tap) open = tap_new();
 	struct lab_options other = plain;
 	autoptr(secret) wrong = secret_new("w", "wrong", 5);
 	const struct secret *secrets[] = { wrong, wrong };
@@ -137,7 +137,7 @@ static void test_preallocated(void)
 
 	for (unsigned i = 0; i < 2 * ARRAY_SIZE(kinds); i++) {
 		g_autoptr(GHashTable) words = g_hash_table_new(g_str_hash, g_str_equal);
-		autoptr(tap) tap = tap_new(0);
+		autoptr(tap) tap = tap_new();
 		autoptr(secret) secret = secret_new("s", "x", 1);
 		const struct secret *secrets[] = { secret };
 		const struct image_keys keys = { secrets, 1 };
@@ -183,7 +183,7 @@ static struct tap *old_image(uint8_t *ret_data, size_t len, const uint8_t key[CR
 	static const struct crypt_method method = { CRYPT_AES_128, CRYPT_CBC, CRYPT_PLAIN64, 0 };
 	autoptr(crypt_cipher) cipher = crypt_cipher_new(&method, key, NULL);
 	struct lab_options options = plain;
-	struct tap *tap = tap_new(0);
+	struct tap *tap = tap_new();
 	struct lab *lab;
 	g_autofree uint8_t *bytes = g_malloc(len);
 	uint8_t crypt[4];
@@ -226,11 +226,11 @@ static void test_old(void)
 /* Compressed clusters are not encrypted, and nobody here makes any. */
 static void test_packed(void)
 {
-	autoptr(tap) tap = tap_new(0);
+	autoptr(tap) tap = tap_new();
 	autoptr(lab) lab = make(&plain, tap);
 	g_autofree uint8_t *zeroes = g_malloc0(64 * K), *out = g_malloc(64 * K);
 	struct lab_options options = plain;
-	autoptr(tap) other = tap_new(0);
+	autoptr(tap) other = tap_new();
 	struct lab *from;
 	ssize_t len;
 
@@ -246,7 +246,7 @@ static void test_packed(void)
 /* The short way of disks would show them what is in the file. */
 static void test_no_short_way(void)
 {
-	autoptr(tap) tap = tap_new(0);
+	autoptr(tap) tap = tap_new();
 	autoptr(lab) lab = make(&plain, tap);
 	struct image_extent extent;
 	uint64_t host;
@@ -281,7 +281,7 @@ static void read_all(void *opaque)
 
 static void test_threads(void)
 {
-	autoptr(tap) tap = tap_new(0);
+	autoptr(tap) tap = tap_new();
 	autoptr(lab) lab = make(&plain, tap);
 	struct reader readers[THREADS];
 
@@ -298,7 +298,7 @@ static void test_threads(void)
 /* A header that lies breaks no check, and is told by whoever wants the data. */
 static void test_broken_header(void)
 {
-	autoptr(tap) tap = tap_new(0);
+	autoptr(tap) tap = tap_new();
 	struct lab *lab = make(&plain, tap);
 	const uint64_t at = qcow2_get_header(lab->image)->luks_off;
 	struct image *image;

@@ -176,7 +176,7 @@ static unsigned wrong_flags(struct tap *tap)
 static void test_copied_flags(void)
 {
 	const uint64_t flag = UINT64_C(1) << 63;
-	autoptr(tap) tap = tap_new(0);
+	autoptr(tap) tap = tap_new();
 	autoptr(lab) lab = make(&plain, tap);
 	uint64_t l1, l2;
 
