@@ -92,8 +92,8 @@ static bool is_base64(const char *text)
 
 static bool decode(struct secret *secret, GError **error)
 {
-	gsize len = 0;
-	guchar *bytes;
+	size_t len = 0;
+	uint8_t *bytes;
 
 	/* A NUL in it would hide what follows. */
 	if (strlen((char *)secret->bytes) != secret->len || !is_base64((char *)secret->bytes))
