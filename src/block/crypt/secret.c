@@ -92,7 +92,7 @@ static bool is_base64(const char *text)
 
 static bool decode(struct secret *secret, GError **error)
 {
-	gsize len = 0;
+	size_t len = 0;
 	guchar *bytes;
 
 	/* A NUL in it would hide what follows. */
