@@ -33,6 +33,17 @@ static const struct block_ops *format_find(const char *name, GError **error)
 	return NULL;
 }
 
+/* Who gives a secret must not learn later that nothing was encrypted. */
+static bool check_secrets(const struct block_ops *ops, const struct block_open *options,
+			  GError **error)
+{
+	return !options->secret_count || ops->takes_secrets ||
+	       error_set(error, SOCLE_ERROR_USAGE,
+			 "images of format '%s' are not encrypted, but a secret is given; leave "
+			 "encrypt.key-secret out, or give format=qcow2",
+			 ops->format);
+}
+
 struct block *block_open(const struct block_open *options, GError **error)
 {
 	const struct block_ops *ops = format_find(options->format, error);
@@ -40,7 +51,7 @@ struct block *block_open(const struct block_open *options, GError **error)
 
 	if (ops && options->snapshot)
 		ops = &block_snapshot_ops;
-	block = ops ? ops->open(options, error) : NULL;
+	block = ops && check_secrets(ops, options, error) ? ops->open(options, error) : NULL;
 
 	if (!block)
 		return NULL;

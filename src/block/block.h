@@ -99,6 +99,7 @@ struct block_open {
 /* What a format implements. All [main] unless said otherwise. */
 struct block_ops {
 	const char *format;
+	bool takes_secrets;  /* its images may be encrypted */
 	bool flushes_itself; /* flushes come also with no_flush: there is more to it than a sync */
 	/* Open, and fill in size and info of block-int.h; the rest of it is block_open()'s. */
 	struct block *(*open)(const struct block_open *options, GError **error);

@@ -360,6 +360,7 @@ static uint64_t kept_allocated(struct block *block)
 
 const struct block_ops block_qcow2_ops = {
 	.format = "qcow2",
+	.takes_secrets = true,
 	.flushes_itself = true,
 	.open = kept_open,
 	.close = kept_close,
@@ -370,6 +371,7 @@ const struct block_ops block_qcow2_ops = {
 
 const struct block_ops block_snapshot_ops = {
 	.format = "qcow2",
+	.takes_secrets = true,
 	.flushes_itself = true,
 	.open = snapshot_open,
 	.close = kept_close,

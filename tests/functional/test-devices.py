@@ -21,6 +21,12 @@ def image(name, size=1 << 20, start=b''):
     return name
 
 
+def encrypted(name, size='1M'):
+    """An encrypted image that "open" opens."""
+    vm.run(os.environ['SOCLE_IMG'], 'create', '-q', '--object', 'secret,id=s,data=open', '-f',
+           'qcow2', '-o', 'encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=1', name, size)
+
+
 class Options(vm.Case):
     def refused(self, *args, words):
         result = vm.run(*vm.arguments(*args, '--serial', 'none'))
@@ -45,6 +51,23 @@ class Options(vm.Case):
         with vm.Machine('--disk', 'path=a') as machine:
             machine.expect(b'B')
             self.refused('--disk', 'path=a', words=("'a'", 'in use'))
+
+    def test_encrypted(self):
+        encrypted('x')
+        with open('wrong', 'wb') as file:
+            file.write(b'wrong')
+        disk = 'path=x,format=qcow2'
+        self.refused('--disk', disk, words=("'x' is encrypted", '--object'))
+        self.refused('--disk', disk + ',encrypt.key-secret=s', words=("no secret 's'",))
+        self.refused('--object', 'secret,id=s,file=wrong', '--disk',
+                     disk + ',encrypt.key-secret=s', words=("'s' does not open",))
+        self.refused('--object', 'secret,id=s,file=none', words=('--object', "'none'"))
+        self.refused('--object', 'secret,id=s,data=a', '--object', 'secret,id=s,data=b',
+                     words=("'s' already",))
+        self.refused('--object', 'rng-random,id=s', words=('secret',))
+        image('raw')
+        self.refused('--object', 'secret,id=s,data=a', '--disk', 'path=raw,encrypt.key-secret=s',
+                     words=('raw',))
 
     def test_too_many(self):
         disks = [word for _ in range(32) for word in ('--disk', 'format=null,size=1M')]
@@ -128,6 +151,26 @@ class Monitor(vm.Case):
         qmp.call('system_reset')
         qmp.event('DEVICE_DELETED')
         qmp.call('netdev_del', id='n')
+        qmp.call('quit')
+        self.assertEqual(machine.end()[0], 0)
+
+    def test_encrypted(self):
+        encrypted('x')
+        args = {'driver': 'qcow2', 'node_name': 'n',
+                'file': {'driver': 'file', 'filename': 'x'},
+                'encrypt': {'format': 'luks', 'key-secret': 's'}}
+        machine, qmp = self.start()
+        self.failed(qmp, 'blockdev-add', "no secret 's'", **args)
+        self.failed(qmp, 'object-add', 'secret', qom_type='iothread', id='s')
+        self.failed(qmp, 'object-add', 'base64', qom_type='secret', id='s', data='hush',
+                    format='hex')
+        qmp.call('object-add', qom_type='secret', id='s', data='b3Blbg==', format='base64')
+        self.failed(qmp, 'object-add', 'already', qom_type='secret', id='s', data='other')
+        qmp.call('blockdev-add', **args)
+        qmp.call('object-del', id='s')
+        self.failed(qmp, 'object-del', "'s'", id='s')
+        qmp.call('device_add', driver='virtio-blk-pci', drive='n', id='e')
+        self.assertEqual(qmp.call('query-block')[0]['inserted']['image']['virtual-size'], 1 << 20)
         qmp.call('quit')
         self.assertEqual(machine.end()[0], 0)
 

@@ -64,6 +64,29 @@ class HotPlug(vm.Case):
         self.qmp.call('blockdev-del', node_name='n')
         self.qmp.call('netdev_del', id='u')
 
+    def encrypted(self):
+        """A disk in front of an image that is opened by a secret, which goes before it does."""
+        make = 'encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=1'
+        vm.run(os.environ['SOCLE_IMG'], 'create', '-q', '--object', 'secret,id=s,data=open', '-f',
+               'qcow2', '-o', make, 'x', '1M')
+        self.start()
+        self.qmp.call('object-add', qom_type='secret', id='s', data='open')
+        for turn in range(3):
+            self.qmp.call('blockdev-add', driver='qcow2', node_name='n',
+                          file={'driver': 'file', 'filename': 'x'}, encrypt={'key-secret': 's'})
+            if turn == 2:
+                self.qmp.call('object-del', id='s')
+            self.qmp.call('device_add', driver='virtio-blk-pci', drive='n', id='disk')
+            self.used()
+            self.qmp.call('device_del', id='disk')
+            self.qmp.event('DEVICE_DELETED')
+            self.qmp.call('blockdev-del', node_name='n')
+        self.qmp.call('quit')
+        self.assertEqual(self.machine.end()[0], 0)
+        check = vm.run(os.environ['SOCLE_IMG'], 'check', 'x')
+        self.assertEqual(check.returncode, 0, check)
+        self.assertNotIn(b'0/16 =', check.stdout)
+
     def come_and_go(self):
         self.start()
         pid = self.machine.process.pid
@@ -86,6 +109,9 @@ class Emu(HotPlug):
 
     def test(self):
         self.come_and_go()
+
+    def test_encrypted(self):
+        self.encrypted()
 
 
 class Kvm(HotPlug):

@@ -72,7 +72,7 @@ class Words(Case):
         self.bad('info', '--none', 's.raw', says="'--none'")
         self.bad('info', '-x', 's.raw', says="'-x'")
         self.bad('info', '-f', says='value')
-        self.bad('info', '--image-opts', 's.raw', says='image-opts')
+        self.bad('create', '--image-opts', 'x', '1M', says='image-opts')
         self.bad('info', '-f', 'none', 's.raw', says="'none'")
         self.bad('info', 'nbd://host/disk', says='nbd://host/disk')
         self.bad('info', 'json:{}', says='json:{}')
@@ -325,6 +325,119 @@ class Halves(Case):
             self.bad('info', 'x', says='in use')
             self.good('info', '-U', 'x')
         self.good('convert', 's.raw', 'x')
+
+
+class Encrypted(Case):
+    SECRETS = ['--object', 'secret,id=one,file=one', '--object', 'secret,id=two,data=the,,second']
+    WORDS = 'encrypt.format=luks,encrypt.key-secret=one,encrypt.iter-time=1'
+
+    def setUp(self):
+        super().setUp()
+        with open('one', 'wb') as file:
+            file.write(b'\0not text\xff\n')
+        self.raw()
+
+    def named(self, path, secret='one', more=''):
+        return f'driver=qcow2,file.filename={path},encrypt.key-secret={secret}{more}'
+
+    def same(self, path, secret='one', other='s.raw'):
+        self.assertEqual(self.good('compare', *self.SECRETS, '--image-opts',
+                                   self.named(path, secret), f'file.filename={other}'),
+                         'Images are identical.\n')
+
+    def test_convert_and_check(self):
+        self.good('convert', *self.SECRETS, '-O', 'qcow2', '-o', self.WORDS, 's.raw', 'x')
+        self.same('x')
+        self.good('check', 'x')
+        self.good('check', '--image-opts', 'driver=qcow2,file.filename=x')
+        self.assertIn('encrypted: yes', self.good('info', 'x'))
+        self.assertNotIn(self.contents('s.raw')[4096:4608], self.contents('x'))
+        self.good('dd', *self.SECRETS, '--image-opts', 'bs=1M', 'skip=1', 'count=2',
+                  'if=' + self.named('x'), 'of=part')
+        self.assertEqual(self.contents('part'), self.contents('s.raw')[MIB:3 * MIB])
+        self.good('doctor', 'x')
+
+    def test_preallocation(self):
+        for how in ('metadata', 'falloc', 'full'):
+            for compat in ('1.1', '0.10'):
+                self.good('create', '-q', *self.SECRETS, '-f', 'qcow2', '-o', self.WORDS +
+                          f',preallocation={how},compat={compat}', 'x', '3M')
+                self.good('create', '-q', 'zero', '3M')
+                self.same('x', other='zero')
+                self.good('check', 'x')
+
+    def test_chain(self):
+        self.good('convert', *self.SECRETS, '-O', 'qcow2', '-o', self.WORDS, 's.raw', 'base')
+        self.good('create', '-q', *self.SECRETS, '-f', 'qcow2', '-b', 'base', '-F', 'qcow2', '-o',
+                  self.WORDS.replace('one', 'two'), 'top')
+        both = self.named('top', 'two', ',backing.encrypt.key-secret=one')
+        self.assertEqual(self.good('compare', *self.SECRETS, '--image-opts', both,
+                                   'file.filename=s.raw'), 'Images are identical.\n')
+        self.bad('convert', *self.SECRETS, '--image-opts', self.named('top', 'two'), 'y',
+                 says="'base' is encrypted")
+        self.bad('convert', *self.SECRETS, '--image-opts',
+                 both + ',backing.backing.encrypt.key-secret=one', 'y', says='2 images')
+        self.good('bench', '-q', '-w', '-c', '50', *self.SECRETS, '--image-opts', both)
+        self.good('convert', *self.SECRETS, '--image-opts', both, 'flat.raw')
+        self.good('commit', '-q', *self.SECRETS, '--image-opts', both)
+        self.same('base', other='flat.raw')
+        self.good('check', 'base')
+
+    def test_slots(self):
+        add = 'encrypt.state=active,encrypt.new-secret=two,encrypt.iter-time=1'
+        self.good('convert', *self.SECRETS, '-O', 'qcow2', '-o', self.WORDS, 's.raw', 'x')
+        self.bad('amend', *self.SECRETS, '-o', add, 'x', says='encrypt.old-secret')
+        self.bad('amend', *self.SECRETS, '-o', add + ',encrypt.old-secret=two', 'x', says="'two'")
+        self.good('amend', *self.SECRETS, '-o', add + ',encrypt.old-secret=one', 'x')
+        self.same('x', 'two')
+        self.good('amend', *self.SECRETS, '-o', 'encrypt.state=inactive,encrypt.old-secret=one',
+                  'x')
+        self.bad('convert', *self.SECRETS, '--image-opts', self.named('x'), 'y',
+                 says="'one' does not open")
+        self.same('x', 'two')
+        self.bad('amend', '-o', 'encrypt.state=inactive,encrypt.keyslot=1', 'x', says='--force')
+        self.bad('amend', '-o', 'encrypt.state=inactive', 'x', says='encrypt.keyslot')
+        self.bad('amend', '-o', 'encrypt.state=off', 'x', says='inactive')
+        self.bad('amend', '-o', 'encrypt.state=inactive,encrypt.keyslot=8', 'x', says="'8'")
+        self.same('x', 'two')
+        self.good('amend', '--force', '-o', 'encrypt.state=inactive,encrypt.keyslot=1', 'x')
+        self.bad('convert', *self.SECRETS, '--image-opts', self.named('x', 'two'), 'y',
+                 says="'two' does not open")
+
+    def test_mistakes(self):
+        self.good('convert', '-O', 'qcow2', 's.raw', 'plain')
+        self.good('create', '-q', *self.SECRETS, '-f', 'qcow2', '-o', self.WORDS, 'x', '1M')
+        self.bad('convert', 'x', 'y', says='--object secret,id=ID,file=FILE')
+        self.bad('convert', *self.SECRETS, '--image-opts', self.named('plain'), 'y',
+                 says='not encrypted')
+        self.bad('convert', '--image-opts', self.named('x'), 'y', says="no secret 'one'")
+        self.bad('convert', *self.SECRETS, '--image-opts', self.named('x', more=',a=b'), 'y',
+                 says="'a'")
+        self.bad('map', '-f', 'qcow2', '--image-opts', 'file.filename=x', says='exclusive')
+        self.bad('map', '--image-opts', 'driver=qcow2', says='file.filename')
+        self.bad('map', '--object', 'iothread,id=a', 'x', says='secret')
+        self.bad('map', '--object', 'secret,data=hush', 'x', says='id')
+        self.bad('map', '--object', 'secret,id=a,data=hush,keyid=b', 'x', says="'keyid'")
+        self.bad('map', '--object', 'secret,id=a,file=none', 'x', says="'none'")
+        for words in ('encrypt.format=luks', 'encrypt.format=aes,encrypt.key-secret=one',
+                      'encrypt.format=rot13,encrypt.key-secret=one', 'encrypt.key-secret=one',
+                      self.WORDS + ',encrypt.cipher-alg=rot13', self.WORDS + ',encrypt.iter-time=0',
+                      self.WORDS + ',encrypt.iter-time=1000000',
+                      self.WORDS + ',encrypt.cipher-alg=aes-192,encrypt.cipher-mode=cbc',
+                      self.WORDS + ',data_file=d,data_file_raw=on'):
+            self.bad('create', '-q', *self.SECRETS, '-f', 'qcow2', '-o', words, 'y', '1M')
+            self.assertFalse(os.path.exists('y'))
+        self.bad('convert', '-c', *self.SECRETS, '-O', 'qcow2', '-o', self.WORDS, 's.raw', 'y',
+                 says='do not go together')
+        self.assertFalse(os.path.exists('y'))
+
+    def test_no_secret_is_told(self):
+        """Neither what is wrong with a list nor what is wrong with an image shows it."""
+        for words in ('secret,id=a,data=hush!hushhush,format=base64', 'secret,data=hushhush',
+                      'secret,id=a,data=hushhush,file=one', 'secret,id=a,data=hushhush,more'):
+            result = run('info', '--object', words, 's.raw')
+            self.assertEqual(result.returncode, 1)
+            self.assertNotIn('hushhush', result.stderr)
 
 
 def lock_of(byte):

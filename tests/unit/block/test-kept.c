@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "block/crypt/secret.h"
 #include "block/qcow2/qcow2.h"
 #include "image.h"
 
@@ -264,6 +265,63 @@ static void test_snapshot(void)
 	g_assert_cmpint(g_rmdir(folder), ==, 0);
 }
 
+/* A guest's bytes are not in the file of its temporary image if its own one is encrypted. */
+static void test_encrypted_snapshot(void)
+{
+	g_autofree char *folder = g_dir_make_tmp("socle-kept-XXXXXX", NULL);
+	g_autofree char *path = g_build_filename(folder, "x", NULL);
+	g_autoptr(GHashTable) words = g_hash_table_new(g_str_hash, g_str_equal);
+	autoptr(secret) secret = secret_new("s", "x", 1);
+	const struct secret *secrets[] = { secret };
+	const struct image_create what = {
+		.path = path, .size = SIZE, .options = words, .secret = secret
+	};
+	struct block_open open = { .node_name = "disk0",
+				   .path = path,
+				   .format = "qcow2",
+				   .snapshot = true,
+				   .secrets = secrets,
+				   .secret_count = 1 };
+	struct io_loop *loop = image_loop(IO_LOOP_THREADS);
+	static uint8_t buf[4096], back[4096];
+	const struct iovec to = { buf, sizeof(buf) }, from = { back, sizeof(back) };
+	struct shot shot = { .req = {
+				     .op = BLOCK_WRITE, .len = 4096, .iov = &to, .iov_count = 1 } };
+	GError *error = NULL;
+	struct block_queue *queue;
+	struct block *block;
+
+	g_hash_table_insert(words, (void *)(uintptr_t) "encrypt.format",
+			    (void *)(uintptr_t) "luks");
+	g_hash_table_insert(words, (void *)(uintptr_t) "encrypt.iter-time",
+			    (void *)(uintptr_t) "1");
+	image_create("qcow2", &what, &error);
+	g_assert_no_error(error);
+	block = block_open(&open, &error);
+	g_assert_no_error(error);
+	queue = block_queue_new(block, loop, &error);
+	memset(buf, 0x5a, sizeof(buf));
+	g_assert_cmpint(shot_run(loop, queue, &shot), ==, 0);
+	shot.req = (struct block_request){
+		.op = BLOCK_READ, .len = 4096, .iov = &from, .iov_count = 1
+	};
+	g_assert_cmpint(shot_run(loop, queue, &shot), ==, 0);
+	g_assert_cmpmem(buf, 4096, back, 4096);
+	/* A LUKS header is half a megabyte at least; a plain one would take no more than this. */
+	g_assert_cmpuint(block_allocated(block), >, 4 * 65536 + 65536);
+	block_queue_free(queue);
+	block_close(block);
+
+	open.snapshot = false;
+	open.format = "raw";
+	g_assert_null(block_open(&open, &error));
+	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_USAGE);
+	g_clear_error(&error);
+	io_loop_free(loop);
+	g_unlink(path);
+	g_assert_cmpint(g_rmdir(folder), ==, 0);
+}
+
 /* The short way is taken for what is allocated, and a flush behind it is one. */
 static void test_short_way(void)
 {
@@ -335,6 +393,7 @@ int main(int argc, char **argv)
 		g_test_add_data_func("/block/kept/many-uring", GINT_TO_POINTER(IO_LOOP_URING),
 				     test_many);
 	g_test_add_func("/block/kept/snapshot", test_snapshot);
+	g_test_add_func("/block/kept/encrypted-snapshot", test_encrypted_snapshot);
 	g_test_add_func("/block/kept/short-way", test_short_way);
 	g_test_add_func("/block/kept/resize", test_resize);
 	return g_test_run();

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fuzz-luks.c - LUKS headers that somebody made to hurt us: read, opened, changed
+ *
+ * Input: the first bytes of a file; what is behind, key material for example, is zero. A header that
+ * was read can be written again and is the same; nothing is written outside its place.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "block/crypt/luks.h"
+
+enum {
+	LIMIT = 4 << 20,
+	BEFORE = 4096, /* of the place, and behind it */
+	MAX_WORK = 20000,
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static bool is_zero(struct block_file *file, uint64_t off, size_t len)
+{
+	static const uint8_t zero[BEFORE];
+	static uint8_t bytes[BEFORE];
+
+	return block_file_read(file, off, bytes, len) < 0 || !memcmp(bytes, zero, len);
+}
+
+static void write_again(const struct luks_place *place, const struct luks_header *header)
+{
+	struct luks_header again;
+
+	if (!luks_header_write(place, header, NULL) || !luks_read(place, &again, NULL) ||
+	    memcmp(&again.method, &header->method, sizeof(again.method)) != 0 ||
+	    memcmp(again.slot, header->slot, sizeof(again.slot)) != 0 ||
+	    strcmp(again.uuid, header->uuid) != 0)
+		abort();
+}
+
+static void change(const struct luks_place *place, struct luks_header *header)
+{
+	autoptr(secret) secret = secret_new("s", "fuzz", 4);
+	autoptr(secret) added = secret_new("a", "more", 4);
+
+	crypt_cipher_free(luks_unlock(place, header, secret, NULL));
+	(void)luks_add_slot(place, header, secret, added, LUKS_ANY_SLOT, 1, false, NULL);
+	(void)luks_erase_slots(place, header, NULL, 3, false, NULL);
+	(void)luks_erase_slots(place, header, secret, LUKS_ANY_SLOT, true, NULL);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	autoptr(block_file) file = block_file_scratch(LIMIT);
+	struct luks_place place = {
+		.name = "fuzz", .file = file, .off = BEFORE, .len = LIMIT - 2 * BEFORE
+	};
+	struct luks_header header = { 0 };
+
+	if (size > LIMIT / 2)
+		return 0;
+	luks_max_iterations = MAX_WORK;
+	(void)block_file_write(file, BEFORE, data, size);
+	if (luks_read(&place, &header, NULL)) {
+		write_again(&place, &header);
+		change(&place, &header);
+	}
+	if (!is_zero(file, 0, BEFORE) || !is_zero(file, LIMIT - BEFORE, BEFORE))
+		abort();
+	return 0;
+}
