@@ -17,8 +17,8 @@
  * Linux 5.13, which have no polls that last (IORING_FEAT_RSRC_TAGS came with these).
  *
  * Completions do not interrupt the loop: they are worked off when it asks for them (DEFER_TASKRUN; on
- * kernels before 6.1 when it is in the kernel anyhow), so that it can doze. There is never a thread of the kernel that polls (SQPOLL): an idle machine must not use
- * a CPU.
+ * kernels before 6.1 when it is in the kernel anyhow), so that it can doze. There is never a thread of
+ * the kernel that polls (SQPOLL): an idle machine must not use a CPU.
  */
 #include <assert.h>
 #include <errno.h>

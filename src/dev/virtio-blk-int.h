@@ -165,7 +165,8 @@ struct virtio_blk {
 
 /* [loop] Take what the driver has for us; go on with what may go on. */
 void blk_kick(struct virtio_blk *blk, unsigned index);
-/* [loop] Take what the ring of @vq has, and count it. False: the driver has broken it. */
+/* [loop] Take what the ring of @vq has, count it, and let pass what may. False: the driver has
+ * broken it. */
 bool blk_take(struct virtio_blk *blk, struct virtq *vq, uint64_t now_ns, unsigned *count);
 /* [any] Give back what waits or is held of queue @index, or of all (-1). */
 void blk_reset(struct virtio_blk *blk, int index);

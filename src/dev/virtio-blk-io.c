@@ -381,6 +381,8 @@ DATA_PATH bool blk_take(struct virtio_blk *blk, struct virtq *vq, uint64_t now_n
 		start(blk, vq, chain, now_ns);
 		(*count)++;
 	}
+	if (unlikely(blk->waiting[0].head || blk->waiting[1].head))
+		serve_waiting(blk, now_ns);
 	return true;
 }
 
@@ -399,8 +401,6 @@ DATA_PATH void blk_kick(struct virtio_blk *blk, unsigned index)
 		if (!blk_take(blk, vq, now_ns, &count))
 			return;
 	} while (!blk_doze_begin(blk, index, now_ns) && virtq_notify_on(vq) && count);
-	if (unlikely(blk->waiting[0].head || blk->waiting[1].head))
-		serve_waiting(blk, now_ns);
 }
 
 DATA_PATH void blk_on_timer(void *opaque)

@@ -33,7 +33,8 @@ static void wipe_value(void *text)
 }
 
 /* "name=value,..." by name; a first word without '=' is the value of @implied. */
-static GHashTable *parse_list(const char *text, const char *implied, GError **error)
+static GHashTable *parse_list(const char *what, const char *text, const char *implied,
+			      GError **error)
 {
 	g_autoptr(GHashTable) list =
 		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, wipe_value);
@@ -49,7 +50,9 @@ static GHashTable *parse_list(const char *text, const char *implied, GError **er
 			g_hash_table_insert(list, g_strdup(implied), g_strdup(word));
 		else
 			error_set(error, SOCLE_ERROR_USAGE,
-				  "there is a word without '=' in a list");
+				  "the words of %s are NAME=VALUE; a ',' within a value is "
+				  "written twice",
+				  what);
 		secret_wipe_text(word);
 		if (!equals && !(first && implied))
 			return NULL;
@@ -80,7 +83,7 @@ static bool check_names(GHashTable *list, const char *const *names, const char *
 struct secret *img_parse_object(const char *text, GError **error)
 {
 	static const char *const names[] = { "qom-type", "id", "data", "file", "format", NULL };
-	g_autoptr(GHashTable) list = parse_list(text, "qom-type", error);
+	g_autoptr(GHashTable) list = parse_list("--object", text, "qom-type", error);
 	const char *type, *id;
 
 	if (!list || !check_names(list, names, "a secret", error))
@@ -173,7 +176,7 @@ static bool take_option(struct img_name *name, const char *key, const char *valu
 static bool take_options(const struct img_args *args, struct img_name *name, const char *word,
 			 GError **error)
 {
-	g_autoptr(GHashTable) list = parse_list(word, NULL, error);
+	g_autoptr(GHashTable) list = parse_list("--image-opts", word, NULL, error);
 	GHashTableIter iter;
 	void *key, *value;
 

@@ -417,6 +417,8 @@ class Encrypted(Case):
         self.bad('map', '--image-opts', 'driver=qcow2', says='file.filename')
         self.bad('map', '--object', 'iothread,id=a', 'x', says='secret')
         self.bad('map', '--object', 'secret,data=hush', 'x', says='id')
+        self.bad('map', '--image-opts', 'x', says='words of --image-opts are NAME=VALUE')
+        self.bad('map', '--object', 'secret,id=a,data=hush,now', 'x', says='written twice')
         self.bad('map', '--object', 'secret,id=a,data=hush,keyid=b', 'x', says="'keyid'")
         self.bad('map', '--object', 'secret,id=a,file=none', 'x', says="'none'")
         for words in ('encrypt.format=luks', 'encrypt.format=aes,encrypt.key-secret=one',

@@ -101,11 +101,12 @@ static ssize_t pack_zstd(ZSTD_CCtx *zstd, const void *in, void *out, size_t len)
 ssize_t qcow2_pack(struct image *image, const void *in, void *out)
 {
 	struct qcow2 *q = qcow2_of(image);
-	struct qcow2_packer *packer =
-		q->header->incompatible & QCOW2_DATA_FILE || qcow2_is_encrypted(q) ? NULL
-										   : take_packer(q);
+	struct qcow2_packer *packer;
 	ssize_t packed;
 
+	if (q->header->incompatible & QCOW2_DATA_FILE || qcow2_is_encrypted(q))
+		return 0;
+	packer = take_packer(q);
 	if (!packer)
 		return 0;
 	packed = packer->zstd ? pack_zstd(packer->zstd, in, out, image->cluster_size)

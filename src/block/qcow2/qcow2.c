@@ -22,8 +22,9 @@
  * over. Steps without work are left out. With lazy refcounts the counts wait for the close, and
  * the dirty bit says so.
  *
- * qcow2_assert() checks what of this can be seen in memory. What cannot be ordered that way, COPIED flags of clusters whose count changes with a snapshot, is
- * done between setting and clearing the dirty bit.
+ * qcow2_assert() checks what of this can be seen in memory. What cannot be ordered that way, COPIED
+ * flags of clusters whose count changes with a snapshot, is done between setting and clearing the dirty
+ * bit.
  */
 #include "block/qcow2/qcow2.h"
 

@@ -538,3 +538,21 @@ bool lab_run(struct lab *lab, const struct lab_op *op, GError **error)
 		bitmaps_lost(lab, op->kind == LAB_WRITE || op->kind == LAB_PACKED);
 	return run_one(lab, op, len, error);
 }
+
+struct lab *lab_make(const struct lab_options *options, struct tap *tap)
+{
+	g_autoptr(GError) error = NULL;
+	struct lab *lab = lab_new(options, tap, &error);
+
+	g_assert_no_error(error);
+	return lab;
+}
+
+void lab_do(struct lab *lab, enum lab_kind kind, uint64_t off, uint64_t len, uint32_t fill)
+{
+	const struct lab_op op = { .kind = kind, .off = off, .len = len, .fill = fill };
+	g_autoptr(GError) error = NULL;
+
+	(void)lab_run(lab, &op, &error);
+	g_assert_no_error(error);
+}

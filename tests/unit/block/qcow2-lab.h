@@ -143,6 +143,10 @@ bool lab_open(struct lab *lab, GError **error);
 void lab_close(struct lab *lab);
 /* @error: an operation failed, or what was read is not what the model has (SOCLE_ERROR_FAILED). */
 bool lab_run(struct lab *lab, const struct lab_op *op, GError **error);
+
+/* lab_new() and lab_run(), for what must succeed. */
+struct lab *lab_make(const struct lab_options *options, struct tap *tap);
+void lab_do(struct lab *lab, enum lab_kind kind, uint64_t off, uint64_t len, uint32_t fill);
 /* The model's bitmaps become those of the image. */
 void lab_learn_bitmaps(struct lab *lab);
 bool lab_judge(struct lab *lab, GError **error);

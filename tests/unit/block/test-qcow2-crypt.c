@@ -23,24 +23,6 @@ static const struct lab_options plain = {
 	.cluster_bits = 16, .refcount_bits = 16, .version = 3, .size = 1 << 20, .encrypted = true
 };
 
-static struct lab *make(const struct lab_options *options, struct tap *tap)
-{
-	g_autoptr(GError) error = NULL;
-	struct lab *lab = lab_new(options, tap, &error);
-
-	g_assert_no_error(error);
-	return lab;
-}
-
-static void run(struct lab *lab, enum lab_kind kind, uint64_t off, uint64_t len, uint32_t fill)
-{
-	const struct lab_op op = { .kind = kind, .off = off, .len = len, .fill = fill };
-	g_autoptr(GError) error = NULL;
-
-	(void)lab_run(lab, &op, &error);
-	g_assert_no_error(error);
-}
-
 static bool file_has(struct tap *tap, const void *bytes, size_t len)
 {
 	const size_t size = (size_t)block_file_size(tap->inner);
@@ -55,7 +37,7 @@ static void test_hidden(void)
 {
 	static const char text[512] = "this must not be found";
 	autoptr(tap) tap = tap_new();
-	autoptr(lab) lab = make(&plain, tap);
+	autoptr(lab) lab = lab_make(&plain, tap);
 	char back[512];
 
 	g_assert_true(image_write(lab->image, 70 * K, text, sizeof(text), NULL));
@@ -72,9 +54,9 @@ static void test_hidden(void)
 static void test_pieces(void)
 {
 	autoptr(tap) tap = tap_new();
-	autoptr(lab) lab = make(&plain, tap);
+	autoptr(lab) lab = lab_make(&plain, tap);
 
-	run(lab, LAB_WRITE, 60 * K, 20 * K, 7);
+	lab_do(lab, LAB_WRITE, 60 * K, 20 * K, 7);
 	for (unsigned i = 0; i < 40; i++) {
 		const uint64_t off = 60 * K + i * 37, len = 1 + i * 211;
 		g_autofree uint8_t *back = g_malloc(len);
@@ -101,12 +83,12 @@ static void test_keys(void)
 	autoptr(secret) wrong = secret_new("w", "wrong", 5);
 	const struct secret *secrets[] = { wrong, wrong };
 	const struct image_keys keys = { secrets, 1 }, two = { secrets, 2 };
-	struct lab *lab = make(&plain, tap);
+	struct lab *lab = lab_make(&plain, tap);
 	struct image *image;
 	g_autoptr(GError) error = NULL;
 	uint8_t buf[512] = { 0 };
 
-	run(lab, LAB_WRITE, 0, 4096, 1);
+	lab_do(lab, LAB_WRITE, 0, 4096, 1);
 	lab_free(lab);
 	refuse(tap, 0, NULL, SOCLE_ERROR_DENIED);
 	refuse(tap, 0, &keys, SOCLE_ERROR_DENIED);
@@ -126,7 +108,7 @@ static void test_keys(void)
 
 	/* Who thinks that it is encrypted must learn that it is not. */
 	other.encrypted = false;
-	lab_free(make(&other, open));
+	lab_free(lab_make(&other, open));
 	refuse(open, 0, &keys, SOCLE_ERROR_USAGE);
 }
 
@@ -189,7 +171,7 @@ static struct tap *old_image(uint8_t *ret_data, size_t len, const uint8_t key[CR
 	uint8_t crypt[4];
 
 	options.encrypted = false;
-	lab = make(&options, tap);
+	lab = lab_make(&options, tap);
 	for (size_t i = 0; i < len; i++)
 		ret_data[i] = (uint8_t)(i >> 3);
 	memcpy(bytes, ret_data, len);
@@ -227,7 +209,7 @@ static void test_old(void)
 static void test_packed(void)
 {
 	autoptr(tap) tap = tap_new();
-	autoptr(lab) lab = make(&plain, tap);
+	autoptr(lab) lab = lab_make(&plain, tap);
 	g_autofree uint8_t *zeroes = g_malloc0(64 * K), *out = g_malloc(64 * K);
 	struct lab_options options = plain;
 	autoptr(tap) other = tap_new();
@@ -235,7 +217,7 @@ static void test_packed(void)
 	ssize_t len;
 
 	options.encrypted = false;
-	from = make(&options, other);
+	from = lab_make(&options, other);
 	len = image_qcow2_ops.pack(from->image, zeroes, out);
 	lab_free(from);
 	g_assert_cmpint(len, >, 0);
@@ -247,12 +229,12 @@ static void test_packed(void)
 static void test_no_short_way(void)
 {
 	autoptr(tap) tap = tap_new();
-	autoptr(lab) lab = make(&plain, tap);
+	autoptr(lab) lab = lab_make(&plain, tap);
 	struct image_extent extent;
 	uint64_t host;
 	int fd;
 
-	run(lab, LAB_WRITE, 0, 64 * K, 1);
+	lab_do(lab, LAB_WRITE, 0, 64 * K, 1);
 	g_assert_false(qcow2_direct_begin(lab->image, 0, 4096, false, &host, &fd));
 	g_assert_false(qcow2_direct_begin(lab->image, 0, 4096, true, &host, &fd));
 	g_assert_true(image_map(lab->image, 0, 64 * K, &extent, NULL));
@@ -282,10 +264,10 @@ static void read_all(void *opaque)
 static void test_threads(void)
 {
 	autoptr(tap) tap = tap_new();
-	autoptr(lab) lab = make(&plain, tap);
+	autoptr(lab) lab = lab_make(&plain, tap);
 	struct reader readers[THREADS];
 
-	run(lab, LAB_WRITE, 0, 1024 * K, 1);
+	lab_do(lab, LAB_WRITE, 0, 1024 * K, 1);
 	for (unsigned i = 0; i < THREADS; i++) {
 		readers[i] = (struct reader){ .lab = lab, .seed = i * 1000 };
 		readers[i].thread = thread_start("reader", read_all, &readers[i], NULL);
@@ -299,7 +281,7 @@ static void test_threads(void)
 static void test_broken_header(void)
 {
 	autoptr(tap) tap = tap_new();
-	struct lab *lab = make(&plain, tap);
+	struct lab *lab = lab_make(&plain, tap);
 	const uint64_t at = qcow2_get_header(lab->image)->luks_off;
 	struct image *image;
 

@@ -24,24 +24,6 @@ static const struct lab_options plain = {
 	.cluster_bits = 16, .refcount_bits = 16, .version = 3, .size = 1 << 20
 };
 
-static struct lab *make(const struct lab_options *options, struct tap *tap)
-{
-	g_autoptr(GError) error = NULL;
-	struct lab *lab = lab_new(options, tap, &error);
-
-	g_assert_no_error(error);
-	return lab;
-}
-
-static void run(struct lab *lab, enum lab_kind kind, uint64_t off, uint64_t len, uint32_t fill)
-{
-	const struct lab_op op = { .kind = kind, .off = off, .len = len, .fill = fill };
-	g_autoptr(GError) error = NULL;
-
-	(void)lab_run(lab, &op, &error);
-	g_assert_no_error(error);
-}
-
 static uint64_t get(struct tap *tap, uint64_t off)
 {
 	uint8_t bytes[8];
@@ -66,18 +48,18 @@ static void test_packed_over_freed(void)
 	autoptr(lab) lab = NULL;
 
 	options.size = 42008064;
-	lab = make(&options, tap);
-	run(lab, LAB_PACKED, 0, 64 * K, 219);
-	run(lab, LAB_ZERO, 0, 64 * K, 0);
-	run(lab, LAB_WRITE, 128 * K, 64 * K, 254);
-	run(lab, LAB_PACKED, 256 * K, 64 * K, 235);
-	run(lab, LAB_JUDGE, 0, 0, 0);
+	lab = lab_make(&options, tap);
+	lab_do(lab, LAB_PACKED, 0, 64 * K, 219);
+	lab_do(lab, LAB_ZERO, 0, 64 * K, 0);
+	lab_do(lab, LAB_WRITE, 128 * K, 64 * K, 254);
+	lab_do(lab, LAB_PACKED, 256 * K, 64 * K, 235);
+	lab_do(lab, LAB_JUDGE, 0, 0, 0);
 	/* The same after the freed one is free. */
-	run(lab, LAB_ZERO, 256 * K, 64 * K, 0);
-	run(lab, LAB_FLUSH, 0, 0, 0);
-	run(lab, LAB_WRITE, 320 * K, 128 * K, 1);
-	run(lab, LAB_PACKED, 512 * K, 64 * K, 3);
-	run(lab, LAB_JUDGE, 0, 0, 0);
+	lab_do(lab, LAB_ZERO, 256 * K, 64 * K, 0);
+	lab_do(lab, LAB_FLUSH, 0, 0, 0);
+	lab_do(lab, LAB_WRITE, 320 * K, 128 * K, 1);
+	lab_do(lab, LAB_PACKED, 512 * K, 64 * K, 3);
+	lab_do(lab, LAB_JUDGE, 0, 0, 0);
 }
 
 static void test_map_empty(void)
@@ -107,18 +89,18 @@ static void test_tables_grow(void)
 		.cluster_bits = 9, .refcount_bits = 64, .version = 3, .size = 6 << 20, .slots = 16
 	};
 	autoptr(tap) tap = tap_new();
-	autoptr(lab) lab = make(&options, tap);
+	autoptr(lab) lab = lab_make(&options, tap);
 	const struct qcow2_header *header = qcow2_get_header(lab->image);
 	const uint32_t before = header->reftable_clusters;
 
 	for (uint64_t off = 0; off < options.size; off += 64 * K)
-		run(lab, LAB_WRITE, off, 64 * K, (uint32_t)off);
+		lab_do(lab, LAB_WRITE, off, 64 * K, (uint32_t)off);
 	g_assert_cmpuint(header->reftable_clusters, >, before);
-	run(lab, LAB_JUDGE, 0, 0, 0);
-	run(lab, LAB_RESIZE, 0, 40 << 20, 0);
-	run(lab, LAB_RESIZE, 0, 100 * K, 0);
-	run(lab, LAB_JUDGE, 0, 0, 0);
-	run(lab, LAB_REOPEN, 0, 0, 0);
+	lab_do(lab, LAB_JUDGE, 0, 0, 0);
+	lab_do(lab, LAB_RESIZE, 0, 40 << 20, 0);
+	lab_do(lab, LAB_RESIZE, 0, 100 * K, 0);
+	lab_do(lab, LAB_JUDGE, 0, 0, 0);
+	lab_do(lab, LAB_REOPEN, 0, 0, 0);
 }
 
 /* An entry that names the header: nothing is overwritten, and nobody writes any more. */
@@ -126,13 +108,13 @@ static void test_overlap(void)
 {
 	g_autoptr(GError) error = NULL;
 	autoptr(tap) tap = tap_new();
-	autoptr(lab) lab = make(&plain, tap);
+	autoptr(lab) lab = lab_make(&plain, tap);
 	struct image *image;
 	uint8_t buf[512] = { 1 };
 	uint64_t l2;
 
-	run(lab, LAB_WRITE, 0, 64 * K, 1);
-	run(lab, LAB_REOPEN, 0, 0, 0);
+	lab_do(lab, LAB_WRITE, 0, 64 * K, 1);
+	lab_do(lab, LAB_REOPEN, 0, 0, 0);
 	lab_close(lab);
 	l2 = get(tap, get(tap, H_L1_OFF)) & ~(UINT64_C(1) << 63);
 	put(tap, l2, UINT64_C(1) << 63 | get(tap, H_L1_OFF));
@@ -177,10 +159,10 @@ static void test_copied_flags(void)
 {
 	const uint64_t flag = UINT64_C(1) << 63;
 	autoptr(tap) tap = tap_new();
-	autoptr(lab) lab = make(&plain, tap);
+	autoptr(lab) lab = lab_make(&plain, tap);
 	uint64_t l1, l2;
 
-	run(lab, LAB_WRITE, 0, 256 * K, 1);
+	lab_do(lab, LAB_WRITE, 0, 256 * K, 1);
 	lab_close(lab);
 	g_assert_cmpuint(wrong_flags(tap), ==, 0);
 	l1 = get(tap, H_L1_OFF);
@@ -196,7 +178,7 @@ static void test_copied_flags(void)
 	put(tap, l1, get(tap, l1) ^ flag);
 	g_assert_true(lab_open(lab, NULL));
 	/* With a snapshot no entry has it; one that has is wrong. */
-	run(lab, LAB_CREATE, 0, 0, 0);
+	lab_do(lab, LAB_CREATE, 0, 0, 0);
 	lab_close(lab);
 	g_assert_cmpuint(wrong_flags(tap), ==, 0);
 	l2 = get(tap, get(tap, H_L1_OFF)) & ~flag;
@@ -245,9 +227,9 @@ static void test_dirty(void)
 	uint64_t block;
 
 	options.lazy = true;
-	lab = make(&options, tap);
-	run(lab, LAB_WRITE, 0, 512 * K, 1);
-	run(lab, LAB_FLUSH, 0, 0, 0);
+	lab = lab_make(&options, tap);
+	lab_do(lab, LAB_WRITE, 0, 512 * K, 1);
+	lab_do(lab, LAB_FLUSH, 0, 0, 0);
 	g_assert_cmpuint(get(tap, H_FEATURES), ==, QCOW2_DIRTY);
 	lab_close(lab);
 	g_assert_cmpuint(get(tap, H_FEATURES), ==, 0);
@@ -266,14 +248,14 @@ static void test_repair_lost_block(void)
 {
 	g_autoptr(GError) error = NULL;
 	autoptr(tap) tap = tap_new();
-	autoptr(lab) lab = make(&plain, tap);
+	autoptr(lab) lab = lab_make(&plain, tap);
 	struct qcow2_check before, after;
 	struct qcow2_repaired repaired;
 
-	run(lab, LAB_WRITE, 0, 512 * K, 1);
-	run(lab, LAB_CREATE, 0, 0, 0);
-	run(lab, LAB_WRITE, 0, 100 * K, 2);
-	run(lab, LAB_REOPEN, 0, 0, 0);
+	lab_do(lab, LAB_WRITE, 0, 512 * K, 1);
+	lab_do(lab, LAB_CREATE, 0, 0, 0);
+	lab_do(lab, LAB_WRITE, 0, 100 * K, 2);
+	lab_do(lab, LAB_REOPEN, 0, 0, 0);
 	lab_close(lab);
 	put(tap, get(tap, 48), 0);
 	g_assert_false(lab_check(tap->inner, true, NULL));
@@ -282,16 +264,16 @@ static void test_repair_lost_block(void)
 	g_assert_cmpuint(repaired.corruptions, ==, before.corruptions);
 	g_assert_true(lab_check(tap->inner, false, &error));
 	g_assert_true(lab_open(lab, &error));
-	run(lab, LAB_JUDGE, 0, 0, 0);
-	run(lab, LAB_APPLY, 0, 0, 0);
-	run(lab, LAB_JUDGE, 0, 0, 0);
+	lab_do(lab, LAB_JUDGE, 0, 0, 0);
+	lab_do(lab, LAB_APPLY, 0, 0, 0);
+	lab_do(lab, LAB_JUDGE, 0, 0, 0);
 }
 
 /* Who reads changes nothing; who writes clears what he does not know, before. */
 static void test_autoclear(void)
 {
 	autoptr(tap) tap = tap_new();
-	autoptr(lab) lab = make(&plain, tap);
+	autoptr(lab) lab = lab_make(&plain, tap);
 	struct image *image;
 	uint8_t buf[512];
 
@@ -303,7 +285,7 @@ static void test_autoclear(void)
 	g_assert_cmpuint(get(tap, H_AUTOCLEAR), ==, 1 << 7);
 	g_assert_true(lab_open(lab, NULL));
 	g_assert_cmpuint(get(tap, H_AUTOCLEAR), ==, 1 << 7);
-	run(lab, LAB_WRITE, 0, 512, 1);
+	lab_do(lab, LAB_WRITE, 0, 512, 1);
 	g_assert_cmpuint(get(tap, H_AUTOCLEAR), ==, 0);
 }
 
@@ -348,15 +330,15 @@ static void test_many_snapshots(void)
 	g_autoptr(GRand) rand = g_rand_new_with_seed(1);
 	g_autoptr(GError) error = NULL;
 	autoptr(tap) tap = tap_new();
-	autoptr(lab) lab = make(&options, tap);
+	autoptr(lab) lab = lab_make(&options, tap);
 
 	for (unsigned i = 0; i < 200; i++) {
 		g_autofree char *name = g_strdup_printf("snapshot %u", i);
 
-		run(lab, LAB_WRITE, (i * 512) % options.size, 512, i);
+		lab_do(lab, LAB_WRITE, (i * 512) % options.size, 512, i);
 		g_assert_true(qcow2_snapshot_create(lab->image, name, i, &error));
 	}
-	run(lab, LAB_REOPEN, 0, 0, 0);
+	lab_do(lab, LAB_REOPEN, 0, 0, 0);
 	g_assert_cmpuint(qcow2_snapshots(lab->image)->len, ==, 200);
 	for (gint32 left = 200; left; left--) {
 		const GPtrArray *all = qcow2_snapshots(lab->image);
@@ -368,7 +350,7 @@ static void test_many_snapshots(void)
 	}
 	g_assert_null(qcow2_snapshot_find(lab->image, "snapshot 1", &error));
 	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND);
-	run(lab, LAB_JUDGE, 0, 0, 0);
+	lab_do(lab, LAB_JUDGE, 0, 0, 0);
 }
 
 static gpointer read_all(gpointer opaque)
@@ -392,12 +374,12 @@ static void test_threads(void)
 
 	options.slots = 8;
 	options.cluster_bits = 12;
-	lab = make(&options, tap);
+	lab = lab_make(&options, tap);
 	for (uint64_t off = 0; off < options.size; off += 16 * K) {
-		run(lab, LAB_PACKED, off, 4 * K, (uint32_t)off + 8);
-		run(lab, LAB_WRITE, off + 8 * K, 3 * K, (uint32_t)off);
+		lab_do(lab, LAB_PACKED, off, 4 * K, (uint32_t)off + 8);
+		lab_do(lab, LAB_WRITE, off + 8 * K, 3 * K, (uint32_t)off);
 	}
-	run(lab, LAB_FLUSH, 0, 0, 0);
+	lab_do(lab, LAB_FLUSH, 0, 0, 0);
 	for (unsigned i = 0; i < 3; i++)
 		threads[i] = g_thread_new(NULL, read_all, lab);
 	for (unsigned i = 0; i < 3; i++)
@@ -409,22 +391,22 @@ static void test_amend(void)
 	struct qcow2_amend amend = { .version = 2, .lazy_refcounts = -1, .data_file_raw = -1 };
 	g_autoptr(GError) error = NULL;
 	autoptr(tap) tap = tap_new();
-	autoptr(lab) lab = make(&plain, tap);
+	autoptr(lab) lab = lab_make(&plain, tap);
 
-	run(lab, LAB_WRITE, 0, 256 * K, 1);
-	run(lab, LAB_ZERO, 64 * K, 64 * K, 0);
+	lab_do(lab, LAB_WRITE, 0, 256 * K, 1);
+	lab_do(lab, LAB_ZERO, 64 * K, 64 * K, 0);
 	g_assert_true(qcow2_amend(lab->image, &amend, &error));
-	run(lab, LAB_REOPEN, 0, 0, 0);
-	run(lab, LAB_JUDGE, 0, 0, 0);
+	lab_do(lab, LAB_REOPEN, 0, 0, 0);
+	lab_do(lab, LAB_JUDGE, 0, 0, 0);
 	amend.version = 3;
 	amend.lazy_refcounts = 1;
 	g_assert_true(qcow2_amend(lab->image, &amend, &error));
 	amend.refcount_bits = 8;
 	g_assert_false(qcow2_amend(lab->image, &amend, &error));
 	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_UNSUPPORTED);
-	run(lab, LAB_WRITE, 64 * K, 4 * K, 1);
-	run(lab, LAB_REOPEN, 0, 0, 0);
-	run(lab, LAB_JUDGE, 0, 0, 0);
+	lab_do(lab, LAB_WRITE, 64 * K, 4 * K, 1);
+	lab_do(lab, LAB_REOPEN, 0, 0, 0);
+	lab_do(lab, LAB_JUDGE, 0, 0, 0);
 }
 
 int main(int argc, char **argv)

@@ -184,6 +184,31 @@ static void test_pause(const void *features)
 	}
 }
 
+/* Limits that are set meanwhile hold for what has gathered, and do not make it wait for ever. */
+static void test_limits(const void *features)
+{
+	struct disk_limits limits = { 0 };
+	struct rig_request req[8];
+	struct doze_rig r;
+	unsigned done = 0;
+
+	limits.limit[DISK_LIMIT_IOPS].avg = 10;
+	doze_init(&r, *(const uint64_t *)features);
+	begin_doze(&r);
+	for (unsigned i = 0; i < G_N_ELEMENTS(req); i++)
+		g_assert_false(offer(&r, &req[i]));
+	virtio_blk_set_limits(r.rig.dev, &limits);
+	r.rig.now_ns += doze_ns;
+	/* Ten a second, give or take two, as without a doze. */
+	for (unsigned tenth = 1; done < G_N_ELEMENTS(req); tenth++) {
+		done += rig_run(&r.rig);
+		g_assert_cmpuint(done, <=, tenth + 2);
+		g_assert_cmpuint(done + 2, >=, tenth);
+		r.rig.now_ns += rig_second / 10;
+	}
+	doze_release(&r);
+}
+
 int main(int argc, char **argv)
 {
 	static const char prefix[] = "/dev/virtio-blk-doze";
@@ -195,5 +220,6 @@ int main(int argc, char **argv)
 	rig_add(prefix, "vain", test_vain);
 	rig_add(prefix, "reset", test_reset);
 	rig_add(prefix, "pause", test_pause);
+	rig_add(prefix, "limits", test_limits);
 	return g_test_run();
 }
