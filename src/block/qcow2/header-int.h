@@ -36,6 +36,8 @@ enum {
 	EXT_LUKS_LEN = 16,
 	FEATURE_LEN = 48, /* of an entry in the table of names: type, bit, name */
 	FEATURE_NAME_LEN = 46,
+
+	SNAPSHOT_LEN = 40, /* of an entry in their list, at least */
 };
 
 #define EXT_END            0x00000000u

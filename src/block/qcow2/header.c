@@ -305,7 +305,8 @@ static bool check_tables(const struct parse *p)
 	if (h->snapshots > QCOW2_MAX_SNAPSHOTS)
 		return bad(p, "has %u snapshots; %d are the most", h->snapshots,
 			   QCOW2_MAX_SNAPSHOTS);
-	return !h->snapshots || check_table(p, "list of snapshots", h->snapshots_off, 0);
+	return !h->snapshots || check_table(p, "list of snapshots", h->snapshots_off,
+					    (uint64_t)h->snapshots * SNAPSHOT_LEN);
 }
 
 /* Where the backing file's name begins, or the end of what there is; 0: bad. */

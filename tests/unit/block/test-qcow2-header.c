@@ -194,6 +194,22 @@ static void test_fields(void)
 	}
 }
 
+/* Each takes 40 bytes at least, and a file that has not so many has not so many snapshots. */
+static void test_snapshots_beyond(void)
+{
+	struct qcow2_header header = model(3);
+	g_autofree uint8_t *fits = NULL, *beyond = NULL;
+	autoptr(qcow2_header) parsed = NULL;
+
+	header.snapshots_off = 4 * CLUSTER;
+	header.snapshots = CLUSTER / 40;
+	fits = format(&header);
+	parsed = parse(fits);
+	header.snapshots++;
+	beyond = format(&header);
+	refused(beyond, "list of snapshots at");
+}
+
 static void test_extensions(void)
 {
 	struct qcow2_header good = model(3);
@@ -263,6 +279,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/qcow2-header/versions", test_versions);
 	g_test_add_func("/qcow2-header/everything", test_everything);
 	g_test_add_func("/qcow2-header/fields", test_fields);
+	g_test_add_func("/qcow2-header/snapshots-beyond", test_snapshots_beyond);
 	g_test_add_func("/qcow2-header/extensions", test_extensions);
 	g_test_add_func("/qcow2-header/bitmaps-void", test_bitmaps_void);
 	g_test_add_func("/qcow2-header/no-room", test_no_room);
