@@ -320,10 +320,15 @@ static bool open_inet(struct net_dgram *dgram, const struct net_dgram_config *co
 	if (!config->remote_host)
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "a datagram network needs a remote host and port; give both");
-	if (!socket_address_inet(&dgram->remote, config->remote_host, config->remote_port,
-				 SOCK_DGRAM, false, error) ||
-	    !socket_address_inet(&dgram->local, config->local_host, config->local_port, SOCK_DGRAM,
-				 true, error))
+	if (config->remote)
+		socket_address_copy(&dgram->remote, config->remote);
+	else if (!socket_address_inet(&dgram->remote, config->remote_host, config->remote_port,
+				      SOCK_DGRAM, false, error))
+		return false;
+	if (config->local)
+		socket_address_copy(&dgram->local, config->local);
+	else if (!socket_address_inet(&dgram->local, config->local_host, config->local_port,
+				      SOCK_DGRAM, true, error))
 		return false;
 	if (dgram->local.addr.ss_family == dgram->remote.addr.ss_family)
 		return true;

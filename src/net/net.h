@@ -178,12 +178,16 @@ enum net_socket_role {
 	NET_SOCKET_FD, /* a connected descriptor, taken over */
 };
 
+struct socket_address;
+
 /* Frames on a stream, each behind a 32-bit big-endian length (QEMU's -netdev stream, passt). */
 struct net_stream_config {
 	enum net_socket_role role;
 	const char *unix_path; /* or */
 	const char *host;
 	uint16_t port;
+	const struct socket_address
+		*address; /* of host and port, if they were looked up; or NULL */
 	int fd;
 	unsigned reconnect_s; /* 0: do not try again */
 };
@@ -194,6 +198,7 @@ struct net_dgram_config {
 	const char *local_path, *remote_path; /* Unix; or */
 	const char *local_host, *remote_host;
 	uint16_t local_port, remote_port;
+	const struct socket_address *local, *remote; /* as in a stream */
 	int fd; /* or, when no path and no host is given: a connected one, taken over */
 };
 struct net_backend *net_dgram_new(const struct net_dgram_config *config, GError **error);

@@ -18,6 +18,12 @@ void socket_address_release(struct socket_address *address)
 	g_clear_pointer(&address->name, g_free);
 }
 
+void socket_address_copy(struct socket_address *ret, const struct socket_address *address)
+{
+	*ret = *address;
+	ret->name = g_strdup(address->name);
+}
+
 bool socket_address_unix(struct socket_address *ret, const char *path, GError **error)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -32,6 +38,18 @@ bool socket_address_unix(struct socket_address *ret, const char *path, GError **
 	g_strlcpy(addr.sun_path, path, sizeof(addr.sun_path));
 	*ret = (struct socket_address){ .len = sizeof(addr), .name = g_strdup(path) };
 	memcpy(&ret->addr, &addr, sizeof(addr));
+	return true;
+}
+
+bool socket_is_numeric(const char *host)
+{
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST };
+	struct addrinfo *found = NULL;
+
+	if (host && getaddrinfo(host, NULL, &hints, &found) != 0)
+		return false;
+	if (found)
+		freeaddrinfo(found);
 	return true;
 }
 

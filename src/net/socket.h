@@ -19,12 +19,17 @@ struct socket_address {
 };
 
 void socket_address_release(struct socket_address *address);
+void socket_address_copy(struct socket_address *ret, const struct socket_address *address);
 
 /* A path in the file system. */
 bool socket_address_unix(struct socket_address *ret, const char *path, GError **error);
-/* A host by name or in figures; NULL with @passive means all addresses of this one. */
+/* A host by name or in figures; NULL with @passive means all addresses of this one. A name may take
+ * as long as a name server lets us wait. */
 bool socket_address_inet(struct socket_address *ret, const char *host, uint16_t port, int type,
 			 bool passive, GError **error);
+
+/* Is nobody to be asked for this host? NULL is fine. */
+bool socket_is_numeric(const char *host);
 
 /* Bind, and listen if it is a stream: the descriptor, not blocking, or -1. A socket file that
  * nobody listens at any more is replaced. */

@@ -640,6 +640,18 @@ static bool connect_now(struct net_stream *stream, GError **error)
 	return true;
 }
 
+static bool find_address(struct net_stream *stream, const struct net_stream_config *config,
+			 GError **error)
+{
+	if (config->unix_path)
+		return socket_address_unix(&stream->address, config->unix_path, error);
+	if (!config->address)
+		return socket_address_inet(&stream->address, config->host, config->port,
+					   SOCK_STREAM, config->role == NET_SOCKET_LISTEN, error);
+	socket_address_copy(&stream->address, config->address);
+	return true;
+}
+
 static bool open_role(struct net_stream *stream, const struct net_stream_config *config,
 		      GError **error)
 {
@@ -651,9 +663,7 @@ static bool open_role(struct net_stream *stream, const struct net_stream_config 
 		stream->base.link_up = true;
 		return socket_take_fd(config->fd, SOCK_STREAM, error);
 	}
-	if (config->unix_path ? !socket_address_unix(&stream->address, config->unix_path, error)
-			      : !socket_address_inet(&stream->address, config->host, config->port,
-						     SOCK_STREAM, passive, error))
+	if (!find_address(stream, config, error))
 		return false;
 	if (passive && config->unix_path) {
 		stream->listener = unix_listener_new(config->unix_path, error);

@@ -33,13 +33,15 @@ QMP_RUN(object_add);
 QMP_RUN(object_del);
 
 /* commands-net.c */
-QMP_RUN(netdev_add);
 QMP_RUN(netdev_del);
 QMP_RUN(set_link);
 QMP_RUN(query_rx_filter);
 QMP_RUN(announce_self);
 QMP_RUN(hostfwd_add);
 QMP_RUN(hostfwd_remove);
+
+/* commands-netdev.c */
+QMP_START(netdev_add);
 
 /* commands-device.c */
 QMP_RUN(device_add);

@@ -13,45 +13,6 @@
 #include "vmm/devices.h"
 #include "vmm/vmm-int.h"
 
-/* Nobody can hand a descriptor over by QMP: the number would be one of our own. */
-static bool names_fd(const struct keyvalue *list, GError **error)
-{
-	static const char *const keys[] = { "fd", "fds", "addr.str", "local.str" };
-
-	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
-		if (!keyvalue_get(list, keys[i]))
-			continue;
-		error_set(error, SOCLE_ERROR_UNSUPPORTED,
-			  "'%s': a running machine takes no descriptors; start it with --net fd=N",
-			  keys[i]);
-		return true;
-	}
-	return false;
-}
-
-json_t *run_netdev_add(void *opaque, const json_t *args, GError **error)
-{
-	g_autofree struct netdev_spec *spec = g_new(struct netdev_spec, 1);
-	struct keyvalue list;
-	const char *type, *id;
-	bool ok = false;
-
-	if (!keyvalue_from_json(&list, args, error))
-		return NULL;
-	type = keyvalue_take(&list, "type");
-	id = keyvalue_take(&list, "id");
-	if (!names_fd(&list, error) && netdev_spec_take(spec, type, &list, error)) {
-		spec->id = id;
-		(void)keyvalue_take(&list, "queues");
-		(void)keyvalue_take(&list, "mtu");
-		ok = keyvalue_done(&list, netdev_spec_keys, error) &&
-		     netdev_add(opaque, spec, false, error);
-		netdev_spec_release(spec);
-	}
-	keyvalue_release(&list);
-	return ok ? json_object() : NULL;
-}
-
 json_t *run_netdev_del(void *opaque, const json_t *args, GError **error)
 {
 	const char *id = json_string_value(json_object_get(args, "id"));

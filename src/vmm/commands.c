@@ -343,7 +343,7 @@ static const struct qmp_command command_table[] = {
 	{ .name = "netdev_add",
 	  .args = { { "type", QMP_STRING, false }, { "id", QMP_STRING, false } },
 	  .open = true,
-	  .run = run_netdev_add },
+	  .start = start_netdev_add },
 	{ .name = "netdev_del", .args = { { "id", QMP_STRING, false } }, .run = run_netdev_del },
 	{ .name = "object-add",
 	  .args = { { "qom-type", QMP_STRING, false }, { "id", QMP_STRING, false } },

@@ -14,4 +14,7 @@ struct vmm;
 /* What a QMP session needs to serve this machine. */
 struct qmp_config commands_config(struct vmm *vmm);
 
+/* The machine ends: who waits for a name server is told. */
+void lookups_end(struct vmm *vmm);
+
 #endif

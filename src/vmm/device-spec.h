@@ -19,6 +19,7 @@
 #include "dev/virtio-blk.h"
 #include "dev/virtio-net.h"
 #include "net/net.h"
+#include "net/socket.h"
 #include "vmm/keyvalue.h"
 
 enum device_kind {
@@ -116,6 +117,7 @@ struct netdev_spec {
 	struct net_dgram_config dgram;
 	const char *dump; /* a pcap file, or NULL */
 	unsigned dump_len;
+	struct socket_address addresses[2]; /* of hosts that have been looked up */
 	int fds[NET_MAX_QUEUES];
 	/* Strings and arrays that the configurations point to: */
 	struct net_forward forwards[NETDEV_MAX_FORWARDS];
@@ -127,6 +129,10 @@ struct netdev_spec {
 /* @type: "user", "tap" ...; NULL: the list has it as its word, or begins with fd=N. */
 bool netdev_spec_take(struct netdev_spec *spec, const char *type, struct keyvalue *list,
 		      GError **error);
+/* Names it hosts of which a name server knows? */
+bool netdev_spec_has_names(const struct netdev_spec *spec);
+/* Look them up, which may take as long as the name server likes. [any] */
+bool netdev_spec_look_up(struct netdev_spec *spec, GError **error);
 void netdev_spec_release(struct netdev_spec *spec);
 extern const char netdev_spec_keys[];
 

@@ -453,6 +453,20 @@ static bool build_one(struct vmm *vmm, struct device_option *option, GError **er
 	return ok;
 }
 
+bool devices_look_up(struct vmm *vmm, GError **error)
+{
+	for (unsigned i = 0; i < vmm->options->devices->len; i++) {
+		struct device_option *option = g_ptr_array_index(vmm->options->devices, i);
+
+		if (option->device.kind == DEVICE_NET &&
+		    !netdev_spec_look_up(&option->netdev, error)) {
+			g_prefix_error(error, "--net: ");
+			return false;
+		}
+	}
+	return true;
+}
+
 bool devices_build(struct vmm *vmm, GError **error)
 {
 	const struct options *options = vmm->options;

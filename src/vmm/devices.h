@@ -47,6 +47,8 @@ void devices_init(struct vmm *vmm);
 /* The machine is gone, and with it what it had. */
 void devices_release(struct vmm *vmm);
 
+/* Ask name servers for what the command line names; they may take their time. */
+bool devices_look_up(struct vmm *vmm, GError **error);
 /* Make what the command line asks for. */
 bool devices_build(struct vmm *vmm, GError **error);
 /* The list for machine_new(); g_free() it. Call devices_taken() when it has succeeded. */

@@ -400,7 +400,46 @@ bool netdev_spec_take(struct netdev_spec *spec, const char *type, struct keyvalu
 	return false;
 }
 
+bool netdev_spec_has_names(const struct netdev_spec *spec)
+{
+	const struct net_dgram_config *dgram = &spec->dgram;
+
+	if (spec->kind == NETDEV_STREAM)
+		return !socket_is_numeric(spec->stream.host);
+	return spec->kind == NETDEV_DGRAM &&
+	       !(socket_is_numeric(dgram->local_host) && socket_is_numeric(dgram->remote_host));
+}
+
+static bool look_up(struct socket_address *address, const struct socket_address **ret_address,
+		    const char *host, uint16_t port, int type, bool passive, GError **error)
+{
+	if (socket_is_numeric(host))
+		return true;
+	if (!socket_address_inet(address, host, port, type, passive, error))
+		return false;
+	*ret_address = address;
+	return true;
+}
+
+bool netdev_spec_look_up(struct netdev_spec *spec, GError **error)
+{
+	struct net_stream_config *stream = &spec->stream;
+	struct net_dgram_config *dgram = &spec->dgram;
+
+	if (spec->kind == NETDEV_STREAM)
+		return look_up(&spec->addresses[0], &stream->address, stream->host, stream->port,
+			       SOCK_STREAM, stream->role == NET_SOCKET_LISTEN, error);
+	if (spec->kind == NETDEV_DGRAM)
+		return look_up(&spec->addresses[0], &dgram->remote, dgram->remote_host,
+			       dgram->remote_port, SOCK_DGRAM, false, error) &&
+		       look_up(&spec->addresses[1], &dgram->local, dgram->local_host,
+			       dgram->local_port, SOCK_DGRAM, true, error);
+	return true;
+}
+
 void netdev_spec_release(struct netdev_spec *spec)
 {
+	for (unsigned i = 0; i < ARRAY_SIZE(spec->addresses); i++)
+		socket_address_release(&spec->addresses[i]);
 	g_clear_pointer(&spec->strings, g_ptr_array_unref);
 }

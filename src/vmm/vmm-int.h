@@ -31,6 +31,7 @@ struct vmm {
 	enum watchdog_action watchdog;
 	bool io_error;      /* a disk has stopped the machine */
 	bool stopping;      /* STOP is told when the devices are quiet */
+	GPtrArray *lookups; /* networks whose hosts are looked up; commands-netdev.c */
 	GPtrArray *stops;   /* struct qmp_request that are answered then */
 	atomic_uint panics; /* PVPANIC_ bits that the main loop has not heard of */
 	struct dev_timer *panic_timer;

@@ -316,6 +316,9 @@ static bool build(struct vmm *vmm, GError **error)
 				    &kvm_cpu_ops, &emu_cpu_ops, &reason, error);
 	if (!vmm->engine)
 		return false;
+	/* Before signals are caught: a name server that does not answer must not keep the user. */
+	if (!devices_look_up(vmm, error))
+		return false;
 	if (!signals_catch(on_signal, vmm, error) || !open_chars(vmm, error) ||
 	    !open_monitor(vmm, error) || !build_machine(vmm, error))
 		return false;
@@ -337,6 +340,7 @@ struct vmm *vmm_new(const struct options *options, GError **error)
 
 	*vmm = (struct vmm){ .options = options,
 			     .loop = g_main_loop_new(NULL, FALSE),
+			     .lookups = g_ptr_array_new(),
 			     .stops = g_ptr_array_new() };
 	backends_init(vmm);
 	devices_init(vmm);
@@ -396,6 +400,7 @@ int vmm_run(struct vmm *vmm, char **ret_report)
 	if (!vmm->ended)
 		g_main_loop_run(vmm->loop);
 	stopped(vmm);
+	lookups_end(vmm);
 	qmp_server_event(vmm->monitor, "SHUTDOWN", cause(vmm->by_guest, vmm->reason));
 	quiesce(vmm);
 	*ret_report = g_steal_pointer(&vmm->report);
@@ -414,6 +419,7 @@ void vmm_free(struct vmm *vmm)
 		backends_release(vmm);
 	}
 	g_ptr_array_unref(vmm->chars);
+	g_ptr_array_unref(vmm->lookups);
 	g_ptr_array_unref(vmm->stops);
 	dev_timer_free(vmm->panic_timer);
 	event_limit_free(vmm->watchdog_events);
