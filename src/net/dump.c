@@ -8,17 +8,18 @@
  * call. A disk that is slower than the card makes the capture lose frames, not the card.
  *
  * When the file cannot be written any more, a record that is not whole is cut off, and the machine
- * goes on without it.
+ * goes on without it. When a write does not come back, the capture is left to its thread, and
+ * nobody waits for it for long, not even at the end.
  */
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/aside.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/sys.h"
-#include "base/thread.h"
 #include "net/net-int.h"
 #include "net/offload.h"
 
@@ -31,6 +32,9 @@ enum {
 	PCAP_MAX_LEN = 262144, /* what readers are prepared for */
 };
 
+/* So long the main loop waits for the file's last bytes. */
+static const uint64_t last_write_ns = 1000000000;
+
 struct pcap_header {
 	uint32_t magic;
 	uint16_t major, minor;
@@ -41,20 +45,11 @@ struct pcap_record {
 	uint32_t seconds, nanoseconds, kept_len, len;
 };
 
-struct net_dump {
-	struct net_backend base;
-	struct net_backend *inner;
+/* The file and its thread. */
+struct capture {
 	char *path;
 	int fd;
-	size_t max_len;
-
-	struct io_loop *loop;
-	const struct net_front *front;
-	void *opaque;
-	struct io_prepare prepare;
-
-	struct thread *writer;
-	uint64_t written; /* [writer] bytes of the file that are whole records */
+	uint64_t written; /* [thread] bytes of the file that are whole records */
 	atomic_uint lost; /* frames for which there was no room */
 
 	pthread_mutex_t lock; /* of what follows; not held while the file is written */
@@ -64,6 +59,20 @@ struct net_dump {
 	size_t used; /* of the one that is filled */
 };
 
+struct net_dump {
+	struct net_backend base;
+	struct net_backend *inner;
+	size_t max_len;
+
+	struct io_loop *loop;
+	const struct net_front *front;
+	void *opaque;
+	struct io_prepare prepare;
+
+	struct capture *capture; /* belongs to its thread */
+	struct aside *writer;
+};
+
 static struct net_dump *dump_of(struct net_backend *net)
 {
 	return container_of(net, struct net_dump, base);
@@ -71,60 +80,74 @@ static struct net_dump *dump_of(struct net_backend *net)
 
 /* ---- the file ---- */
 
-static void give_up(struct net_dump *dump, int err)
+static void give_up(struct capture *capture, int err)
 {
-	(void)sys_ftruncate(dump->fd, (off_t)dump->written);
+	(void)sys_ftruncate(capture->fd, (off_t)capture->written);
 	/* The one message that there is. */
-	log_warning("capture file '%s' ends here: %s", dump->path, g_strerror(-err));
+	log_warning("capture file '%s' ends here: %s", capture->path, g_strerror(-err));
 }
 
 /* Write what has gathered; the lock is held, but for the writing. */
-static void write_locked(struct net_dump *dump)
+static void write_locked(struct capture *capture)
 {
-	uint8_t *data = dump->filling;
-	size_t len = dump->used;
+	uint8_t *data = capture->filling;
+	size_t len = capture->used;
 	ssize_t n;
 
-	dump->filling = dump->writing;
-	dump->writing = data;
-	dump->used = 0;
-	pthread_mutex_unlock(&dump->lock);
-	n = sys_write_full(dump->fd, data, len);
+	capture->filling = capture->writing;
+	capture->writing = data;
+	capture->used = 0;
+	pthread_mutex_unlock(&capture->lock);
+	n = sys_write_full(capture->fd, data, len);
 	if (n >= 0)
-		dump->written += len;
+		capture->written += len;
 	else
-		give_up(dump, (int)n);
-	pthread_mutex_lock(&dump->lock);
-	dump->failed |= n < 0;
+		give_up(capture, (int)n);
+	pthread_mutex_lock(&capture->lock);
+	capture->failed |= n < 0;
 	/* What has gathered meanwhile would stand behind the end. */
-	if (dump->failed)
-		dump->used = 0;
+	if (capture->failed)
+		capture->used = 0;
 }
 
 static void write_all(void *opaque)
 {
-	struct net_dump *dump = opaque;
+	struct capture *capture = opaque;
 	bool told = false;
 
-	pthread_mutex_lock(&dump->lock);
+	pthread_mutex_lock(&capture->lock);
 	for (;;) {
-		while (!dump->used && !dump->end)
-			pthread_cond_wait(&dump->work, &dump->lock);
-		if (!dump->used)
+		while (!capture->used && !capture->end)
+			pthread_cond_wait(&capture->work, &capture->lock);
+		if (!capture->used)
 			break;
-		write_locked(dump);
-		if (atomic_load(&dump->lost) && !told) {
+		write_locked(capture);
+		if (atomic_load(&capture->lost) && !told) {
 			told = true;
 			log_warning("capture file '%s' lacks frames: the disk is too slow",
-				    dump->path);
+				    capture->path);
 		}
 	}
-	pthread_mutex_unlock(&dump->lock);
+	pthread_mutex_unlock(&capture->lock);
+}
+
+static void capture_free(void *opaque)
+{
+	struct capture *capture = opaque;
+
+	pthread_mutex_destroy(&capture->lock);
+	pthread_cond_destroy(&capture->work);
+	g_free(capture->filling);
+	g_free(capture->writing);
+	fd_autoclose(&capture->fd);
+	g_free(capture->path);
+	g_free(capture);
 }
 
 DATA_PATH static void record(struct net_dump *dump, const struct iovec *iov, unsigned count,
 			     size_t len)
 {
+	struct capture *capture = dump->capture;
 	uint64_t now = sys_realtime_ns();
 	struct pcap_record head = {
 		.seconds = (uint32_t)(now / 1000000000),
@@ -135,16 +158,25 @@ DATA_PATH static void record(struct net_dump *dump, const struct iovec *iov, uns
 
 	if (len > PCAP_MAX_LEN)
 		return;
-	pthread_mutex_lock(&dump->lock);
-	if (dump->failed || sizeof(head) + head.kept_len > BUFFER_LEN - dump->used) {
-		atomic_fetch_add(&dump->lost, 1);
+	pthread_mutex_lock(&capture->lock);
+	if (capture->failed || sizeof(head) + head.kept_len > BUFFER_LEN - capture->used) {
+		atomic_fetch_add(&capture->lost, 1);
 	} else {
-		memcpy(dump->filling + dump->used, &head, sizeof(head));
-		dump->used += sizeof(head);
-		dump->used +=
-			iov_copy_out(iov, count, 0, dump->filling + dump->used, head.kept_len);
+		memcpy(capture->filling + capture->used, &head, sizeof(head));
+		capture->used += sizeof(head);
+		capture->used += iov_copy_out(iov, count, 0, capture->filling + capture->used,
+					      head.kept_len);
 	}
-	pthread_mutex_unlock(&dump->lock);
+	pthread_mutex_unlock(&capture->lock);
+}
+
+static void wake(struct capture *capture, bool end)
+{
+	pthread_mutex_lock(&capture->lock);
+	capture->end |= end;
+	if (capture->used || capture->end)
+		pthread_cond_signal(&capture->work);
+	pthread_mutex_unlock(&capture->lock);
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is the caller's */
@@ -153,10 +185,7 @@ static void before_wait(void *opaque, uint64_t *deadline_ns)
 	struct net_dump *dump = opaque;
 
 	(void)deadline_ns;
-	pthread_mutex_lock(&dump->lock);
-	if (dump->used)
-		pthread_cond_signal(&dump->work);
-	pthread_mutex_unlock(&dump->lock);
+	wake(dump->capture, false);
 }
 
 /* ---- between the inner back end and the card ---- */
@@ -274,17 +303,11 @@ static void dump_free(struct net_backend *net)
 	struct net_dump *dump = dump_of(net);
 
 	net_free(dump->inner);
-	pthread_mutex_lock(&dump->lock);
-	dump->end = true;
-	pthread_cond_signal(&dump->work);
-	pthread_mutex_unlock(&dump->lock);
-	thread_join(dump->writer);
-	pthread_mutex_destroy(&dump->lock);
-	pthread_cond_destroy(&dump->work);
-	g_free(dump->filling);
-	g_free(dump->writing);
-	fd_autoclose(&dump->fd);
-	g_free(dump->path);
+	wake(dump->capture, true);
+	if (!aside_wait(dump->writer, sys_monotonic_ns() + last_write_ns))
+		log_warning("capture file '%s' may lack its end: the disk does not answer",
+			    dump->capture->path);
+	aside_drop(dump->writer);
 	g_free(dump);
 }
 
@@ -292,13 +315,12 @@ static char *dump_describe(struct net_backend *net)
 {
 	struct net_dump *dump = dump_of(net);
 	g_autofree char *inner = net_describe(dump->inner);
-
-	unsigned lost = atomic_load(&dump->lost);
+	const unsigned lost = atomic_load(&dump->capture->lost);
 
 	if (lost)
-		return g_strdup_printf("%s, captured in '%s' but for %u frames", inner, dump->path,
-				       lost);
-	return g_strdup_printf("%s, captured in '%s'", inner, dump->path);
+		return g_strdup_printf("%s, captured in '%s' but for %u frames", inner,
+				       dump->capture->path, lost);
+	return g_strdup_printf("%s, captured in '%s'", inner, dump->capture->path);
 }
 
 static const struct net_ops dump_ops = {
@@ -320,32 +342,61 @@ struct net_backend *net_dump_inner(struct net_backend *net)
 	return net;
 }
 
-struct net_backend *net_dump_new(struct net_backend *inner, const char *path, unsigned max_len,
-				 GError **error)
+/* The file, with its header. */
+static struct capture *capture_new(const char *path, uint32_t max_len, GError **error)
 {
-	struct pcap_header header = {
+	const struct pcap_header header = {
 		.magic = PCAP_MAGIC_NS,
 		.major = PCAP_MAJOR,
 		.minor = PCAP_MINOR,
-		.max_len = PCAP_MAX_LEN,
+		.max_len = max_len,
 		.link_type = PCAP_ETHERNET,
 	};
-	autoptr(net_backend) owned = inner;
-	struct net_dump *dump;
-	autofd int fd = -1;
+	struct capture *capture;
+	autofd int fd = sys_open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	ssize_t n;
 
-	fd = sys_open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0) {
 		error_sys(error, fd, "cannot create capture file '%s'", path);
 		return NULL;
 	}
-	if (max_len == 0 || max_len > PCAP_MAX_LEN)
-		max_len = PCAP_MAX_LEN;
-	header.max_len = max_len;
 	n = sys_write_full(fd, &header, sizeof(header));
 	if (n < 0) {
 		error_sys(error, (int)n, "cannot write capture file '%s'", path);
+		return NULL;
+	}
+	capture = g_new(struct capture, 1);
+	*capture = (struct capture){
+		.path = g_strdup(path),
+		.fd = fd_steal(&fd),
+		.written = sizeof(header),
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.work = PTHREAD_COND_INITIALIZER,
+		.filling = g_malloc(BUFFER_LEN),
+		.writing = g_malloc(BUFFER_LEN),
+	};
+	return capture;
+}
+
+struct net_backend *net_dump_new(struct net_backend *inner, const char *path, unsigned max_len,
+				 GError **error)
+{
+	autoptr(net_backend) owned = inner;
+	struct capture *capture;
+	struct aside *writer;
+	struct net_dump *dump;
+
+	if (max_len == 0 || max_len > PCAP_MAX_LEN)
+		max_len = PCAP_MAX_LEN;
+	capture = capture_new(path, max_len, error);
+	if (!capture)
+		return NULL;
+	writer = aside_start(
+		&(struct aside_work){
+			.name = "capture", .fn = write_all, .free = capture_free, .arg = capture },
+		error);
+	if (!writer) {
+		capture_free(capture);
 		return NULL;
 	}
 	dump = g_new(struct net_dump, 1);
@@ -356,16 +407,9 @@ struct net_backend *net_dump_new(struct net_backend *inner, const char *path, un
 			  .mtu = inner->mtu,
 			  .link_up = inner->link_up },
 		.inner = g_steal_pointer(&owned),
-		.path = g_strdup(path),
-		.fd = fd_steal(&fd),
 		.max_len = max_len,
-		.written = sizeof(header),
-		.lock = PTHREAD_MUTEX_INITIALIZER,
-		.work = PTHREAD_COND_INITIALIZER,
-		.filling = g_malloc(BUFFER_LEN),
-		.writing = g_malloc(BUFFER_LEN),
+		.capture = capture,
+		.writer = writer,
 	};
-	owned = &dump->base;
-	dump->writer = thread_start("capture", write_all, dump, error);
-	return dump->writer ? g_steal_pointer(&owned) : NULL;
+	return &dump->base;
 }

@@ -4,11 +4,18 @@
  */
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/sys.h"
 #include "card.h"
+
+enum {
+	SLOW_FRAME = 60000
+};
 
 struct place {
 	char *dir, *path;
@@ -168,6 +175,96 @@ static void test_full_disk(void)
 	g_assert_cmpuint(len, ==, 24 + 16 + 64);
 }
 
+/* A disk that is slow, or hangs: a pipe that nobody reads, until somebody does. */
+static int slow_disk(const char *path)
+{
+	int fd;
+
+	g_assert_cmpint(mkfifo(path, 0600), ==, 0);
+	fd = sys_open(path, O_RDONLY | O_NONBLOCK, 0);
+	g_assert_cmpint(fd, >=, 0);
+	return fd;
+}
+
+/* All that is written until the writer closes the pipe: how many whole records. */
+static unsigned read_records(int disk)
+{
+	g_autoptr(GByteArray) all = g_byte_array_new();
+	unsigned count = 0;
+	static uint8_t part[65536];
+	ssize_t n;
+
+	g_assert_cmpint(sys_set_block(disk), ==, 0);
+	while ((n = sys_read(disk, part, sizeof(part))) > 0)
+		g_byte_array_append(all, part, (guint)n);
+	g_assert_cmpint(n, ==, 0);
+	for (guint off = 24; off < all->len; count++) {
+		g_assert_cmpuint(all->len - off, >=, 16);
+		g_assert_cmpuint(get_le32(all->data + off + 8), ==, SLOW_FRAME);
+		off += 16 + SLOW_FRAME;
+		g_assert_cmpuint(off, <=, all->len);
+	}
+	return count;
+}
+
+static void send_slow(struct card *card, int peer, unsigned count)
+{
+	static uint8_t frame[SLOW_FRAME];
+
+	for (unsigned i = 0; i < count; i++) {
+		g_assert_cmpint(card_send(card, frame, SLOW_FRAME), ==, 0);
+		g_assert_cmpint(sys_read(peer, frame, SLOW_FRAME), ==, SLOW_FRAME);
+		card_settle(card);
+	}
+}
+
+static void *read_later(void *opaque)
+{
+	return GUINT_TO_POINTER(read_records(GPOINTER_TO_INT(opaque)));
+}
+
+/*
+ * The card does not wait for a slow disk: the capture lacks frames, says how many, and all others are
+ * whole. When the card goes, what waits is written.
+ */
+static void test_slow_disk(void)
+{
+	autoptr(place) place = place_new();
+	autofd int disk = slow_disk(place->path), peer = -1;
+	struct card *card = card_captured(place->path, 0, &peer);
+	g_autofree char *described = NULL;
+	const unsigned sent = 2 * (16 << 20) / SLOW_FRAME + 20;
+	const char *lost;
+	GThread *reader;
+
+	send_slow(card, peer, sent);
+	described = net_describe(card->net);
+	lost = strstr(described, "' but for ");
+	g_assert_nonnull(lost);
+	lost += strlen("' but for ");
+	g_assert_cmpint(strtol(lost, NULL, 10), >, 0);
+	reader = g_thread_new("reader", read_later, GINT_TO_POINTER(disk));
+	card_free(card);
+	g_assert_cmpuint(GPOINTER_TO_UINT(g_thread_join(reader)) + (unsigned)strtol(lost, NULL, 10),
+			 ==, sent);
+}
+
+/* A disk that hangs keeps nobody. When it comes back all is written and freed. */
+static void test_hung_disk(void)
+{
+	autoptr(place) place = place_new();
+	autofd int disk = slow_disk(place->path), peer = -1;
+	struct card *card = card_captured(place->path, 0, &peer);
+	uint64_t begin;
+
+	send_slow(card, peer, 4);
+	begin = sys_monotonic_ns();
+	card_free(card);
+	g_assert_cmpuint(sys_monotonic_ns() - begin, <, 10000000000);
+	/* The end of the pipe: its writer has let go. */
+	g_assert_cmpuint(read_records(disk), ==, 4);
+}
+
 /* It stands for the one behind it. */
 static void test_passes_on(void)
 {
@@ -218,6 +315,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/net/dump/last-words", test_last_words);
 	g_test_add_func("/net/dump/detached", test_detached);
 	g_test_add_func("/net/dump/full-disk", test_full_disk);
+	g_test_add_func("/net/dump/slow-disk", test_slow_disk);
+	g_test_add_func("/net/dump/hung-disk", test_hung_disk);
 	g_test_add_func("/net/dump/passes-on", test_passes_on);
 	g_test_add_func("/net/dump/no-file", test_no_file);
 	g_test_add_func("/net/dump/wrong-kind", test_wrong_kind);
