@@ -336,20 +336,45 @@ static void take_out(struct slots *slots, struct slot *slot)
 	g_ptr_array_remove(slots->all, slot);
 }
 
-static bool try_reset(struct slot *slot)
+/* So long the main loop waits for loops of devices, all together. */
+static uint64_t answer_deadline(void)
 {
-	return !slot->virtio || virtio_try_reset(slot->virtio);
+	return sys_monotonic_ns() + 50000000;
+}
+
+static void begin_reset(struct slot *slot)
+{
+	if (slot->virtio)
+		virtio_begin_reset(slot->virtio);
+}
+
+static bool try_reset(struct slot *slot, uint64_t deadline_ns)
+{
+	return !slot->virtio || virtio_try_reset(slot->virtio, deadline_ns);
+}
+
+static void begin_ejected(struct slots *slots, unsigned number)
+{
+	struct slot *slot = find_number(slots, number);
+
+	if (slot)
+		begin_reset(slot);
 }
 
 /* False: some have to wait. */
 static bool take_out_ejected(struct slots *slots)
 {
 	uint32_t ejected = atomic_exchange(&slots->ejected, 0), wait = 0;
+	uint64_t deadline_ns;
 
-	for (unsigned number = 1; number < PCI_SLOTS; number++) {
-		struct slot *slot = ejected & 1u << number ? find_number(slots, number) : NULL;
+	for (uint32_t left = ejected; left; left &= left - 1)
+		begin_ejected(slots, (unsigned)__builtin_ctz(left));
+	deadline_ns = answer_deadline();
+	for (uint32_t left = ejected; left; left &= left - 1) {
+		unsigned number = (unsigned)__builtin_ctz(left);
+		struct slot *slot = find_number(slots, number);
 
-		if (slot && try_reset(slot))
+		if (slot && try_reset(slot, deadline_ns))
 			take_out(slots, slot);
 		else if (slot)
 			wait |= 1u << number;
@@ -437,12 +462,21 @@ void slots_free(struct slots *slots)
 	g_free(slots);
 }
 
+static void begin_resets(struct slots *slots)
+{
+	for (unsigned i = 0; i < slots->all->len; i++)
+		begin_reset(g_ptr_array_index(slots->all, i));
+}
+
 bool slots_try_reset(struct slots *slots)
 {
 	bool all = true;
+	uint64_t deadline_ns;
 
+	begin_resets(slots);
+	deadline_ns = answer_deadline();
 	for (unsigned i = 0; i < slots->all->len; i++)
-		all &= try_reset(g_ptr_array_index(slots->all, i));
+		all &= try_reset(g_ptr_array_index(slots->all, i), deadline_ns);
 	return all;
 }
 
@@ -450,7 +484,7 @@ const char *slots_reset_within(struct slots *slots, unsigned timeout_ms)
 {
 	uint64_t deadline = sys_monotonic_ns() + timeout_ms * UINT64_C(1000000);
 
-	(void)slots_try_reset(slots);
+	begin_resets(slots);
 	for (unsigned i = 0; i < slots->all->len; i++) {
 		struct slot *slot = g_ptr_array_index(slots->all, i);
 

@@ -23,9 +23,6 @@ enum {
 		     VIRTIO_STATUS_FEATURES_OK | VIRTIO_STATUS_FAILED,
 };
 
-/* So long the main loop waits for a loop that lives, and answers at once unless the host is busy. */
-static const uint64_t loop_answer_ns = 50000000;
-
 static void serve_kicks(void *opaque);
 
 static void tell_quiet(struct virtio_device *dev)
@@ -342,8 +339,18 @@ void virtio_reset(struct virtio_device *dev)
 	loop_sync(dev->loop);
 }
 
-/* Wait for the reset's end and for a call on the loop, which answer() is. */
-static bool wait_reset(struct virtio_device *dev, uint64_t deadline_ns)
+void virtio_begin_reset(struct virtio_device *dev)
+{
+	virtio_lock(dev);
+	begin_reset(dev);
+	dev->answered = false;
+	dev->reset_awaited = false;
+	io_loop_post(dev->loop, &dev->answer_work);
+	virtio_unlock(dev);
+}
+
+/* Wait for the loop's answer, and, if @io, for what is under way. */
+static bool wait_reset(struct virtio_device *dev, bool io, uint64_t deadline_ns)
 {
 	const struct timespec deadline = {
 		.tv_sec = (time_t)(deadline_ns / 1000000000),
@@ -352,26 +359,23 @@ static bool wait_reset(struct virtio_device *dev, uint64_t deadline_ns)
 	bool manual = io_loop_is_current(dev->loop);
 	int err = 0;
 
-	dev->answered = false;
-	io_loop_post(dev->loop, &dev->answer_work);
 	if (manual) {
 		virtio_unlock(dev);
 		(void)io_loop_run(dev->loop, false);
 		virtio_lock(dev);
 	}
-	while ((dev->resetting || !dev->answered) && !manual && !err)
+	while (!manual && !err && (dev->resetting ? io : !dev->answered))
 		err = pthread_cond_clockwait(&dev->reset_done, &dev->lock, CLOCK_MONOTONIC,
 					     &deadline);
 	return !dev->resetting && dev->answered;
 }
 
-bool virtio_try_reset(struct virtio_device *dev)
+bool virtio_try_reset(struct virtio_device *dev, uint64_t deadline_ns)
 {
 	bool done;
 
 	virtio_lock(dev);
-	begin_reset(dev);
-	done = !dev->resetting && wait_reset(dev, sys_monotonic_ns() + loop_answer_ns);
+	done = wait_reset(dev, false, deadline_ns);
 	dev->reset_awaited = !done;
 	virtio_unlock(dev);
 	return done;
@@ -382,8 +386,7 @@ bool virtio_reset_until(struct virtio_device *dev, uint64_t deadline_ns)
 	bool done;
 
 	virtio_lock(dev);
-	begin_reset(dev);
-	done = wait_reset(dev, deadline_ns);
+	done = wait_reset(dev, true, deadline_ns);
 	virtio_unlock(dev);
 	return done;
 }

@@ -147,7 +147,8 @@ struct virtio_device {
 	uint64_t queues_resetting;
 	bool giving_back; /* inside ops->reset() */
 	pthread_cond_t reset_done;
-	bool reset_awaited, answered; /* by virtio_try_reset(); virtio_reset_until() */
+	bool reset_awaited; /* by virtio_try_reset() */
+	bool answered;      /* the loop, since virtio_begin_reset() */
 	struct io_work answer_work;
 	/* set by virtio_on_quiet(): */
 	void (*quiet)(void *opaque);
@@ -210,10 +211,12 @@ void virtio_detach(struct virtio_device *dev);
 /* [main] As the machine's reset does: like the driver's reset, and waits for what is under way. */
 void virtio_reset(struct virtio_device *dev);
 
-/* [main] The same, without waiting for I/O. True: it is done; false: quiet() tells when to ask again. */
-bool virtio_try_reset(struct virtio_device *dev);
-/* [main, not the loop] The same, waiting for the device and its loop until @deadline_ns of
- * CLOCK_MONOTONIC. False: they did not come to an end. */
+/* [main] Begin the same, for one of the next two. */
+void virtio_begin_reset(struct virtio_device *dev);
+/* [main] Is it done? Waits until @deadline_ns of CLOCK_MONOTONIC for the device's loop, which answers
+ * at once unless something holds it, and not for I/O. False: quiet() tells when to begin again. */
+bool virtio_try_reset(struct virtio_device *dev, uint64_t deadline_ns);
+/* [main] The same, waiting for I/O, too. */
 bool virtio_reset_until(struct virtio_device *dev, uint64_t deadline_ns);
 
 /* [main] Take nothing from the queues any more, and take again. */

@@ -434,6 +434,58 @@ static void test_lesson_20(const void *features)
 	}
 }
 
+static void note_quiet(void *opaque)
+{
+	atomic_store((atomic_bool *)opaque, true);
+}
+
+static uint64_t soon(void)
+{
+	return sys_monotonic_ns() + 10000000;
+}
+
+/*
+ * A write to the page cache that hangs holds the loop itself. Nobody else: the disk is asked, reset
+ * and paused beside it, no wait for it is without a limit, and it tells when it is over.
+ */
+static void test_hung_write(const void *features)
+{
+	struct request req[2] = { 0 };
+	struct disk_stats stats;
+	atomic_bool quiet = false;
+	struct rig rig;
+
+	rig_init(&rig, *(const uint64_t *)features, true, true, DISK_ERROR_REPORT, false,
+		 IO_LOOP_THREADS);
+	virtio_on_quiet(rig.dev, note_quiet, &quiet);
+	sys_fail_nth(SYS_PWRITEV, 1, SYS_HANG);
+	for (unsigned i = 0; i < 2; i++) {
+		make(&rig, &req[i], BLK_T_OUT, i * 8);
+		offer(&rig, 0, &req[i]);
+	}
+	while (sys_fail_pending(SYS_PWRITEV))
+		g_thread_yield();
+	virtio_blk_stats(rig.dev, &stats);
+	virtio_kick(rig.dev, 1);
+	virtio_pause(rig.dev);
+	g_assert_false(virtio_is_quiet(rig.dev));
+	virtio_resume(rig.dev);
+	virtio_begin_reset(rig.dev);
+	g_assert_false(virtio_reset_until(rig.dev, soon()));
+	virtio_begin_reset(rig.dev);
+	g_assert_false(virtio_try_reset(rig.dev, soon()));
+	atomic_store(&quiet, false);
+	sys_fail_nth(SYS_PWRITEV, 0, 0);
+	do {
+		while (!atomic_exchange(&quiet, false))
+			g_thread_yield();
+		virtio_begin_reset(rig.dev);
+	} while (!virtio_try_reset(rig.dev, soon()));
+	g_assert_cmphex(virtio_read_status(rig.dev), ==, 0);
+	g_assert_cmpuint(*req[0].status, ==, NOT_YET);
+	rig_release(&rig);
+}
+
 int main(int argc, char **argv)
 {
 	static const char prefix[] = "/dev/virtio-blk-image";
@@ -447,6 +499,7 @@ int main(int argc, char **argv)
 	rig_add(prefix, "no-allocation-threads", test_no_allocation_threads);
 	rig_add(prefix, "thread-null", test_thread_null);
 	rig_add(prefix, "thread-file", test_thread_file);
+	rig_add(prefix, "hung-write", test_hung_write);
 	rig_add(prefix, "lesson-20", test_lesson_20);
 	return g_test_run();
 }

@@ -4,6 +4,7 @@
  */
 #include "virtio/virtio.h"
 
+#include "base/sys.h"
 #include "tests/lib/virtio-driver.h"
 #include "tests/lib/virtio-toy.h"
 
@@ -302,6 +303,18 @@ static void count_quiet(void *opaque)
 	++*(unsigned *)opaque;
 }
 
+static bool try_reset(struct virtio_device *dev)
+{
+	virtio_begin_reset(dev);
+	return virtio_try_reset(dev, sys_monotonic_ns() + 1000000);
+}
+
+static bool reset_until(struct virtio_device *dev, uint64_t deadline_ns)
+{
+	virtio_begin_reset(dev);
+	return virtio_reset_until(dev, deadline_ns);
+}
+
 /* One that waits for I/O does not keep who asks for it. */
 static void test_try_reset(void)
 {
@@ -311,20 +324,20 @@ static void test_try_reset(void)
 
 	virtio_on_quiet(f.dev, count_quiet, &quiet);
 	g_assert_true(vdriver_restart(f.d, 0));
-	g_assert_true(virtio_try_reset(f.dev));
+	g_assert_true(try_reset(f.dev));
 	g_assert_cmphex(virtio_read_status(f.dev), ==, 0);
 	g_assert_true(vdriver_restart(f.d, 0));
 	f.toy->hold = f.toy->slow = true;
 	g_assert_true(vdriver_add(f.d, 0, &buf, 1, NULL));
 	(void)vdriver_kick(f.d, 0);
 	vdriver_run(f.d);
-	g_assert_false(virtio_try_reset(f.dev));
-	g_assert_false(virtio_try_reset(f.dev));
+	g_assert_false(try_reset(f.dev));
+	g_assert_false(try_reset(f.dev));
 	g_assert_cmphex(virtio_read_status(f.dev), !=, 0);
 	g_assert_cmpuint(quiet, ==, 0);
 	toy_complete_all(f.toy);
 	g_assert_cmpuint(quiet, ==, 1);
-	g_assert_true(virtio_try_reset(f.dev));
+	g_assert_true(try_reset(f.dev));
 	g_assert_cmphex(virtio_read_status(f.dev), ==, 0);
 	/* A driver's own resets interest nobody. */
 	g_assert_true(vdriver_restart(f.d, 0));
@@ -342,7 +355,7 @@ static void test_reset_until(void)
 	struct vdriver_buf buf = { 4096, 4, true };
 	unsigned popped = 0;
 
-	g_assert_true(virtio_reset_until(&toy->dev, UINT64_MAX / 2));
+	g_assert_true(reset_until(&toy->dev, UINT64_MAX / 2));
 	g_assert_true(vdriver_restart(d, 0));
 	toy->hold = toy->slow = true;
 	g_assert_true(vdriver_add(d, 0, &buf, 1, NULL));
@@ -353,9 +366,9 @@ static void test_reset_until(void)
 		virtio_unlock(&toy->dev);
 		g_thread_yield();
 	}
-	g_assert_false(virtio_reset_until(&toy->dev, 1));
+	g_assert_false(reset_until(&toy->dev, 1));
 	toy_complete_all(toy);
-	g_assert_true(virtio_reset_until(&toy->dev, UINT64_MAX / 2));
+	g_assert_true(reset_until(&toy->dev, UINT64_MAX / 2));
 	vdriver_free(d);
 	toy_free(&toy->dev);
 	io_loop_free(loop);
