@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <sched.h>
@@ -347,6 +348,61 @@ static void test_off_while_waiting(void)
 	g_assert_cmpint(card->net->ops->send(card->net, 1, &none, &iov, 1), ==, 0);
 }
 
+/* Take an interface away, as "ip link delete" does. */
+static void delete_interface(const char *name)
+{
+	struct {
+		struct nlmsghdr header;
+		struct ifinfomsg info;
+	} request = {
+		.header = { .nlmsg_len = sizeof(request),
+			    .nlmsg_type = RTM_DELLINK,
+			    .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK },
+		.info = { .ifi_index = (int)if_nametoindex(name) },
+	};
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+		uint8_t rest[256];
+	} answer;
+	autofd int fd = sys_socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+
+	g_assert_cmpint(fd, >=, 0);
+	g_assert_cmpint(sys_write(fd, &request, sizeof(request)), ==, sizeof(request));
+	g_assert_cmpint(sys_read(fd, &answer, sizeof(answer)), >, 0);
+	g_assert_cmpint(answer.header.nlmsg_type, ==, NLMSG_ERROR);
+	g_assert_cmpint(answer.error.error, ==, 0);
+}
+
+/*
+ * The interface goes while the card waits for it: from then on the kernel tells of an error and nothing
+ * else. The card goes on, all that it sends is lost, and the loop does not spin.
+ */
+static void test_gone_while_waiting(void)
+{
+	const struct net_tap_config config = { .ifname = "tapg", .queues = 2 };
+	static uint8_t frame[100];
+	const struct iovec iov = { frame, sizeof(frame) };
+	const struct net_header none = { 0 };
+
+	if (!own_network())
+		return;
+	autoptr(card) card = card_tap(&config);
+
+	card->net->ops->configure(card->net, 0, 2);
+	make_frame(frame, sizeof(frame), ETHER_TEST);
+	/* The host's own may have something to say. */
+	while (card_receive(card) >= 0)
+		;
+	sys_fail_nth(SYS_WRITE, 1, EAGAIN);
+	g_assert_cmpint(card->net->ops->send(card->net, 0, &none, &iov, 1), ==, -EAGAIN);
+	delete_interface("tapg");
+	card_settle(card);
+	g_assert_cmpuint(card->writable, ==, 1);
+	g_assert_false(io_loop_run(card->loop, false));
+	g_assert_cmpint(card->net->ops->send(card->net, 0, &none, &iov, 1), ==, 0);
+}
+
 /* Descriptors that somebody else has opened, with a header or without. */
 static void test_fds(void)
 {
@@ -436,6 +492,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/net/tap/segments", test_segments);
 	g_test_add_func("/net/tap/queues", test_queues);
 	g_test_add_func("/net/tap/off-while-waiting", test_off_while_waiting);
+	g_test_add_func("/net/tap/gone-while-waiting", test_gone_while_waiting);
 	g_test_add_func("/net/tap/fds", test_fds);
 	g_test_add_func("/net/tap/bridge", test_bridge);
 	g_test_add_func("/net/tap/busy", test_busy);
