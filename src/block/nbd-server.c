@@ -443,3 +443,12 @@ bool nbd_server_add(struct nbd_server *server, int owned, GError **error)
 	server->client[server->count++] = client;
 	return true;
 }
+
+void nbd_server_run(struct nbd_server *server, int fd)
+{
+	struct nbd_client client = { .server = server, .fd = fd };
+
+	client_run(&client);
+	fd_autoclose(&client.fd);
+	g_free(client.buf);
+}

@@ -42,6 +42,8 @@ DEFINE_AUTOPTR(nbd_server, nbd_server_free);
 /* Serve a client at the other end of the socket @fd, which becomes the server's also when that
  * fails: for want of a thread, or because there are NBD_MAX_CLIENTS already. */
 bool nbd_server_add(struct nbd_server *server, int fd, GError **error);
+/* The same on the caller's thread, until the client goes. */
+void nbd_server_run(struct nbd_server *server, int fd);
 /* How many are connected. Those that have gone are cleared away. */
 unsigned nbd_server_clients(struct nbd_server *server);
 

@@ -191,7 +191,7 @@ struct record {
 /* All complete records; what comes behind the last one was being written when all ended. */
 static int find_records(struct block_file *log, uint64_t size, GArray *records)
 {
-	g_autofree uint8_t *bytes = g_malloc(MAX_RECORD);
+	g_autofree uint8_t *bytes = g_malloc(MIN(size, (uint64_t)MAX_RECORD));
 	uint64_t at = HEAD_LEN;
 
 	while (at + RECORD_LEN <= size) {
@@ -220,9 +220,13 @@ static int find_records(struct block_file *log, uint64_t size, GArray *records)
 static int write_back(struct block_file *file, struct block_file *log, const GArray *records,
 		      uint64_t size)
 {
-	g_autofree uint8_t *bytes = g_malloc(MAX_RECORD);
+	g_autofree uint8_t *bytes = NULL;
+	uint32_t most = 0;
 	int ret = 0;
 
+	for (unsigned i = 0; i < records->len; i++)
+		most = MAX(most, g_array_index(records, struct record, i).len);
+	bytes = g_malloc(most);
 	for (unsigned i = records->len; !ret && i-- > 0;) {
 		const struct record *record = &g_array_index(records, struct record, i);
 

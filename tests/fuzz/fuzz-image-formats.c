@@ -104,16 +104,11 @@ static void add_log(struct block_file *file)
 	(void)block_file_write(file, (128 << 10) + 48, guid, sizeof(guid));
 }
 
-/* An image of ours, with the changes. */
-static struct block_file *changed(const char *format, unsigned flags, const uint8_t *data,
-				  size_t size)
+static struct block_file *make(const char *format, unsigned flags)
 {
-	static const uint32_t places[] = { 0,         512,     64 << 10, 128 << 10,
-					   192 << 10, 1 << 20, 2 << 20,  3 << 20 };
 	g_autoptr(GHashTable) options = g_hash_table_new(g_str_hash, g_str_equal);
 	const struct image_create what = { .path = "x", .size = 1 << 20, .options = options };
 	struct block_file *file = block_file_scratch(LIMIT);
-	int64_t len;
 
 	if (flags & FLAG_VARIANT)
 		g_hash_table_insert(
@@ -123,11 +118,53 @@ static struct block_file *changed(const char *format, unsigned flags, const uint
 	if (!strcmp(format, "vhdx"))
 		g_hash_table_insert(options, (char *)(uintptr_t) "block_size",
 				    (char *)(uintptr_t) "1M");
-	if (!ops_of(format)->create(file, &what, NULL))
-		return file;
-	if (flags & FLAG_LOG && !strcmp(format, "vhdx"))
+	if (ops_of(format)->create(file, &what, NULL) && flags & FLAG_LOG &&
+	    !strcmp(format, "vhdx"))
 		add_log(file);
-	len = block_file_size(file);
+	return file;
+}
+
+static struct block_file *copy_of(struct block_file *file)
+{
+	struct block_file *copy = block_file_scratch(LIMIT);
+	const uint64_t size = (uint64_t)block_file_size(file);
+	static uint8_t buf[READ_LEN];
+
+	(void)block_file_resize(copy, size);
+	for (uint64_t off = 0, len; off < size; off += len) {
+		bool there;
+
+		(void)block_file_extent(file, off, &len, &there);
+		len = MIN(len, size - off);
+		if (!there)
+			continue;
+		len = MIN(len, READ_LEN);
+		(void)block_file_read(file, off, buf, len);
+		(void)block_file_write(copy, off, buf, len);
+	}
+	return copy;
+}
+
+/* An image of ours; each is made once. */
+static struct block_file *template_of(unsigned number, unsigned flags)
+{
+	static struct block_file *made[G_N_ELEMENTS(formats)][4];
+	struct block_file **file =
+		&made[number][(flags & FLAG_VARIANT ? 1 : 0) | (flags & FLAG_LOG ? 2 : 0)];
+
+	if (!*file)
+		*file = make(formats[number], flags);
+	return *file;
+}
+
+/* An image of ours, with the changes. */
+static struct block_file *changed(unsigned number, unsigned flags, const uint8_t *data, size_t size)
+{
+	static const uint32_t places[] = { 0,         512,     64 << 10, 128 << 10,
+					   192 << 10, 1 << 20, 2 << 20,  3 << 20 };
+	struct block_file *file = copy_of(template_of(number, flags));
+	const int64_t len = block_file_size(file);
+
 	while (size >= 4) {
 		const size_t n = MIN(data[3], size - 4);
 		const uint64_t off = places[data[0] % 8] + get_le16(data + 1);
@@ -139,7 +176,7 @@ static struct block_file *changed(const char *format, unsigned flags, const uint
 		data += 4 + n;
 		size -= 4 + n;
 	}
-	sum_all(format, file, (uint64_t)len);
+	sum_all(formats[number], file, (uint64_t)len);
 	return file;
 }
 
@@ -197,7 +234,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	format = formats[data[0] % G_N_ELEMENTS(formats)];
 	flags = data[1];
 	if (flags & FLAG_CHANGES && ops_of(format)->create) {
-		file = changed(format, flags, data + 2, size - 2);
+		file = changed(data[0] % G_N_ELEMENTS(formats), flags, data + 2, size - 2);
 	} else {
 		file = block_file_scratch(LIMIT);
 		(void)block_file_write(file, 0, data + 2, size - 2);

@@ -7,11 +7,12 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "block/qcow2/qcow2.h"
+#include "block/qcow2/qcow2-int.h"
 
 enum {
 	LIMIT = 8 << 20,
 	LEN = 8192,
+	SLOTS = 16, /* pieces in the cache */
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -71,6 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size > LIMIT / 2)
 		return 0;
+	qcow2_test_slots = SLOTS;
 	image = image_open_file("fuzz", copy_of(data, size), "qcow2", IMAGE_WRITE, NULL);
 	if (image) {
 		bitmaps = qcow2_bitmaps(image, NULL);
