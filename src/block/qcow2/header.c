@@ -373,12 +373,19 @@ struct qcow2_header *qcow2_header_parse(const char *name, const uint8_t *bytes, 
 
 struct qcow2_header *qcow2_header_read(const char *name, struct block_file *file, GError **error)
 {
-	const size_t most = (size_t)1 << QCOW2_MAX_CLUSTER_BITS;
 	const int64_t size = block_file_size(file);
-	const size_t len = size < 0 ? 0 : (size_t)MIN((uint64_t)size, (uint64_t)most);
-	g_autofree uint8_t *bytes = g_malloc(MAX(len, (size_t)1));
-	const int ret = size < 0 ? (int)size : block_file_read(file, 0, bytes, len);
+	g_autofree uint8_t *bytes = NULL;
+	uint8_t start[QCOW2_V2_LEN];
+	int ret = size < 0 ? (int)size : block_file_read(file, 0, start, sizeof(start));
+	unsigned bits;
+	size_t len = 0;
 
+	if (ret >= 0) {
+		bits = qcow2_header_cluster_bits(start, sizeof(start));
+		len = (size_t)MIN((uint64_t)size, UINT64_C(1) << MAX(bits, QCOW2_MIN_CLUSTER_BITS));
+		bytes = g_malloc(len + 1);
+		ret = block_file_read(file, 0, bytes, len);
+	}
 	if (ret < 0) {
 		error_sys(error, ret, "cannot read image '%s'", name);
 		return NULL;

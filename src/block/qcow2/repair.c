@@ -98,24 +98,10 @@ static bool clear_bits(const char *name, struct block_file *file, uint64_t bits,
 	return qcow2_update_header(q, error);
 }
 
-static struct qcow2_header *read_header(const char *name, struct block_file *file, GError **error)
-{
-	const int64_t size = block_file_size(file);
-	const size_t len = size < 0 ? 0 : (size_t)MIN(size, INT64_C(1) << QCOW2_MAX_CLUSTER_BITS);
-	g_autofree uint8_t *bytes = g_malloc(len + 1);
-	const int ret = size < 0 ? (int)size : block_file_read(file, 0, bytes, len);
-
-	if (ret < 0) {
-		error_sys(error, ret, "cannot read image '%s'", name);
-		return NULL;
-	}
-	return qcow2_header_parse(name, bytes, len, (uint64_t)size, error);
-}
-
 static bool check_again(const char *name, struct block_file *file, struct findings *f,
 			struct qcow2_check *ret, bool *ret_flagged, GError **error)
 {
-	autoptr(qcow2_header) header = read_header(name, file, error);
+	autoptr(qcow2_header) header = qcow2_header_read(name, file, error);
 	const struct qcow2_check_listener listener = {
 		.found = on_found,
 		.count = on_count,

@@ -20,6 +20,7 @@ enum {
 	MAX_OPS = 4,
 	MAX_CALLS = 20000,
 	SECTOR = 512,
+	SIZE = 512 << 10,
 };
 
 struct scenario {
@@ -57,7 +58,7 @@ static const struct scenario scenarios[] = {
 	    { LAB_CREATE, 0, 1, 0, 0 },
 	    { LAB_WRITE, 50 * K, 100 * K, 2, 0 } },
 	  { { LAB_DELETE, 0, 1, 0, 0 } } },
-	{ "grow", { { LAB_WRITE, 0, 256 * K, 1, 0 } }, { { LAB_RESIZE, 0, 40 * K *K, 0, 0 } } },
+	{ "grow", { { LAB_WRITE, 0, 256 * K, 1, 0 } }, { { LAB_RESIZE, 0, 4 * K *K, 0, 0 } } },
 	{ "bitmap-add", { { LAB_WRITE, 0, 64 * K, 1, 0 } }, { { LAB_BITMAP, ADD, 16, 0, 0 } } },
 	{ "bitmap-write", { { LAB_BITMAP, ADD, 16, 0, 0 } }, { { LAB_WRITE, 0, 64 * K, 1, 0 } } },
 	{ "bitmap-remove",
@@ -67,23 +68,23 @@ static const struct scenario scenarios[] = {
 };
 
 static const struct lab_options images[] = {
-	{ .cluster_bits = 16, .refcount_bits = 16, .version = 3, .size = 1 << 20 },
-	{ .cluster_bits = 16, .refcount_bits = 16, .version = 3, .size = 1 << 20, .lazy = true },
-	{ .cluster_bits = 9, .refcount_bits = 64, .version = 3, .size = 1 << 20, .slots = 8 },
+	{ .cluster_bits = 16, .refcount_bits = 16, .version = 3, .size = SIZE },
+	{ .cluster_bits = 16, .refcount_bits = 16, .version = 3, .size = SIZE, .lazy = true },
+	{ .cluster_bits = 9, .refcount_bits = 64, .version = 3, .size = SIZE, .slots = 8 },
 	{ .cluster_bits = 16,
 	  .refcount_bits = 8,
 	  .version = 3,
-	  .size = 1 << 20,
+	  .size = SIZE,
 	  .extended = true,
 	  .zstd = true,
-	  .backing_size = 600 * K },
+	  .backing_size = 300 * K },
 	{ .cluster_bits = 12,
 	  .refcount_bits = 16,
 	  .version = 2,
-	  .size = 1 << 20,
-	  .backing_size = 600 * K },
-	{ .cluster_bits = 12, .refcount_bits = 1, .version = 3, .size = 1 << 20, .data = 1 },
-	{ .cluster_bits = 16, .refcount_bits = 16, .version = 3, .size = 1 << 20, .data = 2 },
+	  .size = SIZE,
+	  .backing_size = 300 * K },
+	{ .cluster_bits = 12, .refcount_bits = 1, .version = 3, .size = SIZE, .data = 1 },
+	{ .cluster_bits = 16, .refcount_bits = 16, .version = 3, .size = SIZE, .data = 2 },
 };
 
 /* An image after what comes before a scenario. */
@@ -143,7 +144,7 @@ static struct lab *lab_at(const struct start *start, struct tap *tap)
 	lab->tap = tap;
 	lab->size = start->options->size;
 	lab->model = g_memdup2(start->model, lab->size);
-	lab->backing = g_memdup2(start->backing, start->options->backing_size + 1);
+	lab->backing = start->backing;
 	memcpy(lab->bitmaps, start->bitmaps, sizeof(lab->bitmaps));
 	lab->snapshots = g_ptr_array_new();
 	for (unsigned i = 0; i < start->snapshots->len; i++)
@@ -151,7 +152,7 @@ static struct lab *lab_at(const struct start *start, struct tap *tap)
 	return lab;
 }
 
-/* Snapshots that are the start's stay. */
+/* What is the start's stays. */
 static void lab_drop(const struct start *start, struct lab *lab)
 {
 	for (unsigned i = 0; i < lab->snapshots->len; i++) {
@@ -163,6 +164,7 @@ static void lab_drop(const struct start *start, struct lab *lab)
 		g_free(s->model);
 		g_free(s);
 	}
+	lab->backing = NULL;
 	lab_free(lab);
 }
 
@@ -183,7 +185,7 @@ static bool may_differ(const struct lab_op *ops, uint64_t off)
 static void check_contents(const struct start *start, struct image *image, const struct lab_op *ops)
 {
 	const uint64_t size = MIN(image->size, start->options->size);
-	g_autofree uint8_t *got = g_malloc(size);
+	static uint8_t got[SIZE];
 	g_autoptr(GError) error = NULL;
 
 	g_assert_true(image_read(image, 0, got, size, &error));
