@@ -21,12 +21,26 @@ const char *block_format_names(void)
 	return "raw, qcow2, null";
 }
 
-static const struct block_ops *format_find(const char *name, GError **error)
+static const struct block_ops *lookup(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
 		if (name && !strcmp(name, formats[i]->format))
 			return formats[i];
 	}
+	return NULL;
+}
+
+bool block_format_is_known(const char *name)
+{
+	return lookup(name) != NULL;
+}
+
+static const struct block_ops *format_find(const char *name, GError **error)
+{
+	const struct block_ops *ops = lookup(name);
+
+	if (ops)
+		return ops;
 	error_set(error, SOCLE_ERROR_UNSUPPORTED,
 		  "there is no image format '%s'; those there are: %s", name ? name : "",
 		  block_format_names());

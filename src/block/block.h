@@ -119,6 +119,7 @@ struct block *block_open(const struct block_open *options, GError **error);
 /* All its queues are freed. NULL is fine. */
 void block_close(struct block *block);
 DEFINE_AUTOPTR(block, block_close);
+bool block_format_is_known(const char *name);
 /* Names of the formats, for messages: "raw, null". */
 const char *block_format_names(void);
 

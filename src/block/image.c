@@ -22,6 +22,9 @@ const struct image_ops *image_format_find(const char *name, GError **error)
 {
 	g_autoptr(GString) names = g_string_new(NULL);
 
+	/* What others call it when they name how a raw image is reached. */
+	if (!strcmp(name, "file") || !strcmp(name, "host_device"))
+		return &image_raw_ops;
 	for (unsigned i = 0; image_formats[i]; i++) {
 		if (!strcmp(image_formats[i]->format, name))
 			return image_formats[i];
@@ -34,8 +37,7 @@ const struct image_ops *image_format_find(const char *name, GError **error)
 
 /* ---- opening ---- */
 
-/* Raw is what is nothing else. */
-static const struct image_ops *guess(const char *path, struct block_file *file, GError **error)
+const struct image_ops *image_probe(const char *path, struct block_file *file, GError **error)
 {
 	uint8_t head[IMAGE_PROBE_LEN];
 	int64_t size = block_file_size(file);
@@ -62,7 +64,7 @@ static const struct image_ops *choose(const char *path, struct block_file *file,
 	if (format)
 		return image_format_find(format, error);
 	if (!(flags & IMAGE_WRITE))
-		return guess(path, file, error);
+		return image_probe(path, file, error);
 	error_set(error, SOCLE_ERROR_USAGE,
 		  "the format of image '%s' is not guessed, as it is to be written to; name it",
 		  path);

@@ -36,7 +36,8 @@ enum {
 	IMAGE_DIRECT = 1 << 4,   /* as BLOCK_FILE_DIRECT */
 	IMAGE_NO_FLUSH = 1 << 5, /* as BLOCK_FILE_NO_FLUSH */
 	IMAGE_CHECK = 1 << 6, /* to be checked or repaired: open it though it is dirty or corrupt */
-	IMAGE_LOCKED = 1 << 7, /* nobody looks at the data: an encrypted one needs no secret */
+	IMAGE_DATA_FILE = 1 << 8, /* open where it says that its data is; IMAGE_BACKING does, too */
+	IMAGE_LOCKED = 1 << 7,    /* nobody looks at the data: an encrypted one needs no secret */
 };
 
 /* What is at some offset, in this image alone or in the whole chain. */
@@ -149,6 +150,9 @@ extern const struct image_ops image_raw_ops;
 /* All formats, raw first; ends with NULL. */
 extern const struct image_ops *const image_formats[];
 const struct image_ops *image_format_find(const char *name, GError **error);
+
+/* What format does the file seem to have? Raw is what is nothing else. NULL: it cannot be read. */
+const struct image_ops *image_probe(const char *path, struct block_file *file, GError **error);
 
 /**
  * image_open() - open an image, and with IMAGE_BACKING the chain behind it

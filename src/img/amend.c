@@ -219,7 +219,8 @@ static int amend(const struct img_args *args, GError **error)
 	words = img_create_options(args, "qcow2", key_options, error);
 	if (!words)
 		return EXIT_FAILURE;
-	image = img_open_write(args, img_args_word(args, 0), "qcow2", IMAGE_LOCKED, error);
+	image = img_open_write(args, img_args_word(args, 0), "qcow2",
+			       IMAGE_LOCKED | IMAGE_DATA_FILE, error);
 	if (!image)
 		return EXIT_FAILURE;
 	if (image->ops != &image_qcow2_ops) {

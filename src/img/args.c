@@ -4,6 +4,7 @@
  */
 #include "img/args.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -241,28 +242,53 @@ const char *img_args_word(const struct img_args *args, unsigned n)
 	return n < args->words->len ? g_ptr_array_index(args->words, n) : NULL;
 }
 
-bool img_parse_size(const char *text, uint64_t *ret_size, GError **error)
+/* Behind the digits: nothing, or one letter. -1: neither. */
+static int unit_shift(const char *text)
 {
-	static const char units[] = "KMGTPE";
-	size_t len = strspn(text, "0123456789");
-	g_autofree char *digits = g_strndup(text, len);
-	unsigned shift = 0;
+	static const char units[] = "BKMGTPE";
+	const char *unit = *text ? strchr(units, g_ascii_toupper(*text)) : units;
+
+	return !unit || (*text && text[1]) ? -1 : (int)(10 * (unit - units));
+}
+
+/* "1.5k": only a fraction goes through a floating number, which is exact for few digits. */
+static bool parse_decimal(const char *text, uint64_t *ret, bool *ret_too_large)
+{
+	const size_t digits = strspn(text, "0123456789");
+	const size_t behind = text[digits] == '.' ? 1 + strspn(text + digits + 1, "0123456789") : 0;
+	const int shift = unit_shift(text + digits + behind);
+	g_autofree char *whole = g_strndup(text, digits);
+	g_autofree char *fraction = g_strdup_printf("0%.*s", (int)behind, text + digits);
 	uint64_t number;
 
-	if (text[len] && !(g_ascii_tolower(text[len]) == 'b' && !text[len + 1])) {
-		const char *unit = strchr(units, g_ascii_toupper(text[len]));
+	if (!digits || shift < 0)
+		return false;
+	*ret_too_large = !g_ascii_string_to_unsigned(whole, 10, 0, (uint64_t)INT64_MAX >> shift,
+						     &number, NULL);
+	if (!*ret_too_large)
+		*ret = (number << shift) + (uint64_t)ldexp(g_ascii_strtod(fraction, NULL), shift);
+	return true;
+}
 
-		if (!unit || text[len + 1])
-			len = 0;
-		else
-			shift = 10 * (unsigned)(unit - units + 1);
-	}
-	if (!len || !g_ascii_string_to_unsigned(digits, 10, 0, INT64_MAX >> shift, &number, NULL))
+bool img_parse_size(const char *text, uint64_t *ret_size, GError **error)
+{
+	const bool hex = g_str_has_prefix(text, "0x") || g_str_has_prefix(text, "0X");
+	bool too_large = false, ok;
+	uint64_t size = 0;
+
+	if (hex)
+		ok = g_ascii_string_to_unsigned(text + 2, 16, 0, UINT64_MAX, &size, NULL);
+	else
+		ok = parse_decimal(text, &size, &too_large);
+	if (!ok)
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "'%s' is not a size; give a number below 2^63, if need be with k, "
 				 "M, G, T, P or E",
 				 text);
-	*ret_size = number << shift;
+	if (too_large || size > INT64_MAX)
+		return error_set(error, SOCLE_ERROR_LIMIT,
+				 "the size '%s' is too large; give one below 2^63 bytes", text);
+	*ret_size = size;
 	return true;
 }
 

@@ -43,6 +43,7 @@ enum {
 	IMG_OPTION_OBJECT,
 	IMG_OPTION_IMAGE_OPTS,
 	IMG_OPTION_TARGET_IMAGE_OPTS,
+	IMG_OPTION_HELP_MAN,
 };
 
 struct img_option {
@@ -76,6 +77,11 @@ struct img_option {
 #define IMG_ROW_SOURCE_CACHE                                                    \
 	{                                                                       \
 		'T', "source-cache", "CACHE", "how it is read: writeback, none" \
+	}
+#define IMG_ROW_IMAGE_OPTIONS                                        \
+	{                                                            \
+		IMG_OPTION_IMAGE_OPTS, "image-opts", NULL,           \
+			"images are named by driver=,file.filename=" \
 	}
 #define IMG_ROW_OUTPUT                                                                 \
 	{                                                                              \
@@ -124,7 +130,7 @@ const struct secret *img_args_secret(const struct img_args *args, const char *id
 unsigned img_args_words(const struct img_args *args);
 const char *img_args_word(const struct img_args *args, unsigned n);
 
-/* A number of bytes, as in 512, 64k, 10G; whole, below 2^63. */
+/* A number of bytes below 2^63, as in 512, 0x200, 64k, 1.5G. What is too large is a LIMIT. */
 bool img_parse_size(const char *text, uint64_t *ret_size, GError **error);
 /* The value of @id, or @otherwise. @what stands in the message. */
 bool img_args_size(const struct img_args *args, int id, const char *what, uint64_t otherwise,

@@ -44,6 +44,25 @@ static int change_of(int id)
 	}
 }
 
+/* Of the same image, or of that of -b. */
+static bool merge(const struct img_args *args, struct image *image, const char *name,
+		  const char *source, GError **error)
+{
+	const char *path = img_args_value(args, 'b'), *format = img_args_value(args, 'F');
+	autoptr(image) from = NULL;
+
+	if (!path)
+		return qcow2_bitmap_merge(image, name, image, source, error);
+	from = img_open_word(args, path, format, 0, IMAGE_LOCKED | IMAGE_DATA_FILE, error);
+	if (!from)
+		return false;
+	if (from->ops != &image_qcow2_ops)
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+				 "image '%s' cannot have bitmaps: only those of format 'qcow2' can",
+				 path);
+	return qcow2_bitmap_merge(image, name, from, source, error);
+}
+
 /* One after the other, as they were given. */
 static bool change_all(const struct img_args *args, struct image *image, const char *name,
 		       GError **error)
@@ -57,6 +76,8 @@ static bool change_all(const struct img_args *args, struct image *image, const c
 	for (unsigned i = 0; (id = img_args_id(args, i, &value)); i++) {
 		int what = change_of(id);
 
+		if (id == IMG_OPTION_MERGE && !merge(args, image, name, value, error))
+			return false;
 		if (what >= 0 &&
 		    !qcow2_bitmap_change(image, name, (enum qcow2_bitmap_change)what, bits, error))
 			return false;
@@ -66,19 +87,22 @@ static bool change_all(const struct img_args *args, struct image *image, const c
 
 static bool check_words(const struct img_args *args, GError **error)
 {
-	static const int changes[] = { IMG_OPTION_ADD, IMG_OPTION_REMOVE, IMG_OPTION_CLEAR,
-				       IMG_OPTION_ENABLE, IMG_OPTION_DISABLE };
+	static const int changes[] = { IMG_OPTION_ADD,    IMG_OPTION_REMOVE,  IMG_OPTION_CLEAR,
+				       IMG_OPTION_ENABLE, IMG_OPTION_DISABLE, IMG_OPTION_MERGE };
 	bool any = false;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(changes); i++)
 		any |= img_args_has(args, changes[i]);
-	if (img_args_has(args, IMG_OPTION_MERGE) || img_args_has(args, 'b'))
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED, "bitmaps cannot be merged yet");
+	if ((img_args_has(args, 'b') && !img_args_has(args, IMG_OPTION_MERGE)) ||
+	    (img_args_has(args, 'F') && !img_args_has(args, 'b')))
+		return error_set(
+			error, SOCLE_ERROR_USAGE,
+			"-b is for --merge, and -F for -b: the image with the other bitmap");
 	if (img_args_has(args, 'g') && !img_args_has(args, IMG_OPTION_ADD))
 		return error_set(error, SOCLE_ERROR_USAGE, "-g is for a new bitmap: --add");
 	return any || error_set(error, SOCLE_ERROR_USAGE,
-				"need at least one of --add, --remove, --clear, --enable and "
-				"--disable");
+				"need at least one of --add, --remove, --clear, --enable, "
+				"--disable and --merge");
 }
 
 static int bitmap(const struct img_args *args, GError **error)
@@ -87,7 +111,8 @@ static int bitmap(const struct img_args *args, GError **error)
 
 	if (!check_words(args, error))
 		return EXIT_FAILURE;
-	image = img_open_write(args, img_args_word(args, 0), "qcow2", IMAGE_LOCKED, error);
+	image = img_open_write(args, img_args_word(args, 0), "qcow2",
+			       IMAGE_LOCKED | IMAGE_DATA_FILE, error);
 	if (!image)
 		return EXIT_FAILURE;
 	if (image->ops != &image_qcow2_ops) {
@@ -107,7 +132,7 @@ static const struct img_option options[] = {
 	{ IMG_OPTION_CLEAR, "clear", NULL, "let nothing have been written" },
 	{ IMG_OPTION_ENABLE, "enable", NULL, "note what is written from now on" },
 	{ IMG_OPTION_DISABLE, "disable", NULL, "do not" },
-	{ IMG_OPTION_MERGE, "merge", "BITMAP", "not yet" },
+	{ IMG_OPTION_MERGE, "merge", "BITMAP", "add what that one says" },
 	{ 'b', "source", "IMAGE", "of the bitmap to be merged" },
 	{ 'F', "source-format", "FORMAT", "of that image" },
 	{ 'g', "granularity", "BYTES", "that one bit stands for (default 64k)" },

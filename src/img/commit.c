@@ -4,18 +4,22 @@
  *
  * The images in front of the base are opened for reading, one by one, and put together without it;
  * the base is opened by itself, for writing. What is absent in all of them is in the base already.
+ * The image right in front of the base is empty afterwards, as it would only hide what is the same;
+ * one further in front stays, as what is in between is not what it was.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "block/job.h"
+#include "block/qcow2/qcow2.h"
 #include "img/img.h"
 
 struct commit {
 	struct img_name *name;
 	GPtrArray *paths, *formats; /* of the chain, the front first, the base last */
 	struct image *front, *base;
+	bool empties; /* the front */
 };
 
 /* Learn the chain's names; opening it checks that it ends. */
@@ -49,11 +53,13 @@ static bool open_parts(const struct img_args *args, struct commit *commit, GErro
 
 	if (!img_cache_flags(img_args_value(args, 't'), &cache, error))
 		return false;
+	commit->empties = last == 1 && !img_args_has(args, 'd') && !img_args_has(args, 'b') &&
+			  !strcmp(commit->formats->pdata[0], image_qcow2_ops.format);
 	for (unsigned i = 0; i < last; i++) {
 		keys = img_name_keys(commit->name, i);
 		keys.count = MIN(keys.count, 1u);
-		*next = image_open_keys(commit->paths->pdata[i], commit->formats->pdata[i], 0,
-					&keys, error);
+		*next = image_open_keys(commit->paths->pdata[i], commit->formats->pdata[i],
+					commit->empties ? IMAGE_WRITE | cache : 0, &keys, error);
 		if (!*next)
 			return false;
 		next = &(*next)->backing;
@@ -95,7 +101,8 @@ static int commit(const struct img_args *args, GError **error)
 
 	commit.name = img_name_of(args, img_args_word(args, 0), img_args_value(args, 'f'), error);
 	ok = commit.name && find_chain(args, &commit, error) && open_parts(args, &commit, error) &&
-	     fit_base(&commit, error) && copy_all(args, &commit, error);
+	     fit_base(&commit, error) && copy_all(args, &commit, error) &&
+	     (!commit.empties || qcow2_empty(commit.front, error));
 
 	image_close(commit.front);
 	image_close(commit.base);
@@ -110,7 +117,7 @@ static int commit(const struct img_args *args, GError **error)
 static const struct img_option options[] = {
 	IMG_ROW_FORMAT,
 	{ 'b', "base", "FILE", "where it goes (default: the image right behind it)" },
-	{ 'd', "no-drop", NULL, "accepted; the image always keeps what it has" },
+	{ 'd', "no-drop", NULL, "the image keeps what it has; without, it is empty then" },
 	IMG_ROW_CACHE,
 	IMG_ROW_PROGRESS,
 	IMG_ROW_QUIET,

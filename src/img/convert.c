@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "block/qcow2/qcow2.h"
 #include "img/copy.h"
 #include "img/create.h"
 #include "img/img.h"
@@ -18,7 +19,37 @@ struct convert {
 	struct copy copy;
 	GHashTable *words;
 	const char *format, *path; /* of the target */
+	GPtrArray *bitmaps;        /* struct qcow2_bitmap that are copied, or NULL */
 };
+
+/* -l: "NAME", or "snapshot.id=ID" or "snapshot.name=NAME" with commas in between. */
+static bool show_snapshot(const struct img_args *args, struct image *source, GError **error)
+{
+	const char *words = img_args_value(args, 'l');
+	g_autofree char *name = g_strdup(words);
+
+	if (!words)
+		return true;
+	if (source->ops != &image_qcow2_ops)
+		return error_set(
+			error, SOCLE_ERROR_UNSUPPORTED,
+			"image '%s' cannot have snapshots: only those of format 'qcow2' can",
+			source->path);
+	while (g_str_has_prefix(words, "snapshot.") && *words) {
+		g_autofree char *word = img_next_word(&words);
+		const char *equals = strchr(word, '=');
+
+		if (!equals || (!g_str_has_prefix(word, "snapshot.id=") &&
+				!g_str_has_prefix(word, "snapshot.name=")))
+			return error_set(error, SOCLE_ERROR_USAGE,
+					 "a snapshot is named by snapshot.id= or snapshot.name=, "
+					 "not by '%s'",
+					 word);
+		g_free(name);
+		name = g_strdup(equals + 1);
+	}
+	return qcow2_snapshot_show(source, name, error);
+}
 
 static bool open_sources(const struct img_args *args, struct copy *copy, GError **error)
 {
@@ -34,6 +65,8 @@ static bool open_sources(const struct img_args *args, struct copy *copy, GError 
 		if (!source)
 			return false;
 		copy->sources[copy->count++] = source;
+		if (!show_snapshot(args, source, error))
+			return false;
 		copy->len += source->size;
 		if (copy->len > INT64_MAX)
 			return error_set(error, SOCLE_ERROR_LIMIT,
@@ -65,8 +98,59 @@ static bool parse_numbers(const struct img_args *args, struct copy *copy, GError
 	return true;
 }
 
-static bool check_options(const struct img_args *args, const struct convert *convert,
-			  GError **error)
+/* --bitmaps: is there something to be copied, and can all of it be? */
+static bool check_bitmaps(const struct img_args *args, struct convert *convert, GError **error)
+{
+	const bool skip = img_args_has(args, IMG_OPTION_SKIP_BROKEN_BITMAPS);
+	struct image *source = convert->copy.sources[0];
+
+	if (!img_args_has(args, IMG_OPTION_BITMAPS))
+		return !skip || error_set(error, SOCLE_ERROR_USAGE,
+					  "--skip-broken-bitmaps is of no use without --bitmaps");
+	if (convert->copy.count > 1 || img_args_has(args, 'l'))
+		return error_set(
+			error, SOCLE_ERROR_USAGE,
+			"the bitmaps of joined images, or of a snapshot, cannot be copied");
+	if (source->ops != &image_qcow2_ops || strcmp(convert->format, "qcow2") != 0)
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+				 "--bitmaps is for images of format 'qcow2', and into such ones");
+	convert->bitmaps = qcow2_bitmaps(source, error);
+	for (unsigned i = 0; !skip && convert->bitmaps && i < convert->bitmaps->len; i++) {
+		const struct qcow2_bitmap *bitmap = g_ptr_array_index(convert->bitmaps, i);
+
+		if (bitmap->in_use)
+			return error_set(error, SOCLE_ERROR_STATE,
+					 "bitmap '%s' was not saved by who used it, and says "
+					 "nothing; remove it, or give --skip-broken-bitmaps",
+					 bitmap->name);
+	}
+	return convert->bitmaps != NULL;
+}
+
+/* Once nothing is written to the target any more. */
+static bool copy_bitmaps(struct convert *convert, GError **error)
+{
+	struct image *target = convert->copy.target, *source = convert->copy.sources[0];
+
+	for (unsigned i = 0; convert->bitmaps && i < convert->bitmaps->len; i++) {
+		const struct qcow2_bitmap *bitmap = g_ptr_array_index(convert->bitmaps, i);
+
+		if (bitmap->in_use) {
+			img_warn("bitmap '%s' was not saved by who used it, and is left out",
+				 bitmap->name);
+			continue;
+		}
+		if (!qcow2_bitmap_change(target, bitmap->name, QCOW2_BITMAP_ADD,
+					 bitmap->granularity_bits, error) ||
+		    !qcow2_bitmap_merge(target, bitmap->name, source, bitmap->name, error) ||
+		    (!bitmap->automatic &&
+		     !qcow2_bitmap_change(target, bitmap->name, QCOW2_BITMAP_DISABLE, 0, error)))
+			return false;
+	}
+	return true;
+}
+
+static bool check_options(const struct img_args *args, struct convert *convert, GError **error)
 {
 	bool no_create = img_args_has(args, 'n');
 
@@ -82,12 +166,10 @@ static bool check_options(const struct img_args *args, const struct convert *con
 	if (img_args_has(args, 'B') && convert->copy.count > 1)
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "images cannot be joined into one with a backing file");
-	if (img_args_has(args, 'l'))
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "snapshots cannot be converted yet; apply the snapshot to a copy");
-	if (img_args_has(args, IMG_OPTION_BITMAPS))
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED, "bitmaps cannot be copied yet");
-	return true;
+	if (img_args_has(args, 'l') && convert->copy.count > 1)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "a snapshot (-l) is that of one image; several cannot be joined");
+	return check_bitmaps(args, convert, error);
 }
 
 static bool check_compress(const struct convert *convert, GError **error)
@@ -120,7 +202,7 @@ static bool run_copy(const struct img_args *args, struct convert *convert, GErro
 		return false;
 	img_progress_start(&progress, args, convert->copy.len);
 	convert->copy.progress = &progress;
-	ok = copy_run(&convert->copy, error);
+	ok = copy_run(&convert->copy, error) && copy_bitmaps(convert, error);
 	if (ok)
 		img_progress_end(&progress);
 	else if (progress.shown)
@@ -231,6 +313,7 @@ static int convert(const struct img_args *args, GError **error)
 	for (unsigned i = 0; i < convert.copy.count; i++)
 		image_close(convert.copy.sources[i]);
 	g_clear_pointer(&convert.words, g_hash_table_unref);
+	g_clear_pointer(&convert.bitmaps, g_ptr_array_unref);
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

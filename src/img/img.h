@@ -31,7 +31,10 @@ extern const struct img_command *const img_commands[];
 
 /* To stdout; that it failed is told by img_out_finish(). */
 void img_out(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
-/* To stderr, behind "socle-img: ". */
+/* What the program is called by: messages begin with it. The string lives on. */
+void img_set_program(const char *argv0);
+const char *img_program(void);
+/* To stderr, behind the program's name and ": ". */
 void img_warn(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 bool img_out_finish(GError **error);
 /* As QEMU prints them; the caller's reference goes. */
@@ -61,6 +64,7 @@ struct secret *img_parse_object(const char *text, GError **error);
 struct img_name {
 	char *path, *format; /* the latter NULL: to be guessed */
 	GPtrArray *secrets;  /* struct secret, the arguments', of the images of its chain */
+	unsigned on, off;    /* IMAGE_... that the list asks for, or does without */
 };
 
 struct img_name *img_name_new(const struct img_args *args, const char *word, const char *format,
@@ -70,6 +74,8 @@ struct img_name *img_name_of(const struct img_args *args, const char *word, cons
 			     GError **error);
 void img_name_free(struct img_name *name);
 DEFINE_AUTOPTR(img_name, img_name_free);
+/* @flags, and what the list says of them. */
+struct image *img_name_open(const struct img_name *name, unsigned flags, GError **error);
 /* For the image that is @from behind the first one. */
 struct image_keys img_name_keys(const struct img_name *name, unsigned from);
 
@@ -122,6 +128,11 @@ void img_target_free(struct img_target *target);
 DEFINE_AUTOPTR(img_target, img_target_free);
 /* Remove what is not complete when such a signal comes. */
 bool img_target_catch_signals(GError **error);
+
+/* ---- sizes (resize.c) ---- */
+
+/* Grow or shrink; @how: preallocation of what is new, NULL for none. */
+bool img_grow(struct image *image, uint64_t size, const char *how, GError **error);
 
 /* ---- contents ---- */
 

@@ -56,7 +56,7 @@ static int fail(const GError *error, int status)
 {
 	img_warn("%s", error->message);
 	if (g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_USAGE) && status == EXIT_FAILURE)
-		(void)fputs("Try 'socle-img --help' for more information\n", stderr);
+		(void)fprintf(stderr, "Try '%s --help' for more information\n", img_program());
 	return status;
 }
 
@@ -85,10 +85,12 @@ static int run(const struct img_command *command, char **words)
 
 int main(int argc, char **argv)
 {
-	log_set_program("socle-img");
+	if (argc)
+		img_set_program(argv[0]);
+	log_set_program(img_program());
 	if (argc < 2) {
 		img_warn("not enough arguments");
-		(void)fputs("Try 'socle-img --help' for more information\n", stderr);
+		(void)fprintf(stderr, "Try '%s --help' for more information\n", img_program());
 		return EXIT_FAILURE;
 	}
 	for (unsigned i = 0; img_commands[i]; i++) {
@@ -103,7 +105,7 @@ int main(int argc, char **argv)
 		img_out("socle-img " SOCLE_VERSION "\n");
 	} else {
 		img_warn("there is no command '%s'", argv[1]);
-		(void)fputs("Try 'socle-img --help' for more information\n", stderr);
+		(void)fprintf(stderr, "Try '%s --help' for more information\n", img_program());
 		return EXIT_FAILURE;
 	}
 	return img_out_finish(NULL) ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -72,7 +72,26 @@ static bool measure_any(const char *format, GHashTable *words, struct image *ima
 	return true;
 }
 
-static void print(const struct qcow2_measure *measure, bool json, bool bitmaps)
+/* Version 2 has no bitmaps. */
+static bool is_old(GHashTable *words)
+{
+	const char *compat = g_hash_table_lookup(words, "compat");
+
+	return compat && (!strcmp(compat, "0.10") || !strcmp(compat, "v2"));
+}
+
+static bool bitmaps_size(GHashTable *words, struct image *image, uint64_t *ret, GError **error)
+{
+	g_autoptr(GPtrArray) bitmaps = qcow2_bitmaps(image, error);
+	uint64_t cluster;
+
+	if (!bitmaps || !cluster_size(words, &cluster, error))
+		return false;
+	*ret = qcow2_bitmaps_size(bitmaps, image->size, cluster);
+	return true;
+}
+
+static void print(const struct qcow2_measure *measure, bool json, bool bitmaps, uint64_t size)
 {
 	json_t *object;
 
@@ -80,12 +99,12 @@ static void print(const struct qcow2_measure *measure, bool json, bool bitmaps)
 		img_out("required size: %" PRIu64 "\nfully allocated size: %" PRIu64 "\n",
 			measure->required, measure->fully_allocated);
 		if (bitmaps)
-			img_out("bitmaps size: 0\n");
+			img_out("bitmaps size: %" PRIu64 "\n", size);
 		return;
 	}
 	object = json_object();
 	if (bitmaps)
-		json_object_set_new(object, "bitmaps", json_integer(0));
+		json_object_set_new(object, "bitmaps", json_integer((json_int_t)size));
 	json_object_set_new(object, "required", json_integer((json_int_t)measure->required));
 	json_object_set_new(object, "fully-allocated",
 			    json_integer((json_int_t)measure->fully_allocated));
@@ -122,8 +141,10 @@ static int measure(const struct img_args *args, GError **error)
 		return EXIT_FAILURE;
 	/* A source that can have bitmaps, and a target that can take them. */
 	bitmaps = image && image->ops == &image_qcow2_ops && !strcmp(format, "qcow2") &&
-		  qcow2_get_header(image)->version >= 3;
-	print(&result, json, bitmaps);
+		  qcow2_get_header(image)->version >= 3 && !is_old(words);
+	if (bitmaps && !bitmaps_size(words, image, &size, error))
+		return EXIT_FAILURE;
+	print(&result, json, bitmaps, size);
 	return EXIT_SUCCESS;
 }
 

@@ -37,7 +37,6 @@ struct image *img_open_word(const struct img_args *args, const char *word, const
 			    int cache_id, unsigned flags, GError **error)
 {
 	autoptr(img_name) name = img_name_of(args, word, format, error);
-	struct image_keys keys;
 	unsigned cache = 0;
 
 	if (!name)
@@ -46,8 +45,7 @@ struct image *img_open_word(const struct img_args *args, const char *word, const
 		return NULL;
 	if (img_args_has(args, 'U'))
 		flags |= IMAGE_SHARED;
-	keys = img_name_keys(name, 0);
-	return image_open_keys(name->path, name->format, flags | cache, &keys, error);
+	return img_name_open(name, flags | cache, error);
 }
 
 struct image *img_open_arg(const struct img_args *args, const char *word, int cache_id,
@@ -60,7 +58,6 @@ struct image *img_open_write(const struct img_args *args, const char *word, cons
 			     unsigned flags, GError **error)
 {
 	autoptr(img_name) name = img_name_of(args, word, img_args_value(args, 'f'), error);
-	struct image_keys keys;
 	unsigned cache;
 
 	if (!name)
@@ -77,8 +74,7 @@ struct image *img_open_write(const struct img_args *args, const char *word, cons
 	}
 	if (!img_cache_flags(img_args_value(args, 't'), &cache, error))
 		return NULL;
-	keys = img_name_keys(name, 0);
-	return image_open_keys(name->path, name->format, flags | cache | IMAGE_WRITE, &keys, error);
+	return img_name_open(name, flags | cache | IMAGE_WRITE, error);
 }
 
 bool img_may_have_backing(const char *format)

@@ -149,12 +149,73 @@ static bool take_key(const struct img_args *args, struct img_name *name, const c
 	return true;
 }
 
+struct image *img_name_open(const struct img_name *name, unsigned flags, GError **error)
+{
+	const struct image_keys keys = img_name_keys(name, 0);
+
+	return image_open_keys(name->path, name->format, (flags | name->on) & ~name->off, &keys,
+			       error);
+}
+
+/* Switches that are flags of an image. */
+static bool take_switch(struct img_name *name, const char *key, const char *value, bool *ret_taken,
+			GError **error)
+{
+	static const struct {
+		const char *key;
+		unsigned flag;
+		bool inverse;
+	} known[] = {
+		{ "read-only", IMAGE_WRITE, true },
+		{ "force-share", IMAGE_SHARED, false },
+		{ "cache.direct", IMAGE_DIRECT, false },
+		{ "cache.no-flush", IMAGE_NO_FLUSH, false },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(known); i++) {
+		const bool on = !strcmp(value, "on");
+
+		*ret_taken = !strcmp(known[i].key, key);
+		if (!*ret_taken)
+			continue;
+		if (!on && strcmp(value, "off") != 0)
+			return error_set(error, SOCLE_ERROR_USAGE,
+					 "option '%s' is on or off, not '%s'", key, value);
+		/* Who does not ask to write is not made to. */
+		if (known[i].inverse)
+			name->off |= on ? known[i].flag : 0;
+		else
+			*(on ? &name->on : &name->off) |= known[i].flag;
+		return true;
+	}
+	return true;
+}
+
 /* What qemu-img takes, of which much goes without saying here. */
 static bool take_option(struct img_name *name, const char *key, const char *value, GError **error)
 {
-	static const char *const ignored[] = { "encrypt.format", "file.locking", "locking",
-					       "auto-read-only", "read-only",    NULL };
+	static const char *const ignored[] = { "encrypt.format",
+					       "file.locking",
+					       "file.aio",
+					       "locking",
+					       "aio",
+					       "auto-read-only",
+					       "discard",
+					       "detect-zeroes",
+					       "cache-size",
+					       "l2-cache-size",
+					       "l2-cache-entry-size",
+					       "refcount-cache-size",
+					       "cache-clean-interval",
+					       "lazy-refcounts",
+					       "overlap-check",
+					       NULL };
+	bool taken;
 
+	if (!take_switch(name, key, value, &taken, error))
+		return false;
+	if (taken)
+		return true;
 	if (!strcmp(key, "driver")) {
 		name->format = g_strdup(value);
 	} else if (!strcmp(key, "file.filename") || !strcmp(key, "filename")) {

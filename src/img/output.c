@@ -6,11 +6,26 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/sys.h"
 #include "img/img.h"
+
+static const char *program = "socle-img";
+
+void img_set_program(const char *argv0)
+{
+	const char *slash = strrchr(argv0, '/');
+
+	program = slash ? slash + 1 : argv0;
+}
+
+const char *img_program(void)
+{
+	return program;
+}
 
 void img_out(const char *fmt, ...)
 {
@@ -26,7 +41,7 @@ void img_warn(const char *fmt, ...)
 	va_list ap;
 
 	(void)fflush(stdout);
-	(void)fputs("socle-img: ", stderr);
+	(void)fprintf(stderr, "%s: ", program);
 	va_start(ap, fmt);
 	(void)vfprintf(stderr, fmt, ap);
 	va_end(ap);

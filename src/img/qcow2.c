@@ -203,12 +203,16 @@ void img_qcow2_print_snapshots(struct image *image)
 
 void img_qcow2_print(struct image *image)
 {
-	const struct qcow2_header *header = header_of(image);
+	img_qcow2_print_snapshots(image);
+	img_qcow2_print_specific(image);
+}
+
+void img_qcow2_print_specific(struct image *image)
+{
 	json_t *data;
 
-	if (!header)
+	if (!header_of(image))
 		return;
-	img_qcow2_print_snapshots(image);
 	img_out("Format specific information:\n");
 	data = specifics(image);
 	print_members(data, 4);

@@ -13,6 +13,8 @@ bool img_qcow2_is_dirty(struct image *image);
 /* Snapshots, and what is special about the format. */
 void img_qcow2_print(struct image *image);
 void img_qcow2_json(struct image *image, json_t *info);
+/* Only the latter. */
+void img_qcow2_print_specific(struct image *image);
 void img_qcow2_print_snapshots(struct image *image);
 
 #endif

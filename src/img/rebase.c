@@ -123,7 +123,7 @@ static int rebase(const struct img_args *args, GError **error)
 	if (!check_words(args, name, format, error))
 		return EXIT_FAILURE;
 	image = img_open_write(args, img_args_word(args, 0), "qcow2",
-			       unsafe ? IMAGE_LOCKED : IMAGE_BACKING, error);
+			       unsafe ? IMAGE_LOCKED | IMAGE_DATA_FILE : IMAGE_BACKING, error);
 	if (!image)
 		return EXIT_FAILURE;
 	if (image->ops != &image_qcow2_ops) {
@@ -137,6 +137,8 @@ static int rebase(const struct img_args *args, GError **error)
 		if (!behind)
 			return EXIT_FAILURE;
 	}
+	if (behind)
+		qcow2_expect_backing(image);
 	if ((!unsafe && !keep_contents(args, image, behind, error)) ||
 	    !qcow2_set_backing(image, name, name ? format : NULL, error) ||
 	    !image_flush(image, error))

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "block/qcow2/qcow2.h"
 #include "img/img.h"
 
 /* "10G", "+1G", "-512M". */
@@ -28,33 +29,53 @@ static bool new_size(const char *word, uint64_t old, uint64_t *ret_size, GError 
 	return true;
 }
 
-static bool check_preallocation(const char *how, const struct image *image, GError **error)
+/* -1: there is no such word, or the format does not know it. */
+static int preallocation_of(const char *how, const struct image *image, GError **error)
 {
-	static const char *const names[] = { "off", "falloc", "full", NULL };
+	static const char *const names[] = { "off", "metadata", "falloc", "full" };
+	const bool raw = image->ops == &image_raw_ops;
+	unsigned i = 0;
 
-	if (!how || !strcmp(how, "off"))
-		return true;
-	if (!g_strv_contains(names, how))
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "preallocation is off, falloc or full, not '%s'", how);
-	if (image->ops != &image_raw_ops)
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "only raw images can be preallocated when they grow");
-	return true;
+	while (how && i < ARRAY_SIZE(names) && strcmp(names[i], how) != 0)
+		i++;
+	if (i == ARRAY_SIZE(names))
+		error_set(error, SOCLE_ERROR_USAGE,
+			  "preallocation is off, metadata, falloc or full, not '%s'", how);
+	else if (i && !raw && image->ops != &image_qcow2_ops)
+		error_set(error, SOCLE_ERROR_UNSUPPORTED,
+			  "images of format '%s' cannot be preallocated when they grow",
+			  image->ops->format);
+	else if (raw && i == QCOW2_PREALLOCATE_METADATA)
+		error_set(error, SOCLE_ERROR_UNSUPPORTED,
+			  "a raw image has no metadata; preallocation is off, falloc or full");
+	else
+		return (int)i;
+	return -1;
 }
 
-static bool preallocate(struct image *image, const char *how, uint64_t old, GError **error)
+static bool preallocate(struct image *image, int how, uint64_t old, GError **error)
 {
 	int ret = 0;
 
-	if (!how || !strcmp(how, "off") || image->size <= old)
+	if (how == QCOW2_PREALLOCATE_OFF || image->size <= old)
 		return true;
-	if (!strcmp(how, "falloc"))
+	if (image->ops == &image_qcow2_ops)
+		return qcow2_preallocate_new(image, old, (enum qcow2_preallocation)how, error);
+	if (how == QCOW2_PREALLOCATE_FALLOC)
 		ret = block_file_allocate(image->file, old, image->size - old);
 	else
 		ret = block_file_write_zeroes(image->file, old, image->size - old);
 	return ret < 0 ? error_sys(error, ret, "cannot allocate space for image '%s'", image->path)
 		       : true;
+}
+
+bool img_grow(struct image *image, uint64_t size, const char *how, GError **error)
+{
+	const uint64_t old = image->size;
+	const int preallocation = preallocation_of(how, image, error);
+
+	return preallocation >= 0 && image_resize(image, size, error) &&
+	       preallocate(image, preallocation, old, error);
 }
 
 static bool may_shrink(const struct img_args *args, const struct image *image, uint64_t size,
@@ -71,15 +92,12 @@ static bool may_shrink(const struct img_args *args, const struct image *image, u
 static int resize(const struct img_args *args, GError **error)
 {
 	const char *how = img_args_value(args, IMG_OPTION_PREALLOCATION);
-	autoptr(image) image =
-		img_open_write(args, img_args_word(args, 0), NULL, IMAGE_LOCKED, error);
-	uint64_t size, old;
+	autoptr(image) image = img_open_write(args, img_args_word(args, 0), NULL,
+					      IMAGE_BACKING | IMAGE_LOCKED, error);
+	uint64_t size;
 
 	if (!image || !new_size(img_args_word(args, 1), image->size, &size, error) ||
-	    !check_preallocation(how, image, error) || !may_shrink(args, image, size, error))
-		return EXIT_FAILURE;
-	old = image->size;
-	if (!image_resize(image, size, error) || !preallocate(image, how, old, error) ||
+	    !may_shrink(args, image, size, error) || !img_grow(image, size, how, error) ||
 	    !image_flush(image, error))
 		return EXIT_FAILURE;
 	if (!img_args_has(args, 'q'))
@@ -90,7 +108,7 @@ static int resize(const struct img_args *args, GError **error)
 static const struct img_option options[] = {
 	{ 'f', "format", "FORMAT", "format of the image; must be given" },
 	{ IMG_OPTION_SHRINK, "shrink", NULL, "yes, it may become smaller" },
-	{ IMG_OPTION_PREALLOCATION, "preallocation", "off|falloc|full", "of what is new" },
+	{ IMG_OPTION_PREALLOCATION, "preallocation", "off|metadata|falloc|full", "of what is new" },
 	IMG_ROW_CACHE,
 	IMG_ROW_QUIET,
 	IMG_ROW_OBJECT,

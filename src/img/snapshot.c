@@ -67,9 +67,9 @@ static int snapshot(const struct img_args *args, GError **error)
 	if (!what)
 		return EXIT_FAILURE;
 	if (what == 'l')
-		image = img_open_arg(args, path, 0, IMAGE_LOCKED, error);
+		image = img_open_arg(args, path, 0, IMAGE_CHECK | IMAGE_LOCKED, error);
 	else
-		image = img_open_write(args, path, "qcow2", IMAGE_LOCKED, error);
+		image = img_open_write(args, path, "qcow2", IMAGE_LOCKED | IMAGE_DATA_FILE, error);
 	if (!image)
 		return EXIT_FAILURE;
 	if (what == 'l') {

@@ -14,7 +14,8 @@
 
 struct img_target {
 	char *path, *temporary;
-	bool replaces; /* a file, which had this owner and mode */
+	char *data_file; /* made for it, or NULL */
+	bool replaces;   /* a file, which had this owner and mode */
 	struct stat old;
 };
 
@@ -23,12 +24,14 @@ enum {
 };
 
 /* What the signal handler removes; empty: nothing. Only one target is made at a time. */
-static char unfinished[4096];
+static char unfinished[4096], unfinished_data[4096];
 
 static void on_signal(int sig)
 {
 	if (unfinished[0])
 		(void)sys_unlink(unfinished);
+	if (unfinished_data[0])
+		(void)sys_unlink(unfinished_data);
 	/* The handler is gone (SA_RESETHAND), and who started us sees how we ended. */
 	(void)raise(sig);
 }
@@ -129,9 +132,28 @@ static bool take_over(const struct img_target *target, GError **error)
 	return ret < 0 ? error_sys(error, ret, "cannot protect '%s'", target->temporary) : true;
 }
 
+/* A data file that is not there yet goes with the image, if that does not become complete. */
+static bool note_data_file(struct img_target *target, const char *name, GError **error)
+{
+	g_autofree char *path = image_resolve(target->temporary, name);
+	struct stat st;
+
+	if (sys_stat(path, &st) >= 0)
+		return true;
+	if (strlen(path) >= sizeof(unfinished_data))
+		return error_set(error, SOCLE_ERROR_LIMIT, "the name '%s' is too long", path);
+	g_strlcpy(unfinished_data, path, sizeof(unfinished_data));
+	target->data_file = g_steal_pointer(&path);
+	return true;
+}
+
 bool img_target_create(struct img_target *target, const char *format, struct image_create *what,
 		       GError **error)
 {
+	const char *data_file = image_create_option(what, "data_file", NULL);
+
+	if (data_file && *data_file && !note_data_file(target, data_file, error))
+		return false;
 	what->path = target->temporary;
 	return image_create(format, what, error) && take_over(target, error);
 }
@@ -155,8 +177,9 @@ bool img_target_finish(struct img_target *target, GError **error)
 	if (ret < 0)
 		return error_sys(error, ret, "cannot rename '%s' to '%s'", target->temporary,
 				 target->path);
-	unfinished[0] = 0;
+	unfinished[0] = unfinished_data[0] = 0;
 	g_clear_pointer(&target->temporary, g_free);
+	g_clear_pointer(&target->data_file, g_free);
 	return true;
 }
 
@@ -166,7 +189,10 @@ void img_target_free(struct img_target *target)
 		return;
 	if (target->temporary)
 		(void)sys_unlink(target->temporary);
-	unfinished[0] = 0;
+	if (target->data_file)
+		(void)sys_unlink(target->data_file);
+	unfinished[0] = unfinished_data[0] = 0;
+	g_free(target->data_file);
 	g_free(target->temporary);
 	g_free(target->path);
 	g_free(target);

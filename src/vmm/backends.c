@@ -4,7 +4,6 @@
  */
 #include "vmm/backends.h"
 
-#include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "base/sys.h"
 #include "block/block.h"
 #include "block/crypt/secret.h"
+#include "block/image.h"
 #include "dev/chardev.h"
 #include "net/net.h"
 #include "vmm/chars.h"
@@ -105,33 +105,25 @@ static char *free_netdev_id(struct vmm *vmm)
 	}
 }
 
-/* What a file that is to be raw begins with when it is something else. */
+/* Is it raw if nobody says so, and not what a guest made look like something else? */
 static bool refuse_guess(const char *path, GError **error)
 {
-	static const struct {
-		const char *format;
-		uint8_t len;
-		uint8_t magic[8];
-	} known[] = {
-		{ "qcow2", 4, { 'Q', 'F', 'I', 0xfb } },
-		{ "vmdk", 4, { 'K', 'D', 'M', 'V' } },
-		{ "vhdx", 8, { 'v', 'h', 'd', 'x', 'f', 'i', 'l', 'e' } },
-		{ "vhd", 8, { 'c', 'o', 'n', 'e', 'c', 't', 'i', 'x' } },
-	};
-	uint8_t start[8] = { 0 };
-	autofd int fd = sys_open(path, O_RDONLY | O_NONBLOCK, 0);
-
+	autoptr(block_file) file = block_file_open(path, BLOCK_FILE_NO_LOCK, NULL);
 	/* What cannot be read is told by block_open(). */
-	if (fd < 0 || sys_read(fd, start, sizeof(start)) < 0)
+	const struct image_ops *ops = file ? image_probe(path, file, NULL) : &image_raw_ops;
+
+	if (!ops || ops == &image_raw_ops)
 		return true;
-	for (unsigned i = 0; i < ARRAY_SIZE(known); i++) {
-		if (!memcmp(start, known[i].magic, known[i].len))
-			return error_set(error, SOCLE_ERROR_USAGE,
-					 "image '%s' begins like one of format %s; say "
-					 "format=%s, or format=raw if its guest is to see that",
-					 path, known[i].format, known[i].format);
-	}
-	return true;
+	if (block_format_is_known(ops->format))
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "image '%s' begins like one of format %s; say format=%s, or "
+				 "format=raw if its guest is to see that",
+				 path, ops->format, ops->format);
+	return error_set(error, SOCLE_ERROR_USAGE,
+			 "image '%s' begins like one of format %s, which a machine cannot use; "
+			 "convert it with `socle-img convert -O qcow2`, or say format=raw if its "
+			 "guest is to see that",
+			 path, ops->format);
 }
 
 static bool find_secrets(struct vmm *vmm, const struct node_spec *spec,

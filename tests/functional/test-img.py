@@ -73,6 +73,13 @@ class Words(Case):
         self.bad('info', '-x', 's.raw', says="'-x'")
         self.bad('info', '-f', says='value')
         self.bad('create', '--image-opts', 'x', '1M', says='image-opts')
+        self.bad('convert', '-Z', 's.raw', 'x', says="'-Z'")
+        self.bad('info', 'nothere', says="'nothere': No such file")
+        self.bad('resize', 's.raw', '+1G', says='-f')
+        self.bad('info', '--image-opts', 'driver=raw', says='file.filename')
+        self.bad('info', '--image-opts', 'driver=nbd,file.filename=s.raw', says="'nbd'")
+        self.bad('info', '--image-opts', 'file.driver=nbd,file.filename=x', says="'nbd'")
+        self.bad('info', '--image-opts', '-f', 'raw', 'file.filename=s.raw', says='exclusive')
         self.bad('info', '-f', 'none', 's.raw', says="'none'")
         self.bad('info', 'nbd://host/disk', says='nbd://host/disk')
         self.bad('info', 'json:{}', says='json:{}')
@@ -183,6 +190,105 @@ class Work(Case):
         self.good('check', 'x')
 
 
+    def test_snapshot_converted(self):
+        self.raw()
+        self.good('convert', '-O', 'qcow2', 's.raw', 'x')
+        self.good('snapshot', '-c', 'one', 'x')
+        self.good('resize', '-q', '-f', 'qcow2', 'x', '16M')
+        self.good('bench', '-w', '-c', '100', '-q', '-f', 'qcow2', 'x')
+        for name in ('one', '1', 'snapshot.name=one', 'snapshot.id=1'):
+            self.good('convert', '-l', name, 'x', 'y.raw')
+            self.assertEqual(self.contents('y.raw'), self.contents('s.raw'))
+        self.bad('convert', '-l', 'none', 'x', 'y', says="'none'")
+        self.bad('convert', '-l', 'snapshot.size=1', 'x', 'y', says='snapshot.size=1')
+        self.bad('convert', '-l', 'one', 's.raw', 'y', says="'s.raw'")
+        self.bad('convert', '-l', 'one', 'x', 'x', 'y', says='-l')
+        self.assertFalse(os.path.exists('y'))
+
+    def test_commit_empties(self):
+        self.raw()
+        self.good('create', '-q', '-f', 'qcow2', '-b', 's.raw', '-F', 'raw', 'x')
+        self.good('bench', '-w', '-c', '100', '-q', '--pattern', '7', '-f', 'qcow2', 'x')
+        self.good('convert', 'x', 'want.raw')
+        self.good('commit', '-q', '-d', 'x')
+        self.assertIn('"depth": 0', self.good('map', '--output=json', 'x'))
+        self.good('commit', '-q', 'x')
+        self.assertNotIn('"depth": 0', self.good('map', '--output=json', 'x'))
+        self.assertEqual(self.contents('s.raw'), self.contents('want.raw'))
+        self.assertEqual(self.good('compare', 'x', 'want.raw'), 'Images are identical.\n')
+        self.good('check', 'x')
+
+    def test_first_backing(self):
+        """What was zero stays so, though something comes to stand behind the image."""
+        self.raw()
+        self.good('create', '-q', '-f', 'qcow2', 'x', '8M')
+        self.good('convert', 'x', 'want.raw')
+        self.good('rebase', '-b', 's.raw', '-F', 'raw', 'x')
+        self.assertEqual(self.good('compare', 'x', 'want.raw'), 'Images are identical.\n')
+        self.good('create', '-q', '-f', 'qcow2', '-o', 'compat=0.10', 'y', '8M')
+        self.good('rebase', '-b', 's.raw', '-F', 'raw', 'y')
+        self.assertEqual(self.good('compare', 'y', 'want.raw'), 'Images are identical.\n')
+
+    def test_bitmaps(self):
+        self.good('create', '-q', '-f', 'qcow2', 'x', '8M')
+        self.good('bitmap', '--add', '-g', '64k', 'x', 'a')
+        self.good('bitmap', '--add', '--disable', '-g', '1M', 'x', 'b')
+        self.bad('bitmap', '--merge', 'none', 'x', 'b', says="'none'")
+        self.bad('bitmap', '-b', 'x', '--add', 'x', 'c', says='--merge')
+        self.good('bitmap', '--merge', 'a', 'x', 'b')
+        self.good('convert', '-O', 'qcow2', '--bitmaps', 'x', 'y')
+        self.good('check', 'y')
+        told = json.loads(self.good('info', '--output=json', 'y'))
+        self.assertEqual(told['format-specific']['data']['bitmaps'],
+                         [{'flags': ['auto'], 'name': 'a', 'granularity': 65536},
+                          {'flags': [], 'name': 'b', 'granularity': MIB}])
+        self.good('bitmap', '--merge', 'a', '-b', 'x', '-F', 'qcow2', 'y', 'b')
+        self.assertIn('bitmaps size: ', self.good('measure', '-O', 'qcow2', 'x'))
+        # Who writes to it does not keep 'a'.
+        self.good('bench', '-w', '-c', '1', '-q', '-f', 'qcow2', 'x')
+        self.bad('bitmap', '--merge', 'a', 'x', 'b', says="'a'")
+        self.bad('convert', '-O', 'qcow2', '--bitmaps', 'x', 'z', says='--skip-broken-bitmaps')
+        self.assertFalse(os.path.exists('z'))
+        result = run('convert', '-O', 'qcow2', '--bitmaps', '--skip-broken-bitmaps', 'x', 'z')
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("'a'", result.stderr)
+        self.bad('convert', '--bitmaps', 'x', 'z.raw', says='qcow2')
+
+    def test_data_files(self):
+        self.good('create', '-q', '-f', 'qcow2', '-o', 'data_file=d', 'x', '1M')
+        self.good('resize', '-q', '-f', 'qcow2', 'x', '2M')
+        self.assertEqual(os.stat('d').st_size, 2 * MIB)
+        self.good('snapshot', '-l', 'x')
+        self.bad('snapshot', '-c', 'one', 'x', says='data file')
+        self.good('check', 'x')
+
+    def test_resize_preallocated(self):
+        for how in ('metadata', 'falloc', 'full'):
+            self.good('create', '-q', '-f', 'qcow2', 'x', '1M')
+            self.good('resize', '-q', '-f', 'qcow2', '--preallocation', how, 'x', '3M')
+            self.assertRegex(self.good('check', 'x'), r'32/48')
+        self.raw('base', 31 << 10)
+        for how in ('metadata', 'falloc', 'full'):
+            self.good('create', '-q', '-f', 'qcow2', '-b', 'base', '-F', 'raw', 'z')
+            self.good('resize', '-q', '-f', 'qcow2', '--preallocation', how, 'z', '3M')
+            self.good('convert', 'z', 'z.raw')
+            self.assertEqual(self.contents('z.raw'),
+                             self.contents('base').ljust(3 * MIB, b'\0'))
+            self.good('check', 'z')
+        self.bad('resize', '-f', 'qcow2', '--preallocation', 'none', 'x', '4M', says="'none'")
+        self.good('create', '-q', 'y', '1M')
+        self.bad('resize', '-f', 'raw', '--preallocation', 'metadata', 'y', '4M', says='raw')
+
+    def test_named_by_options(self):
+        self.raw()
+        self.good('convert', '-O', 'qcow2', '--image-opts', 'driver=raw,file.filename=s.raw', 'x')
+        words = 'driver=qcow2,file.driver=file,file.filename=x'
+        for command in ('info', 'check', 'map', 'snapshot'):
+            self.good(command, '--image-opts', words)
+        self.good('resize', '-q', '--image-opts', words, '16M')
+        self.good('compare', '--image-opts', words, 'driver=raw,file.filename=s.raw')
+
+
 class Doctor(Case):
     def broken(self):
         """Bytes of an image with a leak, and with a cluster in use that counts as free."""
@@ -257,6 +363,19 @@ class Halves(Case):
             self.assertEqual(sorted(os.listdir('.')), ['s.raw', 'x'])
             self.assertEqual(self.contents('x'), b'what was there')
 
+    def test_interrupted_compressed(self):
+        """A signal ends it, which a shell tells as 130."""
+        self.raw()
+        words = [IMG, 'convert', '-c', '-r', '64k', '-O', 'qcow2', 's.raw', 'x']
+        with subprocess.Popen(words, stdout=subprocess.DEVNULL) as process:
+            deadline = time.monotonic() + 20
+            while not any(name.endswith('.part') for name in os.listdir('.')):
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(20), -signal.SIGINT)
+        self.assertEqual(os.listdir('.'), ['s.raw'])
+
     def test_no_space(self):
         self.raw()
 
@@ -266,6 +385,7 @@ class Halves(Case):
 
         for words in (['convert', '-S', '0', 's.raw', 'x'], ['convert', '-O', 'qcow2', 's.raw', 'x'],
                       ['create', '-f', 'raw', '-o', 'preallocation=full', '-q', 'x', '8M'],
+                      ['convert', '-O', 'qcow2', '-o', 'data_file=d', 's.raw', 'x'],
                       ['dd', 'bs=1M', 'if=s.raw', 'of=x']):
             result = run(*words, preexec_fn=limit)
             self.assertEqual(result.returncode, 1, words)

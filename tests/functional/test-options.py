@@ -153,6 +153,17 @@ class Options(vm.Case):
         self.refused(vm.arguments('--monitor', 'unix=' + 'x' * 200)[1:], '200 bytes', 'shorter')
         self.refused(vm.arguments('--monitor', 'unix=no/folder')[1:], 'No such file')
 
+    def test_disk(self):
+        def disk(words):
+            return vm.arguments('--disk', words)[1:]
+
+        self.refused(disk('path=nothere,format=qcow2'), 'nothere', 'No such file')
+        write('disk', b'QFI\xfb\0\0\0\3'.ljust(4096, b'\0'))
+        self.refused(disk('path=disk'), 'disk', 'format=qcow2', 'format=raw')
+        # A format that a machine cannot use.
+        write('disk', b'vhdxfile'.ljust(4096, b'\0'))
+        self.refused(disk('path=disk'), 'vhdx', 'socle-img convert', 'format=raw')
+
     def test_serial_places(self):
         self.refused(vm.arguments('--serial', 'file=no/folder')[1:], 'No such file')
         self.refused(vm.arguments('--serial', 'unix=' + 'x' * 200)[1:], 'shorter')

@@ -115,54 +115,46 @@ static int get_locked(struct meta *meta, uint64_t off, struct meta_page **ret_pa
 	return 0;
 }
 
-int meta_read(struct meta *meta, uint64_t off, void *buf, size_t len)
-{
-	int ret = 0;
-
-	pthread_mutex_lock(&meta->lock);
-	while (len && ret >= 0) {
-		const size_t in = off % META_PAGE, n = MIN(len, META_PAGE - in);
-		struct meta_page *page;
-
-		ret = get_locked(meta, off, &page);
-		if (ret < 0)
-			break;
-		memcpy(buf, page->bytes + in, n);
-		buf = (uint8_t *)buf + n;
-		off += n;
-		len -= n;
-	}
-	pthread_mutex_unlock(&meta->lock);
-	return ret;
-}
-
 static void mark(struct meta_page *page, size_t in, size_t len)
 {
 	for (size_t i = in / SECTOR; i <= (in + len - 1) / SECTOR; i++)
 		page->dirty |= 1u << i;
 }
 
-int meta_write(struct meta *meta, uint64_t off, const void *buf, size_t len)
+/* One of @to and @from, the other is NULL. */
+static int transfer(struct meta *meta, uint64_t off, uint8_t *to, const uint8_t *from, size_t len)
 {
 	int ret = 0;
 
 	pthread_mutex_lock(&meta->lock);
-	while (len && ret >= 0) {
-		const size_t in = off % META_PAGE, n = MIN(len, META_PAGE - in);
+	for (size_t done = 0, n; done < len; done += n) {
+		const size_t in = (off + done) % META_PAGE;
 		struct meta_page *page;
 
-		ret = get_locked(meta, off, &page);
+		n = MIN(len - done, META_PAGE - in);
+		ret = get_locked(meta, off + done, &page);
 		if (ret < 0)
 			break;
-		memcpy(page->bytes + in, buf, n);
+		if (to) {
+			memcpy(to + done, page->bytes + in, n);
+			continue;
+		}
+		memcpy(page->bytes + in, from + done, n);
 		mark(page, in, n);
 		meta->dirty = true;
-		buf = (const uint8_t *)buf + n;
-		off += n;
-		len -= n;
 	}
 	pthread_mutex_unlock(&meta->lock);
 	return ret;
+}
+
+int meta_read(struct meta *meta, uint64_t off, void *buf, size_t len)
+{
+	return transfer(meta, off, buf, NULL, len);
+}
+
+int meta_write(struct meta *meta, uint64_t off, const void *buf, size_t len)
+{
+	return transfer(meta, off, NULL, buf, len);
 }
 
 int meta_write_now(struct meta *meta, uint64_t off, const void *buf, size_t len)

@@ -14,7 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
-#include "block/qcow2/qcow2-int.h"
+#include "block/qcow2/bitmap-int.h"
 
 enum {
 	ENTRY_TABLE_OFF = 0,
@@ -26,30 +26,17 @@ enum {
 	ENTRY_EXTRA_LEN = 20,
 	ENTRY_LEN = 24, /* without extra data and name */
 
-	FLAG_IN_USE = 1 << 0,
-	FLAG_AUTO = 1 << 1,
 	TYPE_DIRTY = 1,
 
 	MIN_GRANULARITY = 9,
 	MAX_GRANULARITY = 31,
 	MAX_LIST = 64 << 20,   /* bytes */
-	MAX_TABLE = 1 << 27,   /* entries, as QEMU has it */
 	TABLE_PART = 64 << 10, /* bytes of a table that are looked at together */
-};
-
-#define TABLE_OFFSET UINT64_C(0x00fffffffffffe00)
-
-struct entry {
-	uint64_t table_off;
-	uint32_t table_size, flags;
-	uint8_t type, granularity;
-	char *name;
-	GBytes *extra;
 };
 
 static void entry_free(void *opaque)
 {
-	struct entry *entry = opaque;
+	struct qcow2_bitmap_entry *entry = opaque;
 
 	g_free(entry->name);
 	g_bytes_unref(entry->extra);
@@ -59,11 +46,11 @@ static void entry_free(void *opaque)
 /* ---- the list, from bytes and back ---- */
 
 /* The entry at @p, of *ret_len bytes with what it is padded by; NULL: it cannot be. */
-static struct entry *parse(const struct qcow2 *q, const uint8_t *p, uint64_t left,
-			   uint64_t *ret_len)
+static struct qcow2_bitmap_entry *parse(const struct qcow2 *q, const uint8_t *p, uint64_t left,
+					uint64_t *ret_len)
 {
 	uint64_t name_len, extra_len, len;
-	struct entry *entry;
+	struct qcow2_bitmap_entry *entry;
 
 	if (left < ENTRY_LEN)
 		return NULL;
@@ -72,11 +59,11 @@ static struct entry *parse(const struct qcow2 *q, const uint8_t *p, uint64_t lef
 	len = (ENTRY_LEN + extra_len + name_len + 7) & ~UINT64_C(7);
 	if (!name_len || name_len > QCOW2_MAX_NAME || len > left ||
 	    get_be64(p + ENTRY_TABLE_OFF) & (qcow2_cluster_size(q) - 1) ||
-	    get_be32(p + ENTRY_TABLE_SIZE) > MAX_TABLE ||
+	    get_be32(p + ENTRY_TABLE_SIZE) > QCOW2_BITMAP_MAX_TABLE ||
 	    memchr(p + ENTRY_LEN + extra_len, 0, name_len))
 		return NULL;
-	entry = g_new(struct entry, 1);
-	*entry = (struct entry){
+	entry = g_new(struct qcow2_bitmap_entry, 1);
+	*entry = (struct qcow2_bitmap_entry){
 		.table_off = get_be64(p + ENTRY_TABLE_OFF),
 		.table_size = get_be32(p + ENTRY_TABLE_SIZE),
 		.flags = get_be32(p + ENTRY_FLAGS),
@@ -89,7 +76,7 @@ static struct entry *parse(const struct qcow2 *q, const uint8_t *p, uint64_t lef
 	return entry;
 }
 
-static GPtrArray *load(struct qcow2 *q, GError **error)
+GPtrArray *qcow2_bitmap_load(struct qcow2 *q, GError **error)
 {
 	const struct qcow2_header *h = q->header;
 	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(entry_free);
@@ -106,7 +93,8 @@ static GPtrArray *load(struct qcow2 *q, GError **error)
 	if (!qcow2_file_read(q, h->bitmaps_off, bytes, h->bitmaps_size, "list of bitmaps", error))
 		return NULL;
 	while (list->len < h->bitmaps) {
-		struct entry *entry = parse(q, bytes + off, h->bitmaps_size - off, &len);
+		struct qcow2_bitmap_entry *entry =
+			parse(q, bytes + off, h->bitmaps_size - off, &len);
 
 		if (!entry) {
 			(void)qcow2_bad(q, error, "has a list of bitmaps that cannot be");
@@ -118,7 +106,7 @@ static GPtrArray *load(struct qcow2 *q, GError **error)
 	return g_steal_pointer(&list);
 }
 
-static void append(GByteArray *bytes, const struct entry *entry)
+static void append(GByteArray *bytes, const struct qcow2_bitmap_entry *entry)
 {
 	static const uint8_t padding[8];
 	uint8_t fixed[ENTRY_LEN] = { 0 };
@@ -138,8 +126,7 @@ static void append(GByteArray *bytes, const struct entry *entry)
 	g_byte_array_append(bytes, padding, (8 - bytes->len % 8) % 8);
 }
 
-/* The header gets this list; the clusters of the old one are free then. */
-static bool store(struct qcow2 *q, const GPtrArray *list, GError **error)
+bool qcow2_bitmap_store(struct qcow2 *q, const GPtrArray *list, GError **error)
 {
 	struct qcow2_header *h = q->header;
 	const uint64_t old_off = h->bitmaps_off, old_len = h->bitmaps ? h->bitmaps_size : 0;
@@ -193,12 +180,12 @@ static uint64_t table_entries(const struct qcow2 *q, unsigned granularity, uint6
 }
 
 /* A table for the whole image, with all bits clear; it is new. */
-static bool make_table(struct qcow2 *q, struct entry *entry, GError **error)
+static bool make_table(struct qcow2 *q, struct qcow2_bitmap_entry *entry, GError **error)
 {
 	const uint64_t size = table_entries(q, entry->granularity, q->base.size);
 	uint64_t cluster = 0, clusters;
 
-	if (size > MAX_TABLE)
+	if (size > QCOW2_BITMAP_MAX_TABLE)
 		return error_set(error, SOCLE_ERROR_LIMIT,
 				 "bitmap '%s' would be too large; give a larger granularity",
 				 entry->name);
@@ -219,7 +206,7 @@ static bool make_table(struct qcow2 *q, struct entry *entry, GError **error)
 static bool free_bits(struct qcow2 *q, const uint8_t *part, size_t len, GError **error)
 {
 	for (size_t i = 0; i + 8 <= len; i += 8) {
-		const uint64_t off = get_be64(part + i) & TABLE_OFFSET;
+		const uint64_t off = get_be64(part + i) & QCOW2_BITMAP_OFFSET;
 		uint64_t count;
 
 		if (!off || off & (qcow2_cluster_size(q) - 1))
@@ -232,7 +219,8 @@ static bool free_bits(struct qcow2 *q, const uint8_t *part, size_t len, GError *
 	return true;
 }
 
-static bool free_table(struct qcow2 *q, uint64_t table_off, uint32_t table_size, GError **error)
+bool qcow2_bitmap_free_table(struct qcow2 *q, uint64_t table_off, uint32_t table_size,
+			     GError **error)
 {
 	g_autofree uint8_t *part = g_malloc(TABLE_PART);
 	const uint64_t len = (uint64_t)table_size * 8;
@@ -251,11 +239,11 @@ static bool free_table(struct qcow2 *q, uint64_t table_off, uint32_t table_size,
 
 /* ---- changes ---- */
 
-static bool find(const struct qcow2 *q, const GPtrArray *list, const char *name, unsigned *ret,
-		 GError **error)
+bool qcow2_bitmap_find(const struct qcow2 *q, const GPtrArray *list, const char *name,
+		       unsigned *ret, GError **error)
 {
 	for (unsigned i = 0; i < list->len; i++) {
-		const struct entry *entry = g_ptr_array_index(list, i);
+		const struct qcow2_bitmap_entry *entry = g_ptr_array_index(list, i);
 
 		if (strcmp(entry->name, name) != 0)
 			continue;
@@ -269,10 +257,10 @@ static bool find(const struct qcow2 *q, const GPtrArray *list, const char *name,
 static bool add(struct qcow2 *q, GPtrArray *list, const char *name, unsigned granularity,
 		GError **error)
 {
-	struct entry *entry;
+	struct qcow2_bitmap_entry *entry;
 	unsigned i;
 
-	if (find(q, list, name, &i, NULL))
+	if (qcow2_bitmap_find(q, list, name, &i, NULL))
 		return error_set(error, SOCLE_ERROR_EXISTS, "image '%s' has a bitmap '%s' already",
 				 q->name, name);
 	if (!*name || strlen(name) > QCOW2_MAX_NAME)
@@ -281,11 +269,11 @@ static bool add(struct qcow2 *q, GPtrArray *list, const char *name, unsigned gra
 	if (granularity < MIN_GRANULARITY || granularity > MAX_GRANULARITY)
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "the granularity of a bitmap is a power of two from 512 to 2G");
-	entry = g_new0(struct entry, 1);
+	entry = g_new0(struct qcow2_bitmap_entry, 1);
 	entry->name = g_strdup(name);
 	entry->extra = g_bytes_new(NULL, 0);
 	entry->type = TYPE_DIRTY;
-	entry->flags = FLAG_AUTO;
+	entry->flags = QCOW2_BITMAP_AUTO;
 	entry->granularity = (uint8_t)granularity;
 	g_ptr_array_add(list, entry);
 	return make_table(q, entry, error);
@@ -295,14 +283,14 @@ static bool add(struct qcow2 *q, GPtrArray *list, const char *name, unsigned gra
 static bool change(struct qcow2 *q, GPtrArray *list, unsigned i, enum qcow2_bitmap_change what,
 		   bool *ret_stale, GError **error)
 {
-	struct entry *entry = g_ptr_array_index(list, i);
+	struct qcow2_bitmap_entry *entry = g_ptr_array_index(list, i);
 
 	*ret_stale = what == QCOW2_BITMAP_REMOVE || what == QCOW2_BITMAP_CLEAR;
 	if (what == QCOW2_BITMAP_REMOVE) {
 		g_ptr_array_remove_index(list, i);
 		return true;
 	}
-	if (entry->flags & FLAG_IN_USE)
+	if (entry->flags & QCOW2_BITMAP_IN_USE)
 		return error_set(error, SOCLE_ERROR_STATE,
 				 "bitmap '%s' was not saved by who used it, and says nothing; "
 				 "remove it",
@@ -310,24 +298,24 @@ static bool change(struct qcow2 *q, GPtrArray *list, unsigned i, enum qcow2_bitm
 	if (what == QCOW2_BITMAP_CLEAR)
 		return make_table(q, entry, error);
 	if (what == QCOW2_BITMAP_ENABLE)
-		entry->flags |= FLAG_AUTO;
+		entry->flags |= QCOW2_BITMAP_AUTO;
 	else
-		entry->flags &= ~(uint32_t)FLAG_AUTO;
+		entry->flags &= ~(uint32_t)QCOW2_BITMAP_AUTO;
 	return true;
 }
 
 bool qcow2_check_bitmaps(struct qcow2 *q, uint64_t size, GError **error)
 {
 	g_autoptr(GPtrArray) list =
-		q->header->bitmaps && size != q->base.size ? load(q, error) : NULL;
+		q->header->bitmaps && size != q->base.size ? qcow2_bitmap_load(q, error) : NULL;
 
 	if (!list)
 		return !q->header->bitmaps || size == q->base.size;
 	for (unsigned i = 0; i < list->len; i++) {
-		const struct entry *entry = g_ptr_array_index(list, i);
+		const struct qcow2_bitmap_entry *entry = g_ptr_array_index(list, i);
 
 		/* Who is in use says nothing, and may be of any length. */
-		if (entry->flags & FLAG_IN_USE ||
+		if (entry->flags & QCOW2_BITMAP_IN_USE ||
 		    (size > q->base.size && entry->granularity <= MAX_GRANULARITY &&
 		     table_entries(q, entry->granularity, size) == entry->table_size))
 			continue;
@@ -341,8 +329,8 @@ bool qcow2_check_bitmaps(struct qcow2 *q, uint64_t size, GError **error)
 static bool change_list(struct qcow2 *q, const char *name, enum qcow2_bitmap_change what,
 			unsigned granularity, GError **error)
 {
-	g_autoptr(GPtrArray) list = load(q, error);
-	const struct entry *entry;
+	g_autoptr(GPtrArray) list = qcow2_bitmap_load(q, error);
+	const struct qcow2_bitmap_entry *entry;
 	uint64_t table_off;
 	uint32_t table_size;
 	bool stale;
@@ -351,14 +339,14 @@ static bool change_list(struct qcow2 *q, const char *name, enum qcow2_bitmap_cha
 	if (!list)
 		return false;
 	if (what == QCOW2_BITMAP_ADD)
-		return add(q, list, name, granularity, error) && store(q, list, error);
-	if (!find(q, list, name, &i, error))
+		return add(q, list, name, granularity, error) && qcow2_bitmap_store(q, list, error);
+	if (!qcow2_bitmap_find(q, list, name, &i, error))
 		return false;
 	entry = g_ptr_array_index(list, i);
 	table_off = entry->table_off;
 	table_size = entry->table_size;
-	return change(q, list, i, what, &stale, error) && store(q, list, error) &&
-	       (!stale || free_table(q, table_off, table_size, error));
+	return change(q, list, i, what, &stale, error) && qcow2_bitmap_store(q, list, error) &&
+	       (!stale || qcow2_bitmap_free_table(q, table_off, table_size, error));
 }
 
 static bool may_change(const struct qcow2 *q, GError **error)
@@ -376,6 +364,24 @@ static bool may_change(const struct qcow2 *q, GError **error)
 				       q->name);
 }
 
+bool qcow2_bitmap_begin(struct qcow2 *q, GError **error)
+{
+	return may_change(q, error) && qcow2_flush_locked(q, error) &&
+	       qcow2_set_dirty(q, true, error);
+}
+
+bool qcow2_bitmap_end(struct qcow2 *q, bool ok, GError **error)
+{
+	GError **told = ok ? error : NULL;
+
+	/* Also after a failure: what was allocated in vain is given back. */
+	if (qcow2_flush_locked(q, told) && qcow2_write_counts(q, told) && qcow2_sync(q, told) &&
+	    qcow2_set_dirty(q, false, told))
+		return ok;
+	q->broken = true;
+	return false;
+}
+
 bool qcow2_bitmap_change(struct image *image, const char *name, enum qcow2_bitmap_change what,
 			 unsigned granularity, GError **error)
 {
@@ -383,19 +389,9 @@ bool qcow2_bitmap_change(struct image *image, const char *name, enum qcow2_bitma
 	bool ok;
 
 	pthread_mutex_lock(&q->lock);
-	ok = may_change(q, error) && qcow2_flush_locked(q, error) &&
-	     qcow2_set_dirty(q, true, error);
-	if (ok) {
-		ok = change_list(q, name, what, granularity, error);
-		/* Also after a failure: what was allocated in vain is given back. */
-		if (!qcow2_flush_locked(q, ok ? error : NULL) ||
-		    !qcow2_write_counts(q, ok ? error : NULL) ||
-		    !qcow2_sync(q, ok ? error : NULL) ||
-		    !qcow2_set_dirty(q, false, ok ? error : NULL)) {
-			q->broken = true;
-			ok = false;
-		}
-	}
+	ok = qcow2_bitmap_begin(q, error);
+	if (ok)
+		ok = qcow2_bitmap_end(q, change_list(q, name, what, granularity, error), error);
 	pthread_mutex_unlock(&q->lock);
 	return ok;
 }

@@ -30,11 +30,8 @@ const struct image_option qcow2_options[] = {
 	{ NULL, NULL, NULL },
 };
 
-enum preallocation {
-	PREALLOCATE_OFF,
-	PREALLOCATE_METADATA,
-	PREALLOCATE_FALLOC,
-	PREALLOCATE_FULL,
+enum {
+	NAMES_BITS = 12, /* clusters of so many bits have the names of features */
 };
 
 /* ---- words ---- */
@@ -70,7 +67,7 @@ static bool take_power(const struct image_create *what, const char *name, const 
 {
 	const char *text = image_create_option(what, name, otherwise);
 	char *end;
-	uint64_t value = strtoull(text, &end, 10);
+	uint64_t value = strtoull(text, &end, g_str_has_prefix(text, "0x") ? 16 : 10);
 
 	if (end != text && (*end == 'k' || *end == 'K' || *end == 'M') && value < 1 << 20) {
 		value <<= *end == 'M' ? 20 : 10;
@@ -146,6 +143,9 @@ struct qcow2_header *qcow2_create_header(const struct image_create *what, GError
 			  QCOW2_MAX_NAME);
 		return NULL;
 	}
+	/* Not where they would take the room that other names need. */
+	if (h->version >= 3 && h->cluster_bits >= NAMES_BITS)
+		qcow2_header_add_names(h);
 	return g_steal_pointer(&h);
 }
 
@@ -202,48 +202,12 @@ static bool prepare_data_file(const struct image_create *what, const struct qcow
 	return ret < 0 ? error_sys(error, ret, "cannot empty data file '%s'", path) : true;
 }
 
-static bool write_zeroes(struct qcow2 *q, GError **error)
-{
-	enum {
-		LEN = 1 << 20
-	};
-	g_autofree uint8_t *zeroes = g_malloc0(LEN);
-
-	for (uint64_t off = 0; off < q->base.size; off += LEN) {
-		if (!qcow2_write_locked(q, off, zeroes,
-					(size_t)MIN(q->base.size - off, (uint64_t)LEN), error))
-			return false;
-	}
-	return true;
-}
-
 /* Zeroes that are written must be encrypted; others are said by the map. */
-static bool full_preallocation(struct qcow2 *q, const struct secret *secret, GError **error)
+static bool unlock_for(struct qcow2 *q, enum qcow2_preallocation how, const struct secret *secret,
+		       GError **error)
 {
-	return (!q->base.locked || qcow2_unlock(&q->base, secret, error)) && write_zeroes(q, error);
-}
-
-static bool preallocate(struct qcow2 *q, unsigned how, const struct secret *secret, GError **error)
-{
-	const uint64_t begin = q->end << q->cluster_bits;
-	int ret = 0;
-
-	if (how == PREALLOCATE_OFF)
-		return true;
-	if (q->header->backing_file)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "an image with a backing file cannot be preallocated, as that "
-				 "would hide the file");
-	/* Version 2 has no word for a zero that is allocated. */
-	if (how == PREALLOCATE_FULL || (qcow2_is_encrypted(q) && q->header->version < 3))
-		return full_preallocation(q, secret, error);
-	if (!qcow2_begin_change(q, error) || !qcow2_preallocate(q, 0, q->base.size, error))
-		return false;
-	if (how == PREALLOCATE_FALLOC)
-		ret = q->data == q->file ? block_file_allocate(q->file, begin,
-							       (q->end << q->cluster_bits) - begin)
-					 : block_file_allocate(q->data, 0, q->base.size);
-	return ret < 0 ? error_sys(error, ret, "cannot allocate image '%s'", q->name) : true;
+	return !q->base.locked || !qcow2_preallocation_writes(q, how) ||
+	       qcow2_unlock(&q->base, secret, error);
 }
 
 static bool check_encrypted(const struct image_create *what, const struct qcow2_header *header,
@@ -273,8 +237,8 @@ bool qcow2_create(struct block_file *file, const struct image_create *what, GErr
 	    !qcow2_crypt_wanted(what, &encrypt, &luks, error) ||
 	    (encrypt && !check_encrypted(what, header, error)))
 		return false;
-	if (header->autoclear & QCOW2_AUTOCLEAR_RAW_DATA && how == PREALLOCATE_OFF)
-		how = PREALLOCATE_METADATA;
+	if (header->autoclear & QCOW2_AUTOCLEAR_RAW_DATA && how == QCOW2_PREALLOCATE_OFF)
+		how = QCOW2_PREALLOCATE_METADATA;
 	if (!prepare_data_file(what, header, error) ||
 	    !write_smallest(file, what->path, header, error))
 		return false;
@@ -286,7 +250,9 @@ bool qcow2_create(struct block_file *file, const struct image_create *what, GErr
 	g_clear_pointer(&q->header->backing_file, g_free);
 	ok = ok && qcow2_resize_locked(q, what->size, error);
 	q->header->backing_file = g_strdup(what->backing_file);
-	ok = ok && preallocate(q, how, what->secret, error) && qcow2_flush_locked(q, error);
+	ok = ok && unlock_for(q, (enum qcow2_preallocation)how, what->secret, error) &&
+	     qcow2_preallocate_as(q, 0, (enum qcow2_preallocation)how, error) &&
+	     qcow2_flush_locked(q, error);
 	qcow2_close(q);
 	return ok;
 }

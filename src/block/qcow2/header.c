@@ -69,6 +69,36 @@ static struct qcow2_header *header_new(void)
 	return header;
 }
 
+void qcow2_header_add_names(struct qcow2_header *header)
+{
+	static const struct {
+		uint8_t type, bit;
+		const char *name;
+	} names[] = {
+		{ 0, 0, "dirty bit" },
+		{ 0, 1, "corrupt bit" },
+		{ 0, 2, "external data file" },
+		{ 0, 3, "compression type" },
+		{ 0, 4, "extended L2 entries" },
+		{ 1, 0, "lazy refcounts" },
+		{ 2, 0, "bitmaps" },
+		{ 2, 1, "raw external data" },
+	};
+	uint8_t table[sizeof(names) / sizeof(names[0]) * FEATURE_LEN] = { 0 };
+	struct qcow2_extension *extension = g_new(struct qcow2_extension, 1);
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		uint8_t *at = table + i * FEATURE_LEN;
+
+		at[0] = names[i].type;
+		at[1] = names[i].bit;
+		memcpy(at + 2, names[i].name, strlen(names[i].name));
+	}
+	*extension = (struct qcow2_extension){ EXT_FEATURES, g_bytes_new(table, sizeof(table)) };
+	g_ptr_array_set_free_func(header->extensions, extension_free);
+	g_ptr_array_add(header->extensions, extension);
+}
+
 void qcow2_header_free(struct qcow2_header *header)
 {
 	if (!header)

@@ -98,6 +98,8 @@ struct qcow2_header {
  */
 struct qcow2_header *qcow2_header_parse(const char *name, const uint8_t *bytes, size_t len,
 					uint64_t file_size, GError **error);
+/* For who does not know a feature: what all of them are called. */
+void qcow2_header_add_names(struct qcow2_header *header);
 void qcow2_header_free(struct qcow2_header *header);
 DEFINE_AUTOPTR(qcow2_header, qcow2_header_free);
 

@@ -287,7 +287,26 @@ bool qcow2_lookup(struct qcow2 *q, uint64_t off, uint64_t len, struct qcow2_run 
 	return true;
 }
 
-bool qcow2_is_zero(struct qcow2 *q, uint64_t off, uint64_t len, bool *ret, GError **error)
+/* Of what the image has not itself: how many bytes from @off on are alike, and are they zero? */
+static bool zero_behind(struct qcow2 *q, uint64_t off, uint64_t len, bool look, uint64_t *ret_len,
+			bool *ret, GError **error)
+{
+	struct image *behind = look ? q->base.backing : NULL;
+	struct image_extent extent;
+
+	*ret_len = len;
+	*ret = !(q->hides || (q->header->backing_file && off < q->base.size && !behind));
+	if (!*ret || !behind || off >= q->base.size || off >= behind->size)
+		return true;
+	if (!image_map_chain(behind, off, MIN(len, behind->size - off), &extent, error))
+		return false;
+	*ret_len = extent.len;
+	*ret = extent.kind != IMAGE_DATA;
+	return true;
+}
+
+bool qcow2_is_zero(struct qcow2 *q, uint64_t off, uint64_t len, bool behind, bool *ret,
+		   GError **error)
 {
 	struct qcow2_run run;
 
@@ -295,9 +314,10 @@ bool qcow2_is_zero(struct qcow2 *q, uint64_t off, uint64_t len, bool *ret, GErro
 	for (; len && *ret; off += run.len, len -= run.len) {
 		if (!qcow2_lookup(q, off, len, &run, error))
 			return false;
-		*ret = run.kind == QCOW2_KIND_ZERO ||
-		       (run.kind == QCOW2_KIND_ABSENT &&
-			(!q->header->backing_file || off >= q->base.size));
+		*ret = run.kind == QCOW2_KIND_ZERO;
+		if (run.kind == QCOW2_KIND_ABSENT &&
+		    !zero_behind(q, off, run.len, behind, &run.len, ret, error))
+			return false;
 	}
 	return true;
 }
@@ -392,6 +412,10 @@ static bool read_behind(struct qcow2 *q, uint64_t off, void *buf, size_t len, GE
 {
 	const size_t there = off < q->base.size ? (size_t)MIN(len, q->base.size - off) : 0;
 
+	if (there && q->header->backing_file && !q->base.backing)
+		return error_set(error, SOCLE_ERROR_STATE,
+				 "image '%s' has '%s' behind it, which is needed and not open",
+				 q->name, q->header->backing_file);
 	memset((uint8_t *)buf + there, 0, len - there);
 	return !there || image_read_backing(&q->base, off, buf, there, error);
 }

@@ -111,6 +111,7 @@ struct qcow2 {
 	bool dirtied;     /* the dirty bit is ours */
 	bool bitmaps_new; /* the list has changed: automatic ones do not say so yet */
 	bool unsynced, data_unsynced;
+	bool hides;  /* zeroes are to hide what is going to stand behind the image */
 	bool broken; /* nobody knows what is on disk: only reading is left */
 
 	atomic_uint direct;         /* qcow2_direct_begin() without an end; grows under the lock */
@@ -298,8 +299,12 @@ bool qcow2_read_locked(struct qcow2 *q, uint64_t off, void *buf, size_t len, GEr
 bool qcow2_read(struct image *image, uint64_t off, void *buf, size_t len, GError **error);
 bool qcow2_map(struct image *image, uint64_t off, uint64_t len, struct image_extent *ret_extent,
 	       GError **error);
-/* Does it read as zero, as far as can be told without reading data? */
-bool qcow2_is_zero(struct qcow2 *q, uint64_t off, uint64_t len, bool *ret, GError **error);
+/*
+ * Does it read as zero, as far as can be told without reading data? @behind: also where that is by what
+ * stands behind it now.
+ */
+bool qcow2_is_zero(struct qcow2 *q, uint64_t off, uint64_t len, bool behind, bool *ret,
+		   GError **error);
 
 /* ---- direct.c ---- */
 
@@ -363,10 +368,17 @@ bool qcow2_forget(struct qcow2 *q, uint64_t off, uint64_t len, GError **error);
 
 /* ---- resize.c ---- */
 
+/* Are zeroes written for it, and not only noted? */
+bool qcow2_preallocation_writes(const struct qcow2 *q, enum qcow2_preallocation how);
+/* As qcow2_preallocate_new(). */
+bool qcow2_preallocate_as(struct qcow2 *q, uint64_t off, enum qcow2_preallocation how,
+			  GError **error);
 bool qcow2_resize_locked(struct qcow2 *q, uint64_t size, GError **error);
 bool qcow2_resize(struct image *image, uint64_t size, GError **error);
 /* Entries that an L1 table needs for @size bytes. */
 uint64_t qcow2_l1_entries(const struct qcow2 *q, uint64_t size);
+/* A longer L1, durably; the old one goes. Everything else has been flushed. */
+bool qcow2_grow_l1(struct qcow2 *q, uint32_t size, GError **error);
 
 /* ---- create.c ---- */
 

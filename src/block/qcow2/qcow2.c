@@ -365,6 +365,7 @@ static bool check_usable(struct qcow2 *q, unsigned flags, GError **error)
 
 static bool open_data(struct qcow2 *q, unsigned flags, GError **error)
 {
+	const bool permitted = flags & (IMAGE_BACKING | IMAGE_DATA_FILE);
 	g_autofree char *path = NULL;
 
 	q->data = q->file;
@@ -373,13 +374,13 @@ static bool open_data(struct qcow2 *q, unsigned flags, GError **error)
 	if (!q->header->data_file)
 		return qcow2_bad(q, error, "has its data in another file, and does not name it");
 	/* A check does not look at the data. */
-	if (flags & IMAGE_CHECK && !(flags & IMAGE_BACKING))
+	if (flags & IMAGE_CHECK && !permitted)
 		return true;
 	if (qcow2_test_data) {
 		q->data = qcow2_test_data;
 		return true;
 	}
-	if (!(flags & IMAGE_BACKING))
+	if (!permitted)
 		return error_set(error, SOCLE_ERROR_DENIED,
 				 "image '%s' has its data in '%s', which is not opened as long as "
 				 "its names are not trusted; permit that it opens other files",

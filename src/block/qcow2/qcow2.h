@@ -65,7 +65,19 @@ const struct qcow2_snapshot *qcow2_snapshot_find(struct image *image, const char
 bool qcow2_snapshot_create(struct image *image, const char *name, int64_t date_us, GError **error);
 /* The image has the contents and the size of that time again; what it had is lost. */
 bool qcow2_snapshot_apply(struct image *image, const char *id_or_name, GError **error);
+/* For an image that is open for reading only: until it is closed it has what it had then. */
+bool qcow2_snapshot_show(struct image *image, const char *id_or_name, GError **error);
 bool qcow2_snapshot_delete(struct image *image, const char *id_or_name, GError **error);
+
+/* ---- the state of a machine ---- */
+
+/* Where it begins, among the bytes that the guest sees: behind all that it can. */
+uint64_t qcow2_state_off(struct image *image);
+/* At @off of it; of images of other formats, too, which have none. Absent bytes are zero. */
+bool qcow2_state_read(struct image *image, uint64_t off, void *buf, size_t len, GError **error);
+/* It goes when the image grows. */
+bool qcow2_state_write(struct image *image, uint64_t off, const void *buf, size_t len,
+		       GError **error);
 
 /* ---- bitmaps ---- */
 
@@ -94,6 +106,13 @@ enum qcow2_bitmap_change {
 bool qcow2_bitmap_change(struct image *image, const char *name, enum qcow2_bitmap_change what,
 			 unsigned granularity, GError **error);
 
+/* Where @source of the image @from, which may be the same, says that something was written, so does
+ * @name from now on. Granularities may differ, sizes may not. */
+bool qcow2_bitmap_merge(struct image *image, const char *name, struct image *from,
+			const char *source, GError **error);
+/* Bytes that they take at most in an image with such clusters. */
+uint64_t qcow2_bitmaps_size(const GPtrArray *bitmaps, uint64_t image_size, uint64_t cluster);
+
 /* ---- repair ---- */
 
 enum qcow2_repair {
@@ -120,6 +139,18 @@ bool qcow2_repair(const char *name, struct block_file *file, enum qcow2_repair w
 		  const struct qcow2_check_listener *listener, struct qcow2_check *before,
 		  struct qcow2_check *after, struct qcow2_repaired *ret, GError **error);
 
+/* ---- space ---- */
+
+enum qcow2_preallocation {
+	QCOW2_PREALLOCATE_OFF,
+	QCOW2_PREALLOCATE_METADATA, /* tables say where it will be */
+	QCOW2_PREALLOCATE_FALLOC,   /* and the host has the space */
+	QCOW2_PREALLOCATE_FULL,     /* and zeroes are written */
+};
+
+/* From @off to the end nothing has been written yet: it is new. */
+bool qcow2_preallocate_new(struct image *image, uint64_t off, enum qcow2_preallocation how,
+			   GError **error);
 /* ---- encryption ---- */
 
 struct luks_header;
@@ -140,6 +171,9 @@ bool qcow2_change_keys(struct image *image, const struct qcow2_key_change *what,
 
 /* ---- changes of the format ---- */
 
+/* All that it has itself goes, but for its snapshots: what is behind it is seen again. */
+bool qcow2_empty(struct image *image, GError **error);
+
 struct qcow2_amend {
 	uint32_t version;       /* 2, 3; 0: as it is */
 	int lazy_refcounts;     /* 0, 1; -1: as it is */
@@ -149,6 +183,11 @@ struct qcow2_amend {
 
 bool qcow2_amend(struct image *image, const struct qcow2_amend *what, GError **error);
 
+/*
+ * Something is going to stand behind an image that has nothing there yet: until it is closed zeroes
+ * are noted as such, and not as what is absent.
+ */
+void qcow2_expect_backing(struct image *image);
 /* For a rebase: only what is noted in the header; NULL: none. The open chain stays as it is. */
 bool qcow2_set_backing(struct image *image, const char *file, const char *format, GError **error);
 

@@ -15,8 +15,7 @@ uint64_t qcow2_l1_entries(const struct qcow2 *q, uint64_t size)
 	return (size >> bits) + !!(size & ((UINT64_C(1) << bits) - 1));
 }
 
-/* A longer L1, durably; the old one goes. Everything else has been flushed. */
-static bool grow_l1(struct qcow2 *q, uint32_t size, GError **error)
+bool qcow2_grow_l1(struct qcow2 *q, uint32_t size, GError **error)
 {
 	const uint64_t old_off = q->l1.off, old_len = (uint64_t)q->l1.size * 8;
 	struct qcow2_table table = { .size = size };
@@ -112,7 +111,7 @@ static bool grow(struct qcow2 *q, uint64_t size, GError **error)
 				 q->name, size, q->base.cluster_size);
 	if (!clear_beyond(q, old, error) || !qcow2_flush_locked(q, error))
 		return false;
-	if (needed > q->l1.size && !grow_l1(q, (uint32_t)needed, error))
+	if (needed > q->l1.size && !qcow2_grow_l1(q, (uint32_t)needed, error))
 		return false;
 	q->base.size = size;
 	ok = qcow2_zero_locked(q, old, MAX(last, MIN(size, behind)) - old, false, error);
@@ -133,6 +132,69 @@ static bool resize_data(struct qcow2 *q, uint64_t size, GError **error)
 
 	return ret < 0 ? error_sys(error, ret, "cannot resize the data file of image '%s'", q->name)
 		       : true;
+}
+
+/* ---- space for what is not written yet ---- */
+
+static bool write_zeroes(struct qcow2 *q, uint64_t off, GError **error)
+{
+	enum {
+		LEN = 1 << 20
+	};
+	g_autofree uint8_t *zeroes = g_malloc0(LEN);
+
+	for (; off < q->base.size; off += LEN) {
+		if (!qcow2_write_locked(q, off, zeroes,
+					(size_t)MIN(q->base.size - off, (uint64_t)LEN), error))
+			return false;
+	}
+	return true;
+}
+
+bool qcow2_preallocation_writes(const struct qcow2 *q, enum qcow2_preallocation how)
+{
+	/* Version 2 has no word for a zero that is allocated. */
+	return how == QCOW2_PREALLOCATE_FULL ||
+	       (how != QCOW2_PREALLOCATE_OFF && qcow2_is_encrypted(q) && q->header->version < 3);
+}
+
+bool qcow2_preallocate_as(struct qcow2 *q, uint64_t off, enum qcow2_preallocation how,
+			  GError **error)
+{
+	const uint64_t begin = q->end << q->cluster_bits;
+	int ret = 0;
+
+	if (how == QCOW2_PREALLOCATE_OFF || off >= q->base.size)
+		return true;
+	if (q->header->backing_file && !off)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "an image with a backing file cannot be preallocated, as that "
+				 "would hide the file");
+	if (qcow2_preallocation_writes(q, how))
+		return write_zeroes(q, off, error);
+	/* The cluster that is old in parts may be one of the image behind. */
+	off = (off + qcow2_cluster_size(q) - 1) & ~(qcow2_cluster_size(q) - 1);
+	if (off >= q->base.size)
+		return true;
+	if (!qcow2_begin_change(q, error) || !qcow2_preallocate(q, off, q->base.size - off, error))
+		return false;
+	if (how == QCOW2_PREALLOCATE_FALLOC)
+		ret = q->data == q->file ? block_file_allocate(q->file, begin,
+							       (q->end << q->cluster_bits) - begin)
+					 : block_file_allocate(q->data, off, q->base.size - off);
+	return ret < 0 ? error_sys(error, ret, "cannot allocate image '%s'", q->name) : true;
+}
+
+bool qcow2_preallocate_new(struct image *image, uint64_t off, enum qcow2_preallocation how,
+			   GError **error)
+{
+	struct qcow2 *q = qcow2_of(image);
+	bool ok;
+
+	pthread_mutex_lock(&q->lock);
+	ok = qcow2_preallocate_as(q, off, how, error);
+	pthread_mutex_unlock(&q->lock);
+	return ok;
 }
 
 bool qcow2_resize_locked(struct qcow2 *q, uint64_t size, GError **error)

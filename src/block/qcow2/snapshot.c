@@ -427,6 +427,40 @@ bool qcow2_snapshot_apply(struct image *image, const char *id_or_name, GError **
 	return ok;
 }
 
+/* ---- show ---- */
+
+static bool show(struct qcow2 *q, const struct qcow2_snapshot *s, GError **error)
+{
+	struct qcow2_table l1 = { 0 };
+
+	if (q->writable)
+		return error_set(error, SOCLE_ERROR_STATE,
+				 "image '%s' is open for writing, and so has what it has now",
+				 q->name);
+	if (qcow2_l1_entries(q, s->disk_size) > s->l1_size)
+		return qcow2_bad(q, error, "has snapshot '%s' with too short an L1 table", s->name);
+	if (!qcow2_table_load(q, &l1, s->l1_off, s->l1_size, "L1 table of a snapshot", error))
+		return false;
+	qcow2_table_release(&q->l1);
+	q->l1 = l1;
+	q->base.size = s->disk_size;
+	return true;
+}
+
+bool qcow2_snapshot_show(struct image *image, const char *id_or_name, GError **error)
+{
+	struct qcow2 *q = qcow2_of(image);
+	const struct qcow2_snapshot *s;
+	unsigned index;
+	bool ok;
+
+	pthread_mutex_lock(&q->lock);
+	s = find(q, id_or_name, &index, error);
+	ok = s && show(q, s, error);
+	pthread_mutex_unlock(&q->lock);
+	return ok;
+}
+
 /* ---- delete ---- */
 
 static bool delete (struct qcow2 *q, struct qcow2_snapshot *s, unsigned index, GError **error)

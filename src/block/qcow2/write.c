@@ -136,7 +136,7 @@ static bool copy_part(struct qcow2 *q, const struct batch *b, uint64_t from, uin
 	g_autofree uint8_t *bytes = NULL;
 	bool zero = false;
 
-	if (from == to || (fresh && !qcow2_is_zero(q, from, to - from, &zero, error)))
+	if (from == to || (fresh && !qcow2_is_zero(q, from, to - from, true, &zero, error)))
 		return from == to;
 	if (zero)
 		return true;
@@ -380,7 +380,9 @@ static bool write_packed_locked(struct qcow2 *q, uint64_t off, const void *data,
 				 "image '%s' takes compressed data by whole clusters only, and "
 				 "none with a data file",
 				 q->name);
-	if (!qcow2_begin_change(q, error) || !place_packed(q, len, &host, error))
+	/* A table that is missing comes first, as others have it: for who reads an image by eye. */
+	if (!qcow2_begin_change(q, error) || !qcow2_l2_change(q, off, error) ||
+	    !place_packed(q, len, &host, error))
 		return false;
 	q->unpacked_entry = 0;
 	if (!write_packed_data(q, host, data, len, error) ||

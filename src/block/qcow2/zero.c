@@ -31,7 +31,7 @@ static bool write_zeroes(struct qcow2 *q, uint64_t off, uint64_t len, GError **e
 	g_autofree uint8_t *zeroes = NULL;
 	bool zero;
 
-	if (!qcow2_is_zero(q, off, len, &zero, error))
+	if (!qcow2_is_zero(q, off, len, false, &zero, error))
 		return false;
 	if (zero)
 		return true;
@@ -50,7 +50,7 @@ static bool write_zeroes(struct qcow2 *q, uint64_t off, uint64_t len, GError **e
 /* Can nothing but a mapping make it read as zero? */
 static bool needs_zero(const struct qcow2 *q, enum how how)
 {
-	return how != HOW_FORGET && q->header->backing_file;
+	return how != HOW_FORGET && (q->header->backing_file || q->hides);
 }
 
 /* What a state becomes where @mask is to be zero. False: it stays. */
@@ -84,7 +84,7 @@ static bool must_write(const struct qcow2 *q, const struct qcow2_state *s, uint3
 	if (how == HOW_FORGET || how == HOW_DISCARD)
 		return false;
 	if (q->header->version < 3)
-		return !whole || q->header->backing_file || how == HOW_ZERO;
+		return !whole || needs_zero(q, how) || how == HOW_ZERO;
 	return s->compressed && !whole;
 }
 
@@ -169,20 +169,45 @@ static bool change_range(struct qcow2 *q, uint64_t off, uint64_t end, enum how h
 	return true;
 }
 
+/*
+ * Where a subcluster is to be zero in parts, and the rest of it is zero, all of it can be said to be:
+ * then [*lo, *hi), the whole ones, begins or ends with it.
+ */
+static bool round_out(struct qcow2 *q, uint64_t off, uint64_t end, uint64_t *lo, uint64_t *hi,
+		      GError **error)
+{
+	const uint64_t sub = qcow2_subcluster_size(q);
+	const uint64_t first = off & ~(sub - 1), last = (end + sub - 1) & ~(sub - 1);
+	bool head = off == first, tail = end == last || end >= q->base.size;
+
+	if (q->header->version < 3 || has_data_file(q) || (head && tail))
+		return true;
+	if ((!head && !qcow2_is_zero(q, first, off - first, true, &head, error)) ||
+	    (!tail && !qcow2_is_zero(q, end, last - end, true, &tail, error)))
+		return false;
+	if (last - first == sub)
+		head = tail = head && tail;
+	if (head)
+		*lo = first;
+	if (tail)
+		*hi = last;
+	return true;
+}
+
 bool qcow2_zero_locked(struct qcow2 *q, uint64_t off, uint64_t len, bool unmap, GError **error)
 {
 	const uint64_t sub = qcow2_subcluster_size(q), end = off + len;
-	const uint64_t lo = (off + sub - 1) & ~(sub - 1);
+	uint64_t lo = (off + sub - 1) & ~(sub - 1);
 	/* What is behind the image's end does not matter. */
-	const uint64_t hi = (end >= q->base.size ? end + sub - 1 : end) & ~(sub - 1);
+	uint64_t hi = (end >= q->base.size ? end + sub - 1 : end) & ~(sub - 1);
 
-	if (!qcow2_begin_change(q, error))
+	if (!qcow2_begin_change(q, error) || !round_out(q, off, end, &lo, &hi, error))
 		return false;
 	if (lo >= hi)
 		return write_zeroes(q, off, len, error);
 	if (has_data_file(q) && !zero_data_file(q, off, len, error))
 		return false;
-	return (off == lo || write_zeroes(q, off, lo - off, error)) &&
+	return (off >= lo || write_zeroes(q, off, lo - off, error)) &&
 	       change_range(q, lo, hi, unmap ? HOW_UNMAP : HOW_ZERO, error) &&
 	       (end <= hi || write_zeroes(q, hi, end - hi, error));
 }
@@ -203,6 +228,38 @@ static bool discard_locked(struct qcow2 *q, uint64_t off, uint64_t len, GError *
 	if (has_data_file(q) && !zero_data_file(q, lo, MIN(hi, q->base.size) - lo, error))
 		return false;
 	return change_range(q, lo, hi, HOW_DISCARD, error);
+}
+
+/* What a guest sees, and what a machine has left behind it. */
+static bool empty_locked(struct qcow2 *q, GError **error)
+{
+	const uint64_t reach = (uint64_t)q->l1.size << (q->cluster_bits + q->l2_bits);
+
+	return qcow2_begin_change(q, error) && qcow2_flush_locked(q, error) &&
+	       qcow2_forget(q, 0, reach, error) && qcow2_flush_locked(q, error);
+}
+
+bool qcow2_empty(struct image *image, GError **error)
+{
+	struct qcow2 *q = qcow2_of(image);
+	bool ok;
+
+	if (!q->writable)
+		return error_set(error, SOCLE_ERROR_DENIED, "image '%s' is open for reading only",
+				 q->name);
+	pthread_mutex_lock(&q->lock);
+	ok = empty_locked(q, error);
+	pthread_mutex_unlock(&q->lock);
+	return ok;
+}
+
+void qcow2_expect_backing(struct image *image)
+{
+	struct qcow2 *q = qcow2_of(image);
+
+	pthread_mutex_lock(&q->lock);
+	q->hides = true;
+	pthread_mutex_unlock(&q->lock);
 }
 
 bool qcow2_zero(struct image *image, uint64_t off, uint64_t len, bool unmap, GError **error)

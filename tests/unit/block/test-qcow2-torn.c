@@ -148,7 +148,8 @@ static void test_torn(const void *opaque)
 	autoptr(tap) before = NULL;
 
 	g_assert_no_error(error);
-	if (cluster_bits > 10)
+	/* Images with larger clusters have some from the start. */
+	if (cluster_bits == 11)
 		add_features(lab->image);
 	set_backing(lab, 'a', name, states);
 	g_free(g_array_index(states, struct state, 0).text);

@@ -4,6 +4,7 @@
  */
 #include "block/qcow2/qcow2.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -409,6 +410,123 @@ static void test_amend(void)
 	lab_do(lab, LAB_JUDGE, 0, 0, 0);
 }
 
+/* ---- bitmaps ---- */
+
+/* Where the table of the @index-th bitmap is; all their names have one letter. */
+static uint64_t bitmap_table(struct lab *lab, struct tap *tap, unsigned index)
+{
+	return get(tap, qcow2_get_header(lab->image)->bitmaps_off + index * 32);
+}
+
+static void add_bitmap(struct lab *lab, const char *name, unsigned granularity)
+{
+	g_autoptr(GError) error = NULL;
+
+	(void)qcow2_bitmap_change(lab->image, name, QCOW2_BITMAP_ADD, granularity, &error);
+	g_assert_no_error(error);
+}
+
+static void merge_bitmap(struct lab *lab, const char *name, const char *source)
+{
+	g_autoptr(GError) error = NULL;
+
+	(void)qcow2_bitmap_merge(lab->image, name, lab->image, source, &error);
+	g_assert_no_error(error);
+}
+
+/* Every second is of 512 bytes a bit, the others of 64 KiB. */
+static void make_bitmaps(struct lab *lab, struct tap *tap)
+{
+	add_bitmap(lab, "a", 16);
+	add_bitmap(lab, "b", 9);
+	add_bitmap(lab, "c", 16);
+	/* All that 'a' has is set. */
+	put(tap, bitmap_table(lab, tap, 0), 1);
+}
+
+static void test_bitmap_merge(void)
+{
+	autoptr(tap) tap = tap_new();
+	autoptr(lab) lab = make(&plain, tap);
+	uint8_t bits[257];
+	uint64_t at;
+
+	make_bitmaps(lab, tap);
+	merge_bitmap(lab, "b", "a");
+	at = get(tap, bitmap_table(lab, tap, 1));
+	g_assert_cmpint(block_file_read(tap->inner, at, bits, sizeof(bits)), ==, 0);
+	for (unsigned i = 0; i < 256; i++)
+		g_assert_cmpuint(bits[i], ==, 0xff);
+	g_assert_cmpuint(bits[256], ==, 0);
+	/* Only the 136th sector, which is in the second 64 KiB. */
+	memset(bits, 0, sizeof(bits));
+	bits[17] = 1;
+	g_assert_cmpint(block_file_write(tap->inner, at, bits, 256), ==, 0);
+	merge_bitmap(lab, "c", "b");
+	at = get(tap, bitmap_table(lab, tap, 2));
+	g_assert_cmphex(get(tap, at), ==, UINT64_C(2) << 56);
+	/* Nothing of what was there goes. */
+	g_assert_cmpint(block_file_write(tap->inner, at, (const uint8_t[]){ 4 }, 1), ==, 0);
+	merge_bitmap(lab, "c", "b");
+	g_assert_cmphex(get(tap, get(tap, bitmap_table(lab, tap, 2))), ==, UINT64_C(6) << 56);
+	g_assert_true(lab_check(tap->inner, 0, NULL));
+}
+
+/* A call fails, each one once: the image is one that can be repaired, at worst. */
+static void test_bitmap_merge_failures(void)
+{
+	bool more = true;
+
+	for (unsigned nth = 1; more; nth++) {
+		g_autoptr(GError) error = NULL;
+		autoptr(tap) tap = tap_new();
+		autoptr(lab) lab = make(&plain, tap);
+		struct qcow2_check before, after;
+		struct qcow2_repaired repaired;
+		bool ok;
+
+		make_bitmaps(lab, tap);
+		tap->fail_at = nth;
+		tap->fail_with = EIO;
+		ok = qcow2_bitmap_merge(lab->image, "b", lab->image, "a", &error);
+		g_assert_true(ok ? !tap->failed || tap->harmless : error != NULL);
+		more = tap->failed;
+		tap->fail_at = 0;
+		g_clear_pointer(&lab->image, image_close);
+		g_assert_true(qcow2_repair("x", tap->inner, QCOW2_REPAIR_LEAKS, NULL, &before,
+					   &after, &repaired, NULL));
+		g_assert_cmpuint(before.corruptions + after.corruptions + after.leaks, ==, 0);
+	}
+}
+
+/* ---- the state of a machine ---- */
+
+static void test_state(void)
+{
+	g_autoptr(GError) error = NULL;
+	autoptr(tap) tap = tap_new();
+	autoptr(lab) lab = make(&plain, tap);
+	uint8_t in[1000], out[1000];
+
+	memset(in, 9, sizeof(in));
+	run(lab, LAB_WRITE, 0, 256 * K, 1);
+	g_assert_cmpuint(qcow2_state_off(lab->image), ==, 512 << 20);
+	g_assert_true(qcow2_state_write(lab->image, 65000, in, sizeof(in), &error));
+	g_assert_true(qcow2_state_write(lab->image, UINT64_C(1) << 40, in, sizeof(in), &error));
+	run(lab, LAB_JUDGE, 0, 0, 0);
+	run(lab, LAB_REOPEN, 0, 0, 0);
+	g_assert_true(qcow2_state_read(lab->image, 64999, out, sizeof(out), &error));
+	g_assert_cmpuint(out[0], ==, 0);
+	g_assert_cmpmem(out + 1, sizeof(out) - 1, in, sizeof(in) - 1);
+	g_assert_true(qcow2_state_read(lab->image, UINT64_C(1) << 40, out, sizeof(out), &error));
+	g_assert_cmpmem(out, sizeof(out), in, sizeof(in));
+	g_assert_false(qcow2_state_write(lab->image, INT64_MAX - 10, in, sizeof(in), &error));
+	g_assert_error(error, SYS_ERROR, EFBIG);
+	/* What was the state is no part of a disk that grows over it. */
+	run(lab, LAB_RESIZE, 0, 2 << 20, 0);
+	run(lab, LAB_JUDGE, 0, 0, 0);
+}
+
 int main(int argc, char **argv)
 {
 	qcow2_test_checks = true;
@@ -426,5 +544,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/block/qcow2/many-snapshots", test_many_snapshots);
 	g_test_add_func("/block/qcow2/threads", test_threads);
 	g_test_add_func("/block/qcow2/amend", test_amend);
+	g_test_add_func("/block/qcow2/bitmap-merge", test_bitmap_merge);
+	g_test_add_func("/block/qcow2/bitmap-merge-failures", test_bitmap_merge_failures);
+	g_test_add_func("/block/qcow2/state", test_state);
 	return g_test_run();
 }

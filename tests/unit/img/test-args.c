@@ -101,11 +101,17 @@ static void test_sizes(void)
 		{ "1k", 1024 },
 		{ "2M", 2 << 20 },
 		{ "3G", UINT64_C(3) << 30 },
+		{ "0x200", 512 },
+		{ "1024.0", 1024 },
+		{ "1.5k", 1536 },
+		{ "0.5M", 512 << 10 },
 		{ "7E", UINT64_C(7) << 60 },
 		{ "9223372036854775807", INT64_MAX },
 	};
-	static const char *const bad[] = { "",   "-1", "1Q",  "k",
-					   "8E", "1 ", "1kk", "9223372036854775808" };
+	static const char *const bad[] = { "",    "-1", "1Q", "k",    "1 ",
+					   "1kk", ".5", "0x", "0x1k", "1.5.5" };
+	static const char *const large[] = { "8E", "9223372036854775808", "0xffffffffffffffff",
+					     "99999999999999999999" };
 	uint64_t size;
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(good); i++) {
@@ -117,6 +123,12 @@ static void test_sizes(void)
 
 		g_assert_false(img_parse_size(bad[i], &size, &error));
 		g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_USAGE);
+	}
+	for (unsigned i = 0; i < G_N_ELEMENTS(large); i++) {
+		g_autoptr(GError) error = NULL;
+
+		g_assert_false(img_parse_size(large[i], &size, &error));
+		g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_LIMIT);
 	}
 }
 
