@@ -253,8 +253,10 @@ class Debian1(Debian):
         self.qmp.call('netdev_add', type='user', id='y', net='10.0.3.0/24', ipv6=False)
         self.qmp.call('device_add', driver='virtio-blk-pci', drive='x', id='dx', serial='X')
         self.qmp.call('device_add', driver='virtio-net-pci', netdev='y', id='ny')
-        self.wait_in_guest(f'test -e {BY_SERIAL}X')
-        self.ssh(f'dd if=/dev/urandom of={BY_SERIAL}X bs=64k count=8 oflag=direct status=none')
+        # Once udev has nothing to do, the name is not one of the disk that went before.
+        self.wait_in_guest(f'udevadm settle && test -b {BY_SERIAL}X')
+        self.ssh(f'dd if=/dev/urandom of={BY_SERIAL}X bs=64k count=8 conv=nocreat,notrunc '
+                 'oflag=direct status=none')
         self.wait_in_guest('ping -c 1 -W 5 -I 10.0.3.15 10.0.3.2 >/dev/null 2>&1')
         for device in ('dx', 'ny'):
             self.qmp.call('device_del', id=device)
