@@ -447,7 +447,7 @@ static void make_bitmaps(struct lab *lab, struct tap *tap)
 static void test_bitmap_merge(void)
 {
 	autoptr(tap) tap = tap_new();
-	autoptr(lab) lab = make(&plain, tap);
+	autoptr(lab) lab = lab_make(&plain, tap);
 	uint8_t bits[257];
 	uint64_t at;
 
@@ -480,7 +480,7 @@ static void test_bitmap_merge_failures(void)
 	for (unsigned nth = 1; more; nth++) {
 		g_autoptr(GError) error = NULL;
 		autoptr(tap) tap = tap_new();
-		autoptr(lab) lab = make(&plain, tap);
+		autoptr(lab) lab = lab_make(&plain, tap);
 		struct qcow2_check before, after;
 		struct qcow2_repaired repaired;
 		bool ok;
@@ -505,16 +505,16 @@ static void test_state(void)
 {
 	g_autoptr(GError) error = NULL;
 	autoptr(tap) tap = tap_new();
-	autoptr(lab) lab = make(&plain, tap);
+	autoptr(lab) lab = lab_make(&plain, tap);
 	uint8_t in[1000], out[1000];
 
 	memset(in, 9, sizeof(in));
-	run(lab, LAB_WRITE, 0, 256 * K, 1);
+	lab_do(lab, LAB_WRITE, 0, 256 * K, 1);
 	g_assert_cmpuint(qcow2_state_off(lab->image), ==, 512 << 20);
 	g_assert_true(qcow2_state_write(lab->image, 65000, in, sizeof(in), &error));
 	g_assert_true(qcow2_state_write(lab->image, UINT64_C(1) << 40, in, sizeof(in), &error));
-	run(lab, LAB_JUDGE, 0, 0, 0);
-	run(lab, LAB_REOPEN, 0, 0, 0);
+	lab_do(lab, LAB_JUDGE, 0, 0, 0);
+	lab_do(lab, LAB_REOPEN, 0, 0, 0);
 	g_assert_true(qcow2_state_read(lab->image, 64999, out, sizeof(out), &error));
 	g_assert_cmpuint(out[0], ==, 0);
 	g_assert_cmpmem(out + 1, sizeof(out) - 1, in, sizeof(in) - 1);
@@ -523,8 +523,8 @@ static void test_state(void)
 	g_assert_false(qcow2_state_write(lab->image, INT64_MAX - 10, in, sizeof(in), &error));
 	g_assert_error(error, SYS_ERROR, EFBIG);
 	/* What was the state is no part of a disk that grows over it. */
-	run(lab, LAB_RESIZE, 0, 2 << 20, 0);
-	run(lab, LAB_JUDGE, 0, 0, 0);
+	lab_do(lab, LAB_RESIZE, 0, 2 << 20, 0);
+	lab_do(lab, LAB_JUDGE, 0, 0, 0);
 }
 
 int main(int argc, char **argv)
