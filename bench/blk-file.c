@@ -3,8 +3,9 @@
  * blk-file.c - how fast is room block on a file, without a machine around it?
  *
  * Keeps a number of random requests on their way for some seconds, as a guest's disk would, and
- * prints requests per second and the CPU seconds that a million of them took. blk-vs-fio runs it
- * beside fio.
+ * prints requests per second and the CPU seconds that a million of them took. With --once it stops
+ * when each block has had its request: in a new image these are writes that allocate. blk-vs-fio
+ * runs it beside fio, bench-qcow2 beside QEMU.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,13 +17,14 @@
 #include "block/block.h"
 
 struct bench {
-	char *path, *loop_name;
-	gboolean direct, write;
+	char *path, *format, *loop_name;
+	gboolean direct, write, once;
 	int depth, seconds, block_size;
 	struct io_loop *loop;
 	struct block *block;
 	struct block_queue *queue;
 	uint64_t blocks, state, count;
+	uint64_t begun, stride; /* of --once; no common divisor with @blocks */
 	unsigned under_way;
 	atomic_bool stop, stopped;
 	int error;
@@ -43,11 +45,33 @@ static uint64_t random_next(uint64_t *state)
 	return *state;
 }
 
+static uint64_t next_block(struct bench *bench)
+{
+	if (bench->once)
+		return (uint64_t)((unsigned __int128)bench->begun++ * bench->stride %
+				  bench->blocks);
+	return (uint64_t)((unsigned __int128)random_next(&bench->state) * bench->blocks >> 64);
+}
+
+static uint64_t common_divisor(uint64_t a, uint64_t b)
+{
+	return b ? common_divisor(b, a % b) : a;
+}
+
+/* Near the golden section, so that what comes next is far from what was. */
+static uint64_t find_stride(uint64_t blocks)
+{
+	uint64_t stride = (uint64_t)((double)blocks * 0.618) | 1;
+
+	while (common_divisor(blocks, stride) != 1)
+		stride += 2;
+	return stride;
+}
+
 static void slot_start(struct slot *slot)
 {
 	struct bench *bench = slot->bench;
-	uint64_t block =
-		(uint64_t)((unsigned __int128)random_next(&bench->state) * bench->blocks >> 64);
+	uint64_t block = next_block(bench);
 
 	slot->req.off = block * (uint64_t)bench->block_size;
 	bench->under_way++;
@@ -65,6 +89,8 @@ static void slot_done(struct block_request *req, int result)
 		bench->error = result;
 		atomic_store(&bench->stop, true);
 	}
+	if (bench->once && bench->begun == bench->blocks)
+		atomic_store(&bench->stop, true);
 	if (!atomic_load_explicit(&bench->stop, memory_order_relaxed))
 		slot_start(slot);
 	else if (!bench->under_way)
@@ -109,18 +135,19 @@ static double cpu_s(void)
 
 static void measure(struct bench *bench)
 {
-	struct timespec nap = { .tv_sec = bench->seconds };
 	struct timespec tick = { .tv_nsec = 1000000 };
 	double cpu = cpu_s(), wall;
 	uint64_t begin = sys_monotonic_ns();
+	uint64_t end = begin + (uint64_t)bench->seconds * 1000000000;
 
 	io_loop_call(bench->loop, start_all, bench);
-	(void)nanosleep(&nap, NULL);
-	atomic_store(&bench->stop, true);
+	while (!atomic_load(&bench->stopped)) {
+		(void)nanosleep(&tick, NULL);
+		if (!bench->once && sys_monotonic_ns() >= end)
+			atomic_store(&bench->stop, true);
+	}
 	wall = (double)(sys_monotonic_ns() - begin) / 1e9;
 	cpu = cpu_s() - cpu;
-	while (!atomic_load(&bench->stopped))
-		(void)nanosleep(&tick, NULL);
 	printf("%s depth %d: %.0f requests/s, %.3f CPU s per million\n",
 	       io_loop_kind(bench->loop) == IO_LOOP_URING ? "uring" : "threads", bench->depth,
 	       (double)bench->count / wall, cpu / (double)bench->count * 1e6);
@@ -131,7 +158,9 @@ static bool bench_open(struct bench *bench, GError **error)
 	struct block_open options = {
 		.node_name = "bench",
 		.path = bench->path,
-		.format = bench->path ? "raw" : "null",
+		.format = bench->format ? bench->format
+			  : bench->path ? "raw"
+					: "null",
 		.read_only = !bench->write,
 		.direct = bench->direct,
 		.null_size = (uint64_t)1 << 30,
@@ -145,6 +174,7 @@ static bool bench_open(struct bench *bench, GError **error)
 	block_info(bench->block, &info);
 	bench->blocks = info.size / (uint64_t)bench->block_size;
 	bench->state = 88172645463325252u;
+	bench->stride = find_stride(bench->blocks);
 	bench->loop = io_loop_new("bench", threads ? IO_LOOP_THREADS : IO_LOOP_AUTO, error);
 	if (!bench->loop)
 		return false;
@@ -157,7 +187,9 @@ int main(int argc, char **argv)
 	struct bench bench = { .depth = 32, .seconds = 4, .block_size = 4096 };
 	const GOptionEntry entries[] = {
 		{ "direct", 0, 0, G_OPTION_ARG_NONE, &bench.direct, "past the page cache", NULL },
+		{ "format", 0, 0, G_OPTION_ARG_STRING, &bench.format, "raw or qcow2", "FORMAT" },
 		{ "write", 0, 0, G_OPTION_ARG_NONE, &bench.write, "write, do not read", NULL },
+		{ "once", 0, 0, G_OPTION_ARG_NONE, &bench.once, "each block once", NULL },
 		{ "depth", 0, 0, G_OPTION_ARG_INT, &bench.depth, "requests at a time", "N" },
 		{ "seconds", 0, 0, G_OPTION_ARG_INT, &bench.seconds, "how long", "N" },
 		{ "block-size", 0, 0, G_OPTION_ARG_INT, &bench.block_size, "bytes", "N" },
