@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "dev/disk-limits-int.h"
+#include "dev/doze.h"
 #include "dev/virtio-blk.h"
 
 /* Feature bits (5.2.3). */
@@ -112,19 +113,6 @@ struct blk_list {
 	struct blk_request *head, *tail;
 };
 
-/* virtio-blk-doze.c */
-struct blk_doze {
-	bool dozes;
-	uint64_t queues;     /* a bit each: the driver does not notify, we look */
-	unsigned found;      /* requests since the doze began */
-	uint64_t kicked_ns;  /* the last kick */
-	unsigned streak;     /* kicks in quick succession */
-	unsigned streak_min; /* that many begin a doze */
-	struct io_timer timer;
-	struct io_idle_call halted;
-	struct io_work work;
-};
-
 struct virtio_blk {
 	struct virtio_device dev;
 	struct block *block;
@@ -154,40 +142,28 @@ struct virtio_blk {
 	struct disk_throttle throttle;
 	struct blk_list waiting[2]; /* reads, writes */
 	struct blk_list held;
-	struct blk_doze doze; /* but its timer and work: on the loop */
+	struct doze doze; /* but its timer and work: on the loop */
 	struct disk_stats stats;
 	/* Not told yet: the last one by direction and action. */
 	bool failed[2][DISK_ERROR_ENOSPC];
 	struct disk_error failure[2][DISK_ERROR_ENOSPC];
 };
 
+static inline struct virtio_blk *blk_of(struct virtio_device *dev)
+{
+	return container_of(dev, struct virtio_blk, dev);
+}
+
 /* ---- virtio-blk-io.c; all with the lock held ---- */
 
 /* [loop] Take what the driver has for us; go on with what may go on. */
 void blk_kick(struct virtio_blk *blk, unsigned index);
-/* [loop] Take what the ring of @vq has, count it, and let pass what may. False: the driver has
- * broken it. */
-bool blk_take(struct virtio_blk *blk, struct virtq *vq, uint64_t now_ns, unsigned *count);
+/* [loop] For the doze: take what the ring of queue @index has, and let pass what may. */
+void blk_take_dozing(struct virtio_device *dev, unsigned index, uint64_t now_ns);
 /* [any] Give back what waits or is held of queue @index, or of all (-1). */
 void blk_reset(struct virtio_blk *blk, int index);
 
-/* ---- virtio-blk-doze.c; with the lock held ---- */
-
-/* [loop] The driver has notified. */
-void blk_doze_kicked(struct virtio_blk *blk, uint64_t now_ns);
-/* [loop] All is taken. True: the queue is looked at again without a notification. */
-bool blk_doze_begin(struct virtio_blk *blk, unsigned index, uint64_t now_ns);
-/* [loop] The loop is awake anyhow: take what has gathered. The device is live. */
-void blk_doze_take(struct virtio_blk *blk, uint64_t now_ns);
-/* [any] Queue @index, or the device (-1), is reset. */
-void blk_doze_reset(struct virtio_blk *blk, int index);
-void blk_doze_init(struct virtio_blk *blk);
-
 /* ---- and without ---- */
-
-/* [loop] Before the first request and after the last one. */
-void blk_doze_add(struct virtio_blk *blk);
-void blk_doze_remove(struct virtio_blk *blk);
 
 /* [loop] Requests that are done since the last call: push them, or go on with them. */
 void blk_settle(void *opaque);

@@ -368,7 +368,9 @@ DATA_PATH static void start(struct virtio_blk *blk, struct virtq *vq, struct vir
 		finish(req, (uint8_t)code);
 }
 
-DATA_PATH bool blk_take(struct virtio_blk *blk, struct virtq *vq, uint64_t now_ns, unsigned *count)
+/* Take what the ring has, count it, and let pass what may. False: the driver has broken it. */
+DATA_PATH static bool take(struct virtio_blk *blk, struct virtq *vq, uint64_t now_ns,
+			   unsigned *count)
 {
 	struct virtq_chain *chain;
 
@@ -386,6 +388,21 @@ DATA_PATH bool blk_take(struct virtio_blk *blk, struct virtq *vq, uint64_t now_n
 	return true;
 }
 
+DATA_PATH void blk_take_dozing(struct virtio_device *dev, unsigned index, uint64_t now_ns)
+{
+	struct virtio_blk *blk = blk_of(dev);
+	unsigned count = 0;
+
+	(void)take(blk, dev->queue[index], now_ns, &count);
+	doze_found(&blk->doze, count);
+}
+
+/* With limits their timer has the say. */
+DATA_PATH static bool begin_doze(struct virtio_blk *blk, unsigned index, uint64_t now_ns)
+{
+	return !blk->throttle.limited && doze_begin(&blk->doze, (int)index, now_ns);
+}
+
 DATA_PATH void blk_kick(struct virtio_blk *blk, unsigned index)
 {
 	struct virtq *vq = blk->dev.queue[index];
@@ -394,13 +411,13 @@ DATA_PATH void blk_kick(struct virtio_blk *blk, unsigned index)
 
 	if (unlikely(blk->retry))
 		serve_held(blk);
-	blk_doze_kicked(blk, now_ns);
+	doze_event(&blk->doze, 1, now_ns);
 	do {
 		count = 0;
 		virtq_notify_off(vq);
-		if (!blk_take(blk, vq, now_ns, &count))
+		if (!take(blk, vq, now_ns, &count))
 			return;
-	} while (!blk_doze_begin(blk, index, now_ns) && virtq_notify_on(vq) && count);
+	} while (!begin_doze(blk, index, now_ns) && virtq_notify_on(vq) && count);
 }
 
 DATA_PATH void blk_on_timer(void *opaque)
@@ -539,8 +556,7 @@ DATA_PATH void blk_settle(void *opaque)
 		if (pushed & 1)
 			virtq_flush(blk->dev.queue[i]);
 	}
-	if (blk->doze.queues && virtio_live(&blk->dev) && !blk->dev.paused)
-		blk_doze_take(blk, now_ns);
+	doze_take(&blk->doze, now_ns);
 	tell_ended(blk);
 	virtio_unlock(&blk->dev);
 }
@@ -566,5 +582,5 @@ DATA_PATH void blk_reset(struct virtio_blk *blk, int index)
 	drop_from(&blk->waiting[0], index);
 	drop_from(&blk->waiting[1], index);
 	drop_from(&blk->held, index);
-	blk_doze_reset(blk, index);
+	doze_reset(&blk->doze, index);
 }

@@ -19,10 +19,7 @@ enum {
 	MIN_QUEUE_SIZE = 4, /* header, data, status; a power of two */
 };
 
-static struct virtio_blk *blk_of(struct virtio_device *dev)
-{
-	return container_of(dev, struct virtio_blk, dev);
-}
+static const uint64_t doze_ns = 1000000;
 
 static void blk_dev_kick(struct virtio_device *dev, unsigned index)
 {
@@ -76,7 +73,7 @@ static void remove_timers(void *opaque)
 	struct virtio_blk *blk = opaque;
 
 	io_timer_remove(blk->loop, &blk->timer);
-	blk_doze_remove(blk);
+	doze_remove(&blk->doze);
 }
 
 static void add_timers(void *opaque)
@@ -84,7 +81,7 @@ static void add_timers(void *opaque)
 	struct virtio_blk *blk = opaque;
 
 	io_timer_add(blk->loop, &blk->timer);
-	blk_doze_add(blk);
+	doze_add(&blk->doze);
 }
 
 static void blk_dev_free(struct virtio_device *dev)
@@ -302,7 +299,7 @@ struct virtio_device *virtio_blk_new(const struct virtio_blk_config *config, GEr
 	blk->opaque = config->opaque;
 	blk->settle = (struct io_work){ .fn = blk_settle, .opaque = blk };
 	blk->timer = (struct io_timer){ .fn = blk_on_timer, .opaque = blk };
-	blk_doze_init(blk);
+	doze_init(&blk->doze, &blk->dev, blk->loop, doze_ns, blk_take_dozing);
 	disk_throttle_set(&blk->throttle, &config->limits);
 	fill_config(blk, config, &info, queue_size);
 	io_loop_call(blk->loop, add_timers, blk);

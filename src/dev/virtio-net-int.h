@@ -14,6 +14,7 @@
 #define DEV_VIRTIO_NET_INT_H
 
 #include "base/rate.h"
+#include "dev/doze.h"
 #include "dev/virtio-net.h"
 
 /* Features (virtio 1.2, 5.1.3). */
@@ -105,6 +106,7 @@ struct virtio_net {
 	struct virtio_net_stats stats;
 	struct net_rate tx_rate, rx_rate;
 	struct io_timer hold_timer; /* [loop] */
+	struct doze doze;
 	struct iovec iov[IOV_MAX_FRAME];
 	uint8_t *bounce; /* NET_MAX_FRAME bytes: a frame in one piece, or one to be thrown away */
 
@@ -150,6 +152,9 @@ void net_rate_take(struct virtio_net *net, struct net_rate *rate, size_t len);
 void net_rx_run(struct virtio_net *net, unsigned index);
 void net_tx_run(struct virtio_net *net, unsigned index);
 void net_ctrl_run(struct virtio_net *net);
+
+/* [loop] For the doze: send what queue @index has. */
+void net_tx_take(struct virtio_device *dev, unsigned index, uint64_t now_ns);
 
 /* Give back what is kept of a queue of the pair @index. */
 void net_rx_reset(struct virtio_net *net, unsigned index);

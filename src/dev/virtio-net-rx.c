@@ -282,6 +282,17 @@ DATA_PATH static ssize_t receive(struct virtio_net *net, unsigned index)
 	return n ? receive_direct(net, index, iov, n) : receive_held(net, index);
 }
 
+/* That many have come: more will in a moment, and may as well come together. */
+DATA_PATH static void expect_more(struct virtio_net *net, unsigned frames)
+{
+	const uint64_t now_ns = io_loop_now_ns(net->loop);
+
+	doze_event(&net->doze, frames, now_ns);
+	(void)doze_begin(&net->doze, DOZE_NO_QUEUE, now_ns);
+	/* Those that come until the next one are counted for it. */
+	doze_found(&net->doze, frames);
+}
+
 DATA_PATH void net_rx_run(struct virtio_net *net, unsigned index)
 {
 	struct net_pair *pair = &net->pair[index];
@@ -315,6 +326,8 @@ DATA_PATH void net_rx_run(struct virtio_net *net, unsigned index)
 	virtq_flush(net_rx_queue(net, index));
 	if (frames == BATCH_FRAMES || bytes >= BATCH_BYTES)
 		virtio_kick_self(&net->dev, 2 * index);
+	else if (frames)
+		expect_more(net, frames);
 }
 
 void net_rx_reset(struct virtio_net *net, unsigned index)

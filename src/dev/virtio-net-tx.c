@@ -109,12 +109,13 @@ enum tx_end {
 	TX_WAIT,  /* for the back end or the rate limit, which will kick */
 };
 
-DATA_PATH static enum tx_end transmit_batch(struct virtio_net *net, unsigned index)
+DATA_PATH static enum tx_end transmit_batch(struct virtio_net *net, unsigned index,
+					    unsigned *ret_frames)
 {
 	struct net_pair *pair = &net->pair[index];
 	size_t bytes = 0;
 
-	for (unsigned frames = 0; frames < BATCH_FRAMES && bytes < BATCH_BYTES; frames++) {
+	for (; *ret_frames < BATCH_FRAMES && bytes < BATCH_BYTES; (*ret_frames)++) {
 		size_t len;
 
 		if (!virtq_pending(net_tx_queue(net, index)) && !pair->chain)
@@ -137,18 +138,31 @@ DATA_PATH static enum tx_end transmit_batch(struct virtio_net *net, unsigned ind
 DATA_PATH void net_tx_run(struct virtio_net *net, unsigned index)
 {
 	struct virtq *vq = net_tx_queue(net, index);
+	const uint64_t now_ns = io_loop_now_ns(net->loop);
+	unsigned frames = 0;
 	enum tx_end end;
 
 	/* A link that went down has nothing to wait for. */
 	if (!virtq_ready(vq) || (net->pair[index].tx_full && virtio_net_link_locked(net)))
 		return;
 	virtq_notify_off(vq);
-	end = transmit_batch(net, index);
-	if (end == TX_EMPTY && virtq_ready(vq) && virtq_notify_on(vq))
+	end = transmit_batch(net, index, &frames);
+	if (frames) {
+		doze_found(&net->doze, frames);
+		doze_event(&net->doze, frames, now_ns);
+	}
+	if (end == TX_EMPTY && virtq_ready(vq) &&
+	    !doze_begin(&net->doze, (int)(2 * index + 1), now_ns) && virtq_notify_on(vq))
 		end = TX_BATCH;
 	virtq_flush(vq);
 	if (end == TX_BATCH)
 		virtio_kick_self(&net->dev, 2 * index + 1);
+}
+
+DATA_PATH void net_tx_take(struct virtio_device *dev, unsigned index, uint64_t now_ns)
+{
+	(void)now_ns;
+	net_tx_run(virtio_net_of(dev), index / 2);
 }
 
 void net_tx_reset(struct virtio_net *net, unsigned index)

@@ -19,6 +19,8 @@ enum {
 	MIN_MTU = 68 /* RFC 791 */
 };
 
+static const uint64_t doze_ns = 500000;
+
 void net_configure(struct virtio_net *net)
 {
 	static const struct {
@@ -148,6 +150,7 @@ static void add_timers(void *opaque)
 	io_timer_add(net->loop, &net->tx_rate.timer);
 	io_timer_add(net->loop, &net->rx_rate.timer);
 	io_timer_add(net->loop, &net->hold_timer);
+	doze_add(&net->doze);
 }
 
 static void remove_timers(void *opaque)
@@ -157,6 +160,7 @@ static void remove_timers(void *opaque)
 	io_timer_remove(net->loop, &net->tx_rate.timer);
 	io_timer_remove(net->loop, &net->rx_rate.timer);
 	io_timer_remove(net->loop, &net->hold_timer);
+	doze_remove(&net->doze);
 }
 
 /* [main] */
@@ -234,6 +238,7 @@ static void net_reset(struct virtio_device *dev, int index)
 		if (index < 0 || (unsigned)index == 2 * i + 1)
 			net_tx_reset(net, i);
 	}
+	doze_reset(&net->doze, index);
 	if (index >= 0)
 		return;
 	net->used_pairs = 1;
@@ -380,6 +385,7 @@ struct virtio_device *virtio_net_new(const struct virtio_net_config *config, GEr
 				       .config_len = CONFIG_LEN,
 			       });
 	fill_config(net, config, mtu);
+	doze_init(&net->doze, &net->dev, net->loop, doze_ns, net_tx_take);
 	io_loop_call(net->loop, add_timers, net);
 	if (net->filter_changed)
 		net->filter_bell = dev_timer_new(config->clock, on_filter_bell, net);

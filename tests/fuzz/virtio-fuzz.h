@@ -39,6 +39,8 @@ struct vfuzz {
 	struct vfuzz_input in;
 	uint64_t now_ns;
 	struct io_loop *loop;
+	struct io_idle idle;
+	bool halted; /* the only vCPU */
 	struct mem *mem;
 	struct virtio_device *dev;
 	struct vdriver *d;
@@ -70,6 +72,8 @@ static inline void vfuzz_init(struct vfuzz *f, enum io_loop_kind kind)
 	f->now_ns = 1000000000;
 	f->loop = io_loop_new_manual(kind, vfuzz_now_ns, f, NULL);
 	g_assert_nonnull(f->loop);
+	f->idle = IO_IDLE_INITIALIZER;
+	f->idle.told = true;
 	f->mem = mem_new();
 	g_assert_true(mem_add_ram(f->mem, 0, VFUZZ_RAM / 2, NULL) &&
 		      mem_add_ram(f->mem, VFUZZ_RAM / 2, VFUZZ_RAM / 2, NULL) &&
@@ -79,6 +83,7 @@ static inline void vfuzz_init(struct vfuzz *f, enum io_loop_kind kind)
 static inline void vfuzz_attach(struct vfuzz *f, struct virtio_device *dev)
 {
 	f->dev = dev;
+	dev->idle = &f->idle;
 	f->d = vdriver_new(&(struct vdriver_config){
 		.dev = dev,
 		.loop = f->loop,
@@ -97,6 +102,13 @@ static inline void vfuzz_run(struct vfuzz *f)
 		;
 }
 
+static inline void vfuzz_halt(struct vfuzz *f, bool on)
+{
+	if (f->halted != on)
+		(on ? io_idle_begin : io_idle_end)(&f->idle);
+	f->halted = on;
+}
+
 static inline void vfuzz_restart(struct vfuzz *f, uint64_t features)
 {
 	f->honest = true;
@@ -112,6 +124,7 @@ static inline void vfuzz_begin(struct vfuzz *f, const uint8_t *data, size_t size
 	uint64_t byte;
 
 	f->in = (struct vfuzz_input){ data, size };
+	vfuzz_halt(f, false);
 	mem_clear(f->mem);
 	byte = vfuzz_get(&f->in, 1);
 	f->features = 0;
@@ -122,11 +135,12 @@ static inline void vfuzz_begin(struct vfuzz *f, const uint8_t *data, size_t size
 	vfuzz_restart(f, f->features);
 }
 
-/* (1) */
+/* (1); and the driver that comes then waits for what it asks for. */
 static inline void vfuzz_reset(struct vfuzz *f)
 {
 	unsigned rounds = 0;
 
+	vfuzz_halt(f, true);
 	virtio_write_status(f->dev, 0);
 	while (virtio_read_status(f->dev)) {
 		g_assert_cmpuint(rounds++, <, 100000);
@@ -304,6 +318,7 @@ static inline void vfuzz_act(struct vfuzz *f, unsigned act)
 		break;
 	case 12:
 		f->now_ns += vfuzz_get(&f->in, 4);
+		vfuzz_halt(f, f->now_ns & 1);
 		break;
 	default:
 		virtio_kick(f->dev, (unsigned)vfuzz_get(&f->in, 2));

@@ -16,7 +16,7 @@ struct doze_rig {
 	struct io_idle idle;
 };
 
-static void doze_init(struct doze_rig *r, uint64_t features)
+static void doze_open(struct doze_rig *r, uint64_t features)
 {
 	rig_init(&r->rig, features);
 	r->idle = IO_IDLE_INITIALIZER;
@@ -24,7 +24,7 @@ static void doze_init(struct doze_rig *r, uint64_t features)
 	r->rig.dev->idle = &r->idle;
 }
 
-static void doze_release(struct doze_rig *r)
+static void doze_close(struct doze_rig *r)
 {
 	rig_release(&r->rig);
 	g_assert_cmpuint(r->idle.armed, ==, 0);
@@ -74,7 +74,7 @@ static void test_gather(const void *features)
 	struct doze_rig r;
 	unsigned before;
 
-	doze_init(&r, *(const uint64_t *)features);
+	doze_open(&r, *(const uint64_t *)features);
 	begin_doze(&r);
 	for (unsigned round = 0; round < 3; round++) {
 		before = r.rig.block.count;
@@ -93,7 +93,7 @@ static void test_gather(const void *features)
 	g_assert_cmpuint(rig_run(&r.rig), ==, 0);
 	g_assert_true(offer(&r, &req[0]));
 	g_assert_cmpuint(rig_run(&r.rig), ==, 1);
-	doze_release(&r);
+	doze_close(&r);
 }
 
 /* Who halts is served at once, and notifies from then on. */
@@ -102,7 +102,7 @@ static void test_halt(const void *features)
 	struct rig_request req;
 	struct doze_rig r;
 
-	doze_init(&r, *(const uint64_t *)features);
+	doze_open(&r, *(const uint64_t *)features);
 	begin_doze(&r);
 	g_assert_false(offer(&r, &req));
 	g_assert_cmpuint(rig_run(&r.rig), ==, 0);
@@ -111,7 +111,7 @@ static void test_halt(const void *features)
 	g_assert_cmpuint(stream(&r, VAIN), ==, VAIN);
 	io_idle_end(&r.idle);
 	g_assert_cmpuint(stream(&r, VAIN), <, VAIN);
-	doze_release(&r);
+	doze_close(&r);
 }
 
 /* An engine that does not tell; a disk with limits; requests far apart. */
@@ -121,7 +121,7 @@ static void test_never(const void *features)
 	struct rig_request req;
 	struct doze_rig r;
 
-	doze_init(&r, *(const uint64_t *)features);
+	doze_open(&r, *(const uint64_t *)features);
 	r.idle.told = false;
 	g_assert_cmpuint(stream(&r, VAIN), ==, VAIN);
 	r.idle.told = true;
@@ -133,7 +133,7 @@ static void test_never(const void *features)
 	limits.limit[DISK_LIMIT_IOPS].avg = 1000000;
 	virtio_blk_set_limits(r.rig.dev, &limits);
 	g_assert_cmpuint(stream(&r, VAIN), ==, VAIN);
-	doze_release(&r);
+	doze_close(&r);
 }
 
 /* A guest that waits without halting soon is made to wait for one request in many. */
@@ -142,11 +142,11 @@ static void test_vain(const void *features)
 	struct doze_rig r;
 	unsigned told;
 
-	doze_init(&r, *(const uint64_t *)features);
+	doze_open(&r, *(const uint64_t *)features);
 	told = stream(&r, 1000);
 	g_assert_cmpuint(told, <, 1000);
 	g_assert_cmpuint(told, >, 950);
-	doze_release(&r);
+	doze_close(&r);
 }
 
 static void test_reset(const void *features)
@@ -154,7 +154,7 @@ static void test_reset(const void *features)
 	struct rig_request req;
 	struct doze_rig r;
 
-	doze_init(&r, *(const uint64_t *)features);
+	doze_open(&r, *(const uint64_t *)features);
 	begin_doze(&r);
 	g_assert_false(offer(&r, &req));
 	g_assert_true(vdriver_restart(r.rig.d, *(const uint64_t *)features | RIG_ALL));
@@ -162,7 +162,7 @@ static void test_reset(const void *features)
 	g_assert_cmpuint(rig_run(&r.rig), ==, 0);
 	g_assert_true(offer(&r, &req));
 	g_assert_cmpuint(rig_run(&r.rig), ==, 1);
-	doze_release(&r);
+	doze_close(&r);
 }
 
 static void test_pause(const void *features)
@@ -171,7 +171,7 @@ static void test_pause(const void *features)
 	struct doze_rig r;
 
 	for (unsigned late = 0; late < 2; late++) {
-		doze_init(&r, *(const uint64_t *)features);
+		doze_open(&r, *(const uint64_t *)features);
 		begin_doze(&r);
 		g_assert_false(offer(&r, &req));
 		virtio_pause(r.rig.dev);
@@ -180,7 +180,7 @@ static void test_pause(const void *features)
 		virtio_resume(r.rig.dev);
 		r.rig.now_ns += doze_ns;
 		g_assert_cmpuint(rig_run(&r.rig), ==, 1);
-		doze_release(&r);
+		doze_close(&r);
 	}
 }
 
@@ -193,7 +193,7 @@ static void test_limits(const void *features)
 	unsigned done = 0;
 
 	limits.limit[DISK_LIMIT_IOPS].avg = 10;
-	doze_init(&r, *(const uint64_t *)features);
+	doze_open(&r, *(const uint64_t *)features);
 	begin_doze(&r);
 	for (unsigned i = 0; i < G_N_ELEMENTS(req); i++)
 		g_assert_false(offer(&r, &req[i]));
@@ -206,7 +206,7 @@ static void test_limits(const void *features)
 		g_assert_cmpuint(done + 2, >=, tenth);
 		r.rig.now_ns += rig_second / 10;
 	}
-	doze_release(&r);
+	doze_close(&r);
 }
 
 int main(int argc, char **argv)
