@@ -18,6 +18,8 @@ struct image_job {
 	const struct image *until;     /* this one and those behind it are left out; or NULL */
 	uint64_t off;
 	bool all; /* what nobody has is zero in the target, too */
+	bool target_failed;
+	uint64_t moved;
 	uint8_t *buf;
 };
 
@@ -66,8 +68,12 @@ void image_job_free(struct image_job *job)
 
 static bool copy(struct image_job *job, uint64_t off, uint64_t len, GError **error)
 {
-	return image_read(job->source, off, job->buf, len, error) &&
-	       image_write(job->target, off, job->buf, len, error);
+	job->target_failed = false;
+	if (!image_read(job->source, off, job->buf, len, error))
+		return false;
+	job->target_failed = true;
+	job->moved += len;
+	return image_write(job->target, off, job->buf, len, error);
 }
 
 /* Carry over some bytes from @off on; how many is *ret_len. */
@@ -77,6 +83,7 @@ static bool carry(struct image_job *job, uint64_t off, uint64_t len, uint64_t *r
 	struct image_extent extent;
 	bool stream = job->source == job->target;
 
+	job->target_failed = false;
 	if (!image_map_above(job->source, job->until, off, MIN(len, (uint64_t)STEP_ZERO_LEN),
 			     &extent, error))
 		return false;
@@ -89,6 +96,7 @@ static bool carry(struct image_job *job, uint64_t off, uint64_t len, uint64_t *r
 	}
 	if (extent.kind == IMAGE_ABSENT && !job->all)
 		return true;
+	job->target_failed = true;
 	return image_zero(job->target, off, *ret_len, true, error);
 }
 
@@ -96,6 +104,7 @@ bool image_job_step(struct image_job *job, struct image_job_progress *ret_progre
 {
 	uint64_t size = job->source->size, len;
 
+	job->moved = 0;
 	if (job->off < size) {
 		if (!carry(job, job->off, size - job->off, &len, error))
 			return false;
@@ -104,6 +113,7 @@ bool image_job_step(struct image_job *job, struct image_job_progress *ret_progre
 	*ret_progress = (struct image_job_progress){
 		.done = MIN(job->off, size),
 		.total = size,
+		.moved = job->moved,
 		.ready = job->off >= size,
 	};
 	return true;
@@ -120,4 +130,14 @@ bool image_job_written(struct image_job *job, uint64_t off, uint64_t len, GError
 			return false;
 	}
 	return true;
+}
+
+bool image_job_target_failed(const struct image_job *job)
+{
+	return job->target_failed;
+}
+
+void image_job_rewind(struct image_job *job, uint64_t off)
+{
+	job->off = MIN(job->off, off);
 }
