@@ -29,18 +29,29 @@ struct rig {
 	uint8_t *model;
 };
 
-static char *make(struct rig *rig, const char *name, const char *format, const char *behind)
+static char *make_clusters(struct rig *rig, const char *name, const char *format,
+			   const char *behind, const char *cluster_size)
 {
 	char *path = g_build_filename(rig->folder, name, NULL);
+	g_autoptr(GHashTable) options = g_hash_table_new(g_str_hash, g_str_equal);
 	const struct image_create what = { .path = path,
 					   .size = SIZE,
 					   .backing_file = behind,
-					   .backing_format = behind ? "raw" : NULL };
+					   .backing_format = behind ? "raw" : NULL,
+					   .options = options };
 	GError *error = NULL;
 
+	if (cluster_size)
+		g_hash_table_insert(options, (void *)(uintptr_t) "cluster_size",
+				    (void *)(uintptr_t)cluster_size);
 	g_assert_true(image_create(format, &what, &error));
 	g_assert_no_error(error);
 	return path;
+}
+
+static char *make(struct rig *rig, const char *name, const char *format, const char *behind)
+{
+	return make_clusters(rig, name, format, behind, NULL);
 }
 
 static void fill(const char *path, const uint8_t *bytes)
@@ -261,6 +272,58 @@ static void test_mirror(gconstpointer format)
 	rig_close_disk(&rig);
 	check_file(&rig, rig.target, "qcow2");
 	rig_release(&rig);
+}
+
+/* Only the top is copied, to an image whose own backing is not open: it gets the source's. Clusters of
+ * which the guest writes a part are carried over whole. */
+static void mirror_top(enum image_job_sync kind, const char *cluster_size)
+{
+	const struct block_open open = { .node_name = "t", .format = "qcow2", .detached = true };
+	struct block_open target_open = open;
+	struct image *source, *copy;
+	struct block_job *job;
+	struct block *target;
+	struct rig rig;
+	GError *error = NULL;
+
+	rig_init(&rig, "qcow2", "raw");
+	g_unlink(rig.target);
+	g_free(rig.target);
+	rig.target = make_clusters(&rig, "target", "qcow2", "base", cluster_size);
+	target_open.path = rig.target;
+	target = block_open(&target_open, &error);
+	g_assert_no_error(error);
+	guest_ios(&rig, kind == IMAGE_JOB_TOP ? 20 : 0);
+	block_hold(rig.block);
+	source = block_image(rig.block);
+	copy = block_image(target);
+	job = begin(rig.block, image_job_mirror(source, copy, kind), BLOCK_JOB_REPORT);
+	guest_ios(&rig, 50);
+	g_assert_true(wait_job(job).ready);
+	guest_ios(&rig, 50);
+	block_hold(rig.block);
+	block_job_free(job);
+	copy->backing = g_steal_pointer(&source->backing);
+	g_assert_true(image_flush(copy, &error));
+	block_exchange(rig.block, target);
+	block_let_go(rig.block);
+	block_close(target);
+	guest_ios(&rig, 50);
+	rig_close_disk(&rig);
+	check_file(&rig, rig.target, "qcow2");
+	rig_release(&rig);
+}
+
+static void test_mirror_top(void)
+{
+	mirror_top(IMAGE_JOB_TOP, NULL);
+	mirror_top(IMAGE_JOB_TOP, "2M");
+	mirror_top(IMAGE_JOB_TOP, "4k");
+}
+
+static void test_mirror_none(void)
+{
+	mirror_top(IMAGE_JOB_NONE, NULL);
 }
 
 /* The target has no space: the job has failed, the guest has not. */
@@ -517,6 +580,8 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_data_func("/block/job/mirror-qcow2", "qcow2", test_mirror);
 	g_test_add_data_func("/block/job/mirror-raw", "raw", test_mirror);
+	g_test_add_func("/block/job/mirror-top", test_mirror_top);
+	g_test_add_func("/block/job/mirror-none", test_mirror_none);
 	g_test_add_func("/block/job/no-space", test_no_space);
 	g_test_add_func("/block/job/no-space-stop", test_no_space_stop);
 	g_test_add_func("/block/job/speed", test_speed);
