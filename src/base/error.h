@@ -23,6 +23,7 @@ enum socle_error {
 	SOCLE_ERROR_CORRUPT,     /* a file or a stream is not what it should be */
 	SOCLE_ERROR_LIMIT,       /* too large, too many */
 	SOCLE_ERROR_STATE,       /* not in this state: not running, already paused */
+	SOCLE_ERROR_NOT_ACTIVE,  /* what is to be changed is not going on */
 };
 
 #define SOCLE_ERROR (socle_error_quark())

@@ -15,6 +15,7 @@ struct block {
 
 	/* block_open()'s. */
 	const struct block_ops *ops;
+	const char *format; /* of a kept image it changes */
 	char *node_name, *path;
 	bool no_flush, ignore_discard;
 	unsigned queues;
@@ -33,8 +34,15 @@ extern const struct block_ops block_raw_ops, block_qcow2_ops, block_null_ops;
 /* An image of any format, with a temporary one in front that takes what is written. */
 extern const struct block_ops block_snapshot_ops;
 
+/* [main] What block_open() does with what a format's open() has made. */
+void block_init(struct block *block, const struct block_ops *ops, const struct block_open *options);
+
 /* [main] Take the locks on an image that say what we do with it, and what others may not do. */
 bool block_lock(int fd, const char *path, bool read_only, bool shared, GError **error);
+/* [any] The same for a file that is open as @old already, and will be closed there: nobody gets in
+ * between. */
+bool block_lock_again(int fd, int old, bool old_read_only, const char *path, bool read_only,
+		      bool shared, GError **error);
 
 /* [loop] Complete @req at the end of the loop's round. */
 void block_ready(struct block_queue *queue, struct block_request *req, int result);

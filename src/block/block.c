@@ -69,12 +69,19 @@ struct block *block_open(const struct block_open *options, GError **error)
 
 	if (!block)
 		return NULL;
+	block_init(block, ops, options);
+	return block;
+}
+
+void block_init(struct block *block, const struct block_ops *ops, const struct block_open *options)
+{
 	block->ops = ops;
+	if (!block->format)
+		block->format = ops->format;
 	block->node_name = g_strdup(options->node_name ? options->node_name : "");
 	block->path = g_strdup(options->path ? options->path : "");
 	block->no_flush = options->no_flush && !ops->flushes_itself;
 	block->ignore_discard = options->discard == BLOCK_DISCARD_IGNORE;
-	return block;
 }
 
 void block_close(struct block *block)
@@ -99,7 +106,7 @@ const char *block_path(const struct block *block)
 
 const char *block_format(const struct block *block)
 {
-	return block->ops->format;
+	return block->format;
 }
 
 void block_info(const struct block *block, struct block_info *ret_info)
@@ -121,7 +128,7 @@ bool block_resize_check(const struct block *block, uint64_t size, GError **error
 				 block->path);
 	if (!block->ops->resize)
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "images of format '%s' cannot be resized", block->ops->format);
+				 "images of format '%s' cannot be resized", block->format);
 	if (size > INT64_MAX || size % block->info.request_alignment)
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "the size of image '%s' must be a multiple of %u bytes",

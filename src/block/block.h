@@ -88,6 +88,7 @@ struct block_open {
 	bool no_flush; /* ignore flushes: fast and unsafe, for scratch machines */
 	bool shared;   /* do not insist on being the only writer; all must say so */
 	bool backing;  /* files that the image names may be opened */
+	bool detached; /* they are not opened: something will be put there before it is read */
 	bool snapshot; /* what is written goes to a temporary file, and away with it */
 	/* What opens encrypted images of the chain, the front one's first; NULL: none. */
 	const struct secret *const *secrets;

@@ -273,14 +273,13 @@ static const struct block_file_ops host_ops = {
 	.close = host_close,
 };
 
-struct block_file *block_file_open(const char *path, unsigned flags, GError **error)
+/* What @fd is, with the locks that @old (-1: none) has, or its own. */
+static struct block_file *host_new(int owned, int old, bool old_writes, const char *path,
+				   unsigned flags, GError **error)
 {
-	bool create = flags & BLOCK_FILE_CREATE, write = create || flags & BLOCK_FILE_WRITE;
-	/* Not to wait for somebody at the other end of a pipe. */
-	autofd int fd = sys_open(path,
-				 (write ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC |
-					 (create ? O_CREAT | O_EXCL : 0),
-				 0666);
+	const bool write = flags & (BLOCK_FILE_CREATE | BLOCK_FILE_WRITE);
+	const bool shared = flags & BLOCK_FILE_SHARED;
+	autofd int fd = owned;
 	struct host_file *file;
 	struct stat st;
 	int ret = fd;
@@ -288,7 +287,8 @@ struct block_file *block_file_open(const char *path, unsigned flags, GError **er
 	if (ret >= 0)
 		ret = sys_fstat(fd, &st);
 	if (ret < 0) {
-		error_sys(error, ret, "cannot %s image '%s'", create ? "create" : "open", path);
+		error_sys(error, ret, "cannot %s image '%s'",
+			  flags & BLOCK_FILE_CREATE ? "create" : "open", path);
 		return NULL;
 	}
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
@@ -297,7 +297,8 @@ struct block_file *block_file_open(const char *path, unsigned flags, GError **er
 		return NULL;
 	}
 	if (!(flags & BLOCK_FILE_NO_LOCK) &&
-	    !block_lock(fd, path, !write, flags & BLOCK_FILE_SHARED, error))
+	    !(old < 0 ? block_lock(fd, path, !write, shared, error)
+		      : block_lock_again(fd, old, !old_writes, path, !write, shared, error)))
 		return NULL;
 	file = g_new0(struct host_file, 1);
 	file->base.ops = &host_ops;
@@ -305,6 +306,46 @@ struct block_file *block_file_open(const char *path, unsigned flags, GError **er
 	file->flags = flags;
 	file->device = S_ISBLK(st.st_mode);
 	return &file->base;
+}
+
+/* Not to wait for somebody at the other end of a pipe. */
+static int host_open(const char *path, unsigned flags)
+{
+	const bool create = flags & BLOCK_FILE_CREATE;
+
+	return sys_open(path,
+			(create || flags & BLOCK_FILE_WRITE ? O_RDWR : O_RDONLY) | O_NONBLOCK |
+				O_NOCTTY | O_CLOEXEC | (create ? O_CREAT | O_EXCL : 0),
+			0666);
+}
+
+struct block_file *block_file_open(const char *path, unsigned flags, GError **error)
+{
+	return host_new(host_open(path, flags), -1, false, path, flags, error);
+}
+
+struct block_file *block_file_again(int fd, bool fd_writes, const char *path, unsigned flags,
+				    GError **error)
+{
+	g_autofree char *name = g_strdup_printf("/proc/self/fd/%d", fd);
+
+	if (fd < 0) {
+		error_set(error, SOCLE_ERROR_UNSUPPORTED, "image '%s' is no file of the host",
+			  path);
+		return NULL;
+	}
+	return host_new(host_open(name, flags), fd, fd_writes, path, flags, error);
+}
+
+int block_file_sync_error(struct block_file *file)
+{
+	return file->ops == &host_ops ? container_of(file, struct host_file, base)->sync_error : 0;
+}
+
+void block_file_set_sync_error(struct block_file *file, int err)
+{
+	if (file->ops == &host_ops)
+		container_of(file, struct host_file, base)->sync_error = err;
 }
 
 int block_file_fd(struct block_file *file)

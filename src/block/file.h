@@ -63,6 +63,15 @@ enum {
 
 /* A file or a block device of the host; locked as QEMU does it (lock.c). */
 struct block_file *block_file_open(const char *path, unsigned flags, GError **error);
+/*
+ * The file of the host that is open as @fd, once more, whatever has become of its name; @fd_writes:
+ * it is open for writing there. The locks pass over: one of the two is to be closed soon.
+ */
+struct block_file *block_file_again(int fd, bool fd_writes, const char *path, unsigned flags,
+				    GError **error);
+/* -errno of a sync that failed, by which all fail from then on; 0: none has. */
+int block_file_sync_error(struct block_file *file);
+void block_file_set_sync_error(struct block_file *file, int err);
 /* Bytes in memory, to be read, which stay the caller's and must not go before the file. */
 struct block_file *block_file_memory(const uint8_t *bytes, size_t len);
 /*

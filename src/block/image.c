@@ -244,6 +244,7 @@ void image_close(struct image *image)
 		struct block_file *file = image->file;
 
 		g_free(image->path);
+		g_free(image->node_name);
 		g_free(image->backing_file);
 		g_free(image->backing_format);
 		image->ops->close(image);

@@ -140,7 +140,7 @@ struct image {
 
 	/* image_open()'s. */
 	const struct image_ops *ops;
-	char *path;
+	char *path, *node_name; /* the latter the caller's: for the monitor; or NULL */
 	unsigned flags;
 	struct block_file *file;
 	struct image *backing; /* or NULL: then what is absent reads as zero */

@@ -5,6 +5,9 @@
  * A job goes through the image once, from the front. What lies before @off is carried over, and is
  * kept so by image_job_written(); what lies behind it is read when its turn comes. So there is no
  * map of what has changed, and the end does not run away from a guest that writes much.
+ *
+ * A target that names an image behind it which is not open cannot copy on write: its clusters are
+ * written whole, from what a reader finds in the source.
  */
 #include "block/job.h"
 
@@ -17,7 +20,11 @@ struct image_job {
 	struct image *source, *target; /* the same for a stream */
 	const struct image *until;     /* this one and those behind it are left out; or NULL */
 	uint64_t off;
-	bool all; /* what nobody has is zero in the target, too */
+	uint64_t unit; /* what is written to the target begins and ends at multiples of it */
+	bool all;      /* what nobody has is zero in the target, too */
+	bool target_failed;
+	uint64_t moved;
+	uint64_t step; /* how much there is room for */
 	uint8_t *buf;
 };
 
@@ -29,7 +36,9 @@ static struct image_job *job_new(struct image *source, struct image *target,
 	job->source = source;
 	job->target = target;
 	job->until = until;
-	job->buf = g_malloc(STEP_LEN);
+	job->unit = target->backing_file && !target->backing ? MAX(target->cluster_size, 1u) : 1;
+	job->step = MAX(job->unit, (uint64_t)STEP_LEN);
+	job->buf = g_malloc(job->step);
 	return job;
 }
 
@@ -66,29 +75,51 @@ void image_job_free(struct image_job *job)
 
 static bool copy(struct image_job *job, uint64_t off, uint64_t len, GError **error)
 {
-	return image_read(job->source, off, job->buf, len, error) &&
-	       image_write(job->target, off, job->buf, len, error);
+	job->target_failed = false;
+	if (!image_read(job->source, off, job->buf, len, error))
+		return false;
+	job->target_failed = true;
+	job->moved += len;
+	return image_write(job->target, off, job->buf, len, error);
 }
 
-/* Carry over some bytes from @off on; how many is *ret_len. */
+/* The end of the unit that @off is in, or of the image. */
+static uint64_t unit_end(const struct image_job *job, uint64_t off)
+{
+	return MIN(off + job->unit - 1 - (off + job->unit - 1) % job->unit, job->source->size);
+}
+
+/* Copy from @off on, up to @len bytes, which end with a unit then. */
+static bool copy_units(struct image_job *job, uint64_t off, uint64_t len, uint64_t *ret_len,
+		       GError **error)
+{
+	*ret_len = unit_end(job, off + MIN(len, job->step - job->unit + 1)) - off;
+	return copy(job, off, *ret_len, error);
+}
+
+/* Carry over some bytes from @off on, where a unit begins; how many is *ret_len. */
 static bool carry(struct image_job *job, uint64_t off, uint64_t len, uint64_t *ret_len,
 		  GError **error)
 {
 	struct image_extent extent;
 	bool stream = job->source == job->target;
 
+	job->target_failed = false;
 	if (!image_map_above(job->source, job->until, off, MIN(len, (uint64_t)STEP_ZERO_LEN),
 			     &extent, error))
 		return false;
 	*ret_len = extent.len;
 	if (stream && !extent.depth)
 		return true; /* it is there already, or nowhere */
-	if (extent.kind == IMAGE_DATA) {
-		*ret_len = MIN(extent.len, (uint64_t)STEP_LEN);
-		return copy(job, off, *ret_len, error);
-	}
+	if (extent.kind == IMAGE_DATA)
+		return copy_units(job, off, extent.len, ret_len, error);
+	if (off + extent.len < job->source->size)
+		*ret_len -= extent.len % job->unit;
+	if (!*ret_len)
+		return copy_units(job, off, 1, ret_len, error); /* of several kinds */
 	if (extent.kind == IMAGE_ABSENT && !job->all)
 		return true;
+	job->target_failed = true;
 	return image_zero(job->target, off, *ret_len, true, error);
 }
 
@@ -96,6 +127,7 @@ bool image_job_step(struct image_job *job, struct image_job_progress *ret_progre
 {
 	uint64_t size = job->source->size, len;
 
+	job->moved = 0;
 	if (job->off < size) {
 		if (!carry(job, job->off, size - job->off, &len, error))
 			return false;
@@ -104,6 +136,7 @@ bool image_job_step(struct image_job *job, struct image_job_progress *ret_progre
 	*ret_progress = (struct image_job_progress){
 		.done = MIN(job->off, size),
 		.total = size,
+		.moved = job->moved,
 		.ready = job->off >= size,
 	};
 	return true;
@@ -111,13 +144,23 @@ bool image_job_step(struct image_job *job, struct image_job_progress *ret_progre
 
 bool image_job_written(struct image_job *job, uint64_t off, uint64_t len, GError **error)
 {
-	uint64_t end = MIN(off + len, job->off), n;
+	uint64_t end = MIN(unit_end(job, off + len), job->off), n;
 
 	if (job->source == job->target)
 		return true;
-	for (; off < end; off += n) {
+	for (off -= off % job->unit; off < end; off += n) {
 		if (!carry(job, off, end - off, &n, error))
 			return false;
 	}
 	return true;
+}
+
+bool image_job_target_failed(const struct image_job *job)
+{
+	return job->target_failed;
+}
+
+void image_job_rewind(struct image_job *job, uint64_t off)
+{
+	job->off = MIN(job->off, off - off % job->unit);
 }

@@ -30,14 +30,15 @@ struct image_job;
 
 struct image_job_progress {
 	uint64_t done, total; /* bytes of the image */
+	uint64_t moved;       /* bytes that this step has read and written */
 	bool ready;           /* all is carried over; further steps do nothing */
 };
 
 /* The images stay the caller's. @target: as large as @source, or larger; open for writing. */
 struct image_job *image_job_mirror(struct image *source, struct image *target,
 				   enum image_job_sync sync);
-/* @base: of the chain of @top, opened a second time for writing as @target, and as large; NULL: the
- * chain of @top ends where the target would come. */
+/* @target: as large as @top, open for writing; @base: the same, where it is in the chain of @top;
+ * NULL: that chain ends where the target would come. */
 struct image_job *image_job_commit(struct image *top, const struct image *base,
 				   struct image *target);
 /* @base: of the chain of @image; NULL: all that is behind it. */
@@ -51,5 +52,10 @@ bool image_job_step(struct image_job *job, struct image_job_progress *ret_progre
 /* [off, off + len) of the source has been written to, made zero or discarded. False: the target
  * could not be, and is no copy any more. */
 bool image_job_written(struct image_job *job, uint64_t off, uint64_t len, GError **error);
+
+/* Was the last error one of the target? */
+bool image_job_target_failed(const struct image_job *job);
+/* From @off on nothing is carried over any more: after image_job_written() has failed. */
+void image_job_rewind(struct image_job *job, uint64_t off);
 
 #endif

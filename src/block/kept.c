@@ -17,22 +17,13 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/sys.h"
-#include "block/block-int.h"
 #include "block/crypt/secret.h"
-#include "block/image.h"
+#include "block/kept-int.h"
 #include "block/qcow2/qcow2.h"
 
 enum {
 	BOUNCE_LEN = 1 << 20,
 	BOUNCE_ALIGN = 4096,
-};
-
-struct kept {
-	struct block base;
-	struct image *image;
-	struct io_loop *keeper;
-	uint8_t *bounce; /* for what the guest has in many places */
-	bool told;       /* [keeper] that it is not what it should be */
 };
 
 /* ---- [keeper] ---- */
@@ -101,14 +92,23 @@ static void tell(void *opaque)
 	req->done(req, req->result);
 }
 
+/* Whether or not it went well: what is there then is what has to be carried over. */
+static void tell_job(struct kept *kept, const struct block_request *req)
+{
+	if (kept->job && req->op != BLOCK_READ && req->op != BLOCK_FLUSH)
+		block_job_written(kept->job, req->off, req->len);
+}
+
 static void serve(void *opaque)
 {
 	struct block_request *req = opaque;
-	struct kept *kept = container_of(req->queue->block, struct kept, base);
+	struct kept *kept = kept_of(req->queue->block);
 	g_autoptr(GError) error = NULL;
+	const bool ok = execute(kept, req, &error);
 
 	req->result = 0;
-	if (!execute(kept, req, &error)) {
+	tell_job(kept, req);
+	if (!ok) {
 		req->result = error->domain == SYS_ERROR ? -error->code : -EIO;
 		if (error->domain != SYS_ERROR && !kept->told) {
 			log_warning("%s", error->message);
@@ -121,11 +121,29 @@ static void serve(void *opaque)
 
 /* ---- [loop] ---- */
 
+/* While somebody is on the short way the image stays what it is. NULL: it is closed. */
+static struct image *enter_direct(struct kept *kept)
+{
+	if (atomic_load_explicit(&kept->closed, memory_order_relaxed))
+		return NULL;
+	atomic_fetch_add(&kept->direct, 1);
+	/* Looked at once more behind the count, as who closes it looks at that behind closing. */
+	if (!atomic_load(&kept->closed))
+		return kept->image;
+	atomic_fetch_sub(&kept->direct, 1);
+	return NULL;
+}
+
+static void leave_direct(struct kept *kept)
+{
+	atomic_fetch_sub(&kept->direct, 1);
+}
+
 /* The file ends in the middle of a cluster: what is behind it has never been written. */
 static void direct_done(struct io_op *io, ssize_t result)
 {
 	struct block_request *req = container_of(io, struct block_request, io);
-	struct kept *kept = container_of(req->queue->block, struct kept, base);
+	struct kept *kept = kept_of(req->queue->block);
 
 	if (result > 0) {
 		req->progress += (uint64_t)result;
@@ -141,21 +159,29 @@ static void direct_done(struct io_op *io, ssize_t result)
 	else if (!result)
 		result = -EIO;
 	qcow2_direct_end(kept->image, req->op == BLOCK_WRITE);
+	leave_direct(kept);
 	req->done(req, result < 0 ? (int)result : 0);
 }
 
 /* The short way, past the keeper. */
 static bool submit_direct(struct block_queue *queue, struct block_request *req)
 {
-	struct kept *kept = container_of(queue->block, struct kept, base);
+	struct kept *kept = kept_of(queue->block);
 	bool write = req->op == BLOCK_WRITE;
+	struct image *image;
 	uint64_t host;
 	int fd;
 
-	if ((req->op != BLOCK_READ && !write) || req->flags & BLOCK_FUA ||
-	    kept->image->ops != &image_qcow2_ops ||
-	    !qcow2_direct_begin(kept->image, req->off, req->len, write, &host, &fd))
+	if ((req->op != BLOCK_READ && !write) || req->flags & BLOCK_FUA)
 		return false;
+	image = enter_direct(kept);
+	if (!image)
+		return false;
+	if (image->ops != &image_qcow2_ops ||
+	    !qcow2_direct_begin(image, req->off, req->len, write, &host, &fd)) {
+		leave_direct(kept);
+		return false;
+	}
 	req->progress = 0;
 	req->io = (struct io_op){
 		.kind = write ? IO_OP_WRITEV : IO_OP_READV,
@@ -172,7 +198,7 @@ static bool submit_direct(struct block_queue *queue, struct block_request *req)
 
 static void kept_submit(struct block_queue *queue, struct block_request *req)
 {
-	struct kept *kept = container_of(queue->block, struct kept, base);
+	struct kept *kept = kept_of(queue->block);
 
 	if (submit_direct(queue, req))
 		return;
@@ -182,20 +208,37 @@ static void kept_submit(struct block_queue *queue, struct block_request *req)
 
 /* ---- [main] ---- */
 
+static void add_timer(void *opaque)
+{
+	struct kept *kept = opaque;
+
+	io_timer_add(kept->keeper, &kept->job_timer);
+}
+
+static void remove_timer(void *opaque)
+{
+	struct kept *kept = opaque;
+
+	io_timer_remove(kept->keeper, &kept->job_timer);
+}
+
 static void kept_close(struct block *block)
 {
-	struct kept *kept = container_of(block, struct kept, base);
+	struct kept *kept = kept_of(block);
 	g_autoptr(GError) error = NULL;
 
+	io_loop_call(kept->keeper, remove_timer, kept);
 	io_loop_free(kept->keeper);
-	if (!block->info.read_only && !image_flush(kept->image, &error))
+	if (kept->image && kept->image->flags & IMAGE_WRITE && !image_flush(kept->image, &error))
 		log_warning("%s", error->message);
 	image_close(kept->image);
+	pthread_cond_destroy(&kept->changed);
+	pthread_mutex_destroy(&kept->lock);
 	g_aligned_free(kept->bounce);
 	g_free(kept);
 }
 
-static unsigned image_flags(const struct block_open *options)
+unsigned kept_image_flags(const struct block_open *options)
 {
 	return (options->read_only ? 0 : IMAGE_WRITE) | (options->backing ? IMAGE_BACKING : 0) |
 	       (options->direct ? IMAGE_DIRECT : 0) | (options->shared ? IMAGE_SHARED : 0) |
@@ -205,15 +248,14 @@ static unsigned image_flags(const struct block_open *options)
 static bool names_others(const struct image *image, const struct block_open *options,
 			 GError **error)
 {
-	if (!image->backing_file || options->backing)
+	if (!image->backing_file || options->backing || options->detached)
 		return true;
 	return error_set(error, SOCLE_ERROR_DENIED,
 			 "image '%s' has '%s' behind it; say backing=on if that may be opened",
 			 options->path, image->backing_file);
 }
 
-/* Takes @image, also when it fails. */
-static struct block *kept_new(struct image *owned, const struct block_open *options, GError **error)
+struct block *kept_new(struct image *owned, const struct block_open *options, GError **error)
 {
 	autoptr(image) image = owned;
 	struct kept *kept;
@@ -225,7 +267,13 @@ static struct block *kept_new(struct image *owned, const struct block_open *opti
 	kept->keeper = keeper;
 	kept->bounce = g_aligned_alloc(1, BOUNCE_LEN, BOUNCE_ALIGN);
 	kept->image = g_steal_pointer(&image);
+	kept->job_work = (struct io_work){ .fn = block_job_run, .opaque = kept };
+	kept->job_timer = (struct io_timer){ .fn = block_job_run, .opaque = kept };
+	pthread_mutex_init(&kept->lock, NULL);
+	pthread_cond_init(&kept->changed, NULL);
+	io_loop_call(keeper, add_timer, kept);
 	kept->base.size = kept->image->size;
+	kept->base.format = kept->image->ops->format;
 	kept->base.info = (struct block_info){
 		.request_alignment = 512,
 		.physical_block = 4096,
@@ -254,7 +302,7 @@ static struct image *open_image(const struct block_open *options, unsigned flags
 
 static struct block *kept_open(const struct block_open *options, GError **error)
 {
-	return kept_new(open_image(options, image_flags(options), error), options, error);
+	return kept_new(open_image(options, kept_image_flags(options), error), options, error);
 }
 
 static bool is_encrypted(const struct image *image)
@@ -316,7 +364,7 @@ static struct image *temporary_front(const struct image *behind, GError **error)
 
 static struct block *snapshot_open(const struct block_open *options, GError **error)
 {
-	unsigned flags = image_flags(options) & ~(unsigned)IMAGE_WRITE;
+	unsigned flags = kept_image_flags(options) & ~(unsigned)IMAGE_WRITE;
 	autoptr(image) behind = open_image(options, flags, error);
 	struct image *front = behind ? temporary_front(behind, error) : NULL;
 
@@ -342,7 +390,7 @@ static void resize_on_keeper(void *opaque)
 
 static bool kept_resize(struct block *block, uint64_t size, GError **error)
 {
-	struct kept *kept = container_of(block, struct kept, base);
+	struct kept *kept = kept_of(block);
 	struct resize resize = { kept->image, size, false, error };
 
 	io_loop_call(kept->keeper, resize_on_keeper, &resize);
@@ -353,7 +401,7 @@ static bool kept_resize(struct block *block, uint64_t size, GError **error)
 
 static uint64_t kept_allocated(struct block *block)
 {
-	struct kept *kept = container_of(block, struct kept, base);
+	struct kept *kept = kept_of(block);
 
 	return (uint64_t)MAX(block_file_allocated(kept->image->file), 0);
 }

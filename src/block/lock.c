@@ -58,18 +58,18 @@ static int find_conflict(int fd, unsigned used, unsigned unshared)
 	return 0;
 }
 
-bool block_lock(int fd, const char *path, bool read_only, bool shared, GError **error)
+static unsigned what_is_used(bool read_only)
 {
-	unsigned used = 1u << ACCESS_CONSISTENT_READ, unshared = 0;
-	int ret;
+	return 1u << ACCESS_CONSISTENT_READ | (read_only ? 0 : 1u << ACCESS_WRITE);
+}
 
-	if (!read_only)
-		used |= 1u << ACCESS_WRITE;
-	if (!shared)
-		unshared = 1u << ACCESS_WRITE | 1u << ACCESS_RESIZE;
-	ret = take_locks(fd, used, unshared);
-	if (!ret)
-		ret = find_conflict(fd, used, unshared);
+static unsigned what_is_unshared(bool shared)
+{
+	return shared ? 0 : 1u << ACCESS_WRITE | 1u << ACCESS_RESIZE;
+}
+
+static bool conclude(int ret, const char *path, bool read_only, bool shared, GError **error)
+{
 	if (!ret)
 		return true;
 	if (ret > 0 || ret == -EAGAIN || ret == -EACCES)
@@ -83,4 +83,32 @@ bool block_lock(int fd, const char *path, bool read_only, bool shared, GError **
 	if (shared)
 		return true;
 	return error_sys(error, ret, "cannot lock image '%s' (shared=on does without)", path);
+}
+
+bool block_lock(int fd, const char *path, bool read_only, bool shared, GError **error)
+{
+	const unsigned used = what_is_used(read_only), unshared = what_is_unshared(shared);
+	int ret = take_locks(fd, used, unshared);
+
+	if (!ret)
+		ret = find_conflict(fd, used, unshared);
+	return conclude(ret, path, read_only, shared, error);
+}
+
+/* Who does more than @old must ask the others; until then @old's own locks would be in the way. */
+bool block_lock_again(int fd, int old, bool old_read_only, const char *path, bool read_only,
+		      bool shared, GError **error)
+{
+	const unsigned used = what_is_used(read_only), unshared = what_is_unshared(shared);
+	int ret = take_locks(fd, used, unshared);
+
+	if (!ret && !read_only && old_read_only) {
+		for (int i = 0; i < ACCESS_COUNT && !ret; i++)
+			ret = sys_unlock_byte(old, BYTE_UNSHARED + i);
+		if (!ret)
+			ret = find_conflict(fd, used, unshared);
+		if (ret)
+			(void)take_locks(old, 0, unshared);
+	}
+	return conclude(ret, path, read_only, shared, error);
 }

@@ -41,6 +41,8 @@ struct raw_queue {
 };
 
 struct block *raw_open(const struct block_open *options, GError **error);
+/* The file that is open as @fd, once more; the locks pass over. */
+struct block *raw_open_again(const struct block_open *options, int fd, GError **error);
 void raw_close(struct block *block);
 bool raw_resize(struct block *block, uint64_t size, GError **error);
 uint64_t raw_allocated(struct block *block);

@@ -33,11 +33,12 @@ static bool open_error(GError **error, int err, const struct block_open *options
 }
 
 /* Not waiting for anybody: what is named may be a FIFO or a terminal. */
-static int image_open(const struct block_open *options, struct stat *ret_st, GError **error)
+static int image_open(const struct block_open *options, const char *path, struct stat *ret_st,
+		      GError **error)
 {
 	int flags = O_NONBLOCK | O_NOCTTY | (options->read_only ? O_RDONLY : O_RDWR) |
 		    (options->direct ? O_DIRECT : 0);
-	autofd int fd = sys_open(options->path, flags, 0);
+	autofd int fd = sys_open(path, flags, 0);
 	int ret = fd;
 
 	if (ret >= 0)
@@ -177,17 +178,15 @@ static bool find_info(struct raw *raw, const struct block_open *options, const s
 	return true;
 }
 
-struct block *raw_open(const struct block_open *options, GError **error)
+/* @old: of the same file, whose locks pass over; -1: none. */
+static struct block *open_path(const struct block_open *options, const char *path, int old,
+			       GError **error)
 {
+	const bool read_only = options->read_only, shared = options->shared;
 	struct stat st = { 0 };
 	struct raw *raw;
-	int fd;
+	int fd = image_open(options, path, &st, error);
 
-	if (!options->path || !*options->path) {
-		error_set(error, SOCLE_ERROR_USAGE, "an image of format 'raw' needs a file name");
-		return NULL;
-	}
-	fd = image_open(options, &st, error);
 	if (fd < 0)
 		return NULL;
 	raw = g_new0(struct raw, 1);
@@ -196,12 +195,29 @@ struct block *raw_open(const struct block_open *options, GError **error)
 	raw->zeroes = g_aligned_alloc0(1, ZERO_LEN, BOUNCE_ALIGN);
 	for (size_t i = 0; i < ZERO_IOVS; i++)
 		raw->zero_iov[i] = (struct iovec){ raw->zeroes, ZERO_LEN };
-	if (!block_lock(fd, options->path, options->read_only, options->shared, error) ||
+	if (!(old < 0 ? block_lock(fd, options->path, read_only, shared, error)
+		      : block_lock_again(fd, old, read_only, options->path, read_only, shared,
+					 error)) ||
 	    !find_info(raw, options, &st, error)) {
 		raw_close(&raw->base);
 		return NULL;
 	}
 	return &raw->base;
+}
+
+struct block *raw_open(const struct block_open *options, GError **error)
+{
+	if (options->path && *options->path)
+		return open_path(options, options->path, -1, error);
+	error_set(error, SOCLE_ERROR_USAGE, "an image of format 'raw' needs a file name");
+	return NULL;
+}
+
+struct block *raw_open_again(const struct block_open *options, int fd, GError **error)
+{
+	g_autofree char *name = g_strdup_printf("/proc/self/fd/%d", fd);
+
+	return open_path(options, name, fd, error);
 }
 
 void raw_close(struct block *block)

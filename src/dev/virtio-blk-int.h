@@ -9,10 +9,12 @@
  *   image    block_submit() has it                                  ([loop], until on_done())
  *   done     has its status, or another step to take; settled by    ([loop])
  *            blk_settle() at the end of the loop's round
- *   held     failed under DISK_ERROR_STOP, until virtio_blk_retry() (guarded by the lock)
+ *   held     failed under DISK_ERROR_STOP, until virtio_blk_retry(), or (guarded by the lock)
+ *            came while the disk gets another image
  *
  * Those with the image or done are under way: they are counted, by the era in which they came. A
- * disk that shrinks begins a new era, and waits for the last one of the old.
+ * disk that shrinks begins a new era, and waits for the last one of the old. A disk that gets
+ * another image waits for all; what comes meanwhile is held.
  *
  * A reset of the queue drops those that wait or are held at once; the others are dropped by
  * blk_settle(), which asks virtq_live().
@@ -138,6 +140,9 @@ struct virtio_blk {
 	unsigned era, under_way[2];
 	void (*shrunk)(void *opaque); /* of virtio_blk_shrink(), until it is called */
 	void *shrunk_opaque;
+	struct block_queue *next_queue; /* of virtio_blk_swap(), until it is in use */
+	void (*swapped)(void *opaque, bool done);
+	void *swapped_opaque;
 	bool turn; /* which direction passes first, if either may */
 	struct disk_throttle throttle;
 	struct blk_list waiting[2]; /* reads, writes */

@@ -263,6 +263,10 @@ DATA_PATH static void issue(struct blk_request *req)
 
 	req->result = 0;
 	req->io.flags = 0;
+	if (unlikely(blk->next_queue)) {
+		list_add(&blk->held, req);
+		return;
+	}
 	if (req->range_count && !load_range(req)) {
 		finish(req, BLK_S_OK);
 		return;
@@ -529,6 +533,8 @@ DATA_PATH static bool settle_one(struct virtio_blk *blk, struct blk_request *req
 DATA_PATH static void tell_ended(struct virtio_blk *blk)
 {
 	if (unlikely(blk->shrunk) && !blk->under_way[!blk->era])
+		dev_timer_set(blk->bell, 0);
+	if (unlikely(blk->next_queue) && !blk->under_way[0] && !blk->under_way[1])
 		dev_timer_set(blk->bell, 0);
 	if (unlikely(blk->dev.paused) && !blk->under_way[0] && !blk->under_way[1])
 		virtio_idle(&blk->dev);

@@ -92,6 +92,9 @@ static void blk_dev_free(struct virtio_device *dev)
 	virtio_release(&blk->dev);
 	block_queue_free(blk->queue);
 	dev_timer_free(blk->bell);
+	block_queue_free(blk->next_queue);
+	if (blk->swapped)
+		blk->swapped(blk->swapped_opaque, false);
 	/* Nothing is under way any more. */
 	if (blk->shrunk)
 		blk->shrunk(blk->shrunk_opaque);
@@ -144,6 +147,37 @@ static void ring_shrunk(struct virtio_blk *blk)
 	follow_size(blk, false);
 }
 
+/* What is held is tried again on the loop. */
+static void retry_held(struct virtio_blk *blk)
+{
+	if (!blk->held.head)
+		return;
+	blk->retry = true;
+	virtio_kick_self(&blk->dev, virtq_index(blk->held.head->vq));
+}
+
+/* Has the last request of the old image ended? */
+static void ring_swapped(struct virtio_blk *blk)
+{
+	void (*swapped)(void *opaque, bool done) = blk->swapped;
+	struct block_queue *old = NULL;
+
+	virtio_lock(&blk->dev);
+	if (blk->next_queue && !blk->under_way[0] && !blk->under_way[1]) {
+		old = blk->queue;
+		blk->queue = g_steal_pointer(&blk->next_queue);
+		blk->block = block_queue_block(blk->queue);
+		blk->swapped = NULL;
+		retry_held(blk);
+	}
+	virtio_unlock(&blk->dev);
+	if (!old)
+		return;
+	block_queue_free(old);
+	follow_size(blk, false);
+	swapped(blk->swapped_opaque, true);
+}
+
 /* On the main loop: tell of what failed since, and go on with what waited for requests. */
 static void ring(void *opaque)
 {
@@ -163,6 +197,7 @@ static void ring(void *opaque)
 	for (unsigned i = 0; blk->error && i < count; i++)
 		blk->error(blk->opaque, &failure[i]);
 	ring_shrunk(blk);
+	ring_swapped(blk);
 }
 
 /* ---- making one ---- */
@@ -362,6 +397,34 @@ bool virtio_blk_shrink(struct virtio_device *dev, uint64_t size, void (*shrunk)(
 	return ok;
 }
 
+bool virtio_blk_swap(struct virtio_device *dev, struct block *block,
+		     void (*swapped)(void *opaque, bool done), void *opaque, GError **error)
+{
+	struct virtio_blk *blk = blk_of(dev);
+	struct block_queue *queue;
+	struct block_info info;
+
+	block_info(block, &info);
+	if (blk->swapped)
+		return error_set(error, SOCLE_ERROR_BUSY,
+				 "the disk's image is being exchanged already");
+	if (info.request_alignment > blk->logical_block || (info.read_only && !blk->read_only))
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+				 "image '%s' is read-only, or its sectors are larger than those of "
+				 "its disk",
+				 block_node_name(block));
+	queue = block_queue_new(block, blk->loop, error);
+	if (!queue)
+		return false;
+	virtio_lock(dev);
+	blk->next_queue = queue;
+	blk->swapped = swapped;
+	blk->swapped_opaque = opaque;
+	dev_timer_set(blk->bell, 0);
+	virtio_unlock(dev);
+	return true;
+}
+
 void virtio_blk_retry(struct virtio_device *dev)
 {
 	struct virtio_blk *blk = blk_of(dev);
@@ -369,10 +432,7 @@ void virtio_blk_retry(struct virtio_device *dev)
 	virtio_lock(dev);
 	/* A stop that was not told yet is void: if it fails again, it is told again. */
 	blk->failed[false][DISK_ERROR_STOP] = blk->failed[true][DISK_ERROR_STOP] = false;
-	if (blk->held.head) {
-		blk->retry = true;
-		virtio_kick_self(dev, virtq_index(blk->held.head->vq));
-	}
+	retry_held(blk);
 	virtio_unlock(dev);
 }
 

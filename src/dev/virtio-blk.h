@@ -89,6 +89,12 @@ void virtio_blk_resized(struct virtio_device *dev);
  * image, and what the size is then, the driver may address. False: it is shrinking already. */
 bool virtio_blk_shrink(struct virtio_device *dev, uint64_t size, void (*shrunk)(void *opaque),
 		       void *opaque);
+/* Go on with @block, which has room for the same requests: those that come wait until none of before
+ * is under way. @swapped is called once, [main]: the old block is of no use to the disk any more; or
+ * !@done, the disk has gone before that. False with @error: it is at it already, or @block is not such
+ * a one. */
+bool virtio_blk_swap(struct virtio_device *dev, struct block *block,
+		     void (*swapped)(void *opaque, bool done), void *opaque, GError **error);
 /* The machine goes on: requests that were held by DISK_ERROR_STOP are tried again. */
 void virtio_blk_retry(struct virtio_device *dev);
 /* What the guest chose by the write cache feature: is its data durable only after a flush? */

@@ -156,16 +156,21 @@ bool qmp_session_busy(const struct qmp_session *session)
 	return session->request;
 }
 
+static const char *class_of(const GError *error)
+{
+	if (g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND))
+		return "DeviceNotFound";
+	if (g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_NOT_ACTIVE))
+		return "DeviceNotActive";
+	return class_generic;
+}
+
 static void answer(struct qmp_session *session, json_t *id, json_t *result, const GError *error)
 {
 	if (result)
 		send_return(session, id, result);
 	else
-		send_error(session, id,
-			   g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND)
-				   ? "DeviceNotFound"
-				   : class_generic,
-			   error->message);
+		send_error(session, id, class_of(error), error->message);
 }
 
 void qmp_request_answer(struct qmp_request *request, json_t *result, const GError *error)

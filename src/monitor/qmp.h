@@ -34,7 +34,7 @@ struct qmp_arg {
 };
 
 enum {
-	QMP_MAX_ARGS = 8
+	QMP_MAX_ARGS = 20
 };
 
 /* A request that is being served. */

@@ -17,6 +17,8 @@
 #include "dev/chardev.h"
 #include "net/net.h"
 #include "vmm/chars.h"
+#include "vmm/jobs.h"
+#include "vmm/nodes.h"
 #include "vmm/vmm-int.h"
 
 static void node_free(void *opaque)
@@ -62,7 +64,7 @@ void backends_release(struct vmm *vmm)
 	g_ptr_array_unref(vmm->nodes);
 }
 
-static struct vmm_node *node_lookup(struct vmm *vmm, const char *name)
+struct vmm_node *node_lookup(struct vmm *vmm, const char *name)
 {
 	for (unsigned i = 0; i < vmm->nodes->len; i++) {
 		struct vmm_node *node = g_ptr_array_index(vmm->nodes, i);
@@ -164,14 +166,20 @@ struct vmm_node *node_add(struct vmm *vmm, const struct node_spec *spec, bool im
 	block = block_open(&open, error);
 	if (!block)
 		return NULL;
-	node = g_new0(struct vmm_node, 1);
-	node->name = g_steal_pointer(&name);
+	node = node_new(vmm, g_steal_pointer(&name), implicit);
 	node->block = block;
 	node->spec = *spec;
-	node->spec.open.path = block_path(block);
-	node->spec.open.format = block_format(block);
-	node->spec.open.node_name = node->name;
+	node->spec.open.path = node->spec.open.format = node->spec.open.node_name = NULL;
 	node->spec.open.secrets = NULL;
+	node_name_chain(vmm, node);
+	return node;
+}
+
+struct vmm_node *node_new(struct vmm *vmm, char *name, bool implicit)
+{
+	struct vmm_node *node = g_new0(struct vmm_node, 1);
+
+	node->name = name;
 	node->implicit = implicit;
 	g_ptr_array_add(vmm->nodes, node);
 	return node;
@@ -198,8 +206,25 @@ bool node_remove(struct vmm *vmm, const char *name, GError **error)
 		return error_set(error, SOCLE_ERROR_BUSY,
 				 "Node %s is in use by device '%s'; device_del it first", name,
 				 node->user);
-	g_ptr_array_remove(vmm->nodes, node);
+	if (node->front)
+		return error_set(error, SOCLE_ERROR_BUSY,
+				 "Node %s is in use: it stands behind '%s'", name,
+				 node->front->name);
+	if (!node_is_free(node, error))
+		return false;
+	node_drop(vmm, node);
 	return true;
+}
+
+void node_drop(struct vmm *vmm, struct vmm_node *node)
+{
+	for (unsigned i = vmm->nodes->len; i-- > 0;) {
+		struct vmm_node *other = g_ptr_array_index(vmm->nodes, i);
+
+		if (other->front == node)
+			g_ptr_array_remove_index(vmm->nodes, i);
+	}
+	g_ptr_array_remove(vmm->nodes, node);
 }
 
 /* What is at the other end of a descriptor that was handed over? */
@@ -295,16 +320,27 @@ bool netdev_remove(struct vmm *vmm, const char *id, GError **error)
 	return true;
 }
 
-void backends_unused(struct vmm *vmm, const char *id)
+static struct vmm_node *node_of_user(struct vmm *vmm, const char *id)
 {
-	for (unsigned i = vmm->nodes->len; i-- > 0;) {
+	for (unsigned i = 0; i < vmm->nodes->len; i++) {
 		struct vmm_node *node = g_ptr_array_index(vmm->nodes, i);
 
-		if (g_strcmp0(node->user, id))
-			continue;
+		if (!g_strcmp0(node->user, id))
+			return node;
+	}
+	return NULL;
+}
+
+void backends_unused(struct vmm *vmm, const char *id)
+{
+	struct vmm_node *node = node_of_user(vmm, id);
+
+	if (node) {
 		g_clear_pointer(&node->user, g_free);
-		if (node->implicit)
-			g_ptr_array_remove_index(vmm->nodes, i);
+		if (node->implicit) {
+			job_node_gone(node);
+			node_drop(vmm, node);
+		}
 	}
 	for (unsigned i = vmm->netdevs->len; i-- > 0;) {
 		struct vmm_netdev *netdev = g_ptr_array_index(vmm->netdevs, i);

@@ -19,13 +19,20 @@ struct chardev;
 struct vmm;
 struct console_ops;
 
+struct vmm_job;
+
+/* An image. It has a block, or stands in the chain of another one that has; or there is nothing left
+ * of it but its name, as it was merged into another one. */
 struct vmm_node {
 	char *name;
-	struct block *block;
-	struct node_spec spec; /* the flags that it was opened with; its strings are gone */
-	bool shrinking;        /* its disk was told, and its requests come to their end */
-	bool implicit;         /* goes with its device */
-	char *user;            /* id of the device that has it, or NULL */
+	struct block *block;    /* or NULL */
+	struct vmm_node *front; /* in whose chain it is, or NULL */
+	struct node_spec spec;  /* the flags that it was opened with; its strings are gone */
+	bool shrinking;         /* its disk was told, and its requests come to their end */
+	bool changing;          /* it is about to get another block */
+	struct vmm_job *job;    /* or NULL */
+	bool implicit;          /* goes with its device, or with who has it in its chain */
+	char *user;             /* id of the device that has it, or NULL */
 };
 
 struct vmm_netdev {
@@ -49,7 +56,13 @@ struct vmm_node *node_add(struct vmm *vmm, const struct node_spec *spec, bool im
 			  GError **error);
 /* NULL: @error says that there is none. */
 struct vmm_node *node_find(struct vmm *vmm, const char *name, GError **error);
+/* Without @error. */
+struct vmm_node *node_lookup(struct vmm *vmm, const char *name);
 bool node_remove(struct vmm *vmm, const char *name, GError **error);
+/* Close it, and forget those that stand in its chain. */
+void node_drop(struct vmm *vmm, struct vmm_node *node);
+/* A node without a block; @name is taken over. */
+struct vmm_node *node_new(struct vmm *vmm, char *name, bool implicit);
 
 struct vmm_netdev *netdev_add(struct vmm *vmm, const struct netdev_spec *spec, bool implicit,
 			      GError **error);

@@ -7,10 +7,13 @@
 #include "base/error.h"
 #include "base/sys.h"
 #include "block/block.h"
+#include "block/chain.h"
+#include "block/keep.h"
 #include "dev/virtio-blk.h"
 #include "vmm/backends.h"
 #include "vmm/commands-int.h"
 #include "vmm/devices.h"
+#include "vmm/nodes.h"
 #include "vmm/vmm-int.h"
 
 /* By enum disk_limit_kind, as in BlockDeviceInfo and block_set_io_throttle. */
@@ -23,6 +26,18 @@ static const char *const limit_names[DISK_LIMIT_COUNT] = {
 static void set_int(json_t *object, const char *key, uint64_t value)
 {
 	json_object_set_new(object, key, json_integer((json_int_t)value));
+}
+
+/* How many images there are behind it. */
+static int chain_depth(const struct image *image)
+{
+	int depth = 0;
+
+	while (image && image->backing) {
+		image = image->backing;
+		depth++;
+	}
+	return depth;
 }
 
 static json_t *image_info(const struct vmm_node *node)
@@ -38,6 +53,7 @@ static json_t *image_info(const struct vmm_node *node)
 /* BlockDeviceInfo; @disk may be NULL. */
 static json_t *node_info(const struct vmm_node *node, struct vmm_device *disk)
 {
+	const struct image *image = block_is_kept(node->block) ? block_image(node->block) : NULL;
 	struct disk_limits limits = { 0 };
 	struct block_info info;
 	json_t *object;
@@ -45,13 +61,14 @@ static json_t *node_info(const struct vmm_node *node, struct vmm_device *disk)
 	block_info(node->block, &info);
 	if (disk)
 		virtio_blk_limits(disk->virtio, &limits);
-	object = json_pack("{s:o,s:s,s:b,s:s,s:i,s:b,s:s,s:i,s:o,s:{s:b,s:b,s:b}}", "file",
-			   json_text(block_path(node->block)), "node-name", node->name, "ro",
-			   (int)info.read_only, "drv", block_format(node->block),
-			   "backing_file_depth", 0, "encrypted", 0, "detect_zeroes", "off",
-			   "write_threshold", 0, "image", image_info(node), "cache", "writeback",
-			   (int)(!disk || virtio_blk_write_cache(disk->virtio)), "direct",
-			   (int)info.direct, "no-flush", (int)node->spec.open.no_flush);
+	object =
+		json_pack("{s:o,s:s,s:b,s:s,s:i,s:b,s:s,s:i,s:o,s:{s:b,s:b,s:b}}", "file",
+			  json_text(block_path(node->block)), "node-name", node->name, "ro",
+			  (int)info.read_only, "drv", block_format(node->block),
+			  "backing_file_depth", chain_depth(image), "encrypted", 0, "detect_zeroes",
+			  "off", "write_threshold", 0, "image", image_info(node), "cache",
+			  "writeback", (int)(!disk || virtio_blk_write_cache(disk->virtio)),
+			  "direct", (int)info.direct, "no-flush", (int)node->spec.open.no_flush);
 	for (unsigned i = 0; i < DISK_LIMIT_COUNT; i++) {
 		g_autofree char *max = g_strconcat(limit_names[i], "_max", NULL);
 		g_autofree char *length = g_strconcat(limit_names[i], "_max_length", NULL);
@@ -64,6 +81,32 @@ static json_t *node_info(const struct vmm_node *node, struct vmm_device *disk)
 	}
 	if (limits.iops_size)
 		set_int(object, "iops_size", limits.iops_size);
+	if (image && image->backing)
+		json_object_set_new(object, "backing_file", json_text(image->backing->path));
+	return object;
+}
+
+/* BlockDeviceInfo of an image in the chain of another. */
+static json_t *inner_info(const struct vmm_node *node)
+{
+	struct image *image = image_chain_find(block_image(node->front->block), node->name);
+	const int64_t allocated = block_file_allocated(image->file);
+	json_t *info =
+		json_pack("{s:o,s:s,s:I,s:I,s:b}", "filename", json_text(image->path), "format",
+			  image->ops->format, "virtual-size", (json_int_t)image->size,
+			  "actual-size", (json_int_t)MAX(allocated, 0), "dirty-flag", 0);
+	json_t *object = json_pack("{s:o,s:s,s:b,s:s,s:i,s:b,s:s,s:i,s:o,s:{s:b,s:b,s:b}}", "file",
+				   json_text(image->path), "node-name", node->name, "ro",
+				   !(image->flags & IMAGE_WRITE), "drv", image->ops->format,
+				   "backing_file_depth", chain_depth(image), "encrypted",
+				   (int)image->encrypted, "detect_zeroes", "off", "write_threshold",
+				   0, "image", info, "cache", "writeback", 1, "direct", 0,
+				   "no-flush", (int)node->spec.open.no_flush);
+
+	for (unsigned i = 0; i < DISK_LIMIT_COUNT; i++)
+		set_int(object, limit_names[i], 0);
+	if (image->backing)
+		json_object_set_new(object, "backing_file", json_text(image->backing->path));
 	return object;
 }
 
@@ -105,7 +148,10 @@ json_t *run_query_named_block_nodes(void *opaque, const json_t *args, GError **e
 	for (unsigned i = 0; i < vmm->nodes->len; i++) {
 		struct vmm_node *node = g_ptr_array_index(vmm->nodes, i);
 
-		json_array_append_new(list, node_info(node, node_disk(vmm, node)));
+		if (node->block)
+			json_array_append_new(list, node_info(node, node_disk(vmm, node)));
+		else if (node->front)
+			json_array_append_new(list, inner_info(node));
 	}
 	return list;
 }
@@ -179,12 +225,18 @@ json_t *run_query_blockstats(void *opaque, const json_t *args, GError **error)
 
 json_t *run_blockdev_add(void *opaque, const json_t *args, GError **error)
 {
+	const bool detached = json_is_null(json_object_get(args, "backing"));
+	json_auto_t *known = json_copy((json_t *)(uintptr_t)args);
 	struct node_spec spec = { 0 };
 	struct keyvalue list;
 	bool ok;
 
-	if (!keyvalue_from_json(&list, args, error))
+	/* What is to stand behind it comes by blockdev-snapshot. */
+	if (detached)
+		json_object_del(known, "backing");
+	if (!keyvalue_from_json(&list, known, error))
 		return NULL;
+	spec.open.detached = detached;
 	ok = node_spec_take(&spec, &list, error) && keyvalue_done(&list, node_spec_keys, error);
 	if (ok && !spec.open.node_name)
 		ok = error_set(error, SOCLE_ERROR_USAGE, "Parameter 'node-name' is missing");
@@ -264,9 +316,11 @@ static bool resize(struct vmm_node *node, struct vmm_device *disk, uint64_t size
 	struct block_info info;
 	struct shrink *shrink;
 
-	if (node->shrinking)
+	if (!node->block)
 		return error_set(error, SOCLE_ERROR_BUSY,
-				 "Node '%s' is busy: it is being made smaller", node->name);
+				 "Node '%s' is busy: it stands behind another", node->name);
+	if (!node_is_free(node, error))
+		return false;
 	if (!block_resize_check(node->block, size, error))
 		return false;
 	block_info(node->block, &info);

@@ -32,6 +32,27 @@ QMP_RUN(block_set_io_throttle);
 QMP_RUN(object_add);
 QMP_RUN(object_del);
 
+/* commands-job.c */
+QMP_START(block_commit);
+QMP_START(block_stream);
+QMP_START(blockdev_mirror);
+QMP_START(drive_mirror);
+QMP_RUN(job_cancel);
+QMP_RUN(job_complete);
+QMP_RUN(job_pause);
+QMP_RUN(job_resume);
+QMP_RUN(job_finalize);
+QMP_RUN(job_dismiss);
+QMP_RUN(block_job_set_speed);
+QMP_RUN(query_block_jobs);
+QMP_RUN(query_jobs);
+
+/* commands-snapshot.c */
+QMP_START(blockdev_snapshot);
+QMP_START(blockdev_snapshot_sync);
+QMP_RUN(blockdev_snapshot_internal_sync);
+QMP_RUN(blockdev_snapshot_delete_internal_sync);
+
 /* commands-net.c */
 QMP_RUN(netdev_del);
 QMP_RUN(set_link);

@@ -24,6 +24,7 @@
 #include "vmm/backends.h"
 #include "vmm/device-events.h"
 #include "vmm/event-limit.h"
+#include "vmm/nodes.h"
 #include "vmm/vmm-int.h"
 
 static void device_free(void *opaque)
@@ -136,7 +137,10 @@ static bool make_disk(struct vmm_device *device, const struct device_spec *spec,
 	if (device->node->user)
 		return error_set(error, SOCLE_ERROR_BUSY, "node '%s' is in use by device '%s'",
 				 spec->backend, device->node->user);
-	if (!own_loop(device, error))
+	if (!device->node->block)
+		return error_set(error, SOCLE_ERROR_BUSY, "node '%s' is in use behind another",
+				 spec->backend);
+	if (!node_is_free(device->node, error) || !own_loop(device, error))
 		return false;
 	block_info(device->node->block, &info);
 	config.block = device->node->block;

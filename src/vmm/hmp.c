@@ -13,6 +13,7 @@
 #include "machine/machine.h"
 #include "net/net.h"
 #include "vmm/backends.h"
+#include "vmm/hmp-block.h"
 #include "vmm/vmm-int.h"
 
 struct hmp_command {
@@ -88,6 +89,12 @@ static void run_block(struct vmm *vmm, GString *out)
 		const struct vmm_node *node = g_ptr_array_index(vmm->nodes, i);
 		struct block_info info;
 
+		if (!node->block) {
+			if (node->front)
+				g_string_append_printf(out, "%s: behind %s\n", node->name,
+						       node->front->name);
+			continue;
+		}
 		block_info(node->block, &info);
 		g_string_append_printf(out, "%s (%s): %s (%s), %" G_GUINT64_FORMAT " MiB%s%s\n",
 				       node->user ? node->user : "no device", node->name,
@@ -167,6 +174,7 @@ static const struct hmp_command hmp_commands[] = {
 	{ "info stats", "how often guest execution was interrupted, and why", run_stats },
 	{ "info registers", "registers of all virtual CPUs", run_registers },
 	{ "info block", "images and the disks that have them", run_block },
+	{ "info block-jobs", "what is done with them", hmp_block_jobs },
 	{ "info network", "networks and the cards that have them", run_network },
 	{ "info devices", "where devices are", run_devices },
 	{ "info name", "the machine's name", run_name },
@@ -193,6 +201,7 @@ static void run_help(struct vmm *vmm, GString *out)
 			g_string_append_printf(out, "%-16s %s\n", hmp_commands[i].words,
 					       hmp_commands[i].help);
 	}
+	hmp_block_help(out);
 }
 
 /* Words with one blank between them. */
@@ -216,6 +225,7 @@ static char *normalize(const char *line)
 char *hmp_execute(struct vmm *vmm, const char *line)
 {
 	g_autofree char *words = normalize(line);
+	g_auto(GStrv) list = g_strsplit(words, " ", -1);
 	GString *out = g_string_new(NULL);
 
 	for (size_t i = 0; i < ARRAY_SIZE(hmp_commands); i++) {
@@ -224,7 +234,7 @@ char *hmp_execute(struct vmm *vmm, const char *line)
 			return g_string_free(out, FALSE);
 		}
 	}
-	if (*words)
+	if (*words && !hmp_block_execute(vmm, list, out))
 		g_string_append_printf(out, "unknown command '%s'; 'help' lists those there are\n",
 				       words);
 	return g_string_free(out, FALSE);

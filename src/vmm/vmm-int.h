@@ -27,6 +27,7 @@ struct vmm {
 	struct boot *boot;
 	/* What devices have on the host, and they themselves; backends.h, devices.h. */
 	GPtrArray *nodes, *netdevs, *chars, *devices;
+	GPtrArray *jobs;             /* struct vmm_job; jobs.h */
 	struct io_loop *shared_loop; /* of devices without a loop of their own; or NULL */
 	enum watchdog_action watchdog;
 	bool io_error;      /* a disk has stopped the machine */

@@ -41,6 +41,7 @@
 #include "vmm/engine.h"
 #include "vmm/event-limit.h"
 #include "vmm/hmp.h"
+#include "vmm/jobs.h"
 #include "vmm/pidfile.h"
 #include "vmm/signals.h"
 #include "vmm/terminal.h"
@@ -344,6 +345,7 @@ struct vmm *vmm_new(const struct options *options, GError **error)
 			     .stops = g_ptr_array_new() };
 	backends_init(vmm);
 	devices_init(vmm);
+	jobs_init(vmm);
 	vmm->panic_timer = dev_timer_new(dev_clock_host(), panic_told, vmm);
 	vmm->watchdog_events = event_limit_new(dev_clock_host(), tell_watchdog, vmm);
 	vmm->crash_events = event_limit_new(dev_clock_host(), tell_crash_loaded, vmm);
@@ -415,7 +417,9 @@ void vmm_free(struct vmm *vmm)
 		g_source_remove(vmm->winch);
 	if (!vmm->stuck) {
 		machine_free(vmm->machine);
+		jobs_stop(vmm);
 		devices_release(vmm);
+		jobs_release(vmm);
 		backends_release(vmm);
 	}
 	g_ptr_array_unref(vmm->chars);

@@ -233,12 +233,27 @@ int blk_start(struct device *d, u64 features, struct queue *q)
 	return device_start(d, features | (WANTED & ~F_MQ), &q, 1);
 }
 
-int blk_write_and_read(struct queue *q, u64 sector, u64 seed)
+int blk_write(struct queue *q, u64 sector, u64 seed)
 {
 	fill(data[0], seed, 8 * SECTOR);
-	return transfer(q, T_OUT, sector, data[0], 8 * SECTOR) == OK &&
-	       transfer(q, T_IN, sector, data[1], 8 * SECTOR) == OK &&
-	       same(data[1], data[0], 8 * SECTOR);
+	return transfer(q, T_OUT, sector, data[0], 8 * SECTOR) == OK;
+}
+
+int blk_has(struct queue *q, u64 sector, u64 seed)
+{
+	fill(data[1], ~seed, 8 * SECTOR);
+	return transfer(q, T_IN, sector, data[1], 8 * SECTOR) == OK &&
+	       filled(data[1], seed, 8 * SECTOR);
+}
+
+int blk_write_and_read(struct queue *q, u64 sector, u64 seed)
+{
+	return blk_write(q, sector, seed) && blk_has(q, sector, seed);
+}
+
+int blk_flush(struct queue *q)
+{
+	return transfer(q, T_FLUSH, 0, 0, 0) == OK;
 }
 
 void blk_start_many(struct queue *q)

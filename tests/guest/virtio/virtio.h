@@ -215,6 +215,9 @@ void blk_test(struct device *d);
 void blk_ap(void);
 /* A disk in other hands: one queue. */
 int blk_start(struct device *d, u64 features, struct queue *q);
+int blk_write(struct queue *q, u64 sector, u64 seed);
+int blk_has(struct queue *q, u64 sector, u64 seed);
+int blk_flush(struct queue *q);
 int blk_write_and_read(struct queue *q, u64 sector, u64 seed);
 /* Requests that nobody waits for. */
 void blk_start_many(struct queue *q);

@@ -183,6 +183,11 @@ void block_queue_free(struct block_queue *queue)
 	g_free(queue);
 }
 
+struct block *block_queue_block(const struct block_queue *queue)
+{
+	return queue->block;
+}
+
 const char *block_node_name(const struct block *block)
 {
 	(void)block;

@@ -21,8 +21,11 @@ static json_t *run_fail(void *opaque, const json_t *args, GError **error)
 	const char *kind = json_string_value(json_object_get(args, "kind"));
 
 	(void)opaque;
-	error_set(error, kind ? SOCLE_ERROR_NOT_FOUND : SOCLE_ERROR_STATE, "no \xc3 such %s",
-		  kind ? kind : "luck");
+	error_set(error,
+		  !kind                 ? SOCLE_ERROR_STATE
+		  : strcmp(kind, "job") ? SOCLE_ERROR_NOT_FOUND
+					: SOCLE_ERROR_NOT_ACTIVE,
+		  "no \xc3 such %s", kind ? kind : "luck");
 	return NULL;
 }
 
@@ -136,6 +139,9 @@ static void test_answers(void)
 		{ "{\"execute\":\"fail\",\"arguments\":{\"kind\":\"disk\"}}",
 		  "{\"error\": {\"class\": \"DeviceNotFound\", \"desc\": \"no \xef\xbf\xbd such "
 		  "disk\"}}\n" },
+		{ "{\"execute\":\"fail\",\"arguments\":{\"kind\":\"job\"}}",
+		  "{\"error\": {\"class\": \"DeviceNotActive\", \"desc\": \"no \xef\xbf\xbd such "
+		  "job\"}}\n" },
 		{ "[]", GENERIC("QMP input must be a JSON object") },
 		{ "{}", GENERIC("QMP input lacks member 'execute'") },
 		{ "{\"execute\":1}", GENERIC("QMP input member 'execute' must be a string") },
