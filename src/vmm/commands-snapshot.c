@@ -23,6 +23,7 @@
 static bool check_overlay(struct vmm_node *node, struct vmm_node *overlay, GError **error)
 {
 	struct block_info below, above;
+	unsigned depth = 0;
 
 	if (overlay == node || overlay->front || overlay->user || !overlay->block)
 		return error_set(error, SOCLE_ERROR_BUSY, "The overlay is already in use");
@@ -36,6 +37,13 @@ static bool check_overlay(struct vmm_node *node, struct vmm_node *overlay, GErro
 		return error_set(
 			error, SOCLE_ERROR_USAGE,
 			"The overlay already has a backing image; open it with backing=null");
+	for (struct image *image = block_image(node->block); image; image = image->backing)
+		depth++;
+	if (depth >= IMAGE_MAX_CHAIN)
+		return error_set(error, SOCLE_ERROR_LIMIT,
+				 "there are %u images behind each other already, and no more could "
+				 "be opened again; merge some by block-commit",
+				 depth);
 	block_info(node->block, &below);
 	block_info(overlay->block, &above);
 	if (above.read_only && !below.read_only)

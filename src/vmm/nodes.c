@@ -28,11 +28,6 @@ bool node_is_free(const struct vmm_node *node, GError **error)
 	return true;
 }
 
-struct vmm_node *node_top(struct vmm_node *node)
-{
-	return node->front ? node->front : node;
-}
-
 struct vmm_node *node_find_device(struct vmm *vmm, const char *name, GError **error)
 {
 	struct vmm_node *node = node_lookup(vmm, name);

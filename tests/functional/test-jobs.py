@@ -16,6 +16,7 @@ IMG = os.environ['SOCLE_IMG']
 JUDGE = shutil.which('qemu-img') or IMG
 SIZE = 8 << 20
 PIECE = 4096
+MAX_CHAIN = 200
 MULTIPLIER = 0x9e3779b97f4a7c15
 MASK = (1 << 64) - 1
 PATTERN = b''
@@ -168,6 +169,17 @@ class Overlays(Base):
         self.qmp.call('blockdev-del', node_name='t')
         self.assertEqual(len(self.qmp.call('query-named-block-nodes')), 1)
         self.end(('base', 'qcow2'), ('top', 'qcow2'))
+
+    def test_deep(self):
+        """No more than could be opened again."""
+        self.qcow2()
+        self.start('path=base', 'format=qcow2')
+        for depth in range(1, MAX_CHAIN):
+            self.qmp.call('blockdev-snapshot-sync', device='d', snapshot_file=f'o{depth}')
+        self.refused('blockdev-snapshot-sync', 'merge some', device='d', snapshot_file='more')
+        self.assertFalse(os.path.exists('more'))
+        self.end((f'o{MAX_CHAIN - 1}', 'qcow2'))
+        self.assertEqual(img('map', f'o{MAX_CHAIN - 1}').count('Offset'), 1)
 
     def test_inside(self):
         self.qcow2()
@@ -485,6 +497,16 @@ class Words(Base):
         self.refused('block-commit', "does not accept value 'ignore'", device='d',
                      on_error='ignore')
         self.refused('block-stream', 'image itself', device='d', base_node='n')
+        below = self.qmp.call('query-named-block-nodes')[1]['node-name']
+        self.refused('block-stream', "stands behind 'n'", device=below)
+        # The disk's own files are no place for new ones.
+        for path in ('top', 'base'):
+            self.refused('drive-mirror', 'File exists', device='d', target=path, sync='full',
+                         format='qcow2')
+            self.refused('blockdev-snapshot-sync', 'File exists', device='d', snapshot_file=path)
+            self.refused('blockdev-snapshot-sync', 'in use', device='d', snapshot_file=path,
+                         mode='existing')
+        self.works()
         self.refused('blockdev-mirror', "node-name='x'", 'DeviceNotFound', device='d', target='x',
                      sync='full')
         img('create', '-q', '-f', 'qcow2', 'other', str(2 * SIZE))
