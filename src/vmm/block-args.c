@@ -134,13 +134,7 @@ void node_command_run(struct vmm *vmm, const char *key, const json_t *args, node
 	struct vmm_node *node = node_find_device(vmm, name ? name : "", &error);
 	struct command *command;
 
-	if (node && node->front)
-		error_set(&error, SOCLE_ERROR_BUSY, "Node '%s' stands behind '%s'; name that one",
-			  name, node->front->name);
-	else if (node && !node->block)
-		error_set(&error, SOCLE_ERROR_NOT_FOUND, "Node '%s' has been merged into another",
-			  name);
-	if (!node || error || !node_is_free(node, &error)) {
+	if (!node || !node_may_change(node, &error)) {
 		end(opaque, error);
 		return;
 	}
