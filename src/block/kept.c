@@ -399,6 +399,18 @@ static bool kept_resize(struct block *block, uint64_t size, GError **error)
 	return resize.done;
 }
 
+static void nothing(void *opaque)
+{
+	(void)opaque;
+}
+
+/* The keeper may still be about to wake the queue's loop, which has done the request by now. */
+static void kept_queue_free(struct block_queue *queue)
+{
+	io_loop_call(kept_of(queue->block)->keeper, nothing, NULL);
+	g_free(queue);
+}
+
 static uint64_t kept_allocated(struct block *block)
 {
 	struct kept *kept = kept_of(block);
@@ -414,6 +426,7 @@ const struct block_ops block_qcow2_ops = {
 	.close = kept_close,
 	.resize = kept_resize,
 	.allocated = kept_allocated,
+	.queue_free = kept_queue_free,
 	.submit = kept_submit,
 };
 
@@ -425,5 +438,6 @@ const struct block_ops block_snapshot_ops = {
 	.close = kept_close,
 	.resize = kept_resize,
 	.allocated = kept_allocated,
+	.queue_free = kept_queue_free,
 	.submit = kept_submit,
 };

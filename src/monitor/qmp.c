@@ -223,7 +223,7 @@ static const struct qmp_arg *find_arg(const struct qmp_arg *args, const char *na
 	return NULL;
 }
 
-static bool check_args(const struct qmp_arg *args, bool open, json_t *given, GError **error)
+bool qmp_check_args(const struct qmp_arg *args, bool open, const json_t *given, GError **error)
 {
 	const char *name;
 	json_t *value;
@@ -233,7 +233,7 @@ static bool check_args(const struct qmp_arg *args, bool open, json_t *given, GEr
 			return error_set(error, SOCLE_ERROR_USAGE, "Parameter '%s' is missing",
 					 args[i].name);
 	}
-	json_object_foreach(given, name, value)
+	json_object_foreach((json_t *)(uintptr_t)given, name, value)
 	{
 		const struct qmp_arg *arg = find_arg(args, name);
 
@@ -264,7 +264,7 @@ static void negotiate(struct qmp_session *session, json_t *id, json_t *args)
 			   "Capabilities negotiation is already complete, command ignored");
 		return;
 	}
-	if (!check_args(known, false, args, &error)) {
+	if (!qmp_check_args(known, false, args, &error)) {
 		send_error(session, id, class_generic, error->message);
 		return;
 	}
@@ -308,7 +308,7 @@ static void execute(struct qmp_session *session, json_t *id, const char *name, j
 			    name);
 		return;
 	}
-	if (!check_args(command->args, command->open, args, &error)) {
+	if (!qmp_check_args(command->args, command->open, args, &error)) {
 		send_error(session, id, class_generic, error->message);
 		return;
 	}

@@ -53,6 +53,9 @@ struct qmp_command {
 	void (*start)(void *opaque, const json_t *args, struct qmp_request *request);
 };
 
+/* Is what is @given, an object, as @args has it? @open: what is not known is let through. */
+bool qmp_check_args(const struct qmp_arg *args, bool open, const json_t *given, GError **error);
+
 struct qmp_config {
 	const struct qmp_command *commands;
 	size_t count;

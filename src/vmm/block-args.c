@@ -134,14 +134,10 @@ void node_command_run(struct vmm *vmm, const char *key, const json_t *args, node
 	struct vmm_node *node = node_find_device(vmm, name ? name : "", &error);
 	struct command *command;
 
-	if (node && !node_top(node)->block)
-		error_set(&error, SOCLE_ERROR_NOT_FOUND, "Node '%s' has been merged into another",
-			  name);
-	if (!node || error || !node_is_free(node_top(node), &error)) {
+	if (!node || !node_may_change(node, &error)) {
 		end(opaque, error);
 		return;
 	}
-	node = node_top(node);
 	command = g_new(struct command, 1);
 	*command = (struct command){ .vmm = vmm,
 				     .name = g_strdup(node->name),

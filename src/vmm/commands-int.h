@@ -53,6 +53,12 @@ QMP_START(blockdev_snapshot_sync);
 QMP_RUN(blockdev_snapshot_internal_sync);
 QMP_RUN(blockdev_snapshot_delete_internal_sync);
 
+/* transaction.c */
+QMP_START(transaction);
+
+/* commands.c: are these the arguments of a command? */
+bool command_check(const char *name, const json_t *args, GError **error);
+
 /* commands-net.c */
 QMP_RUN(netdev_del);
 QMP_RUN(set_link);

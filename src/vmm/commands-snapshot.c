@@ -2,163 +2,52 @@
 /*
  * commands-snapshot.c - QMP: snapshots of disks in use, as overlays and inside of images
  *
- * An overlay is prepared in full, before the disk's keeper is held for the exchange of a pointer.
+ * An overlay is prepared in full before the disk's keeper is held for the exchange of a pointer.
  */
 #include <string.h>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/sys.h"
-#include "block/chain.h"
 #include "block/keep.h"
 #include "block/qcow2/qcow2.h"
 #include "vmm/block-args.h"
 #include "vmm/commands-int.h"
 #include "vmm/jobs.h"
 #include "vmm/nodes.h"
+#include "vmm/overlay.h"
 #include "vmm/vmm-int.h"
 
 /* ---- overlays ---- */
 
-static bool check_overlay(struct vmm_node *node, struct vmm_node *overlay, GError **error)
+static bool put(struct vmm *vmm, struct overlay *overlay, GError **error)
 {
-	struct block_info below, above;
-
-	if (overlay == node || overlay->front || overlay->user || !overlay->block)
-		return error_set(error, SOCLE_ERROR_BUSY, "The overlay is already in use");
-	if (!node_is_free(overlay, error))
-		return false;
-	if (!block_is_kept(overlay->block) || strcmp(block_format(overlay->block), "qcow2") != 0)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "The overlay does not support backing images; give one of format "
-				 "qcow2");
-	if (block_image(overlay->block)->backing)
-		return error_set(
-			error, SOCLE_ERROR_USAGE,
-			"The overlay already has a backing image; open it with backing=null");
-	block_info(node->block, &below);
-	block_info(overlay->block, &above);
-	if (above.read_only && !below.read_only)
-		return error_set(
-			error, SOCLE_ERROR_DENIED,
-			"The overlay is open for reading only; open it with read-only=off");
-	if (above.size != below.size)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "the overlay has %" G_GUINT64_FORMAT
-				 " bytes and '%s' %" G_GUINT64_FORMAT "; create it as large",
-				 above.size, node->name, below.size);
-	return true;
-}
-
-/* Others may read it from now on; if that cannot be, it works as well. */
-static void let_others_read(struct image **front)
-{
-	g_autoptr(GError) error = NULL;
-
-	if ((*front)->flags & IMAGE_WRITE && !(*front)->encrypted &&
-	    !image_chain_reopen(front, *front, false, &error))
-		log_warning("image '%s' stays open for writing: %s", (*front)->path,
-			    error->message);
-}
-
-/* Held, flushed and checked: cannot fail. */
-static void put_overlay(struct vmm *vmm, struct vmm_node *node, struct vmm_node *overlay)
-{
-	struct image *below = block_image(node->block), *above = block_image(overlay->block);
-	struct block *spare = overlay->block;
-
-	let_others_read(&below);
-	above->backing = below;
-	block_set_image(spare, NULL);
-	block_set_image(node->block, above);
-	overlay->block = node->block;
-	node->block = NULL;
-	block_close(spare);
-	node_move_user(vmm, node, overlay);
-	node_move_chain(vmm, node, overlay);
-	node_name_chain(vmm, overlay);
-}
-
-static bool hold_flushed(struct vmm_node *node, GError **error)
-{
-	struct image *image;
-
-	block_hold(node->block);
-	image = block_image(node->block);
-	if (!(image->flags & IMAGE_WRITE) || image_flush(image, error))
+	if (overlay_hold(overlay, error)) {
+		overlay_put(overlay, vmm);
 		return true;
-	block_let_go(node->block);
+	}
+	overlay_drop(overlay, vmm);
 	return false;
 }
 
-static bool snapshot(struct vmm *vmm, struct vmm_node *node, const json_t *args, GError **error)
+static bool node_snapshot(struct vmm *vmm, struct vmm_node *node, const json_t *args,
+			  GError **error)
 {
-	struct vmm_node *overlay = node_find(vmm, arg_text(args, "overlay"), error);
+	struct overlay overlay;
 
-	if (!overlay || !check_overlay(node, overlay, error) || !hold_flushed(node, error))
-		return false;
-	put_overlay(vmm, node, overlay);
-	block_let_go(overlay->block);
-	return true;
-}
-
-void start_blockdev_snapshot(void *opaque, const json_t *args, struct qmp_request *request)
-{
-	node_command_start(opaque, "node", args, request, snapshot);
-}
-
-/* ---- blockdev-snapshot-sync ---- */
-
-static bool create_overlay(struct vmm_node *node, const char *path, GError **error)
-{
-	const struct image *image = block_image(node->block);
-	g_autofree char *name = image_chain_name(path, image->path);
-	const struct image_create what = {
-		.path = path,
-		.size = image->size,
-		.backing_file = name,
-		.backing_format = image->ops->format,
-	};
-
-	if (image->encrypted)
-		return error_set(
-			error, SOCLE_ERROR_UNSUPPORTED,
-			"image '%s' is encrypted, and the overlay would not be; create one "
-			"that is, and use blockdev-snapshot",
-			image->path);
-	return image_create("qcow2", &what, error);
+	return overlay_open(&overlay, vmm, node, args, error) && put(vmm, &overlay, error);
 }
 
 bool node_snapshot_sync(struct vmm *vmm, struct vmm_node *node, const json_t *args, GError **error)
 {
-	static const char *const modes[] = { "absolute-paths", "existing", NULL };
-	static const char *const formats[] = { "qcow2", NULL };
-	struct node_spec spec = { .open = node->spec.open, .format_given = true };
-	const char *path = arg_text(args, "snapshot-file");
-	struct vmm_node *overlay;
-	unsigned mode, format;
+	struct overlay overlay;
 
-	if (!arg_choice(args, "mode", modes, 0, &mode, error) ||
-	    !arg_choice(args, "format", formats, 0, &format, error))
-		return false;
-	if (!mode && !create_overlay(node, path, error))
-		return false;
-	spec.open.path = path;
-	spec.open.format = "qcow2";
-	spec.open.node_name = arg_text(args, "snapshot-node-name");
-	spec.open.backing = false;
-	spec.open.detached = true;
-	overlay = node_add(vmm, &spec, node->implicit, error);
-	if (overlay && check_overlay(node, overlay, error) && hold_flushed(node, error)) {
-		put_overlay(vmm, node, overlay);
-		block_let_go(overlay->block);
-		return true;
-	}
-	if (overlay)
-		node_drop(vmm, overlay);
-	if (!mode)
-		(void)sys_unlink(path);
-	return false;
+	return overlay_create(&overlay, vmm, node, args, error) && put(vmm, &overlay, error);
+}
+
+void start_blockdev_snapshot(void *opaque, const json_t *args, struct qmp_request *request)
+{
+	node_command_start(opaque, "node", args, request, node_snapshot);
 }
 
 void start_blockdev_snapshot_sync(void *opaque, const json_t *args, struct qmp_request *request)
@@ -169,29 +58,31 @@ void start_blockdev_snapshot_sync(void *opaque, const json_t *args, struct qmp_r
 
 /* ---- inside of images ---- */
 
+/* Can it have snapshots, now? */
+static bool check_inside(struct vmm_node *node, GError **error)
+{
+	if (!node_is_free(node, error))
+		return false;
+	if (!node->block || !block_is_kept(node->block) ||
+	    strcmp(block_format(node->block), "qcow2") != 0)
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+				 "Block format '%s' used by device '%s' does not support internal "
+				 "snapshots",
+				 node->block ? block_format(node->block) : "none", node->name);
+	return block_can_change(node->block, error);
+}
+
 /* The image of a disk that can have snapshots, held; NULL with @error. */
 static struct image *hold_qcow2(struct vmm *vmm, const json_t *args, struct block **ret_block,
 				GError **error)
 {
 	struct vmm_node *node = node_find_device(vmm, arg_text(args, "device"), error);
-	struct image *image;
 
-	if (!node || !node_is_free(node, error))
-		return NULL;
-	if (!node->block || !block_is_kept(node->block) ||
-	    strcmp(block_format(node->block), "qcow2") != 0) {
-		error_set(error, SOCLE_ERROR_UNSUPPORTED,
-			  "Block format '%s' used by device '%s' does not support internal "
-			  "snapshots",
-			  node->block ? block_format(node->block) : "none", node->name);
-		return NULL;
-	}
-	if (!block_can_change(node->block, error))
+	if (!node || !check_inside(node, error))
 		return NULL;
 	block_hold(node->block);
-	image = block_image(node->block);
 	*ret_block = node->block;
-	return image;
+	return block_image(node->block);
 }
 
 static const struct qcow2_snapshot *find_snapshot(struct image *image, const char *id,
@@ -208,25 +99,71 @@ static const struct qcow2_snapshot *find_snapshot(struct image *image, const cha
 	return NULL;
 }
 
-json_t *run_blockdev_snapshot_internal_sync(void *opaque, const json_t *args, GError **error)
+static bool create_inside(struct image *image, const json_t *args, GError **error)
 {
 	const char *name = arg_text(args, "name");
+
+	if (!*name)
+		return error_set(error, SOCLE_ERROR_USAGE, "Name is empty");
+	if (find_snapshot(image, NULL, name))
+		return error_set(error, SOCLE_ERROR_EXISTS,
+				 "Snapshot with name '%s' already exists on device '%s'", name,
+				 arg_text(args, "device"));
+	return qcow2_snapshot_create(image, name, (int64_t)(sys_realtime_ns() / 1000), error);
+}
+
+json_t *run_blockdev_snapshot_internal_sync(void *opaque, const json_t *args, GError **error)
+{
 	struct block *block;
 	struct image *image = hold_qcow2(opaque, args, &block, error);
 	bool ok;
 
 	if (!image)
 		return NULL;
-	if (!*name)
-		ok = error_set(error, SOCLE_ERROR_USAGE, "Name is empty");
-	else if (find_snapshot(image, NULL, name))
-		ok = error_set(error, SOCLE_ERROR_EXISTS,
-			       "Snapshot with name '%s' already exists on device '%s'", name,
-			       arg_text(args, "device"));
-	else
-		ok = qcow2_snapshot_create(image, name, (int64_t)(sys_realtime_ns() / 1000), error);
+	ok = create_inside(image, args, error);
 	block_let_go(block);
 	return ok ? json_object() : NULL;
+}
+
+/* ---- the same, in a transaction ---- */
+
+bool inside_claim(struct vmm_node *node, GError **error)
+{
+	if (!check_inside(node, error))
+		return false;
+	node->changing = true;
+	return true;
+}
+
+bool inside_create(struct vmm_node *node, const json_t *args, GError **error)
+{
+	block_hold(node->block);
+	if (create_inside(block_image(node->block), args, error))
+		return true;
+	block_let_go(node->block);
+	return false;
+}
+
+void inside_end(struct vmm_node *node)
+{
+	node->changing = false;
+}
+
+void inside_keep(struct vmm_node *node)
+{
+	block_let_go(node->block);
+}
+
+void inside_undo(struct vmm_node *node, const json_t *args)
+{
+	struct image *image = block_image(node->block);
+	const struct qcow2_snapshot *snapshot = find_snapshot(image, NULL, arg_text(args, "name"));
+	g_autofree char *id = snapshot ? g_strdup(snapshot->id) : NULL;
+	g_autoptr(GError) error = NULL;
+
+	if (id && !qcow2_snapshot_delete(image, id, &error))
+		log_warning("%s", error->message);
+	block_let_go(node->block);
 }
 
 static json_t *snapshot_info(const struct qcow2_snapshot *s)

@@ -506,6 +506,9 @@ static const struct qmp_command command_table[] = {
 	{ .name = "stop", .start = start_stop },
 	{ .name = "system_powerdown", .run = run_system_powerdown },
 	{ .name = "system_reset", .run = run_system_reset },
+	{ .name = "transaction",
+	  .args = { { "actions", QMP_ARRAY, false }, { "properties", QMP_OBJECT, true } },
+	  .start = start_transaction },
 	{ .name = "watchdog-set-action",
 	  .args = { { "action", QMP_STRING, false } },
 	  .run = run_watchdog_set_action },
@@ -529,6 +532,17 @@ static json_t *run_query_commands(void *opaque, const json_t *args, GError **err
 		json_array_append_new(list, json_pack("{s:s}", "name", command_table[i].name));
 	json_array_append_new(list, json_pack("{s:s}", "name", "qmp_capabilities"));
 	return list;
+}
+
+bool command_check(const char *name, const json_t *args, GError **error)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(command_table); i++) {
+		const struct qmp_command *command = &command_table[i];
+
+		if (!strcmp(command->name, name))
+			return qmp_check_args(command->args, command->open, args, error);
+	}
+	return error_set(error, SOCLE_ERROR_USAGE, "there is no command '%s'", name);
 }
 
 struct qmp_config commands_config(struct vmm *vmm)

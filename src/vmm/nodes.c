@@ -28,9 +28,16 @@ bool node_is_free(const struct vmm_node *node, GError **error)
 	return true;
 }
 
-struct vmm_node *node_top(struct vmm_node *node)
+bool node_may_change(const struct vmm_node *node, GError **error)
 {
-	return node->front ? node->front : node;
+	if (node->front)
+		return error_set(error, SOCLE_ERROR_BUSY,
+				 "Node '%s' stands behind '%s'; name that one", node->name,
+				 node->front->name);
+	if (!node->block)
+		return error_set(error, SOCLE_ERROR_NOT_FOUND,
+				 "Node '%s' has been merged into another", node->name);
+	return node_is_free(node, error);
 }
 
 struct vmm_node *node_find_device(struct vmm *vmm, const char *name, GError **error)

@@ -12,8 +12,8 @@
 
 /* Is it neither about to change nor has it a job? */
 bool node_is_free(const struct vmm_node *node, GError **error);
-/* The one with the block. */
-struct vmm_node *node_top(struct vmm_node *node);
+/* The same, and it has a block. */
+bool node_may_change(const struct vmm_node *node, GError **error);
 /* A node by its name, or that of a disk by the disk's; or NULL with @error. */
 struct vmm_node *node_find_device(struct vmm *vmm, const char *name, GError **error);
 

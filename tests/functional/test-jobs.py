@@ -16,6 +16,7 @@ IMG = os.environ['SOCLE_IMG']
 JUDGE = shutil.which('qemu-img') or IMG
 SIZE = 8 << 20
 PIECE = 4096
+MAX_CHAIN = 200
 MULTIPLIER = 0x9e3779b97f4a7c15
 MASK = (1 << 64) - 1
 PATTERN = b''
@@ -168,6 +169,70 @@ class Overlays(Base):
         self.qmp.call('blockdev-del', node_name='t')
         self.assertEqual(len(self.qmp.call('query-named-block-nodes')), 1)
         self.end(('base', 'qcow2'), ('top', 'qcow2'))
+
+    def action(self, kind, **data):
+        return {'type': kind, 'data': {key.replace('_', '-'): data[key] for key in data}}
+
+    def test_together(self):
+        """All disks or none."""
+        sync, inside = 'blockdev-snapshot-sync', 'blockdev-snapshot-internal-sync'
+        self.raw()
+        self.start('path=base')
+        img('create', '-q', '-f', 'raw', 'second', str(SIZE))
+        img('create', '-q', '-f', 'qcow2', 'third', str(SIZE))
+        self.qmp.call('blockdev-add', driver='raw', node_name='s',
+                      file={'driver': 'file', 'filename': 'second'})
+        self.add('t', 'third')
+        good = [self.action(sync, device='d', snapshot_file='o1', snapshot_node_name='p'),
+                self.action(inside, device='t', name='one'),
+                self.action(sync, node_name='s', snapshot_file='o2', snapshot_node_name='q')]
+        for bad, words in ((self.action('abort'), 'aborted'),
+                           (self.action(sync, device='x', snapshot_file='o3'), "device='x'"),
+                           (self.action(sync, device='d', snapshot_file='o3'), 'being changed'),
+                           (self.action(sync, device='d', snapshot_file='no/such'), 'No such file'),
+                           (self.action(inside, device='t', name=''), 'being changed'),
+                           (self.action(sync, device='d', snapshot_file=1), 'expected: string'),
+                           (self.action(sync, device='d'), "'snapshot-file' is missing"),
+                           (self.action('drive-backup'), 'does not accept'),
+                           ({'type': sync}, "'data'"), (7, "'type'")):
+            if words == 'No such file':
+                actions = good[1:] + [bad]
+            else:
+                actions = good + [bad]
+            self.refused('transaction', words,
+                         'DeviceNotFound' if 'device=' in words else 'GenericError',
+                         actions=actions)
+            self.works(5)
+            self.assertEqual([name for name in ('o1', 'o2', 'o3') if os.path.exists(name)], [])
+            self.assertEqual(self.disk_node()['drv'], 'raw')
+            self.assertEqual(len(self.qmp.call('query-named-block-nodes')), 3)
+        # One that fails when disks wait already: the snapshot that was made is gone again.
+        img('create', '-q', '-f', 'qcow2', 'fourth', str(SIZE))
+        self.add('f', 'fourth')
+        self.qmp.call('blockdev-snapshot-internal-sync', device='f', name='one')
+        self.refused('transaction', 'already exists',
+                     actions=good + [self.action(inside, device='f', name='one')])
+        self.assertEqual(self.disk_node()['drv'], 'raw')
+        self.qmp.call('transaction', actions=good)
+        self.works()
+        nodes = {node['node-name']: node for node in self.qmp.call('query-named-block-nodes')}
+        self.assertEqual(self.disk_node()['node-name'], 'p')
+        self.assertEqual(nodes['q']['backing_file'], 'second')
+        self.qmp.call('blockdev-del', node_name='t')
+        self.assertEqual(img('snapshot', '-l', 'third').count(' one '), 1)
+        self.qmp.call('transaction', actions=[])
+        self.end(('o1', 'qcow2'), ('o2', 'qcow2'), ('third', 'qcow2'))
+
+    def test_deep(self):
+        """No more than could be opened again."""
+        self.qcow2()
+        self.start('path=base', 'format=qcow2')
+        for depth in range(1, MAX_CHAIN):
+            self.qmp.call('blockdev-snapshot-sync', device='d', snapshot_file=f'o{depth}')
+        self.refused('blockdev-snapshot-sync', 'merge some', device='d', snapshot_file='more')
+        self.assertFalse(os.path.exists('more'))
+        self.end((f'o{MAX_CHAIN - 1}', 'qcow2'))
+        self.assertEqual(img('map', f'o{MAX_CHAIN - 1}').count('Offset'), 1)
 
     def test_inside(self):
         self.qcow2()
@@ -485,6 +550,16 @@ class Words(Base):
         self.refused('block-commit', "does not accept value 'ignore'", device='d',
                      on_error='ignore')
         self.refused('block-stream', 'image itself', device='d', base_node='n')
+        below = self.qmp.call('query-named-block-nodes')[1]['node-name']
+        self.refused('block-stream', "stands behind 'n'", device=below)
+        # The disk's own files are no place for new ones.
+        for path in ('top', 'base'):
+            self.refused('drive-mirror', 'File exists', device='d', target=path, sync='full',
+                         format='qcow2')
+            self.refused('blockdev-snapshot-sync', 'File exists', device='d', snapshot_file=path)
+            self.refused('blockdev-snapshot-sync', 'in use', device='d', snapshot_file=path,
+                         mode='existing')
+        self.works()
         self.refused('blockdev-mirror', "node-name='x'", 'DeviceNotFound', device='d', target='x',
                      sync='full')
         img('create', '-q', '-f', 'qcow2', 'other', str(2 * SIZE))
