@@ -5,7 +5,7 @@
  * Keeps a number of random requests on their way for some seconds, as a guest's disk would, and
  * prints requests per second and the CPU seconds that a million of them took. With --once it stops
  * when each block has had its request: in a new image these are writes that allocate. blk-vs-fio
- * runs it beside fio, bench-qcow2 beside QEMU.
+ * runs it beside fio.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -27,15 +27,6 @@ struct image *image_chain_above(struct image *front, const struct image *image)
 	return above;
 }
 
-static unsigned file_flags(unsigned flags)
-{
-	return (flags & IMAGE_WRITE ? BLOCK_FILE_WRITE : 0) |
-	       (flags & IMAGE_SHARED ? BLOCK_FILE_SHARED : 0) |
-	       (flags & IMAGE_DIRECT ? BLOCK_FILE_DIRECT : 0) |
-	       (flags & IMAGE_NO_LOCK ? BLOCK_FILE_NO_LOCK : 0) |
-	       (flags & IMAGE_NO_FLUSH ? BLOCK_FILE_NO_FLUSH : 0);
-}
-
 struct image *image_chain_reopen(struct image **front, struct image *image, bool write,
 				 GError **error)
 {
@@ -55,7 +46,7 @@ struct image *image_chain_reopen(struct image **front, struct image *image, bool
 	if (image->flags & IMAGE_WRITE && !image_flush(image, error))
 		return NULL;
 	file = block_file_again(block_file_fd(image->file), image->flags & IMAGE_WRITE, image->path,
-				file_flags(flags), error);
+				image_file_flags(flags), error);
 	if (!file)
 		return NULL;
 	block_file_set_sync_error(file, block_file_sync_error(image->file));

@@ -109,7 +109,7 @@ static struct image *open_alone(const char *path, struct block_file *owned, cons
 	return image;
 }
 
-static unsigned file_flags(unsigned flags)
+unsigned image_file_flags(unsigned flags)
 {
 	return (flags & IMAGE_WRITE ? BLOCK_FILE_WRITE : 0) |
 	       (flags & IMAGE_DIRECT ? BLOCK_FILE_DIRECT : 0) |
@@ -168,7 +168,7 @@ static bool open_chain(struct image *front, const struct image_keys *keys, GErro
 					 "there are more than %d images behind '%s'; merge some "
 					 "with `socle-img commit`",
 					 IMAGE_MAX_CHAIN - 1, front->path);
-		file = block_file_open(path, file_flags(flags), error);
+		file = block_file_open(path, image_file_flags(flags), error);
 		if (!file)
 			return g_prefix_error(error, "image '%s': ", image->path), false;
 		for (struct image *other = front; other; other = other->backing) {
@@ -233,7 +233,7 @@ struct image *image_open_keys(const char *path, const char *format, unsigned fla
 			  "'%s' is no file; only files and block devices can be images", path);
 		return NULL;
 	}
-	file = block_file_open(path, file_flags(flags), error);
+	file = block_file_open(path, image_file_flags(flags), error);
 	return file ? image_open_file_keys(path, file, format, flags, keys, error) : NULL;
 }
 

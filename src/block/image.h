@@ -170,6 +170,8 @@ struct image *image_open_file_keys(const char *path, struct block_file *file, co
 				   unsigned flags, const struct image_keys *keys, GError **error);
 struct image *image_open_file(const char *path, struct block_file *file, const char *format,
 			      unsigned flags, GError **error);
+/* BLOCK_FILE_ flags of the file of an image that is opened so. */
+unsigned image_file_flags(unsigned flags);
 /* NULL is fine. Closes the chain as well. */
 void image_close(struct image *image);
 DEFINE_AUTOPTR(image, image_close);

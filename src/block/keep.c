@@ -39,20 +39,19 @@ struct block *block_keep(struct block *block, const struct block_open *options, 
 	struct block_file *file;
 	struct image *image;
 	struct block *kept;
+	unsigned flags;
 
 	assert(block->ops == &block_raw_ops);
 	open.path = block->path;
 	open.node_name = block->node_name;
 	open.format = "raw";
-	file = block_file_again(raw->fd, !open.read_only, open.path,
-				(open.read_only ? 0 : BLOCK_FILE_WRITE) |
-					(open.shared ? BLOCK_FILE_SHARED : 0) |
-					(open.no_flush ? BLOCK_FILE_NO_FLUSH : 0),
+	flags = kept_image_flags(&open);
+	file = block_file_again(raw->fd, !open.read_only, open.path, image_file_flags(flags),
 				error);
 	if (!file)
 		return NULL;
 	block_file_set_sync_error(file, atomic_load(&raw->flush_error));
-	image = image_open_file(open.path, file, "raw", kept_image_flags(&open), error);
+	image = image_open_file(open.path, file, "raw", flags, error);
 	kept = image ? kept_new(image, &open, error) : NULL;
 	if (!kept)
 		return NULL;

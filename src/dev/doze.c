@@ -7,7 +7,7 @@
 enum {
 	STREAK_MIN = 4, /* events in a row, each within time_ns of the one before */
 	STREAK_MAX = 32,
-	FRUIT = 2, /* requests that are worth a doze */
+	FRUIT = 2, /* requests or frames that are worth a doze */
 };
 
 DATA_PATH static void over(struct doze *doze)

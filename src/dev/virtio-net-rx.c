@@ -289,7 +289,7 @@ DATA_PATH static void expect_more(struct virtio_net *net, unsigned frames)
 
 	doze_event(&net->doze, frames, now_ns);
 	(void)doze_begin(&net->doze, DOZE_NO_QUEUE, now_ns);
-	/* Those that come until the next one are counted for it. */
+	/* What has come meanwhile is seen after the time is over: these stand for it. */
 	doze_found(&net->doze, frames);
 }
 

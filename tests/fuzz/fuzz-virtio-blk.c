@@ -2,8 +2,8 @@
 /*
  * fuzz-virtio-blk.c - a hostile driver before a disk, over nothing and over a small raw file
  *
- * Acts of its own: requests that are nearly right, limits, a retry, another size, and (over the
- * file) system calls that fail. Beside what virtio-fuzz.h checks: a request of a sane driver comes
+ * Acts of its own: requests that are nearly right, limits, a retry, another size, another image, and
+ * (over the file) system calls that fail. Beside what virtio-fuzz.h checks: a request of a sane driver comes
  * back with a status that is one, and a read after all that is served.
  */
 #include <errno.h>
@@ -30,6 +30,7 @@ enum {
 	ACT_RETRY,
 	ACT_RESIZE,
 	ACT_FAIL,
+	ACT_SWAP,
 	ACT_COUNT,
 };
 
@@ -42,8 +43,8 @@ struct slot {
 struct world {
 	struct vfuzz f;
 	struct fake_clock clock;
-	struct block *block;
-	bool file;
+	struct block *block, *spare;
+	bool file, swaps;
 	unsigned stops, next;
 	struct slot slots[SLOTS];
 };
@@ -88,7 +89,8 @@ static void world_init(struct world *w, bool file)
 	vfuzz_init(&w->f, file ? IO_LOOP_THREADS : IO_LOOP_AUTO);
 	fake_clock_init(&w->clock);
 	w->block = open_block(file);
-	g_assert_nonnull(w->block);
+	w->spare = open_block(file);
+	g_assert_true(w->block && w->spare);
 	dev = virtio_blk_new(
 		&(struct virtio_blk_config){
 			.block = w->block,
@@ -163,11 +165,31 @@ static void resize(struct world *w)
 {
 	const uint64_t size = (vfuzz_get(&w->f.in, 1) + 1) * 4096;
 
-	/* Its queues have to be idle. */
+	/* Its queues have to be idle, and its image its own. */
 	vfuzz_reset(&w->f);
+	(void)fake_clock_run(&w->clock);
 	if (block_resize(w->block, size, NULL))
 		virtio_blk_resized(w->f.dev);
 	vfuzz_restart(&w->f, w->f.features);
+}
+
+static void on_swapped(void *opaque, bool done)
+{
+	struct world *w = opaque;
+	struct block *block = w->block;
+
+	g_assert_true(done && w->swaps);
+	w->swaps = false;
+	w->block = w->spare;
+	w->spare = block;
+}
+
+static void swap(struct world *w)
+{
+	g_assert_true(virtio_blk_swap(w->f.dev, w->spare, on_swapped, w, NULL) == !w->swaps);
+	w->swaps = true;
+	if (vfuzz_get(&w->f.in, 1) & 1)
+		(void)fake_clock_run(&w->clock);
 }
 
 static void fail(struct world *w)
@@ -182,7 +204,7 @@ static void fail(struct world *w)
 
 static void act(struct world *w)
 {
-	const unsigned byte = (unsigned)vfuzz_get(&w->f.in, 1) % (ACT_COUNT + 6);
+	const unsigned byte = (unsigned)vfuzz_get(&w->f.in, 1) % (ACT_COUNT + 5);
 
 	switch (byte) {
 	case ACT_LIMITS:
@@ -197,6 +219,9 @@ static void act(struct world *w)
 		break;
 	case ACT_FAIL:
 		fail(w);
+		break;
+	case ACT_SWAP:
+		swap(w);
 		break;
 	default:
 		if (byte >= ACT_REQUEST)
@@ -264,6 +289,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vfuzz_reset(&w->f);
 	virtio_blk_set_limits(w->f.dev, &(struct disk_limits){ 0 });
 	(void)fake_clock_run(&w->clock);
+	g_assert_false(w->swaps);
 	if (vfuzz_checks(size))
 		check_serves(w);
 	return 0;
