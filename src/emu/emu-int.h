@@ -307,6 +307,7 @@ struct vcpu {
 	unsigned pauses;
 	_Atomic(uint64_t) alarm_ns; /* when the clock thread shall set PEND_TIMER; 0: never */
 	_Atomic(bool) sleeping;     /* in HLT or waiting for SIPI: wake it */
+	_Atomic(bool) waits;        /* in HLT, as config.idle knows */
 };
 
 enum {
