@@ -282,13 +282,20 @@ DATA_PATH static ssize_t receive(struct virtio_net *net, unsigned index)
 	return n ? receive_direct(net, index, iov, n) : receive_held(net, index);
 }
 
-/* That many have come: more will in a moment, and may as well come together. */
-DATA_PATH static void expect_more(struct virtio_net *net, unsigned frames)
+/*
+ * That many have come: more will in a moment, and may as well come together. So may the guest's
+ * answers: it does not notify, if nothing waits in its queue for the back end.
+ */
+DATA_PATH static void expect_more(struct virtio_net *net, unsigned index, unsigned frames)
 {
 	const uint64_t now_ns = io_loop_now_ns(net->loop);
+	struct virtq *tx = net_tx_queue(net, index);
+	const bool answers = virtq_ready(tx) && !net->pair[index].tx_full;
 
 	doze_event(&net->doze, frames, now_ns);
-	(void)doze_begin(&net->doze, DOZE_NO_QUEUE, now_ns);
+	if (doze_begin(&net->doze, answers ? (int)(2 * index + 1) : DOZE_NO_QUEUE, now_ns) &&
+	    answers)
+		virtq_notify_off(tx);
 	/* What has come meanwhile is seen after the time is over: these stand for it. */
 	doze_found(&net->doze, frames);
 }
@@ -327,7 +334,7 @@ DATA_PATH void net_rx_run(struct virtio_net *net, unsigned index)
 	if (frames == BATCH_FRAMES || bytes >= BATCH_BYTES)
 		virtio_kick_self(&net->dev, 2 * index);
 	else if (frames)
-		expect_more(net, frames);
+		expect_more(net, index, frames);
 }
 
 void net_rx_reset(struct virtio_net *net, unsigned index)

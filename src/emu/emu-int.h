@@ -306,7 +306,9 @@ struct vcpu {
 	bool trap_flag; /* TF was set when the instruction began, and no event was delivered */
 	unsigned pauses;
 	_Atomic(uint64_t) alarm_ns; /* when the clock thread shall set PEND_TIMER; 0: never */
-	_Atomic(bool) sleeping;     /* in HLT or waiting for SIPI: wake it */
+	uint64_t alarm_last_ns, alarm_next_ns; /* [clock] the last one; the next, as one expects */
+	_Atomic(bool) sleeping;                /* in HLT or waiting for SIPI: wake it */
+	_Atomic(bool) waits;                   /* in HLT, as config.idle knows */
 };
 
 enum {

@@ -31,12 +31,20 @@ enum {
 
 /* ---- what others do to a vCPU ---- */
 
+/* Said by the one who wakes the vCPU: until it runs, it would look as if it still waited. */
+static void waits_no_more(struct vcpu *v)
+{
+	if (atomic_exchange(&v->waits, false))
+		io_idle_end(v->engine->config.idle);
+}
+
 void emu_pend(struct vcpu *v, uint32_t bits)
 {
 	uint32_t old = atomic_fetch_or(&v->pending, bits);
 
 	if ((old & bits) == bits || !atomic_load(&v->sleeping))
 		return;
+	waits_no_more(v);
 	pthread_mutex_lock(&v->req_lock);
 	pthread_cond_signal(&v->wake);
 	pthread_mutex_unlock(&v->req_lock);
@@ -148,8 +156,10 @@ static void sleep_until_pending(struct vcpu *v)
 	struct io_idle *idle = v->halted ? v->engine->config.idle : NULL;
 
 	emu_count(v, CPU_STAT_HLT);
-	if (idle)
+	if (idle) {
 		io_idle_begin(idle);
+		atomic_store(&v->waits, true);
+	}
 	clock_alarm(v, 0); /* this wait has a limit of its own */
 	atomic_store(&v->in_guest, false);
 	pthread_mutex_lock(&v->req_lock);
@@ -168,8 +178,7 @@ static void sleep_until_pending(struct vcpu *v)
 	atomic_store(&v->sleeping, false);
 	pthread_mutex_unlock(&v->req_lock);
 	atomic_store(&v->in_guest, true);
-	if (idle)
-		io_idle_end(idle);
+	waits_no_more(v);
 	emu_spent(v, CPU_STAT_HLT, sys_monotonic_ns() - start);
 	if (!(atomic_load(&v->pending) & PEND_TIMER))
 		clock_alarm(v, deadline);

@@ -64,6 +64,7 @@ struct virtq {
 	uint16_t first_flags; /* packed: flags of the first of them, kept back */
 	uint16_t first_used;
 	uint16_t notify_flags; /* as written last */
+	uint16_t event_at;     /* likewise; split with event index */
 
 	unsigned in_flight;
 	struct virtq_chain *free, *oldest, *newest;

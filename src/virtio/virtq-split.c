@@ -139,14 +139,18 @@ DATA_PATH bool virtq_split_publish(struct virtq *vq)
 DATA_PATH void virtq_split_notify(struct virtq *vq, bool on)
 {
 	size_t off = used_off(vq, 0);
-	uint16_t flags = on ? 0 : USED_NO_NOTIFY;
+	uint16_t flags = on ? 0 : USED_NO_NOTIFY, event = vq->next_avail;
 
 	if (vq->event_idx) {
 		/* An event that has passed is as good as none. */
-		if (!on)
-			return;
+		if (!on) {
+			if (vq->event_at != event || virtq_pending(vq))
+				return;
+			event--;
+		}
+		vq->event_at = event;
 		off += (size_t)vq->size * USED_LEN;
-		virtq_store16(vq->device.host + off, vq->next_avail, __ATOMIC_SEQ_CST);
+		virtq_store16(vq->device.host + off, event, __ATOMIC_SEQ_CST);
 		mem_written(vq->mem, vq->device.gpa + off, 2);
 		return;
 	}

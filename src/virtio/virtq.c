@@ -181,6 +181,7 @@ void virtq_clear(struct virtq *vq)
 	vq->slots = 0;
 	vq->unflushed = 0;
 	vq->notify_flags = 0;
+	vq->event_at = 0;
 	free_all(vq);
 	/* A driver that is gone may have had long chains, many of them. */
 	if (vq->spilled)

@@ -7,9 +7,12 @@
  */
 #include <errno.h>
 #include <glib.h>
+#include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "emu/emu-int.h"
 #include "emu/emu.h"
 
 enum {
@@ -30,6 +33,7 @@ struct fixture {
 	struct cpu_engine *engine;
 	struct vcpu *vcpu;
 	struct io_notify done;
+	struct io_idle idle;
 	unsigned ended, rung;
 };
 
@@ -60,6 +64,8 @@ static void set_up(struct fixture *f, const void *data)
 	g_assert_true(mem_add_ram(f->mem, 0, RAM, &error));
 	f->pio = io_space_new("pio", 0x10000);
 	f->mmio = io_space_new("mmio", 1ull << 46);
+	f->idle = IO_IDLE_INITIALIZER;
+	config.idle = &f->idle;
 	config.mem = f->mem;
 	config.pio = f->pio;
 	config.mmio = f->mmio;
@@ -307,6 +313,35 @@ static void test_kick_before_run(struct fixture *f, const void *data)
 	g_assert_cmpuint(f->ended, ==, 1);
 }
 
+static void *run_halted(void *opaque)
+{
+	struct fixture *f = opaque;
+
+	g_assert_cmpint(emu_cpu_ops.vcpu_run(f->vcpu), ==, CPU_EXIT_KICKED);
+	return NULL;
+}
+
+/* Who has been woken does not wait any more, though it may not run yet. */
+static void test_halt(struct fixture *f, const void *data)
+{
+	static const uint8_t code[] = { END };
+	pthread_t thread;
+
+	(void)data;
+	g_assert_true(f->idle.told);
+	run_code(f, code, sizeof(code));
+	for (unsigned i = 0; i < 100; i++) {
+		g_assert_cmpint(pthread_create(&thread, NULL, run_halted, f), ==, 0);
+		while (!atomic_load(&f->vcpu->sleeping))
+			sched_yield();
+		g_assert_cmpuint(atomic_load(&f->idle.halted), ==, 1);
+		emu_cpu_ops.vcpu_kick(f->vcpu);
+		g_assert_cmpuint(atomic_load(&f->idle.halted), ==, 0);
+		pthread_join(thread, NULL);
+		g_assert_cmpuint(atomic_load(&f->idle.halted), ==, 0);
+	}
+}
+
 static void test_stats(struct fixture *f, const void *data)
 {
 	/* mov $100, %cx; 1: inc %ax; loop 1b */
@@ -341,6 +376,7 @@ int main(int argc, char **argv)
 		{ "/engine/notify", test_notify },
 		{ "/engine/notify-full", test_notify_full },
 		{ "/engine/kick-before-run", test_kick_before_run },
+		{ "/engine/halt", test_halt },
 		{ "/engine/stats", test_stats },
 	};
 

@@ -559,11 +559,10 @@ static void test_suppression(void)
 		virtio_lock(&f.toy->dev);
 		virtq_notify_off(vq);
 		virtio_unlock(&f.toy->dev);
-		g_assert_true(vdriver_add(f.d, 0, &buf, 1, NULL));
-		/* With event index an index is all there is to say: one notification passes. */
-		g_assert_cmpuint(vdriver_kick(f.d, 0), ==, (bits & 3) == 2);
-		g_assert_true(vdriver_add(f.d, 0, &buf, 1, NULL));
-		g_assert_false(vdriver_kick(f.d, 0));
+		for (unsigned i = 0; i < 2; i++) {
+			g_assert_true(vdriver_add(f.d, 0, &buf, 1, NULL));
+			g_assert_false(vdriver_kick(f.d, 0));
+		}
 		virtio_lock(&f.toy->dev);
 		g_assert_true(virtq_notify_on(vq));
 		virtio_unlock(&f.toy->dev);
