@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 import threading
 import time
 
@@ -61,6 +62,10 @@ class Cost:
         return engine, self.all - before.all - engine
 
 
+class Hung(Exception):
+    """A machine did not answer in time, or has ended."""
+
+
 class Guest:
     """A machine that has booted to INIT."""
 
@@ -99,7 +104,7 @@ class Guest:
                 lines.append(text)
         finally:
             limit.cancel()
-        common.fail(f"'{self.command[0]}' did not say {word}:\n" + "\n".join(lines[-10:]))
+        raise Hung(f"'{self.command[0]}' did not say {word}:\n" + "\n".join(lines[-10:]))
 
     def run(self, command):
         """Run a line of shell; (its output, CPU seconds in the engine, CPU seconds elsewhere)."""
@@ -110,6 +115,18 @@ class Guest:
         if status != "0":
             common.fail(f"'{command}' ended with {status} in the guest:\n{text[-600:]}")
         return text, *Cost(self.process.pid).since(before)
+
+
+def retry(name, measure):
+    """The measurement's result; once more from the start if a machine hangs, and it is told."""
+    try:
+        return measure()
+    except Hung as hung:
+        print(f"{name}: {hung}; once more", file=sys.stderr)
+    try:
+        return measure()
+    except Hung as hung:
+        common.fail(f"{name}: {hung}")
 
 
 def command(machine, image, cpus, memory=1024):
