@@ -117,16 +117,26 @@ class Guest:
         return text, *Cost(self.process.pid).since(before)
 
 
-def retry(name, measure):
-    """The measurement's result; once more from the start if a machine hangs, and it is told."""
+def measure_patiently(name, measure):
+    """measure(name); once more if a machine hangs, which is told."""
     try:
-        return measure()
+        return measure(name)
     except Hung as hung:
         print(f"{name}: {hung}; once more", file=sys.stderr)
     try:
-        return measure()
+        return measure(name)
     except Hung as hung:
         common.fail(f"{name}: {hung}")
+
+
+def compare(title, count, names, jobs, measure):
+    """Machines take turns: measure(name) gives a result for each job from one life of a machine."""
+    runs = {(name, job): [] for name in names for job in jobs}
+    for _ in range(count):
+        for name in names:
+            for job, result in zip(jobs, measure_patiently(name, measure)):
+                runs[name, job].append(result)
+    common.compare_table(title, names, jobs, runs)
 
 
 def command(machine, image, cpus, memory=1024):

@@ -45,7 +45,8 @@ struct io_idle {
 		.lock = PTHREAD_MUTEX_INITIALIZER \
 	}
 
-/* For engines: this vCPU has nothing to do until something comes; and it goes on. */
+/* For engines: this vCPU has nothing to do until something comes; and something has. The second may be
+ * said by whoever wakes it. */
 void io_idle_begin(struct io_idle *idle);
 void io_idle_end(struct io_idle *idle);
 

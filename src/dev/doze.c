@@ -20,9 +20,9 @@ DATA_PATH static void over(struct doze *doze)
 		doze->found >= FRUIT ? STREAK_MIN : MIN(doze->streak_min * 2, STREAK_MAX);
 }
 
-DATA_PATH bool doze_begin(struct doze *doze, int index, uint64_t now_ns)
+DATA_PATH bool doze_begin(struct doze *doze, unsigned index, uint64_t now_ns)
 {
-	const uint64_t bit = index >= 0 ? UINT64_C(1) << index : 0;
+	const uint64_t bit = UINT64_C(1) << index;
 
 	/* Asked by take(), it goes on. */
 	if (doze->streak < doze->streak_min && !(doze->queues & bit))

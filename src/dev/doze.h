@@ -40,10 +40,6 @@ struct doze {
 	struct io_work work;
 };
 
-enum {
-	DOZE_NO_QUEUE = -1,
-};
-
 void doze_init(struct doze *doze, struct virtio_device *dev, struct io_loop *loop, uint64_t time_ns,
 	       void (*take)(struct virtio_device *dev, unsigned index, uint64_t now_ns));
 
@@ -53,9 +49,8 @@ void doze_remove(struct doze *doze);
 
 /* [loop] The driver has notified, or @events frames have come. */
 void doze_event(struct doze *doze, unsigned events, uint64_t now_ns);
-/* [loop] All is done. True: the loop dozes, and looks at queue @index without a notification; or,
- * with DOZE_NO_QUEUE, at what has come from the host. */
-bool doze_begin(struct doze *doze, int index, uint64_t now_ns);
+/* [loop] All is done. True: the loop dozes, and then looks at queue @index without a notification. */
+bool doze_begin(struct doze *doze, unsigned index, uint64_t now_ns);
 static inline void doze_found(struct doze *doze, unsigned count)
 {
 	doze->found += count;

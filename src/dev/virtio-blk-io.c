@@ -404,7 +404,7 @@ DATA_PATH void blk_take_dozing(struct virtio_device *dev, unsigned index, uint64
 /* With limits their timer has the say. */
 DATA_PATH static bool begin_doze(struct virtio_blk *blk, unsigned index, uint64_t now_ns)
 {
-	return !blk->throttle.limited && doze_begin(&blk->doze, (int)index, now_ns);
+	return !blk->throttle.limited && doze_begin(&blk->doze, index, now_ns);
 }
 
 DATA_PATH void blk_kick(struct virtio_blk *blk, unsigned index)

@@ -282,20 +282,15 @@ DATA_PATH static ssize_t receive(struct virtio_net *net, unsigned index)
 	return n ? receive_direct(net, index, iov, n) : receive_held(net, index);
 }
 
-/*
- * That many have come: more will in a moment, and may as well come together. So may the guest's
- * answers: it does not notify, if nothing waits in its queue for the back end.
- */
+/* That many have come: more will in a moment, and may as well come together. So may the guest's
+ * answers: the doze looks at what it sends, without a notification. */
 DATA_PATH static void expect_more(struct virtio_net *net, unsigned index, unsigned frames)
 {
 	const uint64_t now_ns = io_loop_now_ns(net->loop);
-	struct virtq *tx = net_tx_queue(net, index);
-	const bool answers = virtq_ready(tx) && !net->pair[index].tx_full;
 
 	doze_event(&net->doze, frames, now_ns);
-	if (doze_begin(&net->doze, answers ? (int)(2 * index + 1) : DOZE_NO_QUEUE, now_ns) &&
-	    answers)
-		virtq_notify_off(tx);
+	if (doze_begin(&net->doze, 2 * index + 1, now_ns))
+		virtq_notify_off(net_tx_queue(net, index));
 	/* What has come meanwhile is seen after the time is over: these stand for it. */
 	doze_found(&net->doze, frames);
 }

@@ -151,8 +151,8 @@ DATA_PATH void net_tx_run(struct virtio_net *net, unsigned index)
 		doze_found(&net->doze, frames);
 		doze_event(&net->doze, frames, now_ns);
 	}
-	if (end == TX_EMPTY && virtq_ready(vq) &&
-	    !doze_begin(&net->doze, (int)(2 * index + 1), now_ns) && virtq_notify_on(vq))
+	if (end == TX_EMPTY && virtq_ready(vq) && !doze_begin(&net->doze, 2 * index + 1, now_ns) &&
+	    virtq_notify_on(vq))
 		end = TX_BATCH;
 	virtq_flush(vq);
 	if (end == TX_BATCH)

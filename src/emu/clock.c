@@ -21,9 +21,8 @@ enum {
 struct clock_thread {
 	struct cpu_engine *engine;
 	struct thread *thread;
-	pthread_mutex_t
-		lock;     /* the engine's table of vCPUs, and their alarm_last_ns and _next_ns */
-	atomic_uint told; /* changes when somebody tells */
+	pthread_mutex_t lock; /* the engine's table of vCPUs; what is marked [clock] in them */
+	atomic_uint told;     /* changes when somebody tells */
 	_Atomic(uint64_t) wakes_ns; /* when the thread will look again; UINT64_MAX: when told */
 	atomic_bool stop;
 };

@@ -44,8 +44,10 @@ void emu_pend(struct vcpu *v, uint32_t bits)
 
 	if ((old & bits) == bits || !atomic_load(&v->sleeping))
 		return;
-	waits_no_more(v);
 	pthread_mutex_lock(&v->req_lock);
+	/* It may have seen the bits by now, and wait anew. */
+	if (atomic_load(&v->pending))
+		waits_no_more(v);
 	pthread_cond_signal(&v->wake);
 	pthread_mutex_unlock(&v->req_lock);
 }

@@ -6,9 +6,9 @@
  *
  * The driver is hostile. Each field in guest memory is read once; addresses are translated with
  * their length, and may cross from one RAM region into an adjacent one; a chain is never longer
- * than the queue, or with an indirect table than VIRTQ_MAX_SIZE. Whatever breaks these rules breaks the queue: it gives nothing any more, and the
- * device needs a reset (virtio.c). Memory that is no RAM is never accessed, so a device cannot be
- * made to write into its own registers.
+ * than the queue, or with an indirect table than VIRTQ_MAX_SIZE. Whatever breaks these rules breaks
+ * the queue: it gives nothing any more, and the device needs a reset (virtio.c). Memory that is no
+ * RAM is never accessed, so a device cannot be made to write into its own registers.
  *
  * A device's life with a queue:
  *

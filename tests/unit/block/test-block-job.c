@@ -130,10 +130,9 @@ static void rig_release(struct rig *rig)
 static void guest_request(struct rig *rig, enum block_op op)
 {
 	static uint8_t buf[MOST * SECTOR];
-	const struct iovec iov = { buf, 0 };
 	uint64_t at = (uint64_t)g_test_rand_int_range(0, SIZE / SECTOR - MOST) * SECTOR;
 	uint64_t len = (uint64_t)g_test_rand_int_range(1, MOST + 1) * SECTOR;
-	struct iovec part = { iov.iov_base, len };
+	struct iovec iov = { buf, len };
 	struct shot shot = { .req = { .op = op, .off = at, .len = len } };
 
 	if (op == BLOCK_WRITE_ZEROES) {
@@ -144,7 +143,7 @@ static void guest_request(struct rig *rig, enum block_op op)
 		memcpy(rig->model + at, buf, len);
 	}
 	if (op != BLOCK_WRITE_ZEROES) {
-		shot.req.iov = &part;
+		shot.req.iov = &iov;
 		shot.req.iov_count = 1;
 	}
 	g_assert_cmpint(shot_run(rig->loop, rig->queue, &shot), ==, 0);
