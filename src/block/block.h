@@ -58,7 +58,10 @@ struct block_request {
 	int result;
 	unsigned step;
 	uint64_t progress; /* bytes that are done */
-	void *bounce;
+	union {
+		void *bounce;
+		unsigned tokens[2]; /* of epochs that it is inside of */
+	};
 	struct iovec tail[1];
 };
 

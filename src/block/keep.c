@@ -5,7 +5,6 @@
 #include "block/keep.h"
 
 #include <assert.h>
-#include <sched.h>
 #include <stdatomic.h>
 
 #include "base/error.h"
@@ -85,16 +84,15 @@ static void stand_still(void *opaque)
 {
 	struct kept *kept = opaque;
 
-	atomic_store(&kept->closed, true);
-	while (atomic_load(&kept->direct))
-		sched_yield();
+	epoch_close(kept->epoch);
 	pthread_mutex_lock(&kept->lock);
 	kept->held = true;
 	pthread_cond_broadcast(&kept->changed);
 	while (kept->wanted)
 		pthread_cond_wait(&kept->changed, &kept->lock);
 	kept->held = false;
-	atomic_store(&kept->closed, kept->job && block_job_follows(kept->job));
+	if (!kept->job || !block_job_follows(kept->job))
+		epoch_open(kept->epoch);
 	pthread_cond_broadcast(&kept->changed);
 	pthread_mutex_unlock(&kept->lock);
 }

@@ -6,9 +6,9 @@
 #define BLOCK_KEPT_INT_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 
 #include "block/block-int.h"
+#include "block/epoch.h"
 #include "block/image.h"
 
 struct block_job;
@@ -20,9 +20,8 @@ struct kept {
 	uint8_t *bounce; /* for what the guest has in many places */
 	bool told;       /* [keeper] that it is not what it should be */
 
-	/* The short way: how many are on it; it is closed, so that none are soon. */
-	atomic_uint direct;
-	atomic_bool closed;
+	/* Who is on the short way; the keeper closes and opens it. */
+	struct epoch *epoch;
 
 	/* [keeper], or who holds it. */
 	struct block_job *job; /* or NULL */

@@ -12,7 +12,6 @@
  */
 #include <errno.h>
 #include <glib/gstdio.h>
-#include <stdatomic.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -121,24 +120,6 @@ static void serve(void *opaque)
 
 /* ---- [loop] ---- */
 
-/* While somebody is on the short way the image stays what it is. NULL: it is closed. */
-static struct image *enter_direct(struct kept *kept)
-{
-	if (atomic_load_explicit(&kept->closed, memory_order_relaxed))
-		return NULL;
-	atomic_fetch_add(&kept->direct, 1);
-	/* Looked at once more behind the count, as who closes it looks at that behind closing. */
-	if (!atomic_load(&kept->closed))
-		return kept->image;
-	atomic_fetch_sub(&kept->direct, 1);
-	return NULL;
-}
-
-static void leave_direct(struct kept *kept)
-{
-	atomic_fetch_sub(&kept->direct, 1);
-}
-
 /* The file ends in the middle of a cluster: what is behind it has never been written. */
 static void direct_done(struct io_op *io, ssize_t result)
 {
@@ -158,35 +139,33 @@ static void direct_done(struct io_op *io, ssize_t result)
 		(void)block_iov_zero(req, req->progress, req->len - req->progress);
 	else if (!result)
 		result = -EIO;
-	qcow2_direct_end(kept->image, req->op == BLOCK_WRITE);
-	leave_direct(kept);
+	qcow2_direct_end(kept->image, req->tokens[1], req->op == BLOCK_WRITE);
+	epoch_leave(kept->epoch, req->tokens[0]);
 	req->done(req, result < 0 ? (int)result : 0);
 }
 
-/* The short way, past the keeper. */
+/* The short way, past the keeper. While somebody is on it the image is the one that it is. */
 static bool submit_direct(struct block_queue *queue, struct block_request *req)
 {
 	struct kept *kept = kept_of(queue->block);
 	bool write = req->op == BLOCK_WRITE;
-	struct image *image;
-	uint64_t host;
-	int fd;
+	struct qcow2_direct direct;
 
 	if ((req->op != BLOCK_READ && !write) || req->flags & BLOCK_FUA)
 		return false;
-	image = enter_direct(kept);
-	if (!image)
+	if (!epoch_enter(kept->epoch, &req->tokens[0]))
 		return false;
-	if (image->ops != &image_qcow2_ops ||
-	    !qcow2_direct_begin(image, req->off, req->len, write, &host, &fd)) {
-		leave_direct(kept);
+	if (kept->image->ops != &image_qcow2_ops ||
+	    !qcow2_direct_begin(kept->image, req->off, req->len, write, &direct)) {
+		epoch_leave(kept->epoch, req->tokens[0]);
 		return false;
 	}
 	req->progress = 0;
+	req->tokens[1] = direct.token;
 	req->io = (struct io_op){
 		.kind = write ? IO_OP_WRITEV : IO_OP_READV,
-		.fd = fd,
-		.off = host,
+		.fd = direct.fd,
+		.off = direct.host,
 		.iov = req->iov,
 		.iov_count = req->iov_count,
 		.cached = true,
@@ -235,6 +214,7 @@ static void kept_close(struct block *block)
 	pthread_cond_destroy(&kept->changed);
 	pthread_mutex_destroy(&kept->lock);
 	g_aligned_free(kept->bounce);
+	epoch_free(kept->epoch);
 	g_free(kept);
 }
 
@@ -265,6 +245,7 @@ struct block *kept_new(struct image *owned, const struct block_open *options, GE
 		return NULL;
 	kept = g_new0(struct kept, 1);
 	kept->keeper = keeper;
+	kept->epoch = epoch_new();
 	kept->bounce = g_aligned_alloc(1, BOUNCE_LEN, BOUNCE_ALIGN);
 	kept->image = g_steal_pointer(&image);
 	kept->job_work = (struct io_work){ .fn = block_job_run, .opaque = kept };

@@ -121,7 +121,7 @@ bool qcow2_amend(struct image *image, const struct qcow2_amend *what, GError **e
 	struct qcow2 *q = qcow2_of(image);
 	bool ok;
 
-	pthread_mutex_lock(&q->lock);
+	qcow2_lock_alone(q);
 	ok = check_amend(q, what, error) && qcow2_begin_change(q, error) &&
 	     qcow2_flush_locked(q, error);
 	/* Lazy refcounts go before version 3 does, and come after it. */
@@ -129,7 +129,7 @@ bool qcow2_amend(struct image *image, const struct qcow2_amend *what, GError **e
 	     change_version(q, what->version, error) &&
 	     (what->lazy_refcounts <= 0 || change_lazy(q, 1, error)) &&
 	     change_raw(q, what->data_file_raw, error);
-	pthread_mutex_unlock(&q->lock);
+	qcow2_unlock_alone(q);
 	return ok;
 }
 
@@ -173,9 +173,9 @@ bool qcow2_set_backing(struct image *image, const char *file, const char *format
 	struct qcow2 *q = qcow2_of(image);
 	bool ok;
 
-	pthread_mutex_lock(&q->lock);
+	qcow2_lock_alone(q);
 	ok = set_backing(q, file, format, error);
-	pthread_mutex_unlock(&q->lock);
+	qcow2_unlock_alone(q);
 	return ok;
 }
 

@@ -2,13 +2,15 @@
 /*
  * direct.c - the short way: reads and overwrites that a disk does itself
  *
- * What a guest does most needs one look into a table that is in memory. It is taken on the disk's
- * own thread if nobody holds the lock, which is held for long only by who changes the image; then
- * the disk reads or writes the file itself. Meanwhile q->direct counts: a cluster that is given back
- * leaves the quarantine, and an image is shared with a snapshot, only while it is 0.
+ * What a guest does most needs one look into tables that are in memory. Then the disk reads or writes
+ * the file itself. Until that is done it is inside of q->epoch: a cluster that is given back leaves
+ * the quarantine when all are out who may have found it, and while an image is shared with a snapshot
+ * nobody is in.
+ *
+ * Who reads takes no lock, and does not wait for who changes the image. Who overwrites needs more than
+ * a look (is it ours alone, does a table lie there?), and only tries to take the lock: whoever has it
+ * for long is about to change something.
  */
-#include <sched.h>
-
 #include "block/qcow2/qcow2-int.h"
 
 /* Does a table lie there, by the fault of a corrupt image? The long way tells it. */
@@ -27,11 +29,9 @@ static bool find(struct qcow2 *q, uint64_t off, uint64_t len, bool write, uint64
 {
 	struct qcow2_run run;
 
-	if (qcow2_is_encrypted(q))
-		return false;
 	if (write && (!q->writable || !q->changing || q->bitmaps_new || q->broken || !q->uses))
 		return false;
-	if (!qcow2_l2_cached(q, off) || !qcow2_lookup(q, off, len, &run, NULL))
+	if (!qcow2_peek(q, off, len, &run))
 		return false;
 	if (run.kind != QCOW2_KIND_DATA || run.len < len || !run.has_host ||
 	    run.host > INT64_MAX - len)
@@ -43,34 +43,30 @@ static bool find(struct qcow2 *q, uint64_t off, uint64_t len, bool write, uint64
 }
 
 bool qcow2_direct_begin(struct image *image, uint64_t off, uint64_t len, bool write,
-			uint64_t *ret_host, int *ret_fd)
+			struct qcow2_direct *ret)
 {
 	struct qcow2 *q = qcow2_of(image);
-	const int fd = block_file_fd(q->data);
 	bool ok;
 
-	if (fd < 0 || pthread_mutex_trylock(&q->lock) != 0)
+	ret->fd = block_file_fd(q->data);
+	if (ret->fd < 0 || qcow2_is_encrypted(q) || (write && pthread_mutex_trylock(&q->lock) != 0))
 		return false;
-	ok = find(q, off, len, write, ret_host);
-	if (ok)
-		atomic_fetch_add(&q->direct, 1);
-	pthread_mutex_unlock(&q->lock);
-	*ret_fd = fd;
+	ok = epoch_enter(q->epoch, &ret->token);
+	if (ok && !find(q, off, len, write, &ret->host)) {
+		epoch_leave(q->epoch, ret->token);
+		ok = false;
+	}
+	if (write)
+		pthread_mutex_unlock(&q->lock);
 	return ok;
 }
 
-void qcow2_direct_end(struct image *image, bool written)
+void qcow2_direct_end(struct image *image, unsigned token, bool written)
 {
 	struct qcow2 *q = qcow2_of(image);
 
 	/* A flush that comes after this write must not find that nothing has been written. */
-	if (written)
+	if (written && !atomic_load(&q->direct_written))
 		atomic_store(&q->direct_written, true);
-	atomic_fetch_sub(&q->direct, 1);
-}
-
-void qcow2_wait_direct(struct qcow2 *q)
-{
-	while (atomic_load(&q->direct))
-		sched_yield();
+	epoch_leave(q->epoch, token);
 }

@@ -25,18 +25,13 @@ unsigned qcow2_piece_index(const struct qcow2 *q, uint64_t off)
 	return (unsigned)(off >> q->cluster_bits) & (qcow2_piece_entries(q) - 1);
 }
 
-static bool has_data_file(const struct qcow2 *q)
-{
-	return q->header->incompatible & QCOW2_DATA_FILE;
-}
-
 static bool decode_plain(const struct qcow2 *q, uint64_t entry, struct qcow2_state *s)
 {
 	const uint64_t zero = q->subclusters == 1 && q->header->version >= 3 ? QCOW2_ZERO_FLAG : 0;
 
 	s->host = entry & QCOW2_OFFSET;
 	s->copied = entry & QCOW2_COPIED;
-	s->has_host = s->host || (has_data_file(q) && s->copied);
+	s->has_host = s->host || (q->external && s->copied);
 	s->zero = q->subclusters == 1 && entry & zero;
 	s->allocated = q->subclusters == 1 && s->has_host && !s->zero;
 	return !(entry & ~(QCOW2_COPIED | QCOW2_OFFSET | zero)) &&
@@ -54,15 +49,15 @@ bool qcow2_decode(struct qcow2 *q, const struct qcow2_piece *piece, unsigned ind
 		  struct qcow2_state *ret, GError **error)
 {
 	const uint8_t *at = piece->bytes + (size_t)index * q->entry_len;
-	const uint64_t entry = get_be64(at);
-	const uint64_t bitmap = q->subclusters > 1 ? get_be64(at + 8) : 0;
+	const uint64_t entry = qcow2_get_word(at);
+	const uint64_t bitmap = q->subclusters > 1 ? qcow2_get_word(at + 8) : 0;
 	struct qcow2_state s = { 0 };
 	bool ok;
 
 	if (entry & QCOW2_COMPRESSED) {
 		s.compressed = true;
 		s.host = entry & ~QCOW2_COPIED;
-		ok = !has_data_file(q) && !bitmap;
+		ok = !q->external && !bitmap;
 	} else {
 		ok = decode_plain(q, entry, &s) &&
 		     (q->subclusters == 1 || decode_bitmap(bitmap, &s));
@@ -73,6 +68,17 @@ bool qcow2_decode(struct qcow2 *q, const struct qcow2_piece *piece, unsigned ind
 	return qcow2_bad(q, error,
 			 "has an entry in an L2 table that cannot be: %#" PRIx64 " %#" PRIx64,
 			 entry, bitmap);
+}
+
+/* Who reads the one before and the other after it sees by the number that he has neither. */
+static void put_both(struct qcow2_piece *piece, uint8_t *at, uint64_t entry, uint64_t bitmap)
+{
+	const unsigned number = atomic_load_explicit(&piece->sequence, memory_order_relaxed);
+
+	atomic_store_explicit(&piece->sequence, number + 1, memory_order_relaxed);
+	qcow2_put_word(at, entry);
+	qcow2_put_word(at + 8, bitmap);
+	atomic_store_explicit(&piece->sequence, number + 2, memory_order_release);
 }
 
 void qcow2_encode(struct qcow2 *q, struct qcow2_piece *piece, unsigned index,
@@ -87,9 +93,10 @@ void qcow2_encode(struct qcow2 *q, struct qcow2_piece *piece, unsigned index,
 		entry = s->host | (s->copied ? QCOW2_COPIED : 0);
 	if (q->subclusters == 1 && s->zero)
 		entry |= QCOW2_ZERO_FLAG;
-	put_be64(at, entry);
-	if (q->subclusters > 1)
-		put_be64(at + 8, (uint64_t)s->zero << 32 | s->allocated);
+	if (q->subclusters == 1)
+		qcow2_put_word(at, entry);
+	else
+		put_both(piece, at, entry, (uint64_t)s->zero << 32 | s->allocated);
 	qcow2_cache_dirty(q, piece);
 }
 
@@ -130,15 +137,6 @@ static uint64_t piece_off(const struct qcow2 *q, uint64_t table, uint64_t off)
 static struct qcow2_piece *get_piece(struct qcow2 *q, uint64_t table, uint64_t off, GError **error)
 {
 	return qcow2_cache_get(q, QCOW2_PIECE_L2, piece_off(q, table, off), error);
-}
-
-bool qcow2_l2_cached(struct qcow2 *q, uint64_t off)
-{
-	const uint64_t index = l1_index(q, off);
-	const uint64_t entry = index < q->l1.size ? q->l1.entry[index] : 0;
-
-	return entry & QCOW2_OFFSET && check_l1_entry(q, entry, NULL) &&
-	       qcow2_cache_peek(q, piece_off(q, entry & QCOW2_OFFSET, off));
 }
 
 bool qcow2_l2_get(struct qcow2 *q, uint64_t off, struct qcow2_piece **ret, GError **error)
@@ -238,22 +236,16 @@ static uint64_t absent_len(const struct qcow2 *q, uint64_t off, uint64_t len)
 	return index < q->l1.size ? MIN(len, (index << reach_bits) - off) : len;
 }
 
-bool qcow2_lookup(struct qcow2 *q, uint64_t off, uint64_t len, struct qcow2_run *ret,
-		  GError **error)
+/* From the entry of @off on, as far as @piece has them. */
+static bool look(struct qcow2 *q, const struct qcow2_piece *piece, uint64_t off, uint64_t len,
+		 struct qcow2_run *ret, GError **error)
 {
 	const uint64_t size = qcow2_cluster_size(q), sub_size = qcow2_subcluster_size(q);
 	const unsigned entries = qcow2_piece_entries(q);
 	unsigned sub = (unsigned)((off & (size - 1)) / sub_size);
 	uint64_t reach = 0; /* from the begin of the first subcluster */
-	struct qcow2_piece *piece;
 	struct qcow2_run run = { 0 };
 
-	if (!qcow2_l2_get(q, off, &piece, error))
-		return false;
-	if (!piece) {
-		*ret = (struct qcow2_run){ .len = absent_len(q, off, len) };
-		return true;
-	}
 	for (unsigned i = qcow2_piece_index(q, off); i < entries && reach < len + sub_size; i++) {
 		struct qcow2_state s;
 		enum qcow2_kind kind;
@@ -285,6 +277,41 @@ bool qcow2_lookup(struct qcow2 *q, uint64_t off, uint64_t len, struct qcow2_run 
 	run.len = MIN(len, reach - (off & (sub_size - 1)));
 	*ret = run;
 	return true;
+}
+
+bool qcow2_lookup(struct qcow2 *q, uint64_t off, uint64_t len, struct qcow2_run *ret,
+		  GError **error)
+{
+	struct qcow2_piece *piece;
+
+	if (!qcow2_l2_get(q, off, &piece, error))
+		return false;
+	if (piece)
+		return look(q, piece, off, len, ret, error);
+	*ret = (struct qcow2_run){ .len = absent_len(q, off, len) };
+	return true;
+}
+
+bool qcow2_peek(struct qcow2 *q, uint64_t off, uint64_t len, struct qcow2_run *ret)
+{
+	const uint64_t index = l1_index(q, off);
+	const uint64_t entry = index < q->l1.size ? qcow2_table_peek(&q->l1, (uint32_t)index) : 0;
+	const uint64_t reach = UINT64_C(1) << (q->cluster_bits + q->l2_bits);
+	const struct qcow2_piece *piece;
+	unsigned number;
+
+	if (!(entry & QCOW2_OFFSET)) {
+		*ret = (struct qcow2_run){ .len = MIN(len, reach - (off & (reach - 1))) };
+		return check_l1_entry(q, entry, NULL);
+	}
+	if (!check_l1_entry(q, entry, NULL))
+		return false;
+	piece = qcow2_cache_peek(q, piece_off(q, entry & QCOW2_OFFSET, off));
+	if (!piece || piece->kind != QCOW2_PIECE_L2)
+		return false;
+	number = atomic_load_explicit(&piece->sequence, memory_order_acquire);
+	return !(number & 1) && look(q, piece, off, len, ret, NULL) &&
+	       atomic_load_explicit(&piece->sequence, memory_order_relaxed) == number;
 }
 
 /* Of what the image has not itself: how many bytes from @off on are alike, and are they zero? */
@@ -457,20 +484,38 @@ bool qcow2_read_locked(struct qcow2 *q, uint64_t off, void *buf, size_t len, GEr
 	return true;
 }
 
+/* By a look without the lock, or with it; inside until it has been read. */
+static bool read_some(struct qcow2 *q, uint64_t off, void *buf, size_t len, size_t *ret_done,
+		      GError **error)
+{
+	struct qcow2_run run = { 0 };
+	unsigned token;
+	bool inside = epoch_enter(q->epoch, &token);
+	bool ok = inside && qcow2_peek(q, off, len, &run);
+
+	if (!ok) {
+		/* Not inside while waiting for the lock: who has it may wait for us. */
+		if (inside)
+			epoch_leave(q->epoch, token);
+		pthread_mutex_lock(&q->lock);
+		ok = qcow2_lookup(q, off, len, &run, error);
+		inside = epoch_enter(q->epoch, &token);
+		pthread_mutex_unlock(&q->lock);
+	}
+	ok = ok && read_run(q, off, buf, &run, error);
+	if (inside)
+		epoch_leave(q->epoch, token);
+	*ret_done = (size_t)run.len;
+	return ok;
+}
+
 bool qcow2_read(struct image *image, uint64_t off, void *buf, size_t len, GError **error)
 {
 	struct qcow2 *q = qcow2_of(image);
 
-	for (size_t done = 0; done < len;) {
-		struct qcow2_run run;
-		bool ok;
-
-		pthread_mutex_lock(&q->lock);
-		ok = qcow2_lookup(q, off + done, len - done, &run, error);
-		pthread_mutex_unlock(&q->lock);
-		if (!ok || !read_run(q, off + done, (uint8_t *)buf + done, &run, error))
+	for (size_t done = 0, n; done < len; done += n) {
+		if (!read_some(q, off + done, (uint8_t *)buf + done, len - done, &n, error))
 			return false;
-		done += (size_t)run.len;
 	}
 	return true;
 }

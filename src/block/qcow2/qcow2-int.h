@@ -3,7 +3,7 @@
  * qcow2-int.h - what the parts of the qcow2 engine know of each other
  *
  * The head of qcow2.c says how it works and has the invariants. All functions here are called with
- * the image's lock held, but for those that say that they take it.
+ * the image's lock held, but for those that say that they take it, or do without.
  */
 #ifndef BLOCK_QCOW2_QCOW2_INT_H
 #define BLOCK_QCOW2_QCOW2_INT_H
@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "block/crypt/cipher.h"
+#include "block/epoch.h"
 #include "block/qcow2/qcow2.h"
 
 #define QCOW2_OFFSET     UINT64_C(0x00fffffffffffe00)
@@ -28,9 +29,9 @@ enum {
 /* A table that is in memory as a whole: L1, or that of refcount blocks. */
 struct qcow2_table {
 	uint64_t off;
-	uint32_t size; /* entries */
-	uint64_t *entry;
-	uint8_t *dirty; /* by sectors */
+	uint32_t size;   /* entries */
+	uint64_t *entry; /* [atomic]; changed by qcow2_table_set() only */
+	uint8_t *dirty;  /* by sectors */
 	bool any_dirty;
 };
 
@@ -40,20 +41,28 @@ enum qcow2_piece_kind {
 	QCOW2_PIECE_KINDS,
 };
 
+/*
+ * What is [atomic] is read without the lock, inside of q->epoch. A piece that leaves the cache stays as
+ * it is until those are gone who may have found it.
+ */
 struct qcow2_piece {
 	uint64_t off; /* in the file */
 	enum qcow2_piece_kind kind;
 	bool dirty;
-	struct qcow2_piece *hash_next;
-	GList lru; /* in q->lru; the youngest first */
-	uint8_t bytes[];
+	unsigned gone;                           /* it was in this epoch that it left the cache */
+	atomic_uint sequence;                    /* odd: an entry of two words is being changed */
+	atomic_bool wanted;                      /* since it was last looked at as a victim */
+	_Atomic(struct qcow2_piece *) hash_next; /* [atomic] */
+	GList link;                              /* in cache.lru or cache.gone */
+	_Alignas(8) uint8_t bytes[];             /* [atomic] by 8 bytes, of L2 tables */
 };
 
 struct qcow2_cache {
-	struct qcow2_piece **hash;
-	unsigned hash_size, slots, used; /* hash_size is a power of two */
+	_Atomic(struct qcow2_piece *) *hash; /* [atomic] */
+	unsigned hash_size, slots, used;     /* hash_size is a power of two */
 	unsigned dirty[QCOW2_PIECE_KINDS];
-	GQueue lru;
+	GQueue lru;   /* the youngest first */
+	GQueue gone;  /* the oldest first */
 	size_t piece; /* bytes */
 };
 
@@ -81,8 +90,15 @@ struct luks_options;
 struct qcow2 {
 	struct image base;
 	pthread_mutex_t lock; /* guards all that follows but for what does not change */
+	/*
+	 * Who reads looks into the tables without the lock, and is inside until he has read what he
+	 * found; so is who overwrites in place. What may be found is not changed but by atomic steps;
+	 * who needs more closes it: qcow2_lock_alone().
+	 */
+	struct epoch *epoch;
 
 	/* These do not change while it is open. */
+	bool external;                  /* it has a data file */
 	char *name, *data_name;         /* the latter NULL without a data file */
 	struct block_file *file, *data; /* data == file, or the data file that it has */
 	bool owns_data, writable;
@@ -114,15 +130,15 @@ struct qcow2 {
 	bool hides;  /* zeroes are to hide what is going to stand behind the image */
 	bool broken; /* nobody knows what is on disk: only reading is left */
 
-	atomic_uint direct;         /* qcow2_direct_begin() without an end; grows under the lock */
-	atomic_bool direct_written; /* since the last flush */
-
 	pthread_mutex_t unpacked_lock; /* of its own, as reads go on without the other */
 	uint64_t unpacked_entry;       /* what @unpacked has the bytes of; 0: nothing */
 	uint8_t *unpacked;
 
 	pthread_mutex_t packers_lock;
 	struct qcow2_packer *packers; /* that nobody packs with at the moment */
+
+	/* By qcow2_direct_end(), since the last flush. Not beside what is read as one word. */
+	atomic_bool direct_written;
 };
 
 static inline struct qcow2 *qcow2_of(struct image *image)
@@ -181,12 +197,18 @@ bool qcow2_data_write_plain(struct qcow2 *q, uint64_t off, const void *buf, size
 			    GError **error);
 bool qcow2_sync(struct qcow2 *q, GError **error);
 
+/* Take the lock; nobody is on the short way, and none begins. */
+void qcow2_lock_alone(struct qcow2 *q);
+void qcow2_unlock_alone(struct qcow2 *q);
+
 /* ---- table.c ---- */
 
 bool qcow2_table_load(struct qcow2 *q, struct qcow2_table *table, uint64_t off, uint32_t size,
 		      const char *what, GError **error);
 void qcow2_table_release(struct qcow2_table *table);
 void qcow2_table_set(struct qcow2_table *table, uint32_t index, uint64_t value);
+/* [any] */
+uint64_t qcow2_table_peek(const struct qcow2_table *table, uint32_t index);
 /* The dirty sectors. */
 bool qcow2_table_write(struct qcow2 *q, struct qcow2_table *table, const char *what,
 		       GError **error);
@@ -195,12 +217,15 @@ bool qcow2_table_write_all(struct qcow2 *q, uint64_t off, const uint64_t *entry,
 			   const char *what, GError **error);
 
 void qcow2_cache_init(struct qcow2_cache *cache, size_t piece, unsigned slots);
-void qcow2_cache_release(struct qcow2_cache *cache);
+void qcow2_cache_release(struct qcow2 *q);
 /* The piece at @off, a multiple of cache.piece; lives until the next call of the cache. */
 struct qcow2_piece *qcow2_cache_get(struct qcow2 *q, enum qcow2_piece_kind kind, uint64_t off,
 				    GError **error);
-/* What is there without reading, or NULL. */
-const struct qcow2_piece *qcow2_cache_peek(struct qcow2 *q, uint64_t off);
+/* What is there without reading, or NULL. With the lock, or inside. */
+struct qcow2_piece *qcow2_cache_peek(struct qcow2 *q, uint64_t off);
+/* A word of an L2 table. [any] may get it. */
+uint64_t qcow2_get_word(const uint8_t *at);
+void qcow2_put_word(uint8_t *at, uint64_t value);
 void qcow2_cache_dirty(struct qcow2 *q, struct qcow2_piece *piece);
 bool qcow2_cache_write(struct qcow2 *q, enum qcow2_piece_kind kind, GError **error);
 /* Nobody needs what these clusters had any more, nor to have it written. */
@@ -286,11 +311,11 @@ void qcow2_encode(struct qcow2 *q, struct qcow2_piece *piece, unsigned index,
 bool qcow2_l2_get(struct qcow2 *q, uint64_t off, struct qcow2_piece **ret, GError **error);
 /* The same, but made, or made our own, so that it can be changed. */
 struct qcow2_piece *qcow2_l2_change(struct qcow2 *q, uint64_t off, GError **error);
-/* Would qcow2_lookup() there do without I/O? */
-bool qcow2_l2_cached(struct qcow2 *q, uint64_t off);
 /* What is at @off, for at most @len bytes; may be less than there is. */
 bool qcow2_lookup(struct qcow2 *q, uint64_t off, uint64_t len, struct qcow2_run *ret,
 		  GError **error);
+/* The same with the lock or inside; false: it needs the lock, or I/O, or is not well. */
+bool qcow2_peek(struct qcow2 *q, uint64_t off, uint64_t len, struct qcow2_run *ret);
 /* Host clusters of a compressed entry: the bytes of the first sector on to the last one's end. */
 void qcow2_packed_range(const struct qcow2 *q, uint64_t entry, uint64_t *ret_off,
 			uint64_t *ret_len);
@@ -305,11 +330,6 @@ bool qcow2_map(struct image *image, uint64_t off, uint64_t len, struct image_ext
  */
 bool qcow2_is_zero(struct qcow2 *q, uint64_t off, uint64_t len, bool behind, bool *ret,
 		   GError **error);
-
-/* ---- direct.c ---- */
-
-/* Until no I/O of a disk's own is under way; none begins while the lock is held. */
-void qcow2_wait_direct(struct qcow2 *q);
 
 /* ---- compress.c ---- */
 

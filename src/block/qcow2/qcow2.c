@@ -153,6 +153,18 @@ bool qcow2_sync(struct qcow2 *q, GError **error)
 	return ret < 0 ? error_sys(error, ret, "cannot flush image '%s'", q->name) : true;
 }
 
+void qcow2_lock_alone(struct qcow2 *q)
+{
+	pthread_mutex_lock(&q->lock);
+	epoch_close(q->epoch);
+}
+
+void qcow2_unlock_alone(struct qcow2 *q)
+{
+	epoch_open(q->epoch);
+	pthread_mutex_unlock(&q->lock);
+}
+
 /* ---- flush ---- */
 
 static bool is_lazy(const struct qcow2 *q)
@@ -339,6 +351,7 @@ static void take_geometry(struct qcow2 *q)
 	q->cluster_bits = h->cluster_bits;
 	q->subclusters = extended ? 32 : 1;
 	q->entry_len = extended ? 16 : 8;
+	q->external = h->incompatible & QCOW2_DATA_FILE;
 	q->l2_bits = h->cluster_bits - (extended ? 4 : 3);
 	q->block_bits = h->cluster_bits + 3 - h->refcount_order;
 	q->count_max = h->refcount_order == 6 ? UINT64_MAX
@@ -486,6 +499,7 @@ struct qcow2 *qcow2_open_file(const char *name, struct block_file *file, unsigne
 	const int64_t size = block_file_size(file);
 
 	q->base.ops = &image_qcow2_ops;
+	q->epoch = epoch_new();
 	pthread_mutex_init(&q->lock, NULL);
 	pthread_mutex_init(&q->unpacked_lock, NULL);
 	pthread_mutex_init(&q->packers_lock, NULL);
@@ -527,7 +541,7 @@ void qcow2_free(struct qcow2 *q)
 	if (!q)
 		return;
 	if (q->cache.hash)
-		qcow2_cache_release(&q->cache);
+		qcow2_cache_release(q);
 	qcow2_table_release(&q->l1);
 	qcow2_table_release(&q->reftable);
 	qcow2_header_free(q->header);
@@ -538,6 +552,7 @@ void qcow2_free(struct qcow2 *q)
 	g_clear_pointer(&q->snapshots, g_ptr_array_unref);
 	g_clear_pointer(&q->uses, g_hash_table_unref);
 	g_array_unref(q->quarantine);
+	epoch_free(q->epoch);
 	pthread_mutex_destroy(&q->lock);
 	pthread_mutex_destroy(&q->unpacked_lock);
 	qcow2_free_packers(q);

@@ -25,17 +25,23 @@ const struct qcow2_header *qcow2_get_header(struct image *image);
 
 /* ---- the short way: a disk's own I/O ---- */
 
+struct qcow2_direct {
+	uint64_t host; /* where the bytes are in the file @fd */
+	int fd;
+	unsigned token; /* for qcow2_direct_end() */
+};
+
 /*
- * Where [off, off + len) lies as it is: at *ret_host of the file *ret_fd, to be read, or to be
- * overwritten in place. False: that is not so, or not known without I/O, or somebody is busy with
- * the image; then image_read() or image_write() do it. True: the bytes stay where they are until
+ * Where [off, off + len) lies as it is, to be read, or to be overwritten in place. False: that is not
+ * so, or not known without I/O, or who wants to overwrite meets somebody who is busy with the image;
+ * then image_read() or image_write() do it. True: the bytes stay where they are until
  * qcow2_direct_end(); who changes the image in a way that this must not meet waits for it.
  *
  * Threads: any, at any time.
  */
 bool qcow2_direct_begin(struct image *image, uint64_t off, uint64_t len, bool write,
-			uint64_t *ret_host, int *ret_fd);
-void qcow2_direct_end(struct image *image, bool written);
+			struct qcow2_direct *ret);
+void qcow2_direct_end(struct image *image, unsigned token, bool written);
 
 /* ---- internal snapshots ---- */
 

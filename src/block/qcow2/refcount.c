@@ -535,7 +535,7 @@ bool qcow2_drain_quarantine(struct qcow2 *q, GError **error)
 
 	/* Who has found a cluster before it went here may be at it still. */
 	if (q->quarantine->len)
-		qcow2_wait_direct(q);
+		epoch_wait(q->epoch);
 	for (i = 0; ok && i < q->quarantine->len; i++)
 		ok = release(q, &g_array_index(q->quarantine, struct qcow2_quarantined, i), error);
 	g_array_remove_range(q->quarantine, 0, ok ? i : i - 1);

@@ -158,7 +158,7 @@ static bool fix_l2_entry(struct flags *f, uint64_t at)
 	piece = qcow2_cache_get(q, QCOW2_PIECE_L2, at - in_piece, f->error);
 	if (!piece)
 		return false;
-	put_be64(piece->bytes + in_piece, entry);
+	qcow2_put_word(piece->bytes + in_piece, entry);
 	qcow2_cache_dirty(q, piece);
 	return true;
 }

@@ -214,8 +214,8 @@ bool qcow2_resize(struct image *image, uint64_t size, GError **error)
 	struct qcow2 *q = qcow2_of(image);
 	bool ok;
 
-	pthread_mutex_lock(&q->lock);
+	qcow2_lock_alone(q);
 	ok = qcow2_resize_locked(q, size, error);
-	pthread_mutex_unlock(&q->lock);
+	qcow2_unlock_alone(q);
 	return ok;
 }

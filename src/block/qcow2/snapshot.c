@@ -233,6 +233,10 @@ static char *new_id(const struct qcow2 *q)
 
 /* ---- what all have in common ---- */
 
+/*
+ * Alone: what is being overwritten in place must not be shared before that has ended, and L1 may
+ * become another one.
+ */
 static bool begin(struct qcow2 *q, GError **error)
 {
 	if (!q->writable)
@@ -243,8 +247,6 @@ static bool begin(struct qcow2 *q, GError **error)
 				 "image '%s' has a data file, and so no snapshots of its own; put "
 				 "an overlay in front of it",
 				 q->name);
-	/* What is being overwritten in place must not be shared before that has ended. */
-	qcow2_wait_direct(q);
 	return qcow2_begin_change(q, error) && qcow2_flush_locked(q, error) &&
 	       qcow2_set_dirty(q, true, error);
 }
@@ -340,13 +342,13 @@ bool qcow2_snapshot_create(struct image *image, const char *name, int64_t date_u
 	if (!*name || strlen(name) > 255)
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "the name of a snapshot has 1 to 255 bytes");
-	pthread_mutex_lock(&q->lock);
+	qcow2_lock_alone(q);
 	ok = begin(q, error);
 	if (ok) {
 		ok = add_snapshot(q, name, date_us, error);
 		ok = end(q, ok ? error : NULL) && ok;
 	}
-	pthread_mutex_unlock(&q->lock);
+	qcow2_unlock_alone(q);
 	return ok;
 }
 
@@ -416,14 +418,14 @@ bool qcow2_snapshot_apply(struct image *image, const char *id_or_name, GError **
 	unsigned index;
 	bool ok;
 
-	pthread_mutex_lock(&q->lock);
+	qcow2_lock_alone(q);
 	s = find(q, id_or_name, &index, error);
 	ok = s && begin(q, error);
 	if (ok) {
 		ok = apply(q, s, error);
 		ok = end(q, ok ? error : NULL) && ok;
 	}
-	pthread_mutex_unlock(&q->lock);
+	qcow2_unlock_alone(q);
 	return ok;
 }
 
@@ -454,10 +456,10 @@ bool qcow2_snapshot_show(struct image *image, const char *id_or_name, GError **e
 	unsigned index;
 	bool ok;
 
-	pthread_mutex_lock(&q->lock);
+	qcow2_lock_alone(q);
 	s = find(q, id_or_name, &index, error);
 	ok = s && show(q, s, error);
-	pthread_mutex_unlock(&q->lock);
+	qcow2_unlock_alone(q);
 	return ok;
 }
 
@@ -493,13 +495,13 @@ bool qcow2_snapshot_delete(struct image *image, const char *id_or_name, GError *
 	unsigned index;
 	bool ok;
 
-	pthread_mutex_lock(&q->lock);
+	qcow2_lock_alone(q);
 	s = find(q, id_or_name, &index, error);
 	ok = s && begin(q, error);
 	if (ok) {
 		ok = delete (q, s, index, error);
 		ok = end(q, ok ? error : NULL) && ok;
 	}
-	pthread_mutex_unlock(&q->lock);
+	qcow2_unlock_alone(q);
 	return ok;
 }

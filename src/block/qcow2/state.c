@@ -112,8 +112,8 @@ bool qcow2_state_write(struct image *image, uint64_t off, const void *buf, size_
 				 "image '%s' has a data file, in which there is no place for the "
 				 "state of a machine",
 				 q->name);
-	pthread_mutex_lock(&q->lock);
+	qcow2_lock_alone(q);
 	ok = write_locked(q, begin, buf, len, error);
-	pthread_mutex_unlock(&q->lock);
+	qcow2_unlock_alone(q);
 	return ok;
 }

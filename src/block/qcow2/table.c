@@ -6,6 +6,11 @@
  * too early, waits in quarantine. A piece of an L2 table may be written only when the counts, the
  * data and the tables that it refers to are durable, so a cache that is full of those is flushed as
  * a whole.
+ *
+ * Who reads finds L1 and pieces of L2 tables without the lock. So each entry is stored as a whole,
+ * behind what it refers to; chains of the hash lead somewhere at all times; and what leaves the cache
+ * is freed when nobody is inside any more who may still have it. (A chain that changes on the way may
+ * hide a piece: who does not find one takes the lock.)
  */
 #include <assert.h>
 #include <string.h>
@@ -17,6 +22,8 @@
 enum {
 	PER_SECTOR = QCOW2_SECTOR / 8,
 	CHUNK = 64 << 10, /* bytes of a table read or written at a time */
+	TURN_EACH = 16,   /* pieces that leave the cache */
+	MIN_GONE = 256,   /* pieces that may wait to be freed */
 };
 
 /* ---- whole tables ---- */
@@ -50,9 +57,17 @@ void qcow2_table_release(struct qcow2_table *table)
 
 void qcow2_table_set(struct qcow2_table *table, uint32_t index, uint64_t value)
 {
-	table->entry[index] = value;
+	/* Behind what it refers to. */
+	atomic_store_explicit((_Atomic(uint64_t) *)&table->entry[index], value,
+			      memory_order_release);
 	table->dirty[index / PER_SECTOR] = 1;
 	table->any_dirty = true;
+}
+
+uint64_t qcow2_table_peek(const struct qcow2_table *table, uint32_t index)
+{
+	return atomic_load_explicit((const _Atomic(uint64_t) *)&table->entry[index],
+				    memory_order_acquire);
 }
 
 bool qcow2_table_write_all(struct qcow2 *q, uint64_t off, const uint64_t *entry, uint32_t size,
@@ -101,53 +116,115 @@ void qcow2_cache_init(struct qcow2_cache *cache, size_t piece, unsigned slots)
 	while (size < slots)
 		size *= 2;
 	*cache = (struct qcow2_cache){
-		.hash = g_new0(struct qcow2_piece *, size),
+		.hash = g_malloc0(size * sizeof(*cache->hash)),
 		.hash_size = size,
 		.slots = slots,
 		.piece = piece,
 		.lru = G_QUEUE_INIT,
+		.gone = G_QUEUE_INIT,
 	};
 }
 
-static struct qcow2_piece **bucket(struct qcow2_cache *cache, uint64_t off)
+static _Atomic(struct qcow2_piece *) *bucket(struct qcow2_cache *cache, uint64_t off)
 {
 	const uint64_t number = off / cache->piece;
 
 	return &cache->hash[(number ^ number >> 17) & (cache->hash_size - 1)];
 }
 
+static struct qcow2_piece *follow(const _Atomic(struct qcow2_piece *) *link)
+{
+	return atomic_load_explicit(link, memory_order_acquire);
+}
+
+static void lead_to(_Atomic(struct qcow2_piece *) *link, struct qcow2_piece *piece)
+{
+	atomic_store_explicit(link, piece, memory_order_release);
+}
+
 static struct qcow2_piece *find(struct qcow2_cache *cache, uint64_t off)
 {
-	struct qcow2_piece *piece = *bucket(cache, off);
+	struct qcow2_piece *piece = follow(bucket(cache, off));
 
 	while (piece && piece->off != off)
-		piece = piece->hash_next;
+		piece = follow(&piece->hash_next);
 	return piece;
 }
 
-const struct qcow2_piece *qcow2_cache_peek(struct qcow2 *q, uint64_t off)
+struct qcow2_piece *qcow2_cache_peek(struct qcow2 *q, uint64_t off)
 {
-	return find(&q->cache, off);
+	struct qcow2_piece *piece = find(&q->cache, off);
+
+	/* Written rarely, as others read the same line. */
+	if (piece && !atomic_load_explicit(&piece->wanted, memory_order_relaxed))
+		atomic_store_explicit(&piece->wanted, true, memory_order_relaxed);
+	return piece;
 }
 
-static void forget(struct qcow2_cache *cache, struct qcow2_piece *piece)
+uint64_t qcow2_get_word(const uint8_t *at)
 {
-	struct qcow2_piece **p = bucket(cache, piece->off);
+	const uint64_t raw = atomic_load_explicit((const _Atomic(uint64_t) *)(const void *)at,
+						  memory_order_acquire);
 
-	while (*p != piece)
-		p = &(*p)->hash_next;
-	*p = piece->hash_next;
-	g_queue_unlink(&cache->lru, &piece->lru);
+	return get_be64(&raw);
+}
+
+void qcow2_put_word(uint8_t *at, uint64_t value)
+{
+	uint64_t raw;
+
+	put_be64(&raw, value);
+	atomic_store_explicit((_Atomic(uint64_t) *)(void *)at, raw, memory_order_release);
+}
+
+/* Of those that have left the cache the ones that nobody can have any more. */
+static void free_gone(struct qcow2 *q)
+{
+	struct qcow2_cache *cache = &q->cache;
+
+	if (cache->gone.length > MAX(cache->slots / 4, (unsigned)MIN_GONE))
+		epoch_wait(q->epoch);
+	else if (!(cache->gone.length % TURN_EACH))
+		(void)epoch_turn(q->epoch);
+	while (cache->gone.head) {
+		struct qcow2_piece *piece = cache->gone.head->data;
+
+		if (!epoch_is_over(q->epoch, piece->gone))
+			return;
+		g_queue_unlink(&cache->gone, &piece->link);
+		g_free(piece);
+	}
+}
+
+static void forget(struct qcow2 *q, struct qcow2_piece *piece)
+{
+	struct qcow2_cache *cache = &q->cache;
+	_Atomic(struct qcow2_piece *) *link = bucket(cache, piece->off);
+
+	while (follow(link) != piece)
+		link = &follow(link)->hash_next;
+	lead_to(link, follow(&piece->hash_next));
+	g_queue_unlink(&cache->lru, &piece->link);
 	if (piece->dirty)
 		cache->dirty[piece->kind]--;
 	cache->used--;
-	g_free(piece);
+	piece->gone = epoch_now(q->epoch);
+	g_queue_push_tail_link(&cache->gone, &piece->link);
+	free_gone(q);
 }
 
-void qcow2_cache_release(struct qcow2_cache *cache)
+void qcow2_cache_release(struct qcow2 *q)
 {
+	struct qcow2_cache *cache = &q->cache;
+
 	while (cache->lru.head)
-		forget(cache, cache->lru.head->data);
+		forget(q, cache->lru.head->data);
+	while (cache->gone.head) {
+		struct qcow2_piece *piece = cache->gone.head->data;
+
+		g_queue_unlink(&cache->gone, &piece->link);
+		g_free(piece);
+	}
 	g_free(cache->hash);
 	cache->hash = NULL;
 }
@@ -198,14 +275,34 @@ bool qcow2_cache_write(struct qcow2 *q, enum qcow2_piece_kind kind, GError **err
 	return true;
 }
 
-/* One that may go at once: the oldest that is clean, or one of counts, which is then. */
+static void make_youngest(struct qcow2_cache *cache, struct qcow2_piece *piece)
+{
+	if (cache->lru.head == &piece->link)
+		return;
+	g_queue_unlink(&cache->lru, &piece->link);
+	g_queue_push_head_link(&cache->lru, &piece->link);
+}
+
+/*
+ * One that may go at once: the oldest that is clean, or one of counts, which is then. Who reads does
+ * not change the order, and says only that he wants it: such a piece is the youngest now.
+ */
 static struct qcow2_piece *find_victim(struct qcow2 *q, GError **error)
 {
 	struct qcow2_piece *counts = NULL;
+	unsigned favours = q->cache.used; /* they may be faster than we are */
 
-	for (GList *l = q->cache.lru.tail; l; l = l->prev) {
+	for (GList *l = q->cache.lru.tail, *next; l; l = next) {
 		struct qcow2_piece *piece = l->data;
 
+		next = l->prev;
+		if (favours &&
+		    atomic_exchange_explicit(&piece->wanted, false, memory_order_relaxed)) {
+			favours--;
+			make_youngest(&q->cache, piece);
+			next = next ? next : q->cache.lru.tail;
+			continue;
+		}
 		if (!piece->dirty)
 			return piece;
 		if (!counts && piece->kind == QCOW2_PIECE_COUNTS)
@@ -229,7 +326,7 @@ static bool make_room(struct qcow2 *q, GError **error)
 		return false;
 	victim = find_victim(q, error);
 	if (victim)
-		forget(cache, victim);
+		forget(q, victim);
 	return victim;
 }
 
@@ -253,10 +350,7 @@ struct qcow2_piece *qcow2_cache_get(struct qcow2 *q, enum qcow2_piece_kind kind,
 		return NULL;
 	}
 	if (piece) {
-		if (cache->lru.head != &piece->lru) {
-			g_queue_unlink(&cache->lru, &piece->lru);
-			g_queue_push_head_link(&cache->lru, &piece->lru);
-		}
+		make_youngest(cache, piece);
 		return piece;
 	}
 	if (!make_room(q, error))
@@ -265,14 +359,14 @@ struct qcow2_piece *qcow2_cache_get(struct qcow2 *q, enum qcow2_piece_kind kind,
 	if (find(cache, off))
 		return qcow2_cache_get(q, kind, off, error);
 	piece = g_malloc(sizeof(*piece) + cache->piece);
-	*piece = (struct qcow2_piece){ .off = off, .kind = kind, .lru = { .data = piece } };
+	*piece = (struct qcow2_piece){ .off = off, .kind = kind, .link = { .data = piece } };
 	if (!load_piece(q, piece, error)) {
 		g_free(piece);
 		return NULL;
 	}
-	piece->hash_next = *bucket(cache, off);
-	*bucket(cache, off) = piece;
-	g_queue_push_head_link(&cache->lru, &piece->lru);
+	lead_to(&piece->hash_next, follow(bucket(cache, off)));
+	lead_to(bucket(cache, off), piece);
+	g_queue_push_head_link(&cache->lru, &piece->link);
 	cache->used++;
 	return piece;
 }
@@ -283,6 +377,6 @@ void qcow2_cache_drop(struct qcow2 *q, uint64_t off, uint64_t len)
 		struct qcow2_piece *piece = find(&q->cache, at);
 
 		if (piece)
-			forget(&q->cache, piece);
+			forget(q, piece);
 	}
 }

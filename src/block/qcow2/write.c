@@ -384,7 +384,9 @@ static bool write_packed_locked(struct qcow2 *q, uint64_t off, const void *data,
 	if (!qcow2_begin_change(q, error) || !qcow2_l2_change(q, off, error) ||
 	    !place_packed(q, len, &host, error))
 		return false;
+	pthread_mutex_lock(&q->unpacked_lock);
 	q->unpacked_entry = 0;
+	pthread_mutex_unlock(&q->unpacked_lock);
 	if (!write_packed_data(q, host, data, len, error) ||
 	    !map_packed(q, off, packed_entry(q, host, len), error)) {
 		qcow2_unalloc(q, host >> q->cluster_bits,

@@ -231,12 +231,11 @@ static void test_no_short_way(void)
 	autoptr(tap) tap = tap_new();
 	autoptr(lab) lab = lab_make(&plain, tap);
 	struct image_extent extent;
-	uint64_t host;
-	int fd;
+	struct qcow2_direct direct;
 
 	lab_do(lab, LAB_WRITE, 0, 64 * K, 1);
-	g_assert_false(qcow2_direct_begin(lab->image, 0, 4096, false, &host, &fd));
-	g_assert_false(qcow2_direct_begin(lab->image, 0, 4096, true, &host, &fd));
+	g_assert_false(qcow2_direct_begin(lab->image, 0, 4096, false, &direct));
+	g_assert_false(qcow2_direct_begin(lab->image, 0, 4096, true, &direct));
 	g_assert_true(image_map(lab->image, 0, 64 * K, &extent, NULL));
 	g_assert_cmpint(extent.kind, ==, IMAGE_DATA);
 	g_assert_false(extent.has_host_off);

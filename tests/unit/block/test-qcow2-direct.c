@@ -2,8 +2,8 @@
 /*
  * test-qcow2-direct.c - a disk's own reads and overwrites of a qcow2 image, while others change it
  *
- * A snapshot and the end of a quarantine wait for I/O that has looked up where its bytes are:
- * qcow2_wait_direct(). Without that it would write to what a snapshot has got meanwhile.
+ * A snapshot and the end of a quarantine wait for I/O that has looked up where its bytes are.
+ * Without that it would write to what a snapshot has got meanwhile.
  */
 #include <sched.h>
 #include <stdio.h>
@@ -92,15 +92,13 @@ static gpointer run_change(gpointer opaque)
 	return g_steal_pointer(&error);
 }
 
-/* The change waits under the lock, so nothing else can begin then. */
+/* The change waits under the lock, so no overwrite can begin then. */
 static void until_locked(struct fixture *f)
 {
-	uint64_t host;
-	int fd;
+	struct qcow2_direct direct;
 
-	while (!atomic_load(&f->ended) &&
-	       qcow2_direct_begin(f->image, 0, SECTOR, false, &host, &fd)) {
-		qcow2_direct_end(f->image, false);
+	while (!atomic_load(&f->ended) && qcow2_direct_begin(f->image, 0, SECTOR, true, &direct)) {
+		qcow2_direct_end(f->image, direct.token, false);
 		sched_yield();
 	}
 	for (unsigned i = 0; i < ROUNDS && !atomic_load(&f->ended); i++)
@@ -110,22 +108,21 @@ static void until_locked(struct fixture *f)
 static void wait_for(struct fixture *f, bool write)
 {
 	const uint8_t buf[SECTOR] = { 2 };
+	struct qcow2_direct direct;
 	uint8_t got[SECTOR];
-	uint64_t host;
 	GThread *thread;
-	int fd;
 
-	g_assert_true(qcow2_direct_begin(f->image, CLUSTER, SECTOR, write, &host, &fd));
+	g_assert_true(qcow2_direct_begin(f->image, CLUSTER, SECTOR, write, &direct));
 	thread = g_thread_new("change", run_change, f);
 	until_locked(f);
 	/* Without the wait this would be somebody else's cluster by now. */
 	if (write)
-		g_assert_cmpint(sys_pwrite(fd, buf, SECTOR, (off_t)host), ==, SECTOR);
+		g_assert_cmpint(sys_pwrite(direct.fd, buf, SECTOR, (off_t)direct.host), ==, SECTOR);
 	else
-		g_assert_cmpint(sys_pread(fd, got, SECTOR, (off_t)host), ==, SECTOR);
+		g_assert_cmpint(sys_pread(direct.fd, got, SECTOR, (off_t)direct.host), ==, SECTOR);
 	g_assert_cmpint(write ? 1 : got[0], ==, 1);
 	atomic_store(&f->over, true);
-	qcow2_direct_end(f->image, write);
+	qcow2_direct_end(f->image, direct.token, write);
 	g_assert_null(g_thread_join(thread));
 	g_assert_true(atomic_load(&f->waited));
 }
@@ -133,9 +130,8 @@ static void wait_for(struct fixture *f, bool write)
 static void test_snapshot_waits(struct fixture *f, gconstpointer unused)
 {
 	g_autoptr(GError) error = NULL;
+	struct qcow2_direct direct;
 	uint8_t got[SECTOR];
-	uint64_t host;
-	int fd;
 
 	(void)unused;
 	f->change = create_snapshot;
@@ -143,7 +139,7 @@ static void test_snapshot_waits(struct fixture *f, gconstpointer unused)
 	/* It is shared now: no overwriting in place any more. */
 	g_assert_true(image_read(f->image, CLUSTER, got, SECTOR, &error));
 	g_assert_cmpint(got[0], ==, 2);
-	g_assert_false(qcow2_direct_begin(f->image, CLUSTER, SECTOR, true, &host, &fd));
+	g_assert_false(qcow2_direct_begin(f->image, CLUSTER, SECTOR, true, &direct));
 }
 
 static void test_quarantine_waits(struct fixture *f, gconstpointer unused)
@@ -151,6 +147,28 @@ static void test_quarantine_waits(struct fixture *f, gconstpointer unused)
 	(void)unused;
 	f->change = free_cluster;
 	wait_for(f, false);
+}
+
+/* Somebody has the lock, for however long: who reads does not notice. */
+static void test_no_lock(struct fixture *f, gconstpointer unused)
+{
+	struct qcow2 *q = qcow2_of(f->image);
+	g_autoptr(GError) error = NULL;
+	struct qcow2_direct direct;
+	uint8_t got[SECTOR] = { 0 };
+
+	(void)unused;
+	pthread_mutex_lock(&q->lock);
+	for (unsigned i = 0; i < CLUSTERS; i++) {
+		g_assert_true(qcow2_direct_begin(f->image, i * CLUSTER, SECTOR, false, &direct));
+		g_assert_cmpint(sys_pread(direct.fd, got, SECTOR, (off_t)direct.host), ==, SECTOR);
+		g_assert_cmpint(got[0], ==, 1);
+		qcow2_direct_end(f->image, direct.token, false);
+		g_assert_true(image_read(f->image, i * CLUSTER, got, SECTOR, &error));
+		g_assert_cmpint(got[0], ==, 1);
+	}
+	g_assert_false(qcow2_direct_begin(f->image, 0, SECTOR, true, &direct));
+	pthread_mutex_unlock(&q->lock);
 }
 
 /* ---- many ---- */
@@ -163,17 +181,16 @@ static gpointer overwrite(gpointer opaque)
 
 	for (uint32_t n = 0; !atomic_load(&f->ended); n++) {
 		const uint64_t off = (uint64_t)(n % CLUSTERS) * CLUSTER;
-		uint64_t host;
-		int fd;
+		struct qcow2_direct direct;
 
 		memcpy(buf, &n, sizeof(n));
-		if (!qcow2_direct_begin(f->image, off, SECTOR, true, &host, &fd)) {
+		if (!qcow2_direct_begin(f->image, off, SECTOR, true, &direct)) {
 			sched_yield();
 			continue;
 		}
-		if (sys_pwrite(fd, buf, SECTOR, (off_t)host) == SECTOR)
+		if (sys_pwrite(direct.fd, buf, SECTOR, (off_t)direct.host) == SECTOR)
 			atomic_fetch_add(&f->writes, 1);
-		qcow2_direct_end(f->image, true);
+		qcow2_direct_end(f->image, direct.token, true);
 	}
 	return NULL;
 }
@@ -232,6 +249,7 @@ int main(int argc, char **argv)
 #define ADD(name, function) g_test_add(name, struct fixture, NULL, set_up, function, tear_down)
 	ADD("/block/qcow2/direct/snapshot-waits", test_snapshot_waits);
 	ADD("/block/qcow2/direct/quarantine-waits", test_quarantine_waits);
+	ADD("/block/qcow2/direct/no-lock", test_no_lock);
 	ADD("/block/qcow2/direct/many", test_many);
 	return g_test_run();
 }
