@@ -6,6 +6,7 @@
 #define BLOCK_BLOCK_INT_H
 
 #include "block/block.h"
+#include "block/dio.h"
 
 /* Base of what a format's open() makes. */
 struct block {
@@ -55,6 +56,7 @@ uint64_t block_iov_read(const struct block_request *req, uint64_t from, void *to
 uint64_t block_iov_write(const struct block_request *req, uint64_t from, const void *data,
 			 uint64_t len);
 uint64_t block_iov_zero(const struct block_request *req, uint64_t from, uint64_t len);
+bool block_iov_fits(const struct block_request *req, struct dio_align align);
 
 /*
  * [loop] Let req->io go on behind the first @from bytes: with the rest of the buffer that is

@@ -22,6 +22,8 @@
 enum {
 	CACHE_LINE = 64,
 	SLOTS = 32, /* threads beyond share them, which costs them time and nothing else */
+	PATIENCE = 100,
+	NAP_US = 50,
 	CLOSED = 1,
 	TURN = 2,
 };
@@ -116,9 +118,14 @@ void epoch_wait(struct epoch *epoch)
 {
 	const unsigned then = epoch_now(epoch);
 
-	while (!epoch_is_over(epoch, then)) {
-		if (!epoch_turn(epoch))
+	/* Who is inside may wait for a disk. */
+	for (unsigned tries = 0; !epoch_is_over(epoch, then);) {
+		if (epoch_turn(epoch))
+			continue;
+		if (tries++ < PATIENCE)
 			sched_yield();
+		else
+			g_usleep(NAP_US);
 	}
 }
 

@@ -126,24 +126,14 @@ struct host_file {
 	int fd, sync_error;
 	unsigned flags;
 	bool device;
+	struct dio_align align;
 };
 
 static ssize_t host_read(struct block_file *base, uint64_t off, void *buf, size_t len)
 {
 	struct host_file *file = container_of(base, struct host_file, base);
-	size_t done = 0;
 
-	while (done < len) {
-		ssize_t n =
-			sys_pread(file->fd, (uint8_t *)buf + done, len - done, (off_t)(off + done));
-
-		if (n < 0)
-			return n;
-		if (n == 0)
-			break;
-		done += (size_t)n;
-	}
-	return (ssize_t)done;
+	return dio_read(file->fd, file->align, off, buf, len);
 }
 
 static int64_t host_size(struct block_file *base)
@@ -157,6 +147,8 @@ static int64_t host_size(struct block_file *base)
 		return ret;
 	if (S_ISREG(st.st_mode))
 		return st.st_size;
+	if (S_ISCHR(st.st_mode))
+		return sys_lseek(file->fd, 0, SEEK_END);
 	if (!S_ISBLK(st.st_mode))
 		return -EINVAL;
 	ret = sys_ioctl(file->fd, BLKGETSIZE64, &size);
@@ -168,19 +160,8 @@ static int64_t host_size(struct block_file *base)
 static int host_write(struct block_file *base, uint64_t off, const void *buf, size_t len)
 {
 	struct host_file *file = container_of(base, struct host_file, base);
-	size_t done = 0;
 
-	while (done < len) {
-		ssize_t n = sys_pwrite(file->fd, (const uint8_t *)buf + done, len - done,
-				       (off_t)(off + done));
-
-		if (n < 0)
-			return (int)n;
-		if (n == 0)
-			return -ENOSPC; /* the end of a device */
-		done += (size_t)n;
-	}
-	return 0;
+	return dio_write(file->fd, file->align, off, buf, len);
 }
 
 static int host_sync(struct block_file *base)
@@ -192,6 +173,9 @@ static int host_sync(struct block_file *base)
 	/* The kernel tells of lost writes once only. */
 	if (!file->sync_error)
 		file->sync_error = sys_fdatasync(file->fd);
+	/* A character device has nothing that could wait. */
+	if (file->sync_error == -EINVAL && file->device)
+		file->sync_error = 0;
 	return file->sync_error;
 }
 
@@ -279,6 +263,7 @@ static struct block_file *host_new(int owned, int old, bool old_writes, const ch
 {
 	const bool write = flags & (BLOCK_FILE_CREATE | BLOCK_FILE_WRITE);
 	const bool shared = flags & BLOCK_FILE_SHARED;
+	struct dio_align align = { 1, 1 };
 	autofd int fd = owned;
 	struct host_file *file;
 	struct stat st;
@@ -287,11 +272,15 @@ static struct block_file *host_new(int owned, int old, bool old_writes, const ch
 	if (ret >= 0)
 		ret = sys_fstat(fd, &st);
 	if (ret < 0) {
-		error_sys(error, ret, "cannot %s image '%s'",
-			  flags & BLOCK_FILE_CREATE ? "create" : "open", path);
+		error_sys(error, ret, "Could not %s '%s'%s",
+			  flags & BLOCK_FILE_CREATE ? "create" : "open", path,
+			  ret == -EINVAL && flags & BLOCK_FILE_DIRECT
+				  ? " past the page cache (another cache mode goes through it)"
+				  : "");
 		return NULL;
 	}
-	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode) &&
+	    !(S_ISCHR(st.st_mode) && flags & BLOCK_FILE_CHAR)) {
 		error_set(error, SOCLE_ERROR_USAGE,
 			  "image '%s' is neither a file nor a block device", path);
 		return NULL;
@@ -300,11 +289,14 @@ static struct block_file *host_new(int owned, int old, bool old_writes, const ch
 	    !(old < 0 ? block_lock(fd, path, !write, shared, error)
 		      : block_lock_again(fd, old, !old_writes, path, !write, shared, error)))
 		return NULL;
+	if (flags & BLOCK_FILE_DIRECT && !dio_find(fd, S_ISBLK(st.st_mode), path, &align, error))
+		return NULL;
 	file = g_new0(struct host_file, 1);
 	file->base.ops = &host_ops;
 	file->fd = fd_steal(&fd);
 	file->flags = flags;
-	file->device = S_ISBLK(st.st_mode);
+	file->device = !S_ISREG(st.st_mode);
+	file->align = align;
 	return &file->base;
 }
 
@@ -315,7 +307,8 @@ static int host_open(const char *path, unsigned flags)
 
 	return sys_open(path,
 			(create || flags & BLOCK_FILE_WRITE ? O_RDWR : O_RDONLY) | O_NONBLOCK |
-				O_NOCTTY | O_CLOEXEC | (create ? O_CREAT | O_EXCL : 0),
+				O_NOCTTY | O_CLOEXEC | (create ? O_CREAT | O_EXCL : 0) |
+				(flags & BLOCK_FILE_DIRECT ? O_DIRECT : 0),
 			0666);
 }
 
@@ -351,6 +344,29 @@ void block_file_set_sync_error(struct block_file *file, int err)
 int block_file_fd(struct block_file *file)
 {
 	return file->ops == &host_ops ? container_of(file, struct host_file, base)->fd : -1;
+}
+
+void block_file_hint(struct block_file *file, uint64_t extent, bool nocow)
+{
+	const int fd = block_file_fd(file);
+	struct fsxattr attributes;
+	int flags;
+
+	if (nocow && sys_ioctl(fd, FS_IOC_GETFLAGS, &flags) >= 0) {
+		flags |= FS_NOCOW_FL;
+		(void)sys_ioctl(fd, FS_IOC_SETFLAGS, &flags);
+	}
+	if (extent && extent <= UINT32_MAX && sys_ioctl(fd, FS_IOC_FSGETXATTR, &attributes) >= 0) {
+		attributes.fsx_xflags |= FS_XFLAG_EXTSIZE;
+		attributes.fsx_extsize = (uint32_t)extent;
+		(void)sys_ioctl(fd, FS_IOC_FSSETXATTR, &attributes);
+	}
+}
+
+struct dio_align block_file_align(struct block_file *file)
+{
+	return file->ops == &host_ops ? container_of(file, struct host_file, base)->align
+				      : (struct dio_align){ 1, 1 };
 }
 
 bool block_file_is_same(struct block_file *a, struct block_file *b)

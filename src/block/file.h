@@ -20,6 +20,7 @@
 #include <sys/types.h>
 
 #include "base/cleanup.h"
+#include "block/dio.h"
 
 struct block_file;
 
@@ -55,10 +56,11 @@ struct block_file {
 enum {
 	BLOCK_FILE_WRITE = 1 << 0,
 	BLOCK_FILE_CREATE = 1 << 1,   /* there must be none of that name; implies WRITE */
-	BLOCK_FILE_DIRECT = 1 << 2,   /* past the page cache is wanted; it is not done yet */
+	BLOCK_FILE_DIRECT = 1 << 2,   /* past the page cache */
 	BLOCK_FILE_SHARED = 1 << 3,   /* others may write to it meanwhile */
 	BLOCK_FILE_NO_LOCK = 1 << 4,  /* nor is anybody told that it is in use */
 	BLOCK_FILE_NO_FLUSH = 1 << 5, /* sync() does nothing */
+	BLOCK_FILE_CHAR = 1 << 6,     /* a character device will do */
 };
 
 /* A file or a block device of the host; locked as QEMU does it (lock.c). */
@@ -97,10 +99,17 @@ int block_file_punch(struct block_file *file, uint64_t off, uint64_t len);
 int block_file_write_zeroes(struct block_file *file, uint64_t off, uint64_t len);
 /* Within the size: there will be space to write to. Writes zeroes if there is no other way. */
 int block_file_allocate(struct block_file *file, uint64_t off, uint64_t len);
+/*
+ * Of a new file: let the file system allocate such pieces (bytes; 0: as it likes), and overwrite in
+ * place. Most know neither, and nothing is said then.
+ */
+void block_file_hint(struct block_file *file, uint64_t extent, bool nocow);
 /* Bytes that it takes on the host; or -errno. */
 int64_t block_file_allocated(struct block_file *file);
 /* Of a file of the host; -1: it is none. Stays the file's. */
 int block_file_fd(struct block_file *file);
+/* What I/O on that has to fit. */
+struct dio_align block_file_align(struct block_file *file);
 /* Do both stand for the same file of the host? */
 bool block_file_is_same(struct block_file *a, struct block_file *b);
 int block_file_extent(struct block_file *file, uint64_t off, uint64_t *ret_len, bool *ret_data);

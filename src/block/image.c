@@ -14,8 +14,8 @@
 #include "block/qcow2/qcow2.h"
 
 const struct image_ops *const image_formats[] = {
-	&image_raw_ops,  &image_qcow2_ops, &vdi_image_ops,   &vhd_image_ops,
-	&vhdx_image_ops, &vmdk_image_ops,  &qcow1_image_ops, NULL,
+	&image_raw_ops,  &image_qcow2_ops, &vdi_image_ops,  &vhd_image_ops, &vhdx_image_ops,
+	&vmdk_image_ops, &qcow1_image_ops, &luks_image_ops, NULL,
 };
 
 const struct image_ops *image_format_find(const char *name, GError **error)
@@ -23,7 +23,7 @@ const struct image_ops *image_format_find(const char *name, GError **error)
 	g_autoptr(GString) names = g_string_new(NULL);
 
 	/* What others call it when they name how a raw image is reached. */
-	if (!strcmp(name, "file") || !strcmp(name, "host_device"))
+	if (!strcmp(name, "file") || !strcmp(name, "host_device") || !strcmp(name, "host_cdrom"))
 		return &image_raw_ops;
 	for (unsigned i = 0; image_formats[i]; i++) {
 		if (!strcmp(image_formats[i]->format, name))
@@ -66,7 +66,8 @@ static const struct image_ops *choose(const char *path, struct block_file *file,
 	if (!(flags & IMAGE_WRITE))
 		return image_probe(path, file, error);
 	error_set(error, SOCLE_ERROR_USAGE,
-		  "the format of image '%s' is not guessed, as it is to be written to; name it",
+		  "the format of image '%s' is not guessed, as it is to be written to; name it "
+		  "(-f, or format=)",
 		  path);
 	return NULL;
 }
@@ -76,7 +77,8 @@ static bool unlock(struct image *image, const struct secret *secret, GError **er
 {
 	if (image->locked && secret)
 		return image->ops->unlock(image, secret, error);
-	if (secret)
+	/* Who only reads loses nothing. */
+	if (secret && image->flags & IMAGE_WRITE)
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "image '%s' is not encrypted, but a secret is given for it; leave "
 				 "that out if this is the right image",
@@ -115,7 +117,8 @@ unsigned image_file_flags(unsigned flags)
 	       (flags & IMAGE_DIRECT ? BLOCK_FILE_DIRECT : 0) |
 	       (flags & IMAGE_SHARED ? BLOCK_FILE_SHARED : 0) |
 	       (flags & IMAGE_NO_LOCK ? BLOCK_FILE_NO_LOCK : 0) |
-	       (flags & IMAGE_NO_FLUSH ? BLOCK_FILE_NO_FLUSH : 0);
+	       (flags & IMAGE_NO_FLUSH ? BLOCK_FILE_NO_FLUSH : 0) |
+	       (flags & IMAGE_CHAR ? BLOCK_FILE_CHAR : 0);
 }
 
 /* "json:" and "nbd://host" are no names of files. A '/' in front of the ':' makes it one. */
@@ -135,14 +138,25 @@ char *image_resolve(const char *path, const char *name)
 	return g_strdup_printf("%.*s/%s", (int)(slash - path), path, name);
 }
 
-static bool may_be_behind(const struct image *image, GError **error)
+static const char *named(const char *const *names, const struct image_keys *keys, unsigned depth)
 {
-	if (is_protocol(image->backing_file))
+	return names && depth < keys->named ? names[depth] : NULL;
+}
+
+static bool may_be_behind(const struct image *image, bool named_path, bool named_format,
+			  GError **error)
+{
+	if (!named_path && is_protocol(image->backing_file))
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
 				 "image '%s' has '%s' behind it, which is no file; only files can "
 				 "be",
 				 image->path, image->backing_file);
-	if (!image->backing_format)
+	if (!named_format && image->backing_format &&
+	    !image_format_find(image->backing_format, NULL))
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+				 "Could not open backing file: Unknown driver '%s'",
+				 image->backing_format);
+	if (!named_format && !image->backing_format)
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "image '%s' does not say what format '%s' behind it has; tell it "
 				 "with `socle-img rebase -u -b FILE -F FORMAT`",
@@ -153,16 +167,20 @@ static bool may_be_behind(const struct image *image, GError **error)
 /* Open what stands behind each image, up to one that has nothing behind it. */
 static bool open_chain(struct image *front, const struct image_keys *keys, GError **error)
 {
-	unsigned flags = front->flags & ~(unsigned)(IMAGE_WRITE | IMAGE_CHECK);
+	unsigned flags = front->flags & ~(unsigned)(IMAGE_WRITE | IMAGE_CHECK | IMAGE_DATA_LATER);
 	struct image *image = front;
 
-	for (unsigned depth = 1; image->backing_file; depth++, image = image->backing) {
+	for (unsigned depth = 1;; depth++, image = image->backing) {
+		const char *name = keys ? named(keys->paths, keys, depth) : NULL;
+		const char *format = keys ? named(keys->formats, keys, depth) : NULL;
 		g_autofree char *path = NULL;
 		struct block_file *file;
 
-		if (!may_be_behind(image, error))
+		if (!name && !image->backing_file)
+			return true;
+		if (!may_be_behind(image, name, format, error))
 			return false;
-		path = image_resolve(image->path, image->backing_file);
+		path = name ? g_strdup(name) : image_resolve(image->path, image->backing_file);
 		if (depth >= IMAGE_MAX_CHAIN)
 			return error_set(error, SOCLE_ERROR_LIMIT,
 					 "there are more than %d images behind '%s'; merge some "
@@ -170,21 +188,19 @@ static bool open_chain(struct image *front, const struct image_keys *keys, GErro
 					 IMAGE_MAX_CHAIN - 1, front->path);
 		file = block_file_open(path, image_file_flags(flags), error);
 		if (!file)
-			return g_prefix_error(error, "image '%s': ", image->path), false;
+			return g_prefix_error(error, "Could not open backing file: "), false;
 		for (struct image *other = front; other; other = other->backing) {
 			if (!block_file_is_same(other->file, file))
 				continue;
 			block_file_close(file);
 			return error_set(error, SOCLE_ERROR_CORRUPT,
-					 "image '%s' has '%s' behind it, which stands in front of "
-					 "it: there is no end",
-					 image->path, path);
+					 "Backing file '%s' creates an infinite loop.", path);
 		}
-		image->backing = open_alone(path, file, image->backing_format, flags, error);
+		image->backing = open_alone(path, file, format ? format : image->backing_format,
+					    flags, error);
 		if (!image->backing || !unlock(image->backing, key_at(keys, depth), error))
-			return false;
+			return g_prefix_error(error, "Could not open backing file: "), false;
 	}
-	return true;
 }
 
 static bool check_keys(const struct image *front, const struct image_keys *keys, GError **error)
@@ -270,6 +286,7 @@ bool image_create(const char *format, const struct image_create *what, GError **
 	file = block_file_open(what->path, BLOCK_FILE_CREATE, error);
 	if (!file)
 		return false;
+	block_file_hint(file, what->extent_hint, what->nocow);
 	if (!ops->create(file, what, error)) {
 		sys_unlink(what->path);
 		return false;

@@ -36,8 +36,10 @@ enum {
 	IMAGE_DIRECT = 1 << 4,   /* as BLOCK_FILE_DIRECT */
 	IMAGE_NO_FLUSH = 1 << 5, /* as BLOCK_FILE_NO_FLUSH */
 	IMAGE_CHECK = 1 << 6, /* to be checked or repaired: open it though it is dirty or corrupt */
-	IMAGE_DATA_FILE = 1 << 8, /* open where it says that its data is; IMAGE_BACKING does, too */
 	IMAGE_LOCKED = 1 << 7,    /* nobody looks at the data: an encrypted one needs no secret */
+	IMAGE_DATA_FILE = 1 << 8, /* open where it says that its data is; IMAGE_BACKING does, too */
+	IMAGE_DATA_LATER = 1 << 9, /* qcow2_use_data() says where its data is, before any is used */
+	IMAGE_CHAR = 1 << 10,      /* as BLOCK_FILE_CHAR */
 };
 
 /* What is at some offset, in this image alone or in the whole chain. */
@@ -73,12 +75,21 @@ struct image_create {
 	/* name and value of options, both char *, all of them known to the format; or NULL */
 	GHashTable *options;
 	const struct secret *secret; /* what opens it, if it is to be encrypted; or NULL */
+	/* To the file system, if it knows such things: see block_file_hint(). */
+	uint64_t extent_hint;
+	bool nocow;
 };
 
-/* What opens encrypted images of a chain, the front one's secret first; NULL: none. */
+/*
+ * What the user says of the images of a chain, the front one first: what opens it if it is encrypted
+ * (NULL: nothing), and the file and the format of those behind, whatever the image in front of it
+ * says (NULL: that counts).
+ */
 struct image_keys {
 	const struct secret *const *secrets;
 	unsigned count;
+	const char *const *paths, *const *formats;
+	unsigned named;
 };
 
 struct image;
@@ -86,6 +97,8 @@ struct image;
 struct image_ops {
 	const char *format;
 	const struct image_option *create_options; /* NULL: none, or cannot be created */
+	/* What is new in it, at first or when it grows, reads as noise, and not as zero. */
+	bool new_is_noise;
 	/* Is it of this format? @head has @len bytes, IMAGE_PROBE_LEN if the file has so many;
 	 * @size is that of the file. NULL: never guessed. */
 	bool (*probe)(const uint8_t *head, size_t len, uint64_t size, struct block_file *file);
@@ -115,7 +128,7 @@ struct image_ops {
 	/* What is at @off, in this image alone: kind, len (at most @len), compressed, host_off. */
 	bool (*map)(struct image *image, uint64_t off, uint64_t len,
 		    struct image_extent *ret_extent, GError **error);
-	/* Grow (new bytes read as zero) or shrink. NULL: cannot. */
+	/* Grow (new bytes read as zero, or see new_is_noise) or shrink. NULL: cannot. */
 	bool (*resize)(struct image *image, uint64_t size, GError **error);
 
 	/*
@@ -172,6 +185,10 @@ struct image *image_open_file(const char *path, struct block_file *file, const c
 			      unsigned flags, GError **error);
 /* BLOCK_FILE_ flags of the file of an image that is opened so. */
 unsigned image_file_flags(unsigned flags);
+/* Of nothing: reads as zero, and forgets what is written. @zeroes: and its map says so. */
+struct image *image_null_new(uint64_t size, bool zeroes, unsigned flags);
+/* What is in an image, as a file of that size, which closes it. */
+struct block_file *image_as_file(struct image *image);
 /* NULL is fine. Closes the chain as well. */
 void image_close(struct image *image);
 DEFINE_AUTOPTR(image, image_close);

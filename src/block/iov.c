@@ -19,6 +19,17 @@ DATA_PATH static unsigned iov_find(const struct block_request *req, uint64_t fro
 	return i;
 }
 
+DATA_PATH bool block_iov_fits(const struct block_request *req, struct dio_align align)
+{
+	uintptr_t bits = 0;
+
+	for (unsigned i = 0; i < req->iov_count; i++) {
+		bits |= (uintptr_t)req->iov[i].iov_base & (align.mem - 1);
+		bits |= req->iov[i].iov_len & (align.len - 1);
+	}
+	return !bits;
+}
+
 DATA_PATH uint64_t block_iov_read(const struct block_request *req, uint64_t from, void *to,
 				  uint64_t len)
 {

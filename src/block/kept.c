@@ -120,28 +120,28 @@ static void serve(void *opaque)
 
 /* ---- [loop] ---- */
 
-/* The file ends in the middle of a cluster: what is behind it has never been written. */
+static void go_to_keeper(struct block_queue *queue, struct block_request *req)
+{
+	req->work = (struct io_work){ .fn = serve, .opaque = req };
+	io_loop_post(kept_of(queue->block)->keeper, &req->work);
+}
+
+static void end_direct(struct kept *kept, struct block_request *req, bool written)
+{
+	qcow2_direct_end(kept->image, req->tokens[1], written);
+	epoch_leave(kept->epoch, req->tokens[0]);
+}
+
+/* Some of it only: the file may end in the middle of a cluster. The keeper does it anew. */
 static void direct_done(struct io_op *io, ssize_t result)
 {
 	struct block_request *req = container_of(io, struct block_request, io);
-	struct kept *kept = kept_of(req->queue->block);
 
-	if (result > 0) {
-		req->progress += (uint64_t)result;
-		if (req->progress < req->len) {
-			(void)block_iov_seek(req, req->progress);
-			io->off += (uint64_t)result;
-			io_op_submit(req->queue->loop, io);
-			return;
-		}
-	}
-	if (!result && req->op == BLOCK_READ)
-		(void)block_iov_zero(req, req->progress, req->len - req->progress);
-	else if (!result)
-		result = -EIO;
-	qcow2_direct_end(kept->image, req->tokens[1], req->op == BLOCK_WRITE);
-	epoch_leave(kept->epoch, req->tokens[0]);
-	req->done(req, result < 0 ? (int)result : 0);
+	end_direct(kept_of(req->queue->block), req, req->op == BLOCK_WRITE);
+	if (result >= 0 && (uint64_t)result < req->len)
+		go_to_keeper(req->queue, req);
+	else
+		req->done(req, result < 0 ? (int)result : 0);
 }
 
 /* The short way, past the keeper. While somebody is on it the image is the one that it is. */
@@ -160,15 +160,18 @@ static bool submit_direct(struct block_queue *queue, struct block_request *req)
 		epoch_leave(kept->epoch, req->tokens[0]);
 		return false;
 	}
-	req->progress = 0;
 	req->tokens[1] = direct.token;
+	if (!block_iov_fits(req, direct.align) || direct.host & (direct.align.len - 1)) {
+		end_direct(kept, req, false);
+		return false;
+	}
 	req->io = (struct io_op){
 		.kind = write ? IO_OP_WRITEV : IO_OP_READV,
 		.fd = direct.fd,
 		.off = direct.host,
 		.iov = req->iov,
 		.iov_count = req->iov_count,
-		.cached = true,
+		.cached = direct.align.len == 1,
 		.done = direct_done,
 	};
 	io_op_submit(queue->loop, &req->io);
@@ -177,12 +180,8 @@ static bool submit_direct(struct block_queue *queue, struct block_request *req)
 
 static void kept_submit(struct block_queue *queue, struct block_request *req)
 {
-	struct kept *kept = kept_of(queue->block);
-
-	if (submit_direct(queue, req))
-		return;
-	req->work = (struct io_work){ .fn = serve, .opaque = req };
-	io_loop_post(kept->keeper, &req->work);
+	if (!submit_direct(queue, req))
+		go_to_keeper(queue, req);
 }
 
 /* ---- [main] ---- */
@@ -259,15 +258,28 @@ struct block *kept_new(struct image *owned, const struct block_open *options, GE
 		.request_alignment = 512,
 		.physical_block = 4096,
 		.read_only = options->read_only,
+		.direct = options->direct,
 		.discard = !options->read_only && kept->image->ops->discard,
 		.discard_alignment = MAX(kept->image->cluster_size, 512u),
 	};
 	return &kept->base;
 }
 
+/* Nobody is to begin to rely on it; who has such an image gets at what is in it. */
+static bool check_encryption(struct image *image, unsigned flags, GError **error)
+{
+	return !(flags & IMAGE_WRITE) || image->ops != &image_qcow2_ops ||
+	       qcow2_get_header(image)->crypt != QCOW2_CRYPT_AES ||
+	       error_set(error, SOCLE_ERROR_UNSUPPORTED,
+			 "image '%s' is encrypted in a way that does not protect it, and machines "
+			 "only read it; convert it to one with encrypt.format=luks",
+			 image->path);
+}
+
 static struct image *open_image(const struct block_open *options, unsigned flags, GError **error)
 {
-	const struct image_keys keys = { options->secrets, options->secret_count };
+	const struct image_keys keys = { .secrets = options->secrets,
+					 .count = options->secret_count };
 	autoptr(image) image = NULL;
 
 	if (!options->path || !*options->path) {
@@ -276,7 +288,10 @@ static struct image *open_image(const struct block_open *options, unsigned flags
 		return NULL;
 	}
 	image = image_open_keys(options->path, options->format, flags, &keys, error);
-	if (!image || !names_others(image, options, error))
+	if (!image)
+		g_prefix_error(error, "Could not open '%s': ", options->path);
+	if (!image || !names_others(image, options, error) ||
+	    !check_encryption(image, flags, error))
 		return NULL;
 	return g_steal_pointer(&image);
 }
@@ -327,7 +342,7 @@ static struct image *temporary_front(const struct image *behind, GError **error)
 		.backing_file = behind->path,
 		.backing_format = behind->ops->format,
 	};
-	struct image_keys keys = { &what.secret, 0 };
+	struct image_keys keys = { .secrets = &what.secret };
 	struct image *front = NULL;
 
 	if (!folder)

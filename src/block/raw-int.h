@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "block/block-int.h"
+#include "block/dio.h"
 
 enum {
 	ZERO_LEN = 64 << 10, /* of the buffer of zeroes */
@@ -20,9 +21,8 @@ enum {
 struct raw {
 	struct block base;
 	int fd;
-	bool device; /* a block device, not a regular file */
-	/* With O_DIRECT: what buffers' addresses, and lengths, must be multiples of. */
-	uint32_t mem_align, len_align;
+	bool device;            /* a block device, not a regular file */
+	struct dio_align align; /* with O_DIRECT */
 	/* What the file system turned out not to have. */
 	atomic_bool no_punch, no_zero_range;
 	/* -errno of the first flush that failed, 0: none has. */

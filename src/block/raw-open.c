@@ -83,36 +83,6 @@ static uint32_t clamp_block(uint64_t len)
 	return (uint32_t)len;
 }
 
-/* What O_DIRECT asks of offsets and buffers. */
-static bool find_alignment(struct raw *raw, const char *path, GError **error)
-{
-	struct statx stx = { 0 };
-	int sector = 4096;
-
-	raw->mem_align = 0;
-	if (raw->device && sys_ioctl(raw->fd, BLKSSZGET, &sector) < 0)
-		sector = 4096;
-	if (!sys_statx(raw->fd, STATX_DIOALIGN, &stx) && stx.stx_mask & STATX_DIOALIGN) {
-		if (!stx.stx_dio_offset_align)
-			return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-					 "image '%s' can only be used through the page cache; "
-					 "say direct=off",
-					 path);
-		raw->mem_align = stx.stx_dio_mem_align;
-		sector = (int)stx.stx_dio_offset_align;
-	}
-	if (sector <= 0 || sector > 4096 || sector & (sector - 1))
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "image '%s' wants sectors of %d bytes; say direct=off", path,
-				 sector);
-	raw->len_align = MAX((uint32_t)sector, 512u);
-	if (!raw->mem_align || raw->mem_align & (raw->mem_align - 1))
-		raw->mem_align = raw->len_align;
-	raw->base.info.request_alignment = raw->len_align > 512 ? 4096 : 512;
-	raw->len_align = raw->base.info.request_alignment;
-	return true;
-}
-
 /* Bytes, rounded up to what requests are made of; negative: -errno. */
 static int64_t find_size(const struct raw *raw)
 {
@@ -161,8 +131,10 @@ static bool find_info(struct raw *raw, const struct block_open *options, const s
 		.direct = options->direct,
 		.fixed_size = raw->device,
 	};
-	if (options->direct && !find_alignment(raw, options->path, error))
+	if (options->direct && !dio_find(raw->fd, raw->device, options->path, &raw->align, error))
 		return false;
+	if (options->direct)
+		info->request_alignment = raw->align.len;
 	size = find_size(raw);
 	if (size < 0)
 		return error_sys(error, (int)size, "cannot find out the size of image '%s'",

@@ -67,17 +67,6 @@ DATA_PATH static void start(struct block_request *req, enum raw_step step, enum 
 
 /* Moving data */
 
-DATA_PATH static bool is_aligned(const struct raw *raw, const struct block_request *req)
-{
-	uintptr_t bits = 0;
-
-	for (unsigned i = 0; i < req->iov_count; i++) {
-		bits |= (uintptr_t)req->iov[i].iov_base & (raw->mem_align - 1);
-		bits |= req->iov[i].iov_len & (raw->len_align - 1);
-	}
-	return !bits;
-}
-
 DATA_PATH static void start_move(struct block_request *req, enum raw_step step)
 {
 	req->io.rw_flags = req->op == BLOCK_WRITE && wants_fua(req) ? RWF_DSYNC : 0;
@@ -178,7 +167,7 @@ DATA_PATH static void move_done(struct block_request *req, ssize_t result)
 	req->progress += (uint64_t)result;
 	if (likely(req->progress >= req->len))
 		finish(req, 0);
-	else if (!result || (raw->base.info.direct && req->progress % raw->len_align))
+	else if (!result || (raw->base.info.direct && req->progress % raw->align.len))
 		end_of_file(req);
 	else if (req->step == STEP_BOUNCE)
 		start_piece(req);
@@ -265,7 +254,7 @@ DATA_PATH static void zeroes_done(struct block_request *req, ssize_t result)
 	req->progress += (uint64_t)result;
 	if (req->progress >= req->len)
 		zero_end(req);
-	else if (raw_of(req)->base.info.direct && req->progress % raw_of(req)->len_align)
+	else if (raw_of(req)->base.info.direct && req->progress % raw_of(req)->align.len)
 		finish(req, -EIO);
 	else
 		start_zeroes(req);
@@ -332,7 +321,7 @@ DATA_PATH static void raw_submit(struct block_queue *queue, struct block_request
 	switch (req->op) {
 	case BLOCK_READ:
 	case BLOCK_WRITE:
-		if (raw->base.info.direct && unlikely(!is_aligned(raw, req))) {
+		if (raw->base.info.direct && unlikely(!block_iov_fits(req, raw->align))) {
 			bounce_begin(req);
 			break;
 		}

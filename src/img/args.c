@@ -157,7 +157,11 @@ static bool read_secrets(struct img_args *args, GError **error)
 
 const struct secret *img_args_secret(const struct img_args *args, const char *id, GError **error)
 {
-	return secret_find(args->secrets, id, error);
+	const struct secret *secret = secret_find(args->secrets, id, NULL);
+
+	if (!secret)
+		error_set(error, SOCLE_ERROR_NOT_FOUND, "No secret with id '%s'", id);
+	return secret;
 }
 
 struct img_args *img_args_parse(const struct img_command *command, char **words, GError **error)
@@ -290,6 +294,16 @@ bool img_parse_size(const char *text, uint64_t *ret_size, GError **error)
 				 "the size '%s' is too large; give one below 2^63 bytes", text);
 	*ret_size = size;
 	return true;
+}
+
+bool img_parse_size_word(const char *text, uint64_t *ret_size, GError **error)
+{
+	return img_parse_size(text, ret_size, NULL) ||
+	       error_set(error, SOCLE_ERROR_USAGE,
+			 "Invalid image size specified. You may use k, M, G, T, P or E suffixes "
+			 "for\n%s: kilobytes, megabytes, gigabytes, terabytes, petabytes and "
+			 "exabytes.",
+			 img_program());
 }
 
 bool img_args_size(const struct img_args *args, int id, const char *what, uint64_t otherwise,

@@ -132,6 +132,8 @@ const char *img_args_word(const struct img_args *args, unsigned n);
 
 /* A number of bytes below 2^63, as in 512, 0x200, 64k, 1.5G. What is too large is a LIMIT. */
 bool img_parse_size(const char *text, uint64_t *ret_size, GError **error);
+/* The same for a word of the command line, in other words. */
+bool img_parse_size_word(const char *text, uint64_t *ret_size, GError **error);
 /* The value of @id, or @otherwise. @what stands in the message. */
 bool img_args_size(const struct img_args *args, int id, const char *what, uint64_t otherwise,
 		   uint64_t *ret_size, GError **error);

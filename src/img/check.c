@@ -18,26 +18,48 @@ enum {
 	CORRUPT = 2,
 	LEAKS = 3,
 	NO_CHECK = 63,
-	MAX_TOLD = 1000, /* findings that are printed one by one */
 };
 
 struct checked {
 	const char *path;
 	bool repairs, leaks_only;
-	uint64_t told;
 	struct qcow2_check found, left; /* before and after a repair */
 	struct qcow2_repaired repaired;
+	GString *counts; /* lines of what is done about them, to be told behind them */
 };
+
+/* What has been found wrong with counts is repaired before anything else. */
+static void tell_counts(struct checked *checked)
+{
+	(void)fputs(checked->counts->str, stderr);
+	g_string_truncate(checked->counts, 0);
+}
+
+/* Whoever wants a repair is told what is done, in qemu-img's words. */
+static void tell_repair(struct checked *checked, const char *text)
+{
+	const char *cluster = strstr(text, " cluster ");
+
+	if (g_str_has_prefix(text, "ERROR OFLAG_COPIED ") && !checked->leaks_only) {
+		tell_counts(checked);
+		(void)fprintf(stderr, "Repairing %s\n", text + strlen("ERROR "));
+		return;
+	}
+	(void)fprintf(stderr, "%s\n", text);
+	if (g_str_has_prefix(text, "Leaked cluster ") ||
+	    (g_str_has_prefix(text, "ERROR cluster ") && !checked->leaks_only))
+		g_string_append_printf(checked->counts, "Repairing%s\n", cluster);
+}
 
 static void tell(void *opaque, enum qcow2_finding finding, const char *text)
 {
 	struct checked *checked = opaque;
 
 	(void)finding;
-	if (checked->told++ < MAX_TOLD)
+	if (checked->repairs)
+		tell_repair(checked, text);
+	else
 		(void)fprintf(stderr, "%s\n", text);
-	else if (checked->told == MAX_TOLD + 1)
-		(void)fputs("... and more\n", stderr);
 }
 
 struct qcow2_header *img_check_header(const char *path, struct block_file *file, GError **error)
@@ -72,11 +94,18 @@ static bool examine(struct checked *checked, struct block_file *file, GError **e
 	if (checked->repairs) {
 		enum qcow2_repair what =
 			checked->leaks_only ? QCOW2_REPAIR_LEAKS : QCOW2_REPAIR_ALL;
+		g_autoptr(GString) counts = g_string_new(NULL);
+		bool ok;
 
-		return qcow2_repair(checked->path, file, what, &listener, &checked->found,
-				    &checked->left, &checked->repaired, error);
+		checked->counts = counts;
+		ok = qcow2_repair(checked->path, file, what, &listener, &checked->found,
+				  &checked->left, &checked->repaired, error);
+		tell_counts(checked);
+		return ok;
 	}
 	header = img_check_header(checked->path, file, error);
+	if (!header)
+		g_prefix_error(error, "Could not open '%s': ", checked->path);
 	return header && qcow2_check(checked->path, file, header, &listener, &checked->left, error);
 }
 
@@ -178,7 +207,7 @@ static int check(const struct img_args *args, GError **error)
 	file = block_file_open(checked.path, flags | (checked.repairs ? BLOCK_FILE_WRITE : 0),
 			       error);
 	if (!file || !is_qcow2(name->format, checked.path, file, &qcow2, error))
-		return CANNOT;
+		return g_prefix_error(error, "Could not open '%s': ", checked.path), CANNOT;
 	if (!qcow2) {
 		error_set(error, SOCLE_ERROR_UNSUPPORTED,
 			  "this image format does not support checks; only qcow2 does");

@@ -254,24 +254,28 @@ static bool into_new(const struct img_args *args, struct convert *convert, GErro
 
 	if (!target_cache(args, &cache, error) ||
 	    (size && !img_parse_size(size, &what.size, error)) ||
-	    !img_option_secret(args, convert->words, "encrypt.key-secret", &what.secret, error) ||
+	    !img_create_secret(args, convert->words, &what, error) ||
+	    !img_create_hints(convert->words, &what, error) ||
 	    !img_create_backing(args, convert->path, 'B', convert->words, &what, error) ||
 	    !img_create_fix_size(&what, error))
 		return false;
+	if (what.backing_file && !what.backing_format)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "Use of backing file requires explicit backing format");
 	target = img_target_new(convert->path, error);
 	if (!target)
 		return false;
 	if (!img_target_create(target, convert->format, &what, error))
 		return false;
 	/* The backing file is not needed: no cluster is written in parts, but at the end. */
-	keys = (struct image_keys){ &what.secret, what.secret ? 1 : 0 };
+	keys = (struct image_keys){ .secrets = &what.secret, .count = what.secret ? 1 : 0 };
 	image = image_open_keys(what.path, convert->format, IMAGE_WRITE | data_file | cache, &keys,
 				error);
 	if (!image)
 		return false;
 	convert->copy.target = image;
 	convert->copy.over_backing = what.backing_file != NULL;
-	convert->copy.target_is_zero = !what.backing_file;
+	convert->copy.target_is_zero = !what.backing_file && !image->ops->new_is_noise;
 	ok = run_copy(args, convert, error);
 	image_close(image);
 	return ok && img_target_finish(target, error);

@@ -418,8 +418,7 @@ static void write_all(struct work *work)
 			bytes += slot->len;
 		(void)write_slot(work, slot, &error);
 		if (work->copy->progress)
-			img_progress_at(work->copy->progress,
-					slot->off + slot->len - work->copy->start);
+			img_progress_at(work->copy->progress, bytes);
 		written(work, slot, error);
 		keep_rate(work->copy, begin_ns, bytes);
 	}
@@ -481,11 +480,29 @@ static void work_release(struct work *work)
 	pthread_mutex_destroy(&work->lock);
 }
 
+/* Who waits is told how much of the data is done: holes take no time. */
+static void measure_progress(const struct copy *copy)
+{
+	uint64_t data = 0, part;
+	enum what what;
+
+	if (!copy->progress || !copy->progress->shown)
+		return;
+	for (uint64_t off = 0; off < copy->len; off += part) {
+		if (!extent_at(copy, copy->start + off, copy->len - off, &part, &what, NULL))
+			return; /* told by who copies it */
+		if (what == WHAT_DATA)
+			data += part;
+	}
+	copy->progress->total = MAX(data, 1);
+}
+
 bool copy_run(struct copy *copy, GError **error)
 {
 	struct thread *threads[COPY_MAX_THREADS] = { NULL };
 	struct work work;
 
+	measure_progress(copy);
 	work_init(&work, copy);
 	for (unsigned i = 0; i < copy->threads; i++) {
 		GError *cause = NULL;

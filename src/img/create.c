@@ -14,6 +14,7 @@
 static const struct {
 	const char *name, *format, *value;
 } told[] = {
+	{ "encryption", "qcow2", NULL },
 	{ "encrypt.format", "qcow2", NULL },
 	{ "encrypt.key-secret", "qcow2", NULL },
 	{ "encrypt.cipher-alg", "qcow2", NULL },
@@ -35,6 +36,14 @@ static const struct {
 	{ "lazy_refcounts", "qcow2", "off" },
 	{ "refcount_bits", "qcow2", "16" },
 	{ "preallocation", "raw", NULL },
+	{ "preallocation", "luks", NULL },
+	{ "key-secret", "luks", NULL },
+	{ "cipher-alg", "luks", NULL },
+	{ "cipher-mode", "luks", NULL },
+	{ "ivgen-alg", "luks", NULL },
+	{ "ivgen-hash-alg", "luks", NULL },
+	{ "hash-alg", "luks", NULL },
+	{ "iter-time", "luks", NULL },
 	{ "static", "vdi", "off" },
 	{ "subformat", NULL, NULL },
 	{ "adapter_type", NULL, NULL },
@@ -89,17 +98,29 @@ bool img_create_backing(const struct img_args *args, const char *path, int backi
 	what->backing_file = file ? file : g_hash_table_lookup(words, "backing_file");
 	what->backing_format = format ? format : g_hash_table_lookup(words, "backing_fmt");
 	if (what->backing_file && !*what->backing_file)
-		what->backing_file = NULL;
-	if (what->backing_file && !what->backing_format)
 		return error_set(error, SOCLE_ERROR_USAGE,
-				 "backing file '%s' is named without its format; give it with -F",
-				 what->backing_file);
+				 "Expected backing file name, got empty string");
 	if (!what->backing_file && what->backing_format)
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "a backing format (-F) is of no use without a backing file");
 	if (what->backing_file && !img_target_is_new(path, what->backing_file, error))
 		return false;
 	return !what->backing_format || image_format_find(what->backing_format, error);
+}
+
+/* A format is not guessed by who opens the image later. */
+static bool need_format(const struct image_create *what, const struct image *behind, GError **error)
+{
+	if (!what->backing_file || what->backing_format)
+		return true;
+	if (!behind)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "Backing file specified without backing format; give it "
+				 "with -F");
+	return error_set(error, SOCLE_ERROR_USAGE,
+			 "Backing file specified without backing format\n"
+			 "Detected format of %s.",
+			 behind->ops->format);
 }
 
 /* The size of the image behind, which must be there. */
@@ -109,7 +130,14 @@ static bool size_behind(const char *path, struct image_create *what, GError **er
 	autoptr(image) behind =
 		image_open(full, what->backing_format, IMAGE_BACKING | IMAGE_LOCKED, error);
 
-	if (!behind)
+	if (!behind) {
+		g_autofree char *cause = error && *error ? g_strdup((*error)->message) : NULL;
+
+		g_clear_error(error);
+		return error_set(error, SOCLE_ERROR_NOT_FOUND, "%s\nCould not open backing image.",
+				 cause);
+	}
+	if (!need_format(what, behind, error))
 		return false;
 	if (!what->size)
 		what->size = behind->size;
@@ -124,52 +152,61 @@ bool img_create_fix_size(struct image_create *what, GError **error)
 	return true;
 }
 
+/* The word behind the name, or the option: what is wrong with either is told in its own way. */
 static bool find_size(const struct img_args *args, GHashTable *words, struct image_create *what,
 		      bool *ret_given, GError **error)
 {
-	const char *word = img_args_word(args, 1);
+	const char *word = img_args_word(args, 1), *option = g_hash_table_lookup(words, "size");
 
-	if (!word)
-		word = g_hash_table_lookup(words, "size");
-	*ret_given = word != NULL;
-	return !word || img_parse_size(word, &what->size, error);
+	*ret_given = word || option;
+	if (word && !img_parse_size_word(word, &what->size, error))
+		return false;
+	if (word && option)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "%s: The image size must be specified only once", what->path);
+	return !option || img_parse_size(option, &what->size, NULL) ||
+	       error_set(error, SOCLE_ERROR_USAGE,
+			 "%s: Parameter 'size' expects a non-negative number below 2^64\n"
+			 "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, "
+			 "peta-\nand exabytes, respectively.",
+			 what->path);
 }
 
-static int make(const struct img_args *args, const char *format, GHashTable *words, GError **error)
+/* Everything but the size as the user wrote it. */
+static bool make(const struct img_args *args, const char *format, struct image_create *what,
+		 bool sized, GError **error)
 {
-	const char *path = img_args_word(args, 0);
-	struct image_create what = { .path = path, .options = words };
+	GHashTable *words = what->options;
+	const char *path = what->path;
 	autoptr(img_target) target = NULL;
-	bool sized;
 
-	if (!find_size(args, words, &what, &sized, error) ||
-	    !img_option_secret(args, words, "encrypt.key-secret", &what.secret, error) ||
-	    !img_create_backing(args, path, 'b', words, &what, error))
-		return EXIT_FAILURE;
-	if (what.backing_file && !img_args_has(args, 'u')) {
-		if (!size_behind(path, &what, error))
-			return EXIT_FAILURE;
+	if (!img_create_secret(args, words, what, error) || !img_create_hints(words, what, error) ||
+	    !img_create_backing(args, path, 'b', words, what, error))
+		return false;
+	if (what->backing_file && img_args_has(args, 'u') && !need_format(what, NULL, error))
+		return false;
+	if (what->backing_file && !img_args_has(args, 'u')) {
+		if (!size_behind(path, what, error))
+			return false;
 		sized = true;
 	}
-	if (!sized) {
-		error_set(error, SOCLE_ERROR_USAGE, "image '%s' needs a size", path);
-		return EXIT_FAILURE;
-	}
+	if (!sized)
+		return error_set(error, SOCLE_ERROR_USAGE, "Image creation needs a size parameter");
 	target = img_target_new(path, error);
 	if (!target)
-		return EXIT_FAILURE;
+		return false;
 	if (!img_args_has(args, 'q'))
-		tell(path, format, &what);
-	if (!img_create_fix_size(&what, error) ||
-	    !img_target_create(target, format, &what, error) || !img_target_finish(target, error))
-		return EXIT_FAILURE;
-	return EXIT_SUCCESS;
+		tell(path, format, what);
+	return img_create_fix_size(what, error) && img_target_create(target, format, what, error) &&
+	       img_target_finish(target, error);
 }
 
 static int create(const struct img_args *args, GError **error)
 {
+	struct image_create what = { .path = img_args_word(args, 0) };
 	const char *format = img_args_value(args, 'f');
 	g_autoptr(GHashTable) words = NULL;
+	bool sized;
 
 	if (!format)
 		format = "raw";
@@ -180,7 +217,13 @@ static int create(const struct img_args *args, GError **error)
 		return EXIT_FAILURE;
 	}
 	words = img_create_options(args, format, NULL, error);
-	return words ? make(args, format, words, error) : EXIT_FAILURE;
+	what.options = words;
+	if (!words || !find_size(args, words, &what, &sized, error))
+		return EXIT_FAILURE;
+	if (make(args, format, &what, sized, error))
+		return EXIT_SUCCESS;
+	g_prefix_error(error, "%s: ", img_args_word(args, 0));
+	return EXIT_FAILURE;
 }
 
 static const struct img_option options[] = {

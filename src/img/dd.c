@@ -94,7 +94,7 @@ static bool copy_to(struct image *source, const struct dd *dd, uint64_t off, uin
 	copy.target = target;
 	copy.threads = 1;
 	copy.sparse = 4096;
-	copy.target_is_zero = true;
+	copy.target_is_zero = !target->ops->new_is_noise;
 	return copy_run(&copy, error);
 }
 

@@ -57,18 +57,41 @@ void img_progress_end(struct img_progress *progress);
 
 /* Up to the next single ','; two stand for one. Moves *p behind it. */
 char *img_next_word(const char **p);
+/* "name=value,..." by name; a first word without '=' is the value of @implied, if that is not NULL.
+ * @what: in messages. */
+GHashTable *img_parse_list(const char *what, const char *text, const char *implied, GError **error);
+/* The same list as a JSON object, the names of what is within others with '.' in between. */
+GHashTable *img_parse_json(const char *text, GError **error);
+/* "json:{...}"; g_free() it. */
+char *img_list_json(GHashTable *list);
 /* The value of --object. */
 struct secret *img_parse_object(const char *text, GError **error);
 
-/* An image as a word names it: by its file, or with --image-opts by a list. */
+/* ---- names (names.c) ---- */
+
+/* An image as a word names it: by its file, or by a list (--image-opts, json:). */
 struct img_name {
 	char *path, *format; /* the latter NULL: to be guessed */
-	GPtrArray *secrets;  /* struct secret, the arguments', of the images of its chain */
-	unsigned on, off;    /* IMAGE_... that the list asks for, or does without */
+	char *shown;         /* the whole list, if the path alone would not open it; or NULL */
+	GHashTable *list;    /* or NULL */
+	/* Of the images of its chain; NULL where nothing was said. */
+	GPtrArray *secrets; /* struct secret, the arguments' */
+	GPtrArray *paths, *formats;
+	char *missing;          /* the id of a secret that was not given, or NULL */
+	struct img_name *inner; /* the image that it is in, instead of a file; or NULL */
+	struct img_name *data;  /* where its data is, instead of where it says; or NULL */
+	uint64_t null_size;     /* of format null-co */
+	bool null_zeroes;
+	unsigned on, off; /* IMAGE_... that the list asks for, or does without */
 };
+
+/* "file:" in front of a name says that it is one; g_free() it. */
+char *img_file_name(const char *word);
 
 struct img_name *img_name_new(const struct img_args *args, const char *word, const char *format,
 			      bool is_list, GError **error);
+/* One that is named by such a list. */
+struct img_name *img_name_of_list(const struct img_args *args, GHashTable *list, GError **error);
 /* A list if --image-opts was given. */
 struct img_name *img_name_of(const struct img_args *args, const char *word, const char *format,
 			     GError **error);
@@ -103,6 +126,10 @@ GHashTable *img_create_options(const struct img_args *args, const char *format,
 /* The secret that such a word names; *ret NULL: none was named. */
 bool img_option_secret(const struct img_args *args, GHashTable *words, const char *name,
 		       const struct secret **ret, GError **error);
+/* The same for a new image, whatever the format calls it. */
+bool img_create_hints(GHashTable *words, struct image_create *what, GError **error);
+bool img_create_secret(const struct img_args *args, GHashTable *words, struct image_create *what,
+		       GError **error);
 /* -o help: print them. */
 bool img_wants_options_help(const struct img_args *args);
 bool img_out_options_help(const char *format, GError **error);

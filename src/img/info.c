@@ -22,12 +22,13 @@ static void print_backing(const struct image *image)
 		img_out("backing file format: %s\n", image->backing_format);
 }
 
-static void print_human(struct image *image)
+/* @shown: what it is called. */
+static void print_human(struct image *image, const char *shown)
 {
 	int64_t allocated = block_file_allocated(image->file);
 	g_autofree char *size = img_human_size(image->size);
 
-	img_out("image: %s\nfile format: %s\nvirtual size: %s (%" PRIu64 " bytes)\n", image->path,
+	img_out("image: %s\nfile format: %s\nvirtual size: %s (%" PRIu64 " bytes)\n", shown,
 		image->ops->format, size, image->size);
 	if (allocated >= 0) {
 		g_autofree char *disk = img_human_size((uint64_t)allocated);
@@ -47,13 +48,13 @@ static void print_human(struct image *image)
 	img_qcow2_print(image);
 }
 
-static json_t *as_json(struct image *image)
+static json_t *as_json(struct image *image, const char *shown)
 {
 	int64_t allocated = block_file_allocated(image->file);
 	json_t *info = json_object();
 
 	json_object_set_new(info, "virtual-size", json_integer((json_int_t)image->size));
-	json_object_set_new(info, "filename", img_json_string(image->path));
+	json_object_set_new(info, "filename", img_json_string(shown));
 	if (image->cluster_size)
 		json_object_set_new(info, "cluster-size", json_integer(image->cluster_size));
 	json_object_set_new(info, "format", json_string(image->ops->format));
@@ -75,35 +76,47 @@ static json_t *as_json(struct image *image)
 	return info;
 }
 
-static int info(const struct img_args *args, GError **error)
+static void print(struct image *front, const char *shown, bool json, bool chain)
 {
-	bool chain = img_args_has(args, IMG_OPTION_BACKING_CHAIN), json;
-	autoptr(image) image = NULL;
-	json_t *list = NULL;
+	json_t *list = chain && json ? json_array() : NULL;
 
-	if (!img_args_json(args, &json, error))
-		return EXIT_FAILURE;
-	image = img_open_arg(args, img_args_word(args, 0), 0,
-			     IMAGE_CHECK | IMAGE_LOCKED | (chain ? IMAGE_BACKING : 0), error);
-	if (!image)
-		return EXIT_FAILURE;
-	if (json && !chain) {
-		img_out_json(as_json(image));
-		return EXIT_SUCCESS;
-	}
-	if (json)
-		list = json_array();
-	for (struct image *each = image; each; each = each->backing) {
-		if (list) {
-			json_array_append_new(list, as_json(each));
-			continue;
-		}
-		print_human(each);
-		if (each->backing)
+	for (struct image *each = front; each; each = each->backing) {
+		const char *name = each == front && shown ? shown : each->path;
+
+		if (list)
+			json_array_append_new(list, as_json(each, name));
+		else if (json)
+			img_out_json(as_json(each, name));
+		else
+			print_human(each, name);
+		if (!json && each->backing)
 			img_out("\n");
 	}
 	if (list)
 		img_out_json(list);
+}
+
+static int info(const struct img_args *args, GError **error)
+{
+	const unsigned flags = IMAGE_CHECK | IMAGE_LOCKED;
+	bool chain = img_args_has(args, IMG_OPTION_BACKING_CHAIN), json;
+	autoptr(img_name) name = NULL;
+	autoptr(image) image = NULL;
+
+	if (!img_args_json(args, &json, error))
+		return EXIT_FAILURE;
+	name = img_name_of(args, img_args_word(args, 0), img_args_value(args, 'f'), error);
+	image = name ? img_open_arg(args, img_args_word(args, 0), 0, flags, error) : NULL;
+	/* That the first one can be opened is known now; others are told of by their own names. */
+	if (image && chain) {
+		g_clear_pointer(&image, image_close);
+		image = img_name_open(
+			name, flags | IMAGE_BACKING | (img_args_has(args, 'U') ? IMAGE_SHARED : 0),
+			error);
+	}
+	if (!image)
+		return EXIT_FAILURE;
+	print(image, name->shown, json, chain);
 	return EXIT_SUCCESS;
 }
 

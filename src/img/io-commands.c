@@ -107,6 +107,9 @@ static bool run_info(struct io *io, const struct io_words *words)
 
 	(void)words;
 	img_out("format name: %s\n", image->ops->format);
+	/* Who is in no file is its own protocol. */
+	if (!image->ops->open)
+		img_out("format name: %s\n", image->ops->format);
 	if (image->cluster_size)
 		img_out("cluster size: %s\nvm state offset: %s\n", cluster, state);
 	img_qcow2_print_specific(image);

@@ -139,58 +139,109 @@ static bool run_open(struct io *io, const struct io_words *words)
 	return io_open(io, path, flags, options);
 }
 
-/* Only how an image is opened can change, not which one it is. */
-static bool check_reopen(const struct io *io, const char *options)
+/* What a driver is called that the user may say again; NULL: there is none. */
+static const char *driver_of(const struct io *io, const char *key)
 {
-	g_auto(GStrv) words = g_strsplit(options ? options : "", ",", -1);
+	const struct image *image = io->image;
 
-	for (unsigned i = 0; words[i]; i++) {
-		char *equals = strchr(words[i], '=');
+	for (; image && g_str_has_prefix(key, "backing."); key += strlen("backing."))
+		image = image->backing;
+	if (image && !strcmp(key, "driver"))
+		return image->ops->format;
+	return image && !strcmp(key, "file.driver") ? "file" : NULL;
+}
 
-		if (!equals)
+static const char *given_before(const struct io *io, const char *key)
+{
+	return io->name->list ? g_hash_table_lookup(io->name->list, key) : NULL;
+}
+
+static bool ends_with(const char *key, const char *name)
+{
+	const size_t len = strlen(key), n = strlen(name);
+
+	return len >= n && !strcmp(key + len - n, name) && (len == n || key[len - n - 1] == '.');
+}
+
+/* Only how an image is opened can change, not which one it is. */
+static bool check_reopen(const struct io *io, GHashTable *list)
+{
+	GHashTableIter iter;
+	void *key, *value;
+
+	g_hash_table_iter_init(&iter, list);
+	while (g_hash_table_iter_next(&iter, &key, &value)) {
+		const bool driver = ends_with(key, "driver");
+		const char *before = given_before(io, key);
+
+		if (!driver && !ends_with(key, "node-name"))
 			continue;
-		*equals = 0;
-		if (strcmp(words[i], "driver") != 0 || !strcmp(equals + 1, io->image->ops->format))
+		if (!g_strcmp0(before, value) || (driver && !g_strcmp0(driver_of(io, key), value)))
 			continue;
-		img_warn("Cannot change the option 'driver'");
+		img_warn("Cannot change the option '%s'", driver ? "driver" : "node-name");
 		return false;
 	}
 	return true;
 }
 
-/* The same file and the same secrets, in the way that the list says. */
-static struct img_name *reopened(const struct io *io, const char *options, GError **error)
+/* The letters say the same as words of the list. */
+static bool check_letters(const struct io_words *words, GHashTable *list)
 {
-	struct img_name *name =
-		parse_list(io, options ? options : "locking=on", io->image->path, error);
+	if ((words->option['r'] || words->option['w']) &&
+	    g_hash_table_contains(list, "read-only")) {
+		img_warn("Cannot set both -r/-w and 'read-only'");
+		return false;
+	}
+	if (words->option['c'] && (g_hash_table_contains(list, "cache.direct") ||
+				   g_hash_table_contains(list, "cache.no-flush"))) {
+		img_warn("Cannot set both -c and the cache options");
+		return false;
+	}
+	return true;
+}
 
-	if (!name)
-		return NULL;
-	g_free(name->format);
-	name->format = g_strdup(io->image->ops->format);
-	g_ptr_array_unref(name->secrets);
-	name->secrets = g_ptr_array_ref(io->name->secrets);
+/* The same image, in the way that the list says. */
+static struct img_name *reopened(const struct io *io, GHashTable *changes, GError **error)
+{
+	g_autoptr(GHashTable) list = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	GHashTable *from[] = { io->name->list, changes };
+	struct img_name *name;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(from); i++) {
+		GHashTableIter iter;
+		void *key, *value;
+
+		if (!from[i])
+			continue;
+		g_hash_table_iter_init(&iter, from[i]);
+		while (g_hash_table_iter_next(&iter, &key, &value))
+			g_hash_table_insert(list, g_strdup(key), g_strdup(value));
+	}
+	if (!io->name->list)
+		g_hash_table_insert(list, g_strdup("file.filename"), g_strdup(io->image->path));
+	name = img_name_of_list(io->args, list, error);
+	if (name) {
+		g_free(name->format);
+		name->format = g_strdup(io->image->ops->format);
+	}
 	return name;
 }
 
-static bool run_reopen(struct io *io, const struct io_words *words)
+static bool reopen(struct io *io, const struct io_words *words, GHashTable *list)
 {
-	const char *options = words->option['o'], *cache = words->option['c'];
+	const char *cache = words->option['c'];
 	unsigned flags = io->image->flags;
 	g_autoptr(GError) error = NULL;
 	struct img_name *name;
 
-	if (words->option['r'] && words->option['w']) {
-		img_warn("Only one -r/-w option may be given");
-		return false;
-	}
-	if (!check_reopen(io, options) || (cache && !io_cache(cache, io, &flags)))
+	if (!check_reopen(io, list) || !check_letters(words, list) ||
+	    (cache && !io_cache(cache, io, &flags)))
 		return false;
 	if (words->option['r'])
 		flags &= ~(unsigned)IMAGE_WRITE;
 	if (words->option['w'])
 		flags |= IMAGE_WRITE;
-	name = reopened(io, options, &error);
+	name = reopened(io, list, &error);
 	if (!name)
 		return io_fail(g_steal_pointer(&error));
 	img_name_free(io->name);
@@ -199,6 +250,20 @@ static bool run_reopen(struct io *io, const struct io_words *words)
 		return false;
 	io->image = open_name(io, io->name, flags, &error);
 	return io->image || io_fail(g_steal_pointer(&error));
+}
+
+static bool run_reopen(struct io *io, const struct io_words *words)
+{
+	const char *options = words->option['o'];
+	g_autoptr(GHashTable) list = NULL;
+	g_autoptr(GError) error = NULL;
+
+	if (words->option['r'] && words->option['w']) {
+		img_warn("Only one -r/-w option may be given");
+		return false;
+	}
+	list = img_parse_list("-o", options ? options : "", NULL, &error);
+	return list ? reopen(io, words, list) : io_fail(g_steal_pointer(&error));
 }
 
 const struct io_command io_command_open = {

@@ -108,7 +108,8 @@ static bool run(struct io *io, int argc, char **argv)
 		return false;
 	}
 	if (!command->no_image && !io->image) {
-		img_warn("no file open, try 'help open'");
+		(void)fflush(stdout);
+		(void)fputs("no file open, try 'help open'\n", stderr);
 		return false;
 	}
 	if (!parse(command, argc, argv, &words)) {

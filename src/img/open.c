@@ -37,6 +37,7 @@ struct image *img_open_word(const struct img_args *args, const char *word, const
 			    int cache_id, unsigned flags, GError **error)
 {
 	autoptr(img_name) name = img_name_of(args, word, format, error);
+	struct image *image;
 	unsigned cache = 0;
 
 	if (!name)
@@ -45,7 +46,10 @@ struct image *img_open_word(const struct img_args *args, const char *word, const
 		return NULL;
 	if (img_args_has(args, 'U'))
 		flags |= IMAGE_SHARED;
-	return img_name_open(name, flags | cache, error);
+	image = img_name_open(name, flags | cache, error);
+	if (!image)
+		g_prefix_error(error, "Could not open '%s': ", name->path);
+	return image;
 }
 
 struct image *img_open_arg(const struct img_args *args, const char *word, int cache_id,
@@ -58,6 +62,7 @@ struct image *img_open_write(const struct img_args *args, const char *word, cons
 			     unsigned flags, GError **error)
 {
 	autoptr(img_name) name = img_name_of(args, word, img_args_value(args, 'f'), error);
+	struct image *image;
 	unsigned cache;
 
 	if (!name)
@@ -74,7 +79,10 @@ struct image *img_open_write(const struct img_args *args, const char *word, cons
 	}
 	if (!img_cache_flags(img_args_value(args, 't'), &cache, error))
 		return NULL;
-	return img_name_open(name, flags | cache | IMAGE_WRITE, error);
+	image = img_name_open(name, flags | cache | IMAGE_WRITE, error);
+	if (!image)
+		g_prefix_error(error, "Could not open '%s': ", name->path);
+	return image;
 }
 
 bool img_may_have_backing(const char *format)
@@ -89,6 +97,8 @@ static const struct image_option common_options[] = {
 	{ "size", "SIZE", "bytes that a guest sees" },
 	{ "backing_file", "FILE", "the image behind it" },
 	{ "backing_fmt", "FORMAT", "the format of that" },
+	{ "extent_size_hint", "SIZE", "space is taken from the file system in such pieces (xfs)" },
+	{ "nocow", "on|off", "the file system overwrites in place (btrfs)" },
 	{ NULL, NULL, NULL },
 };
 
@@ -145,6 +155,27 @@ bool img_option_secret(const struct img_args *args, GHashTable *words, const cha
 
 	*ret = id ? img_args_secret(args, id, error) : NULL;
 	return !id || *ret;
+}
+
+bool img_create_hints(GHashTable *words, struct image_create *what, GError **error)
+{
+	const char *hint = g_hash_table_lookup(words, "extent_size_hint");
+	const char *nocow = g_hash_table_lookup(words, "nocow");
+
+	if (hint && !img_parse_size(hint, &what->extent_hint, error))
+		return false;
+	what->nocow = nocow && !strcmp(nocow, "on");
+	return what->nocow || !nocow || !strcmp(nocow, "off") ||
+	       error_set(error, SOCLE_ERROR_USAGE, "Parameter 'nocow' expects 'on' or 'off'");
+}
+
+bool img_create_secret(const struct img_args *args, GHashTable *words, struct image_create *what,
+		       GError **error)
+{
+	const char *name =
+		g_hash_table_contains(words, "key-secret") ? "key-secret" : "encrypt.key-secret";
+
+	return img_option_secret(args, words, name, &what->secret, error);
 }
 
 bool img_wants_options_help(const struct img_args *args)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * opts.c - lists of the command line: --object, and images as --image-opts names them
+ * opts.c - lists of the command line: NAME=VALUE,... and JSON, and the secrets of --object
  */
 #include <string.h>
 
@@ -32,9 +32,7 @@ static void wipe_value(void *text)
 	secret_wipe_text(text);
 }
 
-/* "name=value,..." by name; a first word without '=' is the value of @implied. */
-static GHashTable *parse_list(const char *what, const char *text, const char *implied,
-			      GError **error)
+GHashTable *img_parse_list(const char *what, const char *text, const char *implied, GError **error)
 {
 	g_autoptr(GHashTable) list =
 		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, wipe_value);
@@ -83,7 +81,7 @@ static bool check_names(GHashTable *list, const char *const *names, const char *
 struct secret *img_parse_object(const char *text, GError **error)
 {
 	static const char *const names[] = { "qom-type", "id", "data", "file", "format", NULL };
-	g_autoptr(GHashTable) list = parse_list("--object", text, "qom-type", error);
+	g_autoptr(GHashTable) list = img_parse_list("--object", text, "qom-type", error);
 	const char *type, *id;
 
 	if (!list || !check_names(list, names, "a secret", error))
@@ -103,182 +101,98 @@ struct secret *img_parse_object(const char *text, GError **error)
 			   g_hash_table_lookup(list, "format"), error);
 }
 
-/* ---- images ---- */
+/* ---- JSON ---- */
 
-void img_name_free(struct img_name *name)
+/* Strings in single quotes, as QEMU takes them, become those that JSON has. */
+static char *double_quotes(const char *text)
 {
-	if (!name)
-		return;
-	g_free(name->path);
-	g_free(name->format);
-	g_ptr_array_unref(name->secrets);
-	g_free(name);
+	GString *out = g_string_new(NULL);
+	char quote = 0;
+
+	for (; *text; text++) {
+		if (*text == '\\' && text[1]) {
+			if (!(quote == '\'' && text[1] == '\''))
+				g_string_append_c(out, '\\');
+			g_string_append_c(out, *++text);
+		} else if (!quote && (*text == '"' || *text == '\'')) {
+			quote = *text;
+			g_string_append_c(out, '"');
+		} else if (quote && *text == quote) {
+			quote = 0;
+			g_string_append_c(out, '"');
+		} else if (quote == '\'' && *text == '"') {
+			g_string_append(out, "\\\"");
+		} else {
+			g_string_append_c(out, *text);
+		}
+	}
+	return g_string_free(out, FALSE);
 }
 
-struct image_keys img_name_keys(const struct img_name *name, unsigned from)
+/* What is within an object is named through it: "file.filename". */
+static bool flatten(json_t *object, const char *prefix, GHashTable *list, GError **error)
 {
-	if (from >= name->secrets->len)
-		return (struct image_keys){ NULL, 0 };
-	return (struct image_keys){
-		(const struct secret *const *)(void *)(name->secrets->pdata + from),
-		name->secrets->len - from,
-	};
-}
+	const char *key;
+	json_t *value;
 
-/* "backing.backing.encrypt.key-secret": of the image that is two behind. */
-static bool take_key(const struct img_args *args, struct img_name *name, const char *key,
-		     const char *id, bool *ret_taken, GError **error)
-{
-	const struct secret *secret;
-	unsigned depth = 0;
+	json_object_foreach(object, key, value)
+	{
+		g_autofree char *name = g_strconcat(prefix, key, NULL);
+		g_autofree char *below = g_strconcat(name, ".", NULL);
+		char *text = NULL;
 
-	for (; g_str_has_prefix(key, "backing."); key += strlen("backing."))
-		depth++;
-	*ret_taken = !strcmp(key, "encrypt.key-secret") || (!depth && !strcmp(key, "key-secret"));
-	if (!*ret_taken)
-		return true;
-	secret = img_args_secret(args, id, error);
-	if (!secret)
-		return false;
-	if (depth >= IMAGE_MAX_CHAIN)
-		return error_set(error, SOCLE_ERROR_LIMIT, "there are at most %d images in a chain",
-				 IMAGE_MAX_CHAIN);
-	while (name->secrets->len <= depth)
-		g_ptr_array_add(name->secrets, NULL);
-	name->secrets->pdata[depth] = (void *)(uintptr_t)secret;
-	return true;
-}
-
-struct image *img_name_open(const struct img_name *name, unsigned flags, GError **error)
-{
-	const struct image_keys keys = img_name_keys(name, 0);
-
-	return image_open_keys(name->path, name->format, (flags | name->on) & ~name->off, &keys,
-			       error);
-}
-
-/* Switches that are flags of an image. */
-static bool take_switch(struct img_name *name, const char *key, const char *value, bool *ret_taken,
-			GError **error)
-{
-	static const struct {
-		const char *key;
-		unsigned flag;
-		bool inverse;
-	} known[] = {
-		{ "read-only", IMAGE_WRITE, true },
-		{ "force-share", IMAGE_SHARED, false },
-		{ "cache.direct", IMAGE_DIRECT, false },
-		{ "cache.no-flush", IMAGE_NO_FLUSH, false },
-	};
-
-	for (unsigned i = 0; i < ARRAY_SIZE(known); i++) {
-		const bool on = !strcmp(value, "on");
-
-		*ret_taken = !strcmp(known[i].key, key);
-		if (!*ret_taken)
+		if (json_is_object(value) && flatten(value, below, list, error))
 			continue;
-		if (!on && strcmp(value, "off") != 0)
-			return error_set(error, SOCLE_ERROR_USAGE,
-					 "option '%s' is on or off, not '%s'", key, value);
-		/* Who does not ask to write is not made to. */
-		if (known[i].inverse)
-			name->off |= on ? known[i].flag : 0;
-		else
-			*(on ? &name->on : &name->off) |= known[i].flag;
-		return true;
-	}
-	return true;
-}
-
-/* What qemu-img takes, of which much goes without saying here. */
-static bool take_option(struct img_name *name, const char *key, const char *value, GError **error)
-{
-	static const char *const ignored[] = { "encrypt.format",
-					       "file.locking",
-					       "file.aio",
-					       "locking",
-					       "aio",
-					       "auto-read-only",
-					       "discard",
-					       "detect-zeroes",
-					       "cache-size",
-					       "l2-cache-size",
-					       "l2-cache-entry-size",
-					       "refcount-cache-size",
-					       "cache-clean-interval",
-					       "lazy-refcounts",
-					       "overlap-check",
-					       NULL };
-	bool taken;
-
-	if (!take_switch(name, key, value, &taken, error))
-		return false;
-	if (taken)
-		return true;
-	if (!strcmp(key, "driver")) {
-		name->format = g_strdup(value);
-	} else if (!strcmp(key, "file.filename") || !strcmp(key, "filename")) {
-		g_free(name->path);
-		name->path = g_strdup(value);
-	} else if (!strcmp(key, "file.driver")) {
-		return !strcmp(value, "file") || !strcmp(value, "host_device") ||
-		       error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "file.driver is file or host_device, not '%s'", value);
-	} else if (!g_strv_contains(ignored, key)) {
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "an image has no option '%s'; there are driver, file.filename, "
-				 "encrypt.key-secret and backing.encrypt.key-secret",
-				 key);
-	}
-	return true;
-}
-
-static bool take_options(const struct img_args *args, struct img_name *name, const char *word,
-			 GError **error)
-{
-	g_autoptr(GHashTable) list = parse_list("--image-opts", word, NULL, error);
-	GHashTableIter iter;
-	void *key, *value;
-
-	if (!list)
-		return false;
-	g_hash_table_iter_init(&iter, list);
-	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		bool taken;
-
-		if (!take_key(args, name, key, value, &taken, error) ||
-		    (!taken && !take_option(name, key, value, error)))
+		if (json_is_object(value))
 			return false;
+		if (json_is_string(value))
+			text = g_strdup(json_string_value(value));
+		else if (json_is_integer(value))
+			text = g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+		else if (json_is_boolean(value))
+			text = g_strdup(json_is_true(value) ? "on" : "off");
+		else
+			return error_set(error, SOCLE_ERROR_USAGE,
+					 "'%s' is neither a string nor a number, on or off", name);
+		g_hash_table_insert(list, g_steal_pointer(&name), text);
 	}
-	return name->path ||
-	       error_set(error, SOCLE_ERROR_USAGE,
-			 "an image that is named by options needs file.filename=FILE");
+	return true;
 }
 
-struct img_name *img_name_new(const struct img_args *args, const char *word, const char *format,
-			      bool is_list, GError **error)
+GHashTable *img_parse_json(const char *text, GError **error)
 {
-	autoptr(img_name) name = g_new0(struct img_name, 1);
+	g_autoptr(GHashTable) list =
+		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, wipe_value);
+	g_autofree char *strict = double_quotes(text);
+	json_error_t cause;
+	json_t *object = json_loads(strict, JSON_REJECT_DUPLICATES, &cause);
+	bool ok;
 
-	name->secrets = g_ptr_array_new();
-	if (!is_list) {
-		name->path = g_strdup(word);
-		name->format = g_strdup(format);
-		return g_steal_pointer(&name);
-	}
-	if (format) {
-		error_set(error, SOCLE_ERROR_USAGE,
-			  "--image-opts and a format are mutually exclusive: give driver=%s in the "
-			  "list",
-			  format);
+	if (!object) {
+		error_set(error, SOCLE_ERROR_USAGE, "Could not parse the JSON options: %s",
+			  cause.text);
 		return NULL;
 	}
-	return take_options(args, name, word, error) ? g_steal_pointer(&name) : NULL;
+	ok = json_is_object(object)
+		     ? flatten(object, "", list, error)
+		     : error_set(error, SOCLE_ERROR_USAGE,
+				 "Could not parse the JSON options: an object is wanted");
+	json_decref(object);
+	return ok ? g_steal_pointer(&list) : NULL;
 }
 
-struct img_name *img_name_of(const struct img_args *args, const char *word, const char *format,
-			     GError **error)
+char *img_list_json(GHashTable *list)
 {
-	return img_name_new(args, word, format, img_args_has(args, IMG_OPTION_IMAGE_OPTS), error);
+	g_autofree void **keys = g_hash_table_get_keys_as_array(list, NULL);
+	json_t *object = json_object();
+	g_autofree char *text = NULL;
+	char *name;
+
+	for (unsigned i = 0; keys[i]; i++)
+		json_object_set_new(object, keys[i],
+				    img_json_string(g_hash_table_lookup(list, keys[i])));
+	text = json_dumps(object, JSON_SORT_KEYS);
+	json_decref(object);
+	name = g_strconcat("json:", text, NULL);
+	return name;
 }

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "block/crypt/luks.h"
+#include "block/format/format.h"
 #include "block/qcow2/qcow2.h"
 
 static const struct qcow2_header *header_of(struct image *image)
@@ -65,7 +66,8 @@ static json_t *slot_json(const struct luks_slot *slot)
 	return object;
 }
 
-static json_t *luks_json(const struct luks_header *luks)
+/* @within: a qcow2 image has it. */
+static json_t *luks_json(const struct luks_header *luks, bool within)
 {
 	const struct crypt_method *method = &luks->method;
 	json_t *object = json_object(), *slots = json_array();
@@ -78,7 +80,8 @@ static json_t *luks_json(const struct luks_header *luks)
 	if (method->ivgen == CRYPT_ESSIV)
 		json_object_set_new(object, "ivgen-hash-alg",
 				    json_string(crypt_hash_names[method->ivgen_hash]));
-	json_object_set_new(object, "format", json_string("luks"));
+	if (within)
+		json_object_set_new(object, "format", json_string("luks"));
 	json_object_set_new(object, "cipher-mode", json_string(crypt_mode_names[method->mode]));
 	for (unsigned i = 0; i < LUKS_SLOTS; i++)
 		json_array_append_new(slots, slot_json(&luks->slot[i]));
@@ -95,7 +98,7 @@ static json_t *encrypt_json(struct image *image)
 	const struct luks_header *luks = qcow2_get_luks(image);
 
 	if (luks)
-		return luks_json(luks);
+		return luks_json(luks, true);
 	if (qcow2_get_header(image)->crypt == QCOW2_CRYPT_AES)
 		return json_pack("{s:s}", "format", "aes");
 	return NULL;
@@ -132,6 +135,16 @@ static json_t *specifics(struct image *image)
 		json_object_set_new(data, "extended-l2",
 				    json_boolean(header->incompatible & QCOW2_EXTENDED_L2));
 	return data;
+}
+
+/* NULL: there is nothing special. */
+static json_t *specifics_of(struct image *image)
+{
+	const struct luks_header *luks = luks_image_header(image);
+
+	if (luks)
+		return luks_json(luks, false);
+	return header_of(image) ? specifics(image) : NULL;
 }
 
 static void print_members(json_t *value, int indent);
@@ -211,10 +224,10 @@ void img_qcow2_print_specific(struct image *image)
 {
 	json_t *data;
 
-	if (!header_of(image))
+	data = specifics_of(image);
+	if (!data)
 		return;
 	img_out("Format specific information:\n");
-	data = specifics(image);
 	print_members(data, 4);
 	json_decref(data);
 }
@@ -237,23 +250,28 @@ static json_t *snapshot_json(const struct qcow2_snapshot *snapshot)
 	return object;
 }
 
-void img_qcow2_json(struct image *image, json_t *info)
+static void snapshots_json(struct image *image, json_t *info)
 {
-	const struct qcow2_header *header = header_of(image);
-	const GPtrArray *snapshots;
-	json_t *specific, *list;
+	const GPtrArray *snapshots = qcow2_snapshots(image);
+	json_t *list = json_array();
 
-	if (!header)
-		return;
-	snapshots = qcow2_snapshots(image);
-	list = json_array();
 	for (unsigned i = 0; i < snapshots->len; i++)
 		json_array_append_new(list, snapshot_json(snapshots->pdata[i]));
 	if (snapshots->len)
 		json_object_set(info, "snapshots", list);
 	json_decref(list);
+}
+
+void img_qcow2_json(struct image *image, json_t *info)
+{
+	json_t *data = specifics_of(image), *specific;
+
+	if (!data)
+		return;
+	if (header_of(image))
+		snapshots_json(image, info);
 	specific = json_object();
-	json_object_set_new(specific, "type", json_string("qcow2"));
-	json_object_set_new(specific, "data", specifics(image));
+	json_object_set_new(specific, "type", json_string(image->ops->format));
+	json_object_set_new(specific, "data", data);
 	json_object_set_new(info, "format-specific", specific);
 }

@@ -105,9 +105,11 @@ static bool check_words(const struct img_args *args, const char *name, const cha
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "must specify backing file (-b); an empty name takes it away");
 	if (name && !format)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "backing file '%s' is named without its format; give it with -F",
-				 name);
+		return error_set(
+			error, SOCLE_ERROR_USAGE,
+			"Could not change the backing file to '%s': backing format must be "
+			"specified",
+			name);
 	return !format || image_format_find(format, error);
 }
 

@@ -88,7 +88,8 @@ static char *follow_links(const char *path)
 
 struct img_target *img_target_new(const char *name_given, GError **error)
 {
-	g_autofree char *path = follow_links(name_given);
+	g_autofree char *given = img_file_name(name_given);
+	g_autofree char *path = follow_links(given);
 	g_autofree char *folder = g_path_get_dirname(path);
 	g_autofree char *name = g_path_get_basename(path);
 	autoptr(img_target) target = NULL;

@@ -58,9 +58,9 @@ class Options(vm.Case):
             file.write(b'wrong')
         disk = 'path=x,format=qcow2'
         self.refused('--disk', disk, words=("'x' is encrypted", '--object'))
-        self.refused('--disk', disk + ',encrypt.key-secret=s', words=("no secret 's'",))
+        self.refused('--disk', disk + ',encrypt.key-secret=s', words=("No secret with id 's'",))
         self.refused('--object', 'secret,id=s,file=wrong', '--disk',
-                     disk + ',encrypt.key-secret=s', words=("'s' does not open",))
+                     disk + ',encrypt.key-secret=s', words=('Invalid password',))
         self.refused('--object', 'secret,id=s,file=none', words=('--object', "'none'"))
         self.refused('--object', 'secret,id=s,data=a', '--object', 'secret,id=s,data=b',
                      words=("'s' already",))
@@ -160,7 +160,7 @@ class Monitor(vm.Case):
                 'file': {'driver': 'file', 'filename': 'x'},
                 'encrypt': {'format': 'luks', 'key-secret': 's'}}
         machine, qmp = self.start()
-        self.failed(qmp, 'blockdev-add', "no secret 's'", **args)
+        self.failed(qmp, 'blockdev-add', "No secret with id 's'", **args)
         self.failed(qmp, 'object-add', 'secret', qom_type='iothread', id='s')
         self.failed(qmp, 'object-add', 'base64', qom_type='secret', id='s', data='hush',
                     format='hex')

@@ -4,6 +4,7 @@
 import fcntl
 import json
 import os
+import pathlib
 import random
 import resource
 import shutil
@@ -14,7 +15,7 @@ import tempfile
 import time
 import unittest
 
-IMG = os.environ['SOCLE_IMG']
+IMG, IO = os.environ['SOCLE_IMG'], os.environ['SOCLE_IO']
 MIB = 1 << 20
 
 
@@ -38,7 +39,7 @@ class Case(unittest.TestCase):
     def bad(self, *words, status=1, says=''):
         result = run(*words)
         self.assertEqual(result.returncode, status, result.stderr)
-        self.assertRegex(result.stderr, r'\Asocle-img: [^\n]+\n(Try [^\n]+\n)?\Z')
+        self.assertRegex(result.stderr, r'\Asocle-img: [^\n]+\n((socle-img: |Try )[^\n]+\n)?\Z')
         self.assertIn(says, result.stderr)
         self.assertEqual(result.stdout, '')
 
@@ -82,11 +83,14 @@ class Words(Case):
         self.bad('info', '--image-opts', '-f', 'raw', 'file.filename=s.raw', says='exclusive')
         self.bad('info', '-f', 'none', 's.raw', says="'none'")
         self.bad('info', 'nbd://host/disk', says='nbd://host/disk')
-        self.bad('info', 'json:{}', says='json:{}')
+        self.bad('info', 'json:{}', says='file.filename=FILE')
+        self.bad('info', 'json:[]', says='an object is wanted')
+        self.bad('info', "json:{'file.filename': ['x']}", says='neither a string')
         self.bad('info', '.', says="'.'")
-        self.bad('create', 'x', '5Q', says="'5Q'")
+        self.bad('create', 'x', '5Q', says="Invalid image size")
         self.bad('create', 'x', '-5', says='-5')
-        self.bad('create', 'x', '99E', says='99E')
+        self.bad('create', 'x', '99E', says='Invalid image size')
+        self.bad('create', 'x', '1M', '-o', 'size=1M', says='x: The image size must be specified only once')
         self.bad('create', '-q', '-f', 'qcow2', '-o', 'cluster_size=5', 'x', '1M')
         self.bad('convert', '-O', 'none', 's.raw', 'x', says="'none'")
         self.bad('convert', 's.raw', 'none/x', says='none/')
@@ -138,8 +142,8 @@ class Work(Case):
         self.assertEqual(len(json.loads(self.good('info', '--backing-chain', '--output=json',
                                                   'folder/b'))), 2)
         self.good('rebase', '-u', '-b', 'b', '-F', 'qcow2', 'folder/b')
-        self.bad('map', 'folder/b', says='no end')
-        self.bad('convert', 'folder/b', 'x', says='no end')
+        self.bad('map', 'folder/b', says='creates an infinite loop')
+        self.bad('convert', 'folder/b', 'x', says='creates an infinite loop')
 
     def test_strangers_names(self):
         """Nothing that an image names is opened by looking at it."""
@@ -189,6 +193,12 @@ class Work(Case):
         self.bad('snapshot', '-c', 'one', 's.raw')
         self.good('check', 'x')
 
+    def test_resize_guesses_nothing(self):
+        """A guest can have made a raw image look like any other."""
+        self.good('create', '-q', '-f', 'qcow2', 'x', '1M')
+        before = pathlib.Path('x').read_bytes()
+        self.bad('resize', 'x', '2M', says='-f')
+        self.assertEqual(pathlib.Path('x').read_bytes(), before)
 
     def test_snapshot_converted(self):
         self.raw()
@@ -244,8 +254,15 @@ class Work(Case):
                           {'flags': [], 'name': 'b', 'granularity': MIB}])
         self.good('bitmap', '--merge', 'a', '-b', 'x', '-F', 'qcow2', 'y', 'b')
         self.assertIn('bitmaps size: ', self.good('measure', '-O', 'qcow2', 'x'))
-        # Who writes to it does not keep 'a'.
+        # Whoever writes to it keeps 'a', also when it gets another size.
         self.good('bench', '-w', '-c', '1', '-q', '-f', 'qcow2', 'x')
+        self.good('resize', '-q', '-f', 'qcow2', 'x', '16M')
+        self.good('resize', '-q', '--shrink', '-f', 'qcow2', 'x', '8M')
+        self.good('check', 'x')
+        self.good('bitmap', '--merge', 'a', 'x', 'b')
+        # It is not right any more if he is killed.
+        subprocess.run([IO, '-f', 'qcow2', '-c', 'write 0 64k', '-c', 'sigraise 9', 'x'],
+                       check=False, stdout=subprocess.DEVNULL)
         self.bad('bitmap', '--merge', 'a', 'x', 'b', says="'a'")
         self.bad('convert', '-O', 'qcow2', '--bitmaps', 'x', 'z', says='--skip-broken-bitmaps')
         self.assertFalse(os.path.exists('z'))
@@ -447,6 +464,64 @@ class Halves(Case):
         self.good('convert', 's.raw', 'x')
 
 
+class Names(Case):
+    """Images that are named by more than a file."""
+
+    def setUp(self):
+        super().setUp()
+        with open('s.raw', 'wb') as file:
+            file.write(bytes(65536) + b'x' * 100000)
+            file.truncate(4 << 20)
+
+    def test_json(self):
+        self.good('convert', '-O', 'qcow2', 's.raw', 'x')
+        name = "json:{'driver': 'qcow2', 'file': {'driver': 'file', 'filename': 'x'}}"
+        self.assertEqual(self.good('info', name), self.good('info', 'x'))
+        self.good('compare', name, 's.raw')
+
+    def test_null(self):
+        null = "json:{'driver': 'null-co', 'size': 1048576, 'read-zeroes': true}"
+        self.good('convert', '-O', 'qcow2', null, 'x')
+        self.good('create', '-q', 'zero', '1M')
+        self.good('compare', 'x', 'zero')
+        self.good('compare', null, 'zero')
+        self.bad('info', "json:{'driver': 'null-co', 'size': 'many'}", says="'many'")
+
+    def test_within(self):
+        self.good('convert', '-O', 'qcow2', 's.raw', 'inner')
+        self.good('convert', '-f', 'raw', '-O', 'qcow2', 'inner', 'outer')
+        name = 'driver=qcow2,file.driver=qcow2,file.file.filename=outer'
+        self.assertEqual(self.good('compare', '--image-opts', name, 'file.filename=s.raw'),
+                         'Images are identical.\n')
+        self.bad('info', '--image-opts', 'driver=raw,' + 'file.' * 9 + 'filename=x', says='no option')
+        deep = ','.join('file.' * i + 'driver=qcow2' for i in range(1, 11))
+        self.bad('info', '--image-opts', deep + ',' + 'file.' * 10 + 'filename=x', says='at most 8')
+
+    def test_file(self):
+        """file: says that what has a ':' is a file."""
+        self.good('create', '-q', '-f', 'qcow2', 'file:a:b', '1M')
+        self.assertTrue(os.path.exists('a:b'))
+        self.assertIn('image: ./a:b\n', self.good('info', 'file:a:b'))
+
+    def test_chain(self):
+        self.good('convert', '-O', 'qcow2', 's.raw', 'base')
+        self.good('create', '-q', '-f', 'qcow2', '-u', '-b', 'none', '-F', 'vmdk', 'top', '4M')
+        self.bad('map', 'top', says='Could not open backing file: ')
+        name = 'file.filename=top,backing.driver=qcow2,backing.file.filename=base'
+        self.good('resize', '-q', '-f', 'qcow2', 'base', '4M')
+        self.good('convert', '--image-opts', name, 'y')
+        self.good('compare', 'y', 'base')
+
+    def test_caches(self):
+        self.good('create', '-q', '-f', 'qcow2', 'x', '1M')
+        self.good('info', '--image-opts', 'driver=qcow2,file.filename=x,l2-cache-size=64k')
+        for words in ('cache-size=1M,l2-cache-size=2M', 'cache-size=1M,refcount-cache-size=2M',
+                      'cache-size=2M,refcount-cache-size=1M,l2-cache-size=1M',
+                      'l2-cache-entry-size=256', 'l2-cache-entry-size=128k'):
+            self.bad('info', '--image-opts', 'driver=qcow2,file.filename=x,' + words,
+                     says='cache')
+
+
 class Encrypted(Case):
     SECRETS = ['--object', 'secret,id=one,file=one', '--object', 'secret,id=two,data=the,,second']
     WORDS = 'encrypt.format=luks,encrypt.key-secret=one,encrypt.iter-time=1'
@@ -507,30 +582,35 @@ class Encrypted(Case):
         add = 'encrypt.state=active,encrypt.new-secret=two,encrypt.iter-time=1'
         self.good('convert', *self.SECRETS, '-O', 'qcow2', '-o', self.WORDS, 's.raw', 'x')
         self.bad('amend', *self.SECRETS, '-o', add, 'x', says='encrypt.old-secret')
-        self.bad('amend', *self.SECRETS, '-o', add + ',encrypt.old-secret=two', 'x', says="'two'")
+        self.bad('amend', *self.SECRETS, '-o', add + ',encrypt.old-secret=two', 'x',
+                 says='Invalid password')
         self.good('amend', *self.SECRETS, '-o', add + ',encrypt.old-secret=one', 'x')
         self.same('x', 'two')
         self.good('amend', *self.SECRETS, '-o', 'encrypt.state=inactive,encrypt.old-secret=one',
                   'x')
         self.bad('convert', *self.SECRETS, '--image-opts', self.named('x'), 'y',
-                 says="'one' does not open")
+                 says='Invalid password')
         self.same('x', 'two')
-        self.bad('amend', '-o', 'encrypt.state=inactive,encrypt.keyslot=1', 'x', says='--force')
+        self.bad('amend', '-o', 'encrypt.state=inactive,encrypt.keyslot=1', 'x',
+                 says='only active keyslot 1')
         self.bad('amend', '-o', 'encrypt.state=inactive', 'x', says='encrypt.keyslot')
         self.bad('amend', '-o', 'encrypt.state=off', 'x', says='inactive')
         self.bad('amend', '-o', 'encrypt.state=inactive,encrypt.keyslot=8', 'x', says="'8'")
         self.same('x', 'two')
         self.good('amend', '--force', '-o', 'encrypt.state=inactive,encrypt.keyslot=1', 'x')
         self.bad('convert', *self.SECRETS, '--image-opts', self.named('x', 'two'), 'y',
-                 says="'two' does not open")
+                 says='Invalid password')
 
     def test_mistakes(self):
         self.good('convert', '-O', 'qcow2', 's.raw', 'plain')
         self.good('create', '-q', *self.SECRETS, '-f', 'qcow2', '-o', self.WORDS, 'x', '1M')
         self.bad('convert', 'x', 'y', says='--object secret,id=ID,file=FILE')
-        self.bad('convert', *self.SECRETS, '--image-opts', self.named('plain'), 'y',
+        # Who reads loses nothing; who writes would lose what is secret.
+        self.good('convert', *self.SECRETS, '--image-opts', self.named('plain'), 'y')
+        self.bad('resize', *self.SECRETS, '--image-opts', self.named('plain'), '5M',
                  says='not encrypted')
-        self.bad('convert', '--image-opts', self.named('x'), 'y', says="no secret 'one'")
+        os.unlink('y')
+        self.bad('convert', '--image-opts', self.named('x'), 'y', says="No secret with id 'one'")
         self.bad('convert', *self.SECRETS, '--image-opts', self.named('x', more=',a=b'), 'y',
                  says="'a'")
         self.bad('map', '-f', 'qcow2', '--image-opts', 'file.filename=x', says='exclusive')
@@ -541,7 +621,7 @@ class Encrypted(Case):
         self.bad('map', '--object', 'secret,id=a,data=hush,now', 'x', says='written twice')
         self.bad('map', '--object', 'secret,id=a,data=hush,keyid=b', 'x', says="'keyid'")
         self.bad('map', '--object', 'secret,id=a,file=none', 'x', says="'none'")
-        for words in ('encrypt.format=luks', 'encrypt.format=aes,encrypt.key-secret=one',
+        for words in ('encrypt.format=luks', 'encrypt.format=aes', 'encryption=maybe',
                       'encrypt.format=rot13,encrypt.key-secret=one', 'encrypt.key-secret=one',
                       self.WORDS + ',encrypt.cipher-alg=rot13', self.WORDS + ',encrypt.iter-time=0',
                       self.WORDS + ',encrypt.iter-time=1000000',
@@ -551,6 +631,35 @@ class Encrypted(Case):
             self.assertFalse(os.path.exists('y'))
         self.bad('convert', '-c', *self.SECRETS, '-O', 'qcow2', '-o', self.WORDS, 's.raw', 'y',
                  says='do not go together')
+        self.assertFalse(os.path.exists('y'))
+
+    def test_old(self):
+        """The old AES, for images that old programs are to read."""
+        for words in ('encryption=on,encrypt.key-secret=one',
+                      'encrypt.format=aes,encrypt.key-secret=one'):
+            self.good('convert', *self.SECRETS, '-O', 'qcow2', '-o', words, 's.raw', 'x')
+            self.same('x')
+            self.assertIn('format: aes', self.good('info', 'x'))
+            with open('x', 'rb') as file:
+                self.assertNotIn(b'x' * 512, file.read())
+
+    def test_luks(self):
+        """A format of its own, in which nothing is zero by itself."""
+        self.good('convert', *self.SECRETS, '-O', 'luks', '-o', 'key-secret=one,iter-time=1',
+                  's.raw', 'x')
+        name = 'driver=luks,file.filename=x,key-secret=one'
+        self.assertEqual(self.good('compare', *self.SECRETS, '--image-opts', name,
+                                   'file.filename=s.raw'), 'Images are identical.\n')
+        text = self.good('info', 'x')
+        self.assertIn('file format: luks\n', text)
+        self.assertIn('encrypted: yes\n', text)
+        self.assertIn('cipher alg: aes-256\n', text)
+        specific = json.loads(self.good('info', '--output=json', 'x'))['format-specific']
+        self.assertEqual(specific['type'], 'luks')
+        self.assertTrue(specific['data']['slots'][0]['active'])
+        self.bad('create', '-q', '-f', 'luks', 'y', '1M', says='key-secret')
+        self.bad('create', '-q', '-f', 'luks', '-b', 'x', '-F', 'luks', '-u', *self.SECRETS, '-o',
+                 'key-secret=one', 'y', '1M', says='backing file')
         self.assertFalse(os.path.exists('y'))
 
     def test_no_secret_is_told(self):

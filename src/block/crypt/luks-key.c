@@ -222,10 +222,8 @@ static bool master_key(const struct luks_place *place, const struct luks_header 
 	if (!check_work(place, header, error) ||
 	    !find_slot(place, header, secret, 0, ret, &slot, error))
 		return false;
-	return slot != NO_SLOT || error_set(error, SOCLE_ERROR_DENIED,
-					    "secret '%s' does not open image '%s': it fits none of "
-					    "its key slots",
-					    secret->id, place->name);
+	return slot != NO_SLOT ||
+	       error_set(error, SOCLE_ERROR_DENIED, "Invalid password, cannot unlock any keyslot");
 }
 
 struct crypt_cipher *luks_unlock(const struct luks_place *place, const struct luks_header *header,
@@ -376,19 +374,18 @@ static bool erase(const struct luks_place *place, struct luks_header *header, un
 }
 
 /* Which slot a new secret gets. */
-static bool choose_slot(const struct luks_place *place, const struct luks_header *header, int slot,
-			bool force, int *ret, GError **error)
+static bool choose_slot(const struct luks_header *header, int slot, bool force, int *ret,
+			GError **error)
 {
 	*ret = slot == LUKS_ANY_SLOT ? first_free(header) : slot;
 	if (*ret == NO_SLOT)
 		return error_set(error, SOCLE_ERROR_LIMIT,
-				 "all key slots of image '%s' are in use; erase one", place->name);
+				 "Can't add a keyslot - all keyslots are in use");
 	if (!check_slot_number(*ret, error))
 		return false;
 	return !header->slot[*ret].active || force ||
 	       error_set(error, SOCLE_ERROR_EXISTS,
-			 "key slot %d of image '%s' is in use; erase it first, or give --force",
-			 *ret, place->name);
+			 "Refusing to overwrite active keyslot %d - please erase it first", *ret);
 }
 
 static bool put_key(const struct luks_place *place, struct luks_header *header, unsigned i,
@@ -414,7 +411,7 @@ bool luks_add_slot(const struct luks_place *place, struct luks_header *header,
 {
 	struct key key;
 	int i;
-	bool ok = choose_slot(place, header, slot, force, &i, error) &&
+	bool ok = choose_slot(header, slot, force, &i, error) &&
 		  master_key(place, header, secret, &key, error) &&
 		  put_key(place, header, (unsigned)i, &key, added, iter_time_ms, error);
 
@@ -424,7 +421,8 @@ bool luks_add_slot(const struct luks_place *place, struct luks_header *header,
 
 /* Slots by bits: the one that was named, or all that the secret opens. */
 static bool slots_to_erase(const struct luks_place *place, const struct luks_header *header,
-			   const struct secret *secret, int slot, unsigned *ret, GError **error)
+			   const struct secret *secret, int slot, bool force, unsigned *ret,
+			   GError **error)
 {
 	struct key key = { 0 };
 	int found;
@@ -435,7 +433,7 @@ static bool slots_to_erase(const struct luks_place *place, const struct luks_hea
 		if (!check_slot_number(slot, error))
 			return false;
 		*ret = 1u << slot;
-		return header->slot[slot].active ||
+		return header->slot[slot].active || force ||
 		       error_set(error, SOCLE_ERROR_STATE,
 				 "key slot %d of image '%s' is not in use", slot, place->name);
 	}
@@ -449,9 +447,22 @@ static bool slots_to_erase(const struct luks_place *place, const struct luks_hea
 	key_wipe(&key);
 	if (ok && !*ret)
 		ok = error_set(error, SOCLE_ERROR_DENIED,
-			       "secret '%s' opens no key slot of image '%s', so none is erased",
-			       secret->id, place->name);
+			       "No keyslots match given (old) password for erase operation");
 	return ok;
+}
+
+/* Nobody could read the image again. */
+static bool refuse_last(int slot, GError **error)
+{
+	if (slot != LUKS_ANY_SLOT)
+		return error_set(error, SOCLE_ERROR_DENIED,
+				 "Attempt to erase the only active keyslot %d which will erase all "
+				 "the data in the image irreversibly - refusing operation",
+				 slot);
+	return error_set(error, SOCLE_ERROR_DENIED,
+			 "All the active keyslots match the (old) password that was given and "
+			 "erasing them will erase all the data in the image irreversibly - "
+			 "refusing operation");
 }
 
 bool luks_erase_slots(const struct luks_place *place, struct luks_header *header,
@@ -459,13 +470,10 @@ bool luks_erase_slots(const struct luks_place *place, struct luks_header *header
 {
 	unsigned slots;
 
-	if (!slots_to_erase(place, header, secret, slot, &slots, error))
+	if (!slots_to_erase(place, header, secret, slot, force, &slots, error))
 		return false;
 	if ((unsigned)__builtin_popcount(slots) == count_active(header) && !force)
-		return error_set(error, SOCLE_ERROR_DENIED,
-				 "image '%s' has no other key slot in use: without it nobody could "
-				 "read the image again; add another secret first, or give --force",
-				 place->name);
+		return refuse_last(slot, error);
 	for (unsigned i = 0; i < LUKS_SLOTS; i++) {
 		if (slots & 1u << i && !erase(place, header, i, error))
 			return false;

@@ -142,6 +142,6 @@ const struct secret *secret_find(const GPtrArray *secrets, const char *id, GErro
 			return secret;
 	}
 	error_set(error, SOCLE_ERROR_NOT_FOUND,
-		  "there is no secret '%s'; name it with --object secret,id=%s,file=FILE", id, id);
+		  "No secret with id '%s'; name it with --object secret,id=%s,file=FILE", id, id);
 	return NULL;
 }

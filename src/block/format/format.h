@@ -12,6 +12,11 @@ extern const struct image_ops vhd_image_ops;
 extern const struct image_ops vhdx_image_ops;
 extern const struct image_ops vmdk_image_ops;
 extern const struct image_ops qcow1_image_ops;
+extern const struct image_ops luks_image_ops;
+
+struct luks_header;
+/* NULL: it is of another format. */
+const struct luks_header *luks_image_header(struct image *image);
 
 /*
  * Options of create(): false with an error if the word is no such value; *ret stays as it is if the

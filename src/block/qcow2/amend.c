@@ -268,9 +268,9 @@ bool qcow2_measure(uint64_t size, uint64_t data, GHashTable *options, struct qco
 	autoptr(qcow2_header) h = qcow2_create_header(&what, error);
 	uint64_t cluster, entries, guest, l2, l1, all;
 	struct luks_options luks;
-	bool encrypt;
+	enum qcow2_crypt crypt;
 
-	if (!h || !qcow2_crypt_wanted(&what, &encrypt, &luks, error))
+	if (!h || !qcow2_crypt_wanted(&what, &crypt, &luks, error))
 		return false;
 	if (size > INT64_MAX / 2)
 		return error_set(error, SOCLE_ERROR_LIMIT, "%" PRIu64 " bytes are too many", size);
@@ -279,7 +279,8 @@ bool qcow2_measure(uint64_t size, uint64_t data, GHashTable *options, struct qco
 	guest = divide_up(size, cluster);
 	l2 = divide_up(guest, entries);
 	l1 = MAX(divide_up(l2, cluster / 8), UINT64_C(1));
-	all = 1 + l2 + l1 + guest + (encrypt ? divide_up(luks_len(&luks), cluster) : 0);
+	all = 1 + l2 + l1 + guest +
+	      (crypt == QCOW2_CRYPT_LUKS ? divide_up(luks_len(&luks), cluster) : 0);
 	all += count_clusters(h, all);
 	ret->fully_allocated = all * cluster;
 	ret->required = (all - guest) * cluster + MIN(divide_up(data, cluster), guest) * cluster;

@@ -304,28 +304,6 @@ static bool change(struct qcow2 *q, GPtrArray *list, unsigned i, enum qcow2_bitm
 	return true;
 }
 
-bool qcow2_check_bitmaps(struct qcow2 *q, uint64_t size, GError **error)
-{
-	g_autoptr(GPtrArray) list =
-		q->header->bitmaps && size != q->base.size ? qcow2_bitmap_load(q, error) : NULL;
-
-	if (!list)
-		return !q->header->bitmaps || size == q->base.size;
-	for (unsigned i = 0; i < list->len; i++) {
-		const struct qcow2_bitmap_entry *entry = g_ptr_array_index(list, i);
-
-		/* Who is in use says nothing, and may be of any length. */
-		if (entry->flags & QCOW2_BITMAP_IN_USE ||
-		    (size > q->base.size && entry->granularity <= MAX_GRANULARITY &&
-		     table_entries(q, entry->granularity, size) == entry->table_size))
-			continue;
-		return error_set(error, SOCLE_ERROR_BUSY,
-				 "bitmap '%s' is for the size that image '%s' has; remove it first",
-				 entry->name, q->name);
-	}
-	return true;
-}
-
 static bool change_list(struct qcow2 *q, const char *name, enum qcow2_bitmap_change what,
 			unsigned granularity, GError **error)
 {
@@ -364,12 +342,6 @@ static bool may_change(const struct qcow2 *q, GError **error)
 				       q->name);
 }
 
-bool qcow2_bitmap_begin(struct qcow2 *q, GError **error)
-{
-	return may_change(q, error) && qcow2_flush_locked(q, error) &&
-	       qcow2_set_dirty(q, true, error);
-}
-
 bool qcow2_bitmap_end(struct qcow2 *q, bool ok, GError **error)
 {
 	GError **told = ok ? error : NULL;
@@ -380,6 +352,14 @@ bool qcow2_bitmap_end(struct qcow2 *q, bool ok, GError **error)
 		return ok;
 	q->broken = true;
 	return false;
+}
+
+bool qcow2_bitmap_begin(struct qcow2 *q, GError **error)
+{
+	if (!may_change(q, error) || !qcow2_flush_locked(q, error) ||
+	    !qcow2_set_dirty(q, true, error))
+		return false;
+	return qcow2_bitmaps_put(q, error) || qcow2_bitmap_end(q, false, error);
 }
 
 bool qcow2_bitmap_change(struct image *image, const char *name, enum qcow2_bitmap_change what,

@@ -35,6 +35,30 @@ bool qcow2_bitmap_find(const struct qcow2 *q, const GPtrArray *list, const char 
 bool qcow2_bitmap_free_table(struct qcow2 *q, uint64_t table_off, uint32_t table_size,
 			     GError **error);
 
+/* ---- bitmap-bits.c ---- */
+
+struct qcow2_bits {
+	uint64_t image_size; /* bytes */
+	unsigned granularity;
+	uint64_t count;
+	uint8_t *bytes; /* one more than needed; behind the last bit of the last byte all is 0 */
+};
+
+/* False: it is in use, is not well, or too large. */
+bool qcow2_bits_read(struct qcow2 *q, const struct qcow2_bitmap_entry *entry,
+		     struct qcow2_bits *ret, GError **error);
+void qcow2_bits_release(struct qcow2_bits *bits);
+uint64_t qcow2_bits_len(const struct qcow2_bits *bits);
+/* Bytes of memory for an image of @size bytes. */
+uint64_t qcow2_bits_needed(uint64_t size, unsigned granularity);
+/* Those of [off, off + len) of the image; what is behind its end is left out. */
+void qcow2_bits_set(struct qcow2_bits *bits, uint64_t off, uint64_t len);
+/* The image has another size: new bits are clear. */
+void qcow2_bits_resize(struct qcow2_bits *bits, uint64_t size);
+/* @entry of @list has these bits from now on, the header that list, and what was there is free. */
+bool qcow2_bits_replace(struct qcow2 *q, const GPtrArray *list, struct qcow2_bitmap_entry *entry,
+			const struct qcow2_bits *bits, GError **error);
+
 /* Around a change: the image is dirty in between. */
 bool qcow2_bitmap_begin(struct qcow2 *q, GError **error);
 /* @ok: did the change succeed? What it says otherwise stays in @error. */

@@ -5,7 +5,9 @@
  * The smallest image there is, without a byte for the guest, is written by hand; it then grows as
  * any other.
  */
+#include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,8 +26,9 @@ const struct image_option qcow2_options[] = {
 	{ "compression_type", "zlib|zstd", "for clusters that are written compressed" },
 	{ "data_file", "FILE", "where the guest's data is" },
 	{ "data_file_raw", "on|off", "keep the data file a raw image of its own" },
-	{ "encrypt.format", "luks", "encrypt it" },
+	{ "encrypt.format", "luks|aes", "encrypt it; aes does not protect it" },
 	{ "encrypt.key-secret", "ID", "of the --object secret that opens it" },
+	{ "encryption", "on|off", "the old name of encrypt.format=aes" },
 	LUKS_OPTION_ROWS("encrypt."),
 	{ NULL, NULL, NULL },
 };
@@ -42,7 +45,7 @@ static bool take_bool(const struct image_create *what, const char *name, bool *r
 
 	*ret = !strcmp(value, "on");
 	return *ret || !strcmp(value, "off") ||
-	       error_set(error, SOCLE_ERROR_USAGE, "%s is 'on' or 'off', not '%s'", name, value);
+	       error_set(error, SOCLE_ERROR_USAGE, "Parameter '%s' expects 'on' or 'off'", name);
 }
 
 /* One of @words; its number. */
@@ -50,7 +53,6 @@ static bool take_word(const struct image_create *what, const char *name, const c
 		      unsigned *ret, GError **error)
 {
 	const char *value = image_create_option(what, name, words[0]);
-	g_autofree char *all = g_strjoinv(", ", (char **)(uintptr_t)words);
 
 	for (unsigned i = 0; words[i]; i++) {
 		if (!strcmp(words[i], value)) {
@@ -58,30 +60,81 @@ static bool take_word(const struct image_create *what, const char *name, const c
 			return true;
 		}
 	}
-	return error_set(error, SOCLE_ERROR_USAGE, "%s is one of %s, not '%s'", name, all, value);
+	return error_set(error, SOCLE_ERROR_USAGE, "Parameter '%s' does not accept value '%s'",
+			 strcmp(name, "compat") != 0 ? name : "version", value);
 }
 
-/* A power of two, with k or M behind it; its exponent. */
-static bool take_power(const struct image_create *what, const char *name, const char *otherwise,
-		       unsigned low, unsigned high, unsigned *ret, GError **error)
+/* Bytes, as in 512, 0x200, 64k, 0.5M; 0: it is no such number. */
+static uint64_t parse_bytes(const char *text)
 {
-	const char *text = image_create_option(what, name, otherwise);
+	static const char units[] = "bBkKmM";
+	const bool hex = g_str_has_prefix(text, "0x");
+	const size_t digits = strspn(text, "0123456789.");
+	const char *unit;
 	char *end;
-	uint64_t value = strtoull(text, &end, g_str_has_prefix(text, "0x") ? 16 : 10);
+	double value;
 
-	if (end != text && (*end == 'k' || *end == 'K' || *end == 'M') && value < 1 << 20) {
-		value <<= *end == 'M' ? 20 : 10;
-		end++;
+	if (hex || !digits) {
+		const uint64_t number = hex ? strtoull(text, &end, 16) : 0;
+
+		return hex && !*end ? number : 0;
 	}
-	for (unsigned bits = low; !*end && end != text && bits <= high; bits++) {
+	value = g_ascii_strtod(text, &end);
+	unit = *end ? strchr(units, *end) : units;
+	if (end != text + digits || !unit || (*end && end[1]))
+		return 0;
+	value = ldexp(value, 10 * (int)((unit - units) / 2));
+	return value < (double)(1 << 30) ? (uint64_t)value : 0;
+}
+
+/* A power of two; its exponent. */
+static bool take_power(const struct image_create *what, const char *name, const char *otherwise,
+		       unsigned low, unsigned high, unsigned *ret)
+{
+	const uint64_t value = parse_bytes(image_create_option(what, name, otherwise));
+
+	for (unsigned bits = low; bits <= high; bits++) {
 		if (value == UINT64_C(1) << bits) {
 			*ret = bits;
 			return true;
 		}
 	}
-	return error_set(error, SOCLE_ERROR_USAGE,
-			 "%s is a power of two from %" PRIu64 " to %" PRIu64 ", not '%s'", name,
-			 UINT64_C(1) << low, UINT64_C(1) << high, text);
+	return false;
+}
+
+static bool take_sizes(const struct image_create *what, struct qcow2_header *h, GError **error)
+{
+	const char *const otherwise =
+		!g_strcmp0(image_create_option(what, "extended_l2", NULL), "on") ? "128k" : "64k";
+
+	if (!take_power(what, "cluster_size", otherwise, QCOW2_MIN_CLUSTER_BITS,
+			QCOW2_MAX_CLUSTER_BITS, &h->cluster_bits))
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "Cluster size must be a power of two between %d and %dk",
+				 1 << QCOW2_MIN_CLUSTER_BITS, 1 << (QCOW2_MAX_CLUSTER_BITS - 10));
+	return take_power(what, "refcount_bits", "16", 0, QCOW2_MAX_REFCOUNT_ORDER,
+			  &h->refcount_order) ||
+	       error_set(error, SOCLE_ERROR_USAGE,
+			 "Refcount width must be a power of two and may not exceed 64 bits");
+}
+
+/* What only version 3 has. */
+static bool check_version(const struct qcow2_header *h, GError **error)
+{
+	if (h->version >= 3)
+		return true;
+	if (h->compatible & QCOW2_LAZY_REFCOUNTS)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "Lazy refcounts only supported with compatibility level 1.1 and "
+				 "above (use version=v3 or greater)");
+	if (h->refcount_order != 4)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "Different refcount widths than 16 bits require compatibility "
+				 "level 1.1 or above (use version=v3 or greater)");
+	return (!h->incompatible && !h->autoclear) ||
+	       error_set(error, SOCLE_ERROR_USAGE,
+			 "extended_l2, data_file and compression_type are only supported with "
+			 "compatibility level 1.1 and above (use version=v3 or greater)");
 }
 
 static bool take_features(const struct image_create *what, struct qcow2_header *h, GError **error)
@@ -104,11 +157,8 @@ static bool take_features(const struct image_create *what, struct qcow2_header *
 	h->incompatible = (type ? QCOW2_COMPRESSION : 0) | (extended ? QCOW2_EXTENDED_L2 : 0) |
 			  (h->data_file ? QCOW2_DATA_FILE : 0);
 	h->autoclear = raw ? QCOW2_AUTOCLEAR_RAW_DATA : 0;
-	if (h->version < 3 &&
-	    (h->compatible || h->incompatible || h->autoclear || h->refcount_order != 4))
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "compat=0.10 has no lazy_refcounts, extended_l2, data_file, "
-				 "compression_type or refcount_bits; take compat=1.1");
+	if (!check_version(h, error))
+		return false;
 	if (raw && (!h->data_file || what->backing_file))
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "data_file_raw needs a data_file, and no backing file");
@@ -120,17 +170,11 @@ static bool take_features(const struct image_create *what, struct qcow2_header *
 struct qcow2_header *qcow2_create_header(const struct image_create *what, GError **error)
 {
 	autoptr(qcow2_header) h = g_new0(struct qcow2_header, 1);
-	const char *const otherwise =
-		!g_strcmp0(image_create_option(what, "extended_l2", NULL), "on") ? "128k" : "64k";
 
 	h->extensions = g_ptr_array_new();
 	h->backing_file = g_strdup(what->backing_file);
 	h->backing_format = g_strdup(what->backing_format);
-	if (!take_power(what, "cluster_size", otherwise, QCOW2_MIN_CLUSTER_BITS,
-			QCOW2_MAX_CLUSTER_BITS, &h->cluster_bits, error) ||
-	    !take_power(what, "refcount_bits", "16", 0, QCOW2_MAX_REFCOUNT_ORDER,
-			&h->refcount_order, error) ||
-	    !take_features(what, h, error))
+	if (!take_sizes(what, h, error) || !take_features(what, h, error))
 		return NULL;
 	if (h->incompatible & QCOW2_EXTENDED_L2 && h->cluster_bits < QCOW2_MIN_EXTENDED_BITS) {
 		error_set(error, SOCLE_ERROR_USAGE,
@@ -223,6 +267,19 @@ static bool check_encrypted(const struct image_create *what, const struct qcow2_
 			 "raw image");
 }
 
+/* As QEMU's, the file ends with L1 if nothing is behind it. */
+static bool trim(struct qcow2 *q, GError **error)
+{
+	const uint64_t end = q->l1.off + (uint64_t)q->l1.size * 8;
+	int ret = 0;
+
+	if (q->l1.size && qcow2_clusters(q, end) == q->end)
+		ret = block_file_resize(q->file, end);
+	return ret < 0 && ret != -ENOTSUP
+		       ? error_sys(error, ret, "cannot create image '%s'", q->name)
+		       : true;
+}
+
 bool qcow2_create(struct block_file *file, const struct image_create *what, GError **error)
 {
 	static const char *const words[] = { "off", "metadata", "falloc", "full", NULL };
@@ -231,11 +288,12 @@ bool qcow2_create(struct block_file *file, const struct image_create *what, GErr
 	struct luks_options luks;
 	struct qcow2 *q;
 	unsigned how;
-	bool ok, encrypt;
+	enum qcow2_crypt crypt;
+	bool ok;
 
 	if (!header || !take_word(what, "preallocation", words, &how, error) ||
-	    !qcow2_crypt_wanted(what, &encrypt, &luks, error) ||
-	    (encrypt && !check_encrypted(what, header, error)))
+	    !qcow2_crypt_wanted(what, &crypt, &luks, error) ||
+	    (crypt != QCOW2_CRYPT_NONE && !check_encrypted(what, header, error)))
 		return false;
 	if (header->autoclear & QCOW2_AUTOCLEAR_RAW_DATA && how == QCOW2_PREALLOCATE_OFF)
 		how = QCOW2_PREALLOCATE_METADATA;
@@ -245,14 +303,18 @@ bool qcow2_create(struct block_file *file, const struct image_create *what, GErr
 	q = qcow2_open_file(what->path, file, flags, error);
 	if (!q)
 		return false;
-	ok = !encrypt || qcow2_crypt_create(q, &luks, what->secret, error);
+	ok = qcow2_l1_entries(q, what->size) <= QCOW2_MAX_L1 / 8 ||
+	     error_set(error, SOCLE_ERROR_LIMIT,
+		       "The image size is too large for file format 'qcow2' (try using a larger "
+		       "cluster size)");
+	ok = ok && qcow2_crypt_create(q, crypt, &luks, what->secret, error);
 	/* Nothing that is behind it is seen before it has a size. */
 	g_clear_pointer(&q->header->backing_file, g_free);
 	ok = ok && qcow2_resize_locked(q, what->size, error);
 	q->header->backing_file = g_strdup(what->backing_file);
 	ok = ok && unlock_for(q, (enum qcow2_preallocation)how, what->secret, error) &&
 	     qcow2_preallocate_as(q, 0, (enum qcow2_preallocation)how, error) &&
-	     qcow2_flush_locked(q, error);
+	     qcow2_flush_locked(q, error) && trim(q, error);
 	qcow2_close(q);
 	return ok;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * crypt.c - encrypted qcow2 images: LUKS, and the old AES, which is only read
+ * crypt.c - encrypted qcow2 images: LUKS, and the old AES, which protects nothing, for old images
  *
  * Guest data is encrypted by sectors of 512 bytes, each with its number: with LUKS that of its place
  * in the file (so a cluster that is copied is encrypted anew), with AES that which the guest knows.
@@ -43,12 +43,7 @@ bool qcow2_crypt_open(struct qcow2 *q, unsigned flags, GError **error)
 		return true;
 	q->base.encrypted = q->base.locked = true;
 	if (q->header->crypt == QCOW2_CRYPT_AES)
-		return !q->writable || flags & IMAGE_CHECK ||
-		       error_set(
-			       error, SOCLE_ERROR_UNSUPPORTED,
-			       "image '%s' is encrypted in a way that does not protect it, and is "
-			       "only read; convert it to one with encrypt.format=luks",
-			       q->name);
+		return true;
 	/* A check does not look at the data. */
 	if (!luks_read(&place, &luks, flags & IMAGE_CHECK ? NULL : error))
 		return flags & IMAGE_CHECK;
@@ -130,34 +125,40 @@ bool qcow2_crypt_read(struct qcow2 *q, uint64_t off, uint64_t host, void *buf, s
 	return true;
 }
 
-/* [host, host + len) within whole sectors at @buf, which begin at @first: fill in the rest. */
-static bool fill_edges(struct qcow2 *q, uint64_t first, uint8_t *buf, uint64_t host, size_t len,
-		       GError **error)
+/*
+ * [host, host + len) within whole sectors at @buf, which begin at @first, of the guest's @off: fill in
+ * the rest.
+ */
+static bool fill_edges(struct qcow2 *q, uint64_t off, uint64_t first, uint8_t *buf, uint64_t host,
+		       size_t len, GError **error)
 {
 	const uint64_t end = host + len, last = end & ~UINT64_C(511);
 
-	if (host != first && !read_sectors(q, 0, first, buf, CRYPT_SECTOR, error))
+	if (host != first && !read_sectors(q, off, first, buf, CRYPT_SECTOR, error))
 		return false;
 	return end == last || (last == first && host != first) ||
-	       read_sectors(q, 0, last, buf + (last - first), CRYPT_SECTOR, error);
+	       read_sectors(q, off + (last - first), last, buf + (last - first), CRYPT_SECTOR,
+			    error);
 }
 
-static bool write_chunk(struct qcow2 *q, uint64_t host, const void *buf, size_t len, uint8_t *chunk,
-			GError **error)
+static bool write_chunk(struct qcow2 *q, uint64_t off, uint64_t host, const void *buf, size_t len,
+			uint8_t *chunk, GError **error)
 {
 	const uint64_t first = host & ~UINT64_C(511), end = (host + len + 511) & ~UINT64_C(511);
+	const uint64_t first_off = off - (host - first);
 	int ret;
 
-	if (!fill_edges(q, first, chunk, host, len, error))
+	if (!fill_edges(q, first_off, first, chunk, host, len, error))
 		return false;
 	memcpy(chunk + (host - first), buf, len);
-	ret = crypt_cipher_encrypt(q->cipher, first / CRYPT_SECTOR, chunk, end - first);
+	ret = crypt_cipher_encrypt(q->cipher, sector_of(q, first_off, first), chunk, end - first);
 	if (ret < 0)
 		return error_sys(error, ret, "cannot encrypt data of image '%s'", q->name);
 	return qcow2_data_write_plain(q, first, chunk, end - first, error);
 }
 
-bool qcow2_crypt_write(struct qcow2 *q, uint64_t host, const void *buf, size_t len, GError **error)
+bool qcow2_crypt_write(struct qcow2 *q, uint64_t off, uint64_t host, const void *buf, size_t len,
+		       GError **error)
 {
 	g_autofree uint8_t *chunk = g_malloc(MIN(len, (size_t)CHUNK) + 2 * CRYPT_SECTOR);
 
@@ -165,7 +166,8 @@ bool qcow2_crypt_write(struct qcow2 *q, uint64_t host, const void *buf, size_t l
 		return false;
 	for (size_t done = 0, n; done < len; done += n) {
 		n = MIN(len - done, CHUNK - (host + done) % CRYPT_SECTOR);
-		if (!write_chunk(q, host + done, (const uint8_t *)buf + done, n, chunk, error))
+		if (!write_chunk(q, off + done, host + done, (const uint8_t *)buf + done, n, chunk,
+				 error))
 			return false;
 	}
 	return true;
@@ -173,27 +175,45 @@ bool qcow2_crypt_write(struct qcow2 *q, uint64_t host, const void *buf, size_t l
 
 /* ---- new images ---- */
 
-bool qcow2_crypt_wanted(const struct image_create *what, bool *ret_luks,
+/* encryption=on is what encrypt.format=aes was called. */
+static bool wanted_format(const struct image_create *what, const char **ret, GError **error)
+{
+	const char *old = image_create_option(what, "encryption", NULL);
+
+	*ret = image_create_option(what, "encrypt.format", NULL);
+	if (!old || !strcmp(old, "off"))
+		return true;
+	if (strcmp(old, "on") != 0)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "Parameter 'encryption' expects 'on' or 'off'");
+	if (*ret)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "Options encryption and encrypt.format are mutually exclusive");
+	*ret = "aes";
+	return true;
+}
+
+bool qcow2_crypt_wanted(const struct image_create *what, enum qcow2_crypt *ret,
 			struct luks_options *ret_options, GError **error)
 {
-	const char *format = image_create_option(what, "encrypt.format", NULL);
+	const char *format;
 
-	*ret_luks = format;
+	*ret = QCOW2_CRYPT_NONE;
+	if (!wanted_format(what, &format, error))
+		return false;
 	if (!format)
 		return !image_create_option(what, "encrypt.key-secret", NULL) ||
 		       error_set(error, SOCLE_ERROR_USAGE,
 				 "encrypt.key-secret needs encrypt.format=luks");
-	if (!strcmp(format, "aes"))
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "encrypt.format=aes does not protect an image, and is only read; "
-				 "take encrypt.format=luks");
-	if (strcmp(format, "luks") != 0)
-		return error_set(error, SOCLE_ERROR_USAGE, "encrypt.format is luks, not '%s'",
+	*ret = !strcmp(format, "aes") ? QCOW2_CRYPT_AES : QCOW2_CRYPT_LUKS;
+	if (*ret == QCOW2_CRYPT_LUKS && strcmp(format, "luks") != 0)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "encrypt.format is luks, or aes for old programs, not '%s'",
 				 format);
-	return luks_options_take(what, "encrypt.", ret_options, error);
+	return *ret == QCOW2_CRYPT_AES || luks_options_take(what, "encrypt.", ret_options, error);
 }
 
-bool qcow2_crypt_create(struct qcow2 *q, const struct luks_options *options,
+static bool create_luks(struct qcow2 *q, const struct luks_options *options,
 			const struct secret *secret, GError **error)
 {
 	const uint64_t len = luks_len(options), n = qcow2_clusters(q, len);
@@ -206,10 +226,20 @@ bool qcow2_crypt_create(struct qcow2 *q, const struct luks_options *options,
 	if (!qcow2_file_zero(q, place.off, n << q->cluster_bits, error) ||
 	    !luks_create(&place, options, secret, error) || !qcow2_flush_locked(q, error))
 		return false;
-	q->header->crypt = QCOW2_CRYPT_LUKS;
 	q->header->luks_off = place.off;
 	q->header->luks_len = place.len;
 	qcow2_use(q, place.off, place.len, QCOW2_USE_LUKS);
+	return true;
+}
+
+bool qcow2_crypt_create(struct qcow2 *q, enum qcow2_crypt how, const struct luks_options *options,
+			const struct secret *secret, GError **error)
+{
+	if (how == QCOW2_CRYPT_NONE)
+		return true;
+	if (how == QCOW2_CRYPT_LUKS && !create_luks(q, options, secret, error))
+		return false;
+	q->header->crypt = how;
 	return qcow2_rewrite_header(q, error) && qcow2_crypt_open(q, 0, error);
 }
 

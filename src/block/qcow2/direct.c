@@ -49,6 +49,7 @@ bool qcow2_direct_begin(struct image *image, uint64_t off, uint64_t len, bool wr
 	bool ok;
 
 	ret->fd = block_file_fd(q->data);
+	ret->align = block_file_align(q->data);
 	if (ret->fd < 0 || qcow2_is_encrypted(q) || (write && pthread_mutex_trylock(&q->lock) != 0))
 		return false;
 	ok = epoch_enter(q->epoch, &ret->token);
@@ -56,6 +57,8 @@ bool qcow2_direct_begin(struct image *image, uint64_t off, uint64_t len, bool wr
 		epoch_leave(q->epoch, ret->token);
 		ok = false;
 	}
+	if (ok && write)
+		qcow2_bitmaps_mark(q, off, len);
 	if (write)
 		pthread_mutex_unlock(&q->lock);
 	return ok;

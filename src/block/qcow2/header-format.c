@@ -248,19 +248,36 @@ static bool try_tail(uint8_t *bytes, const struct qcow2_header *header, size_t b
 	return format_all(&f, header, names);
 }
 
+/* Where such a header would end if it were in one piece. */
+static size_t end_of_whole(const struct qcow2_header *header, size_t cluster)
+{
+	g_autofree uint8_t *bytes = qcow2_header_format(header, NULL);
+
+	return bytes ? find_used(bytes, cluster).end : SECTOR;
+}
+
 uint8_t *qcow2_header_replace(const struct qcow2_header *header, const uint8_t *old, GError **error)
 {
 	const size_t cluster = (size_t)1 << header->cluster_bits;
 	const struct used used = find_used(old, cluster);
 	const size_t behind = (used.end + 7) & ~(size_t)7;
+	/* Best where it leaves room for being tidied up. */
+	const size_t far = MAX(behind, (end_of_whole(header, cluster) + 7) & ~(size_t)7);
+	const struct {
+		size_t begin, end;
+	} rooms[] = {
+		{ SECTOR, used.begin & ~(size_t)7 },
+		{ far, cluster },
+		{ behind, cluster },
+	};
 
-	for (int i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 2 * G_N_ELEMENTS(rooms); i++) {
 		g_autofree uint8_t *bytes = g_memdup2(old, cluster);
-		const bool names = i < 2, before = i % 2 == 0;
+		const bool names = i < G_N_ELEMENTS(rooms);
+		const unsigned room = i % G_N_ELEMENTS(rooms);
 
 		memset(bytes, 0, SECTOR);
-		if (try_tail(bytes, header, before ? SECTOR : behind,
-			     before ? used.begin & ~(size_t)7 : cluster, names))
+		if (try_tail(bytes, header, rooms[room].begin, rooms[room].end, names))
 			return g_steal_pointer(&bytes);
 	}
 	error_set(error, SOCLE_ERROR_LIMIT,
@@ -268,4 +285,20 @@ uint8_t *qcow2_header_replace(const struct qcow2_header *header, const uint8_t *
 		  "shorten the names in it, or convert the image to one with larger clusters",
 		  cluster);
 	return NULL;
+}
+
+uint8_t *qcow2_header_tidy(const struct qcow2_header *header, const uint8_t *old)
+{
+	const size_t cluster = (size_t)1 << header->cluster_bits;
+	g_autofree uint8_t *bytes = qcow2_header_format(header, NULL);
+	size_t end;
+
+	if (!bytes)
+		return NULL;
+	end = find_used(bytes, cluster).end;
+	if (end > find_used(old, cluster).begin || !memcmp(bytes, old, end))
+		return NULL;
+	/* What is in use behind it stays until the first sector does not lead there any more. */
+	memcpy(bytes + end, old + end, cluster - end);
+	return g_steal_pointer(&bytes);
 }

@@ -174,6 +174,8 @@ static bool take_extension(const struct parse *p, uint32_t type, const uint8_t *
 
 	switch (type) {
 	case EXT_BACKING_FORMAT:
+		/* Who adds one means it: the last counts, as for QEMU. */
+		g_clear_pointer(&header->backing_format, g_free);
 		return take_name(p, "backing file's format", data, len, &header->backing_format);
 	case EXT_DATA_FILE:
 		return take_name(p, "data file", data, len, &header->data_file);
@@ -210,7 +212,7 @@ static bool parse_extensions(const struct parse *p, size_t off, size_t end)
 	return true;
 }
 
-/* The name that the image itself has for a feature, or its number. */
+/* The name that the image itself has for a feature, or NULL. */
 static char *feature_name(const struct qcow2_header *header, unsigned bit)
 {
 	for (unsigned i = 0; i < header->extensions->len; i++) {
@@ -218,17 +220,40 @@ static char *feature_name(const struct qcow2_header *header, unsigned bit)
 		size_t len;
 		const uint8_t *entry = g_bytes_get_data(extension->data, &len);
 
-		for (; extension->type == EXT_FEATURES && len >= FEATURE_LEN; len -= FEATURE_LEN) {
+		/* The last entry may end with its name. */
+		for (; extension->type == EXT_FEATURES && len > 2; len -= MIN(len, FEATURE_LEN)) {
 			if (!entry[0] && entry[1] == bit) {
 				g_autofree char *name =
-					g_strndup((const char *)entry + 2, FEATURE_NAME_LEN);
+					g_strndup((const char *)entry + 2,
+						  MIN(len - 2, (size_t)FEATURE_NAME_LEN));
 
 				return g_strescape(name, NULL);
 			}
 			entry += FEATURE_LEN;
 		}
 	}
-	return g_strdup_printf("bit %u", bit);
+	return NULL;
+}
+
+/* Names, and then the bits that have none. */
+static char *feature_names(const struct qcow2_header *header, uint64_t features)
+{
+	GString *names = g_string_new(NULL);
+	uint64_t rest = 0;
+
+	for (; features; features &= features - 1) {
+		const unsigned bit = (unsigned)__builtin_ctzll(features);
+		g_autofree char *name = feature_name(header, bit);
+
+		if (name)
+			g_string_append_printf(names, "%s%s", names->len ? ", " : "", name);
+		else
+			rest |= UINT64_C(1) << bit;
+	}
+	if (rest)
+		g_string_append_printf(names, "%sUnknown incompatible feature: %" PRIx64,
+				       names->len ? ", " : "", rest);
+	return g_string_free(names, FALSE);
 }
 
 /* ---- fixed fields ---- */
@@ -284,11 +309,10 @@ static bool check_features(const struct parse *p)
 	const uint64_t unknown = h->incompatible & ~(uint64_t)QCOW2_INCOMPATIBLE;
 
 	if (unknown) {
-		g_autofree char *name = feature_name(h, (unsigned)__builtin_ctzll(unknown));
+		g_autofree char *names = feature_names(h, unknown);
 
 		return error_set(p->error, SOCLE_ERROR_UNSUPPORTED,
-				 "image '%s' uses a feature that is not known here: %s", p->name,
-				 name);
+				 "Unsupported qcow2 feature(s): %s", names);
 	}
 	if (h->compression > QCOW2_ZSTD ||
 	    (h->compression != QCOW2_ZLIB) != !!(h->incompatible & QCOW2_COMPRESSION))
@@ -318,6 +342,8 @@ static bool check_tables(const struct parse *p)
 
 	if (h->size > INT64_MAX)
 		return bad(p, "says that it has %" PRIu64 " bytes, which nobody can have", h->size);
+	if (needed > QCOW2_MAX_L1 / 8)
+		return error_set(p->error, SOCLE_ERROR_LIMIT, "Image is too big");
 	if (h->l1_size > QCOW2_MAX_L1 / 8 || needed > h->l1_size)
 		return bad(p,
 			   "has an L1 table of %u entries, where %" PRIu64 " are needed and %d "

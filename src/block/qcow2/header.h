@@ -49,6 +49,7 @@ enum {
 	QCOW2_LAZY_REFCOUNTS = 1 << 0,
 	QCOW2_AUTOCLEAR_BITMAPS = 1 << 0,
 	QCOW2_AUTOCLEAR_RAW_DATA = 1 << 1, /* the data file is a raw image of its own */
+	QCOW2_AUTOCLEAR = QCOW2_AUTOCLEAR_BITMAPS | QCOW2_AUTOCLEAR_RAW_DATA,
 };
 
 enum qcow2_crypt {
@@ -126,6 +127,14 @@ uint8_t *qcow2_header_format(const struct qcow2_header *header, GError **error);
  */
 uint8_t *qcow2_header_replace(const struct qcow2_header *header, const uint8_t *old,
 			      GError **error);
+
+/**
+ * qcow2_header_tidy() - what is to follow such a replacement
+ *
+ * Return: a first cluster that has the header in one piece, and can replace @old in the same way; NULL
+ * if that is so already, or if there is no room for it yet
+ */
+uint8_t *qcow2_header_tidy(const struct qcow2_header *header, const uint8_t *old);
 
 /* Put the numbers that change while an image is open into the first sector of its header. */
 void qcow2_header_update(const struct qcow2_header *header, uint8_t *bytes);

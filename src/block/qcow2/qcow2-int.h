@@ -125,6 +125,7 @@ struct qcow2 {
 
 	bool changing;    /* the header says that somebody writes */
 	bool dirtied;     /* the dirty bit is ours */
+	GPtrArray *kept;  /* of bitmaps that are in use by us (bitmap-keep.c) */
 	bool bitmaps_new; /* the list has changed: automatic ones do not say so yet */
 	bool unsynced, data_unsynced;
 	bool hides;  /* zeroes are to hide what is going to stand behind the image */
@@ -191,8 +192,9 @@ bool qcow2_file_read(struct qcow2 *q, uint64_t off, void *buf, size_t len, const
 bool qcow2_file_write(struct qcow2 *q, uint64_t off, const void *buf, size_t len, const char *what,
 		      GError **error);
 bool qcow2_file_zero(struct qcow2 *q, uint64_t off, uint64_t len, GError **error);
-/* Guest data, encrypted if the image is; then as it is. */
-bool qcow2_data_write(struct qcow2 *q, uint64_t off, const void *buf, size_t len, GError **error);
+/* Guest data of @off, to @host of the file, encrypted if the image is; then as it is. */
+bool qcow2_data_write(struct qcow2 *q, uint64_t off, uint64_t host, const void *buf, size_t len,
+		      GError **error);
 bool qcow2_data_write_plain(struct qcow2 *q, uint64_t off, const void *buf, size_t len,
 			    GError **error);
 bool qcow2_sync(struct qcow2 *q, GError **error);
@@ -359,12 +361,13 @@ bool qcow2_unlock(struct image *image, const struct secret *secret, GError **err
 /* What the guest has at @off, which is at @host of the file. */
 bool qcow2_crypt_read(struct qcow2 *q, uint64_t off, uint64_t host, void *buf, size_t len,
 		      GError **error);
-bool qcow2_crypt_write(struct qcow2 *q, uint64_t host, const void *buf, size_t len, GError **error);
-/* Is a new image to be encrypted? */
-bool qcow2_crypt_wanted(const struct image_create *what, bool *ret_luks,
+bool qcow2_crypt_write(struct qcow2 *q, uint64_t off, uint64_t host, const void *buf, size_t len,
+		       GError **error);
+/* How is a new image to be encrypted? */
+bool qcow2_crypt_wanted(const struct image_create *what, enum qcow2_crypt *ret,
 			struct luks_options *ret_options, GError **error);
-/* Give an empty image a LUKS header. It is locked then. */
-bool qcow2_crypt_create(struct qcow2 *q, const struct luks_options *options,
+/* So is an empty image from now on, and locked. @options: of LUKS. */
+bool qcow2_crypt_create(struct qcow2 *q, enum qcow2_crypt how, const struct luks_options *options,
 			const struct secret *secret, GError **error);
 
 /* ---- write.c ---- */
@@ -407,10 +410,21 @@ extern const struct image_option qcow2_options[];
 struct qcow2_header *qcow2_create_header(const struct image_create *what, GError **error);
 bool qcow2_create(struct block_file *file, const struct image_create *what, GError **error);
 
-/* ---- bitmap-change.c ---- */
+/* ---- bitmap-keep.c ---- */
 
-/* False: a bitmap that is kept would not be one of an image of @size bytes. */
-bool qcow2_check_bitmaps(struct qcow2 *q, uint64_t size, GError **error);
+GPtrArray *qcow2_bitmaps_new(void);
+/* Automatic bitmaps are in use from now on, and in memory if that is possible. */
+bool qcow2_bitmaps_take(struct qcow2 *q, GError **error);
+/* The guest's bytes there have changed, or are about to. */
+void qcow2_bitmaps_mark(struct qcow2 *q, uint64_t off, uint64_t len);
+/* qcow2_begin_change(), and that. */
+bool qcow2_begin_data(struct qcow2 *q, uint64_t off, uint64_t len, GError **error);
+/* All are in memory then, and for that size. False: some cannot be, and none has changed. */
+bool qcow2_bitmaps_resize(struct qcow2 *q, uint64_t size, GError **error);
+/* The image did not get that size after all. */
+void qcow2_bitmaps_fit(struct qcow2 *q);
+/* What is in memory is in the image again, between qcow2_bitmap_begin() and _end(). */
+bool qcow2_bitmaps_put(struct qcow2 *q, GError **error);
 
 /* ---- snapshot.c ---- */
 

@@ -35,7 +35,8 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
-#include "block/qcow2/qcow2-int.h"
+#include "base/log.h"
+#include "block/qcow2/bitmap-int.h"
 
 enum {
 	MIN_CACHE = 1 << 20, /* bytes */
@@ -47,8 +48,6 @@ enum {
 unsigned qcow2_test_slots;
 struct block_file *qcow2_test_data;
 bool qcow2_test_checks;
-
-static const uint64_t known_autoclear = QCOW2_AUTOCLEAR_BITMAPS | QCOW2_AUTOCLEAR_RAW_DATA;
 
 /* ---- errors ---- */
 
@@ -130,10 +129,11 @@ bool qcow2_data_write_plain(struct qcow2 *q, uint64_t off, const void *buf, size
 	return ret < 0 ? error_sys(error, ret, "cannot write to image '%s'", q->name) : true;
 }
 
-bool qcow2_data_write(struct qcow2 *q, uint64_t off, const void *buf, size_t len, GError **error)
+bool qcow2_data_write(struct qcow2 *q, uint64_t off, uint64_t host, const void *buf, size_t len,
+		      GError **error)
 {
-	return qcow2_is_encrypted(q) ? qcow2_crypt_write(q, off, buf, len, error)
-				     : qcow2_data_write_plain(q, off, buf, len, error);
+	return qcow2_is_encrypted(q) ? qcow2_crypt_write(q, off, host, buf, len, error)
+				     : qcow2_data_write_plain(q, host, buf, len, error);
 }
 
 bool qcow2_sync(struct qcow2 *q, GError **error)
@@ -226,26 +226,34 @@ bool qcow2_update_header(struct qcow2 *q, GError **error)
 	return ok;
 }
 
-bool qcow2_rewrite_header(struct qcow2 *q, GError **error)
+/* First what is behind the first sector, where the header that is there has nothing. */
+static bool put_header(struct qcow2 *q, uint8_t *owned, GError **error)
 {
-	uint8_t *head = qcow2_header_replace(q->header, q->head, error);
 	size_t begin = QCOW2_SECTOR, end = qcow2_cluster_size(q);
 	bool ok = true;
 
-	if (!head)
-		return false;
-	while (end > begin && head[end - 1] == q->head[end - 1])
+	while (end > begin && owned[end - 1] == q->head[end - 1])
 		end--;
 	if (end > begin)
-		ok = qcow2_file_write(q, begin, head + begin, end - begin, "header", error) &&
+		ok = qcow2_file_write(q, begin, owned + begin, end - begin, "header", error) &&
 		     qcow2_sync(q, error);
-	ok = ok && qcow2_file_write(q, 0, head, QCOW2_SECTOR, "header", error) &&
+	ok = ok && qcow2_file_write(q, 0, owned, QCOW2_SECTOR, "header", error) &&
 	     qcow2_sync(q, error);
 	g_free(q->head);
-	q->head = head;
+	q->head = owned;
 	if (!ok)
 		q->broken = true;
 	return ok;
+}
+
+bool qcow2_rewrite_header(struct qcow2 *q, GError **error)
+{
+	uint8_t *head = qcow2_header_replace(q->header, q->head, error);
+
+	if (!head || !put_header(q, head, error))
+		return false;
+	head = qcow2_header_tidy(q->header, q->head);
+	return !head || put_header(q, head, error);
 }
 
 bool qcow2_set_dirty(struct qcow2 *q, bool dirty, GError **error)
@@ -262,33 +270,6 @@ bool qcow2_set_dirty(struct qcow2 *q, bool dirty, GError **error)
 	return q->header->incompatible == before || qcow2_update_header(q, error);
 }
 
-/* Who writes does not keep automatic bitmaps: they say nothing any more. */
-static bool stop_bitmaps(struct qcow2 *q, GError **error)
-{
-	uint64_t off = q->header->bitmaps_off;
-	const uint64_t end = off + q->header->bitmaps_size;
-
-	for (uint32_t i = 0; i < q->header->bitmaps && end - off >= 24; i++) {
-		uint8_t entry[24];
-		uint64_t len;
-
-		if (!qcow2_file_read(q, off, entry, sizeof(entry), "list of bitmaps", error))
-			return false;
-		if ((get_be32(entry + 12) & 3) == 2) {
-			put_be32(entry + 12, get_be32(entry + 12) | 1);
-			if (!qcow2_file_write(q, off, entry, sizeof(entry), "list of bitmaps",
-					      error))
-				return false;
-		}
-		len = 24 + (uint64_t)get_be16(entry + 18) + get_be32(entry + 20);
-		len = (len + 7) & ~UINT64_C(7);
-		if (len > end - off)
-			break;
-		off += len;
-	}
-	return qcow2_sync(q, error);
-}
-
 bool qcow2_begin_change(struct qcow2 *q, GError **error)
 {
 	const uint64_t autoclear = q->header->autoclear, incompatible = q->header->incompatible;
@@ -302,9 +283,9 @@ bool qcow2_begin_change(struct qcow2 *q, GError **error)
 	qcow2_assert(q, false);
 	if (q->changing && !q->bitmaps_new)
 		return true;
-	if (q->header->bitmaps && !stop_bitmaps(q, error))
+	if (!qcow2_bitmaps_take(q, error))
 		return false;
-	q->header->autoclear &= known_autoclear;
+	q->header->autoclear &= QCOW2_AUTOCLEAR;
 	if (is_lazy(q))
 		q->header->incompatible |= QCOW2_DIRTY;
 	q->dirtied |= is_lazy(q);
@@ -387,7 +368,7 @@ static bool open_data(struct qcow2 *q, unsigned flags, GError **error)
 	if (!q->header->data_file)
 		return qcow2_bad(q, error, "has its data in another file, and does not name it");
 	/* A check does not look at the data. */
-	if (flags & IMAGE_CHECK && !permitted)
+	if (flags & IMAGE_DATA_LATER || (flags & IMAGE_CHECK && !permitted))
 		return true;
 	if (qcow2_test_data) {
 		q->data = qcow2_test_data;
@@ -409,6 +390,22 @@ static bool open_data(struct qcow2 *q, unsigned flags, GError **error)
 	q->owns_data = q->data;
 	q->data_name = g_steal_pointer(&path);
 	return q->data;
+}
+
+bool qcow2_use_data(struct image *image, struct block_file *owned, const char *name, GError **error)
+{
+	struct qcow2 *q = image->ops == &image_qcow2_ops ? qcow2_of(image) : NULL;
+
+	if (!q || q->owns_data || !(q->header->incompatible & QCOW2_DATA_FILE)) {
+		block_file_close(owned);
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "data-file can only be set for images that use an external data "
+				 "file");
+	}
+	q->data = owned;
+	q->owns_data = true;
+	q->data_name = g_strdup(name);
+	return true;
 }
 
 static unsigned cache_slots(const struct qcow2 *q, size_t piece)
@@ -500,6 +497,7 @@ struct qcow2 *qcow2_open_file(const char *name, struct block_file *file, unsigne
 
 	q->base.ops = &image_qcow2_ops;
 	q->epoch = epoch_new();
+	q->kept = qcow2_bitmaps_new();
 	pthread_mutex_init(&q->lock, NULL);
 	pthread_mutex_init(&q->unpacked_lock, NULL);
 	pthread_mutex_init(&q->packers_lock, NULL);
@@ -553,6 +551,7 @@ void qcow2_free(struct qcow2 *q)
 	g_clear_pointer(&q->uses, g_hash_table_unref);
 	g_array_unref(q->quarantine);
 	epoch_free(q->epoch);
+	g_ptr_array_unref(q->kept);
 	pthread_mutex_destroy(&q->lock);
 	pthread_mutex_destroy(&q->unpacked_lock);
 	qcow2_free_packers(q);
@@ -566,8 +565,19 @@ void qcow2_free(struct qcow2 *q)
 	g_free(q);
 }
 
+/* What has gone wrong before is told already: then they stay in use. */
+static void put_bitmaps(struct qcow2 *q)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (q->kept->len && !q->broken &&
+	    !(qcow2_bitmap_begin(q, &error) && qcow2_bitmap_end(q, true, &error)))
+		log_warning("bitmaps are not saved, and say nothing any more: %s", error->message);
+}
+
 void qcow2_close(struct qcow2 *q)
 {
+	put_bitmaps(q);
 	/* If any of it fails the image stays dirty, or loses space. */
 	if ((q->changing || q->dirtied) && !q->broken && qcow2_flush_locked(q, NULL) &&
 	    is_lazy(q) && qcow2_write_counts(q, NULL) && qcow2_sync(q, NULL)) {

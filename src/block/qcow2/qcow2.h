@@ -23,12 +23,20 @@ extern const struct image_ops image_qcow2_ops;
 /* The header as it is now; stays the image's, until it is changed. */
 const struct qcow2_header *qcow2_get_header(struct image *image);
 
+/*
+ * The data file of an image that was opened with IMAGE_DATA_LATER, whatever name it has for that;
+ * @owned goes with the image, or with an error.
+ */
+bool qcow2_use_data(struct image *image, struct block_file *owned, const char *name,
+		    GError **error);
+
 /* ---- the short way: a disk's own I/O ---- */
 
 struct qcow2_direct {
 	uint64_t host; /* where the bytes are in the file @fd */
 	int fd;
-	unsigned token; /* for qcow2_direct_end() */
+	struct dio_align align; /* what I/O there has to fit */
+	unsigned token;         /* for qcow2_direct_end() */
 };
 
 /*
@@ -95,8 +103,8 @@ struct qcow2_bitmap {
 };
 
 /*
- * Array of struct qcow2_bitmap, for g_ptr_array_unref(); empty if there are none. Writing to an
- * image makes its automatic ones in_use: we do not keep them.
+ * Array of struct qcow2_bitmap, for g_ptr_array_unref(); empty if there are none. While an
+ * image is written to its automatic ones are in_use: they are in memory, and written back at the end.
  */
 GPtrArray *qcow2_bitmaps(struct image *image, GError **error);
 

@@ -85,6 +85,13 @@ static bool fix(const char *name, struct block_file *file, const struct findings
 	       qcow2_table_write(q, &q->l1, "L1 table", error) && qcow2_sync(q, error);
 }
 
+/* What the header says of a state that is over: that something is wrong, and what others kept true. */
+static bool has_bits(const struct qcow2_header *header, uint64_t incompatible)
+{
+	return header->incompatible & incompatible ||
+	       header->autoclear & ~(uint64_t)QCOW2_AUTOCLEAR;
+}
+
 /* Nothing is wrong any more: the header says so. */
 static bool clear_bits(const char *name, struct block_file *file, uint64_t bits, GError **error)
 {
@@ -92,9 +99,10 @@ static bool clear_bits(const char *name, struct block_file *file, uint64_t bits,
 
 	if (!q)
 		return false;
-	if (!(q->header->incompatible & bits))
+	if (!has_bits(q->header, bits))
 		return true;
 	q->header->incompatible &= ~bits;
+	q->header->autoclear &= QCOW2_AUTOCLEAR;
 	return qcow2_update_header(q, error);
 }
 
@@ -113,7 +121,7 @@ static bool check_again(const char *name, struct block_file *file, struct findin
 	g_array_set_size(f->blocks, 0);
 	if (!header || !qcow2_check(name, file, header, &listener, ret, error))
 		return false;
-	*ret_flagged = header->incompatible & (QCOW2_DIRTY | QCOW2_CORRUPT);
+	*ret_flagged = has_bits(header, QCOW2_DIRTY | QCOW2_CORRUPT);
 	return true;
 }
 

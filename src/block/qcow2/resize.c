@@ -197,16 +197,22 @@ bool qcow2_preallocate_new(struct image *image, uint64_t off, enum qcow2_preallo
 	return ok;
 }
 
-bool qcow2_resize_locked(struct qcow2 *q, uint64_t size, GError **error)
+static bool change_size(struct qcow2 *q, uint64_t size, GError **error)
 {
-	if (!qcow2_begin_change(q, error) || !qcow2_flush_locked(q, error) ||
-	    !check_snapshots(q, error) || !qcow2_check_bitmaps(q, size, error))
-		return false;
-	if (size == q->base.size)
-		return true;
 	if (size > q->base.size)
 		return resize_data(q, size, error) && grow(q, size, error);
 	return shrink(q, size, error) && resize_data(q, size, error);
+}
+
+bool qcow2_resize_locked(struct qcow2 *q, uint64_t size, GError **error)
+{
+	if (!qcow2_begin_change(q, error) || !qcow2_flush_locked(q, error) ||
+	    !check_snapshots(q, error) || !qcow2_bitmaps_resize(q, size, error))
+		return false;
+	if (size == q->base.size || change_size(q, size, error))
+		return true;
+	qcow2_bitmaps_fit(q);
+	return false;
 }
 
 bool qcow2_resize(struct image *image, uint64_t size, GError **error)

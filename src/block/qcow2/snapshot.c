@@ -393,7 +393,7 @@ static bool apply(struct qcow2 *q, const struct qcow2_snapshot *s, GError **erro
 
 	if (needed > s->l1_size)
 		return qcow2_bad(q, error, "has snapshot '%s' with too short an L1 table", s->name);
-	if (!qcow2_check_bitmaps(q, s->disk_size, error) ||
+	if (!qcow2_bitmaps_resize(q, s->disk_size, error) ||
 	    !qcow2_table_load(q, &l1, s->l1_off, s->l1_size, "L1 table of a snapshot", error))
 		return false;
 	for (uint32_t i = 0; i < l1.size; i++)
@@ -415,14 +415,19 @@ bool qcow2_snapshot_apply(struct image *image, const char *id_or_name, GError **
 {
 	struct qcow2 *q = qcow2_of(image);
 	const struct qcow2_snapshot *s;
+	uint64_t l1_off;
 	unsigned index;
 	bool ok;
 
 	qcow2_lock_alone(q);
+	l1_off = q->header->l1_off;
 	s = find(q, id_or_name, &index, error);
 	ok = s && begin(q, error);
 	if (ok) {
 		ok = apply(q, s, error);
+		qcow2_bitmaps_fit(q);
+		if (q->header->l1_off != l1_off)
+			qcow2_bitmaps_mark(q, 0, q->base.size);
 		ok = end(q, ok ? error : NULL) && ok;
 	}
 	qcow2_unlock_alone(q);

@@ -142,7 +142,7 @@ static bool copy_part(struct qcow2 *q, const struct batch *b, uint64_t from, uin
 		return true;
 	bytes = g_malloc(to - from);
 	return qcow2_read_locked(q, from, bytes, to - from, error) &&
-	       qcow2_data_write(q, b->host + (from - b->first), bytes, to - from, error);
+	       qcow2_data_write(q, from, b->host + (from - b->first), bytes, to - from, error);
 }
 
 static bool write_data(struct qcow2 *q, const struct batch *b, const uint8_t *buf, GError **error)
@@ -163,7 +163,8 @@ static bool write_data(struct qcow2 *q, const struct batch *b, const uint8_t *bu
 	}
 	return copy_part(q, b, b->lo, b->off, fresh, error) &&
 	       copy_part(q, b, b->end, b->hi, fresh, error) &&
-	       qcow2_data_write(q, b->host + (b->off - b->first), buf, b->end - b->off, error);
+	       qcow2_data_write(q, b->off, b->host + (b->off - b->first), buf, b->end - b->off,
+				error);
 }
 
 /* ---- mappings ---- */
@@ -258,7 +259,7 @@ bool qcow2_write(struct image *image, uint64_t off, const void *buf, size_t len,
 	bool ok;
 
 	pthread_mutex_lock(&q->lock);
-	ok = qcow2_write_locked(q, off, buf, len, error);
+	ok = qcow2_begin_data(q, off, len, error) && qcow2_write_locked(q, off, buf, len, error);
 	pthread_mutex_unlock(&q->lock);
 	return ok;
 }
@@ -407,7 +408,8 @@ bool qcow2_write_packed(struct image *image, uint64_t off, const void *data, siz
 	bool ok;
 
 	pthread_mutex_lock(&q->lock);
-	ok = write_packed_locked(q, off, data, len, error);
+	ok = qcow2_begin_data(q, off, qcow2_cluster_size(q), error) &&
+	     write_packed_locked(q, off, data, len, error);
 	pthread_mutex_unlock(&q->lock);
 	return ok;
 }

@@ -235,7 +235,7 @@ static bool empty_locked(struct qcow2 *q, GError **error)
 {
 	const uint64_t reach = (uint64_t)q->l1.size << (q->cluster_bits + q->l2_bits);
 
-	return qcow2_begin_change(q, error) && qcow2_flush_locked(q, error) &&
+	return qcow2_begin_data(q, 0, q->base.size, error) && qcow2_flush_locked(q, error) &&
 	       qcow2_forget(q, 0, reach, error) && qcow2_flush_locked(q, error);
 }
 
@@ -268,7 +268,7 @@ bool qcow2_zero(struct image *image, uint64_t off, uint64_t len, bool unmap, GEr
 	bool ok;
 
 	pthread_mutex_lock(&q->lock);
-	ok = qcow2_zero_locked(q, off, len, unmap, error);
+	ok = qcow2_begin_data(q, off, len, error) && qcow2_zero_locked(q, off, len, unmap, error);
 	pthread_mutex_unlock(&q->lock);
 	return ok;
 }
@@ -279,7 +279,7 @@ bool qcow2_discard(struct image *image, uint64_t off, uint64_t len, GError **err
 	bool ok;
 
 	pthread_mutex_lock(&q->lock);
-	ok = discard_locked(q, off, len, error);
+	ok = qcow2_begin_data(q, off, len, error) && discard_locked(q, off, len, error);
 	pthread_mutex_unlock(&q->lock);
 	return ok;
 }

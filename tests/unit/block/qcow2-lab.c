@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "block/crypt/secret.h"
-#include "block/qcow2/qcow2-int.h"
+#include "block/qcow2/bitmap-int.h"
 
 enum {
 	SECTOR = 512,
@@ -38,6 +38,8 @@ void lab_free(struct lab *lab)
 		return;
 	lab_close(lab);
 	g_ptr_array_unref(lab->snapshots);
+	for (unsigned i = 0; i < LAB_BITMAPS; i++)
+		g_clear_pointer(&lab->bits[i], g_byte_array_unref);
 	g_free(lab->backing);
 	g_free(lab->model);
 	g_free(lab);
@@ -56,7 +58,7 @@ static const struct secret lab_secret = { (char *)(uintptr_t) "key", (uint8_t *)
 const struct image_keys *lab_keys(const struct lab_options *options)
 {
 	static const struct secret *const secrets[] = { &lab_secret };
-	static const struct image_keys keys = { secrets, 1 };
+	static const struct image_keys keys = { .secrets = secrets, .count = 1 };
 
 	return options->encrypted ? &keys : NULL;
 }
@@ -226,26 +228,61 @@ static bool run_packed(struct lab *lab, const struct lab_op *op, GError **error)
 	return image_write(lab->image, off, in, len, error);
 }
 
-static bool has_kept_bitmap(const struct lab *lab)
-{
-	for (unsigned i = 0; i < LAB_BITMAPS; i++) {
-		const struct lab_bitmap *b = &lab->bitmaps[i];
+/* ---- bits of bitmaps ---- */
 
-		if (b->there && !b->in_use && !b->automatic)
-			return true;
-	}
-	return false;
+static void clear_bits(struct lab *lab, unsigned i)
+{
+	const unsigned granularity = lab->bitmaps[i].granularity;
+	const uint64_t n = (lab->size + (UINT64_C(1) << granularity) - 1) >> granularity;
+
+	if (!lab->bits[i])
+		lab->bits[i] = g_byte_array_new();
+	g_byte_array_set_size(lab->bits[i], (guint)n);
+	if (n)
+		memset(lab->bits[i]->data, 0, n);
+	lab->bitmaps[i].known = true;
 }
 
-/* There are two good reasons; a refusal must leave no traces. */
+static bool has_bits(const struct lab *lab, unsigned i)
+{
+	return lab->bitmaps[i].there && lab->bitmaps[i].known && !lab->bitmaps[i].in_use;
+}
+
+static void set_bits(struct lab *lab, uint64_t off, uint64_t len)
+{
+	for (unsigned i = 0; len && i < LAB_BITMAPS; i++) {
+		const struct lab_bitmap *b = &lab->bitmaps[i];
+
+		if (!has_bits(lab, i) || !b->automatic)
+			continue;
+		for (uint64_t n = off >> b->granularity; n <= (off + len - 1) >> b->granularity;
+		     n++)
+			lab->bits[i]->data[n] = 1;
+	}
+}
+
+/* lab->size has changed. */
+static void resize_bits(struct lab *lab)
+{
+	for (unsigned i = 0; i < LAB_BITMAPS; i++) {
+		const unsigned granularity = lab->bitmaps[i].granularity;
+		const guint old = lab->bits[i] ? lab->bits[i]->len : 0;
+		guint n;
+
+		if (!has_bits(lab, i))
+			continue;
+		n = (guint)((lab->size + (UINT64_C(1) << granularity) - 1) >> granularity);
+		g_byte_array_set_size(lab->bits[i], n);
+		if (n > old)
+			memset(lab->bits[i]->data + old, 0, n - old);
+	}
+}
+
+/* There is one good reason: counts of a few bits have no room. A refusal must leave no traces. */
 static bool is_refused(const struct lab *lab, GError **local, GError **error)
 {
-	/* Counts of a few bits have no room for it. */
 	if (lab->options.refcount_bits <= 4 &&
 	    g_error_matches(*local, SOCLE_ERROR, SOCLE_ERROR_LIMIT))
-		return true;
-	/* A bitmap would not fit. */
-	if (has_kept_bitmap(lab) && g_error_matches(*local, SOCLE_ERROR, SOCLE_ERROR_BUSY))
 		return true;
 	g_propagate_error(error, g_steal_pointer(local));
 	return false;
@@ -264,6 +301,7 @@ static bool run_resize(struct lab *lab, uint64_t size, GError **error)
 	if (size > old)
 		memset(lab->model + old, 0, size - old);
 	lab->size = size;
+	resize_bits(lab);
 	return true;
 }
 
@@ -294,6 +332,8 @@ static bool run_apply(struct lab *lab, const struct lab_snapshot *s, GError **er
 	g_free(lab->model);
 	lab->model = g_memdup2(s->model, s->size);
 	lab->size = s->size;
+	resize_bits(lab);
+	set_bits(lab, 0, lab->size);
 	return true;
 }
 
@@ -354,30 +394,26 @@ static bool look_at_bitmaps(struct lab *lab, GError **error)
 		const struct qcow2_bitmap *got = find_bitmap(all, name);
 
 		n += b->there;
+		/* One that is in memory is in use, too. */
 		if (b->there != !!got || (got && (got->automatic != b->automatic ||
 						  got->granularity_bits != b->granularity ||
-						  (got->in_use != b->in_use && !b->maybe))))
+						  (b->in_use && !got->in_use))))
 			return error_set(error, SOCLE_ERROR_FAILED,
 					 "%s is not what it should be: %s%s", name,
 					 got ? "there" : "not there",
 					 got && got->in_use ? ", in use" : "");
-		b->in_use = got && got->in_use;
-		b->maybe = false;
 	}
 	return all && (all->len == n || error_set(error, SOCLE_ERROR_FAILED, "a bitmap too many"));
 }
 
 static bool run_bitmap(struct lab *lab, const struct lab_op *op, GError **error)
 {
-	struct lab_bitmap *b = &lab->bitmaps[op->fill % LAB_BITMAPS];
-	g_autofree char *name = bitmap_name(op->fill % LAB_BITMAPS);
+	const unsigned i = op->fill % LAB_BITMAPS;
+	struct lab_bitmap *b = &lab->bitmaps[i];
+	g_autofree char *name = bitmap_name(i);
 	g_autoptr(GError) local = NULL;
-	int expect;
+	const int expect = expected(b, op->off);
 
-	/* Only now it is known what the last operation has done. */
-	if (!look_at_bitmaps(lab, error))
-		return false;
-	expect = expected(b, op->off);
 	if (!qcow2_bitmap_change(lab->image, name, (enum qcow2_bitmap_change)op->off,
 				 (unsigned)op->len, &local)) {
 		if (expect >= 0 && g_error_matches(local, SOCLE_ERROR, expect))
@@ -391,6 +427,8 @@ static bool run_bitmap(struct lab *lab, const struct lab_op *op, GError **error)
 		*b = (struct lab_bitmap){ .there = true, .granularity = (unsigned)op->len };
 	if (op->off == QCOW2_BITMAP_REMOVE)
 		*b = (struct lab_bitmap){ 0 };
+	if (op->off == QCOW2_BITMAP_ADD || op->off == QCOW2_BITMAP_CLEAR)
+		clear_bits(lab, i);
 	if (op->off != QCOW2_BITMAP_CLEAR)
 		b->automatic = b->there && op->off != QCOW2_BITMAP_DISABLE;
 	return look_at_bitmaps(lab, error);
@@ -413,17 +451,41 @@ void lab_learn_bitmaps(struct lab *lab)
 	}
 }
 
-/* An operation has changed the image, for certain or perhaps: we do not keep them. */
-static void bitmaps_lost(struct lab *lab, bool certain)
+/* In an image that has just been opened. */
+static bool check_bits(struct lab *lab, const struct qcow2_bitmap_entry *entry, unsigned i,
+		       GError **error)
 {
-	for (unsigned i = 0; i < LAB_BITMAPS; i++) {
-		struct lab_bitmap *b = &lab->bitmaps[i];
+	const GByteArray *want = lab->bits[i];
+	struct qcow2_bits bits;
+	bool ok;
 
-		if (!b->automatic || b->in_use)
-			continue;
-		b->in_use = certain;
-		b->maybe = !certain;
+	if (!qcow2_bits_read(qcow2_of(lab->image), entry, &bits, error))
+		return false;
+	ok = bits.count == want->len ||
+	     error_set(error, SOCLE_ERROR_FAILED, "%s has %" PRIu64 " bits, not %u", entry->name,
+		       bits.count, want->len);
+	for (guint n = 0; ok && n < want->len; n++)
+		ok = (bits.bytes[n / 8] >> n % 8 & 1) == want->data[n] ||
+		     error_set(error, SOCLE_ERROR_FAILED, "bit %u of %s should be %u", n,
+			       entry->name, want->data[n]);
+	qcow2_bits_release(&bits);
+	return ok;
+}
+
+static bool check_all_bits(struct lab *lab, GError **error)
+{
+	g_autoptr(GPtrArray) list = qcow2_bitmap_load(qcow2_of(lab->image), error);
+
+	for (unsigned i = 0; list && i < LAB_BITMAPS; i++) {
+		g_autofree char *name = bitmap_name(i);
+		unsigned at;
+
+		if (has_bits(lab, i) &&
+		    (!qcow2_bitmap_find(qcow2_of(lab->image), list, name, &at, error) ||
+		     !check_bits(lab, g_ptr_array_index(list, at), i, error)))
+			return false;
 	}
+	return list;
 }
 
 /* ---- the judge ---- */
@@ -484,7 +546,8 @@ static bool run_reopen(struct lab *lab, GError **error)
 	lab_close(lab);
 	if (lab_is_dirty(lab->tap->inner))
 		return error_set(error, SOCLE_ERROR_FAILED, "it is dirty though it was closed");
-	return lab_check(lab->tap->inner, 0, error) && lab_open(lab, error);
+	return lab_check(lab->tap->inner, 0, error) && lab_open(lab, error) &&
+	       check_all_bits(lab, error);
 }
 
 static bool run_one(struct lab *lab, const struct lab_op *op, uint64_t len, GError **error)
@@ -522,11 +585,6 @@ static bool run_one(struct lab *lab, const struct lab_op *op, uint64_t len, GErr
 	}
 }
 
-static bool is_change(enum lab_kind kind)
-{
-	return kind < LAB_READ || (kind >= LAB_CREATE && kind <= LAB_RESIZE);
-}
-
 bool lab_run(struct lab *lab, const struct lab_op *op, GError **error)
 {
 	const uint64_t len = op->off < lab->size ? MIN(op->len, lab->size - op->off) : 0;
@@ -534,8 +592,12 @@ bool lab_run(struct lab *lab, const struct lab_op *op, GError **error)
 	lab->count++;
 	if (op->kind < LAB_FLUSH && !len)
 		return true;
-	if (is_change(op->kind))
-		bitmaps_lost(lab, op->kind == LAB_WRITE || op->kind == LAB_PACKED);
+	if (op->kind == LAB_PACKED)
+		set_bits(lab, op->off & ~(uint64_t)(lab->image->cluster_size - 1),
+			 MIN((uint64_t)lab->image->cluster_size,
+			     lab->size - (op->off & ~(uint64_t)(lab->image->cluster_size - 1))));
+	else if (op->kind < LAB_READ)
+		set_bits(lab, op->off, len);
 	return run_one(lab, op, len, error);
 }
 

@@ -89,8 +89,9 @@ struct lab_op {
 
 /* What is to be found of a bitmap. */
 struct lab_bitmap {
-	bool there, automatic, in_use;
-	bool maybe; /* in_use or not: what was done may not have written anything */
+	bool there, automatic;
+	bool in_use; /* for ever: it was lost */
+	bool known;  /* lab.bits has what is in it */
 	unsigned granularity;
 };
 
@@ -107,7 +108,8 @@ struct lab {
 	uint64_t size;
 	GPtrArray *snapshots; /* struct lab_snapshot */
 	struct lab_bitmap bitmaps[LAB_BITMAPS];
-	uint64_t count; /* of operations */
+	GByteArray *bits[LAB_BITMAPS]; /* a byte for each; NULL: none yet */
+	uint64_t count;                /* of operations */
 };
 
 struct lab_snapshot {

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "block/crypt/secret.h"
-#include "block/qcow2/qcow2.h"
+#include "block/qcow2/bitmap-int.h"
 #include "image.h"
 
 enum {
@@ -145,13 +145,48 @@ static void check_image(const char *path, const struct lane *lanes)
 	image_close(image);
 }
 
+static void add_bitmap(const char *path)
+{
+	g_autoptr(GError) error = NULL;
+	struct image *image = image_open(path, "qcow2", IMAGE_WRITE | IMAGE_BACKING, &error);
+
+	g_assert_no_error(error);
+	qcow2_bitmap_change(image, "b", QCOW2_BITMAP_ADD, 9, &error);
+	g_assert_no_error(error);
+	image_close(image);
+}
+
+/* Whatever has changed is marked, by whichever way it went. */
+static void check_bitmap(const char *path, const struct lane *lanes)
+{
+	g_autoptr(GError) error = NULL;
+	struct image *image = image_open(path, "qcow2", IMAGE_BACKING, &error);
+	g_autoptr(GPtrArray) list = qcow2_bitmap_load(qcow2_of(image), &error);
+	uint8_t before[SECTOR];
+	struct qcow2_bits bits;
+	unsigned at;
+
+	g_assert_no_error(error);
+	g_assert_true(qcow2_bitmap_find(qcow2_of(image), list, "b", &at, &error));
+	g_assert_true(qcow2_bits_read(qcow2_of(image), g_ptr_array_index(list, at), &bits, &error));
+	memset(before, 0x5a, sizeof(before));
+	for (uint64_t off = 0; off < LANES * (uint64_t)LANE_LEN; off += SECTOR) {
+		const uint8_t *now = lanes[off / LANE_LEN].model + off % LANE_LEN;
+
+		if (memcmp(now, before, SECTOR) != 0)
+			g_assert_true(bits.bytes[off / SECTOR / 8] >> off / SECTOR % 8 & 1);
+	}
+	qcow2_bits_release(&bits);
+	image_close(image);
+}
+
 static void lanes_init(struct lane *lanes, uint8_t byte)
 {
 	for (unsigned i = 0; i < LANES; i++) {
 		lanes[i] = (struct lane){ .base = i * (uint64_t)LANE_LEN, .left = ROUNDS };
 		lanes[i].model = g_malloc(LANE_LEN);
 		memset(lanes[i].model, byte, LANE_LEN);
-		lanes[i].buf = g_malloc(MOST * SECTOR);
+		lanes[i].buf = g_aligned_alloc(MOST, SECTOR, 4096);
 	}
 }
 
@@ -159,7 +194,7 @@ static void lanes_free(struct lane *lanes)
 {
 	for (unsigned i = 0; i < LANES; i++) {
 		g_free(lanes[i].model);
-		g_free(lanes[i].buf);
+		g_aligned_free(lanes[i].buf);
 	}
 }
 
@@ -186,23 +221,31 @@ static void make_images(const char *folder, char **ret_base, char **ret_top)
 	g_assert_no_error(error);
 }
 
-static void test_many(gconstpointer kind)
+struct mode {
+	enum io_loop_kind kind;
+	bool direct;
+};
+
+static void test_many(gconstpointer opaque)
 {
+	const struct mode *mode = opaque;
 	g_autofree char *folder = g_dir_make_tmp("socle-kept-XXXXXX", NULL);
 	g_autofree char *base = NULL, *top = NULL;
 	struct block_open open = { .node_name = "disk0", .format = "qcow2" };
-	struct io_loop *loop = image_loop((enum io_loop_kind)GPOINTER_TO_INT(kind));
+	struct io_loop *loop = image_loop(mode->kind);
 	struct block_queue *queue;
 	struct lane lanes[LANES];
 	GError *error = NULL;
 	struct block *block;
 
 	make_images(folder, &base, &top);
+	add_bitmap(top);
 	open.path = top;
 	g_assert_null(block_open(&open, &error));
 	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_DENIED); /* backing=on is missing */
 	g_clear_error(&error);
 	open.backing = true;
+	open.direct = mode->direct;
 	block = block_open(&open, &error);
 	g_assert_no_error(error);
 	queue = block_queue_new(block, loop, &error);
@@ -211,6 +254,7 @@ static void test_many(gconstpointer kind)
 	block_queue_free(queue);
 	block_close(block);
 	check_image(top, lanes);
+	check_bitmap(top, lanes);
 	lanes_free(lanes);
 	io_loop_free(loop);
 	g_unlink(top);
@@ -386,12 +430,20 @@ static void test_resize(void)
 
 int main(int argc, char **argv)
 {
+	static const struct mode modes[] = { { IO_LOOP_THREADS, false },
+					     { IO_LOOP_THREADS, true },
+					     { IO_LOOP_URING, false },
+					     { IO_LOOP_URING, true } };
+	const bool uring = image_have_uring(), direct = image_have_direct();
+
 	g_test_init(&argc, &argv, NULL);
-	g_test_add_data_func("/block/kept/many-threads", GINT_TO_POINTER(IO_LOOP_THREADS),
-			     test_many);
-	if (image_have_uring())
-		g_test_add_data_func("/block/kept/many-uring", GINT_TO_POINTER(IO_LOOP_URING),
-				     test_many);
+	g_test_add_data_func("/block/kept/many-threads", &modes[0], test_many);
+	if (direct)
+		g_test_add_data_func("/block/kept/many-threads-direct", &modes[1], test_many);
+	if (uring)
+		g_test_add_data_func("/block/kept/many-uring", &modes[2], test_many);
+	if (uring && direct)
+		g_test_add_data_func("/block/kept/many-uring-direct", &modes[3], test_many);
 	g_test_add_func("/block/kept/snapshot", test_snapshot);
 	g_test_add_func("/block/kept/encrypted-snapshot", test_encrypted_snapshot);
 	g_test_add_func("/block/kept/short-way", test_short_way);

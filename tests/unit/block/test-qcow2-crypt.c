@@ -82,7 +82,8 @@ static void test_keys(void)
 	struct lab_options other = plain;
 	autoptr(secret) wrong = secret_new("w", "wrong", 5);
 	const struct secret *secrets[] = { wrong, wrong };
-	const struct image_keys keys = { secrets, 1 }, two = { secrets, 2 };
+	const struct image_keys keys = { .secrets = secrets, .count = 1 },
+				two = { .secrets = secrets, .count = 2 };
 	struct lab *lab = lab_make(&plain, tap);
 	struct image *image;
 	g_autoptr(GError) error = NULL;
@@ -106,10 +107,13 @@ static void test_keys(void)
 	image_close(image);
 	g_assert_true(lab_check(tap->inner, false, NULL));
 
-	/* Who thinks that it is encrypted must learn that it is not. */
+	/* Who thinks that it is encrypted must learn that it is not, before it gets what is secret. */
 	other.encrypted = false;
 	lab_free(lab_make(&other, open));
-	refuse(open, 0, &keys, SOCLE_ERROR_USAGE);
+	refuse(open, IMAGE_WRITE, &keys, SOCLE_ERROR_USAGE);
+	image = image_open_file_keys("lab", &open->base, "qcow2", 0, &keys, NULL);
+	g_assert_nonnull(image);
+	image_close(image);
 }
 
 /* A hole in the file is not what a guest reads. */
@@ -122,7 +126,7 @@ static void test_preallocated(void)
 		autoptr(tap) tap = tap_new();
 		autoptr(secret) secret = secret_new("s", "x", 1);
 		const struct secret *secrets[] = { secret };
-		const struct image_keys keys = { secrets, 1 };
+		const struct image_keys keys = { .secrets = secrets, .count = 1 };
 		const struct image_create what = {
 			.path = "x", .size = 300 * K, .options = words, .secret = secret
 		};
@@ -190,7 +194,7 @@ static void test_old(void)
 	autoptr(tap) tap = old_image(data, sizeof(data), key);
 	autoptr(secret) secret = secret_new("s", "sixteen bytes or more", 21);
 	const struct secret *secrets[] = { secret };
-	const struct image_keys keys = { secrets, 1 };
+	const struct image_keys keys = { .secrets = secrets, .count = 1 };
 	g_autoptr(GError) error = NULL;
 	struct image *image = image_open_file_keys("x", &tap->base, "qcow2", 0, &keys, &error);
 
@@ -200,7 +204,45 @@ static void test_old(void)
 	g_assert_true(image_read(image, 64 * K + 100, back, 1000, NULL));
 	g_assert_cmpmem(back, 1000, data + 100, 1000);
 	image_close(image);
-	refuse(tap, IMAGE_WRITE, &keys, SOCLE_ERROR_UNSUPPORTED);
+}
+
+/* Sectors have the numbers that the guest knows, wherever in the file they are. */
+static void test_old_written(void)
+{
+	static const struct crypt_method method = { CRYPT_AES_128, CRYPT_CBC, CRYPT_PLAIN64, 0 };
+	static const uint8_t key[CRYPT_MAX_KEY] = "sixteen bytes or";
+	static uint8_t data[8 * K], back[8 * K], plain_bytes[2 * K];
+	autoptr(tap) tap = old_image(data, sizeof(data), key);
+	autoptr(secret) secret = secret_new("s", key, 16);
+	autoptr(crypt_cipher) cipher = crypt_cipher_new(&method, key, NULL);
+	const struct secret *secrets[] = { secret };
+	const struct image_keys keys = { .secrets = secrets, .count = 1 };
+	struct image *image =
+		image_open_file_keys("x", &tap->base, "qcow2", IMAGE_WRITE, &keys, NULL);
+	uint64_t off;
+
+	g_assert_nonnull(image);
+	memset(plain_bytes, 7, sizeof(plain_bytes));
+	/* In place, and then a copy of what a snapshot has. */
+	g_assert_true(image_write(image, 65 * K, plain_bytes, 512, NULL));
+	g_assert_true(qcow2_snapshot_create(image, "s", 0, NULL));
+	g_assert_true(image_write(image, 66 * K, plain_bytes, sizeof(plain_bytes), NULL));
+	g_assert_true(image_zero(image, 71 * K, 512, false, NULL));
+	memset(data + K, 7, 512);
+	memset(data + 2 * K, 7, sizeof(plain_bytes));
+	memset(data + 7 * K, 0, 512);
+	g_assert_true(image_read(image, 64 * K, back, sizeof(back), NULL));
+	g_assert_cmpmem(back, sizeof(back), data, sizeof(data));
+	image_close(image);
+	g_assert_cmpint(crypt_cipher_encrypt(cipher, 66 * K / 512, plain_bytes, 512), ==, 0);
+	for (off = 0; off < (uint64_t)block_file_size(tap->inner); off += 512) {
+		g_assert_cmpint(block_file_read(tap->inner, off, back, 512), ==, 0);
+		if (!memcmp(back, plain_bytes, 512))
+			break;
+	}
+	g_assert_cmpint(off, <, block_file_size(tap->inner));
+	g_assert_cmpint(off, !=, 66 * K);
+	g_assert_true(lab_check(tap->inner, false, NULL));
 }
 
 /* ---- others ---- */
@@ -305,6 +347,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/block/qcow2/crypt/keys", test_keys);
 	g_test_add_func("/block/qcow2/crypt/preallocated", test_preallocated);
 	g_test_add_func("/block/qcow2/crypt/old", test_old);
+	g_test_add_func("/block/qcow2/crypt/old-written", test_old_written);
 	g_test_add_func("/block/qcow2/crypt/packed", test_packed);
 	g_test_add_func("/block/qcow2/crypt/no-short-way", test_no_short_way);
 	g_test_add_func("/block/qcow2/crypt/threads", test_threads);

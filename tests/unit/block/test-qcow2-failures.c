@@ -146,6 +146,8 @@ static struct lab *lab_at(const struct start *start, struct tap *tap)
 	lab->model = g_memdup2(start->model, lab->size);
 	lab->backing = start->backing;
 	memcpy(lab->bitmaps, start->bitmaps, sizeof(lab->bitmaps));
+	for (unsigned i = 0; i < LAB_BITMAPS; i++)
+		lab->bitmaps[i].known = false;
 	lab->snapshots = g_ptr_array_new();
 	for (unsigned i = 0; i < start->snapshots->len; i++)
 		g_ptr_array_add(lab->snapshots, g_ptr_array_index(start->snapshots, i));

@@ -63,7 +63,6 @@ static void refused(const uint8_t *bytes, const char *words)
 	g_assert_nonnull(error);
 	if (!strstr(error->message, words))
 		g_error("'%s' is not in '%s'", words, error->message);
-	g_assert_true(g_str_has_prefix(error->message, "image 'x' "));
 }
 
 static void test_versions(void)
@@ -149,7 +148,7 @@ static const struct field {
 	{ 20, 4, 22, "2^22 bytes" },
 	{ 20, 4, UINT32_MAX, "bytes" },
 	{ 24, 8, UINT64_MAX, "nobody can have" },
-	{ 24, 8, UINT64_C(1) << 62, "L1 table of 6 entries" },
+	{ 24, 8, UINT64_C(1) << 62, "Image is too big" },
 	{ 32, 4, 3, "unknown way" },
 	{ 32, 4, 2, "no LUKS header" },
 	{ 36, 4, 5, "6 are needed" },
@@ -164,8 +163,8 @@ static const struct field {
 	{ 56, 4, UINT32_MAX, "are the most" },
 	{ 60, 4, 1, "list of snapshots" },
 	{ 60, 4, 65537, "65537 snapshots" },
-	{ 72, 8, 1 << 5, "not known here: bit 5" },
-	{ 72, 8, UINT64_C(1) << 63, "not known here: bit 63" },
+	{ 72, 8, 1 << 5, "Unknown incompatible feature: 20" },
+	{ 72, 8, UINT64_C(1) << 63, "Unknown incompatible feature: 8000000000000000" },
 	{ 72, 8, QCOW2_COMPRESSION, "in two ways" },
 	{ 96, 4, 7, "2^7 bits" },
 	{ 100, 4, 96, "header of 96 bytes" },
@@ -212,6 +211,7 @@ static void test_snapshots_beyond(void)
 
 static void test_extensions(void)
 {
+	autoptr(qcow2_header) last = NULL;
 	struct qcow2_header good = model(3);
 	g_autofree uint8_t *bytes = format(&good);
 	uint8_t *ext = bytes + 112;
@@ -232,13 +232,19 @@ static void test_extensions(void)
 	ext[11] = '\n';
 	refused(bytes, "t\\nlepathy");
 	put_be64(bytes + 72, 0);
-	/* Twice. */
+	/* Twice: a backing file's format may be, and the last counts. */
 	for (unsigned i = 0; i < 2; i++) {
 		put_be32(ext + i * 16, 0xe2792aca);
 		put_be32(ext + i * 16 + 4, 3);
-		memcpy(ext + i * 16 + 8, "raw", 3);
+		memcpy(ext + i * 16 + 8, i ? "vdi" : "raw", 3);
 	}
+	last = parse(bytes);
+	g_assert_cmpstr(last->backing_format, ==, "vdi");
+	for (unsigned i = 0; i < 2; i++)
+		put_be32(ext + i * 16, 0x44415441);
 	refused(bytes, "twice");
+	for (unsigned i = 0; i < 2; i++)
+		put_be32(ext + i * 16, 0xe2792aca);
 	/* With a NUL. */
 	ext[9] = 0;
 	refused(bytes, "has a NUL");

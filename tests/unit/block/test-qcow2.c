@@ -275,6 +275,8 @@ static void test_autoclear(void)
 {
 	autoptr(tap) tap = tap_new();
 	autoptr(lab) lab = lab_make(&plain, tap);
+	struct qcow2_repaired repaired;
+	struct qcow2_check after;
 	struct image *image;
 	uint8_t buf[512];
 
@@ -287,6 +289,12 @@ static void test_autoclear(void)
 	g_assert_true(lab_open(lab, NULL));
 	g_assert_cmpuint(get(tap, H_AUTOCLEAR), ==, 1 << 7);
 	lab_do(lab, LAB_WRITE, 0, 512, 1);
+	g_assert_cmpuint(get(tap, H_AUTOCLEAR), ==, 0);
+	/* And so does a repair. */
+	lab_close(lab);
+	put(tap, H_AUTOCLEAR, 1 << 7);
+	g_assert_true(qcow2_repair("lab", &tap->base, QCOW2_REPAIR_ALL, NULL, NULL, &after,
+				   &repaired, NULL));
 	g_assert_cmpuint(get(tap, H_AUTOCLEAR), ==, 0);
 }
 
