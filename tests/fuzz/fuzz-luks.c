@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fuzz-luks.c - LUKS headers that somebody made to hurt us: read, opened, changed
+ * fuzz-luks.c - LUKS headers that somebody made to hurt us: read, opened, changed; as an image
  *
  * Input: the first bytes of a file; what is behind, key material for example, is zero. A header that
- * was read can be written again and is the same; nothing is written outside its place.
+ * was read can be written again and is the same; nothing is written outside its place. What is written
+ * to an image that opens is read back.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "block/crypt/luks.h"
+#include "block/image.h"
 
 enum {
 	LIMIT = 4 << 20,
 	BEFORE = 4096, /* of the place, and behind it */
 	MAX_WORK = 20000,
+	IMAGE_IO = 4096,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -49,6 +52,39 @@ static void change(const struct luks_place *place, struct luks_header *header)
 	(void)luks_erase_slots(place, header, secret, LUKS_ANY_SLOT, true, NULL);
 }
 
+/* Somewhere in the middle, and at the end, which may be that of a sector. */
+static void write_and_read(struct image *image)
+{
+	static uint8_t in[IMAGE_IO], out[IMAGE_IO];
+	const uint64_t end = image->size & ~UINT64_C(511);
+
+	if (end < IMAGE_IO)
+		return;
+	memset(in, 0x5a, sizeof(in));
+	if (image_write(image, end - IMAGE_IO, in, sizeof(in), NULL) &&
+	    (!image_read(image, end - IMAGE_IO, out, sizeof(out), NULL) ||
+	     memcmp(in, out, sizeof(in)) != 0))
+		abort();
+	(void)image_read(image, end / 2 + 1, out, MIN(end / 2 - 1, (uint64_t)sizeof(out)), NULL);
+	(void)image_zero(image, 0, 512, true, NULL);
+}
+
+static void open_image(const uint8_t *data, size_t size)
+{
+	autoptr(secret) secret = secret_new("s", "fuzz", 4);
+	const struct secret *secrets[] = { secret };
+	const struct image_keys keys = { .secrets = secrets, .count = 1 };
+	struct block_file *file = block_file_scratch(LIMIT);
+	struct image *image;
+
+	(void)block_file_write(file, 0, data, size);
+	(void)block_file_resize(file, LIMIT);
+	image = image_open_file_keys("fuzz", file, "luks", IMAGE_WRITE, &keys, NULL);
+	if (image)
+		write_and_read(image);
+	image_close(image);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	autoptr(block_file) file = block_file_scratch(LIMIT);
@@ -65,6 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		write_again(&place, &header);
 		change(&place, &header);
 	}
+	open_image(data, size);
 	if (!is_zero(file, 0, BEFORE) || !is_zero(file, LIMIT - BEFORE, BEFORE))
 		abort();
 	return 0;

@@ -17,15 +17,6 @@
 #include "block/qcow2/bitmap-int.h"
 
 enum {
-	ENTRY_TABLE_OFF = 0,
-	ENTRY_TABLE_SIZE = 8,
-	ENTRY_FLAGS = 12,
-	ENTRY_TYPE = 16,
-	ENTRY_GRANULARITY = 17,
-	ENTRY_NAME_LEN = 18,
-	ENTRY_EXTRA_LEN = 20,
-	ENTRY_LEN = 24, /* without extra data and name */
-
 	TYPE_DIRTY = 1,
 
 	MIN_GRANULARITY = 9,

@@ -18,6 +18,18 @@ enum {
 	QCOW2_BITMAP_MAX_TABLE = 1 << 27, /* entries, as QEMU has it */
 };
 
+/* An entry of the list, in the file: bytes from its begin to the fields. */
+enum {
+	ENTRY_TABLE_OFF = 0,
+	ENTRY_TABLE_SIZE = 8,
+	ENTRY_FLAGS = 12,
+	ENTRY_TYPE = 16,
+	ENTRY_GRANULARITY = 17,
+	ENTRY_NAME_LEN = 18,
+	ENTRY_EXTRA_LEN = 20,
+	ENTRY_LEN = 24, /* without extra data and name */
+};
+
 struct qcow2_bitmap_entry {
 	uint64_t table_off;
 	uint32_t table_size, flags;

@@ -17,13 +17,6 @@
 #include "base/log.h"
 #include "block/qcow2/bitmap-int.h"
 
-enum {
-	ENTRY_LEN = 24, /* without extra data and name */
-	ENTRY_FLAGS = 12,
-	ENTRY_NAME_LEN = 18,
-	ENTRY_EXTRA_LEN = 20,
-};
-
 #define MAX_KEPT (UINT64_C(256) << 20) /* bytes, of all bitmaps */
 
 struct kept_bitmap {
