@@ -67,7 +67,8 @@ DATA_PATH static unsigned own_slot(void)
 
 DATA_PATH bool epoch_enter(struct epoch *epoch, unsigned *ret_token)
 {
-	struct slot *slot = &epoch->slots[own_slot()];
+	const unsigned own = own_slot();
+	struct slot *slot = &epoch->slots[own];
 	unsigned state = atomic_load(&epoch->state);
 
 	while (!(state & CLOSED)) {
@@ -76,7 +77,7 @@ DATA_PATH bool epoch_enter(struct epoch *epoch, unsigned *ret_token)
 		atomic_fetch_add(&slot->inside[parity(old)], 1);
 		state = atomic_load(&epoch->state);
 		if (likely(state == old)) {
-			*ret_token = own_slot() * 2 + parity(old);
+			*ret_token = own * 2 + parity(old);
 			return true;
 		}
 		atomic_fetch_sub(&slot->inside[parity(old)], 1);

@@ -17,7 +17,7 @@ enum {
 
 unsigned qcow2_piece_entries(const struct qcow2 *q)
 {
-	return (unsigned)(q->cache.piece / q->entry_len);
+	return 1u << (q->cache.piece_bits - q->entry_bits);
 }
 
 unsigned qcow2_piece_index(const struct qcow2 *q, uint64_t off)
@@ -131,7 +131,7 @@ static uint64_t piece_off(const struct qcow2 *q, uint64_t table, uint64_t off)
 {
 	const uint64_t in_table = (off >> q->cluster_bits) & ((UINT64_C(1) << q->l2_bits) - 1);
 
-	return table + in_table / qcow2_piece_entries(q) * q->cache.piece;
+	return table + (in_table >> (q->cache.piece_bits - q->entry_bits) << q->cache.piece_bits);
 }
 
 static struct qcow2_piece *get_piece(struct qcow2 *q, uint64_t table, uint64_t off, GError **error)
@@ -292,6 +292,28 @@ bool qcow2_lookup(struct qcow2 *q, uint64_t off, uint64_t len, struct qcow2_run 
 	return true;
 }
 
+/* What most want: bytes of one cluster, which is there as it is, and has no subclusters. */
+static bool look_at_one(const struct qcow2 *q, const struct qcow2_piece *piece, uint64_t off,
+			uint64_t len, struct qcow2_run *ret)
+{
+	const uint64_t within = off & (qcow2_cluster_size(q) - 1);
+	const uint64_t entry =
+		qcow2_get_word(piece->bytes + ((size_t)qcow2_piece_index(q, off) << q->entry_bits));
+	const uint64_t host = entry & QCOW2_OFFSET;
+
+	if (q->subclusters > 1 || within + len > qcow2_cluster_size(q) || !host ||
+	    entry & ~(QCOW2_COPIED | QCOW2_OFFSET) || host & (qcow2_cluster_size(q) - 1))
+		return false;
+	*ret = (struct qcow2_run){
+		.kind = QCOW2_KIND_DATA,
+		.len = len,
+		.has_host = true,
+		.copied = entry & QCOW2_COPIED,
+		.host = host + within,
+	};
+	return true;
+}
+
 bool qcow2_peek(struct qcow2 *q, uint64_t off, uint64_t len, struct qcow2_run *ret)
 {
 	const uint64_t index = l1_index(q, off);
@@ -309,6 +331,8 @@ bool qcow2_peek(struct qcow2 *q, uint64_t off, uint64_t len, struct qcow2_run *r
 	piece = qcow2_cache_peek(q, piece_off(q, entry & QCOW2_OFFSET, off));
 	if (!piece || piece->kind != QCOW2_PIECE_L2)
 		return false;
+	if (look_at_one(q, piece, off, len, ret))
+		return true;
 	number = atomic_load_explicit(&piece->sequence, memory_order_acquire);
 	return !(number & 1) && look(q, piece, off, len, ret, NULL) &&
 	       atomic_load_explicit(&piece->sequence, memory_order_relaxed) == number;

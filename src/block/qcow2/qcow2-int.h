@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/bytes.h"
 #include "block/crypt/cipher.h"
 #include "block/epoch.h"
 #include "block/qcow2/qcow2.h"
@@ -63,7 +64,8 @@ struct qcow2_cache {
 	unsigned dirty[QCOW2_PIECE_KINDS];
 	GQueue lru;   /* the youngest first */
 	GQueue gone;  /* the oldest first */
-	size_t piece; /* bytes */
+	size_t piece; /* bytes, a power of two */
+	unsigned piece_bits;
 };
 
 /* References that are to go once what had them is gone durably. */
@@ -102,7 +104,7 @@ struct qcow2 {
 	char *name, *data_name;         /* the latter NULL without a data file */
 	struct block_file *file, *data; /* data == file, or the data file that it has */
 	bool owns_data, writable;
-	unsigned cluster_bits, entry_len, subclusters;
+	unsigned cluster_bits, entry_bits, entry_len, subclusters;
 	unsigned l2_bits;    /* an L2 table has 2^n entries */
 	unsigned block_bits; /* a refcount block has 2^n counts */
 	uint64_t count_max;
@@ -210,7 +212,12 @@ bool qcow2_table_load(struct qcow2 *q, struct qcow2_table *table, uint64_t off, 
 void qcow2_table_release(struct qcow2_table *table);
 void qcow2_table_set(struct qcow2_table *table, uint32_t index, uint64_t value);
 /* [any] */
-uint64_t qcow2_table_peek(const struct qcow2_table *table, uint32_t index);
+static inline uint64_t qcow2_table_peek(const struct qcow2_table *table, uint32_t index)
+{
+	return atomic_load_explicit((const _Atomic(uint64_t) *)&table->entry[index],
+				    memory_order_acquire);
+}
+
 /* The dirty sectors. */
 bool qcow2_table_write(struct qcow2 *q, struct qcow2_table *table, const char *what,
 		       GError **error);
@@ -226,7 +233,14 @@ struct qcow2_piece *qcow2_cache_get(struct qcow2 *q, enum qcow2_piece_kind kind,
 /* What is there without reading, or NULL. With the lock, or inside. */
 struct qcow2_piece *qcow2_cache_peek(struct qcow2 *q, uint64_t off);
 /* A word of an L2 table. [any] may get it. */
-uint64_t qcow2_get_word(const uint8_t *at);
+static inline uint64_t qcow2_get_word(const uint8_t *at)
+{
+	const uint64_t raw = atomic_load_explicit((const _Atomic(uint64_t) *)(const void *)at,
+						  memory_order_acquire);
+
+	return get_be64(&raw);
+}
+
 void qcow2_put_word(uint8_t *at, uint64_t value);
 void qcow2_cache_dirty(struct qcow2 *q, struct qcow2_piece *piece);
 bool qcow2_cache_write(struct qcow2 *q, enum qcow2_piece_kind kind, GError **error);

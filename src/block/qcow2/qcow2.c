@@ -331,7 +331,8 @@ static void take_geometry(struct qcow2 *q)
 
 	q->cluster_bits = h->cluster_bits;
 	q->subclusters = extended ? 32 : 1;
-	q->entry_len = extended ? 16 : 8;
+	q->entry_bits = extended ? 4 : 3;
+	q->entry_len = 1 << q->entry_bits;
 	q->external = h->incompatible & QCOW2_DATA_FILE;
 	q->l2_bits = h->cluster_bits - (extended ? 4 : 3);
 	q->block_bits = h->cluster_bits + 3 - h->refcount_order;

@@ -64,12 +64,6 @@ void qcow2_table_set(struct qcow2_table *table, uint32_t index, uint64_t value)
 	table->any_dirty = true;
 }
 
-uint64_t qcow2_table_peek(const struct qcow2_table *table, uint32_t index)
-{
-	return atomic_load_explicit((const _Atomic(uint64_t) *)&table->entry[index],
-				    memory_order_acquire);
-}
-
 bool qcow2_table_write_all(struct qcow2 *q, uint64_t off, const uint64_t *entry, uint32_t size,
 			   const char *what, GError **error)
 {
@@ -120,6 +114,7 @@ void qcow2_cache_init(struct qcow2_cache *cache, size_t piece, unsigned slots)
 		.hash_size = size,
 		.slots = slots,
 		.piece = piece,
+		.piece_bits = (unsigned)__builtin_ctzll(piece),
 		.lru = G_QUEUE_INIT,
 		.gone = G_QUEUE_INIT,
 	};
@@ -127,7 +122,7 @@ void qcow2_cache_init(struct qcow2_cache *cache, size_t piece, unsigned slots)
 
 static _Atomic(struct qcow2_piece *) *bucket(struct qcow2_cache *cache, uint64_t off)
 {
-	const uint64_t number = off / cache->piece;
+	const uint64_t number = off >> cache->piece_bits;
 
 	return &cache->hash[(number ^ number >> 17) & (cache->hash_size - 1)];
 }
@@ -159,14 +154,6 @@ struct qcow2_piece *qcow2_cache_peek(struct qcow2 *q, uint64_t off)
 	if (piece && !atomic_load_explicit(&piece->wanted, memory_order_relaxed))
 		atomic_store_explicit(&piece->wanted, true, memory_order_relaxed);
 	return piece;
-}
-
-uint64_t qcow2_get_word(const uint8_t *at)
-{
-	const uint64_t raw = atomic_load_explicit((const _Atomic(uint64_t) *)(const void *)at,
-						  memory_order_acquire);
-
-	return get_be64(&raw);
 }
 
 void qcow2_put_word(uint8_t *at, uint64_t value)
