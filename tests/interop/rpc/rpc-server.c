@@ -28,6 +28,7 @@ static rpc_domain domains[] = {
 struct client {
 	int fd;
 	enum rpc_access has;
+	bool wants_events;
 	struct rpc_header call;
 	const struct rpc_procedure *proc;
 	void *args;
@@ -98,17 +99,31 @@ static bool answer_screenshot(struct client *client)
 static bool answer_register(struct client *client)
 {
 	rpc_connect_domain_event_callback_register_any_ret ret = { .callbackID = 4 };
+
+	client->wants_events = true;
+	return answer(client, &ret);
+}
+
+/*
+ * A client drops an event that comes right behind the answer to its registration: it has not noted
+ * the number yet. So each ping brings one, which is sent by a client who waits.
+ */
+static bool answer_ping(struct client *client)
+{
 	rpc_domain_event_callback_lifecycle_msg event = {
 		.callbackID = 4, .dom = domains[0], .event = 3, .detail = 0
 	};
-	struct rpc_header header = client->call;
+	struct rpc_header header = { .program = RPC_PROGRAM_REMOTE,
+				     .version = RPC_VERSION,
+				     .procedure = RPC_PROC_DOMAIN_EVENT_CALLBACK_LIFECYCLE,
+				     .type = RPC_TYPE_MESSAGE,
+				     .serial = 1 };
 	struct rpc_message *msg;
 
-	if (!answer(client, &ret))
+	if (!send_message(client, rpc_message_new_keepalive(RPC_KEEPALIVE_PONG)))
 		return false;
-	header.procedure = RPC_PROC_DOMAIN_EVENT_CALLBACK_LIFECYCLE;
-	header.type = RPC_TYPE_MESSAGE;
-	header.serial = 1;
+	if (!client->wants_events)
+		return true;
 	msg = rpc_message_new(&header);
 	return rpc_message_put(msg, rpc_domain_event_callback_lifecycle_msg, &event, NULL) &&
 	       send_message(client, msg);
@@ -262,7 +277,7 @@ static bool take_packet(struct client *client, struct span packet)
 			return true;
 		return send_message(client, rpc_stream_new_finish(&received.header));
 	case RPC_SORT_PING:
-		return send_message(client, rpc_message_new_keepalive(RPC_KEEPALIVE_PONG));
+		return answer_ping(client);
 	case RPC_SORT_PONG:
 	case RPC_SORT_DROP:
 	case RPC_SORT_REPLY:
