@@ -4,8 +4,8 @@
  */
 #include <string.h>
 
-#include "base/error.h"
 #include "model/domain.h"
+#include "model/say-int.h"
 #include "model/snapshot.h"
 
 static bool check_name(const struct snapshot *snapshot, GError **error)
@@ -13,22 +13,25 @@ static bool check_name(const struct snapshot *snapshot, GError **error)
 	const char *name = snapshot->name;
 
 	if (!name || !*name)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "the snapshot has no name; give it a <name>");
+		return model_error(error, SOCLE_ERROR_USAGE,
+				   "the snapshot has no name; give it a <name>");
 	if (name[0] == '.' || strchr(name, '/') || strlen(name) > DOMAIN_NAME_MAX)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "the snapshot's name '%.64s' cannot be part of a file's: it has a "
-				 "slash, starts with a dot or is too long; give it another one",
-				 name);
+		return model_error(
+			error, SOCLE_ERROR_USAGE,
+			"the snapshot's name '%.64s' cannot be part of a file's: it has a "
+			"slash, starts with a dot or is too long; give it another one",
+			name);
 	for (const char *p = name; *p; p++) {
 		if (g_ascii_iscntrl(*p))
-			return error_set(error, SOCLE_ERROR_USAGE,
-					 "the snapshot's name has a line break or another control "
-					 "character; remove it");
+			return model_error(
+				error, SOCLE_ERROR_USAGE,
+				"the snapshot's name has a line break or another control "
+				"character; remove it");
 	}
 	if (snapshot->parent.name && !strcmp(snapshot->parent.name, name))
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "the snapshot '%s' is its own parent; give it another name", name);
+		return model_error(error, SOCLE_ERROR_USAGE,
+				   "the snapshot '%s' is its own parent; give it another name",
+				   name);
 	return true;
 }
 
@@ -47,10 +50,10 @@ static bool check_internal(const struct domain_disk *disk, GError **error)
 {
 	if (!strcmp(disk->driver.type ? disk->driver.type : "", "qcow2"))
 		return true;
-	return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-			 "disk '%s' cannot hold a snapshot: its image is not qcow2; ask for an "
-			 "external one, or convert it",
-			 disk->target.dev);
+	return model_error(error, SOCLE_ERROR_UNSUPPORTED,
+			   "disk '%s' cannot hold a snapshot: its image is not qcow2; ask for an "
+			   "external one, or convert it",
+			   disk->target.dev);
 }
 
 static bool check_external(const struct snapshot_disk *entry, const struct domain_disk *disk,
@@ -60,26 +63,26 @@ static bool check_external(const struct snapshot_disk *entry, const struct domai
 	const char *now = disk_path(disk);
 
 	if (entry->type != DISK_FILE && entry->type != DISK_BLOCK)
-		return error_set(
+		return model_error(
 			error, SOCLE_ERROR_UNSUPPORTED,
 			"disk '%s': a new image is a file or a block device; give its path in "
 			"<source>",
 			entry->name);
 	if (strcmp(entry->driver.type, "qcow2") != 0)
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "disk '%s': a new image is qcow2, not '%.64s'; remove <driver>",
-				 entry->name, entry->driver.type);
+		return model_error(error, SOCLE_ERROR_UNSUPPORTED,
+				   "disk '%s': a new image is qcow2, not '%.64s'; remove <driver>",
+				   entry->name, entry->driver.type);
 	if (!file || file[0] != '/')
-		return error_set(
+		return model_error(
 			error, SOCLE_ERROR_USAGE,
 			"disk '%s': the path of its new image does not start with '/'; give a "
 			"whole one in <source>",
 			entry->name);
 	if (now && !strcmp(file, now))
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "disk '%s': its new image would be the one it has; give another "
-				 "<source>",
-				 entry->name);
+		return model_error(error, SOCLE_ERROR_USAGE,
+				   "disk '%s': its new image would be the one it has; give another "
+				   "<source>",
+				   entry->name);
 	return true;
 }
 
@@ -90,14 +93,14 @@ static bool check_disk(const struct snapshot *snapshot, unsigned index, const st
 	const struct domain_disk *disk = find(domain, entry->name);
 
 	if (!disk)
-		return error_set(error, SOCLE_ERROR_NOT_FOUND,
-				 "the domain has no disk '%.64s'; name one by its target dev",
-				 entry->name ? entry->name : "");
+		return model_error(error, SOCLE_ERROR_NOT_FOUND,
+				   "the domain has no disk '%.64s'; name one by its target dev",
+				   entry->name ? entry->name : "");
 	for (unsigned i = 0; i < index; i++) {
 		if (!strcmp(snapshot->disks.list[i].name, entry->name))
-			return error_set(error, SOCLE_ERROR_USAGE,
-					 "the snapshot names disk '%s' twice; remove one",
-					 entry->name);
+			return model_error(error, SOCLE_ERROR_USAGE,
+					   "the snapshot names disk '%s' twice; remove one",
+					   entry->name);
 	}
 	if (entry->where == SNAPSHOT_INTERNAL)
 		return check_internal(disk, error);
@@ -111,19 +114,19 @@ static bool check_memory(const struct snapshot *snapshot, GError **error)
 	const struct snapshot_memory *memory = &snapshot->memory;
 
 	if (memory->where == SNAPSHOT_MANUAL)
-		return error_set(
+		return model_error(
 			error, SOCLE_ERROR_USAGE,
 			"memory is not saved by hand; give 'internal', 'external' or 'no'");
 	if (memory->where == SNAPSHOT_EXTERNAL && (!memory->file || memory->file[0] != '/'))
-		return error_set(
+		return model_error(
 			error, SOCLE_ERROR_USAGE,
 			"external memory wants a file whose path starts with '/'; give it");
 	if (memory->where != SNAPSHOT_EXTERNAL && memory->file)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "only external memory has a file; remove it");
+		return model_error(error, SOCLE_ERROR_USAGE,
+				   "only external memory has a file; remove it");
 	if (snapshot->state == SNAPSHOT_DISK_ONLY && memory->where != SNAPSHOT_NO)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "a snapshot of disks only has no <memory>; remove it");
+		return model_error(error, SOCLE_ERROR_USAGE,
+				   "a snapshot of disks only has no <memory>; remove it");
 	return true;
 }
 
@@ -140,7 +143,7 @@ bool snapshot_check(const struct snapshot *snapshot, const struct domain *domain
 			return false;
 	}
 	if (inside && outside)
-		return error_set(
+		return model_error(
 			error, SOCLE_ERROR_UNSUPPORTED,
 			"some disks are saved in their images and some in new ones, and one "
 			"snapshot is of one kind; choose");

@@ -6,11 +6,12 @@
 #include <string.h>
 
 #include "model/check-int.h"
+#include "model/say-int.h"
 
 G_GNUC_PRINTF(3, 0)
 static bool fail(const struct check *c, enum socle_error kind, const char *fmt, va_list ap)
 {
-	g_autofree char *text = g_strdup_vprintf(fmt, ap);
+	g_autofree char *text = say(fmt, ap);
 
 	return error_set(c->error, kind, "%s", text);
 }
@@ -41,7 +42,7 @@ bool lacking(const struct check *c, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	text = g_strdup_vprintf(fmt, ap);
+	text = say(fmt, ap);
 	va_end(ap);
 	if (c->flags & DOMAIN_CHECK_START)
 		return error_set(c->error, SOCLE_ERROR_UNSUPPORTED, "%s", text);

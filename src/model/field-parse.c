@@ -8,8 +8,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/error.h"
 #include "model/field-int.h"
+#include "model/say-int.h"
 
 static const char *node_name(const xmlNode *node)
 {
@@ -22,16 +22,16 @@ static bool fail(GError **error, const xmlNode *node, const struct field *field,
 	const char *name = *field->name ? field->name : "its text";
 	const char *what = field->name[0] == '@' ? "attribute " : "";
 
-	return error_set(error, SOCLE_ERROR_USAGE, "<%s> in line %ld: %s%s is '%.64s'; give %s",
-			 node_name(node), xmlGetLineNo((xmlNode *)(uintptr_t)node), what,
-			 name + (name[0] == '@'), value, wanted);
+	return model_error(error, SOCLE_ERROR_USAGE, "<%s> in line %ld: %s%s is '%.64s'; give %s",
+			   node_name(node), xmlGetLineNo((xmlNode *)(uintptr_t)node), what,
+			   name + (name[0] == '@'), value, wanted);
 }
 
 static bool unknown(const struct field_parse *how, const xmlNode *node, const char *what,
 		    const char *name, GError **error)
 {
 	if (how->strict)
-		return error_set(
+		return model_error(
 			error, SOCLE_ERROR_USAGE,
 			"<%s> in line %ld has %s '%.64s', which is not known there; remove it",
 			node_name(node), xmlGetLineNo((xmlNode *)(uintptr_t)node), what, name);
@@ -104,9 +104,9 @@ static bool take_size(const struct field *field, struct number *number, const ch
 
 	xmlFree(given);
 	if (unit == 0)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "<%s> in line %ld: its unit is not known; give KiB, MiB or GiB",
-				 node_name(node), xmlGetLineNo(node));
+		return model_error(error, SOCLE_ERROR_USAGE,
+				   "<%s> in line %ld: its unit is not known; give KiB, MiB or GiB",
+				   node_name(node), xmlGetLineNo(node));
 	if (!parse_int(text, &value) || value < 0)
 		return fail(error, node, field, text, "a size, a number of its unit");
 	bytes = (__int128)value * unit;
@@ -161,6 +161,12 @@ static bool take_value(const struct field *field, void *rec, const char *text, x
 	return true;
 }
 
+/* Without what stands in the elements within. NULL is no text at all. */
+static xmlChar *own_text(xmlNode *node)
+{
+	return xmlNodeListGetString(node->doc, node->children, 1);
+}
+
 static bool take_attribute(const struct record *record, void *rec, xmlNode *node, xmlAttr *attr,
 			   const struct field_parse *how, GError **error)
 {
@@ -200,9 +206,9 @@ static bool take_list(const struct field *field, void *rec, xmlNode *node,
 	unsigned *count = (void *)((char *)rec + field->count_offset);
 
 	if (*count >= field->max)
-		return error_set(error, SOCLE_ERROR_LIMIT,
-				 "there are more than %" PRId64 " elements <%s>; take some out",
-				 field->max, field->name);
+		return model_error(error, SOCLE_ERROR_LIMIT,
+				   "there are more than %" PRId64 " elements <%s>; take some out",
+				   field->max, field->name);
 	return record_parse(field->record, list_add(field->record, field_at(field, rec), count),
 			    node, how, error);
 }
@@ -260,7 +266,7 @@ static bool take_child(const struct field *field, void *rec, xmlNode *node,
 	case FIELD_NUMBER:
 	case FIELD_SIZE:
 	case FIELD_ENUM:
-		text = xmlNodeGetContent(node);
+		text = own_text(node);
 		ok = take_value(field, rec, text ? (const char *)text : "", node, error);
 		xmlFree(text);
 		return ok && check_plain(field, node, how, error);
@@ -294,9 +300,9 @@ static bool take_element(const struct record *record, void *rec, xmlNode *node, 
 		return unknown(how, node->parent, "element", node_name(node), error);
 	bit = (uint64_t)1 << (field - record->fields);
 	if ((*seen & bit) && field->kind != FIELD_LIST && field->kind != FIELD_KEEP)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "<%s> in line %ld has <%s> twice; remove one",
-				 node_name(node->parent), xmlGetLineNo(node), node_name(node));
+		return model_error(error, SOCLE_ERROR_USAGE,
+				   "<%s> in line %ld has <%s> twice; remove one",
+				   node_name(node->parent), xmlGetLineNo(node), node_name(node));
 	*seen |= bit;
 	return take_child(field, rec, node, how, error);
 }
@@ -319,7 +325,7 @@ static bool take_own_text(const struct record *record, void *rec, xmlNode *node,
 			*(bool *)field_at(field, rec) = true;
 			continue;
 		}
-		text = xmlNodeGetContent(node);
+		text = own_text(node);
 		ok = is_blank((const char *)text) ||
 		     take_value(field, rec, (const char *)text, node, error);
 		xmlFree(text);

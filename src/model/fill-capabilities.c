@@ -5,11 +5,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/error.h"
 #include "model/capabilities.h"
 #include "model/domain.h"
 #include "model/fields-int.h"
 #include "model/fill-int.h"
+#include "model/say-int.h"
 
 static unsigned max_vcpus(const struct support *support)
 {
@@ -74,30 +74,30 @@ void capabilities_fill(struct capabilities *capabilities, const struct support *
 bool capabilities_check(const struct capabilities *capabilities, GError **error)
 {
 	if (!capabilities->host.cpu.arch)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "the capabilities have no architecture; fill them in");
+		return model_error(error, SOCLE_ERROR_USAGE,
+				   "the capabilities have no architecture; fill them in");
 	if (capabilities->host.uuid && !g_uuid_string_is_valid(capabilities->host.uuid))
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "the host's UUID '%.64s' is none; leave it out",
-				 capabilities->host.uuid);
+		return model_error(error, SOCLE_ERROR_USAGE,
+				   "the host's UUID '%.64s' is none; leave it out",
+				   capabilities->host.uuid);
 	for (unsigned i = 0; i < capabilities->guest_count; i++) {
 		const struct caps_arch *arch = &capabilities->guests[i].arch;
 
 		if (!capabilities->guests[i].os_type || !arch->name || !arch->wordsize.set)
-			return error_set(
+			return model_error(
 				error, SOCLE_ERROR_USAGE,
 				"guest %u lacks os_type, architecture or wordsize; give all", i);
 		if (!arch->domain_count)
-			return error_set(
+			return model_error(
 				error, SOCLE_ERROR_USAGE,
 				"guest %u has no <domain>, and clients cannot install without; "
 				"give one",
 				i);
 	}
 	if (!capabilities->guest_count)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "the capabilities have no <guest>, and clients cannot install "
-				 "without; give one");
+		return model_error(error, SOCLE_ERROR_USAGE,
+				   "the capabilities have no <guest>, and clients cannot install "
+				   "without; give one");
 	return true;
 }
 
@@ -228,21 +228,22 @@ bool domain_caps_check(const struct domain_caps *caps, const struct support *sup
 	bool kvm = !strcmp(caps->domain, "kvm") && support->kvm;
 
 	if (!test && !kvm && strcmp(caps->domain, "qemu") != 0)
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "domains of type '%.64s' do not run on this host; ask for 'qemu'",
-				 caps->domain);
+		return model_error(
+			error, SOCLE_ERROR_UNSUPPORTED,
+			"domains of type '%.64s' do not run on this host; ask for 'qemu'",
+			caps->domain);
 	if (strcmp(caps->arch, "x86_64") != 0)
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "the architecture '%.64s' does not run here; ask for x86_64",
-				 caps->arch);
+		return model_error(error, SOCLE_ERROR_UNSUPPORTED,
+				   "the architecture '%.64s' does not run here; ask for x86_64",
+				   caps->arch);
 	if (strcmp(caps->machine, "pc") != 0 && strcmp(caps->machine, "q35") != 0 &&
 	    !g_str_has_prefix(caps->machine, "pc-"))
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "the machine type '%.64s' is not there; ask for pc",
-				 caps->machine);
+		return model_error(error, SOCLE_ERROR_UNSUPPORTED,
+				   "the machine type '%.64s' is not there; ask for pc",
+				   caps->machine);
 	if (support->emulator && strcmp(caps->path, support->emulator) != 0)
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "the emulator '%.128s' is not used; ask for none or for '%s'",
-				 caps->path, support->emulator);
+		return model_error(error, SOCLE_ERROR_UNSUPPORTED,
+				   "the emulator '%.128s' is not used; ask for none or for '%s'",
+				   caps->path, support->emulator);
 	return true;
 }

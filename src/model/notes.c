@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "model/say-int.h"
+
 void notes_add(struct notes *notes, const char *fmt, ...)
 {
 	char *text;
@@ -19,7 +21,7 @@ void notes_add(struct notes *notes, const char *fmt, ...)
 		return;
 	}
 	va_start(ap, fmt);
-	text = g_strdup_vprintf(fmt, ap);
+	text = say(fmt, ap);
 	va_end(ap);
 	for (unsigned i = 0; i < notes->count; i++) {
 		if (!strcmp(notes->text[i], text)) {

@@ -4,11 +4,11 @@
  */
 #include <string.h>
 
-#include "base/error.h"
 #include "model/capabilities.h"
 #include "model/domain.h"
 #include "model/fields-int.h"
 #include "model/parse-int.h"
+#include "model/say-int.h"
 #include "model/snapshot.h"
 
 DEFINE_AUTOPTR(_xmlDoc, xml_doc_free);
@@ -17,9 +17,9 @@ static bool root_is(const xmlNode *root, const char *name, GError **error)
 {
 	if (!root->ns && !strcmp((const char *)root->name, name))
 		return true;
-	return error_set(error, SOCLE_ERROR_USAGE,
-			 "the document is a <%.64s>, and a <%s> is wanted; send that",
-			 (const char *)root->name, name);
+	return model_error(error, SOCLE_ERROR_USAGE,
+			   "the document is a <%.64s>, and a <%s> is wanted; send that",
+			   (const char *)root->name, name);
 }
 
 void *document_parse(const struct record *record, const char *root, const char *xml, size_t len,
@@ -67,9 +67,9 @@ static bool parse_device(struct domain *domain, xmlDoc *doc, const struct field_
 			 !strcmp(field->name, (const char *)root->name);
 	}
 	if (!known)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "there is no device <%.64s>; send a <disk>, an <interface> ...",
-				 (const char *)root->name);
+		return model_error(error, SOCLE_ERROR_USAGE,
+				   "there is no device <%.64s>; send a <disk>, an <interface> ...",
+				   (const char *)root->name);
 	devices = xmlNewDocNode(doc, NULL, xml_str("devices"), NULL);
 	if (!devices)
 		g_error("out of memory");

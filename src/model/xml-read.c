@@ -10,7 +10,7 @@
 #include <libxml/parser.h>
 #include <string.h>
 
-#include "base/error.h"
+#include "model/say-int.h"
 #include "model/xml-int.h"
 
 struct reading {
@@ -77,24 +77,25 @@ static bool set_reason(GError **error, xmlParserCtxt *ctxt, const struct reading
 	g_autofree char *what = g_strdup(last && last->message ? last->message : "it is empty");
 
 	if (reading->refused)
-		return error_set(error, SOCLE_ERROR_LIMIT, "cannot take the XML: %s",
-				 reading->refused);
+		return model_error(error, SOCLE_ERROR_LIMIT, "cannot take the XML: %s",
+				   reading->refused);
 	g_strdelimit(g_strchomp(what), "\n", ' ');
-	return error_set(error, SOCLE_ERROR_USAGE, "cannot read the XML: line %d: %s",
-			 last ? last->line : 1, what);
+	return model_error(error, SOCLE_ERROR_USAGE, "cannot read the XML: line %d: %s",
+			   last ? last->line : 1, what);
 }
 
 static bool text_is_plausible(const char *text, size_t len, GError **error)
 {
 	if (len > XML_MAX_SIZE)
-		return error_set(error, SOCLE_ERROR_LIMIT,
-				 "cannot take the XML: it has %zu bytes, and %d are the most; make "
-				 "it smaller",
-				 len, XML_MAX_SIZE);
+		return model_error(
+			error, SOCLE_ERROR_LIMIT,
+			"cannot take the XML: it has %zu bytes, and %d are the most; make "
+			"it smaller",
+			len, XML_MAX_SIZE);
 	/* This refuses NUL bytes, too. */
 	if (!g_utf8_validate(text, (gssize)len, NULL))
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "cannot read the XML: it is not UTF-8; convert it");
+		return model_error(error, SOCLE_ERROR_USAGE,
+				   "cannot read the XML: it is not UTF-8; convert it");
 	return true;
 }
 

@@ -175,9 +175,10 @@ static const struct refusal refusals[] = {
 static void assert_refusal(const char *xml, const struct support *host, unsigned flags,
 			   const char *words)
 {
-	autoptr(domain) domain = parse_domain(xml);
+	autoptr(domain) domain = domain_parse(xml, strlen(xml), 0, NULL, NULL);
 	g_autoptr(GError) error = NULL;
 
+	g_assert_nonnull(domain);
 	domain_fill(domain, host);
 	if (domain_check(domain, host, flags, NULL, &error))
 		g_error("accepted: %s", xml);
@@ -218,6 +219,25 @@ static void test_names(void)
 	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
 		assert_refusal(bad[i].xml, &rich_host, 0, bad[i].words);
 	assert_refusal(xml, &rich_host, 0, "more than 255 bytes; give it a shorter one");
+}
+
+/* What is quoted cannot break a line, and what is cut is whole characters. */
+static void test_quotes(void)
+{
+	g_autofree char *accents = g_strnfill(63, 'a');
+	g_autofree char *xml = g_strdup_printf(
+		"<domain><name>n</name><memory>1</memory><uuid>%s\xc3\xa9</uuid></domain>",
+		accents);
+	autoptr(domain) domain = parse_domain(xml);
+	g_autoptr(GError) error = NULL;
+
+	assert_refusal("<domain><name>a/&#10;&#9;</name></domain>", &rich_host, 0, "name 'a/?");
+	/* Text of elements within is none of its own. */
+	assert_refusal("<domain><name>a/<b>c</b></name></domain>", &rich_host, 0,
+		       "name 'a/' cannot");
+	domain_fill(domain, &rich_host);
+	g_assert_false(domain_check(domain, &rich_host, 0, NULL, &error));
+	g_assert_true(g_utf8_validate(error->message, -1, NULL));
 }
 
 /* What this host lacks stops a start, not a definition. */
@@ -448,6 +468,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/check/refusals", test_refusals);
 	g_test_add_func("/check/names", test_names);
+	g_test_add_func("/check/quotes", test_quotes);
 	g_test_add_func("/check/lacking", test_lacking);
 	g_test_add_func("/check/notes", test_notes);
 	g_test_add_func("/check/silence", test_silence);
