@@ -25,9 +25,7 @@ static void fill_os(struct domain *domain)
 	for (unsigned i = 0; i < domain->devices.interface_count; i++)
 		ordered |= domain->devices.interfaces[i].boot.order.set;
 	if (!os->boot_count && !os->kernel && !ordered) {
-		os->boots = g_new0(struct os_boot, 1);
-		os->boot_count = 1;
-		boot = &os->boots[0];
+		boot = list_add(&os_boot_record, &os->boots, &os->boot_count);
 		boot->dev = g_strdup("hd");
 	}
 }
