@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * check-disk.c - the step check, of disks
+ */
+#include <string.h>
+
+#include "model/check-int.h"
+#include "model/fields-int.h"
+
+enum {
+	SERIAL_MAX = 20 /* of virtio-blk */
+};
+
+static bool same_target(const struct domain_disk *a, const struct domain_disk *b)
+{
+	return a->target.dev && b->target.dev && !strcmp(a->target.dev, b->target.dev);
+}
+
+static bool check_target(const struct check *c, const struct domain_disk *disk, unsigned index)
+{
+	const char *dev = disk->target.dev;
+
+	if (!dev || !*dev)
+		return wrong(c, "a disk has no name; give it a <target dev='vda'/>");
+	for (const char *p = dev; *p; p++) {
+		if (!g_ascii_isalnum(*p))
+			return wrong(
+				c,
+				"disk '%.64s': its name has more than letters and digits; call "
+				"it vda, vdb ...",
+				dev);
+	}
+	for (unsigned i = 0; i < index; i++) {
+		if (same_target(&c->domain->devices.disks[i], disk))
+			return wrong(c, "two disks are called '%s'; give one another target dev",
+				     dev);
+	}
+	for (unsigned i = 0; c->others && i < c->others->devices.disk_count; i++) {
+		if (same_target(&c->others->devices.disks[i], disk))
+			return wrong(c,
+				     "the domain has a disk '%s' already; give this one another "
+				     "target dev",
+				     dev);
+	}
+	return true;
+}
+
+/* Decide what the machine has for it. */
+static bool check_bus(const struct check *c, struct domain_disk *disk)
+{
+	const char *dev = disk->target.dev;
+	bool empty = !disk_path(disk) && disk->type != DISK_VOLUME && disk->type != DISK_NETWORK;
+
+	disk->info.fate = FATE_HONOURED;
+	if (disk->device == DISK_LUN)
+		return refuse(c,
+			      "disk '%s' is a LUN: SCSI commands are not passed on; give "
+			      "device='disk'",
+			      dev);
+	if (disk->device == DISK_FLOPPY) {
+		disk->info.fate = FATE_LEFT_OUT;
+		notes_add(c->notes, "floppy drive '%s' is left out: the machine has none", dev);
+		return true;
+	}
+	if (empty && disk->device == DISK_CDROM) {
+		disk->info.fate = FATE_LEFT_OUT;
+		notes_add(c->notes,
+			  "CD drive '%s' is left out: it is empty, and media are not changed "
+			  "while the machine runs",
+			  dev);
+		return true;
+	}
+	if (empty)
+		return wrong(c, "disk '%s' has no image; give it a <source>", dev);
+	if (disk->target.bus == BUS_VIRTIO && disk->device == DISK_DISK)
+		return true;
+	disk->info.fate = FATE_MAPPED;
+	notes_add(c->notes, "%s '%s' on bus '%s' becomes a %svirtio disk",
+		  disk->device == DISK_CDROM ? "CD drive" : "disk", dev,
+		  disk_bus_names[disk->target.bus], disk->readonly ? "read-only " : "");
+	return true;
+}
+
+static bool check_image(const struct check *c, const struct domain_disk *disk)
+{
+	static const char *const formats[] = { "raw",  "qcow2", "qcow", "vdi",
+					       "vmdk", "vpc",   "vhdx", NULL };
+	const char *dev = disk->target.dev, *path = disk_path(disk);
+
+	if (disk->type == DISK_VOLUME) {
+		if (!disk->source.pool || !disk->source.volume)
+			return wrong(c, "disk '%s' names no pool and volume; give both in <source>",
+				     dev);
+		if (!c->support->pools)
+			return refuse(
+				c,
+				"disk '%s' is a volume of a pool: there are no pools yet; give "
+				"type='file' and its path",
+				dev);
+	} else if (disk->type != DISK_FILE && disk->type != DISK_BLOCK) {
+		return refuse(c,
+			      "disk '%s' is of type '%s': images are files and block devices; give "
+			      "type='file' or type='block'",
+			      dev, disk_type_names[disk->type]);
+	} else if (!path || path[0] != '/') {
+		return wrong(
+			c, "disk '%s': its path '%.128s' does not start with '/'; give a whole one",
+			dev, path ? path : "");
+	}
+	if (strcmp(disk->driver.name, "qemu") != 0)
+		return refuse(c, "disk '%s' wants the driver '%.64s'; give name='qemu' or none",
+			      dev, disk->driver.name);
+	if (!is_one_of(disk->driver.type, formats))
+		return refuse(
+			c,
+			"disk '%s' has the format '%.64s', which is not read here; convert it "
+			"to qcow2 with qemu-img",
+			dev, disk->driver.type);
+	return true;
+}
+
+static bool check_options(const struct check *c, const struct domain_disk *disk)
+{
+	const char *dev = disk->target.dev;
+	g_autofree char *of = g_strdup_printf("disk '%s'", dev);
+	const struct disk_source *source = &disk->source;
+	const struct kept kept[] = {
+		{ disk->kept_encryption, "encryption",
+		  "keys are not kept here; decrypt it with qemu-img convert" },
+		{ source->kept_encryption, "encryption",
+		  "keys are not kept here; decrypt it with qemu-img convert" },
+		{ disk->kept_auth, "auth", "passwords are not kept here; remove it" },
+		{ source->kept_auth, "auth", "passwords are not kept here; remove it" },
+		{ source->kept_slices, "slices", "an image is used as a whole; remove it" },
+		{ source->kept_reservations, "reservations",
+		  "SCSI commands are not passed on; remove it" },
+		{ source->kept_data_store, "dataStore",
+		  "the image names its data file itself; remove it" },
+		{ disk->kept_throttlefilters, "throttlefilters", "use <iotune> instead" },
+		{ disk->kept_backenddomain, "backenddomain",
+		  "there is no other domain; remove it" },
+		{ disk->kept_geometry, "geometry", NULL },
+		{ disk->kept_blockio, "blockio", NULL },
+	};
+
+	if (disk->rawio == TRI_YES || disk->sgio)
+		return refuse(c,
+			      "disk '%s': SCSI commands are not passed on; remove rawio and sgio",
+			      dev);
+	if (disk->driver.copy_on_read == TRI_YES)
+		notes_add(c->notes, "disk '%s': copy_on_read has no effect", dev);
+	if (disk->serial && strlen(disk->serial) > SERIAL_MAX)
+		notes_add(c->notes, "disk '%s': guests see the first %d characters of its serial",
+			  dev, SERIAL_MAX);
+	if (disk->shareable && disk->transient.set)
+		return wrong(c,
+			     "disk '%s' is shareable and transient, and cannot be both; remove one",
+			     dev);
+	return check_kept(c, of, kept, G_N_ELEMENTS(kept));
+}
+
+static bool sum_and_part(const struct number *total, const struct number *a, const struct number *b)
+{
+	return total->value && (a->value || b->value);
+}
+
+static bool check_iotune(const struct check *c, const struct domain_disk *disk)
+{
+	const struct disk_iotune *t = &disk->iotune;
+
+	if (sum_and_part(&t->total_bytes_sec, &t->read_bytes_sec, &t->write_bytes_sec) ||
+	    sum_and_part(&t->total_iops_sec, &t->read_iops_sec, &t->write_iops_sec) ||
+	    sum_and_part(&t->total_bytes_sec_max, &t->read_bytes_sec_max,
+			 &t->write_bytes_sec_max) ||
+	    sum_and_part(&t->total_iops_sec_max, &t->read_iops_sec_max, &t->write_iops_sec_max))
+		return wrong(
+			c,
+			"disk '%s': <iotune> limits the total and also reads or writes; remove "
+			"one of them",
+			disk->target.dev);
+	if (t->group_name)
+		notes_add(c->notes, "disk '%s': its limits are its own, group_name has no effect",
+			  disk->target.dev);
+	return true;
+}
+
+bool check_disks(struct check *c)
+{
+	struct domain_devices *d = &c->domain->devices;
+
+	for (unsigned i = 0; i < d->disk_count; i++) {
+		struct domain_disk *disk = &d->disks[i];
+
+		if (!check_target(c, disk, i) || !check_bus(c, disk) || !check_iotune(c, disk))
+			return false;
+		if (disk->info.fate != FATE_LEFT_OUT &&
+		    (!check_image(c, disk) || !check_options(c, disk)))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * field-parse.c - an XML element into a struct that has a table
+ *
+ * What the table does not name is told in a note, or is an error if the caller is strict.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "model/field-int.h"
+#include "model/say-int.h"
+
+static const char *node_name(const xmlNode *node)
+{
+	return (const char *)node->name;
+}
+
+static bool fail(GError **error, const xmlNode *node, const struct field *field, const char *value,
+		 const char *wanted)
+{
+	const char *name = *field->name ? field->name : "its text";
+	const char *what = field->name[0] == '@' ? "attribute " : "";
+
+	return model_error(error, SOCLE_ERROR_USAGE, "<%s> in line %ld: %s%s is '%.64s'; give %s",
+			   node_name(node), xmlGetLineNo((xmlNode *)(uintptr_t)node), what,
+			   name + (name[0] == '@'), value, wanted);
+}
+
+static bool unknown(const struct field_parse *how, const xmlNode *node, const char *what,
+		    const char *name, GError **error)
+{
+	if (how->strict)
+		return model_error(
+			error, SOCLE_ERROR_USAGE,
+			"<%s> in line %ld has %s '%.64s', which is not known there; remove it",
+			node_name(node), xmlGetLineNo((xmlNode *)(uintptr_t)node), what, name);
+	notes_add(how->notes, "%s '%.64s' of <%s> is not known and was ignored", what, name,
+		  node_name(node));
+	return true;
+}
+
+static bool parse_int(const char *text, int64_t *ret_value)
+{
+	char *end;
+	const char *digits = text + (*text == '-');
+	bool hex = g_str_has_prefix(digits, "0x");
+	int64_t value;
+
+	if (!g_ascii_isdigit(*digits))
+		return false;
+	errno = 0;
+	value = g_ascii_strtoll(text, &end, hex ? 16 : 10);
+	if (errno || *end)
+		return false;
+	*ret_value = value;
+	return true;
+}
+
+static bool take_number(const struct field *field, struct number *number, const char *text,
+			const xmlNode *node, GError **error)
+{
+	g_autofree char *wanted = NULL;
+	int64_t value;
+
+	if (!parse_int(text, &value) || value < field->min || value > field->max) {
+		wanted = g_strdup_printf("a number from %" PRId64 " to %" PRId64, field->min,
+					 field->max);
+		return fail(error, node, field, text, wanted);
+	}
+	*number = number_of(value);
+	return true;
+}
+
+/* Return the bytes of a unit, or 0. */
+static uint64_t unit_bytes(const char *unit)
+{
+	static const char letters[] = "kmgtpe";
+	const char *letter = *unit ? strchr(letters, g_ascii_tolower(*unit)) : NULL;
+	uint64_t step, bytes = 1;
+
+	if (!strcmp(unit, "b") || !strcmp(unit, "bytes"))
+		return 1;
+	if (!letter)
+		return 0;
+	if (!unit[1] || !strcmp(unit + 1, "iB"))
+		step = 1024;
+	else if (!strcmp(unit + 1, "B"))
+		step = 1000;
+	else
+		return 0;
+	for (const char *p = letters; p <= letter; p++)
+		bytes *= step;
+	return bytes;
+}
+
+static bool take_size(const struct field *field, struct number *number, const char *text,
+		      xmlNode *node, GError **error)
+{
+	xmlChar *given = xmlGetNoNsProp(node, xml_str("unit"));
+	uint64_t unit = given ? unit_bytes((const char *)given) : 1024;
+	__int128 bytes;
+	int64_t value;
+
+	xmlFree(given);
+	if (unit == 0)
+		return model_error(error, SOCLE_ERROR_USAGE,
+				   "<%s> in line %ld: its unit is not known; give KiB, MiB or GiB",
+				   node_name(node), xmlGetLineNo(node));
+	if (!parse_int(text, &value) || value < 0)
+		return fail(error, node, field, text, "a size, a number of its unit");
+	bytes = (__int128)value * unit;
+	if (bytes > ((__int128)1 << 62))
+		return fail(error, node, field, text, "a size that an address can reach");
+	*number = number_of((int64_t)((bytes + 1023) / 1024));
+	return true;
+}
+
+static bool take_enum(const struct field *field, unsigned *value, const char *text,
+		      const xmlNode *node, GError **error)
+{
+	g_autoptr(GString) wanted = g_string_new("one of ");
+
+	for (unsigned i = 1; field->names[i]; i++) {
+		if (!strcmp(text, field->names[i])) {
+			*value = i;
+			return true;
+		}
+		g_string_append_printf(wanted, "%s%s", i > 1 ? ", " : "", field->names[i]);
+	}
+	return fail(error, node, field, text, wanted->str);
+}
+
+/* The text of an attribute or element. @node is where it stands. */
+static bool take_value(const struct field *field, void *rec, const char *text, xmlNode *node,
+		       GError **error)
+{
+	g_autofree char *stripped = g_strstrip(g_strdup(text));
+	void *at = field_at(field, rec);
+	char *copy;
+
+	switch (field->kind) {
+	case FIELD_NUMBER:
+		return take_number(field, at, stripped, node, error);
+	case FIELD_SIZE:
+		return take_size(field, at, stripped, node, error);
+	case FIELD_ENUM:
+		return take_enum(field, at, stripped, node, error);
+	case FIELD_TEXT:
+		copy = g_strdup(text);
+		memcpy(at, &copy, sizeof(copy));
+		return true;
+	case FIELD_FLAG:
+	case FIELD_SELF:
+	case FIELD_STRUCT:
+	case FIELD_OWN:
+	case FIELD_LIST:
+	case FIELD_KEEP:
+		break;
+	}
+	return true;
+}
+
+/* Without what stands in the elements within. NULL is no text at all. */
+static xmlChar *own_text(xmlNode *node)
+{
+	return xmlNodeListGetString(node->doc, node->children, 1);
+}
+
+static bool take_attribute(const struct record *record, void *rec, xmlNode *node, xmlAttr *attr,
+			   const struct field_parse *how, GError **error)
+{
+	const char *name = (const char *)attr->name;
+	xmlChar *text;
+	bool ok;
+
+	for (unsigned i = 0; i < record->count; i++) {
+		const struct field *field = &record->fields[i];
+
+		if (attr->ns || field->name[0] != '@' || strcmp(field->name + 1, name) != 0)
+			continue;
+		text = xmlNodeListGetString(node->doc, attr->children, 1);
+		ok = take_value(field, rec, text ? (const char *)text : "", node, error);
+		xmlFree(text);
+		return ok;
+	}
+	return unknown(how, node, "attribute", name, error);
+}
+
+/* Elements of one name are kept in one text, each behind a line that nothing else can have:
+ * a form feed is no character of XML. */
+static void keep(const struct field *field, void *rec, xmlNode *node)
+{
+	g_autofree char *raw = xml_dump(node);
+	char *before, *all;
+
+	memcpy(&before, field_at(field, rec), sizeof(before));
+	all = before ? g_strconcat(before, "\n\f", raw, NULL) : g_strdup(raw);
+	g_free(before);
+	memcpy(field_at(field, rec), &all, sizeof(all));
+}
+
+static bool take_list(const struct field *field, void *rec, xmlNode *node,
+		      const struct field_parse *how, GError **error)
+{
+	unsigned *count = (void *)((char *)rec + field->count_offset);
+
+	if (*count >= field->max)
+		return model_error(error, SOCLE_ERROR_LIMIT,
+				   "there are more than %" PRId64 " elements <%s>; take some out",
+				   field->max, field->name);
+	return record_parse(field->record, list_add(field->record, field_at(field, rec), count),
+			    node, how, error);
+}
+
+static bool take_own(const struct field *field, void *rec, xmlNode *node,
+		     const struct field_parse *how, GError **error)
+{
+	void *own = g_malloc0(field->record->size);
+
+	memcpy(field_at(field, rec), &own, sizeof(own));
+	return record_parse(field->record, own, node, how, error);
+}
+
+/* Attributes and elements in an element of which only the text or the presence counts. */
+static bool check_plain(const struct field *field, xmlNode *node, const struct field_parse *how,
+			GError **error)
+{
+	for (const xmlAttr *attr = node->properties; attr; attr = attr->next) {
+		const char *name = (const char *)attr->name;
+
+		if (field->kind == FIELD_SIZE && !strcmp(name, "unit"))
+			continue;
+		if (!unknown(how, node, "attribute", name, error))
+			return false;
+	}
+	for (const xmlNode *child = node->children; child; child = child->next) {
+		if (child->type == XML_ELEMENT_NODE &&
+		    !unknown(how, node, "element", node_name(child), error))
+			return false;
+	}
+	return true;
+}
+
+/* An element that @field stands for. */
+static bool take_child(const struct field *field, void *rec, xmlNode *node,
+		       const struct field_parse *how, GError **error)
+{
+	xmlChar *text;
+	bool ok;
+
+	switch (field->kind) {
+	case FIELD_KEEP:
+		keep(field, rec, node);
+		return true;
+	case FIELD_LIST:
+		return take_list(field, rec, node, how, error);
+	case FIELD_STRUCT:
+		return record_parse(field->record, field_at(field, rec), node, how, error);
+	case FIELD_OWN:
+		return take_own(field, rec, node, how, error);
+	case FIELD_FLAG:
+		*(bool *)field_at(field, rec) = true;
+		return check_plain(field, node, how, error);
+	case FIELD_TEXT:
+	case FIELD_NUMBER:
+	case FIELD_SIZE:
+	case FIELD_ENUM:
+		text = own_text(node);
+		ok = take_value(field, rec, text ? (const char *)text : "", node, error);
+		xmlFree(text);
+		return ok && check_plain(field, node, how, error);
+	case FIELD_SELF:
+		break;
+	}
+	return true;
+}
+
+static const struct field *find_child(const struct record *record, const xmlNode *node)
+{
+	for (unsigned i = 0; i < record->count; i++) {
+		const struct field *field = &record->fields[i];
+
+		if (!node->ns != !field->namespace || strcmp(field->name, node_name(node)) != 0)
+			continue;
+		if (node->ns && strcmp((const char *)node->ns->href, field->namespace) != 0)
+			continue;
+		return field;
+	}
+	return NULL;
+}
+
+static bool take_element(const struct record *record, void *rec, xmlNode *node, uint64_t *seen,
+			 const struct field_parse *how, GError **error)
+{
+	const struct field *field = find_child(record, node);
+	uint64_t bit;
+
+	if (!field)
+		return unknown(how, node->parent, "element", node_name(node), error);
+	bit = (uint64_t)1 << (field - record->fields);
+	if ((*seen & bit) && field->kind != FIELD_LIST && field->kind != FIELD_KEEP)
+		return model_error(error, SOCLE_ERROR_USAGE,
+				   "<%s> in line %ld has <%s> twice; remove one",
+				   node_name(node->parent), xmlGetLineNo(node), node_name(node));
+	*seen |= bit;
+	return take_child(field, rec, node, how, error);
+}
+
+static bool is_blank(const char *text)
+{
+	return !text || !text[strspn(text, " \t\r\n")];
+}
+
+static bool take_own_text(const struct record *record, void *rec, xmlNode *node, GError **error)
+{
+	for (unsigned i = 0; i < record->count; i++) {
+		const struct field *field = &record->fields[i];
+		xmlChar *text;
+		bool ok;
+
+		if (*field->name)
+			continue;
+		if (field->kind == FIELD_SELF) {
+			*(bool *)field_at(field, rec) = true;
+			continue;
+		}
+		text = own_text(node);
+		ok = is_blank((const char *)text) ||
+		     take_value(field, rec, (const char *)text, node, error);
+		xmlFree(text);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+bool record_parse(const struct record *record, void *rec, xmlNode *node,
+		  const struct field_parse *how, GError **error)
+{
+	uint64_t seen = 0;
+
+	/* A bit for each field tells what was there already. */
+	g_assert(record->count <= 64);
+	for (xmlAttr *attr = node->properties; attr; attr = attr->next) {
+		if (!take_attribute(record, rec, node, attr, how, error))
+			return false;
+	}
+	for (xmlNode *child = node->children; child; child = child->next) {
+		if (child->type == XML_ELEMENT_NODE &&
+		    !take_element(record, rec, child, &seen, how, error))
+			return false;
+	}
+	return take_own_text(record, rec, node, error);
+}

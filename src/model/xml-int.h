@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * xml-int.h - reading and writing XML text, within limits
+ *
+ * All documents come from strangers. Nothing is fetched, no entity is defined, and a document that is
+ * larger, deeper or richer in elements than any honest one is refused while it is read.
+ */
+#ifndef MODEL_XML_INT_H
+#define MODEL_XML_INT_H
+
+#include <glib.h>
+#include <libxml/tree.h>
+#include <stdbool.h>
+
+#include "base/cleanup.h"
+
+enum {
+	XML_MAX_SIZE = 1 << 20, /* bytes of a document */
+	XML_MAX_DEPTH = 32,
+	XML_MAX_NODES = 20000, /* elements and attributes */
+};
+
+/* Return the document, to be freed with xmlFreeDoc(), or NULL. */
+xmlDoc *xml_read(const char *text, size_t len, GError **error);
+
+static inline void xml_doc_free(xmlDoc *doc)
+{
+	xmlFreeDoc(doc);
+}
+
+/* Our text as the library has it. */
+static inline const xmlChar *xml_str(const char *text)
+{
+	return (const xmlChar *)text;
+}
+
+/* The element with all that is in it, as text that stands alone: namespaces are declared in it. */
+char *xml_dump(xmlNode *node);
+
+/* Output: elements two columns deeper than their parent, attributes in single quotes. */
+struct xml_out {
+	GString *text;
+	unsigned depth;
+	bool open; /* the last start tag lacks its '>' */
+};
+
+void xml_out_start(struct xml_out *out, const char *name);
+void xml_out_attr(struct xml_out *out, const char *name, const char *value);
+/* The content of an element that has nothing but text. */
+void xml_out_text(struct xml_out *out, const char *name, const char *text);
+/* An element that xml_dump() has made. */
+void xml_out_raw(struct xml_out *out, const char *raw);
+/* @text is NULL, or the element's own text, which then is all that is in it. */
+void xml_out_end(struct xml_out *out, const char *name, const char *text);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * xml-read.c - text to a tree, within limits
+ *
+ * The limits are kept in the callbacks that the parser makes for each element, so what is too much is
+ * never in memory. A document type is refused when its first word is seen: nothing can define an
+ * entity then, and there is nothing to be fetched.
+ */
+#include <libxml/SAX2.h>
+#include <libxml/parser.h>
+#include <string.h>
+
+#include "model/say-int.h"
+#include "model/xml-int.h"
+
+struct reading {
+	unsigned depth;
+	unsigned nodes;
+	const char *refused; /* why we stopped the parser, or NULL */
+};
+
+static void stop(xmlParserCtxt *ctxt, const char *why)
+{
+	struct reading *reading = ctxt->_private;
+
+	if (!reading->refused)
+		reading->refused = why;
+	xmlStopParser(ctxt);
+}
+
+static void on_start(void *opaque, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri,
+		     int namespaces, const xmlChar **namespace_pairs, int attributes, int defaulted,
+		     const xmlChar **values)
+{
+	xmlParserCtxt *ctxt = opaque;
+	struct reading *reading = ctxt->_private;
+
+	if (reading->refused)
+		return;
+	reading->nodes += 1 + (unsigned)namespaces + (unsigned)attributes;
+	if (++reading->depth > XML_MAX_DEPTH) {
+		stop(ctxt, "its elements are nested more than 32 deep; take the innermost out");
+		return;
+	}
+	if (reading->nodes > XML_MAX_NODES) {
+		stop(ctxt, "it has more than 20000 elements and attributes; take some out");
+		return;
+	}
+	xmlSAX2StartElementNs(opaque, name, prefix, uri, namespaces, namespace_pairs, attributes,
+			      defaulted, values);
+}
+
+static void on_end(void *opaque, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri)
+{
+	xmlParserCtxt *ctxt = opaque;
+	struct reading *reading = ctxt->_private;
+
+	if (reading->refused)
+		return;
+	reading->depth--;
+	xmlSAX2EndElementNs(opaque, name, prefix, uri);
+}
+
+static void on_doctype(void *opaque, const xmlChar *name, const xmlChar *external,
+		       const xmlChar *system)
+{
+	(void)name;
+	(void)external;
+	(void)system;
+	stop(opaque, "it has a document type, which could define entities; remove <!DOCTYPE ...>");
+}
+
+/* Say what the parser found, in our words around its own. */
+static bool set_reason(GError **error, xmlParserCtxt *ctxt, const struct reading *reading)
+{
+	const xmlError *last = xmlCtxtGetLastError(ctxt);
+	g_autofree char *what = g_strdup(last && last->message ? last->message : "it is empty");
+
+	if (reading->refused)
+		return model_error(error, SOCLE_ERROR_LIMIT, "cannot take the XML: %s",
+				   reading->refused);
+	g_strdelimit(g_strchomp(what), "\n", ' ');
+	return model_error(error, SOCLE_ERROR_USAGE, "cannot read the XML: line %d: %s",
+			   last ? last->line : 1, what);
+}
+
+static bool text_is_plausible(const char *text, size_t len, GError **error)
+{
+	if (len > XML_MAX_SIZE)
+		return model_error(
+			error, SOCLE_ERROR_LIMIT,
+			"cannot take the XML: it has %zu bytes, and %d are the most; make "
+			"it smaller",
+			len, XML_MAX_SIZE);
+	/* This refuses NUL bytes, too. */
+	if (!g_utf8_validate(text, (gssize)len, NULL))
+		return model_error(error, SOCLE_ERROR_USAGE,
+				   "cannot read the XML: it is not UTF-8; convert it");
+	return true;
+}
+
+xmlDoc *xml_read(const char *text, size_t len, GError **error)
+{
+	static size_t once;
+	struct reading reading = { 0 };
+	xmlParserCtxt *ctxt;
+	xmlDoc *doc;
+
+	if (!text_is_plausible(text, len, error))
+		return NULL;
+	if (g_once_init_enter(&once)) {
+		xmlInitParser();
+		g_once_init_leave(&once, 1);
+	}
+	ctxt = xmlNewParserCtxt();
+	if (!ctxt)
+		g_error("out of memory");
+	ctxt->_private = &reading;
+	ctxt->sax->startElementNs = on_start;
+	ctxt->sax->endElementNs = on_end;
+	ctxt->sax->internalSubset = on_doctype;
+	ctxt->sax->externalSubset = on_doctype;
+	doc = xmlCtxtReadMemory(ctxt, text, (int)len, NULL, "UTF-8",
+				XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING |
+					XML_PARSE_NOCDATA);
+	if (!doc || reading.refused || !xmlDocGetRootElement(doc)) {
+		(void)set_reason(error, ctxt, &reading);
+		xmlFreeDoc(doc);
+		doc = NULL;
+	}
+	xmlFreeParserCtxt(ctxt);
+	return doc;
+}
+
+char *xml_dump(xmlNode *node)
+{
+	xmlDoc *doc = xmlNewDoc(xml_str("1.0"));
+	xmlBuffer *buffer = xmlBufferCreate();
+	xmlNode *copy;
+	char *text;
+
+	/* The copy declares what namespaces it uses, wherever they were declared. */
+	copy = xmlDocCopyNode(node, doc, 1);
+	if (!copy || !buffer)
+		g_error("out of memory");
+	(void)xmlDocSetRootElement(doc, copy);
+	(void)xmlNodeDump(buffer, doc, copy, 0, 0);
+	text = g_strdup((const char *)xmlBufferContent(buffer));
+	xmlBufferFree(buffer);
+	xmlFreeDoc(doc);
+	return text;
+}

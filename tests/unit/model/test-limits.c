@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test-limits.c - documents that are too much, broken, or not what they should be
+ */
+#include "lab.h"
+
+static void assert_refused(const char *xml, size_t len, enum socle_error kind, const char *words)
+{
+	g_autoptr(GError) error = NULL;
+
+	g_assert_null(domain_parse(xml, len, 0, NULL, &error));
+	g_assert_error(error, SOCLE_ERROR, (int)kind);
+	if (!strstr(error->message, words))
+		g_error("'%s' is not in: %s", words, error->message);
+	g_assert_null(strchr(error->message, '\n'));
+}
+
+static void test_size(void)
+{
+	g_autoptr(GString) xml = g_string_new("<domain><name>n</name>");
+
+	while (xml->len <= 1 << 20)
+		g_string_append(xml, "                                ");
+	g_string_append(xml, "</domain>");
+	assert_refused(xml->str, xml->len, SOCLE_ERROR_LIMIT, "1048576 are the most");
+}
+
+static void test_depth(void)
+{
+	static const unsigned depths[] = { 32, 33, 10000 };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(depths); i++) {
+		g_autoptr(GString) xml = g_string_new("<domain><metadata>");
+		autoptr(domain) domain = NULL;
+
+		for (unsigned j = 2; j < depths[i]; j++)
+			g_string_append(xml, "<x>");
+		for (unsigned j = 2; j < depths[i]; j++)
+			g_string_append(xml, "</x>");
+		g_string_append(xml, "</metadata></domain>");
+		if (depths[i] > 32)
+			assert_refused(xml->str, xml->len, SOCLE_ERROR_LIMIT, "more than 32 deep");
+		else
+			domain = parse_domain(xml->str);
+	}
+}
+
+static void test_nodes(void)
+{
+	g_autoptr(GString) xml = g_string_new("<domain><metadata>");
+
+	for (unsigned i = 0; i < 10000; i++)
+		g_string_append(xml, "<x y='1'/>");
+	g_string_append(xml, "</metadata></domain>");
+	assert_refused(xml->str, xml->len, SOCLE_ERROR_LIMIT, "more than 20000 elements");
+}
+
+static void test_devices(void)
+{
+	static const char *const kinds[] = { "disk", "interface", "controller", "channel", "rng" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+		g_autoptr(GString) xml = g_string_new("<domain><devices>");
+
+		for (unsigned j = 0; j <= DEVICES_MAX; j++)
+			g_string_append_printf(xml, "<%s/>", kinds[i]);
+		g_string_append(xml, "</devices></domain>");
+		assert_refused(xml->str, xml->len, SOCLE_ERROR_LIMIT, "more than 256 elements");
+	}
+}
+
+static void test_doctype(void)
+{
+	static const char *const bombs[] = {
+		"<!DOCTYPE domain><domain/>",
+		"<!DOCTYPE domain SYSTEM 'file:///etc/passwd'><domain/>",
+		"<!DOCTYPE d [<!ENTITY a 'x'><!ENTITY b "
+		"'&a;&a;&a;'>]><domain><name>&b;</name></domain>",
+		"<!DOCTYPE d [<!ENTITY f SYSTEM 'file:///etc/passwd'>]><domain name='&f;'/>",
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(bombs); i++)
+		assert_refused(bombs[i], strlen(bombs[i]), SOCLE_ERROR_LIMIT,
+			       "it has a document type, which could define entities; remove");
+	assert_refused("<domain>&a;</domain>", 20, SOCLE_ERROR_USAGE,
+		       "line 1: Entity 'a' not defined");
+}
+
+static void test_broken(void)
+{
+	static const struct {
+		const char *xml;
+		size_t len;
+		const char *words;
+	} broken[] = {
+		{ "", 0, "cannot read the XML" },
+		{ "nothing", 7, "line 1: Start tag expected" },
+		{ "<domain>", 8, "line 1: " },
+		{ "<domain>\n</damain>", 18, "line 2: Opening and ending tag mismatch" },
+		{ "<domain>\xff</domain>", 18, "it is not UTF-8; convert it" },
+		{ "<domain>\0</domain>", 18, "it is not UTF-8; convert it" },
+		{ "<network/>", 10, "the document is a <network>, and a <domain> is wanted" },
+		{ "<domain xmlns='urn:x'/>", 23, "a <domain> is wanted" },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(broken); i++)
+		assert_refused(broken[i].xml, broken[i].len, SOCLE_ERROR_USAGE, broken[i].words);
+}
+
+static void test_values(void)
+{
+	static const struct {
+		const char *xml, *words;
+	} wrong[] = {
+		{ "<domain type='blue'/>",
+		  "attribute type is 'blue'; give one of kvm, qemu, test" },
+		{ "<domain><vcpu>0</vcpu></domain>", "'0'; give a number from 1 to 65535" },
+		{ "<domain><vcpu>two</vcpu></domain>", "'two'; give a number from 1" },
+		{ "<domain><vcpu>99999999999999999999</vcpu></domain>", "give a number from 1" },
+		{ "<domain><vcpu> - 1</vcpu></domain>", "give a number from 1" },
+		{ "<domain><memory unit='cm'>1</memory></domain>", "give KiB, MiB or GiB" },
+		{ "<domain><memory>-1</memory></domain>", "give a size" },
+		{ "<domain><memory unit='EiB'>9</memory></domain>", "a size that an address can" },
+		{ "<domain><name>a</name><name>b</name></domain>",
+		  "<domain> in line 1 has <name> twice; remove one" },
+		{ "<domain><devices>\n<disk><target bus='tram'/></disk></devices></domain>",
+		  "<target> in line 2: attribute bus is 'tram'; give one of virtio, ide" },
+		{ "<domain><devices><disk><address slot='0x20'/></disk></devices></domain>",
+		  "'0x20'; give a number from 0 to 31" },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++)
+		assert_refused(wrong[i].xml, strlen(wrong[i].xml), SOCLE_ERROR_USAGE,
+			       wrong[i].words);
+}
+
+static void test_notes(void)
+{
+	g_autoptr(GString) xml = g_string_new("<domain");
+	autoptr(domain) domain = NULL;
+	struct notes notes = { 0 };
+
+	for (unsigned i = 0; i < 1000; i++)
+		g_string_append_printf(xml, " a%u='1'", i);
+	g_string_append(xml, "/>");
+	domain = domain_parse(xml->str, xml->len, 0, &notes, NULL);
+	g_assert_nonnull(domain);
+	g_assert_cmpuint(notes.count, ==, NOTES_MAX);
+	g_assert_cmpstr(notes.text[NOTES_MAX - 1], ==, "there is more to tell than fits here");
+	notes_release(&notes);
+	notes_add(&notes, "once");
+	notes_add(&notes, "once");
+	g_assert_cmpuint(notes.count, ==, 1);
+	notes_release(&notes);
+	notes_add(NULL, "nowhere");
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/limits/size", test_size);
+	g_test_add_func("/limits/depth", test_depth);
+	g_test_add_func("/limits/nodes", test_nodes);
+	g_test_add_func("/limits/devices", test_devices);
+	g_test_add_func("/limits/doctype", test_doctype);
+	g_test_add_func("/limits/broken", test_broken);
+	g_test_add_func("/limits/values", test_values);
+	g_test_add_func("/limits/notes", test_notes);
+	return g_test_run();
+}
