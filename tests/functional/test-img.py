@@ -271,6 +271,27 @@ class Work(Case):
         self.assertIn("'a'", result.stderr)
         self.bad('convert', '--bitmaps', 'x', 'z.raw', says='qcow2')
 
+    def test_large_bitmaps(self):
+        """What is too large for memory is refused, or void and told; never wrong."""
+        self.good('create', '-q', '-f', 'qcow2', 'x', '1M')
+        self.good('bitmap', '--add', '-g', '512', 'x', 'a')
+        self.bad('resize', '-q', '-f', 'qcow2', 'x', '2T', says="bitmap 'a'")
+        self.assertIn('(1048576 bytes)', self.good('info', 'x'))
+        self.good('create', '-q', '-f', 'qcow2', 'y', '2T')
+        self.good('bitmap', '--add', '-g', '512', 'y', 'a')
+        result = run('bench', '-w', '-c', '1', '-q', '-f', 'qcow2', 'y')
+        self.assertEqual(result.returncode, 0)
+        self.assertIn('too large', result.stderr)
+        told = json.loads(self.good('info', '--output=json', 'y'))['format-specific']['data']
+        self.assertIn('in-use', told['bitmaps'][0]['flags'])
+        self.good('check', 'y')
+
+    def test_length(self):
+        """A new image ends with its L1 table, as QEMU's do."""
+        self.good('create', '-q', '-f', 'qcow2', 'x', '64M')
+        self.assertEqual(os.path.getsize('x'), 3 * 65536 + 8)
+        self.good('check', 'x')
+
     def test_data_files(self):
         self.good('create', '-q', '-f', 'qcow2', '-o', 'data_file=d', 'x', '1M')
         self.good('resize', '-q', '-f', 'qcow2', 'x', '2M')
@@ -511,6 +532,40 @@ class Names(Case):
         self.good('resize', '-q', '-f', 'qcow2', 'base', '4M')
         self.good('convert', '--image-opts', name, 'y')
         self.good('compare', 'y', 'base')
+
+    def test_data_file(self):
+        """Where the data is now, whatever the image says; it need not be a file."""
+        self.good('create', '-q', '-f', 'qcow2', '-o', 'data_file=d', 'x', '4M')
+        name = '--image-opts', 'driver=qcow2,file.filename=x,data-file.filename=moved'
+        os.rename('d', 'moved')
+        self.bad('convert', 'x', 'y', says="'d'")
+        subprocess.run([IO, *name, '-c', 'write -P 7 64k 4k'], check=True, stdout=subprocess.DEVNULL)
+        self.assertFalse(os.path.exists('d'))
+        self.assertEqual(pathlib.Path('moved').read_bytes()[65536:69632], b'\7' * 4096)
+        self.good('convert', *name, '-O', 'raw', 'y')
+        self.assertEqual(pathlib.Path('y').read_bytes(),
+                         bytes(65536) + b'\7' * 4096 + bytes(4 * MIB - 69632))
+        self.good('resize', '-q', *name, '8M')
+        self.assertEqual(os.path.getsize('moved'), 8 * MIB)
+        self.good('create', '-q', '-f', 'qcow2', 'plain', '1M')
+        self.bad('map', '--image-opts', 'driver=qcow2,file.filename=plain,data-file.filename=moved',
+                 says='data-file can only be set')
+        self.good('convert', '--image-opts',
+                  'driver=qcow2,file.filename=x,data-file.driver=null-co,data-file.size=8M', 'z')
+
+    def test_drivers(self):
+        """Whoever names a driver of the host is held to it."""
+        self.bad('info', '--image-opts', 'driver=file,filename=/dev/null', says='a regular file')
+        self.bad('info', '--image-opts', 'driver=host_device,filename=s.raw',
+                 says='either a character or block device')
+        self.assertIn('virtual size: 0 B', self.good('info', '--image-opts',
+                                                     'driver=host_device,filename=/dev/null'))
+        self.bad('info', '/dev/null', says='neither a file nor a block device')
+
+    def test_hints(self):
+        self.good('create', '-q', '-f', 'raw', '-o', 'extent_size_hint=1M,nocow=on', 'x', '1M')
+        self.bad('create', '-q', '-f', 'raw', '-o', 'nocow=maybe', 'y', '1M', says="'nocow'")
+        self.bad('create', '-q', '-f', 'raw', '-o', 'extent_size_hint=much', 'y', '1M', says="'much'")
 
     def test_caches(self):
         self.good('create', '-q', '-f', 'qcow2', 'x', '1M')
