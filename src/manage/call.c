@@ -222,6 +222,11 @@ void call_answer_late(struct call *call, const void *ret)
 	call->answered = true;
 }
 
+void call_fail_late(struct call *call, enum rpc_code code, enum rpc_from from, const char *text)
+{
+	answer_error(call, from, code, text);
+}
+
 static void say_late(struct call *call)
 {
 	const char *name = call->vm->dom.name;

@@ -83,6 +83,7 @@ void call_hold(struct call *call, struct vm *vm);
 void call_deadline(struct call *call, unsigned ms, void (*late)(struct call *call));
 /* Answers now; the call stays until its task has ended, and its answer then is dropped. */
 void call_answer_late(struct call *call, const void *ret);
+void call_fail_late(struct call *call, enum rpc_code code, enum rpc_from from, const char *text);
 /* For one task at a time. */
 struct task *call_task(struct call *call, call_next next);
 /* @size bytes of zeroes that are freed with the call. */
@@ -115,7 +116,8 @@ struct call_entry {
 
 /* The tables, each ending in HANDLERS_END; dispatch.c has the list of them. */
 extern const struct call_entry connect_handlers[], list_handlers[], define_handlers[];
-extern const struct call_entry event_handlers[];
+extern const struct call_entry event_handlers[], lifecycle_handlers[], info_handlers[];
+extern const struct call_entry memory_handlers[], vcpu_handlers[], tune_handlers[];
 
 /* Our own call, which nobody waits for; @node is needed, @run as in call_job(). */
 struct call *call_new(struct node *node);

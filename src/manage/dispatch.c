@@ -18,6 +18,11 @@ static const struct call_entry *const tables[] = {
 	list_handlers,
 	define_handlers,
 	event_handlers,
+	lifecycle_handlers,
+	info_handlers,
+	memory_handlers,
+	vcpu_handlers,
+	tune_handlers,
 };
 
 call_handler *dispatch_new(void)

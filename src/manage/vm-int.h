@@ -44,6 +44,8 @@ static inline struct vm *vm_of(struct dom *dom)
 
 /* In @node's tables, with @config or @live, which are taken over; not both NULL. */
 struct vm *vm_new(struct node *node, struct domain *config, struct domain *live);
+/* Of @domain's name and UUID, which is about to become its live definition. */
+struct vm *vm_new_empty(struct node *node, const struct domain *domain);
 struct vm *vm_ref(struct vm *vm);
 void vm_unref(struct vm *vm);
 /* Out of the tables. Who has a reference sees that it is gone. */

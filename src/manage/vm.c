@@ -35,24 +35,29 @@ static void add_to_tables(struct vm *vm)
 	g_ptr_array_add(node->vms, vm);
 }
 
-struct vm *vm_new(struct node *node, struct domain *config, struct domain *live)
+struct vm *vm_new_empty(struct node *node, const struct domain *domain)
 {
 	struct vm *vm = g_new0(struct vm, 1);
-	const struct domain *domain = live ? live : config;
 
 	vm->refs = 1;
-	vm->dom = (struct dom){ .node = node,
-				.name = g_strdup(domain->name),
-				.config = config,
-				.live = live,
-				.id = -1,
-				.state = DOM_SHUTOFF };
+	vm->dom = (struct dom){
+		.node = node, .name = g_strdup(domain->name), .id = -1, .state = DOM_SHUTOFF
+	};
 	uuid_of_text(domain->uuid, vm->dom.uuid);
 	g_strlcpy(vm->dom.uuid_text, domain->uuid, sizeof(vm->dom.uuid_text));
 	for (char *p = vm->dom.uuid_text; *p; p++)
 		*p = g_ascii_tolower(*p);
 	vm->state_since = g_get_monotonic_time();
 	add_to_tables(vm);
+	return vm;
+}
+
+struct vm *vm_new(struct node *node, struct domain *config, struct domain *live)
+{
+	struct vm *vm = vm_new_empty(node, live ? live : config);
+
+	vm->dom.config = config;
+	vm->dom.live = live;
 	return vm;
 }
 
@@ -126,9 +131,11 @@ struct vm *call_vm(struct call *call, const rpc_domain *handle)
 {
 	struct vm *vm = vm_by_uuid(call->node, (const uint8_t *)handle->uuid);
 
-	if (!vm)
-		say_no_domain(call, handle->name);
-	return vm;
+	/* One that has ended, is to begin anew, and has no definition, is between two lives. */
+	if (vm && vm_shown(vm))
+		return vm;
+	say_no_domain(call, handle->name);
+	return NULL;
 }
 
 static bool say_inactive(struct call *call, const struct vm *vm)

@@ -99,9 +99,20 @@ static void name_item(const struct kind *kind, void *item, const struct domain *
 	}
 }
 
+/* The console that is the first serial port, seen by another name. */
+static void name_console(struct domain_devices *d)
+{
+	if (d->console_count && d->serial_count && !d->consoles[0].info.alias.name &&
+	    d->serials[0].info.alias.name && d->consoles[0].target.type &&
+	    !strcmp(d->consoles[0].target.type, "serial"))
+		d->consoles[0].info.alias.name = g_strdup(d->serials[0].info.alias.name);
+}
+
 void domain_name_devices(struct domain *domain)
 {
 	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+		if (!strcmp(kinds[k].name, "console"))
+			name_console(&domain->devices);
 		for (unsigned i = 0; i < count_of(&kinds[k], &domain->devices); i++)
 			name_item(&kinds[k], item_of(&kinds[k], &domain->devices, i), domain, i);
 	}
