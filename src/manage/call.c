@@ -94,6 +94,8 @@ static void finish(struct call *call)
 	g_free(call->fds);
 	if (call->data_free)
 		call->data_free(call->data);
+	if (call->subject_free)
+		call->subject_free(call->subject);
 	g_free(call);
 	if (job)
 		start_next(vm);

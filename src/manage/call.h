@@ -44,6 +44,8 @@ struct call {
 	struct vm *vm; /* held, by call_job() or call_hold(); may have been removed meanwhile */
 	void *data;    /* of the handler, for what is later; freed by data_free with the call */
 	GDestroyNotify data_free;
+	void *subject; /* the same, for what a change is about */
+	GDestroyNotify subject_free;
 
 	/* Below: call.c only. */
 	bool answered, queued, running;
@@ -118,6 +120,10 @@ struct call_entry {
 extern const struct call_entry connect_handlers[], list_handlers[], define_handlers[];
 extern const struct call_entry event_handlers[], lifecycle_handlers[], info_handlers[];
 extern const struct call_entry memory_handlers[], vcpu_handlers[], tune_handlers[];
+extern const struct call_entry device_handlers[], disk_handlers[], block_job_handlers[];
+extern const struct call_entry card_handlers[], stats_handlers[], console_handlers[];
+extern const struct call_entry metadata_handlers[], snapshot_handlers[], agent_handlers[];
+extern const struct call_entry absent_handlers[], snapshot_list_handlers[];
 
 /* Our own call, which nobody waits for; @node is needed, @run as in call_job(). */
 struct call *call_new(struct node *node);

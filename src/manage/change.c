@@ -122,7 +122,7 @@ static void tell_machine(struct call *call)
 		machine_told(call, error);
 		return;
 	}
-	if (!c->change->machine_first) {
+	if (!c->change->machine_first && !c->change->machine_only) {
 		struct domain *live = domain_copy(vm->dom.live);
 
 		if (!c->change->apply(call, live, &error)) {
@@ -165,6 +165,15 @@ static struct domain *try_change(struct call *call, const struct domain *domain,
 	return g_steal_pointer(&copy);
 }
 
+static enum rpc_code refusal_code(const GError *error)
+{
+	if (g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_UNSUPPORTED))
+		return RPC_CODE_CONFIG_UNSUPPORTED;
+	if (g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND))
+		return RPC_CODE_DEVICE_MISSING;
+	return call_code_of(error);
+}
+
 static void change_run(struct call *call)
 {
 	struct changing *c = call->data;
@@ -173,19 +182,14 @@ static void change_run(struct call *call)
 	autoptr(domain) live = NULL;
 	g_autoptr(GError) error = NULL;
 
-	if (!call_still_there(call) ||
-	    !choose(call, c->flags, &c->live, &c->config))
+	if (!call_still_there(call) || !choose(call, c->flags, &c->live, &c->config))
 		return;
 	if (c->live)
 		live = try_change(call, vm->dom.live, &error);
 	if (c->config && !error)
 		config = try_change(call, vm->dom.config, &error);
 	if (error) {
-		call_fail(call,
-			  g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_UNSUPPORTED)
-				  ? RPC_CODE_CONFIG_UNSUPPORTED
-				  : call_code_of(error),
-			  RPC_FROM_QEMU, "%s", error->message);
+		call_fail(call, refusal_code(error), RPC_FROM_QEMU, "%s", error->message);
 		return;
 	}
 	if (!c->config) {
@@ -212,8 +216,9 @@ void call_change(struct call *call, struct vm *vm, const struct change *change, 
 const struct domain *call_which(struct call *call, struct vm *vm, unsigned flags)
 {
 	if ((flags & AFFECT_BOTH) == AFFECT_BOTH) {
-		call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_QEMU,
-			  "what runs and the configuration cannot be asked for at once; choose one");
+		call_fail(
+			call, RPC_CODE_INVALID_ARG, RPC_FROM_QEMU,
+			"what runs and the configuration cannot be asked for at once; choose one");
 		return NULL;
 	}
 	if (flags & AFFECT_LIVE && !vm_active(vm)) {

@@ -41,8 +41,8 @@ struct fake_job {
 
 struct fake {
 	struct machine machine;
-	int64_t since_us; /* when it began to run; 0: paused */
-	uint64_t ran_us;  /* before that */
+	int64_t since_us;  /* when it began to run; 0: paused */
+	uint64_t ran_us;   /* before that */
 	GHashTable *sizes; /* of disks that were resized, by target */
 	GPtrArray *echoes;
 	GPtrArray *jobs;
@@ -231,8 +231,8 @@ static void query_cpus(struct fake *fake, const struct domain *live, struct mach
 	stats->vcpu_count = (unsigned)(vcpu->current.set ? vcpu->current.value : vcpu->count.value);
 	stats->vcpus = g_new0(struct machine_vcpu_stats, stats->vcpu_count);
 	for (unsigned i = 0; i < stats->vcpu_count; i++)
-		stats->vcpus[i] = (struct machine_vcpu_stats){ .time_ns = ns / 10,
-							       .host_cpu = (int)i };
+		stats->vcpus[i] =
+			(struct machine_vcpu_stats){ .time_ns = ns / 10, .host_cpu = (int)i };
 	stats->cpu_ns = ns / 10 * stats->vcpu_count;
 	stats->user_ns = stats->cpu_ns / 2;
 	stats->system_ns = stats->cpu_ns / 4;
@@ -488,8 +488,8 @@ static int fake_console(struct machine *machine, const char *alias, GError **err
 	return fds[0];
 }
 
-static void fake_screenshot(struct machine *machine, unsigned screen, int fd,
-			    const char **ret_mime, struct task *task)
+static void fake_screenshot(struct machine *machine, unsigned screen, int fd, const char **ret_mime,
+			    struct task *task)
 {
 	static const char picture[] = "P6\n2 2\n255\n" /* four dots, black and white */
 				      "\0\0\0\xff\xff\xff\xff\xff\xff\0\0\0";

@@ -49,6 +49,7 @@ struct change {
 	/* Tell the machine; its live definition is changed before, or with @machine_first afterwards. */
 	void (*machine)(struct call *call, struct machine *machine, struct task *task);
 	bool machine_first;
+	bool machine_only; /* the machine itself changes its live definition */
 	/* What else is to be done when all has been; then it answers. NULL: just answers. */
 	void (*done)(struct call *call, bool live, bool config);
 };

@@ -302,13 +302,13 @@ void call_unsupported(struct call *call, const char *what)
 		  "%s is not supported by the machines of this host", what);
 }
 
-#define ON_ACTIVE(name)                                                             \
+#define ON_ACTIVE(name)                                                                \
 	static void on_##name(struct call *call, const rpc_domain_##name##_args *args) \
-	{                                                                           \
-		struct vm *vm = call_active(call, &args->dom);                      \
-                                                                                    \
-		if (vm)                                                             \
-			call_job(call, vm, name##_run);                             \
+	{                                                                              \
+		struct vm *vm = call_active(call, &args->dom);                         \
+                                                                                       \
+		if (vm)                                                                \
+			call_job(call, vm, name##_run);                                \
 	}
 
 ON_ACTIVE(suspend)

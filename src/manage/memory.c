@@ -9,7 +9,7 @@
 
 enum {
 	MEMORY_MAXIMUM = 1 << 2, /* beside AFFECT_... */
-	TAG_BALLOON = 6,	 /* libvirt's */
+	TAG_BALLOON = 6,         /* libvirt's */
 	TAG_RSS = 7,
 };
 
@@ -121,9 +121,9 @@ static void tell_maximum(struct call *call, struct machine *machine, struct task
 	task_end(task, error);
 }
 
-static const struct change memory_change = {
-	.apply = apply_memory, .machine = tell_memory, .machine_first = true
-};
+static const struct change memory_change = { .apply = apply_memory,
+					     .machine = tell_memory,
+					     .machine_first = true };
 static const struct change maximum_change = { .apply = apply_maximum, .machine = tell_maximum };
 
 static void on_set_memory(struct call *call, const rpc_domain_set_memory_args *args)

@@ -9,7 +9,7 @@
 struct query {
 	struct machine_stats stats;
 	void (*answer)(struct call *call);
-	bool late;    /* the machine still owes its answer */
+	bool late; /* the machine still owes its answer */
 	bool replied;
 };
 

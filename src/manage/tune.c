@@ -18,8 +18,8 @@ struct tunable {
 	bool from_absent; /* that value takes it away */
 };
 
-#define TUNABLE(name_, type_, member, absent_, from)                                         \
-	{                                                                                    \
+#define TUNABLE(name_, type_, member, absent_, from)                                 \
+	{                                                                            \
 		(name_), (type_), offsetof(struct domain, member), (absent_), (from) \
 	}
 
@@ -93,8 +93,8 @@ static bool apply_params(struct domain *domain, const rpc_param *params, unsigne
 	if (!rpc_params_check(params, n, specs, count, error))
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		const rpc_param *param = rpc_params_find(params, n, tunables[i].name,
-							 tunables[i].type, NULL);
+		const rpc_param *param =
+			rpc_params_find(params, n, tunables[i].name, tunables[i].type, NULL);
 		int64_t value;
 
 		if (!param)
@@ -306,8 +306,8 @@ static bool apply_device(struct domain *domain, size_t k, const char *text, GErr
 	for (guint i = 0; i < count; i += 2) {
 		guint64 value;
 
-		if (words[i][0] != '/' || !g_ascii_string_to_unsigned(words[i + 1], 10, 0, INT64_MAX,
-								      &value, NULL))
+		if (words[i][0] != '/' ||
+		    !g_ascii_string_to_unsigned(words[i + 1], 10, 0, INT64_MAX, &value, NULL))
 			return error_set(error, SOCLE_ERROR_USAGE,
 					 "%s: '%.64s,%.64s' is not a path and a number",
 					 device_tunables[k].name, words[i], words[i + 1]);
@@ -354,7 +354,8 @@ static void on_get_numa(struct call *call, const rpc_domain_get_numa_parameters_
 {
 	rpc_domain_get_numa_parameters_ret ret = { .nparams = 0 };
 
-	if (call_vm(call, &args->dom) && call_flags(call, args->flags, AFFECT_BOTH | AFFECT_STRINGS))
+	if (call_vm(call, &args->dom) &&
+	    call_flags(call, args->flags, AFFECT_BOTH | AFFECT_STRINGS))
 		call_reply(call, &ret);
 }
 

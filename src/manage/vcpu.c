@@ -50,8 +50,8 @@ static void on_get_vcpus_flags(struct call *call, const rpc_domain_get_vcpus_fla
 	domain = call_which(call, vm, args->flags);
 	if (!domain)
 		return;
-	ret.num = args->flags & VCPU_MAXIMUM ? (int)domain->vcpu.count.value
-					     : (int)count_now(domain);
+	ret.num =
+		args->flags & VCPU_MAXIMUM ? (int)domain->vcpu.count.value : (int)count_now(domain);
 	call_reply(call, &ret);
 }
 
@@ -114,9 +114,9 @@ static void tell_max(struct call *call, struct machine *machine, struct task *ta
 	task_end(task, error);
 }
 
-static const struct change count_change = {
-	.apply = apply_count, .machine = tell_count, .machine_first = true
-};
+static const struct change count_change = { .apply = apply_count,
+					    .machine = tell_count,
+					    .machine_first = true };
 static const struct change max_change = { .apply = apply_max, .machine = tell_max };
 
 static void on_set_vcpus(struct call *call, const rpc_domain_set_vcpus_args *args)
@@ -210,7 +210,8 @@ static void on_get_emulator_pin(struct call *call,
 	rpc_domain_get_emulator_pin_info_ret ret = { .ret = 1 };
 	g_autofree uint8_t *map = NULL;
 
-	if (!vm || !call_flags(call, args->flags, AFFECT_BOTH) || !check_maps(call, 1, args->maplen))
+	if (!vm || !call_flags(call, args->flags, AFFECT_BOTH) ||
+	    !check_maps(call, 1, args->maplen))
 		return;
 	domain = call_which(call, vm, args->flags);
 	if (!domain)

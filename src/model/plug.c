@@ -272,6 +272,21 @@ static const struct kind *kind_of(const struct domain *domain, const struct devi
 	return NULL;
 }
 
+struct domain *domain_extract_device(const struct domain *domain, const struct device_info *info)
+{
+	struct domain *device = g_new0(struct domain, 1);
+	unsigned index;
+	const struct kind *kind = kind_of(domain, info, &index);
+	void *item;
+
+	if (kind) {
+		item = list_add(kind->record, (char *)&device->devices + kind->list,
+				(unsigned *)(void *)((char *)&device->devices + kind->count));
+		record_copy(kind->record, item, item_of(kind, &domain->devices, index));
+	}
+	return device;
+}
+
 /* == Coming and going == */
 
 void domain_add_device(struct domain *domain, const struct domain *device)

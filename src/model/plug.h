@@ -30,6 +30,8 @@ struct device_info *domain_find_device(struct domain *domain, const struct domai
 				       GError **error);
 struct device_info *domain_find_alias(struct domain *domain, const char *alias);
 
+/* A copy of one device of @domain, as domain_parse_device() would have made it. */
+struct domain *domain_extract_device(const struct domain *domain, const struct device_info *info);
 /* A copy of @device at the end of its list. */
 void domain_add_device(struct domain *domain, const struct domain *device);
 void domain_remove_device(struct domain *domain, struct device_info *info);
