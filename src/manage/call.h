@@ -118,6 +118,8 @@ struct call_entry {
 extern const struct call_entry connect_handlers[], list_handlers[], define_handlers[];
 extern const struct call_entry event_handlers[], lifecycle_handlers[], info_handlers[];
 extern const struct call_entry memory_handlers[], vcpu_handlers[], tune_handlers[];
+extern const struct call_entry host_handlers[], host_caps_handlers[], host_cpu_handlers[];
+extern const struct call_entry host_device_handlers[], absent_handlers[];
 
 /* Our own call, which nobody waits for; @node is needed, @run as in call_job(). */
 struct call *call_new(struct node *node);

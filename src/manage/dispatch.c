@@ -23,6 +23,11 @@ static const struct call_entry *const tables[] = {
 	memory_handlers,
 	vcpu_handlers,
 	tune_handlers,
+	host_handlers,
+	host_caps_handlers,
+	host_cpu_handlers,
+	host_device_handlers,
+	absent_handlers,
 };
 
 call_handler *dispatch_new(void)
