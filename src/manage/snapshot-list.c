@@ -299,7 +299,31 @@ static void on_parent(struct call *call, const rpc_domain_snapshot_get_parent_ar
 	call_reply(call, &ret);
 }
 
+/* == Checkpoints: there are none == */
+
+static void on_list_checkpoints(struct call *call, const rpc_domain_list_all_checkpoints_args *args)
+{
+	rpc_domain_list_all_checkpoints_ret ret = { .ret = 0 };
+
+	if (call_vm(call, &args->dom))
+		call_reply(call, &ret);
+}
+
+static void on_lookup_checkpoint(struct call *call,
+				 const rpc_domain_checkpoint_lookup_by_name_args *args)
+{
+	if (call_vm(call, &args->dom))
+		call_fail(call, RPC_CODE_NO_DOMAIN_CHECKPOINT, RPC_FROM_DOMAIN_CHECKPOINT,
+			  "Domain checkpoint not found: no domain checkpoint with matching name "
+			  "'%.255s'",
+			  args->name);
+}
+
 const struct call_entry snapshot_list_handlers[] = {
+	HANDLE(RPC_PROC_DOMAIN_LIST_ALL_CHECKPOINTS, rpc_domain_list_all_checkpoints_args,
+	       on_list_checkpoints),
+	HANDLE(RPC_PROC_DOMAIN_CHECKPOINT_LOOKUP_BY_NAME, rpc_domain_checkpoint_lookup_by_name_args,
+	       on_lookup_checkpoint),
 	HANDLE(RPC_PROC_DOMAIN_LIST_ALL_SNAPSHOTS, rpc_domain_list_all_snapshots_args, on_list_all),
 	HANDLE(RPC_PROC_DOMAIN_SNAPSHOT_LIST_ALL_CHILDREN,
 	       rpc_domain_snapshot_list_all_children_args, on_list_children),

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "manage/cpuset-int.h"
 #include "manage/handler-int.h"
+#include "manage/host-int.h"
 
 enum {
 	VCPU_MAXIMUM = 1 << 2, /* beside AFFECT_... */
@@ -157,15 +158,17 @@ static const char *pin_of(const struct domain *domain, unsigned vcpu)
 }
 
 /* Without a word, all that the host has. */
-static void fill_map(const char *cpuset, uint8_t *map, size_t len)
+static void fill_map(const struct vm *vm, const char *cpuset, uint8_t *map, size_t len)
 {
+	struct host_cpumap present;
+
 	if (cpuset) {
 		cpuset_to_map(cpuset, map, len);
 		return;
 	}
+	host_cpus_present(node_facts(vm->dom.node), &present);
 	memset(map, 0, len);
-	for (unsigned i = 0; i < g_get_num_processors() && i / 8 < len; i++)
-		map[i / 8] |= (uint8_t)(1u << i % 8);
+	memcpy(map, present.bits, MIN(len, sizeof(present.bits)));
 }
 
 static bool check_maps(struct call *call, int count, int len)
@@ -195,7 +198,7 @@ static void on_get_pin_info(struct call *call, const rpc_domain_get_vcpu_pin_inf
 	n = MIN((unsigned)args->ncpumaps, (unsigned)domain->vcpu.count.value);
 	maps = g_malloc0(MAX(n * (size_t)args->maplen, 1));
 	for (unsigned i = 0; i < n; i++)
-		fill_map(pin_of(domain, i), maps + i * (size_t)args->maplen, (size_t)args->maplen);
+		fill_map(vm, pin_of(domain, i), maps + i * (size_t)args->maplen, (size_t)args->maplen);
 	ret.num = (int)n;
 	ret.cpumaps.cpumaps_val = (char *)maps;
 	ret.cpumaps.cpumaps_len = n * (unsigned)args->maplen;
@@ -217,7 +220,7 @@ static void on_get_emulator_pin(struct call *call,
 	if (!domain)
 		return;
 	map = g_malloc0((size_t)MAX(args->maplen, 1));
-	fill_map(domain->cputune.emulator.cpuset ? domain->cputune.emulator.cpuset
+	fill_map(vm, domain->cputune.emulator.cpuset ? domain->cputune.emulator.cpuset
 						 : domain->vcpu.cpuset,
 		 map, (size_t)args->maplen);
 	ret.cpumaps.cpumaps_val = (char *)map;
@@ -323,7 +326,8 @@ static void answer_vcpus(struct call *call)
 {
 	const rpc_domain_get_vcpus_args *args = call->args;
 	const struct machine_stats *stats = call_stats(call);
-	const struct domain *live = call->vm->dom.live;
+	const struct vm *vm = call->vm;
+	const struct domain *live = vm->dom.live;
 	unsigned n = live ? MIN((unsigned)args->maxinfo, count_now(live)) : 0;
 	g_autofree rpc_vcpu_info *info = g_new0(rpc_vcpu_info, MAX(n, 1));
 	g_autofree uint8_t *maps = g_malloc0(MAX(n * (size_t)args->maplen, 1));
@@ -336,7 +340,7 @@ static void answer_vcpus(struct call *call)
 			info[i].cpu_time = stats->vcpus[i].time_ns;
 			info[i].cpu = stats->vcpus[i].host_cpu;
 		}
-		fill_map(pin_of(live, i), maps + i * (size_t)args->maplen, (size_t)args->maplen);
+		fill_map(vm, pin_of(live, i), maps + i * (size_t)args->maplen, (size_t)args->maplen);
 	}
 	call_query_reply(call, &ret);
 }
