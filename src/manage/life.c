@@ -20,6 +20,13 @@ static void start_ended(struct call *call, const GError *error)
 	struct vm *vm = call->vm;
 	call_next next = vm->start_next;
 
+	/* At once: the machine is not even known yet. It is looked at when start() has returned. */
+	if (vm->making) {
+		vm->made = true;
+		vm->made_error = error ? g_error_copy(error) : NULL;
+		return;
+	}
+
 	vm->starting = false;
 	if (error) {
 		/* The machine is gone already, and let go. */
@@ -38,6 +45,24 @@ static void start_ended(struct call *call, const GError *error)
 	if (vm->start_paused)
 		event_lifecycle(vm, EVENT_SUSPENDED, EVENT_SUSPENDED_PAUSED);
 	next(call, NULL);
+}
+
+static void begin_making(struct vm *vm)
+{
+	vm->starting = vm->making = true;
+	vm->made = false;
+}
+
+static void end_making(struct call *call, struct machine *machine, call_next ended)
+{
+	struct vm *vm = call->vm;
+	g_autoptr(GError) error = g_steal_pointer(&vm->made_error);
+
+	vm->making = false;
+	if (!error)
+		vm->dom.machine = machine;
+	if (vm->made)
+		ended(call, error);
 }
 
 /* What starts is a copy, checked against what this host has now. */
@@ -67,16 +92,12 @@ void vm_start(struct call *call, struct domain *domain, unsigned flags, call_nex
 		next(call, error);
 		return;
 	}
-	vm->starting = true;
 	vm->start_paused = flags & MACHINE_START_PAUSED;
 	vm->start_next = next;
 	vm_set_state(vm, DOM_PAUSED, 11); /* starting up */
-	vm_ref(vm);
+	begin_making(vm);
 	machine = node->config.machines->start(&vm->dom, flags, call_task(call, start_ended));
-	/* It may have failed at once. */
-	if (vm_active(vm))
-		vm->dom.machine = machine;
-	vm_unref(vm);
+	end_making(call, machine, start_ended);
 }
 
 /* == End == */
@@ -347,6 +368,11 @@ static void found(struct call *call, const GError *error)
 {
 	struct vm *vm = call->vm;
 
+	if (vm->making) {
+		vm->made = true;
+		vm->made_error = error ? g_error_copy(error) : NULL;
+		return;
+	}
 	vm->starting = false;
 	if (error) {
 		g_message("domain '%s' has ended while there was no daemon: %s", vm->dom.name,
@@ -379,10 +405,9 @@ static void find_run(struct call *call)
 		found(call, error);
 		return;
 	}
-	vm->starting = true;
+	begin_making(vm);
 	machine = ops->find(&vm->dom, state ? state : "", call_task(call, found));
-	if (vm_active(vm))
-		vm->dom.machine = machine;
+	end_making(call, machine, found);
 }
 
 static void autostarted(struct call *call, const GError *error)

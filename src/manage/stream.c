@@ -189,6 +189,7 @@ void stream_open(struct call *call, struct vm *vm, const char *key, int fd, cons
 	stream->link.data = stream;
 	stream->peer = peer;
 	stream->header = call->header;
+	stream->header.type = RPC_TYPE_STREAM; /* of what is said about it from now on */
 	stream->fd = fd;
 	stream->key = g_strdup(key);
 	stream->waiting = g_byte_array_new();

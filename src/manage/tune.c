@@ -167,6 +167,7 @@ static void on_get_scheduler_flags(struct call *call,
 
 static bool apply_scheduler(struct call *call, struct domain *domain, GError **error)
 {
+	/* The older layout is the beginning of this one. */
 	const rpc_domain_set_scheduler_parameters_flags_args *args = call->args;
 
 	return apply_params(domain, args->params.params_val, args->params.params_len,
@@ -182,6 +183,15 @@ static void on_set_scheduler(struct call *call,
 
 	if (vm && call_flags(call, args->flags, AFFECT_BOTH))
 		call_change(call, vm, &scheduler_change, args->flags);
+}
+
+static void on_set_scheduler_old(struct call *call,
+				 const rpc_domain_set_scheduler_parameters_args *args)
+{
+	struct vm *vm = call_vm(call, &args->dom);
+
+	if (vm)
+		call_change(call, vm, &scheduler_change, AFFECT_CURRENT);
 }
 
 /* == Memory == */
@@ -374,6 +384,8 @@ const struct call_entry tune_handlers[] = {
 	       rpc_domain_get_scheduler_parameters_flags_args, on_get_scheduler_flags),
 	HANDLE(RPC_PROC_DOMAIN_SET_SCHEDULER_PARAMETERS_FLAGS,
 	       rpc_domain_set_scheduler_parameters_flags_args, on_set_scheduler),
+	HANDLE(RPC_PROC_DOMAIN_SET_SCHEDULER_PARAMETERS, rpc_domain_set_scheduler_parameters_args,
+	       on_set_scheduler_old),
 	HANDLE(RPC_PROC_DOMAIN_GET_MEMORY_PARAMETERS, rpc_domain_get_memory_parameters_args,
 	       on_get_memory),
 	HANDLE(RPC_PROC_DOMAIN_SET_MEMORY_PARAMETERS, rpc_domain_set_memory_parameters_args,

@@ -198,7 +198,8 @@ static void on_get_pin_info(struct call *call, const rpc_domain_get_vcpu_pin_inf
 	n = MIN((unsigned)args->ncpumaps, (unsigned)domain->vcpu.count.value);
 	maps = g_malloc0(MAX(n * (size_t)args->maplen, 1));
 	for (unsigned i = 0; i < n; i++)
-		fill_map(vm, pin_of(domain, i), maps + i * (size_t)args->maplen, (size_t)args->maplen);
+		fill_map(vm, pin_of(domain, i), maps + i * (size_t)args->maplen,
+			 (size_t)args->maplen);
 	ret.num = (int)n;
 	ret.cpumaps.cpumaps_val = (char *)maps;
 	ret.cpumaps.cpumaps_len = n * (unsigned)args->maplen;
@@ -220,7 +221,8 @@ static void on_get_emulator_pin(struct call *call,
 	if (!domain)
 		return;
 	map = g_malloc0((size_t)MAX(args->maplen, 1));
-	fill_map(vm, domain->cputune.emulator.cpuset ? domain->cputune.emulator.cpuset
+	fill_map(vm,
+		 domain->cputune.emulator.cpuset ? domain->cputune.emulator.cpuset
 						 : domain->vcpu.cpuset,
 		 map, (size_t)args->maplen);
 	ret.cpumaps.cpumaps_val = (char *)map;
@@ -340,7 +342,8 @@ static void answer_vcpus(struct call *call)
 			info[i].cpu_time = stats->vcpus[i].time_ns;
 			info[i].cpu = stats->vcpus[i].host_cpu;
 		}
-		fill_map(vm, pin_of(live, i), maps + i * (size_t)args->maplen, (size_t)args->maplen);
+		fill_map(vm, pin_of(live, i), maps + i * (size_t)args->maplen,
+			 (size_t)args->maplen);
 	}
 	call_query_reply(call, &ret);
 }

@@ -25,6 +25,8 @@ struct vm {
 	bool destroying; /* whatever end is told: it was us */
 	bool starting;   /* its machine is being made, or found */
 	bool start_paused;
+	bool making, made; /* start() has not returned; and its task has ended already */
+	GError *made_error;
 	call_next start_next;
 	struct peer *destroy_with; /* with this client it ends */
 	GQueue jobs;               /* of struct call: the first one runs */

@@ -104,9 +104,9 @@ static gboolean stop(void *data)
 int main(int argc, char **argv)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	struct server_config config = {
-		.open = open_node, .keepalive_interval = 5, .keepalive_count = 5
-	};
+	struct server_config config = { .open = open_node,
+					.keepalive_interval = 5,
+					.keepalive_count = 5 };
 	GMainLoop *loop = g_main_loop_new(NULL, FALSE);
 	struct server *server;
 	int fd;

@@ -13,7 +13,7 @@ static void test_table(void)
 {
 	unsigned events = 0;
 
-	g_assert_cmpuint(rpc_procedures_count, ==, 381);
+	g_assert_cmpuint(rpc_procedures_count, ==, 382);
 	for (size_t i = 0; i < rpc_procedures_count; i++) {
 		const struct rpc_procedure *proc = &rpc_procedures[i];
 
@@ -37,7 +37,7 @@ static void test_table(void)
 	}
 	g_assert_null(rpc_procedure_find(INT_MIN));
 	g_assert_null(rpc_procedure_find(0));
-	g_assert_null(rpc_procedure_find(58));
+	g_assert_null(rpc_procedure_find(61));
 	g_assert_null(rpc_procedure_find(444));
 }
 
@@ -197,7 +197,7 @@ static void test_sort_for_server(void)
 		{ { S, 2, 1, RPC_TYPE_STREAM, 0, 0 },
 		  RPC_SORT_DROP,
 		  "Cannot find program 536903814 version 2" },
-		{ { S, 1, 58, RPC_TYPE_CALL, 0, 0 }, RPC_SORT_REFUSE, "unknown procedure: 58" },
+		{ { S, 1, 61, RPC_TYPE_CALL, 0, 0 }, RPC_SORT_REFUSE, "unknown procedure: 61" },
 		{ { S, 1, -1, RPC_TYPE_CALL, 0, 0 }, RPC_SORT_REFUSE, "unknown procedure: -1" },
 		{ { S, 1, 999, RPC_TYPE_CALL, 0, 0 }, RPC_SORT_REFUSE, "unknown procedure: 999" },
 		{ { S, 1, 318, RPC_TYPE_CALL, 0, 0 }, RPC_SORT_REFUSE, "unknown procedure: 318" },

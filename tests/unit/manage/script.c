@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * script.c - machines and a store that do what a test says, when it says so
+ */
+#include "script.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "manage/dom.h"
+#include "model/domain.h"
+
+struct script script;
+
+struct script_machine {
+	struct machine machine;
+	struct task *start;
+};
+
+void script_reset(void)
+{
+	for (unsigned i = 0; i < STORE_KIND_COUNT; i++) {
+		if (script.kept[i])
+			g_hash_table_unref(script.kept[i]);
+	}
+	g_queue_clear(&script.held);
+	memset(&script, 0, sizeof(script));
+	for (unsigned i = 0; i < STORE_KIND_COUNT; i++)
+		script.kept[i] = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+}
+
+static void end(struct task *task, const char *fail)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (fail)
+		error_set(&error, SOCLE_ERROR_FAILED, "%s", fail);
+	task_end(task, error);
+}
+
+static void do_task(struct task *task)
+{
+	const char *fail = g_steal_pointer(&script.fail);
+
+	if (script.hold)
+		g_queue_push_tail(&script.held, task);
+	else
+		end(task, fail);
+}
+
+void script_release(const char *fail)
+{
+	struct task *task = g_queue_pop_head(&script.held);
+
+	g_assert_nonnull(task);
+	end(task, fail);
+}
+
+static struct machine *script_start(struct dom *dom, unsigned flags, struct task *task)
+{
+	struct script_machine *m;
+	(void)flags;
+
+	if (script.fail && !script.hold) {
+		end(task, g_steal_pointer(&script.fail));
+		return NULL;
+	}
+	m = g_new0(struct script_machine, 1);
+	m->machine = (struct machine){ .ops = &script_machines, .dom = dom };
+	script.last = dom;
+	script.machines++;
+	script.started++;
+	do_task(task);
+	return &m->machine;
+}
+
+static struct machine *script_find(struct dom *dom, const char *state, struct task *task)
+{
+	if (strcmp(state, "alive") != 0) {
+		end(task, "it is not there any more");
+		return NULL;
+	}
+	return script_start(dom, 0, task);
+}
+
+static char *script_state(struct machine *machine)
+{
+	(void)machine;
+	return g_strdup("alive");
+}
+
+static void script_free(struct machine *machine)
+{
+	/* A machine that is gone ends its tasks. */
+	while (script.held.length)
+		script_release("the machine is gone");
+	script.machines--;
+	g_free(container_of(machine, struct script_machine, machine));
+}
+
+static void script_destroy(struct machine *machine, bool graceful, struct task *task)
+{
+	(void)machine;
+	(void)graceful;
+	script.destroyed++;
+	end(task, NULL);
+}
+
+static void script_pause(struct machine *machine, struct task *task)
+{
+	(void)machine;
+	script.paused++;
+	do_task(task);
+}
+
+static void script_resume(struct machine *machine, struct task *task)
+{
+	(void)machine;
+	do_task(task);
+}
+
+static void script_plug(struct machine *machine, struct domain *device, struct task *task)
+{
+	(void)machine;
+	(void)device;
+	script.plugged++;
+	do_task(task);
+}
+
+static void script_query(struct machine *machine, unsigned what, struct machine_stats *stats,
+			 struct task *task)
+{
+	(void)machine;
+	stats->cpu_ns = 1000000;
+	stats->valid = what & MACHINE_QUERY_CPU;
+	if (script.hold_queries)
+		g_queue_push_tail(&script.held, task);
+	else
+		end(task, NULL);
+}
+
+const struct machine_ops script_machines = {
+	.name = "script",
+	.start = script_start,
+	.find = script_find,
+	.state = script_state,
+	.free = script_free,
+	.destroy = script_destroy,
+	.pause = script_pause,
+	.resume = script_resume,
+	.plug = script_plug,
+	.query = script_query,
+};
+
+static void store_save(void *opaque, enum store_kind kind, const char *key, const char *text,
+		       struct task *task)
+{
+	(void)opaque;
+	if (!script.store_fail)
+		g_hash_table_replace(script.kept[kind], g_strdup(key), g_strdup(text));
+	script.saves++;
+	end(task, script.store_fail);
+}
+
+static void store_remove(void *opaque, enum store_kind kind, const char *key, struct task *task)
+{
+	(void)opaque;
+	if (!script.store_fail)
+		g_hash_table_remove(script.kept[kind], key);
+	end(task, script.store_fail);
+}
+
+const struct store_ops script_store = { .save = store_save, .remove = store_remove };
+
+struct node *script_node(bool store, unsigned deadline_ms)
+{
+	struct node_config config = { .uri = "test:///script",
+				      .type = "TEST",
+				      .machines = &script_machines,
+				      .store = store ? &script_store : NULL,
+				      .support = { .test = true },
+				      .deadline_ms = deadline_ms };
+
+	return node_new(&config);
+}

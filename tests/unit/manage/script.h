@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * script.h - machines and a store that do what a test says, when it says so
+ */
+#ifndef TEST_MANAGE_SCRIPT_H
+#define TEST_MANAGE_SCRIPT_H
+
+#include <glib.h>
+
+#include "manage/machine.h"
+#include "manage/node.h"
+#include "manage/store.h"
+
+/* One for all; tests put it back by script_reset(). */
+struct script {
+	bool hold;         /* tasks of machines wait for script_release() */
+	bool hold_queries; /* those of query() too */
+	const char *fail;  /* what the next task ends with, once */
+	GQueue held;       /* of struct task */
+	struct dom *last;  /* whose machine was made last */
+	unsigned machines; /* that there are */
+	unsigned started, destroyed, paused, plugged;
+	GHashTable *kept[STORE_KIND_COUNT]; /* of the store: key to text */
+	const char *store_fail;             /* all of its tasks end with this */
+	unsigned saves;
+};
+
+extern struct script script;
+extern const struct machine_ops script_machines;
+extern const struct store_ops script_store;
+
+void script_reset(void);
+/* End the oldest task that is held. */
+void script_release(const char *fail);
+struct node *script_node(bool store, unsigned deadline_ms);
+
+#endif

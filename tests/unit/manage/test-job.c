@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test-job.c - who waits for whom, and how long; streams
+ */
+#include <string.h>
+
+#include "client.h"
+#include "rpc/stream.h"
+#include "script.h"
+
+static const char uuid_a[] = "00000000-0000-4000-8000-00000000000a";
+static const char uuid_b[] = "00000000-0000-4000-8000-00000000000b";
+
+struct setup {
+	struct node *node;
+	struct server *server;
+	struct test_client *c;
+	rpc_domain a, b;
+};
+
+static rpc_domain start_one(struct test_client *c, const char *name, const char *uuid)
+{
+	g_autofree char *xml = test_xml(name, uuid, NULL);
+	rpc_domain dom = client_define(c, xml);
+
+	g_assert_true(client_do(c, RPC_PROC_DOMAIN_CREATE, dom));
+	return dom;
+}
+
+static struct setup begin(unsigned deadline_ms)
+{
+	struct setup s;
+
+	script_reset();
+	s.node = script_node(false, deadline_ms);
+	s.server = test_server(s.node);
+	s.c = client_open(s.server, false);
+	s.a = start_one(s.c, "a", uuid_a);
+	s.b = start_one(s.c, "b", uuid_b);
+	return s;
+}
+
+static void end(struct setup *s)
+{
+	client_free(s->c);
+	server_free(s->server);
+	node_free(s->node);
+	g_assert_cmpuint(script.machines, ==, 0);
+}
+
+static uint32_t send_domain(struct test_client *c, int proc, rpc_domain dom)
+{
+	return client_send_xdr(c, proc, (xdrproc_t)xdr_rpc_domain_create_args,
+			       &(rpc_domain_create_args){ .dom = dom });
+}
+
+/* Changes of one domain come one after the other; queries and other domains wait for none. */
+static void test_queue(void)
+{
+	struct setup s = begin(0);
+	uint32_t first, second;
+
+	script.hold = true;
+	first = send_domain(s.c, RPC_PROC_DOMAIN_SUSPEND, s.a);
+	second = send_domain(s.c, RPC_PROC_DOMAIN_RESUME, s.a);
+	g_assert_cmpuint(script.held.length, ==, 1);
+	g_assert_null(client_take(s.c, first));
+	g_assert_cmpint(client_state(s.c, s.a, NULL), ==, 1);
+	g_free(client_xml(s.c, s.a, 0));
+	script.hold = false;
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_SUSPEND, s.b));
+	script.hold = true;
+	script_release(NULL);
+	g_assert_true(client_read(s.c, client_wait(s.c, first), NULL, NULL, 0));
+	g_assert_cmpint(client_state(s.c, s.a, NULL), ==, 3);
+	g_assert_null(client_take(s.c, second));
+	script_release(NULL);
+	g_assert_true(client_read(s.c, client_wait(s.c, second), NULL, NULL, 0));
+	g_assert_cmpint(client_state(s.c, s.a, NULL), ==, 1);
+	end(&s);
+}
+
+/* After the deadline the client is told, and it goes on; what had not begun never does. */
+static void test_deadline(void)
+{
+	struct setup s = begin(50);
+	rpc_connect_domain_event_callback_register_any_args events = { .eventID = 0 };
+	rpc_domain_event_callback_lifecycle_msg msg;
+	uint32_t first, second;
+
+	client_call(s.c, RPC_PROC_CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY,
+		    connect_domain_event_callback_register_any, &events);
+	script.hold = true;
+	first = send_domain(s.c, RPC_PROC_DOMAIN_SUSPEND, s.a);
+	second = send_domain(s.c, RPC_PROC_DOMAIN_RESUME, s.a);
+	g_assert_false(client_read(s.c, client_wait(s.c, first), NULL, NULL, 0));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_OPERATION_TIMEOUT);
+	g_assert_nonnull(strstr(s.c->error, "it goes on"));
+	g_assert_false(client_read(s.c, client_wait(s.c, second), NULL, NULL, 0));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_OPERATION_TIMEOUT);
+	g_assert_nonnull(strstr(s.c->error, "was not begun"));
+	/* The job is still there. */
+	second = send_domain(s.c, RPC_PROC_DOMAIN_RESUME, s.a);
+	g_assert_cmpuint(script.held.length, ==, 1);
+	g_assert_cmpint(client_state(s.c, s.a, NULL), ==, 1);
+	script_release(NULL);
+	g_assert_cmpint(client_state(s.c, s.a, NULL), ==, 3);
+	g_assert_true(client_event(s.c, RPC_PROC_DOMAIN_EVENT_CALLBACK_LIFECYCLE,
+				   domain_event_callback_lifecycle, &msg));
+	g_assert_cmpint(msg.event, ==, 3);
+	rpc_body_release(rpc_domain_event_callback_lifecycle_msg, &msg);
+	script_release(NULL);
+	g_assert_true(client_read(s.c, client_wait(s.c, second), NULL, NULL, 0));
+	end(&s);
+}
+
+static void test_destroy_waits_for_nobody(void)
+{
+	struct setup s = begin(0);
+	uint32_t first, second;
+
+	script.hold = true;
+	first = send_domain(s.c, RPC_PROC_DOMAIN_SUSPEND, s.a);
+	second = send_domain(s.c, RPC_PROC_DOMAIN_RESUME, s.a);
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_DESTROY, s.a));
+	g_assert_false(client_read(s.c, client_wait(s.c, first), NULL, NULL, 0));
+	g_assert_false(client_read(s.c, client_wait(s.c, second), NULL, NULL, 0));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_OPERATION_INVALID);
+	g_assert_cmpint(client_state(s.c, s.a, NULL), ==, 5);
+	end(&s);
+}
+
+/* In the middle of its start. */
+static void test_destroy_start(void)
+{
+	struct setup s = begin(0);
+	uint32_t serial;
+
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_DESTROY, s.a));
+	script.hold = true;
+	serial = send_domain(s.c, RPC_PROC_DOMAIN_CREATE, s.a);
+	g_assert_cmpint(client_state(s.c, s.a, NULL), ==, 3);
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_DESTROY, s.a));
+	g_assert_false(client_read(s.c, client_wait(s.c, serial), NULL, NULL, 0));
+	g_assert_cmpint(client_state(s.c, s.a, NULL), ==, 5);
+	g_assert_cmpuint(script.machines, ==, 1);
+	script.hold = false;
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_CREATE, s.a));
+	end(&s);
+}
+
+/* Its calls go on without it, and hold nobody up. */
+static void test_client_goes(void)
+{
+	struct setup s = begin(0);
+	struct test_client *other = client_open(s.server, false);
+
+	script.hold = true;
+	send_domain(other, RPC_PROC_DOMAIN_SUSPEND, s.a);
+	client_free(other);
+	script_release(NULL);
+	g_assert_cmpint(client_state(s.c, s.a, NULL), ==, 3);
+	end(&s);
+}
+
+static void test_open_calls(void)
+{
+	struct setup s = begin(0);
+	uint32_t serials[PEER_CALLS_MAX];
+
+	script.hold = true;
+	for (unsigned i = 0; i < PEER_CALLS_MAX; i++) {
+		g_assert_true(peer_wants_input(s.c->peer));
+		serials[i] = send_domain(s.c, RPC_PROC_DOMAIN_SUSPEND, s.a);
+	}
+	g_assert_false(peer_wants_input(s.c->peer));
+	script.hold = false;
+	script_release(NULL);
+	for (unsigned i = 0; i < PEER_CALLS_MAX; i++)
+		rpc_message_free(client_wait(s.c, serials[i]));
+	g_assert_true(peer_wants_input(s.c->peer));
+	end(&s);
+}
+
+static void test_queue_bound(void)
+{
+	struct setup s = begin(0);
+	struct test_client *clients[3];
+	uint32_t last = 0;
+
+	script.hold = true;
+	for (unsigned k = 0; k < 3; k++) {
+		clients[k] = client_open(s.server, false);
+		for (unsigned i = 0; i < PEER_CALLS_MAX - 1; i++)
+			last = send_domain(clients[k], RPC_PROC_DOMAIN_SUSPEND, s.a);
+	}
+	g_assert_false(client_read(clients[2], client_wait(clients[2], last), NULL, NULL, 0));
+	g_assert_cmpint(clients[2]->code, ==, RPC_CODE_RESOURCE_BUSY);
+	script.hold = false;
+	script_release(NULL);
+	for (unsigned k = 0; k < 3; k++)
+		client_free(clients[k]);
+	end(&s);
+}
+
+/* == A machine that hangs == */
+
+static unsigned count_params(const rpc_domain_stats_record *record, const char *name)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < record->params.params_len; i++)
+		n += !strcmp(record->params.params_val[i].field, name);
+	return n;
+}
+
+static void test_hung_stats(void)
+{
+	struct setup s = begin(0);
+	rpc_connect_get_all_domain_stats_args args = { .stats = 0 };
+	rpc_connect_get_all_domain_stats_ret ret;
+	gint64 began = g_get_monotonic_time();
+
+	script.hold_queries = true;
+	g_assert_true(client_ask(s.c, RPC_PROC_CONNECT_GET_ALL_DOMAIN_STATS,
+				 connect_get_all_domain_stats, &args, &ret));
+	g_assert_cmpint(g_get_monotonic_time() - began, <, 5 * G_USEC_PER_SEC);
+	g_assert_cmpuint(ret.retStats.retStats_len, ==, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		g_assert_cmpuint(count_params(&ret.retStats.retStats_val[i], "state.state"), ==, 1);
+		g_assert_cmpuint(count_params(&ret.retStats.retStats_val[i], "balloon.maximum"), ==,
+				 1);
+		g_assert_cmpuint(count_params(&ret.retStats.retStats_val[i], "cpu.time"), ==, 0);
+	}
+	rpc_body_release(rpc_connect_get_all_domain_stats_ret, &ret);
+	/* What is late is nobody's. */
+	script_release(NULL);
+	script_release("late, and wrong");
+	script.hold_queries = false;
+	g_assert_true(client_ask(s.c, RPC_PROC_CONNECT_GET_ALL_DOMAIN_STATS,
+				 connect_get_all_domain_stats, &args, &ret));
+	g_assert_cmpuint(count_params(&ret.retStats.retStats_val[0], "cpu.time"), ==, 1);
+	rpc_body_release(rpc_connect_get_all_domain_stats_ret, &ret);
+	end(&s);
+}
+
+static void test_hung_info(void)
+{
+	struct setup s = begin(0);
+	rpc_domain_get_info_args args = { .dom = s.a };
+	rpc_domain_get_info_ret ret;
+
+	script.hold_queries = true;
+	g_assert_true(client_ask(s.c, RPC_PROC_DOMAIN_GET_INFO, domain_get_info, &args, &ret));
+	g_assert_cmpint(ret.state, ==, 1);
+	g_assert_cmpuint(ret.maxMem, ==, 1024);
+	g_assert_cmpuint(ret.cpuTime, ==, 0);
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_DESTROY, s.a));
+	end(&s);
+}
+
+static void test_plug_fails(void)
+{
+	struct setup s = begin(0);
+	char xml[] = "<disk><source file='/x'/><target dev='vdb'/></disk>";
+	rpc_domain_attach_device_flags_args args = { .dom = s.a, .xml = xml, .flags = 3 };
+	g_autofree char *live = NULL, *config = NULL;
+
+	script.fail = "no slot";
+	g_assert_false(client_call(s.c, RPC_PROC_DOMAIN_ATTACH_DEVICE_FLAGS,
+				   domain_attach_device_flags, &args));
+	g_assert_cmpstr(s.c->error, ==, "no slot");
+	live = client_xml(s.c, s.a, 0);
+	config = client_xml(s.c, s.a, 2);
+	g_assert_null(strstr(live, "vdb"));
+	g_assert_null(strstr(config, "vdb"));
+	g_assert_true(client_call(s.c, RPC_PROC_DOMAIN_ATTACH_DEVICE_FLAGS,
+				  domain_attach_device_flags, &args));
+	g_free(live);
+	g_free(config);
+	live = client_xml(s.c, s.a, 0);
+	config = client_xml(s.c, s.a, 2);
+	g_assert_nonnull(strstr(live, "vdb"));
+	g_assert_nonnull(strstr(config, "vdb"));
+	g_assert_cmpuint(script.plugged, ==, 2);
+	end(&s);
+}
+
+/* == Streams, with the machines of the driver "test" == */
+
+static uint32_t open_console(struct test_client *c, rpc_domain dom, unsigned flags)
+{
+	rpc_domain_open_console_args args = { .dom = dom, .flags = flags };
+
+	return client_send_xdr(c, RPC_PROC_DOMAIN_OPEN_CONSOLE,
+			       (xdrproc_t)xdr_rpc_domain_open_console_args, &args);
+}
+
+static struct rpc_header console_header(uint32_t serial)
+{
+	return (struct rpc_header){ .program = RPC_PROGRAM_REMOTE,
+				    .version = RPC_VERSION,
+				    .procedure = RPC_PROC_DOMAIN_OPEN_CONSOLE,
+				    .type = RPC_TYPE_CALL,
+				    .serial = serial };
+}
+
+static void feed(struct test_client *c, struct rpc_message *msg)
+{
+	struct span packet = rpc_message_packet(msg);
+
+	client_feed(c, packet.p, packet.len);
+	rpc_message_free(msg);
+}
+
+static enum rpc_stream_what next_part(struct test_client *c, uint32_t serial, char *text)
+{
+	struct rpc_message *msg = client_wait(c, serial);
+	struct rpc_received received;
+	struct rpc_stream_packet part;
+
+	g_assert_true(rpc_received_init(&received, rpc_message_packet(msg), NULL));
+	g_assert_true(rpc_stream_read(&received, &part, NULL));
+	if (part.what == RPC_STREAM_DATA && text)
+		memcpy(text, part.data.p, part.data.len);
+	rpc_message_free(msg);
+	return part.what;
+}
+
+static void test_console(void)
+{
+	struct node *node = node_new_test();
+	struct server *server = test_server(node);
+	struct test_client *c = client_open(server, false), *other = client_open(server, false);
+	struct rpc_header header;
+	char text[64] = "";
+	uint32_t serial, second;
+	rpc_domain dom;
+
+	g_assert_true(client_find(c, "test", &dom));
+	serial = open_console(c, dom, 0);
+	g_assert_true(client_read(c, client_wait(c, serial), NULL, NULL, 0));
+	header = console_header(serial);
+	feed(c, rpc_stream_new_data(&header, "hello", 5, NULL));
+	g_assert_cmpint(next_part(c, serial, text), ==, RPC_STREAM_DATA);
+	g_assert_cmpstr(text, ==, "hello");
+	/* One client at a time, unless it is forced. */
+	second = open_console(other, dom, 0);
+	g_assert_false(client_read(other, client_wait(other, second), NULL, NULL, 0));
+	g_assert_cmpint(other->code, ==, RPC_CODE_OPERATION_INVALID);
+	g_assert_true(
+		g_str_has_prefix(other->error, "Active console session exists for this domain"));
+	second = open_console(other, dom, 1);
+	g_assert_true(client_read(other, client_wait(other, second), NULL, NULL, 0));
+	g_assert_cmpint(next_part(c, serial, NULL), ==, RPC_STREAM_ABORT);
+	header = console_header(second);
+	feed(other, rpc_stream_new_finish(&header));
+	g_assert_cmpint(next_part(other, second, NULL), ==, RPC_STREAM_FINISH);
+	/* A machine that ends ends its consoles. */
+	serial = open_console(c, dom, 0);
+	g_assert_true(client_read(c, client_wait(c, serial), NULL, NULL, 0));
+	g_assert_true(client_do(other, RPC_PROC_DOMAIN_DESTROY, dom));
+	g_assert_cmpint(next_part(c, serial, NULL), ==, RPC_STREAM_END);
+	header = console_header(serial);
+	feed(c, rpc_stream_new_abort(&header));
+	g_assert_cmpint(next_part(c, serial, NULL), ==, RPC_STREAM_ABORT);
+	client_free(other);
+	client_free(c);
+	server_free(server);
+	node_free(node);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/job/queue", test_queue);
+	g_test_add_func("/job/deadline", test_deadline);
+	g_test_add_func("/job/destroy", test_destroy_waits_for_nobody);
+	g_test_add_func("/job/destroy-start", test_destroy_start);
+	g_test_add_func("/job/client-goes", test_client_goes);
+	g_test_add_func("/job/open-calls", test_open_calls);
+	g_test_add_func("/job/queue-bound", test_queue_bound);
+	g_test_add_func("/job/hung-stats", test_hung_stats);
+	g_test_add_func("/job/hung-info", test_hung_info);
+	g_test_add_func("/job/plug-fails", test_plug_fails);
+	g_test_add_func("/job/console", test_console);
+	return g_test_run();
+}
