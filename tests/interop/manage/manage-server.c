@@ -113,7 +113,7 @@ int main(int argc, char **argv)
 
 	if (argc != 2 || strlen(argv[1]) >= sizeof(addr.sun_path))
 		return 2;
-	strcpy(addr.sun_path, argv[1]);
+	g_strlcpy(addr.sun_path, argv[1], sizeof(addr.sun_path));
 	fd = sys_socket(AF_UNIX, SOCK_STREAM, 0);
 	if (fd < 0 || sys_bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0 ||
 	    sys_listen(fd, 16) < 0)
