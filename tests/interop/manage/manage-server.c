@@ -29,14 +29,14 @@ struct connection {
 
 static struct node *node, *host;
 
-/* "socle:///system" is a node of this host, without machines. */
+/* "socle:///system" and "qemu:///session" are a node of this host, which runs no machine. */
 static struct node *open_node(void *opaque, const char *uri, const struct peer *peer,
 			      GError **error)
 {
 	(void)opaque;
 	(void)peer;
 	(void)error;
-	return g_str_has_prefix(uri, "socle:") ? host : node;
+	return g_str_has_prefix(uri, "socle:") || !strcmp(uri, "qemu:///session") ? host : node;
 }
 
 static void send_message(void *opaque, struct rpc_message *msg, const int *fds, unsigned fd_count)
