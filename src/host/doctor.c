@@ -22,8 +22,9 @@ enum {
 	CHECKS_MAX = 16
 };
 
-static const uint64_t memory_low_kib = 256 * 1024;
-static const uint64_t disk_low_bytes = 1024 * 1024 * 1024;
+static const uint64_t memory_low_kib = UINT64_C(256) * 1024;
+static const uint64_t mib = UINT64_C(1024) * 1024;
+static const uint64_t disk_low_bytes = UINT64_C(1024) * 1024 * 1024;
 
 /* Who examines. */
 struct exam {
@@ -223,10 +224,10 @@ static void check_state_dir(struct exam *exam)
 		    "'%s' cannot be written to: nothing can be defined", dir);
 	else if (bytes < disk_low_bytes)
 		add(exam, HOST_WARNING, what, "make room on its file system",
-		    "%" PRIu64 " MiB are free in '%s'", bytes / (1024 * 1024), dir);
+		    "%" PRIu64 " MiB are free in '%s'", bytes / mib, dir);
 	else
-		add(exam, HOST_OK, what, NULL, "%" PRIu64 " MiB are free in '%s'",
-		    bytes / (1024 * 1024), dir);
+		add(exam, HOST_OK, what, NULL, "%" PRIu64 " MiB are free in '%s'", bytes / mib,
+		    dir);
 }
 
 static bool has_user(const struct exam *exam, const char *user)

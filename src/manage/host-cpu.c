@@ -193,7 +193,7 @@ static void answer_compare(struct call *call, const char *xml, unsigned flags)
 	const struct host_facts *facts = node_facts(call->node);
 	rpc_connect_compare_cpu_ret ret;
 	g_autoptr(GError) error = NULL;
-	struct cpu cpu;
+	struct cpu cpu = { 0 };
 
 	if (!host_no_flags(call, flags & ~(unsigned)(COMPARE_FAIL | COMPARE_VALIDATE)))
 		return;
@@ -266,7 +266,7 @@ static bool baseline(const struct host_facts *facts, rpc_text *list, unsigned co
 	if (!cpu_parse(ret, facts, list[0], error))
 		return false;
 	for (unsigned i = 1; i < count; i++) {
-		struct cpu other;
+		struct cpu other = { 0 };
 
 		if (!cpu_parse(&other, facts, list[i], error)) {
 			cpu_release(ret);
@@ -283,7 +283,7 @@ static void answer_baseline(struct call *call, rpc_text *list, unsigned count, u
 	rpc_connect_baseline_cpu_ret ret;
 	g_autoptr(GError) error = NULL;
 	g_autofree char *text = NULL;
-	struct cpu cpu;
+	struct cpu cpu = { 0 };
 
 	if (!host_no_flags(call, flags & ~(unsigned)(BASELINE_EXPAND | BASELINE_MIGRATABLE)))
 		return;
