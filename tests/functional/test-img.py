@@ -271,6 +271,44 @@ class Work(Case):
         self.assertIn("'a'", result.stderr)
         self.bad('convert', '--bitmaps', 'x', 'z.raw', says='qcow2')
 
+    def measured(self, *words):
+        told = json.loads(self.good('measure', '--output=json', '-O', 'qcow2', *words))
+        return told['required'], told['fully-allocated']
+
+    def test_measure(self):
+        self.raw()
+        self.good('convert', '-O', 'qcow2', 's.raw', 'x')
+        before = self.measured('x')
+        self.good('snapshot', '-c', 'one', 'x')
+        subprocess.run([IO, '-f', 'qcow2', '-c', 'write 3584k 384k', 'x'], check=True,
+                       stdout=subprocess.DEVNULL)
+        self.assertEqual(self.measured('x'), (before[0] + (384 << 10), before[1]))
+        for name in ('one', '1', 'snapshot.name=one', 'snapshot.id=1'):
+            self.assertEqual(self.measured('-l', name, 'x'), before)
+        # Of that time, also if it had another size then.
+        self.good('resize', '-q', '-f', 'qcow2', 'x', '64M')
+        self.assertEqual(self.measured('-l', 'one', 'x'), before)
+        self.bad('measure', '-l', 'two', 'x', says="'two'")
+        self.bad('measure', '-l', 'one', '-f', 'raw', 's.raw', says='snapshots')
+        self.bad('measure', '-l', 'snapshot.foo=1', 'x', says="param 'snapshot.foo=1'")
+        # Nothing of what is behind can be counted on.
+        self.assertEqual(self.measured('-o', 'backing_file=y', 'x')[0], self.measured('x')[1])
+        self.assertEqual(self.measured('--size', '0'), (3 << 16, 3 << 16))
+        self.bad('measure', '-O', 'qcow2', '--size', '7E', says='larger cluster size')
+        self.bad('measure', '-O', 'qcow2', '-o', 'preallocation=x', '--size', '1M', says="'x'")
+        self.bad('measure', '-O', 'vmdk', '--size', '1M', says='vmdk')
+        self.bad('measure', '-O', 'none', '--size', '1M', says="'none'")
+        self.bad('measure', '--size', '-1', says='Invalid image size')
+        self.bad('measure', '--size', '1', 'x', says='--size N')
+        self.bad('measure', 'x', 'y', says='one filename')
+        self.bad('measure', '-f', 'raw', says='-f')
+        self.bad('measure', '-o', ',', says='option list')
+        # A LUKS image has its header in front.
+        self.good('create', '-q', '--object', 'secret,id=s,data=abc', '-f', 'luks', '-o',
+                  'key-secret=s,iter-time=10', 'l.luks', '1M')
+        told = json.loads(self.good('measure', '--output=json', '-O', 'luks', '--size', '1M'))
+        self.assertEqual(told['required'], os.stat('l.luks').st_size)
+
     def test_large_bitmaps(self):
         """What is too large for memory is refused, or void and told; never wrong."""
         self.good('create', '-q', '-f', 'qcow2', 'x', '1M')

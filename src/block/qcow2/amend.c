@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * amend.c - changes of a qcow2 image's header: version, lazy refcounts, backing file; and measuring
+ * amend.c - changes of a qcow2 image's header: version, lazy refcounts, backing file
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
-#include "block/crypt/luks.h"
 #include "block/qcow2/qcow2-int.h"
 
 /* ---- version ---- */
@@ -234,57 +232,4 @@ GPtrArray *qcow2_bitmaps(struct image *image, GError **error)
 		return NULL;
 	}
 	return g_steal_pointer(&all);
-}
-
-/* ---- measure ---- */
-
-static uint64_t divide_up(uint64_t n, uint64_t by)
-{
-	return n / by + !!(n % by);
-}
-
-/* Clusters of counts and their table, for that many others and for themselves. */
-static uint64_t count_clusters(const struct qcow2_header *h, uint64_t others)
-{
-	const uint64_t cluster = UINT64_C(1) << h->cluster_bits;
-	const uint64_t per_block = cluster * 8 >> h->refcount_order;
-	uint64_t blocks = 0, tables = 0;
-
-	for (;;) {
-		const uint64_t n = divide_up(others + blocks + tables, per_block);
-		const uint64_t t = divide_up(n, cluster / 8);
-
-		if (n == blocks && t == tables)
-			return blocks + tables;
-		blocks = n;
-		tables = t;
-	}
-}
-
-bool qcow2_measure(uint64_t size, uint64_t data, GHashTable *options, struct qcow2_measure *ret,
-		   GError **error)
-{
-	const struct image_create what = { .path = "", .size = size, .options = options };
-	autoptr(qcow2_header) h = qcow2_create_header(&what, error);
-	uint64_t cluster, entries, guest, l2, l1, all;
-	struct luks_options luks;
-	enum qcow2_crypt crypt;
-
-	if (!h || !qcow2_crypt_wanted(&what, &crypt, &luks, error))
-		return false;
-	if (size > INT64_MAX / 2)
-		return error_set(error, SOCLE_ERROR_LIMIT, "%" PRIu64 " bytes are too many", size);
-	cluster = UINT64_C(1) << h->cluster_bits;
-	entries = cluster / (h->incompatible & QCOW2_EXTENDED_L2 ? 16 : 8);
-	guest = divide_up(size, cluster);
-	l2 = divide_up(guest, entries);
-	l1 = MAX(divide_up(l2, cluster / 8), UINT64_C(1));
-	all = 1 + l2 + l1 + guest +
-	      (crypt == QCOW2_CRYPT_LUKS ? divide_up(luks_len(&luks), cluster) : 0);
-	all += count_clusters(h, all);
-	ret->fully_allocated = all * cluster;
-	ret->required = (all - guest) * cluster + MIN(divide_up(data, cluster), guest) * cluster;
-	if (h->incompatible & QCOW2_DATA_FILE)
-		ret->required = ret->fully_allocated = (all - guest) * cluster;
-	return true;
 }

@@ -422,6 +422,8 @@ bool qcow2_grow_l1(struct qcow2 *q, uint32_t size, GError **error);
 extern const struct image_option qcow2_options[];
 /* What the options say, without tables. */
 struct qcow2_header *qcow2_create_header(const struct image_create *what, GError **error);
+bool qcow2_create_preallocation(const struct image_create *what, enum qcow2_preallocation *ret,
+				GError **error);
 bool qcow2_create(struct block_file *file, const struct image_create *what, GError **error);
 
 /* ---- bitmap-keep.c ---- */
