@@ -309,6 +309,46 @@ class Work(Case):
         told = json.loads(self.good('measure', '--output=json', '-O', 'luks', '--size', '1M'))
         self.assertEqual(told['required'], os.stat('l.luks').st_size)
 
+    def test_amend_width(self):
+        self.raw()
+        self.good('convert', '-O', 'qcow2', 's.raw', 'x')
+        for bits in (1, 64, 8):
+            self.good('amend', '-o', f'refcount_bits={bits}', 'x')
+            self.assertIn(f'refcount bits: {bits}\n', self.good('info', 'x'))
+            self.good('check', 'x')
+            self.assertEqual(self.good('compare', 'x', 's.raw'), 'Images are identical.\n')
+        self.bad('amend', '-o', 'refcount_bits=7', 'x', says='power of two')
+        self.bad('amend', '-o', 'refcount_bits=none', 'x', says='power of two')
+        self.bad('amend', '-o', 'compat=0.10', 'x', says='refcount_bits=16')
+        self.good('amend', '-o', 'compat=0.10,refcount_bits=16', 'x')
+        self.bad('amend', '-o', 'refcount_bits=8', 'x', says='compat=1.1')
+        self.good('amend', '-o', 'compat=1.1,lazy_refcounts=on,refcount_bits=2', 'x')
+        self.good('snapshot', '-c', 'one', 'x')
+        self.bad('amend', '-o', 'refcount_bits=1', 'x', says='has a refcount of 2')
+        self.assertIn('refcount bits: 2\n', self.good('info', 'x'))
+        self.good('check', 'x')
+
+    def test_too_narrow(self):
+        """What counts cannot say is not repaired before they are wider."""
+        self.good('create', '-q', '-f', 'qcow2', '-o', 'refcount_bits=1', 'x', '1M')
+        subprocess.run([IO, '-f', 'qcow2', '-c', 'write 0 64k', 'x'], check=True,
+                       stdout=subprocess.DEVNULL)
+        with open('x', 'r+b') as file:
+            file.seek(0x28)
+            file.seek(int.from_bytes(file.read(8), 'big'))
+            table = int.from_bytes(file.read(8), 'big') & ((1 << 56) - 512)
+            file.seek(table)
+            entry = file.read(8)
+            file.seek(table + 8)
+            file.write(entry)
+        for words in ([], ['-r', 'all']):
+            result = run('check', *words, 'x')
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertIn('amend -o refcount_bits=', result.stderr)
+        self.good('amend', '-o', 'refcount_bits=2', 'x')
+        self.assertEqual(run('check', '-r', 'all', 'x').returncode, 0)
+        self.good('check', 'x')
+
     def test_large_bitmaps(self):
         """What is too large for memory is refused, or void and told; never wrong."""
         self.good('create', '-q', '-f', 'qcow2', 'x', '1M')

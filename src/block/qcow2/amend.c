@@ -37,12 +37,11 @@ static bool to_version_2(struct qcow2 *q, GError **error)
 {
 	struct qcow2_header *h = q->header;
 
-	if (h->refcount_order != 4 || h->incompatible & ~(uint64_t)QCOW2_DIRTY || h->bitmaps)
-		return error_set(
-			error, SOCLE_ERROR_UNSUPPORTED,
-			"image '%s' has what compat=0.10 does not: other refcount_bits than "
-			"16, extended_l2, a data file, zstd or bitmaps; convert it",
-			q->name);
+	if (h->incompatible & ~(uint64_t)QCOW2_DIRTY || h->bitmaps)
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+				 "image '%s' has what compat=0.10 does not: extended_l2, a data "
+				 "file, zstd or bitmaps; convert it",
+				 q->name);
 	if (q->snapshots->len)
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
 				 "image '%s' has snapshots, which may have zero clusters, and "
@@ -100,18 +99,37 @@ static bool change_raw(struct qcow2 *q, int raw, GError **error)
 	return qcow2_update_header(q, error);
 }
 
+static bool change_width(struct qcow2 *q, unsigned bits, GError **error)
+{
+	return !bits || qcow2_change_width(q, (unsigned)__builtin_ctz(bits), error);
+}
+
+/* In qemu-img's words. */
+static bool check_width(const struct qcow2 *q, const struct qcow2_amend *what, GError **error)
+{
+	const unsigned now = 1u << q->header->refcount_order;
+	const unsigned bits = what->refcount_bits ? what->refcount_bits : now;
+	const uint32_t version = what->version ? what->version : q->header->version;
+
+	if (bits > 64 || bits & (bits - 1))
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "Refcount width must be a power of two and may not exceed 64 "
+				 "bits");
+	if (version >= 3 || bits == 16)
+		return true;
+	if (bits != now)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "Refcount widths other than 16 bits require compatibility level "
+				 "1.1 or above (use compat=1.1 or greater)");
+	return error_set(error, SOCLE_ERROR_USAGE, "compat=0.10 requires refcount_bits=16");
+}
+
 static bool check_amend(struct qcow2 *q, const struct qcow2_amend *what, GError **error)
 {
 	if (!q->writable)
 		return error_set(error, SOCLE_ERROR_DENIED, "image '%s' is open for reading only",
 				 q->name);
-	if (what->refcount_bits && what->refcount_bits != 1u << q->header->refcount_order)
-		return error_set(
-			error, SOCLE_ERROR_UNSUPPORTED,
-			"image '%s' has refcount_bits=%u, which cannot be changed in place; "
-			"convert it",
-			q->name, 1u << q->header->refcount_order);
-	return true;
+	return check_width(q, what, error);
 }
 
 bool qcow2_amend(struct image *image, const struct qcow2_amend *what, GError **error)
@@ -122,9 +140,11 @@ bool qcow2_amend(struct image *image, const struct qcow2_amend *what, GError **e
 	qcow2_lock_alone(q);
 	ok = check_amend(q, what, error) && qcow2_begin_change(q, error) &&
 	     qcow2_flush_locked(q, error);
-	/* Lazy refcounts go before version 3 does, and come after it. */
+	/* Lazy refcounts and other widths go before version 3 does, and come after it. */
 	ok = ok && (what->lazy_refcounts > 0 || change_lazy(q, what->lazy_refcounts, error)) &&
-	     change_version(q, what->version, error) &&
+	     (what->version == 2 || change_version(q, what->version, error)) &&
+	     change_width(q, what->refcount_bits, error) &&
+	     (what->version != 2 || change_version(q, 2, error)) &&
 	     (what->lazy_refcounts <= 0 || change_lazy(q, 1, error)) &&
 	     change_raw(q, what->data_file_raw, error);
 	qcow2_unlock_alone(q);

@@ -52,6 +52,7 @@ struct check {
 	uint64_t clusters;     /* of the file, as far as they can be counted */
 	struct chunk **chunks; /* NULL: nothing refers to them */
 	GPtrArray *made;       /* those that there are */
+	uint32_t count_max;    /* what a count can say */
 	uint64_t next_host;    /* where this L2 table's next cluster is if nothing is fragmented */
 	bool copied_wrong;     /* some COPIED flag is, or points to where no count is */
 };
@@ -95,6 +96,17 @@ static uint32_t references(const struct check *c, uint64_t cluster)
 	return chunk ? chunk->count[cluster & (CHUNK - 1)] : 0;
 }
 
+/* No count can say that: it is none that could be put right. */
+static void overflow(struct check *c, uint64_t cluster)
+{
+	c->result->overflows++;
+	found(c, QCOW2_CORRUPTION,
+	      "ERROR: overflow cluster offset=0x%" PRIx64 ": it has more references than counts of "
+	      "%u bits can say; widen them with `socle-img amend -o refcount_bits=64`, or convert "
+	      "the image",
+	      cluster << c->cluster_bits, 1u << c->header->refcount_order);
+}
+
 /* Beyond MAX_CHUNKS nothing is counted; check_all() fails then. */
 static void refer_cluster(struct check *c, uint64_t cluster)
 {
@@ -107,8 +119,10 @@ static void refer_cluster(struct check *c, uint64_t cluster)
 		c->chunks[cluster >> CHUNK_BITS] = chunk;
 		g_ptr_array_add(c->made, chunk);
 	}
-	if (chunk->count[cluster & (CHUNK - 1)] < UINT32_MAX)
+	if (chunk->count[cluster & (CHUNK - 1)] < c->count_max)
 		chunk->count[cluster & (CHUNK - 1)]++;
+	else if (c->count_max < UINT32_MAX)
+		overflow(c, cluster);
 }
 
 /* An entry of the active tables, aligned, and referred to. */
@@ -675,6 +689,9 @@ bool qcow2_check(const char *name, struct block_file *file, const struct qcow2_h
 		.result = ret_check,
 		.error = error,
 		.cluster_bits = header->cluster_bits,
+		.count_max = header->refcount_order < 5
+				     ? (UINT32_C(1) << (1u << header->refcount_order)) - 1
+				     : UINT32_MAX,
 		.made = made,
 	};
 	bool ok;

@@ -335,9 +335,7 @@ static void take_geometry(struct qcow2 *q)
 	q->entry_len = 1 << q->entry_bits;
 	q->external = h->incompatible & QCOW2_DATA_FILE;
 	q->l2_bits = h->cluster_bits - (extended ? 4 : 3);
-	q->block_bits = h->cluster_bits + 3 - h->refcount_order;
-	q->count_max = h->refcount_order == 6 ? UINT64_MAX
-					      : (UINT64_C(1) << (1u << h->refcount_order)) - 1;
+	qcow2_take_width(q);
 	q->base.size = h->size;
 	q->base.cluster_size = (uint32_t)qcow2_cluster_size(q);
 	q->base.backing_file = g_strdup(h->backing_file);

@@ -191,7 +191,7 @@ bool qcow2_empty(struct image *image, GError **error);
 struct qcow2_amend {
 	uint32_t version;       /* 2, 3; 0: as it is */
 	int lazy_refcounts;     /* 0, 1; -1: as it is */
-	unsigned refcount_bits; /* 0: as it is; others than those it has are refused */
+	unsigned refcount_bits; /* 1 to 64, a power of two; 0: as it is */
 	int data_file_raw;      /* 0, 1; -1: as it is */
 };
 

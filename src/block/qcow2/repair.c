@@ -128,21 +128,25 @@ static bool check_again(const char *name, struct block_file *file, struct findin
 static bool repair(const char *name, struct block_file *file, struct findings *f,
 		   struct qcow2_check *before, struct qcow2_check *after, GError **error)
 {
-	bool flagged;
+	bool flagged, was_flagged;
 
 	if (!check_again(name, file, f, before, &flagged, error))
 		return false;
+	was_flagged = flagged;
 	f->listener = NULL;
 	*after = *before;
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		const bool all = f->what == QCOW2_REPAIR_ALL;
 
-		if (!after->leaks && !(all && after->corruptions))
+		if (!after->leaks && !(all && after->corruptions > after->overflows))
 			break;
 		if (!fix(name, file, f, error) ||
 		    !check_again(name, file, f, after, &flagged, error))
 			return false;
 	}
+	/* What is left is not for a repair: who opens the image must not be told to try again. */
+	if (!was_flagged && after->overflows && after->corruptions == after->overflows)
+		return clear_bits(name, file, QCOW2_DIRTY, error);
 	if (!flagged || after->corruptions || (after->leaks && f->what == QCOW2_REPAIR_ALL))
 		return true;
 	return clear_bits(name, file,
