@@ -309,6 +309,44 @@ class Work(Case):
         told = json.loads(self.good('measure', '--output=json', '-O', 'luks', '--size', '1M'))
         self.assertEqual(told['required'], os.stat('l.luks').st_size)
 
+    def test_bench(self):
+        """Each request is done once, wherever it begins and however many there are at a time."""
+        for form in ('raw', 'qcow2'):
+            self.good('create', '-q', '-f', form, 'x', '8M')
+            for depth, more in ((1, []), (7, ['--flush-interval', '10']), (64, ['-i', 'threads']),
+                                (300, ['--flush-interval', '16', '--no-drain'])):
+                words = ['bench', '-f', form, '-d', str(depth)]
+                out = self.good(*words, '-w', '-c', '200', '-s', '8k', '-S', '12k', '-o', '1M',
+                                '--pattern', str(depth % 251), *more, 'x')
+                self.assertIn(f'200 write requests, 8192 bytes each, {depth} in parallel', out)
+                self.assertRegex(out, r'Run completed in \d+\.\d{3} seconds\.\n\Z')
+                self.good('convert', '-O', 'raw', 'x', 'y')
+                piece = bytes([depth % 251]) * 8192 + bytes(4096)
+                self.assertEqual(self.contents('y')[MIB:MIB + 200 * 12288], piece * 200)
+                self.good(*words, '-q', '-c', '1000', '-s', '1000', '-S', '777', '-o', '5', 'x')
+            if form == 'qcow2':
+                self.good('check', 'x')
+        self.bad('bench', '-d', '0', 'x', says='depth')
+        self.bad('bench', '-s', '64M', 'x', says='fit')
+        self.bad('bench', '-i', 'none', 'x', says="'none'")
+        self.bad('bench', '--flush-interval', '3', 'x', says='write tests')
+        self.bad('bench', '-w', '-s', '100', '-f', 'qcow2', 'x', says='multiple of 512')
+        self.good('create', '-q', '-f', 'raw', 'z', '128M')
+        self.bad('bench', '-s', '32M', 'z', says='memory')
+
+    def test_bench_error(self):
+        """What fails is told, and what is under way ends before."""
+        self.good('create', '-q', '-f', 'qcow2', 'x', '1M')
+        self.good('bench', '-q', '-w', '-c', '16', '-s', '64k', '-f', 'qcow2', 'x')
+        with open('x', 'r+b') as file:
+            file.truncate(0x60000)
+            file.seek(0x28)
+            file.seek(int.from_bytes(file.read(8), 'big'))
+            file.write((0x8000000000000000 | 0x1200).to_bytes(8, 'big'))
+        result = run('bench', '-q', '-c', '1000', '-f', 'qcow2', 'x')
+        self.assertEqual(result.returncode, 1)
+        self.assertIn('Failed request: Input/output error', result.stderr)
+
     def test_amend_width(self):
         self.raw()
         self.good('convert', '-O', 'qcow2', 's.raw', 'x')
