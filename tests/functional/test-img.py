@@ -309,6 +309,119 @@ class Work(Case):
         told = json.loads(self.good('measure', '--output=json', '-O', 'luks', '--size', '1M'))
         self.assertEqual(told['required'], os.stat('l.luks').st_size)
 
+    def snapshot_list(self, name):
+        """Where each entry of the list of snapshots is, and how much extra data it has."""
+        data, places = self.contents(name), []
+        at = int.from_bytes(data[64:72], 'big')
+        for _ in range(int.from_bytes(data[60:64], 'big')):
+            extra = int.from_bytes(data[at + 36:at + 40], 'big')
+            names = int.from_bytes(data[at + 12:at + 14], 'big') + int.from_bytes(
+                data[at + 14:at + 16], 'big')
+            places.append((at, extra))
+            at += (40 + extra + names + 7) // 8 * 8
+        return places
+
+    def with_snapshots(self, extras, version=3):
+        """An image whose entries have so much extra data, as QEMU's old versions left them."""
+        self.raw()
+        self.good('convert', '-O', 'qcow2', '-o', 'compat=' + ('0.10' if version == 2 else '1.1'),
+                  's.raw', 'x')
+        for i in range(len(extras)):
+            self.good('snapshot', '-c', f's{i}', 'x')
+        image = bytearray(self.contents('x'))
+        entries = []
+        for i, (at, extra) in enumerate(self.snapshot_list('x')):
+            more = (bytes(image[at + 40:at + 40 + extra]) + bytes([i + 1]) * 5000)[:extras[i]]
+            entry = bytes(image[at:at + 36]) + len(more).to_bytes(4, 'big') + more
+            names = int.from_bytes(entry[12:14], 'big') + int.from_bytes(entry[14:16], 'big')
+            entry += bytes(image[at + 40 + extra:at + 40 + extra + names])
+            entries.append(entry + bytes(-len(entry) % 8))
+        at = self.snapshot_list('x')[0][0]
+        image[at:at + 65536] = b''.join(entries).ljust(65536, b'\0')
+        with open('x', 'wb') as file:
+            file.write(image)
+
+    def names(self):
+        told = json.loads(self.good('info', '--output=json', 'x'))
+        return [s['name'] for s in told.get('snapshots', [])]
+
+    def test_short_entries(self):
+        self.with_snapshots([0, 50, 8])
+        self.assertEqual(self.names(), ['s0', 's1', 's2'])
+        result = run('check', 'x')
+        self.assertEqual(result.returncode, 2)
+        self.assertIn('ERROR snapshot table entry 0 is incomplete\n', result.stderr)
+        self.assertIn('ERROR snapshot table entry 2 is incomplete\n', result.stderr)
+        result = run('check', '-r', 'all', 'x')
+        self.assertEqual(result.returncode, 0)
+        self.assertEqual(result.stderr, 'Repairing snapshot table entry 0 is incomplete\n'
+                                        'Repairing snapshot table entry 2 is incomplete\n')
+        self.assertIn('    0 leaked clusters\n    2 corruptions\n', result.stdout)
+        self.good('check', 'x')
+        self.assertEqual([extra for _, extra in self.snapshot_list('x')], [24, 50, 24])
+        self.assertEqual(self.names(), ['s0', 's1', 's2'])
+        for name in self.names():
+            self.good('convert', '-l', name, '-O', 'raw', 'x', 'y')
+            self.assertEqual(self.contents('y'), self.contents('s.raw'))
+
+    def test_short_entries_of_version_2(self):
+        self.with_snapshots([0, 50, 8], version=2)
+        self.good('check', 'x')
+        self.good('amend', '-o', 'compat=1.1', 'x')
+        self.good('check', 'x')
+        self.assertEqual([extra for _, extra in self.snapshot_list('x')], [24, 50, 24])
+
+    def test_long_entries(self):
+        self.with_snapshots([24, 1025, 24])
+        self.bad('info', 'x', says='entry 1; you can force-remove')
+        before = self.contents('x')
+        result = run('check', '-r', 'leaks', 'x')
+        self.assertEqual((result.returncode, self.contents('x')), (2, before))
+        result = run('check', '-r', 'all', 'x')
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.stderr, 'Discarding too much extra metadata in snapshot table '
+                                        'entry 1 (1025 > 1024)\n')
+        self.good('check', 'x')
+        self.assertEqual(self.names(), ['s0', 's1', 's2'])
+        self.assertEqual([extra for _, extra in self.snapshot_list('x')], [24, 1024, 24])
+        # Names that were lost with it are made anew.
+        at = self.snapshot_list('x')[2][0]
+        with open('x', 'r+b') as file:
+            file.seek(at + 36)
+            file.write((65536).to_bytes(4, 'big'))
+        self.assertEqual(run('check', '-r', 'all', 'x').returncode, 0)
+        self.good('check', 'x')
+        self.assertEqual(self.names(), ['s0', 's1', 'snapshot-3'])
+
+    def test_bad_entries(self):
+        """Where nobody knows what a snapshot has nothing is taken for a leak."""
+        for where, what in ((0, 1 << 20 | 512), (36, 1 << 63)):
+            self.with_snapshots([24, 24])
+            with open('x', 'r+b') as file:
+                file.seek(self.snapshot_list('x')[0][0] + where)
+                file.write(what.to_bytes(8, 'big') if where == 0 else b'\x7f\0\0\0')
+            before = self.contents('x')
+            for how in ('leaks', 'all'):
+                result = run('check', '-r', how, 'x')
+                self.assertEqual(result.returncode, 2)
+                self.assertIn('ERROR snapshot 1: its entry in the list cannot be', result.stderr)
+                self.assertEqual(self.contents('x'), before)
+
+    def test_too_many_snapshots(self):
+        self.good('create', '-q', '-f', 'qcow2', '-o', 'compat=0.10', 'x', '1M')
+        with open('x', 'r+b') as file:
+            file.truncate((1 << 20) + 40 * 65538)
+            file.seek(60)
+            file.write((65538).to_bytes(4, 'big') + (1 << 20).to_bytes(8, 'big'))
+        self.bad('info', 'x', says='overhanging 2 with')
+        self.bad('check', 'x', says='overhanging 2 with')
+        self.bad('check', '-r', 'leaks', 'x', says='overhanging 2 with')
+        result = run('check', '-r', 'all', 'x')
+        self.assertEqual(result.returncode, 0)
+        self.assertIn('Discarding 2 overhanging snapshots\n', result.stderr)
+        self.good('check', 'x')
+        self.assertEqual(len(self.names()), 65536)
+
     def test_bench(self):
         """Each request is done once, wherever it begins and however many there are at a time."""
         for form in ('raw', 'qcow2'):

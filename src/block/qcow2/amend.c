@@ -65,6 +65,9 @@ static bool change_version(struct qcow2 *q, uint32_t version, GError **error)
 	if (version != 3)
 		return error_set(error, SOCLE_ERROR_USAGE, "qcow2 has versions 2 and 3, not %u",
 				 version);
+	/* Their entries have more data there. */
+	if (!qcow2_rewrite_snapshots(q, error))
+		return false;
 	q->header->version = 3;
 	return qcow2_rewrite_header(q, error);
 }

@@ -460,7 +460,13 @@ bool qcow2_bitmaps_put(struct qcow2 *q, GError **error);
 /* ---- snapshot.c ---- */
 
 void qcow2_snapshot_free(void *snapshot);
-bool qcow2_load_snapshots(struct qcow2 *q, GError **error);
+/* @cut: extra data that is too long is cut, and not refused. */
+bool qcow2_load_snapshots(struct qcow2 *q, bool cut, GError **error);
+/* How many of the snapshots a list may have, by its length? */
+bool qcow2_snapshots_fit(const char *name, struct block_file *file,
+			 const struct qcow2_header *header, uint32_t *ret, GError **error);
+/* The same list anew, with all data that an entry of version 3 has, durably. */
+bool qcow2_rewrite_snapshots(struct qcow2 *q, GError **error);
 
 /* ---- refs.c ---- */
 
