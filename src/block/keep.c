@@ -59,6 +59,15 @@ struct block *block_keep(struct block *block, const struct block_open *options, 
 	return kept;
 }
 
+struct block *block_of_image(struct image *image, const struct block_open *options, GError **error)
+{
+	struct block *kept = kept_new(image, options, error);
+
+	if (kept)
+		block_init(kept, &block_qcow2_ops, options);
+	return kept;
+}
+
 struct block *block_unkeep(struct block *block, const struct block_open *options, GError **error)
 {
 	struct kept *kept = kept_of(block);

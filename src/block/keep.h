@@ -25,6 +25,9 @@ struct block *block_keep(struct block *block, const struct block_open *options, 
 /* The way back. NULL without @error: its image is no raw one. */
 struct block *block_unkeep(struct block *block, const struct block_open *options, GError **error);
 
+/* A block for an open image, which is taken over, also if that fails. @options: how it was opened. */
+struct block *block_of_image(struct image *image, const struct block_open *options, GError **error);
+
 /* From now on no request is under way, and none begins, until it is let go. */
 void block_hold(struct block *block);
 void block_let_go(struct block *block);

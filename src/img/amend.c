@@ -36,7 +36,9 @@ static bool parse_bits(const char *value, unsigned *ret, GError **error)
 
 	if (!g_ascii_string_to_unsigned(value, 10, 1, 64, &bits, NULL))
 		return error_set(error, SOCLE_ERROR_USAGE,
-				 "refcount_bits is a power of two up to 64, not '%s'", value);
+
+				 "Refcount width must be a power of two and may not exceed 64 "
+				 "bits");
 	*ret = (unsigned)bits;
 	return true;
 }
@@ -208,7 +210,8 @@ static int amend(const struct img_args *args, GError **error)
 	}
 	if (img_wants_options_help(args)) {
 		img_out("Options that can be changed: backing_file, backing_fmt, compat, "
-			"data_file_raw, lazy_refcounts, size, encrypt.state, encrypt.new-secret, "
+			"data_file_raw, lazy_refcounts, refcount_bits, size, encrypt.state, "
+			"encrypt.new-secret, "
 			"encrypt.old-secret, encrypt.keyslot, encrypt.iter-time\n");
 		return EXIT_SUCCESS;
 	}

@@ -338,7 +338,8 @@ bool img_args_json(const struct img_args *args, bool *ret_json, GError **error)
 	*ret_json = value && !strcmp(value, "json");
 	if (!value || *ret_json || !strcmp(value, "human"))
 		return true;
-	return error_set(error, SOCLE_ERROR_USAGE, "'--output' is human or json, not '%s'", value);
+	return error_set(error, SOCLE_ERROR_USAGE,
+			 "--output must be used with human or json as argument.");
 }
 
 void img_options_help(const struct img_option *options, GString *out)

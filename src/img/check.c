@@ -45,7 +45,12 @@ static void tell_repair(struct checked *checked, const char *text)
 		(void)fprintf(stderr, "Repairing %s\n", text + strlen("ERROR "));
 		return;
 	}
-	(void)fprintf(stderr, "%s\n", text);
+	if (!checked->leaks_only && g_str_has_prefix(text, "ERROR snapshot table entry "))
+		(void)fprintf(stderr, "Repairing %s\n", text + strlen("ERROR "));
+	else if (!checked->leaks_only && g_str_has_prefix(text, "ERROR too much extra "))
+		(void)fprintf(stderr, "Discarding %s\n", text + strlen("ERROR "));
+	else
+		(void)fprintf(stderr, "%s\n", text);
 	if (g_str_has_prefix(text, "Leaked cluster ") ||
 	    (g_str_has_prefix(text, "ERROR cluster ") && !checked->leaks_only))
 		g_string_append_printf(checked->counts, "Repairing%s\n", cluster);

@@ -22,35 +22,6 @@ struct convert {
 	GPtrArray *bitmaps;        /* struct qcow2_bitmap that are copied, or NULL */
 };
 
-/* -l: "NAME", or "snapshot.id=ID" or "snapshot.name=NAME" with commas in between. */
-static bool show_snapshot(const struct img_args *args, struct image *source, GError **error)
-{
-	const char *words = img_args_value(args, 'l');
-	g_autofree char *name = g_strdup(words);
-
-	if (!words)
-		return true;
-	if (source->ops != &image_qcow2_ops)
-		return error_set(
-			error, SOCLE_ERROR_UNSUPPORTED,
-			"image '%s' cannot have snapshots: only those of format 'qcow2' can",
-			source->path);
-	while (g_str_has_prefix(words, "snapshot.") && *words) {
-		g_autofree char *word = img_next_word(&words);
-		const char *equals = strchr(word, '=');
-
-		if (!equals || (!g_str_has_prefix(word, "snapshot.id=") &&
-				!g_str_has_prefix(word, "snapshot.name=")))
-			return error_set(error, SOCLE_ERROR_USAGE,
-					 "a snapshot is named by snapshot.id= or snapshot.name=, "
-					 "not by '%s'",
-					 word);
-		g_free(name);
-		name = g_strdup(equals + 1);
-	}
-	return qcow2_snapshot_show(source, name, error);
-}
-
 static bool open_sources(const struct img_args *args, struct copy *copy, GError **error)
 {
 	unsigned count = img_args_words(args) - 1;
@@ -65,7 +36,7 @@ static bool open_sources(const struct img_args *args, struct copy *copy, GError 
 		if (!source)
 			return false;
 		copy->sources[copy->count++] = source;
-		if (!show_snapshot(args, source, error))
+		if (!img_show_snapshot(args, source, error))
 			return false;
 		copy->len += source->size;
 		if (copy->len > INT64_MAX)

@@ -116,6 +116,11 @@ struct image *img_open_word(const struct img_args *args, const char *word, const
 struct image *img_open_write(const struct img_args *args, const char *word, const char *implied,
 			     unsigned flags, GError **error);
 
+/* -l: "NAME", or "snapshot.id=ID" or "snapshot.name=NAME" with commas in between; could it be one? */
+bool img_check_snapshot(const struct img_args *args, GError **error);
+/* An image that is open for reading has what it had then, if -l was given. */
+bool img_show_snapshot(const struct img_args *args, struct image *image, GError **error);
+
 /* Can an image of this format name one behind it? */
 bool img_may_have_backing(const char *format);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "block/qcow2/qcow2.h"
 #include "img/img.h"
 
 bool img_cache_flags(const char *cache, unsigned *ret_flags, GError **error)
@@ -85,11 +86,70 @@ struct image *img_open_write(const struct img_args *args, const char *word, cons
 	return image;
 }
 
+/* What -l names, without what stands in front; NULL: it says something else. */
+static char *snapshot_name(const char *words, GError **error)
+{
+	const char *const all = words;
+	g_autofree char *name = g_strdup(words);
+
+	while (g_str_has_prefix(words, "snapshot.")) {
+		g_autofree char *word = img_next_word(&words);
+		char *equals = strchr(word, '=');
+
+		if (!equals || (!g_str_has_prefix(word, "snapshot.id=") &&
+				!g_str_has_prefix(word, "snapshot.name="))) {
+			word[strcspn(word, "=")] = 0;
+			error_set(error, SOCLE_ERROR_USAGE,
+				  "Invalid parameter '%s'\n%s: Failed in parsing snapshot param "
+				  "'%s'",
+				  word, img_program(), all);
+			return NULL;
+		}
+		g_free(name);
+		name = g_strdup(equals + 1);
+	}
+	return g_steal_pointer(&name);
+}
+
+bool img_check_snapshot(const struct img_args *args, GError **error)
+{
+	const char *words = img_args_value(args, 'l');
+	g_autofree char *name = words ? snapshot_name(words, error) : NULL;
+
+	return !words || name;
+}
+
+bool img_show_snapshot(const struct img_args *args, struct image *image, GError **error)
+{
+	const char *words = img_args_value(args, 'l');
+	g_autofree char *name = words ? snapshot_name(words, error) : NULL;
+
+	if (!words || !name)
+		return !words;
+	if (image->ops == &image_qcow2_ops)
+		return qcow2_snapshot_show(image, name, error);
+	return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+			 "image '%s' cannot have snapshots: only those of format 'qcow2' can",
+			 image->path);
+}
+
 bool img_may_have_backing(const char *format)
 {
 	static const char *const formats[] = { "qcow2", "qcow", "vmdk", NULL };
 
 	return g_strv_contains(formats, format);
+}
+
+/* Is there a word in it at all, and none that is empty at an end? */
+static bool check_list(const char *text, GError **error)
+{
+	const size_t len = strlen(text), first = strspn(text, ",");
+	size_t last = 0;
+
+	while (last < len && text[len - 1 - last] == ',')
+		last++;
+	return (len && first % 2 == 0 && last % 2 == 0) ||
+	       error_set(error, SOCLE_ERROR_USAGE, "Invalid option list: %s", text);
 }
 
 /* Those that every format has, or may be asked for. */
@@ -142,7 +202,8 @@ GHashTable *img_create_options(const struct img_args *args, const char *format,
 	if (!ops)
 		return NULL;
 	for (unsigned i = 0; i < img_args_count(args, 'o'); i++) {
-		if (!add_words(options, ops, more, img_args_nth(args, 'o', i), error))
+		if (!check_list(img_args_nth(args, 'o', i), error) ||
+		    !add_words(options, ops, more, img_args_nth(args, 'o', i), error))
 			return NULL;
 	}
 	return g_steal_pointer(&options);

@@ -271,6 +271,235 @@ class Work(Case):
         self.assertIn("'a'", result.stderr)
         self.bad('convert', '--bitmaps', 'x', 'z.raw', says='qcow2')
 
+    def measured(self, *words):
+        told = json.loads(self.good('measure', '--output=json', '-O', 'qcow2', *words))
+        return told['required'], told['fully-allocated']
+
+    def test_measure(self):
+        self.raw()
+        self.good('convert', '-O', 'qcow2', 's.raw', 'x')
+        before = self.measured('x')
+        self.good('snapshot', '-c', 'one', 'x')
+        subprocess.run([IO, '-f', 'qcow2', '-c', 'write 3584k 384k', 'x'], check=True,
+                       stdout=subprocess.DEVNULL)
+        self.assertEqual(self.measured('x'), (before[0] + (384 << 10), before[1]))
+        for name in ('one', '1', 'snapshot.name=one', 'snapshot.id=1'):
+            self.assertEqual(self.measured('-l', name, 'x'), before)
+        # Of that time, also if it had another size then.
+        self.good('resize', '-q', '-f', 'qcow2', 'x', '64M')
+        self.assertEqual(self.measured('-l', 'one', 'x'), before)
+        self.bad('measure', '-l', 'two', 'x', says="'two'")
+        self.bad('measure', '-l', 'one', '-f', 'raw', 's.raw', says='snapshots')
+        self.bad('measure', '-l', 'snapshot.foo=1', 'x', says="param 'snapshot.foo=1'")
+        # Nothing of what is behind can be counted on.
+        self.assertEqual(self.measured('-o', 'backing_file=y', 'x')[0], self.measured('x')[1])
+        self.assertEqual(self.measured('--size', '0'), (3 << 16, 3 << 16))
+        self.bad('measure', '-O', 'qcow2', '--size', '7E', says='larger cluster size')
+        self.bad('measure', '-O', 'qcow2', '-o', 'preallocation=x', '--size', '1M', says="'x'")
+        self.bad('measure', '-O', 'vmdk', '--size', '1M', says='vmdk')
+        self.bad('measure', '-O', 'none', '--size', '1M', says="'none'")
+        self.bad('measure', '--size', '-1', says='Invalid image size')
+        self.bad('measure', '--size', '1', 'x', says='--size N')
+        self.bad('measure', 'x', 'y', says='one filename')
+        self.bad('measure', '-f', 'raw', says='-f')
+        self.bad('measure', '-o', ',', says='option list')
+        # A LUKS image has its header in front.
+        self.good('create', '-q', '--object', 'secret,id=s,data=abc', '-f', 'luks', '-o',
+                  'key-secret=s,iter-time=10', 'l.luks', '1M')
+        told = json.loads(self.good('measure', '--output=json', '-O', 'luks', '--size', '1M'))
+        self.assertEqual(told['required'], os.stat('l.luks').st_size)
+
+    def snapshot_list(self, name):
+        """Where each entry of the list of snapshots is, and how much extra data it has."""
+        data, places = self.contents(name), []
+        at = int.from_bytes(data[64:72], 'big')
+        for _ in range(int.from_bytes(data[60:64], 'big')):
+            extra = int.from_bytes(data[at + 36:at + 40], 'big')
+            names = int.from_bytes(data[at + 12:at + 14], 'big') + int.from_bytes(
+                data[at + 14:at + 16], 'big')
+            places.append((at, extra))
+            at += (40 + extra + names + 7) // 8 * 8
+        return places
+
+    def with_snapshots(self, extras, version=3):
+        """An image whose entries have so much extra data, as QEMU's old versions left them."""
+        self.raw()
+        self.good('convert', '-O', 'qcow2', '-o', 'compat=' + ('0.10' if version == 2 else '1.1'),
+                  's.raw', 'x')
+        for i in range(len(extras)):
+            self.good('snapshot', '-c', f's{i}', 'x')
+        image = bytearray(self.contents('x'))
+        entries = []
+        for i, (at, extra) in enumerate(self.snapshot_list('x')):
+            more = (bytes(image[at + 40:at + 40 + extra]) + bytes([i + 1]) * 5000)[:extras[i]]
+            entry = bytes(image[at:at + 36]) + len(more).to_bytes(4, 'big') + more
+            names = int.from_bytes(entry[12:14], 'big') + int.from_bytes(entry[14:16], 'big')
+            entry += bytes(image[at + 40 + extra:at + 40 + extra + names])
+            entries.append(entry + bytes(-len(entry) % 8))
+        at = self.snapshot_list('x')[0][0]
+        image[at:at + 65536] = b''.join(entries).ljust(65536, b'\0')
+        with open('x', 'wb') as file:
+            file.write(image)
+
+    def names(self):
+        told = json.loads(self.good('info', '--output=json', 'x'))
+        return [s['name'] for s in told.get('snapshots', [])]
+
+    def test_short_entries(self):
+        self.with_snapshots([0, 50, 8])
+        self.assertEqual(self.names(), ['s0', 's1', 's2'])
+        result = run('check', 'x')
+        self.assertEqual(result.returncode, 2)
+        self.assertIn('ERROR snapshot table entry 0 is incomplete\n', result.stderr)
+        self.assertIn('ERROR snapshot table entry 2 is incomplete\n', result.stderr)
+        result = run('check', '-r', 'all', 'x')
+        self.assertEqual(result.returncode, 0)
+        self.assertEqual(result.stderr, 'Repairing snapshot table entry 0 is incomplete\n'
+                                        'Repairing snapshot table entry 2 is incomplete\n')
+        self.assertIn('    0 leaked clusters\n    2 corruptions\n', result.stdout)
+        self.good('check', 'x')
+        self.assertEqual([extra for _, extra in self.snapshot_list('x')], [24, 50, 24])
+        self.assertEqual(self.names(), ['s0', 's1', 's2'])
+        for name in self.names():
+            self.good('convert', '-l', name, '-O', 'raw', 'x', 'y')
+            self.assertEqual(self.contents('y'), self.contents('s.raw'))
+
+    def test_short_entries_of_version_2(self):
+        self.with_snapshots([0, 50, 8], version=2)
+        self.good('check', 'x')
+        self.good('amend', '-o', 'compat=1.1', 'x')
+        self.good('check', 'x')
+        self.assertEqual([extra for _, extra in self.snapshot_list('x')], [24, 50, 24])
+
+    def test_long_entries(self):
+        self.with_snapshots([24, 1025, 24])
+        self.bad('info', 'x', says='entry 1; you can force-remove')
+        before = self.contents('x')
+        result = run('check', '-r', 'leaks', 'x')
+        self.assertEqual((result.returncode, self.contents('x')), (2, before))
+        result = run('check', '-r', 'all', 'x')
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.stderr, 'Discarding too much extra metadata in snapshot table '
+                                        'entry 1 (1025 > 1024)\n')
+        self.good('check', 'x')
+        self.assertEqual(self.names(), ['s0', 's1', 's2'])
+        self.assertEqual([extra for _, extra in self.snapshot_list('x')], [24, 1024, 24])
+        # Names that were lost with it are made anew.
+        at = self.snapshot_list('x')[2][0]
+        with open('x', 'r+b') as file:
+            file.seek(at + 36)
+            file.write((65536).to_bytes(4, 'big'))
+        self.assertEqual(run('check', '-r', 'all', 'x').returncode, 0)
+        self.good('check', 'x')
+        self.assertEqual(self.names(), ['s0', 's1', 'snapshot-3'])
+
+    def test_bad_entries(self):
+        """Where nobody knows what a snapshot has nothing is taken for a leak."""
+        for where, what in ((0, 1 << 20 | 512), (36, 1 << 63)):
+            self.with_snapshots([24, 24])
+            with open('x', 'r+b') as file:
+                file.seek(self.snapshot_list('x')[0][0] + where)
+                file.write(what.to_bytes(8, 'big') if where == 0 else b'\x7f\0\0\0')
+            before = self.contents('x')
+            for how in ('leaks', 'all'):
+                result = run('check', '-r', how, 'x')
+                self.assertEqual(result.returncode, 2)
+                self.assertIn('ERROR snapshot 1: its entry in the list cannot be', result.stderr)
+                self.assertEqual(self.contents('x'), before)
+
+    def test_too_many_snapshots(self):
+        self.good('create', '-q', '-f', 'qcow2', '-o', 'compat=0.10', 'x', '1M')
+        with open('x', 'r+b') as file:
+            file.truncate((1 << 20) + 40 * 65538)
+            file.seek(60)
+            file.write((65538).to_bytes(4, 'big') + (1 << 20).to_bytes(8, 'big'))
+        self.bad('info', 'x', says='overhanging 2 with')
+        self.bad('check', 'x', says='overhanging 2 with')
+        self.bad('check', '-r', 'leaks', 'x', says='overhanging 2 with')
+        result = run('check', '-r', 'all', 'x')
+        self.assertEqual(result.returncode, 0)
+        self.assertIn('Discarding 2 overhanging snapshots\n', result.stderr)
+        self.good('check', 'x')
+        self.assertEqual(len(self.names()), 65536)
+
+    def test_bench(self):
+        """Each request is done once, wherever it begins and however many there are at a time."""
+        for form in ('raw', 'qcow2'):
+            self.good('create', '-q', '-f', form, 'x', '8M')
+            for depth, more in ((1, []), (7, ['--flush-interval', '10']), (64, ['-i', 'threads']),
+                                (300, ['--flush-interval', '16', '--no-drain'])):
+                words = ['bench', '-f', form, '-d', str(depth)]
+                out = self.good(*words, '-w', '-c', '200', '-s', '8k', '-S', '12k', '-o', '1M',
+                                '--pattern', str(depth % 251), *more, 'x')
+                self.assertIn(f'200 write requests, 8192 bytes each, {depth} in parallel', out)
+                self.assertRegex(out, r'Run completed in \d+\.\d{3} seconds\.\n\Z')
+                self.good('convert', '-O', 'raw', 'x', 'y')
+                piece = bytes([depth % 251]) * 8192 + bytes(4096)
+                self.assertEqual(self.contents('y')[MIB:MIB + 200 * 12288], piece * 200)
+                self.good(*words, '-q', '-c', '1000', '-s', '1000', '-S', '777', '-o', '5', 'x')
+            if form == 'qcow2':
+                self.good('check', 'x')
+        self.bad('bench', '-d', '0', 'x', says='depth')
+        self.bad('bench', '-s', '64M', 'x', says='fit')
+        self.bad('bench', '-i', 'none', 'x', says="'none'")
+        self.bad('bench', '--flush-interval', '3', 'x', says='write tests')
+        self.bad('bench', '-w', '-s', '100', '-f', 'qcow2', 'x', says='multiple of 512')
+        self.good('create', '-q', '-f', 'raw', 'z', '128M')
+        self.bad('bench', '-s', '32M', 'z', says='memory')
+
+    def test_bench_error(self):
+        """What fails is told, and what is under way ends before."""
+        self.good('create', '-q', '-f', 'qcow2', 'x', '1M')
+        self.good('bench', '-q', '-w', '-c', '16', '-s', '64k', '-f', 'qcow2', 'x')
+        with open('x', 'r+b') as file:
+            file.truncate(0x60000)
+            file.seek(0x28)
+            file.seek(int.from_bytes(file.read(8), 'big'))
+            file.write((0x8000000000000000 | 0x1200).to_bytes(8, 'big'))
+        result = run('bench', '-q', '-c', '1000', '-f', 'qcow2', 'x')
+        self.assertEqual(result.returncode, 1)
+        self.assertIn('Failed request: Input/output error', result.stderr)
+
+    def test_amend_width(self):
+        self.raw()
+        self.good('convert', '-O', 'qcow2', 's.raw', 'x')
+        for bits in (1, 64, 8):
+            self.good('amend', '-o', f'refcount_bits={bits}', 'x')
+            self.assertIn(f'refcount bits: {bits}\n', self.good('info', 'x'))
+            self.good('check', 'x')
+            self.assertEqual(self.good('compare', 'x', 's.raw'), 'Images are identical.\n')
+        self.bad('amend', '-o', 'refcount_bits=7', 'x', says='power of two')
+        self.bad('amend', '-o', 'refcount_bits=none', 'x', says='power of two')
+        self.bad('amend', '-o', 'compat=0.10', 'x', says='refcount_bits=16')
+        self.good('amend', '-o', 'compat=0.10,refcount_bits=16', 'x')
+        self.bad('amend', '-o', 'refcount_bits=8', 'x', says='compat=1.1')
+        self.good('amend', '-o', 'compat=1.1,lazy_refcounts=on,refcount_bits=2', 'x')
+        self.good('snapshot', '-c', 'one', 'x')
+        self.bad('amend', '-o', 'refcount_bits=1', 'x', says='has a refcount of 2')
+        self.assertIn('refcount bits: 2\n', self.good('info', 'x'))
+        self.good('check', 'x')
+
+    def test_too_narrow(self):
+        """What counts cannot say is not repaired before they are wider."""
+        self.good('create', '-q', '-f', 'qcow2', '-o', 'refcount_bits=1', 'x', '1M')
+        subprocess.run([IO, '-f', 'qcow2', '-c', 'write 0 64k', 'x'], check=True,
+                       stdout=subprocess.DEVNULL)
+        with open('x', 'r+b') as file:
+            file.seek(0x28)
+            file.seek(int.from_bytes(file.read(8), 'big'))
+            table = int.from_bytes(file.read(8), 'big') & ((1 << 56) - 512)
+            file.seek(table)
+            entry = file.read(8)
+            file.seek(table + 8)
+            file.write(entry)
+        for words in ([], ['-r', 'all']):
+            result = run('check', *words, 'x')
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertIn('amend -o refcount_bits=', result.stderr)
+        self.good('amend', '-o', 'refcount_bits=2', 'x')
+        self.assertEqual(run('check', '-r', 'all', 'x').returncode, 0)
+        self.good('check', 'x')
+
     def test_large_bitmaps(self):
         """What is too large for memory is refused, or void and told; never wrong."""
         self.good('create', '-q', '-f', 'qcow2', 'x', '1M')

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * amend.c - changes of a qcow2 image's header: version, lazy refcounts, backing file; and measuring
+ * amend.c - changes of a qcow2 image's header: version, lazy refcounts, backing file
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
-#include "block/crypt/luks.h"
 #include "block/qcow2/qcow2-int.h"
 
 /* ---- version ---- */
@@ -39,12 +37,11 @@ static bool to_version_2(struct qcow2 *q, GError **error)
 {
 	struct qcow2_header *h = q->header;
 
-	if (h->refcount_order != 4 || h->incompatible & ~(uint64_t)QCOW2_DIRTY || h->bitmaps)
-		return error_set(
-			error, SOCLE_ERROR_UNSUPPORTED,
-			"image '%s' has what compat=0.10 does not: other refcount_bits than "
-			"16, extended_l2, a data file, zstd or bitmaps; convert it",
-			q->name);
+	if (h->incompatible & ~(uint64_t)QCOW2_DIRTY || h->bitmaps)
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+				 "image '%s' has what compat=0.10 does not: extended_l2, a data "
+				 "file, zstd or bitmaps; convert it",
+				 q->name);
 	if (q->snapshots->len)
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
 				 "image '%s' has snapshots, which may have zero clusters, and "
@@ -68,6 +65,9 @@ static bool change_version(struct qcow2 *q, uint32_t version, GError **error)
 	if (version != 3)
 		return error_set(error, SOCLE_ERROR_USAGE, "qcow2 has versions 2 and 3, not %u",
 				 version);
+	/* Their entries have more data there. */
+	if (!qcow2_rewrite_snapshots(q, error))
+		return false;
 	q->header->version = 3;
 	return qcow2_rewrite_header(q, error);
 }
@@ -102,18 +102,37 @@ static bool change_raw(struct qcow2 *q, int raw, GError **error)
 	return qcow2_update_header(q, error);
 }
 
+static bool change_width(struct qcow2 *q, unsigned bits, GError **error)
+{
+	return !bits || qcow2_change_width(q, (unsigned)__builtin_ctz(bits), error);
+}
+
+/* In qemu-img's words. */
+static bool check_width(const struct qcow2 *q, const struct qcow2_amend *what, GError **error)
+{
+	const unsigned now = 1u << q->header->refcount_order;
+	const unsigned bits = what->refcount_bits ? what->refcount_bits : now;
+	const uint32_t version = what->version ? what->version : q->header->version;
+
+	if (bits > 64 || bits & (bits - 1))
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "Refcount width must be a power of two and may not exceed 64 "
+				 "bits");
+	if (version >= 3 || bits == 16)
+		return true;
+	if (bits != now)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "Refcount widths other than 16 bits require compatibility level "
+				 "1.1 or above (use compat=1.1 or greater)");
+	return error_set(error, SOCLE_ERROR_USAGE, "compat=0.10 requires refcount_bits=16");
+}
+
 static bool check_amend(struct qcow2 *q, const struct qcow2_amend *what, GError **error)
 {
 	if (!q->writable)
 		return error_set(error, SOCLE_ERROR_DENIED, "image '%s' is open for reading only",
 				 q->name);
-	if (what->refcount_bits && what->refcount_bits != 1u << q->header->refcount_order)
-		return error_set(
-			error, SOCLE_ERROR_UNSUPPORTED,
-			"image '%s' has refcount_bits=%u, which cannot be changed in place; "
-			"convert it",
-			q->name, 1u << q->header->refcount_order);
-	return true;
+	return check_width(q, what, error);
 }
 
 bool qcow2_amend(struct image *image, const struct qcow2_amend *what, GError **error)
@@ -124,9 +143,11 @@ bool qcow2_amend(struct image *image, const struct qcow2_amend *what, GError **e
 	qcow2_lock_alone(q);
 	ok = check_amend(q, what, error) && qcow2_begin_change(q, error) &&
 	     qcow2_flush_locked(q, error);
-	/* Lazy refcounts go before version 3 does, and come after it. */
+	/* Lazy refcounts and other widths go before version 3 does, and come after it. */
 	ok = ok && (what->lazy_refcounts > 0 || change_lazy(q, what->lazy_refcounts, error)) &&
-	     change_version(q, what->version, error) &&
+	     (what->version == 2 || change_version(q, what->version, error)) &&
+	     change_width(q, what->refcount_bits, error) &&
+	     (what->version != 2 || change_version(q, 2, error)) &&
 	     (what->lazy_refcounts <= 0 || change_lazy(q, 1, error)) &&
 	     change_raw(q, what->data_file_raw, error);
 	qcow2_unlock_alone(q);
@@ -234,57 +255,4 @@ GPtrArray *qcow2_bitmaps(struct image *image, GError **error)
 		return NULL;
 	}
 	return g_steal_pointer(&all);
-}
-
-/* ---- measure ---- */
-
-static uint64_t divide_up(uint64_t n, uint64_t by)
-{
-	return n / by + !!(n % by);
-}
-
-/* Clusters of counts and their table, for that many others and for themselves. */
-static uint64_t count_clusters(const struct qcow2_header *h, uint64_t others)
-{
-	const uint64_t cluster = UINT64_C(1) << h->cluster_bits;
-	const uint64_t per_block = cluster * 8 >> h->refcount_order;
-	uint64_t blocks = 0, tables = 0;
-
-	for (;;) {
-		const uint64_t n = divide_up(others + blocks + tables, per_block);
-		const uint64_t t = divide_up(n, cluster / 8);
-
-		if (n == blocks && t == tables)
-			return blocks + tables;
-		blocks = n;
-		tables = t;
-	}
-}
-
-bool qcow2_measure(uint64_t size, uint64_t data, GHashTable *options, struct qcow2_measure *ret,
-		   GError **error)
-{
-	const struct image_create what = { .path = "", .size = size, .options = options };
-	autoptr(qcow2_header) h = qcow2_create_header(&what, error);
-	uint64_t cluster, entries, guest, l2, l1, all;
-	struct luks_options luks;
-	enum qcow2_crypt crypt;
-
-	if (!h || !qcow2_crypt_wanted(&what, &crypt, &luks, error))
-		return false;
-	if (size > INT64_MAX / 2)
-		return error_set(error, SOCLE_ERROR_LIMIT, "%" PRIu64 " bytes are too many", size);
-	cluster = UINT64_C(1) << h->cluster_bits;
-	entries = cluster / (h->incompatible & QCOW2_EXTENDED_L2 ? 16 : 8);
-	guest = divide_up(size, cluster);
-	l2 = divide_up(guest, entries);
-	l1 = MAX(divide_up(l2, cluster / 8), UINT64_C(1));
-	all = 1 + l2 + l1 + guest +
-	      (crypt == QCOW2_CRYPT_LUKS ? divide_up(luks_len(&luks), cluster) : 0);
-	all += count_clusters(h, all);
-	ret->fully_allocated = all * cluster;
-	ret->required = (all - guest) * cluster + MIN(divide_up(data, cluster), guest) * cluster;
-	if (h->incompatible & QCOW2_DATA_FILE)
-		ret->required = ret->fully_allocated = (all - guest) * cluster;
-	return true;
 }

@@ -27,9 +27,12 @@
 enum {
 	CHUNK_BITS = 12, /* clusters whose counts are allocated together */
 	CHUNK = 1 << CHUNK_BITS,
-	MAX_CHUNKS = 1 << 16, /* 1 GiB: enough for 16 TiB in clusters of 64 KiB */
-	SNAPSHOT_LEN = 40,    /* the fixed part of an entry */
+	MAX_CHUNKS = 1 << 16,    /* 1 GiB: enough for 16 TiB in clusters of 64 KiB */
+	SNAPSHOT_LEN = 40,       /* the fixed part of an entry */
+	SNAPSHOT_MIN_EXTRA = 16, /* of version 3 */
+	SNAPSHOT_EXTRA = 24,     /* that we write */
 	SNAPSHOT_MAX_EXTRA = 1024,
+	SNAPSHOT_MAX_TABLE = 64 << 20,
 	BITMAP_LEN = 24,
 	READ_LEN = 64 << 10, /* of a table, at a time */
 };
@@ -52,6 +55,7 @@ struct check {
 	uint64_t clusters;     /* of the file, as far as they can be counted */
 	struct chunk **chunks; /* NULL: nothing refers to them */
 	GPtrArray *made;       /* those that there are */
+	uint32_t count_max;    /* what a count can say */
 	uint64_t next_host;    /* where this L2 table's next cluster is if nothing is fragmented */
 	bool copied_wrong;     /* some COPIED flag is, or points to where no count is */
 };
@@ -95,6 +99,17 @@ static uint32_t references(const struct check *c, uint64_t cluster)
 	return chunk ? chunk->count[cluster & (CHUNK - 1)] : 0;
 }
 
+/* No count can say that: it is none that could be put right. */
+static void overflow(struct check *c, uint64_t cluster)
+{
+	c->result->overflows++;
+	found(c, QCOW2_CORRUPTION,
+	      "ERROR: overflow cluster offset=0x%" PRIx64 ": it has more references than counts of "
+	      "%u bits can say; widen them with `socle-img amend -o refcount_bits=64`, or convert "
+	      "the image",
+	      cluster << c->cluster_bits, 1u << c->header->refcount_order);
+}
+
 /* Beyond MAX_CHUNKS nothing is counted; check_all() fails then. */
 static void refer_cluster(struct check *c, uint64_t cluster)
 {
@@ -107,8 +122,10 @@ static void refer_cluster(struct check *c, uint64_t cluster)
 		c->chunks[cluster >> CHUNK_BITS] = chunk;
 		g_ptr_array_add(c->made, chunk);
 	}
-	if (chunk->count[cluster & (CHUNK - 1)] < UINT32_MAX)
+	if (chunk->count[cluster & (CHUNK - 1)] < c->count_max)
 		chunk->count[cluster & (CHUNK - 1)]++;
+	else if (c->count_max < UINT32_MAX)
+		overflow(c, cluster);
 }
 
 /* An entry of the active tables, aligned, and referred to. */
@@ -344,33 +361,86 @@ static bool check_l1(struct check *c, uint64_t off, uint64_t size, bool active)
 
 /* ---- snapshots and bitmaps ---- */
 
+/* What a repair puts right; @extra: bytes of extra data. */
+static void check_extra(struct check *c, uint32_t index, uint32_t extra)
+{
+	if (extra > SNAPSHOT_MAX_EXTRA) {
+		c->result->oversized++;
+		found(c, QCOW2_CORRUPTION,
+		      "ERROR too much extra metadata in snapshot table entry %u (%u > %d)", index,
+		      extra, SNAPSHOT_MAX_EXTRA);
+	} else if (c->header->version >= 3 && extra < SNAPSHOT_MIN_EXTRA) {
+		c->result->incomplete++;
+		found(c, QCOW2_CORRUPTION, "ERROR snapshot table entry %u is incomplete", index);
+	}
+}
+
+static void unreadable(struct check *c, uint32_t index)
+{
+	c->result->unreadable++;
+	found(c, QCOW2_CORRUPTION, "ERROR snapshot %u: its entry in the list cannot be", index + 1);
+}
+
+/*
+ * Does an entry end within the file? One with too much extra data may reach into what would be the
+ * next cluster, if no other follows it.
+ */
+static bool is_inside(const struct check *c, uint64_t off, uint64_t len, uint32_t extra, bool last)
+{
+	const uint64_t cluster = UINT64_C(1) << c->cluster_bits;
+	const uint64_t end = c->clusters << c->cluster_bits;
+
+	return off < end &&
+	       len <= end - off + (last && extra > SNAPSHOT_MAX_EXTRA ? cluster - 1 : 0);
+}
+
+/* Cut as far as it can be, is the list longer than it may be? @len: without what is cut. */
+static void check_length(struct check *c, uint64_t len)
+{
+	if (len <= SNAPSHOT_MAX_TABLE)
+		return;
+	c->result->oversized++;
+	found(c, QCOW2_CORRUPTION,
+	      "ERROR snapshot table is too big: it may have %d bytes, and would have %" PRIu64,
+	      SNAPSHOT_MAX_TABLE, len);
+}
+
 static bool check_snapshots(struct check *c)
 {
 	const uint64_t begin = c->header->snapshots_off, end = c->clusters << c->cluster_bits;
 	uint64_t off = begin, room = end; /* for L1 tables: two cannot be at the same place */
+	uint64_t total = 0;
 
 	for (uint32_t i = 0; i < c->header->snapshots; i++) {
-		uint8_t entry[SNAPSHOT_LEN];
+		uint8_t entry[SNAPSHOT_LEN] = { 0 };
 		uint64_t l1_off, l1_size, len;
+		uint32_t extra;
 
-		if (!read_at(c, off, entry, sizeof(entry), "list of snapshots"))
+		if (off < end && !read_at(c, off, entry, sizeof(entry), "list of snapshots"))
 			return false;
 		l1_off = get_be64(entry);
 		l1_size = get_be32(entry + 8);
 		len = SNAPSHOT_LEN + (uint64_t)get_be16(entry + 12) + get_be16(entry + 14) +
 		      get_be32(entry + 36);
-		if (get_be32(entry + 36) > SNAPSHOT_MAX_EXTRA || l1_size > QCOW2_MAX_L1 / 8 ||
-		    !is_aligned(c, l1_off) || off >= end || l1_size * 8 > room) {
-			found(c, QCOW2_CORRUPTION,
-			      "ERROR snapshot %u: its entry in the list cannot be", i + 1);
+		extra = get_be32(entry + 36);
+		if (!is_inside(c, off, len, extra, i + 1 == c->header->snapshots)) {
+			unreadable(c, i);
 			break;
+		}
+		check_extra(c, i, extra);
+		total = ((total + 7) & ~UINT64_C(7)) + len - extra +
+			CLAMP(extra, (uint32_t)SNAPSHOT_EXTRA, (uint32_t)SNAPSHOT_MAX_EXTRA);
+		off += (len + 7) & ~UINT64_C(7);
+		if (l1_size > QCOW2_MAX_L1 / 8 || !is_aligned(c, l1_off) || l1_size * 8 > room) {
+			unreadable(c, i);
+			continue;
 		}
 		room -= l1_size * 8;
 		if (!check_l1(c, l1_off, l1_size, false))
 			return false;
-		off += (len + 7) & ~UINT64_C(7);
 	}
-	(void)refer(c, begin, off - begin);
+	check_length(c, total);
+	(void)refer(c, begin, MIN(off, MAX(end, begin)) - begin);
 	return true;
 }
 
@@ -675,6 +745,9 @@ bool qcow2_check(const char *name, struct block_file *file, const struct qcow2_h
 		.result = ret_check,
 		.error = error,
 		.cluster_bits = header->cluster_bits,
+		.count_max = header->refcount_order < 5
+				     ? (UINT32_C(1) << (1u << header->refcount_order)) - 1
+				     : UINT32_MAX,
 		.made = made,
 	};
 	bool ok;

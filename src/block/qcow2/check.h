@@ -19,6 +19,10 @@ enum qcow2_finding {
 
 struct qcow2_check {
 	uint64_t leaks, corruptions;
+	uint64_t overflows; /* corruptions that no count can say, and so no repair mends */
+	/* Of the corruptions: entries of the list of snapshots that a repair completes, or cuts; and those
+	 * that hide what a snapshot has, so that nobody knows what is a leak. */
+	uint64_t incomplete, oversized, unreadable;
 	uint64_t total, allocated; /* guest clusters: all; those that have data of their own */
 	uint64_t fragmented, compressed; /* of the allocated ones */
 	uint64_t image_end;              /* bytes, up to the last cluster that is counted */

@@ -193,6 +193,18 @@ struct qcow2_header *qcow2_create_header(const struct image_create *what, GError
 	return g_steal_pointer(&h);
 }
 
+bool qcow2_create_preallocation(const struct image_create *what, enum qcow2_preallocation *ret,
+				GError **error)
+{
+	static const char *const words[] = { "off", "metadata", "falloc", "full", NULL };
+	unsigned how;
+
+	if (!take_word(what, "preallocation", words, &how, error))
+		return false;
+	*ret = (enum qcow2_preallocation)how;
+	return true;
+}
+
 /* ---- the smallest image ---- */
 
 /* Header, table of counts, one block of them. */
@@ -282,16 +294,15 @@ static bool trim(struct qcow2 *q, GError **error)
 
 bool qcow2_create(struct block_file *file, const struct image_create *what, GError **error)
 {
-	static const char *const words[] = { "off", "metadata", "falloc", "full", NULL };
 	const unsigned flags = IMAGE_WRITE | IMAGE_BACKING;
 	autoptr(qcow2_header) header = qcow2_create_header(what, error);
 	struct luks_options luks;
 	struct qcow2 *q;
-	unsigned how;
+	enum qcow2_preallocation how;
 	enum qcow2_crypt crypt;
 	bool ok;
 
-	if (!header || !take_word(what, "preallocation", words, &how, error) ||
+	if (!header || !qcow2_create_preallocation(what, &how, error) ||
 	    !qcow2_crypt_wanted(what, &crypt, &luks, error) ||
 	    (crypt != QCOW2_CRYPT_NONE && !check_encrypted(what, header, error)))
 		return false;
@@ -312,9 +323,9 @@ bool qcow2_create(struct block_file *file, const struct image_create *what, GErr
 	g_clear_pointer(&q->header->backing_file, g_free);
 	ok = ok && qcow2_resize_locked(q, what->size, error);
 	q->header->backing_file = g_strdup(what->backing_file);
-	ok = ok && unlock_for(q, (enum qcow2_preallocation)how, what->secret, error) &&
-	     qcow2_preallocate_as(q, 0, (enum qcow2_preallocation)how, error) &&
-	     qcow2_flush_locked(q, error) && trim(q, error);
+	ok = ok && unlock_for(q, how, what->secret, error) &&
+	     qcow2_preallocate_as(q, 0, how, error) && qcow2_flush_locked(q, error) &&
+	     trim(q, error);
 	qcow2_close(q);
 	return ok;
 }

@@ -150,8 +150,10 @@ static void format_v3(uint8_t *b, const struct qcow2_header *h, size_t len)
 void qcow2_header_update(const struct qcow2_header *header, uint8_t *bytes)
 {
 	format_fields(bytes, header);
-	if (header->version >= 3)
-		format_features(bytes, header);
+	if (header->version < 3)
+		return;
+	format_features(bytes, header);
+	put_be32(bytes + H_REFCOUNT_ORDER, header->refcount_order);
 }
 
 /* False: it does not fit. @names: of features, too, which are for messages only. */

@@ -359,8 +359,10 @@ static bool check_tables(const struct parse *p)
 	if (!check_table(p, "reference count table", h->reftable_off, reftable_len))
 		return false;
 	if (h->snapshots > QCOW2_MAX_SNAPSHOTS)
-		return bad(p, "has %u snapshots; %d are the most", h->snapshots,
-			   QCOW2_MAX_SNAPSHOTS);
+		return bad(p,
+			   "has a snapshot table that is too large: of its %u snapshots you can "
+			   "force-remove the overhanging %u with `socle-img check -r all`",
+			   h->snapshots, h->snapshots - QCOW2_MAX_SNAPSHOTS);
 	return !h->snapshots || check_table(p, "list of snapshots", h->snapshots_off,
 					    (uint64_t)h->snapshots * SNAPSHOT_LEN);
 }

@@ -105,11 +105,11 @@ struct qcow2 {
 	struct block_file *file, *data; /* data == file, or the data file that it has */
 	bool owns_data, writable;
 	unsigned cluster_bits, entry_bits, entry_len, subclusters;
-	unsigned l2_bits;    /* an L2 table has 2^n entries */
-	unsigned block_bits; /* a refcount block has 2^n counts */
-	uint64_t count_max;
+	unsigned l2_bits; /* an L2 table has 2^n entries */
 
 	struct qcow2_header *header;
+	unsigned block_bits; /* a refcount block has 2^n counts */
+	uint64_t count_max;
 	uint8_t *head; /* the first cluster, as it is in the file */
 	struct qcow2_table l1, reftable;
 	struct qcow2_cache cache;
@@ -249,6 +249,14 @@ void qcow2_cache_drop(struct qcow2 *q, uint64_t off, uint64_t len);
 
 /* ---- refcount.c ---- */
 
+/* The count with that index in a block of counts of 2^@order bits. */
+uint64_t qcow2_count_in(unsigned order, const uint8_t *bytes, uint64_t index);
+void qcow2_set_count_in(unsigned order, uint8_t *bytes, uint64_t index, uint64_t count);
+/* Counts are as wide as the header says. */
+void qcow2_take_width(struct qcow2 *q);
+/* Where the block with a cluster's count is; 0: there is none. */
+bool qcow2_count_block(struct qcow2 *q, uint64_t cluster, uint64_t *ret_off, GError **error);
+
 bool qcow2_get_count(struct qcow2 *q, uint64_t cluster, uint64_t *ret, GError **error);
 /* False if that would need reading, or there is none. */
 bool qcow2_peek_count(struct qcow2 *q, uint64_t cluster, uint64_t *ret);
@@ -270,6 +278,8 @@ void qcow2_unalloc(struct qcow2 *q, uint64_t cluster, uint64_t n);
 /* Once the tables in memory are durable nothing refers to them. */
 void qcow2_free_later(struct qcow2 *q, uint64_t cluster, uint64_t n);
 bool qcow2_drain_quarantine(struct qcow2 *q, GError **error);
+/* Space goes back to the file system where that takes no writing. */
+void qcow2_give_back(struct qcow2 *q, uint64_t cluster, uint64_t n);
 /* Counts, and the table of their blocks. */
 bool qcow2_write_counts(struct qcow2 *q, GError **error);
 
@@ -277,6 +287,11 @@ void qcow2_use(struct qcow2 *q, uint64_t off, uint64_t len, enum qcow2_use use);
 void qcow2_unuse(struct qcow2 *q, uint64_t off, uint64_t len);
 /* May guest data be written there? If not the image is corrupt from now on. */
 bool qcow2_check_overlap(struct qcow2 *q, uint64_t off, uint64_t len, GError **error);
+
+/* ---- width.c ---- */
+
+/* Alone, and all has been flushed. If that fails nothing has changed, or q->broken is set. */
+bool qcow2_change_width(struct qcow2 *q, unsigned order, GError **error);
 
 /* ---- invariants.c ---- */
 
@@ -422,6 +437,8 @@ bool qcow2_grow_l1(struct qcow2 *q, uint32_t size, GError **error);
 extern const struct image_option qcow2_options[];
 /* What the options say, without tables. */
 struct qcow2_header *qcow2_create_header(const struct image_create *what, GError **error);
+bool qcow2_create_preallocation(const struct image_create *what, enum qcow2_preallocation *ret,
+				GError **error);
 bool qcow2_create(struct block_file *file, const struct image_create *what, GError **error);
 
 /* ---- bitmap-keep.c ---- */
@@ -443,7 +460,13 @@ bool qcow2_bitmaps_put(struct qcow2 *q, GError **error);
 /* ---- snapshot.c ---- */
 
 void qcow2_snapshot_free(void *snapshot);
-bool qcow2_load_snapshots(struct qcow2 *q, GError **error);
+/* @cut: extra data that is too long is cut, and not refused. */
+bool qcow2_load_snapshots(struct qcow2 *q, bool cut, GError **error);
+/* How many of the snapshots a list may have, by its length? */
+bool qcow2_snapshots_fit(const char *name, struct block_file *file,
+			 const struct qcow2_header *header, uint32_t *ret, GError **error);
+/* The same list anew, with all data that an entry of version 3 has, durably. */
+bool qcow2_rewrite_snapshots(struct qcow2 *q, GError **error);
 
 /* ---- refs.c ---- */
 

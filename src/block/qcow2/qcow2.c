@@ -335,9 +335,7 @@ static void take_geometry(struct qcow2 *q)
 	q->entry_len = 1 << q->entry_bits;
 	q->external = h->incompatible & QCOW2_DATA_FILE;
 	q->l2_bits = h->cluster_bits - (extended ? 4 : 3);
-	q->block_bits = h->cluster_bits + 3 - h->refcount_order;
-	q->count_max = h->refcount_order == 6 ? UINT64_MAX
-					      : (UINT64_C(1) << (1u << h->refcount_order)) - 1;
+	qcow2_take_width(q);
 	q->base.size = h->size;
 	q->base.cluster_size = (uint32_t)qcow2_cluster_size(q);
 	q->base.backing_file = g_strdup(h->backing_file);
@@ -453,7 +451,7 @@ static void note_uses(struct qcow2 *q)
 	qcow2_use(q, 0, size, QCOW2_USE_HEADER);
 }
 
-static bool load_tables(struct qcow2 *q, uint64_t file_size, GError **error)
+static bool load_tables(struct qcow2 *q, uint64_t file_size, bool repairs, GError **error)
 {
 	const struct qcow2_header *h = q->header;
 	const uint32_t reftable_size =
@@ -461,7 +459,7 @@ static bool load_tables(struct qcow2 *q, uint64_t file_size, GError **error)
 	const size_t piece = (size_t)MIN(qcow2_cluster_size(q), (uint64_t)QCOW2_PIECE);
 
 	if (!qcow2_table_load(q, &q->l1, h->l1_off, h->l1_size, "L1 table", error) ||
-	    !qcow2_load_snapshots(q, error))
+	    !qcow2_load_snapshots(q, repairs, error))
 		return false;
 	qcow2_cache_init(&q->cache, piece, cache_slots(q, piece));
 	if (!q->writable)
@@ -520,7 +518,8 @@ struct qcow2 *qcow2_open_file(const char *name, struct block_file *file, unsigne
 			return NULL;
 		return qcow2_open_file(name, file, flags, error);
 	}
-	if (!load_tables(q, (uint64_t)size, error) || !open_data(q, flags, error))
+	if (!load_tables(q, (uint64_t)size, flags & IMAGE_CHECK && q->writable, error) ||
+	    !open_data(q, flags, error))
 		return NULL;
 	return g_steal_pointer(&q);
 }

@@ -191,7 +191,7 @@ bool qcow2_empty(struct image *image, GError **error);
 struct qcow2_amend {
 	uint32_t version;       /* 2, 3; 0: as it is */
 	int lazy_refcounts;     /* 0, 1; -1: as it is */
-	unsigned refcount_bits; /* 0: as it is; others than those it has are refused */
+	unsigned refcount_bits; /* 1 to 64, a power of two; 0: as it is */
 	int data_file_raw;      /* 0, 1; -1: as it is */
 };
 
@@ -205,13 +205,17 @@ void qcow2_expect_backing(struct image *image);
 /* For a rebase: only what is noted in the header; NULL: none. The open chain stays as it is. */
 bool qcow2_set_backing(struct image *image, const char *file, const char *format, GError **error);
 
-/* How many bytes an image with these options would need at most: for measure. */
+/* ---- measure ---- */
+
+/* How many bytes an image with these options would need at most, with those of its data file. */
 struct qcow2_measure {
-	uint64_t required; /* for @data bytes of guest clusters */
+	uint64_t required;
 	uint64_t fully_allocated;
 };
 
-/* @options: as for image_create; @data: bytes of clusters that would be written. */
+#define QCOW2_NO_SOURCE UINT64_MAX /* nothing is to be copied into it */
+
+/* @options: as for image_create; @data: clusters that would be written, or QCOW2_NO_SOURCE. */
 bool qcow2_measure(uint64_t size, uint64_t data, GHashTable *options, struct qcow2_measure *ret,
 		   GError **error);
 

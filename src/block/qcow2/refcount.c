@@ -59,9 +59,9 @@ bool qcow2_check_overlap(struct qcow2 *q, uint64_t off, uint64_t len, GError **e
 
 /* ---- one count ---- */
 
-static uint64_t count_in(const struct qcow2 *q, const uint8_t *bytes, uint64_t index)
+uint64_t qcow2_count_in(unsigned order, const uint8_t *bytes, uint64_t index)
 {
-	const unsigned order = q->header->refcount_order, bits = 1u << order;
+	const unsigned bits = 1u << order;
 
 	switch (order) {
 	case 3:
@@ -77,9 +77,9 @@ static uint64_t count_in(const struct qcow2 *q, const uint8_t *bytes, uint64_t i
 	}
 }
 
-static void set_count_in(const struct qcow2 *q, uint8_t *bytes, uint64_t index, uint64_t count)
+void qcow2_set_count_in(unsigned order, uint8_t *bytes, uint64_t index, uint64_t count)
 {
-	const unsigned order = q->header->refcount_order, bits = 1u << order;
+	const unsigned bits = 1u << order;
 	const unsigned shift = (unsigned)(index * bits % 8);
 	const unsigned mask = ((1u << MIN(bits, 8u)) - 1) << shift;
 
@@ -102,6 +102,24 @@ static void set_count_in(const struct qcow2 *q, uint8_t *bytes, uint64_t index, 
 	}
 }
 
+static uint64_t count_in(const struct qcow2 *q, const uint8_t *bytes, uint64_t index)
+{
+	return qcow2_count_in(q->header->refcount_order, bytes, index);
+}
+
+static void set_count_in(const struct qcow2 *q, uint8_t *bytes, uint64_t index, uint64_t count)
+{
+	qcow2_set_count_in(q->header->refcount_order, bytes, index, count);
+}
+
+void qcow2_take_width(struct qcow2 *q)
+{
+	const unsigned order = q->header->refcount_order;
+
+	q->block_bits = q->header->cluster_bits + 3 - order;
+	q->count_max = order == 6 ? UINT64_MAX : (UINT64_C(1) << (1u << order)) - 1;
+}
+
 static uint64_t per_block(const struct qcow2 *q)
 {
 	return UINT64_C(1) << q->block_bits;
@@ -113,8 +131,7 @@ static uint64_t per_piece(const struct qcow2 *q)
 	return q->cache.piece * 8 >> q->header->refcount_order;
 }
 
-/* Where the block with a cluster's count is; 0: there is none. */
-static bool block_of(struct qcow2 *q, uint64_t cluster, uint64_t *ret_off, GError **error)
+bool qcow2_count_block(struct qcow2 *q, uint64_t cluster, uint64_t *ret_off, GError **error)
 {
 	const uint64_t index = cluster >> q->block_bits;
 	uint64_t off;
@@ -137,7 +154,7 @@ static bool piece_of(struct qcow2 *q, uint64_t cluster, struct qcow2_piece **ret
 	uint64_t off;
 
 	*ret = NULL;
-	if (!block_of(q, cluster, &off, error))
+	if (!qcow2_count_block(q, cluster, &off, error))
 		return false;
 	if (!off)
 		return true;
@@ -182,10 +199,11 @@ static bool add_one(struct qcow2 *q, uint64_t cluster, int add, GError **error)
 		return qcow2_mark_corrupt(
 			q, error, "uses cluster %" PRIu64 ", which nobody has allocated", cluster);
 	if (add > 0 && count == q->count_max)
-		return error_set(error, SOCLE_ERROR_LIMIT,
-				 "image '%s' has too many references to one cluster for its "
-				 "reference counts; convert it to one with a larger refcount_bits",
-				 q->name);
+		return error_set(
+			error, SOCLE_ERROR_LIMIT,
+			"image '%s' has too many references to one cluster for its "
+			"reference counts; widen them with `socle-img amend -o refcount_bits=64`",
+			q->name);
 	count = add < 0 ? count - 1 : count + 1;
 	set_count_in(q, piece->bytes, cluster & (per_piece(q) - 1), count);
 	qcow2_cache_dirty(q, piece);
@@ -494,8 +512,7 @@ void qcow2_free_later(struct qcow2 *q, uint64_t cluster, uint64_t n)
 		g_array_append_val(q->quarantine, range);
 }
 
-/* Space goes back to the file system where that takes no writing. */
-static void punch(struct qcow2 *q, uint64_t cluster, uint64_t n)
+void qcow2_give_back(struct qcow2 *q, uint64_t cluster, uint64_t n)
 {
 	const uint64_t off = cluster << q->cluster_bits, len = n << q->cluster_bits;
 	const int64_t size = block_file_size(q->file);
@@ -519,12 +536,12 @@ static bool release(struct qcow2 *q, struct qcow2_quarantined *range, GError **e
 		range->cluster++;
 		range->count--;
 		if (count > 1 && free_n) {
-			punch(q, free_from, free_n);
+			qcow2_give_back(q, free_from, free_n);
 			free_n = 0;
 		}
 	}
 	if (free_n)
-		punch(q, free_from, free_n);
+		qcow2_give_back(q, free_from, free_n);
 	return !range->count;
 }
 
@@ -586,7 +603,8 @@ bool qcow2_set_count(struct qcow2 *q, uint64_t cluster, uint64_t count, GError *
 	if (count > q->count_max)
 		return error_set(error, SOCLE_ERROR_LIMIT,
 				 "image '%s' has more references to one cluster than its reference "
-				 "counts can say",
+				 "counts can say; widen them with `socle-img amend -o "
+				 "refcount_bits=64`, then repair it",
 				 q->name);
 	if (!has_block(q, cluster >> q->block_bits) && count &&
 	    !make_block(q, cluster >> q->block_bits, error))

@@ -71,23 +71,55 @@ static bool check_snapshot(struct qcow2 *q, const struct qcow2_snapshot *s, GErr
 			 "-r all`");
 }
 
-/* One entry of the list at *off, which goes on behind it. */
-static bool load_one(struct qcow2 *q, uint64_t *off, GError **error)
+static char *new_id(const struct qcow2 *q)
+{
+	unsigned long max = 0;
+
+	for (unsigned i = 0; i < q->snapshots->len; i++) {
+		const struct qcow2_snapshot *s = g_ptr_array_index(q->snapshots, i);
+		const unsigned long id = strtoul(s->id, NULL, 10);
+
+		if (id < ULONG_MAX)
+			max = MAX(max, id);
+	}
+	return g_strdup_printf("%lu", max + 1);
+}
+
+static void name_anew(struct qcow2 *q, struct qcow2_snapshot *s)
+{
+	char *id = new_id(q);
+
+	g_free(s->id);
+	s->id = id;
+	if (*s->name)
+		return;
+	g_free(s->name);
+	s->name = g_strdup_printf("snapshot-%s", id);
+}
+
+/* One entry of the list at *off, which goes on behind it; @cut: extra data that is too long. */
+static bool load_one(struct qcow2 *q, uint64_t *off, bool cut, GError **error)
 {
 	struct qcow2_snapshot *s;
 	uint8_t fixed[S_LEN];
 	g_autofree uint8_t *rest = NULL;
-	size_t extra, id, name;
+	size_t extra, kept, id, name;
 
 	if (!qcow2_file_read(q, *off, fixed, S_LEN, "list of snapshots", error))
 		return false;
 	extra = get_be32(fixed + S_EXTRA_LEN);
 	id = get_be16(fixed + S_ID_LEN);
 	name = get_be16(fixed + S_NAME_LEN);
-	if (extra > MAX_EXTRA)
-		return qcow2_bad(q, error, "has a snapshot with too much extra data");
-	rest = g_malloc(extra + id + name + 1);
-	if (!qcow2_file_read(q, *off + S_LEN, rest, extra + id + name, "list of snapshots", error))
+	kept = MIN(extra, (size_t)MAX_EXTRA);
+	if (extra > MAX_EXTRA && !cut)
+		return qcow2_bad(q, error,
+				 "has too much extra metadata in snapshot table entry %u; you can "
+				 "force-remove it with `socle-img check -r all`",
+				 q->snapshots->len);
+	rest = g_malloc(kept + id + name + 1);
+	if (!qcow2_file_read(q, *off + S_LEN, rest, kept, "list of snapshots", error) ||
+	    !qcow2_file_read(q, *off + S_LEN + extra, rest + kept, id + name, "list of snapshots",
+			     error))
 		return false;
 	s = g_new0(struct qcow2_snapshot, 1);
 	g_ptr_array_add(q->snapshots, s);
@@ -98,27 +130,69 @@ static bool load_one(struct qcow2 *q, uint64_t *off, GError **error)
 	s->vm_clock_ns = get_be64(fixed + S_CLOCK);
 	s->vm_size = get_be32(fixed + S_VM_SIZE);
 	s->disk_size = q->header->size;
-	take_extra(s, rest, extra);
-	s->id = g_strndup((char *)rest + extra, id);
-	s->name = g_strndup((char *)rest + extra + id, name);
+	take_extra(s, rest, kept);
+	s->id = g_strndup((char *)rest + kept, id);
+	s->name = g_strndup((char *)rest + kept + id, name);
+	/* What was behind too much extra data may be lost: it can be found by this. */
+	if (cut && extra > MAX_EXTRA && !*s->id)
+		name_anew(q, s);
 	*off += (S_LEN + extra + id + name + 7) & ~UINT64_C(7);
 	return check_snapshot(q, s, error);
 }
 
-bool qcow2_load_snapshots(struct qcow2 *q, GError **error)
+bool qcow2_load_snapshots(struct qcow2 *q, bool cut, GError **error)
 {
 	const uint64_t begin = q->header->snapshots_off;
 	uint64_t off = begin;
 
 	q->snapshots = g_ptr_array_new_with_free_func(qcow2_snapshot_free);
 	for (uint32_t i = 0; i < q->header->snapshots; i++) {
-		if (!load_one(q, &off, error))
+		if (!load_one(q, &off, cut, error))
 			return false;
-		if (off - begin > MAX_TABLE)
-			return qcow2_bad(q, error, "has a list of snapshots of more than %d bytes",
-					 MAX_TABLE);
+		if (off - begin > MAX_TABLE && !cut)
+			return qcow2_bad(q, error,
+					 "has a snapshot table that is too big; you can "
+					 "force-remove the overhanging %u of its %u snapshots with "
+					 "`socle-img check -r all`",
+					 q->header->snapshots - i, q->header->snapshots);
 	}
 	q->snapshots_len = off - begin;
+	/* The last one may say that it reaches behind the end, where nothing is counted. */
+	if (cut && off > begin) {
+		const int64_t size = MAX(block_file_size(q->file), 0);
+		const uint64_t end = qcow2_clusters(q, (uint64_t)size) << q->cluster_bits;
+
+		q->snapshots_len = MIN(off, MAX(end, begin)) - begin;
+	}
+	return true;
+}
+
+bool qcow2_snapshots_fit(const char *name, struct block_file *file,
+			 const struct qcow2_header *header, uint32_t *ret, GError **error)
+{
+	const int64_t size = block_file_size(file);
+	uint64_t off = header->snapshots_off, len = 0; /* the latter without what is cut off */
+	uint32_t i;
+
+	for (i = 0; i < header->snapshots && off < (uint64_t)MAX(size, 0); i++) {
+		uint8_t fixed[S_LEN];
+		const int err = block_file_read(file, off, fixed, S_LEN);
+		uint64_t names, extra;
+
+		if (err < 0)
+			return error_sys(error, err,
+					 "cannot read the list of snapshots of image '%s'", name);
+		names = (uint64_t)get_be16(fixed + S_ID_LEN) + get_be16(fixed + S_NAME_LEN);
+		extra = get_be32(fixed + S_EXTRA_LEN);
+		/* It is written with all that is known, whatever there was. */
+		len += S_LEN + names + CLAMP(extra, (uint64_t)E_LEN, (uint64_t)MAX_EXTRA);
+		if (len > MAX_TABLE)
+			break;
+		len = (len + 7) & ~UINT64_C(7);
+		off += (S_LEN + names + extra + 7) & ~UINT64_C(7);
+	}
+	/* What lies behind the end of the file is not for us to judge. */
+	*ret = len > MAX_TABLE ? i : header->snapshots;
 	return true;
 }
 
@@ -184,6 +258,12 @@ static bool write_list(struct qcow2 *q, GError **error)
 	return true;
 }
 
+bool qcow2_rewrite_snapshots(struct qcow2 *q, GError **error)
+{
+	return !q->snapshots->len || (write_list(q, error) && qcow2_flush_locked(q, error) &&
+				      qcow2_write_counts(q, error) && qcow2_sync(q, error));
+}
+
 /* ---- finding ---- */
 
 static struct qcow2_snapshot *find(struct qcow2 *q, const char *id_or_name, unsigned *ret_index,
@@ -215,20 +295,6 @@ const struct qcow2_snapshot *qcow2_snapshot_find(struct image *image, const char
 	unsigned index;
 
 	return find(qcow2_of(image), id_or_name, &index, error);
-}
-
-static char *new_id(const struct qcow2 *q)
-{
-	unsigned long max = 0;
-
-	for (unsigned i = 0; i < q->snapshots->len; i++) {
-		const struct qcow2_snapshot *s = g_ptr_array_index(q->snapshots, i);
-		const unsigned long id = strtoul(s->id, NULL, 10);
-
-		if (id < ULONG_MAX)
-			max = MAX(max, id);
-	}
-	return g_strdup_printf("%lu", max + 1);
 }
 
 /* ---- what all have in common ---- */

@@ -278,11 +278,15 @@ static void resize_bits(struct lab *lab)
 	}
 }
 
+bool lab_is_narrow(struct image *image)
+{
+	return qcow2_get_header(image)->refcount_order <= 2;
+}
+
 /* There is one good reason: counts of a few bits have no room. A refusal must leave no traces. */
 static bool is_refused(const struct lab *lab, GError **local, GError **error)
 {
-	if (lab->options.refcount_bits <= 4 &&
-	    g_error_matches(*local, SOCLE_ERROR, SOCLE_ERROR_LIMIT))
+	if (lab_is_narrow(lab->image) && g_error_matches(*local, SOCLE_ERROR, SOCLE_ERROR_LIMIT))
 		return true;
 	g_propagate_error(error, g_steal_pointer(local));
 	return false;
@@ -550,6 +554,25 @@ static bool run_reopen(struct lab *lab, GError **error)
 	       check_all_bits(lab, error);
 }
 
+/* Narrower ones are refused if a count does not fit: then nothing has changed. */
+static bool run_width(struct lab *lab, const struct lab_op *op, GError **error)
+{
+	const struct qcow2_amend amend = { 0, -1, (unsigned)op->len, -1 };
+	const struct qcow2_header *header = qcow2_get_header(lab->image);
+	const unsigned before = 1u << header->refcount_order;
+	g_autoptr(GError) local = NULL;
+	const bool ok = qcow2_amend(lab->image, &amend, &local);
+
+	if (!ok && !g_error_matches(local, SOCLE_ERROR, SOCLE_ERROR_LIMIT)) {
+		g_propagate_error(error, g_steal_pointer(&local));
+		return false;
+	}
+	if (!ok && op->len > before)
+		return error_set(error, SOCLE_ERROR_FAILED, "wider counts were refused");
+	return 1u << header->refcount_order == (ok ? op->len : before) ||
+	       error_set(error, SOCLE_ERROR_FAILED, "counts have another width");
+}
+
 static bool run_one(struct lab *lab, const struct lab_op *op, uint64_t len, GError **error)
 {
 	switch (op->kind) {
@@ -577,6 +600,8 @@ static bool run_one(struct lab *lab, const struct lab_op *op, uint64_t len, GErr
 		return run_resize(lab, op->len, error);
 	case LAB_BITMAP:
 		return run_bitmap(lab, op, error);
+	case LAB_WIDTH:
+		return run_width(lab, op, error);
 	case LAB_JUDGE:
 		return lab_judge(lab, error);
 	case LAB_KINDS:

@@ -76,6 +76,7 @@ enum lab_kind {
 	LAB_DELETE,
 	LAB_RESIZE,
 	LAB_BITMAP, /* off: enum qcow2_bitmap_change; fill: which; len: 2^n bytes */
+	LAB_WIDTH,  /* of reference counts: len bits, if they fit */
 	LAB_JUDGE,  /* compare all, check */
 	LAB_KINDS,
 };
@@ -145,6 +146,9 @@ bool lab_open(struct lab *lab, GError **error);
 void lab_close(struct lab *lab);
 /* @error: an operation failed, or what was read is not what the model has (SOCLE_ERROR_FAILED). */
 bool lab_run(struct lab *lab, const struct lab_op *op, GError **error);
+
+/* Have the counts of an open image so few bits that they may have no room for one more? */
+bool lab_is_narrow(struct image *image);
 
 /* lab_new() and lab_run(), for what must succeed. */
 struct lab *lab_make(const struct lab_options *options, struct tap *tap);

@@ -123,6 +123,8 @@ static void add_op(GRand *rand, GArray *ops, enum lab_kind kind, uint64_t size, 
 	}
 	if (kind == LAB_APPLY || kind == LAB_DELETE)
 		op.off = below(rand, MAX_APPLIED);
+	if (kind == LAB_WIDTH)
+		op.len = UINT64_C(1) << below(rand, QCOW2_MAX_REFCOUNT_ORDER + 1);
 	if (kind == LAB_BITMAP) {
 		op.off =
 			chance(rand, 40) ? QCOW2_BITMAP_ADD : below(rand, QCOW2_BITMAP_DISABLE + 1);
@@ -134,6 +136,8 @@ static void add_op(GRand *rand, GArray *ops, enum lab_kind kind, uint64_t size, 
 static void add_batch(GRand *rand, GArray *ops, const struct lab_options *o)
 {
 	const uint64_t cluster = UINT64_C(1) << o->cluster_bits;
+	/* A copy, as for random_options(). */
+	g_autoptr(GRand) copy = g_rand_copy(rand);
 	const unsigned n = 1 + (unsigned)below(rand, 39);
 
 	for (unsigned i = 0; i < n; i++) {
@@ -150,6 +154,8 @@ static void add_batch(GRand *rand, GArray *ops, const struct lab_options *o)
 		add_op(rand, ops, LAB_DELETE, o->size, cluster);
 	if (chance(rand, 20))
 		add_op(rand, ops, LAB_RESIZE, o->size, cluster);
+	if (o->version > 2 && chance(copy, 20))
+		add_op(copy, ops, LAB_WIDTH, o->size, cluster);
 }
 
 struct lab_sequence *lab_sequence_random(GRand *rand)
@@ -178,8 +184,8 @@ void lab_sequence_free(struct lab_sequence *s)
 /* ---- text ---- */
 
 static const char *const kind_names[] = {
-	"write",  "zero",   "unmap", "discard", "packed", "read",   "flush",
-	"reopen", "create", "apply", "delete",  "resize", "bitmap", "judge",
+	"write",  "zero",  "unmap",  "discard", "packed", "read",  "flush", "reopen",
+	"create", "apply", "delete", "resize",  "bitmap", "width", "judge",
 };
 static_assert(ARRAY_SIZE(kind_names) == LAB_KINDS, "an operation without a name");
 

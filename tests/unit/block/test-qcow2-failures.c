@@ -64,6 +64,12 @@ static const struct scenario scenarios[] = {
 	{ "bitmap-remove",
 	  { { LAB_BITMAP, ADD, 9, 0, 0 }, { LAB_BITMAP, ADD, 16, 1, 0 } },
 	  { { LAB_BITMAP, QCOW2_BITMAP_REMOVE, 9, 0, 0 } } },
+	{ "wider",
+	  { { LAB_WRITE, 0, 256 * K, 1, 0 }, { LAB_CREATE, 0, 1, 0, 0 } },
+	  { { LAB_WIDTH, SIZE, 64, 0, 0 }, { LAB_WRITE, 0, 64 * K, 2, 0 } } },
+	{ "narrower",
+	  { { LAB_WRITE, 0, 256 * K, 1, 0 } },
+	  { { LAB_WIDTH, SIZE, 1, 0, 0 }, { LAB_WRITE, 0, 64 * K, 2, 0 } } },
 	{ "shrink", { { LAB_WRITE, 0, 256 * K, 1, 0 } }, { { LAB_RESIZE, 0, 100 * K, 0, 0 } } },
 };
 
@@ -260,10 +266,13 @@ static bool fail_nth(const struct start *start, const struct scenario *s, unsign
 
 static bool can(const struct lab_options *options, const struct scenario *s)
 {
-	const bool snapshots = g_str_has_prefix(s->name, "snapshot") || !strcmp(s->name, "copy");
+	const bool snapshots = g_str_has_prefix(s->name, "snapshot") || !strcmp(s->name, "copy") ||
+			       !strcmp(s->name, "wider");
 
-	if (g_str_has_prefix(s->name, "bitmap"))
-		return options->version > 2;
+	if (g_str_has_prefix(s->name, "bitmap") && options->version < 3)
+		return false;
+	if (s->ops[0].kind == LAB_WIDTH && options->version < 3)
+		return false;
 	return !snapshots || !options->data;
 }
 

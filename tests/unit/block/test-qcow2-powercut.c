@@ -128,6 +128,7 @@ static void add_touch(struct record *r, const struct lab_op *op)
 	case LAB_REOPEN:
 	case LAB_CREATE:
 	case LAB_BITMAP:
+	case LAB_WIDTH:
 	case LAB_JUDGE:
 	case LAB_KINDS:
 	default:
@@ -295,7 +296,7 @@ static bool compare_snapshots(const struct record *r, struct image *image, const
 			continue;
 		if (!qcow2_snapshot_apply(image, s->name, &local)) {
 			/* Counts of a few bits have no room for one more. */
-			if (r->lab->options.refcount_bits <= 4 &&
+			if (lab_is_narrow(image) &&
 			    g_error_matches(local, SOCLE_ERROR, SOCLE_ERROR_LIMIT))
 				continue;
 			g_propagate_error(error, g_steal_pointer(&local));

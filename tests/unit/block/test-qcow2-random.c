@@ -147,9 +147,9 @@ static void tell_counts(void)
 	g_test_message("preallocation metadata: %u, falloc: %u, full: %u; encrypted: %u",
 		       preallocated[1], preallocated[2], preallocated[3], encrypted);
 	g_test_message("operations: packed: %u, snapshots created: %u, applied: %u, deleted: %u, "
-		       "resized: %u, bitmaps: %u",
+		       "resized: %u, bitmaps: %u, widths: %u",
 		       kinds[LAB_PACKED], kinds[LAB_CREATE], kinds[LAB_APPLY], kinds[LAB_DELETE],
-		       kinds[LAB_RESIZE], kinds[LAB_BITMAP]);
+		       kinds[LAB_RESIZE], kinds[LAB_BITMAP], kinds[LAB_WIDTH]);
 }
 
 /* ---- tests ---- */

@@ -411,10 +411,69 @@ static void test_amend(void)
 	amend.lazy_refcounts = 1;
 	g_assert_true(qcow2_amend(lab->image, &amend, &error));
 	amend.refcount_bits = 8;
-	g_assert_false(qcow2_amend(lab->image, &amend, &error));
-	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_UNSUPPORTED);
+	g_assert_true(qcow2_amend(lab->image, &amend, &error));
 	lab_do(lab, LAB_WRITE, 64 * K, 4 * K, 1);
 	lab_do(lab, LAB_REOPEN, 0, 0, 0);
+	lab_do(lab, LAB_JUDGE, 0, 0, 0);
+}
+
+static void amend_width(struct lab *lab, uint32_t version, unsigned bits, const char *refused)
+{
+	const struct qcow2_amend amend = { version, -1, bits, -1 };
+	g_autoptr(GError) error = NULL;
+
+	g_assert_cmpint(qcow2_amend(lab->image, &amend, &error), ==, !refused);
+	if (refused)
+		g_assert_cmpstr(error->message, ==, refused);
+	lab_do(lab, LAB_JUDGE, 0, 0, 0);
+}
+
+/* All widths from all others, each in an image whose blocks are full and not. */
+static void test_width(void)
+{
+	for (unsigned from = 0; from <= QCOW2_MAX_REFCOUNT_ORDER; from++) {
+		struct lab_options options = plain;
+		autoptr(tap) tap = tap_new();
+		autoptr(lab) lab = NULL;
+
+		options.cluster_bits = 9;
+		options.refcount_bits = 1u << from;
+		lab = lab_make(&options, tap);
+		for (unsigned to = 0; to <= QCOW2_MAX_REFCOUNT_ORDER; to++) {
+			lab_do(lab, LAB_WRITE, to * 8 * K, 7 * K + to * 512, to + 1);
+			lab_do(lab, LAB_DISCARD, to * 8 * K, K, 0);
+			amend_width(lab, 0, 1u << to, NULL);
+			g_assert_cmpuint(qcow2_get_header(lab->image)->refcount_order, ==, to);
+			lab_do(lab, LAB_REOPEN, 0, 0, 0);
+			lab_do(lab, LAB_JUDGE, 0, 0, 0);
+			amend_width(lab, 0, 1u << from, NULL);
+		}
+	}
+}
+
+static void test_width_refused(void)
+{
+	autoptr(tap) tap = tap_new();
+	autoptr(lab) lab = lab_make(&plain, tap);
+
+	lab_do(lab, LAB_WRITE, 0, 256 * K, 1);
+	amend_width(lab, 0, 42, "Refcount width must be a power of two and may not exceed 64 bits");
+	amend_width(lab, 2, 8,
+		    "Refcount widths other than 16 bits require compatibility level 1.1 or above "
+		    "(use compat=1.1 or greater)");
+	amend_width(lab, 0, 8, NULL);
+	amend_width(lab, 2, 0, "compat=0.10 requires refcount_bits=16");
+	amend_width(lab, 2, 16, NULL);
+	g_assert_cmpuint(qcow2_get_header(lab->image)->version, ==, 2);
+	amend_width(lab, 3, 64, NULL);
+	for (unsigned i = 0; i < 3; i++)
+		lab_do(lab, LAB_CREATE, 0, 1, 0);
+	amend_width(lab, 0, 2,
+		    "Cannot decrease refcount entry width to 2 bits: Cluster at offset 0x40000 has "
+		    "a refcount of 4");
+	amend_width(lab, 0, 4, NULL);
+	lab_do(lab, LAB_APPLY, 0, 1, 0);
+	lab_do(lab, LAB_DELETE, 0, 1, 0);
 	lab_do(lab, LAB_JUDGE, 0, 0, 0);
 }
 
@@ -552,6 +611,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/block/qcow2/many-snapshots", test_many_snapshots);
 	g_test_add_func("/block/qcow2/threads", test_threads);
 	g_test_add_func("/block/qcow2/amend", test_amend);
+	g_test_add_func("/block/qcow2/width", test_width);
+	g_test_add_func("/block/qcow2/width-refused", test_width_refused);
 	g_test_add_func("/block/qcow2/bitmap-merge", test_bitmap_merge);
 	g_test_add_func("/block/qcow2/bitmap-merge-failures", test_bitmap_merge_failures);
 	g_test_add_func("/block/qcow2/state", test_state);
