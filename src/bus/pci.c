@@ -33,6 +33,9 @@ enum {
 	EXPRESS_STATUS = 0x0a,
 	EXPRESS_STATUS_CLEARS = 0x000f,
 
+	HOST_BRIDGE_PAM = 0x59, /* of an i440FX */
+	HOST_BRIDGE_PAM_LAST = 0x5f,
+
 	ADDRESS_PORT = 0xcf8,
 	DATA_PORT = 0xcfc,
 };
@@ -256,15 +259,26 @@ struct pci_bar pci_bar_get(struct pci_device *dev, unsigned bar)
 
 static const struct pci_device_ops host_bridge_ops = { 0 };
 
+static void host_bridge_init(struct pci_device *dev, bool firmware)
+{
+	pci_device_init(dev, &host_bridge_ops,
+			&(struct pci_ids){
+				.vendor = firmware ? 0x8086 : 0x1b36,
+				.device = firmware ? 0x1237 : 0x0008,
+				.subsystem_vendor = 0x1af4,
+				.subsystem = 0x1100,
+				.class_code = 0x060000,
+			});
+	if (!firmware)
+		return;
+	/* Two bits, readable and writable, for each half; of the first one half only. */
+	dev->writable[HOST_BRIDGE_PAM] = 0x30;
+	for (unsigned off = HOST_BRIDGE_PAM + 1; off <= HOST_BRIDGE_PAM_LAST; off++)
+		dev->writable[off] = 0x33;
+}
+
 struct pci_bus *pci_bus_new(const struct pci_bus_config *config, GError **error)
 {
-	static const struct pci_ids host_bridge = {
-		.vendor = 0x1b36,
-		.device = 0x0008,
-		.subsystem_vendor = 0x1af4,
-		.subsystem = 0x1100,
-		.class_code = 0x060000,
-	};
 	autoptr(pci_bus) bus = g_new(struct pci_bus, 1);
 
 	*bus = (struct pci_bus){
@@ -282,7 +296,7 @@ struct pci_bus *pci_bus_new(const struct pci_bus_config *config, GError **error)
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.irq_lock = PTHREAD_MUTEX_INITIALIZER,
 	};
-	pci_device_init(&bus->host_bridge, &host_bridge_ops, &host_bridge);
+	host_bridge_init(&bus->host_bridge, config->firmware);
 	put_in(bus, &bus->host_bridge, 0);
 	if (!io_space_add(config->pio, &bus->address, error) ||
 	    !io_space_add(config->pio, &bus->data, error) ||
@@ -335,6 +349,9 @@ void pci_bus_reset(struct pci_bus *bus)
 	}
 
 	pthread_mutex_lock(&bus->lock);
-	pci_place_all_locked(bus);
+	if (bus->config.firmware)
+		pci_bars_update_locked(bus);
+	else
+		pci_place_all_locked(bus);
 	pthread_mutex_unlock(&bus->lock);
 }

@@ -163,6 +163,9 @@ struct pci_bus_config {
 	uint64_t window32, window32_end; /* where 32-bit BARs are put, and small 64-bit ones */
 	uint64_t window64, window64_end;
 	uint16_t ports, ports_end; /* where I/O BARs are put */
+	/* The guest's firmware places BARs at a reset, not the bus; and the host bridge is one that
+	 * PC firmware knows, i440FX, whose registers for what is RAM below 1 MiB change nothing. */
+	bool firmware;
 	/* Port 0xcf9, which lies inside the address register, is not the bus's: see overhang. */
 };
 
@@ -171,7 +174,8 @@ struct pci_bus *pci_bus_new(const struct pci_bus_config *config, GError **error)
 void pci_bus_free(struct pci_bus *bus);
 DEFINE_AUTOPTR(pci_bus, pci_bus_free);
 
-/* As firmware leaves it: all devices reset, BARs placed, memory and I/O decoding on. */
+/* As firmware leaves it: all devices reset, BARs placed, memory and I/O decoding on; or, if there is
+ * firmware, as it finds it. */
 void pci_bus_reset(struct pci_bus *bus);
 
 /**

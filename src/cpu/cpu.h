@@ -75,14 +75,30 @@ struct cpu_config {
 	struct mem *mem;             /* with all RAM regions added */
 	struct io_space *pio, *mmio; /* what is neither RAM nor an APIC goes to mmio */
 	struct io_idle *idle;        /* to be told of halted vCPUs; or NULL */
+	/* Two 8259s as in a PC before the APIC, behind LINT0 of all vCPUs: GSIs below 16 end there,
+	 * too, and GSI 0 at the I/O APIC's pin 2 instead of 0. */
+	bool pics;
 };
 
-/* The state of the I/O APIC and the guest's clock: the part of an engine that is no vCPU's. */
+/* One of the 8259s. */
+struct cpu_pic_state {
+	uint8_t lines; /* levels of the wires */
+	uint8_t irr, imr, isr;
+	uint8_t first; /* the input that is most urgent */
+	uint8_t base;  /* vector of input 0 */
+	uint8_t step;  /* of the initialization: which word comes next less 1, 0: none */
+	uint8_t elcr;  /* inputs that are level-triggered */
+	bool read_isr, poll, special_mask, auto_eoi, rotate, special_nested;
+	bool single, icw4; /* what the first word of the initialization said */
+};
+
+/* The state of the I/O APIC, the 8259s and the guest's clock: the part of an engine that is no vCPU's. */
 struct cpu_chip_state {
 	uint32_t ioapic_id, ioapic_select;
 	uint64_t ioapic_redir[24];
 	uint32_t ioapic_irr;
-	uint64_t clock_ns; /* guest's kvmclock */
+	uint64_t clock_ns;           /* guest's kvmclock */
+	struct cpu_pic_state pic[2]; /* zeros without them */
 };
 
 struct cpu_ops {

@@ -16,6 +16,7 @@
 
 enum {
 	IOAPIC_PINS = 24,
+	IOAPIC_TIMER_PIN = 2, /* where a PC with 8259s has GSI 0 */
 	IOAPIC_LEN = 0x1000
 };
 #define IOAPIC_BASE 0xfec00000u

@@ -50,6 +50,7 @@ enum lapic_lvt {
 #define LVT_VECTOR     0x000000ffu
 #define LVT_DELIVERY   0x00000700u
 #define LVT_STATUS     0x00001000u /* read only */
+#define LVT_REMOTE_IRR 0x00004000u /* of LINT0 and LINT1, read only */
 #define LVT_MASKED     0x00010000u
 #define LVT_MODE       0x00060000u /* of the timer */
 #define LVT_MODE_SHIFT 17
@@ -94,7 +95,8 @@ struct lapic {
 	_Atomic(uint32_t) lvt[LVT_COUNT]; /* [v] */
 
 	_Atomic(uint32_t) irr[8], tmr[8]; /* [a] */
-	/* [a] Something may be deliverable: set after a bit of irr, and whenever PPR may sink.
+	/* [a] Something may be deliverable: set after a bit of irr, when LINT0 rises while an
+	 * external interrupt may come by it, and whenever PPR may sink or that may change.
 	 * While it is false, lapic_pending() need not look. */
 	atomic_bool maybe;
 	_Atomic(uint32_t) requests;    /* [a] LAPIC_REQ_*, and the vector of a SIPI in bits 15:8 */
@@ -113,6 +115,7 @@ struct lapic_set {
 	void *opaque;
 	unsigned cpus;
 	_Atomic(uint32_t) turn; /* of lowest-priority arbitration */
+	atomic_bool lint0;      /* level of the wire */
 	struct lapic lapic[];
 };
 
@@ -127,6 +130,8 @@ static inline bool lapic_is_x2apic(const struct lapic *l)
 }
 
 /* lapic-route.c. [any] */
+/* May external interrupts come by LINT0? */
+bool lapic_lint0_open(const struct lapic *l);
 void lapic_raise(struct lapic *l, uint8_t vector, bool level);
 void lapic_raise_lvt(struct lapic *l, enum lapic_lvt which);
 void lapic_error(struct lapic *l, uint32_t esr_bits);

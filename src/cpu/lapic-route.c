@@ -116,6 +116,31 @@ DATA_PATH void lapic_raise_lvt(struct lapic *l, enum lapic_lvt which)
 	(void)accept(l, &msg);
 }
 
+DATA_PATH bool lapic_lint0_open(const struct lapic *l)
+{
+	uint32_t lvt = atomic_load(&l->lvt[LVT_LINT0]);
+
+	if (!lapic_enabled(l))
+		return l->cpu == 0;
+	return (lvt & (LVT_MASKED | LVT_DELIVERY)) == (uint32_t)LAPIC_EXTINT << 8;
+}
+
+DATA_PATH void lapic_set_lint0(struct lapic_set *set, bool level)
+{
+	atomic_store(&set->lint0, level);
+	for (unsigned i = 0; level && i < set->cpus; i++) {
+		struct lapic *l = &set->lapic[i];
+
+		if (lapic_lint0_open(l)) {
+			atomic_store(&l->maybe, true);
+			kick(l);
+		} else if (lapic_enabled(l) &&
+			   (atomic_load(&l->lvt[LVT_LINT0]) & LVT_DELIVERY) >> 8 != LAPIC_EXTINT) {
+			lapic_raise_lvt(l, LVT_LINT0);
+		}
+	}
+}
+
 DATA_PATH void lapic_error(struct lapic *l, uint32_t esr_bits)
 {
 	uint32_t lvt = atomic_load(&l->lvt[LVT_ERROR]);

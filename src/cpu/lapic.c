@@ -10,7 +10,8 @@
  * lapic->maybe keeps lapic_pending() cheap. Invariant, between calls: if a vector in irr is above
  * PPR, then maybe is true or the thread that set the bit is just about to set it. lapic_pending()
  * clears it before it looks at irr, and sets it again if it found something; whatever lowers PPR
- * sets it.
+ * sets it. The same holds for the wire at LINT0, which is a level that external interrupts have, of
+ * whom only the controller behind it knows more; they come first and know no priority.
  *
  * Not there: cluster and focus modes of old buses, EOI broadcast suppression, a writable ID,
  * another base address than 0xfee00000, the LVT entry for corrected machine checks.
@@ -152,6 +153,10 @@ DATA_PATH int lapic_pending(struct lapic *l)
 	if (likely(!atomic_load_explicit(&l->maybe, memory_order_acquire)))
 		return -1;
 	atomic_store(&l->maybe, false);
+	if (atomic_load(&l->set->lint0) && lapic_lint0_open(l)) {
+		atomic_store(&l->maybe, true);
+		return LAPIC_EXTERNAL;
+	}
 	if (!lapic_enabled(l))
 		return -1;
 	vector = highest_irr(l);
@@ -168,6 +173,8 @@ DATA_PATH int lapic_ack(struct lapic *l)
 
 	if (vector < 0)
 		return -1;
+	if (unlikely(vector == LAPIC_EXTERNAL))
+		return l->set->ops->external(l->set->opaque, l->cpu);
 	bit = 1u << (vector % 32);
 	atomic_fetch_and(&l->irr[vector / 32], ~bit);
 	l->isr[vector / 32] |= bit;
@@ -252,6 +259,8 @@ DATA_PATH static void set_lvt(struct lapic *l, enum lapic_lvt which, uint32_t va
 	atomic_store(&l->lvt[which], value);
 	if (which == LVT_TIMER)
 		lapic_timer_lvt(l, old, value);
+	else if (which == LVT_LINT0)
+		look_again(l);
 }
 
 /* Writing shows what has come together since the last time. */
@@ -420,8 +429,12 @@ DATA_PATH void lapic_mmio_write(struct lapic *l, uint32_t off, uint32_t value)
 /* Bits that may be set in a register of x2APIC mode; all others raise #GP. */
 DATA_PATH static uint32_t x2apic_writable(uint32_t off)
 {
-	if (off >= APIC_LVT && off <= APIC_LVT_LAST)
-		return lvt_writable[(off - APIC_LVT) / APIC_STEP] | LVT_STATUS;
+	if (off >= APIC_LVT && off <= APIC_LVT_LAST) {
+		const unsigned which = (off - APIC_LVT) / APIC_STEP;
+
+		return lvt_writable[which] | LVT_STATUS |
+		       (which == LVT_LINT0 || which == LVT_LINT1 ? LVT_REMOTE_IRR : 0);
+	}
 	switch (off) {
 	case APIC_TPR:
 		return 0xff;
@@ -493,6 +506,7 @@ DATA_PATH static int set_base(struct lapic *l, uint64_t value)
 	atomic_store(&l->base, (value & ~(uint64_t)APIC_BASE_BSP) | (old & APIC_BASE_BSP));
 	if (!(value & APIC_BASE_ENABLE)) {
 		reset_registers(l);
+		look_again(l); /* LINT0 goes to the CPU itself now */
 	} else if (value & APIC_BASE_X2APIC) {
 		atomic_store(&l->ldr, x2apic_ldr(l->cpu));
 		l->icr_low = 0;

@@ -37,6 +37,9 @@ struct lapic_ops {
 	uint64_t (*tsc_to_ns)(void *opaque, unsigned cpu, uint64_t tsc);
 	/* [vcpu] The guest ended a level-triggered interrupt: tell the I/O APIC. */
 	void (*eoi)(void *opaque, unsigned cpu, uint8_t vector);
+	/* [vcpu] An interrupt that came by LINT0 is taken: its vector, or -1 if the wire has fallen
+	 * meanwhile. NULL: nothing is at LINT0. */
+	int (*external)(void *opaque, unsigned cpu);
 };
 
 enum {
@@ -48,8 +51,12 @@ enum {
 	LAPIC_REQ_NMI = 1,
 	LAPIC_REQ_INIT = 2,
 	LAPIC_REQ_SIPI = 4,
-	LAPIC_REQ_SMI = 8, /* never set: there is no SMM */
-	LAPIC_REQ_EXTINT = 16,
+	LAPIC_REQ_SMI = 8,     /* never set: there is no SMM */
+	LAPIC_REQ_EXTINT = 16, /* by a message: nobody sends one */
+};
+
+enum {
+	LAPIC_EXTERNAL = 256 /* no vector: the one behind LINT0 knows it */
 };
 
 enum lapic_delivery { /* bits 10:8 of ICR, LVT, MSI data and redirection entries */
@@ -82,6 +89,9 @@ unsigned lapic_set_deliver(struct lapic_set *set, const struct lapic_message *ms
 /* [any] The same for a message-signalled interrupt in its PCI form (SDM 11.11). */
 unsigned lapic_set_msi(struct lapic_set *set, uint64_t addr, uint32_t data);
 
+/* [any] The wire to LINT0 of all APICs, and to the first CPU itself while its APIC is off. */
+void lapic_set_lint0(struct lapic_set *set, bool level);
+
 /* [vcpu] As after RESET; INIT keeps the ID and apic_base. */
 void lapic_reset(struct lapic *lapic, bool init);
 
@@ -97,9 +107,10 @@ uint64_t lapic_base(const struct lapic *lapic); /* IA32_APIC_BASE */
 uint8_t lapic_cr8(const struct lapic *lapic);
 void lapic_set_cr8(struct lapic *lapic, uint8_t cr8);
 
-/* [vcpu] Is an interrupt deliverable (IRR above PPR)? Its vector, or -1. Cheap. */
+/* [vcpu] Is an interrupt deliverable (IRR above PPR)? Its vector, LAPIC_EXTERNAL, or -1. Cheap. */
 int lapic_pending(struct lapic *lapic);
-/* [vcpu] Take it: moves it from IRR to ISR. The vector, or -1 if there is none any more. */
+/* [vcpu] Take it: moves it from IRR to ISR, or asks ops->external. The vector, or -1 if there is
+ * none any more. */
 int lapic_ack(struct lapic *lapic);
 
 /* [vcpu] LAPIC_REQ_* that arrived; taken away by the call. *ret_sipi: vector of a SIPI. */

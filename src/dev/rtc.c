@@ -46,6 +46,7 @@ enum {
 	CELL_EXT_KIB_POST = 0x30, /* 2: the same, as found */
 	CELL_EXT_64KIB = 0x34,    /* 2: above 16 MiB and below 4 GiB */
 	CELL_HIGH_64KIB = 0x5b,   /* 3: above 4 GiB */
+	CELL_OTHER_CPUS = 0x5f,   /* for firmware: CPUs besides the first one */
 	CELLS = 0x80,
 };
 
@@ -469,6 +470,7 @@ struct rtc *rtc_new(const struct rtc_config *config, GError **error)
 		.cell = { [CELL_A] = A_DIVIDER_RUNS | 6, [CELL_B] = B_24H, [CELL_D] = D_VALID },
 	};
 	put_memory_size(rtc, config->ram_below_4g, config->ram_above_4g);
+	put_cells(rtc, CELL_OTHER_CPUS, 1, config->other_cpus);
 	rtc->seen = guest_time_locked(rtc);
 	rtc->timer = dev_timer_new(rtc->clock, rtc_expired, rtc);
 	if (!io_space_add(config->pio, &rtc->range, error)) {

@@ -28,6 +28,7 @@ struct rtc_config {
 	struct irq_line irq;
 	struct dev_clock *clock;
 	uint64_t ram_below_4g, ram_above_4g; /* bytes, told to firmware in the usual cells */
+	unsigned other_cpus;                 /* besides the first one; the same */
 };
 
 /* Starts with the host's time in UTC. What the configuration points to must outlive the device. */

@@ -37,6 +37,7 @@
 #include "cpu/ioapic.h"
 #include "cpu/lapic.h"
 #include "cpu/msr.h"
+#include "cpu/pic.h"
 #include "cpu/state.h"
 #include "mem/mem.h"
 
@@ -322,6 +323,7 @@ struct cpu_engine {
 	struct io_space *pio, *mmio;
 	struct lapic_set *lapics;
 	struct ioapic *ioapic;
+	struct pic *pic;                      /* NULL: there are none */
 	_Atomic(struct vcpu *) vcpu[CPU_MAX]; /* the clock thread looks while they come and go */
 	uint32_t tsc_khz;
 	int64_t clock_offset_ns;                /* guest's kvmclock = monotonic + this */

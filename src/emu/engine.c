@@ -121,6 +121,21 @@ static void apic_eoi(void *opaque, unsigned cpu, uint8_t vector)
 	ioapic_eoi(e->ioapic, vector);
 }
 
+static int apic_external(void *opaque, unsigned cpu)
+{
+	struct cpu_engine *e = opaque;
+
+	(void)cpu;
+	return pic_ack(e->pic);
+}
+
+static void pic_output(void *opaque, bool level)
+{
+	struct cpu_engine *e = opaque;
+
+	lapic_set_lint0(e->lapics, level);
+}
+
 static const struct lapic_ops apic_ops = {
 	.kick = apic_kick,
 	.timer_changed = apic_timer_changed,
@@ -128,12 +143,19 @@ static const struct lapic_ops apic_ops = {
 	.tsc = apic_tsc,
 	.tsc_to_ns = apic_tsc_to_ns,
 	.eoi = apic_eoi,
+	.external = apic_external,
 };
 
 static void sink_set_line(struct irq_sink *sink, unsigned gsi, bool level)
 {
 	struct cpu_engine *e = container_of(sink, struct cpu_engine, sink);
 
+	if (unlikely(e->pic)) {
+		pic_set_line(e->pic, gsi, level);
+		if (gsi == PIC_CASCADE)
+			return;
+		gsi = gsi ? gsi : IOAPIC_TIMER_PIN;
+	}
 	if (gsi < IOAPIC_PINS)
 		ioapic_set_line(e->ioapic, gsi, level);
 }
@@ -552,6 +574,8 @@ static int engine_get_chips(struct cpu_engine *e, struct cpu_chip_state *state)
 {
 	*state = (struct cpu_chip_state){ 0 };
 	ioapic_get_state(e->ioapic, state);
+	if (e->pic)
+		pic_get_state(e->pic, state);
 	state->clock_ns = sys_monotonic_ns() + (uint64_t)e->clock_offset_ns;
 	return 0;
 }
@@ -559,6 +583,8 @@ static int engine_get_chips(struct cpu_engine *e, struct cpu_chip_state *state)
 static int engine_set_chips(struct cpu_engine *e, const struct cpu_chip_state *state)
 {
 	ioapic_set_state(e->ioapic, state);
+	if (e->pic)
+		pic_set_state(e->pic, state);
 	e->clock_offset_ns = (int64_t)(state->clock_ns - sys_monotonic_ns());
 	emu_clock_changed(e);
 	return 0;
@@ -582,6 +608,7 @@ static void engine_close(struct cpu_engine *e)
 		e->mem->code_opaque = NULL;
 	}
 	clock_stop(e->clock);
+	pic_free(e->pic);
 	ioapic_free(e->ioapic);
 	lapic_set_free(e->lapics);
 	for (unsigned i = 0; i < e->mem->count; i++) {
@@ -625,6 +652,11 @@ static struct cpu_engine *engine_open(const struct cpu_config *config, GError **
 	e->ioapic = ioapic_new(e->mmio, e->lapics, error);
 	if (!e->ioapic)
 		return NULL;
+	if (config->pics) {
+		e->pic = pic_new(e->pio, pic_output, e, error);
+		if (!e->pic)
+			return NULL;
+	}
 	e->clock = clock_start(e, error);
 	if (!e->clock)
 		return NULL;

@@ -2,8 +2,9 @@
 /*
  * irq.c - interrupts and notifications of the KVM engine: lines, messages, eventfds, the I/O APIC
  *
- * Interrupt controllers are KVM's. GSI 0 to 23 are the pins of its I/O APIC and nothing else: KVM's
- * two 8259s exist, but no wire ends there. GSIs from 24 on carry messages, one for each eventfd.
+ * Interrupt controllers are KVM's. GSI 0 to 23 are the pins of its I/O APIC. KVM's two 8259s always
+ * exist; wires end there only if the machine is to have them (cpu_config.pics). GSIs from 24 on carry
+ * messages, one for each eventfd.
  */
 #include <assert.h>
 #include <errno.h>
@@ -13,6 +14,8 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/sys.h"
+#include "cpu/ioapic.h"
+#include "cpu/pic.h"
 #include "kvm/kvm-int.h"
 
 /* ---- the table of routes ---- */
@@ -48,18 +51,40 @@ int kvm_routes_remove(struct kvm_routes *routes, int fd)
 	return -ENOENT;
 }
 
+static void route_to_chip(struct kvm_irq_routing *table, unsigned gsi, unsigned chip, unsigned pin)
+{
+	table->entries[table->nr++] = (struct kvm_irq_routing_entry){
+		.gsi = gsi,
+		.type = KVM_IRQ_ROUTING_IRQCHIP,
+		.u.irqchip = { .irqchip = chip, .pin = pin },
+	};
+}
+
+/* As a PC before the APIC has them. */
+static void route_to_pics(struct kvm_irq_routing *table)
+{
+	for (unsigned wire = 0; wire < PIC_WIRES; wire++) {
+		if (wire == PIC_CASCADE)
+			continue;
+		route_to_chip(table, wire,
+			      wire < PIC_WIRES / 2 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE,
+			      wire % (PIC_WIRES / 2));
+	}
+}
+
 struct kvm_irq_routing *kvm_routes_table(const struct kvm_routes *routes)
 {
-	size_t max = KVM_IOAPIC_LINES + routes->count;
+	size_t max = KVM_IOAPIC_LINES + PIC_WIRES + routes->count;
 	struct kvm_irq_routing *table = g_malloc0(sizeof(*table) + max * sizeof(table->entries[0]));
 
-	for (unsigned pin = 0; pin < KVM_IOAPIC_LINES; pin++) {
-		table->entries[table->nr++] = (struct kvm_irq_routing_entry){
-			.gsi = pin,
-			.type = KVM_IRQ_ROUTING_IRQCHIP,
-			.u.irqchip = { .irqchip = KVM_IRQCHIP_IOAPIC, .pin = pin },
-		};
+	for (unsigned gsi = 0; gsi < KVM_IOAPIC_LINES; gsi++) {
+		if (routes->pics && gsi == PIC_CASCADE)
+			continue;
+		route_to_chip(table, gsi, KVM_IRQCHIP_IOAPIC,
+			      routes->pics && gsi == 0 ? IOAPIC_TIMER_PIN : gsi);
 	}
+	if (routes->pics)
+		route_to_pics(table);
 	for (unsigned i = 0; i < routes->count; i++) {
 		const struct kvm_route *route = &routes->msi[i];
 
@@ -96,6 +121,7 @@ bool kvm_irq_init(struct cpu_engine *engine, GError **error)
 	int r = sys_ioctl_int(engine->vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_IRQ_ROUTING);
 
 	if (r >= 0) {
+		engine->routes.pics = engine->config.pics;
 		engine->routes.max = (unsigned)r;
 		r = install_routes(engine);
 	}
@@ -208,6 +234,73 @@ int kvm_notify(struct cpu_engine *engine, const struct io_notify *notify, bool o
 	return sys_ioctl(engine->vm_fd, KVM_IOEVENTFD, &io);
 }
 
+/* ---- the 8259s ---- */
+
+static const unsigned pic_ids[] = { KVM_IRQCHIP_PIC_MASTER, KVM_IRQCHIP_PIC_SLAVE };
+
+static int get_pics(struct cpu_engine *engine, struct cpu_chip_state *state)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(pic_ids); i++) {
+		struct kvm_irqchip chip = { .chip_id = pic_ids[i] };
+		const struct kvm_pic_state *pic = &chip.chip.pic;
+		int r = sys_ioctl(engine->vm_fd, KVM_GET_IRQCHIP, &chip);
+
+		if (r < 0)
+			return r;
+		state->pic[i] = (struct cpu_pic_state){
+			.lines = pic->last_irr,
+			.irr = pic->irr,
+			.imr = pic->imr,
+			.isr = pic->isr,
+			.first = pic->priority_add,
+			.base = pic->irq_base,
+			.step = pic->init_state,
+			.elcr = pic->elcr,
+			.read_isr = pic->read_reg_select,
+			.poll = pic->poll,
+			.special_mask = pic->special_mask,
+			.auto_eoi = pic->auto_eoi,
+			.rotate = pic->rotate_on_auto_eoi,
+			.special_nested = pic->special_fully_nested_mode,
+			.icw4 = pic->init4,
+		};
+	}
+	return 0;
+}
+
+static int set_pics(struct cpu_engine *engine, const struct cpu_chip_state *state)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(pic_ids); i++) {
+		const struct cpu_pic_state *from = &state->pic[i];
+		struct kvm_irqchip chip = { .chip_id = pic_ids[i] };
+		struct kvm_pic_state *pic = &chip.chip.pic;
+		/* Read first: which bits of elcr a guest may change is not ours to say. */
+		int r = sys_ioctl(engine->vm_fd, KVM_GET_IRQCHIP, &chip);
+
+		if (r < 0)
+			return r;
+		pic->last_irr = from->lines;
+		pic->irr = from->irr;
+		pic->imr = from->imr;
+		pic->isr = from->isr;
+		pic->priority_add = from->first;
+		pic->irq_base = from->base;
+		pic->init_state = from->step;
+		pic->elcr = from->elcr;
+		pic->read_reg_select = from->read_isr;
+		pic->poll = from->poll;
+		pic->special_mask = from->special_mask;
+		pic->auto_eoi = from->auto_eoi;
+		pic->rotate_on_auto_eoi = from->rotate;
+		pic->special_fully_nested_mode = from->special_nested;
+		pic->init4 = from->icw4;
+		r = sys_ioctl(engine->vm_fd, KVM_SET_IRQCHIP, &chip);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 /* ---- the I/O APIC and the clock ---- */
 
 int kvm_get_chips(struct cpu_engine *engine, struct cpu_chip_state *ret_state)
@@ -229,7 +322,7 @@ int kvm_get_chips(struct cpu_engine *engine, struct cpu_chip_state *ret_state)
 	};
 	for (unsigned i = 0; i < KVM_IOAPIC_NUM_PINS; i++)
 		ret_state->ioapic_redir[i] = chip.chip.ioapic.redirtbl[i].bits;
-	return 0;
+	return engine->config.pics ? get_pics(engine, ret_state) : 0;
 }
 
 int kvm_set_chips(struct cpu_engine *engine, const struct cpu_chip_state *state)
@@ -247,5 +340,7 @@ int kvm_set_chips(struct cpu_engine *engine, const struct cpu_chip_state *state)
 	for (unsigned i = 0; i < KVM_IOAPIC_NUM_PINS; i++)
 		chip.chip.ioapic.redirtbl[i].bits = state->ioapic_redir[i];
 	r = sys_ioctl(engine->vm_fd, KVM_SET_IRQCHIP, &chip);
+	if (r == 0 && engine->config.pics)
+		r = set_pics(engine, state);
 	return r < 0 ? r : sys_ioctl(engine->vm_fd, KVM_SET_CLOCK, &clock);
 }

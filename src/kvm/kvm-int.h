@@ -37,6 +37,7 @@ struct kvm_route {
 };
 
 struct kvm_routes {
+	bool pics;      /* GSIs below 16 end at the 8259s, too */
 	unsigned count; /* in msi[]; the GSI of msi[i] is KVM_IOAPIC_LINES + i */
 	unsigned max;   /* what KVM allows */
 	struct kvm_route *msi;

@@ -6,9 +6,9 @@
  * is first and filled in last: FACS and DSDT, FADT, MADT and MCFG, XSDT. A table is begun, filled
  * by appending, and closed, which sets its length and checksum.
  *
- * There are no 8259s, no PIT and no keyboard controller, so the MADT has no PCAT_COMPAT and the
- * FADT says what is missing. Interrupts of ISA devices arrive at the I/O APIC's pin of the same
- * number.
+ * Without firmware there are no 8259s and no PIT, so the MADT has no PCAT_COMPAT; there is no keyboard
+ * controller, and the FADT says so. Interrupts of ISA devices arrive at the I/O APIC's pin of the same
+ * number, the timer's at pin 2.
  */
 #include "machine/acpi.h"
 
@@ -30,7 +30,6 @@
 enum {
 	TABLE_ALIGN = 16,
 	HEADER_LEN = 36,
-	RSDP_LEN = 36,
 	RSDP_V1_LEN = 20,
 	FACS_LEN = 64,
 	FADT_LEN = 276,
@@ -57,6 +56,7 @@ enum {
 	MADT_X2APIC = 9,
 	MADT_X2APIC_NMI = 10,
 	MADT_ENABLED = 1,
+	MADT_PCAT_COMPAT = 1,
 	XAPIC_IDS = 255, /* 255 itself addresses all */
 
 	MPS_ACTIVE_HIGH = 1,
@@ -68,7 +68,17 @@ enum {
 struct tables {
 	GByteArray *out;
 	uint64_t base;
+	GArray *links; /* or NULL */
 };
+
+/* At @at is a pointer. */
+static void note_pointer(struct tables *t, size_t at, unsigned size)
+{
+	const struct acpi_link link = { .at = (uint32_t)at, .size = (uint8_t)size };
+
+	if (t->links)
+		g_array_append_val(t->links, link);
+}
 
 static void put(struct tables *t, uint64_t value, unsigned bytes)
 {
@@ -76,6 +86,13 @@ static void put(struct tables *t, uint64_t value, unsigned bytes)
 
 	put_le64(buf, value);
 	g_byte_array_append(t->out, buf, bytes);
+}
+
+/* A pointer to another table. */
+static void put_pointer(struct tables *t, uint64_t value, unsigned bytes)
+{
+	note_pointer(t, t->out->len, bytes);
+	put(t, value, bytes);
 }
 
 static void put_zeros(struct tables *t, size_t len)
@@ -99,8 +116,13 @@ static void align(struct tables *t, size_t to)
 /* Make the sum of [off, off + len) zero by the byte at @at. */
 static void set_checksum(struct tables *t, size_t off, size_t len, size_t at)
 {
+	const struct acpi_link link = { .at = (uint32_t)at,
+					.start = (uint32_t)off,
+					.len = (uint32_t)len };
 	uint8_t sum = 0;
 
+	if (t->links)
+		g_array_append_val(t->links, link);
 	t->out->data[at] = 0;
 	for (size_t i = 0; i < len; i++)
 		sum = (uint8_t)(sum + t->out->data[off + i]);
@@ -180,8 +202,8 @@ static uint64_t put_fadt(struct tables *t, const struct acpi_config *config, uin
 	uint64_t timer = (uint64_t)config->pm_base + ACPI_PM_TIMER;
 	uint64_t gpe = (uint64_t)config->pm_base + ACPI_PM_GPE;
 
-	put(t, facs, 4);
-	put(t, dsdt, 4);
+	put_pointer(t, facs, 4);
+	put_pointer(t, dsdt, 4);
 	put(t, 0, 1); /* reserved */
 	put(t, 0, 1); /* preferred profile: unspecified */
 	put(t, config->sci, 2);
@@ -216,7 +238,7 @@ static uint64_t put_fadt(struct tables *t, const struct acpi_config *config, uin
 	put(t, 0, 2); /* ARM boot flags */
 	put(t, 4, 1); /* minor version: 6.4 */
 	put(t, 0, 8); /* FACS: told above, may be told once only */
-	put(t, dsdt, 8);
+	put_pointer(t, dsdt, 8);
 	put_gas(t, event, ACPI_PM_EVENT_LEN, 2);
 	put_zeros(t, 12); /* PM1b event */
 	put_gas(t, control, ACPI_PM_CONTROL_LEN, 2);
@@ -248,12 +270,39 @@ static void put_madt_cpu(struct tables *t, unsigned id)
 	}
 }
 
+static void put_override(struct tables *t, unsigned irq, unsigned gsi, unsigned flags)
+{
+	put(t, MADT_OVERRIDE, 1);
+	put(t, 10, 1);
+	put(t, 0, 1); /* ISA */
+	put(t, irq, 1);
+	put(t, gsi, 4);
+	put(t, flags, 2);
+}
+
+/* Interrupts that are not as on the ISA bus: edges, at the pin of the same number. */
+static void put_overrides(struct tables *t, const struct acpi_config *config)
+{
+	uint32_t level = 1u << config->sci;
+
+	for (unsigned pin = 0; pin < 4; pin++) {
+		if (config->pci_gsi[pin] < 16)
+			level |= 1u << config->pci_gsi[pin];
+	}
+	if (config->pics)
+		put_override(t, 0, IOAPIC_TIMER_PIN, 0);
+	for (unsigned irq = 1; irq < 16; irq++) {
+		if (level >> irq & 1)
+			put_override(t, irq, irq, MPS_LEVEL | MPS_ACTIVE_HIGH);
+	}
+}
+
 static uint64_t put_madt(struct tables *t, const struct acpi_config *config)
 {
 	size_t off = table_begin(t, "APIC", 5);
 
 	put(t, LAPIC_BASE, 4);
-	put(t, 0, 4); /* no PCAT_COMPAT */
+	put(t, config->pics ? MADT_PCAT_COMPAT : 0, 4);
 	for (unsigned id = 0; id < config->cpus; id++)
 		put_madt_cpu(t, id);
 
@@ -264,12 +313,7 @@ static uint64_t put_madt(struct tables *t, const struct acpi_config *config)
 	put(t, IOAPIC_BASE, 4);
 	put(t, 0, 4); /* first GSI */
 
-	put(t, MADT_OVERRIDE, 1);
-	put(t, 10, 1);
-	put(t, 0, 1); /* ISA */
-	put(t, config->sci, 1);
-	put(t, config->sci, 4);
-	put(t, MPS_LEVEL | MPS_ACTIVE_HIGH, 2);
+	put_overrides(t, config);
 
 	/* NMIs arrive at LINT1 of all processors. */
 	put(t, MADT_LAPIC_NMI, 1);
@@ -310,29 +354,30 @@ static void fill_rsdp(struct tables *t, uint64_t xsdt)
 	memcpy(rsdp, signature, sizeof(signature));
 	memcpy(rsdp + 9, oem_id, sizeof(oem_id));
 	rsdp[15] = 2; /* revision; the 32-bit RSDT is left out */
-	put_le32(rsdp + 20, RSDP_LEN);
+	put_le32(rsdp + 20, ACPI_RSDP_LEN);
 	put_le64(rsdp + 24, xsdt);
+	note_pointer(t, 24, 8);
 	set_checksum(t, 0, RSDP_V1_LEN, 8);
-	set_checksum(t, 0, RSDP_LEN, 32);
+	set_checksum(t, 0, ACPI_RSDP_LEN, 32);
 }
 
 GByteArray *acpi_build(const struct acpi_config *config, uint64_t base)
 {
-	struct tables t = { .out = g_byte_array_new(), .base = base };
+	struct tables t = { .out = g_byte_array_new(), .base = base, .links = config->links };
 	uint64_t facs, dsdt, fadt, madt, mcfg, xsdt;
 	size_t off;
 
 	assert(base % FACS_LEN == 0 && base < UINT32_MAX / 2);
-	put_zeros(&t, RSDP_LEN);
+	put_zeros(&t, ACPI_RSDP_LEN);
 	facs = put_facs(&t);
 	dsdt = put_dsdt(&t, config);
 	fadt = put_fadt(&t, config, facs, dsdt);
 	madt = put_madt(&t, config);
 	mcfg = put_mcfg(&t, config);
 	off = table_begin(&t, "XSDT", 1);
-	put(&t, fadt, 8);
-	put(&t, madt, 8);
-	put(&t, mcfg, 8);
+	put_pointer(&t, fadt, 8);
+	put_pointer(&t, madt, 8);
+	put_pointer(&t, mcfg, 8);
 	xsdt = table_end(&t, off);
 	fill_rsdp(&t, xsdt);
 	return t.out;

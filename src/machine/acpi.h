@@ -8,13 +8,22 @@
 #define MACHINE_ACPI_H
 
 #include <glib.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define ACPI_ECAM_LEN     0x10000000u /* 256 buses */
 #define ACPI_ECAM_BUS_LEN 0x100000u
 
 enum {
-	ACPI_MAX_MMIO = 8
+	ACPI_MAX_MMIO = 8,
+	ACPI_RSDP_LEN = 36
+};
+
+/* What has to change when the tables get another place. */
+struct acpi_link {
+	uint32_t at;         /* offset of the pointer or of the sum's byte */
+	uint8_t size;        /* of the pointer; 0: it is a sum */
+	uint32_t start, len; /* what the sum is over */
 };
 
 /* General purpose events. */
@@ -45,6 +54,8 @@ struct acpi_config {
 	unsigned mmio_count;
 	struct acpi_mmio mmio[ACPI_MAX_MMIO];
 	uint64_t generation_id; /* address of the 16 bytes; 0: there is none */
+	bool pics;              /* there are 8259s, and a timer at ISA interrupt 0 and GSI 2 */
+	GArray *links;          /* of struct acpi_link, to be added to; or NULL */
 };
 
 /**

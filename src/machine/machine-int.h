@@ -11,10 +11,15 @@
 #include "machine/memmap.h"
 #include "machine/run.h"
 
+struct acpi_config;
 struct acpi_hotplug;
 struct acpi_pm;
+struct debugcon;
 struct debugexit;
+struct fw_cfg;
 struct kbc;
+struct pit;
+struct port_a;
 struct port_b;
 struct rtc;
 struct serial;
@@ -27,14 +32,18 @@ enum {
 	PC_RTC_IRQ = 8,
 	PC_PM_PORT = 0x600,
 	PC_SCI = 9,
+	PC_PIT_IRQ = 0,
 	PC_HOTPLUG_PORT = 0xae00,
 	PC_PCI_PORTS = 0xc000, /* BARs of PCI devices that are ports */
 	PC_PCI_PORTS_END = 0xf000,
-	PC_PCI_GSI = 16,    /* and the next 3 */
+	PC_PCI_GSI = 16, /* and the next 3; with firmware as slots of a PIIX: 11, 10, 10, 11 */
+	PC_PCI_IRQ = 10,
+	PC_PIC_LEVEL = 1 << PC_SCI | 1 << PC_PCI_IRQ | 1 << (PC_PCI_IRQ + 1),
 	PC_VIRTIO_GSI = 20, /* and the next 3: virtio devices with registers in memory */
 	PC_VIRTIO_GSIS = 4,
 	PC_MAX_VIRTIO = 8, /* of them */
 	PC_GENERATION_LEN = 16,
+	PC_UUID_LEN = 16,
 };
 
 struct machine {
@@ -51,10 +60,16 @@ struct machine {
 	struct acpi_pm *pm;
 	struct kbc *kbc;
 	struct port_b *port_b;
+	/* Only with firmware: */
+	struct fw_cfg *fw_cfg;
+	struct debugcon *debugcon;
+	struct port_a *port_a;
+	struct pit *pit;
 	struct debugexit *debugexit;
 	struct pci_bus *pci;
 	struct slots *slots;
 	uint8_t generation[PC_GENERATION_LEN]; /* if config.generation_id */
+	uint8_t uuid[PC_UUID_LEN];             /* if config.uuid */
 
 	struct run *run;
 	/* What RESET makes of vCPU 0 and of the others, whose APIC ID is filled in. */
@@ -66,6 +81,12 @@ struct machine {
 	struct machine_event reset; /* to be told */
 };
 
+/* Where pin INTA# of slot @pin (of the first four) ends; pc.c. */
+unsigned machine_pci_gsi(const struct machine *machine, unsigned pin);
+/* Fill what the firmware reads, with the ACPI tables of @tables; firmware-cfg.c. */
+void firmware_tell(struct machine *machine, struct acpi_config *tables);
+/* What it is to boot: devices may have come since. */
+void firmware_tell_boot(struct machine *machine);
 /* Take down what there is; pc.c. */
 void machine_dismantle(struct machine *machine);
 /* Tell the one who uses the machine, who may free it; machine.c. */

@@ -26,10 +26,16 @@
 #include "base/error.h"
 #include "bus/pci.h"
 #include "dev/acpi-pm.h"
+#include "dev/debugcon.h"
+#include "dev/fw-cfg.h"
+#include "dev/pit.h"
+#include "dev/port-a.h"
+#include "dev/port-b.h"
 #include "dev/rtc.h"
 #include "dev/serial.h"
 #include "machine/acpi.h"
 #include "machine/boot.h"
+#include "machine/firmware.h"
 #include "machine/machine-int.h"
 #include "machine/slots.h"
 
@@ -44,7 +50,23 @@ void machine_tell(struct machine *machine, const struct machine_event *event)
 		machine->config.event(machine->config.opaque, event);
 }
 
-static bool write_tables(struct machine *machine, GError **error)
+/* Into memory, where a kernel finds them. */
+static bool write_tables(struct machine *machine, const struct acpi_config *config, GError **error)
+{
+	g_autoptr(GByteArray) tables = acpi_build(config, MEMMAP_ACPI);
+	int err;
+
+	if (tables->len > MEMMAP_ACPI_END - MEMMAP_ACPI)
+		return error_set(error, SOCLE_ERROR_LIMIT,
+				 "ACPI tables of %u bytes do not fit: give fewer CPUs",
+				 tables->len);
+	err = mem_write(machine->mem, MEMMAP_ACPI, tables->data, tables->len);
+	if (err)
+		return error_sys(error, err, "cannot write the ACPI tables");
+	return true;
+}
+
+static bool describe(struct machine *machine, GError **error)
 {
 	struct acpi_config config = {
 		.cpus = machine->config.cpus,
@@ -54,31 +76,49 @@ static bool write_tables(struct machine *machine, GError **error)
 		.serial_irq = PC_SERIAL_IRQ,
 		.rtc_irq = PC_RTC_IRQ,
 		.ecam = MEMMAP_ECAM,
-		.window32 = MEMMAP_WINDOW32,
-		.window32_end = MEMMAP_WINDOW32_END,
+		.window32 = machine->map.window32,
+		.window32_end = machine->map.window32_end,
 		.window64 = machine->map.window64,
 		.window64_end = machine->map.window64_end,
 		.hotplug_base = PC_HOTPLUG_PORT,
-		.generation_id = machine->config.generation_id ? MEMMAP_GENERATION : 0,
+		.generation_id = machine->config.generation_id ? machine->map.generation : 0,
+		.pics = machine->config.firmware,
 	};
-	g_autoptr(GByteArray) tables = NULL;
-	int err;
+	int err = 0;
 
 	for (unsigned pin = 0; pin < PCI_PINS; pin++)
-		config.pci_gsi[pin] = PC_PCI_GSI + pin;
+		config.pci_gsi[pin] = machine_pci_gsi(machine, pin);
 	slots_describe(machine->slots, &config);
-	tables = acpi_build(&config, MEMMAP_ACPI);
-	if (tables->len > MEMMAP_ACPI_END - MEMMAP_ACPI)
-		return error_set(error, SOCLE_ERROR_LIMIT,
-				 "ACPI tables of %u bytes do not fit: give fewer CPUs",
-				 tables->len);
-	err = mem_write(machine->mem, MEMMAP_ACPI, tables->data, tables->len);
-	if (!err && machine->config.generation_id)
-		err = mem_write(machine->mem, MEMMAP_GENERATION, machine->generation,
+	if (machine->config.generation_id)
+		err = mem_write(machine->mem, machine->map.generation, machine->generation,
 				PC_GENERATION_LEN);
 	if (err)
-		return error_sys(error, err, "cannot write the ACPI tables");
+		return error_sys(error, err, "cannot write the generation ID");
+	if (!machine->config.firmware)
+		return write_tables(machine, &config, error);
+	firmware_tell(machine, &config);
 	return true;
+}
+
+/* What vCPU 0 is to execute is in memory, and @state in front of it. */
+static bool load(struct machine *machine, struct x86_state *state, GError **error)
+{
+	*state = *machine->reset_boot;
+	/* RESET is where firmware begins. */
+	if (machine->config.firmware)
+		return firmware_place(machine->config.firmware, machine->mem, error);
+	return !machine->config.boot || boot_load(machine->config.boot, machine->mem, &machine->map,
+						  MEMMAP_ACPI, state, error);
+}
+
+static void reset_firmware_chips(struct machine *machine)
+{
+	if (!machine->config.firmware)
+		return;
+	fw_cfg_reset(machine->fw_cfg);
+	debugcon_reset(machine->debugcon);
+	port_a_reset(machine->port_a);
+	pit_reset(machine->pit);
 }
 
 static bool set_state(struct machine *machine, unsigned cpu, const struct x86_state *state,
@@ -130,14 +170,11 @@ bool machine_restart(struct machine *machine, GError **error)
 	serial_reset(machine->serial);
 	rtc_reset(machine->rtc);
 	acpi_pm_reset(machine->pm);
+	port_b_reset(machine->port_b);
+	reset_firmware_chips(machine);
 	slots_reset(machine->slots);
-	if (!reset_chips(machine, error) || !write_tables(machine, error))
-		return false;
-	*state = *machine->reset_boot;
-	if (machine->config.boot && !boot_load(machine->config.boot, machine->mem, &machine->map,
-					       MEMMAP_ACPI, state, error))
-		return false;
-	return set_states(machine, state, error);
+	return reset_chips(machine, error) && describe(machine, error) &&
+	       load(machine, state, error) && set_states(machine, state, error);
 }
 
 /* The devices are reset: now the rest. RUN_HOLD_RESET is set. */
@@ -277,7 +314,7 @@ bool machine_set_generation_id(struct machine *machine, const uint8_t *id, GErro
 	memcpy(machine->generation, id, PC_GENERATION_LEN);
 	/* Whole, to the guest's eyes. */
 	run_hold(machine->run, RUN_HOLD_BRIEF);
-	err = mem_write(machine->mem, MEMMAP_GENERATION, id, PC_GENERATION_LEN);
+	err = mem_write(machine->mem, machine->map.generation, id, PC_GENERATION_LEN);
 	run_release(machine->run, RUN_HOLD_BRIEF);
 	if (err)
 		return error_sys(error, err, "cannot write the generation ID");

@@ -17,6 +17,7 @@
 #include "dev/chardev.h"
 #include "machine/boot.h"
 
+struct firmware;
 struct machine;
 struct pci_bus;
 struct pci_device;
@@ -49,6 +50,8 @@ struct machine_device {
 	bool mmio;                    /* virtio: registers in memory, told by ACPI, not PCI; at most
 				       * 8. Not for machine_plug() */
 	unsigned slot;                /* on PCI; 0: the first that is free */
+	unsigned boot_index;          /* firmware boots the lowest first; 0: not asked to */
+	const char *boot_unit;        /* what firmware calls the disk in it; a constant */
 };
 
 struct machine_device_info {
@@ -63,8 +66,12 @@ struct machine_config {
 	const struct cpu_ops *engine;
 	const struct cpu_model *model;
 	unsigned cpus;
-	uint64_t memory;        /* bytes */
-	struct boot *boot;      /* borrowed */
+	uint64_t memory;                 /* bytes */
+	struct boot *boot;               /* borrowed; NULL with firmware */
+	const struct firmware *firmware; /* borrowed; NULL: the kernel is loaded by us */
+	bool boot_menu;                  /* of firmware; it waits so long for a key: */
+	unsigned boot_menu_wait_ms;
+	const uint8_t *uuid;    /* 16 bytes for firmware, as they are written; or NULL */
 	struct chardev *serial; /* borrowed; NULL: the port is there, nobody listens */
 	bool debug_exit;        /* port 0xf4 ends the machine */
 	bool no_reboot;         /* a reset request stops the vCPUs and is only told */

@@ -8,23 +8,34 @@
  * GSIs:   4 serial · 8 rtc · 9 ACPI SCI (level) · 16 to 19 PCI (level) · 20 to 23 virtio devices
  *         with registers in memory (level)
  *
- * Memory is in memmap.h. There are no 8259s and no PIT: their ports read as all ones, which is how
- * Linux finds out.
+ * Memory is in memmap.h. Without firmware there are no 8259s and no PIT: their ports read as all ones,
+ * which is how Linux finds out. With firmware there are, beside it:
+ *
+ * Ports:  0x20, 0xa0, 0x4d0 8259s (the engine's) · 0x40 PIT · 0x92 reset · 0x402 debug console ·
+ *         0x510 fw_cfg
+ * GSIs:   0 PIT, at the I/O APIC's pin 2 · 10 and 11 PCI (level), not 16 to 19, so that guests
+ *         which know nothing of ACPI have it, too
  */
 #include "machine/machine-int.h"
 
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "bus/io.h"
 #include "bus/pci.h"
 #include "cpu/cpu.h"
 #include "dev/acpi-pm.h"
+#include "dev/debugcon.h"
 #include "dev/debugexit.h"
+#include "dev/fw-cfg.h"
 #include "dev/kbc.h"
+#include "dev/pit.h"
+#include "dev/port-a.h"
 #include "dev/port-b.h"
 #include "dev/rtc.h"
 #include "dev/serial.h"
+#include "machine/firmware.h"
 #include "machine/slots.h"
 
 #define PIO_LIMIT  0x10000ull
@@ -58,7 +69,9 @@ static bool add_memory(struct machine *machine, GError **error)
 	machine->mem = mem_new();
 	machine->pio = io_space_new("ports", PIO_LIMIT);
 	machine->mmio = io_space_new("memory", MMIO_LIMIT);
-	return memmap_build(machine->mem, machine->config.memory, &machine->map, error);
+	return memmap_build(machine->mem, machine->config.memory,
+			    machine->config.firmware ? firmware_size(machine->config.firmware) : 0,
+			    &machine->map, error);
 }
 
 static bool add_engine(struct machine *machine, GError **error)
@@ -70,6 +83,7 @@ static bool add_engine(struct machine *machine, GError **error)
 		.pio = machine->pio,
 		.mmio = machine->mmio,
 		.idle = &machine->idle,
+		.pics = machine->config.firmware,
 	};
 
 	if (config.cpus < 1 || config.cpus > CPU_MAX)
@@ -103,6 +117,7 @@ static bool add_rtc(struct machine *machine, struct irq_sink *sink, GError **err
 		.clock = machine->clock,
 		.ram_below_4g = below,
 		.ram_above_4g = machine->config.memory - below,
+		.other_cpus = machine->config.cpus - 1,
 	};
 
 	machine->rtc = rtc_new(&config, error);
@@ -120,12 +135,17 @@ static bool add_power(struct machine *machine, struct irq_sink *sink, GError **e
 		.reset = guest_reset,
 		.opaque = machine,
 	};
+	const struct port_b_config port_b = {
+		.pio = machine->pio,
+		.pit = machine->pit,
+		.clock = machine->clock,
+	};
 
 	machine->pm = acpi_pm_new(&config, error);
 	if (!machine->pm)
 		return false;
 	machine->kbc = kbc_new(machine->pio, guest_reset, machine, error);
-	machine->port_b = port_b_new(machine->pio, error);
+	machine->port_b = port_b_new(&port_b, error);
 	if (!machine->kbc || !machine->port_b)
 		return false;
 	if (!machine->config.debug_exit)
@@ -134,22 +154,62 @@ static bool add_power(struct machine *machine, struct irq_sink *sink, GError **e
 	return machine->debugexit;
 }
 
+static void firmware_says(void *opaque, const char *text)
+{
+	(void)opaque;
+	log_debug("firmware: %s", text);
+}
+
+/* What only firmware needs. */
+static bool add_firmware(struct machine *machine, struct irq_sink *sink, GError **error)
+{
+	const struct pit_config pit = {
+		.pio = machine->pio,
+		.irq = { sink, PC_PIT_IRQ },
+		.clock = machine->clock,
+	};
+
+	if (!machine->config.firmware)
+		return true;
+	machine->pit = pit_new(&pit, error);
+	if (!machine->pit)
+		return false;
+	machine->port_a = port_a_new(machine->pio, guest_reset, machine, error);
+	if (!machine->port_a)
+		return false;
+	machine->debugcon = debugcon_new(machine->pio, firmware_says, NULL, error);
+	if (!machine->debugcon)
+		return false;
+	machine->fw_cfg = fw_cfg_new(machine->pio, machine->mem, error);
+	return machine->fw_cfg;
+}
+
+unsigned machine_pci_gsi(const struct machine *machine, unsigned pin)
+{
+	if (!machine->config.firmware)
+		return PC_PCI_GSI + pin;
+	/* As PC firmware counts: slot 1 begins. */
+	return PC_PCI_IRQ + (pin + PCI_PINS - 1) % PCI_PINS / 2;
+}
+
 static bool add_pci(struct machine *machine, struct irq_sink *sink, GError **error)
 {
-	const struct pci_bus_config config = {
+	struct pci_bus_config config = {
 		.pio = machine->pio,
 		.mmio = machine->mmio,
 		.sink = sink,
-		.gsi = { PC_PCI_GSI, PC_PCI_GSI + 1, PC_PCI_GSI + 2, PC_PCI_GSI + 3 },
 		.ecam = MEMMAP_ECAM,
-		.window32 = MEMMAP_WINDOW32,
-		.window32_end = MEMMAP_WINDOW32_END,
+		.window32 = machine->map.window32,
+		.window32_end = machine->map.window32_end,
 		.window64 = machine->map.window64,
 		.window64_end = machine->map.window64_end,
 		.ports = PC_PCI_PORTS,
 		.ports_end = PC_PCI_PORTS_END,
+		.firmware = machine->config.firmware,
 	};
 
+	for (unsigned pin = 0; pin < PCI_PINS; pin++)
+		config.gsi[pin] = machine_pci_gsi(machine, pin);
 	machine->pci = pci_bus_new(&config, error);
 	return machine->pci;
 }
@@ -168,6 +228,9 @@ static bool keep_reset_state(struct machine *machine, GError **error)
 	}
 	if (!err)
 		err = ops->get_chips(machine->engine, &machine->reset_chips);
+	/* Wires of PCI, and the SCI, as firmware for this board would set it. */
+	if (machine->config.firmware)
+		machine->reset_chips.pic[1].elcr = PC_PIC_LEVEL >> 8;
 	if (err)
 		return error_sys(error, err, "cannot read the state of the new machine");
 	return true;
@@ -197,12 +260,15 @@ struct machine *machine_new(const struct machine_config *config, GError **error)
 	if (config->generation_id)
 		machine->config.generation_id =
 			memcpy(machine->generation, config->generation_id, PC_GENERATION_LEN);
+	if (config->uuid)
+		machine->config.uuid = memcpy(machine->uuid, config->uuid, PC_UUID_LEN);
 	machine->clock = dev_clock_host();
 	if (!add_memory(machine, error) || !add_engine(machine, error))
 		return NULL;
 	sink = config->engine->irq_sink(machine->engine);
-	if (!add_serial(machine, sink, error) || !add_rtc(machine, sink, error) ||
-	    !add_power(machine, sink, error) || !add_pci(machine, sink, error))
+	if (!add_firmware(machine, sink, error) || !add_serial(machine, sink, error) ||
+	    !add_rtc(machine, sink, error) || !add_power(machine, sink, error) ||
+	    !add_pci(machine, sink, error))
 		return NULL;
 	if (!add_cpus(machine, error))
 		return NULL;
@@ -211,6 +277,8 @@ struct machine *machine_new(const struct machine_config *config, GError **error)
 		return NULL;
 	/* Last, and it cannot fail: until then the devices are the caller's. */
 	slots_fill(machine->slots);
+	if (config->firmware)
+		firmware_tell_boot(machine);
 	machine->config.devices = NULL;
 	machine->config.device_count = 0;
 	return g_steal_pointer(&machine);
@@ -227,6 +295,10 @@ void machine_dismantle(struct machine *machine)
 	acpi_pm_free(machine->pm);
 	rtc_free(machine->rtc);
 	serial_free(machine->serial);
+	fw_cfg_free(machine->fw_cfg);
+	debugcon_free(machine->debugcon);
+	port_a_free(machine->port_a);
+	pit_free(machine->pit);
 	machine->config.engine->close(machine->engine);
 	io_space_free(machine->mmio);
 	io_space_free(machine->pio);

@@ -44,6 +44,8 @@ struct slot {
 	struct pci_device *pci;       /* NULL: registers in memory */
 	struct virtio_mmio *mmio;     /* NULL: on PCI */
 	unsigned number, gsi;         /* of the slot on PCI, or of the place in memory */
+	unsigned boot_index;          /* 0: firmware is not asked to boot it */
+	const char *boot_unit;
 	bool leaving;
 };
 
@@ -261,6 +263,8 @@ static struct slot *put_in(struct slots *slots, const struct machine_device *dev
 		.virtio = device->virtio,
 		.pci = device->pci,
 		.number = number,
+		.boot_index = device->boot_index,
+		.boot_unit = device->boot_unit,
 	};
 	if (slot->virtio) {
 		virtio_on_quiet(slot->virtio, on_quiet, slots);
@@ -282,7 +286,7 @@ void slots_fill(struct slots *slots)
 	for (unsigned i = 0; i < config->device_count; i++)
 		(void)put_in(slots, &config->devices[i], slots->planned[i]);
 	g_clear_pointer(&slots->planned, g_free);
-	/* As firmware leaves them. */
+	/* As firmware leaves them, or finds them. */
 	pci_bus_reset(slots->machine->pci);
 }
 
@@ -540,6 +544,37 @@ void slots_reset(struct slots *slots)
 	}
 	acpi_hotplug_reset(slots->hotplug);
 	pci_bus_reset(slots->machine->pci);
+}
+
+static const struct slot *next_to_boot(const struct slots *slots, unsigned after)
+{
+	const struct slot *best = NULL;
+
+	for (unsigned i = 0; i < slots->all->len; i++) {
+		const struct slot *slot = g_ptr_array_index(slots->all, i);
+
+		if (slot->boot_index > after && (!best || slot->boot_index < best->boot_index))
+			best = slot;
+	}
+	return best;
+}
+
+/* The names are those of Open Firmware, as SeaBIOS looks for them. */
+void slots_boot_order(const struct slots *slots, GString *out)
+{
+	const struct slot *slot = next_to_boot(slots, 0);
+
+	while (slot) {
+		if (out->len)
+			g_string_append_c(out, '\n');
+		if (slot->pci)
+			g_string_append_printf(out, "/pci@i0cf8/scsi@%x/%s", slot->number,
+					       slot->boot_unit);
+		else
+			g_string_append_printf(out, "/virtio-mmio@%016" G_GINT64_MODIFIER "x/%s",
+					       mmio_base(slot->number), slot->boot_unit);
+		slot = next_to_boot(slots, slot->boot_index);
+	}
 }
 
 void slots_describe(const struct slots *slots, struct acpi_config *config)

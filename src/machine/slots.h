@@ -37,6 +37,8 @@ bool slots_quiet(struct slots *slots);
 /* slots_try_reset() has succeeded. The machine is reset: so are the devices, and those that the
  * guest was asked to let go are gone. No vCPU executes. */
 void slots_reset(struct slots *slots);
+/* Which disks firmware is to boot, one a line, the first one first. */
+void slots_boot_order(const struct slots *slots, GString *out);
 /* What the ACPI tables have to tell. */
 void slots_describe(const struct slots *slots, struct acpi_config *config);
 

@@ -493,6 +493,7 @@ static uint32_t class_of(enum virtio_type type)
 	case VIRTIO_NET:
 		return 0x020000; /* Ethernet */
 	case VIRTIO_BLOCK:
+	case VIRTIO_SCSI:
 		return 0x010000; /* SCSI, as QEMU has it: firmware looks for mass storage */
 	case VIRTIO_CONSOLE:
 	case VIRTIO_VSOCK:

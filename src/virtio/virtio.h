@@ -47,6 +47,7 @@ enum virtio_type {
 	VIRTIO_CONSOLE = 3,
 	VIRTIO_RNG = 4,
 	VIRTIO_BALLOON = 5,
+	VIRTIO_SCSI = 8,
 	VIRTIO_VSOCK = 19,
 };
 

@@ -112,7 +112,9 @@ static json_t *inner_info(const struct vmm_node *node)
 
 static struct vmm_device *node_disk(struct vmm *vmm, const struct vmm_node *node)
 {
-	return node->user ? device_find(vmm, node->user) : NULL;
+	struct vmm_device *device = node->user ? device_find(vmm, node->user) : NULL;
+
+	return device && device->kind == DEVICE_DISK ? device : NULL;
 }
 
 json_t *run_query_block(void *opaque, const json_t *args, GError **error)
@@ -125,15 +127,18 @@ json_t *run_query_block(void *opaque, const json_t *args, GError **error)
 	for (unsigned i = 0; i < vmm->devices->len; i++) {
 		struct vmm_device *device = g_ptr_array_index(vmm->devices, i);
 		g_autofree char *path = NULL;
+		bool is_cd;
 
-		if (device->kind != DEVICE_DISK)
+		if (device->kind != DEVICE_DISK && device->kind != DEVICE_CDROM)
 			continue;
+		is_cd = device->kind == DEVICE_CDROM;
 		path = device_path(device);
-		json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:b,s:b,s:s,s:o}", "device", "",
-						      "qdev", path, "type", "unknown", "removable",
-						      0, "locked", 0, "io-status",
-						      device->io_failed ? "failed" : "ok",
-						      "inserted", node_info(device->node, device)));
+		json_array_append_new(list,
+				      json_pack("{s:s,s:s,s:s,s:b,s:b,s:s,s:o}", "device", "",
+						"qdev", path, "type", "unknown", "removable",
+						(int)is_cd, "locked", 0, "io-status",
+						device->io_failed ? "failed" : "ok", "inserted",
+						node_info(device->node, is_cd ? NULL : device)));
 	}
 	return list;
 }

@@ -72,7 +72,8 @@ static const struct {
 	bool (*take)(struct device_spec *spec, struct keyvalue *list, GError **error);
 } kinds[DEVICE_KIND_COUNT] = {
 	[DEVICE_DISK] = { "disk", "virtio-blk-pci", "virtio-blk-device",
-			  "serial, queues, queue-size, werror, rerror, write-cache, packed, "
+			  "serial, bootindex, queues, queue-size, werror, rerror, write-cache, "
+			  "packed, "
 			  "logical_block_size, bps, bps_rd, bps_wr, iops, iops_rd, iops_wr (each "
 			  "with _max and _max_length), iops_size, " COMMON_KEYS,
 			  disk_spec_take },
@@ -91,6 +92,8 @@ static const struct {
 			   "cid, path, " COMMON_KEYS, vsock_take },
 	[DEVICE_WATCHDOG] = { "watchdog", "i6300esb", NULL, "action, " COMMON_KEYS, watchdog_take },
 	[DEVICE_PVPANIC] = { "pvpanic", "pvpanic-pci", NULL, COMMON_KEYS, NULL },
+	[DEVICE_CDROM] = { "cdrom", "virtio-scsi-pci", "virtio-scsi-device",
+			   "bootindex, " COMMON_KEYS, cdrom_spec_take },
 };
 
 bool device_kind_find(const char *driver, enum device_kind *ret_kind, bool *ret_mmio)

@@ -31,6 +31,7 @@ enum device_kind {
 	DEVICE_VSOCK,
 	DEVICE_WATCHDOG,
 	DEVICE_PVPANIC,
+	DEVICE_CDROM,
 	DEVICE_KIND_COUNT,
 };
 
@@ -49,10 +50,12 @@ extern const char *const watchdog_action_names[];
 /* The guest's end. */
 struct device_spec {
 	enum device_kind kind;
-	const char *id;      /* NULL: one is made up */
-	const char *backend; /* DISK: node name; NET: id of the netdev, or NULL; CONSOLE: label */
+	const char *id; /* NULL: one is made up */
+	const char *
+		backend; /* DISK, CDROM: node name; NET: id of the netdev, or NULL; CONSOLE: label */
 	bool mmio;
 	unsigned slot;
+	unsigned boot_index;           /* DISK, CDROM: bootindex + 1; 0: not given */
 	struct virtio_blk_config disk; /* without block, loop, clock */
 	struct virtio_net_config net;  /* without net, loop, clock */
 	bool has_mac;
@@ -149,7 +152,7 @@ bool net_mac_parse(uint8_t ret_mac[NET_MAC_LEN], const char *text, GError **erro
 struct device_option {
 	struct keyvalue list;
 	struct device_spec device;
-	struct node_spec node;     /* DISK */
+	struct node_spec node;     /* DISK, CDROM */
 	struct netdev_spec netdev; /* NET */
 	struct char_spec *chr;     /* CONSOLE */
 };

@@ -18,6 +18,7 @@
 #include "dev/virtio-balloon.h"
 #include "dev/virtio-console.h"
 #include "dev/virtio-rng.h"
+#include "dev/virtio-scsi.h"
 #include "dev/virtio-vsock.h"
 #include "machine/machine.h"
 #include "monitor/qmp-server.h"
@@ -26,6 +27,10 @@
 #include "vmm/event-limit.h"
 #include "vmm/nodes.h"
 #include "vmm/vmm-int.h"
+
+enum {
+	BOOT_INDEX_BEHIND = 1 << 20 /* behind all that a user can give */
+};
 
 static void device_free(void *opaque)
 {
@@ -123,11 +128,9 @@ static struct io_loop *shared_loop(struct vmm *vmm, GError **error)
 	return vmm->shared_loop;
 }
 
-static bool make_disk(struct vmm_device *device, const struct device_spec *spec, GError **error)
+/* The image that a disk or CD has, which nobody else uses, and a loop to do it. */
+static bool use_node(struct vmm_device *device, const struct device_spec *spec, GError **error)
 {
-	struct virtio_blk_config config = spec->disk;
-	struct block_info info;
-
 	if (!spec->backend)
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "a disk needs an image: drive=NODE-NAME of one that is open");
@@ -140,7 +143,15 @@ static bool make_disk(struct vmm_device *device, const struct device_spec *spec,
 	if (!device->node->block)
 		return error_set(error, SOCLE_ERROR_BUSY, "node '%s' is in use behind another",
 				 spec->backend);
-	if (!node_is_free(device->node, error) || !own_loop(device, error))
+	return node_is_free(device->node, error) && own_loop(device, error);
+}
+
+static bool make_disk(struct vmm_device *device, const struct device_spec *spec, GError **error)
+{
+	struct virtio_blk_config config = spec->disk;
+	struct block_info info;
+
+	if (!use_node(device, spec, error))
 		return false;
 	block_info(device->node->block, &info);
 	config.block = device->node->block;
@@ -154,6 +165,23 @@ static bool make_disk(struct vmm_device *device, const struct device_spec *spec,
 	config.error = on_disk_error;
 	config.opaque = device;
 	device->virtio = virtio_blk_new(&config, error);
+	return device->virtio;
+}
+
+static bool make_cdrom(struct vmm_device *device, const struct device_spec *spec, GError **error)
+{
+	struct virtio_scsi_config config;
+	struct block_info info;
+
+	if (!use_node(device, spec, error))
+		return false;
+	block_info(device->node->block, &info);
+	if (!info.read_only)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "node '%s' can be written, which a CD cannot: open it read-only",
+				 spec->backend);
+	config = (struct virtio_scsi_config){ .block = device->node->block, .loop = device->loop };
+	device->virtio = virtio_scsi_new(&config, error);
 	return device->virtio;
 }
 
@@ -334,6 +362,7 @@ static struct vmm_device *device_make(struct vmm *vmm, const struct device_spec 
 		[DEVICE_CONSOLE] = make_console,   [DEVICE_RNG] = make_rng,
 		[DEVICE_BALLOON] = make_balloon,   [DEVICE_VSOCK] = make_vsock,
 		[DEVICE_WATCHDOG] = make_watchdog, [DEVICE_PVPANIC] = make_pvpanic,
+		[DEVICE_CDROM] = make_cdrom,
 	};
 	struct vmm_device *device = g_new0(struct vmm_device, 1);
 
@@ -343,6 +372,7 @@ static struct vmm_device *device_make(struct vmm *vmm, const struct device_spec 
 	device->has_id = spec->id != NULL;
 	device->id = spec->id ? g_strdup(spec->id) : free_id(vmm, spec->kind);
 	device->slot = spec->slot;
+	device->boot_index = spec->boot_index;
 	device->mmio = spec->mmio;
 	if (device_find(vmm, device->id)) {
 		error_set(error, SOCLE_ERROR_EXISTS, "Duplicate device ID '%s'", device->id);
@@ -367,7 +397,11 @@ static struct machine_device to_machine(const struct vmm_device *device)
 					.virtio = device->virtio,
 					.pci = device->pci,
 					.mmio = device->mmio,
-					.slot = device->slot };
+					.slot = device->slot,
+					.boot_index = device->boot_index,
+					.boot_unit = device->kind == DEVICE_CDROM
+							     ? "channel@0/disk@0,0"
+							     : "disk@0,0" };
 }
 
 static void drop(struct vmm *vmm, struct vmm_device *device)
@@ -436,6 +470,7 @@ static bool build_one(struct vmm *vmm, struct device_option *option, GError **er
 
 	switch (option->device.kind) {
 	case DEVICE_DISK:
+	case DEVICE_CDROM:
 		ok = build_disk(vmm, option, error);
 		break;
 	case DEVICE_NET:
@@ -485,10 +520,28 @@ bool devices_build(struct vmm *vmm, GError **error)
 	return true;
 }
 
+/* Who has no bootindex comes behind those that have one, by the order of kinds. */
+static void order_boot(struct vmm *vmm)
+{
+	unsigned next = BOOT_INDEX_BEHIND;
+
+	for (const char *kind = vmm->options->boot_order; *kind; kind++) {
+		enum device_kind wanted = *kind == 'd' ? DEVICE_CDROM : DEVICE_DISK;
+
+		for (unsigned i = 0; i < vmm->devices->len; i++) {
+			struct vmm_device *device = g_ptr_array_index(vmm->devices, i);
+
+			if (device->kind == wanted && !device->boot_index)
+				device->boot_index = next++;
+		}
+	}
+}
+
 struct machine_device *devices_for_machine(struct vmm *vmm, unsigned *ret_count)
 {
 	struct machine_device *list = g_new0(struct machine_device, vmm->devices->len + 1);
 
+	order_boot(vmm);
 	for (unsigned i = 0; i < vmm->devices->len; i++)
 		list[i] = to_machine(g_ptr_array_index(vmm->devices, i));
 	*ret_count = vmm->devices->len;

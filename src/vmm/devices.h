@@ -36,6 +36,7 @@ struct vmm_device {
 	struct vmm_node *node;        /* DISK */
 	struct vmm_netdev *netdev;    /* NET; may be NULL */
 	unsigned slot;
+	unsigned boot_index; /* DISK, CDROM: as in struct device_spec */
 	bool mmio;
 	bool taken;                    /* the machine has it */
 	struct event_limit *io_errors; /* DISK: what was reported or ignored */

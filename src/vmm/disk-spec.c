@@ -140,6 +140,28 @@ bool disk_limits_take(struct disk_limits *limits, struct keyvalue *list, GError 
 	       disk_limits_check(limits, error);
 }
 
+enum {
+	BOOT_INDEX_MAX = 65535
+};
+
+bool boot_index_take(struct device_spec *spec, struct keyvalue *list, GError **error)
+{
+	unsigned index = 0;
+
+	if (!keyvalue_get(list, "bootindex"))
+		return true;
+	if (!keyvalue_take_unsigned(list, "bootindex", 0, BOOT_INDEX_MAX, &index, error))
+		return false;
+	spec->boot_index = index + 1;
+	return true;
+}
+
+bool cdrom_spec_take(struct device_spec *spec, struct keyvalue *list, GError **error)
+{
+	spec->backend = keyvalue_take(list, "drive");
+	return boot_index_take(spec, list, error);
+}
+
 bool disk_spec_take(struct device_spec *spec, struct keyvalue *list, GError **error)
 {
 	struct virtio_blk_config *disk = &spec->disk;
@@ -164,7 +186,7 @@ bool disk_spec_take(struct device_spec *spec, struct keyvalue *list, GError **er
 	    !keyvalue_take_bool(list, "discard-requests", &discard, error) ||
 	    !keyvalue_take_bool(list, "packed", &packed, error) ||
 	    !keyvalue_take_uint(list, "logical_block_size", 512, 4096, &block, error) ||
-	    !disk_limits_take(&disk->limits, list, error))
+	    !boot_index_take(spec, list, error) || !disk_limits_take(&disk->limits, list, error))
 		return false;
 	if (disk->serial && strlen(disk->serial) > 20)
 		return error_set(error, SOCLE_ERROR_LIMIT,

@@ -99,7 +99,13 @@ static void go_on_with(struct vmm *vmm, struct vmm_node *node, struct block *nex
 		on_swapped(change, true);
 		return;
 	}
-	if (virtio_blk_swap(disk->virtio, next, on_swapped, change, &error))
+	if (disk->kind != DEVICE_DISK)
+		error_set(
+			&error, SOCLE_ERROR_BUSY,
+			"node '%s' is the medium of CD drive '%s', which keeps it: open the image "
+			"once more by blockdev-add",
+			node->name, disk->id);
+	else if (virtio_blk_swap(disk->virtio, next, on_swapped, change, &error))
 		return;
 	node->changing = false;
 	g_free(change);

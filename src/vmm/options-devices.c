@@ -70,6 +70,46 @@ bool set_disk(struct options *options, const char *value, GError **error)
 	return add(options, option, parse_disk(option, value, error));
 }
 
+bool options_have_disk(const struct options *options)
+{
+	for (unsigned i = 0; i < options->devices->len; i++) {
+		const struct device_option *option = g_ptr_array_index(options->devices, i);
+
+		if (option->device.kind == DEVICE_DISK || option->device.kind == DEVICE_CDROM)
+			return true;
+	}
+	return false;
+}
+
+/* A path alone, or keys. */
+static bool parse_cdrom(struct device_option *option, const char *value, GError **error)
+{
+	g_autofree char *known = NULL;
+
+	if (!keyvalue_parse(&option->list, value, NULL, error))
+		return false;
+	if (option->list.count && !option->list.item[0].value) {
+		option->list.item[0].value = option->list.item[0].key;
+		option->list.item[0].key = g_strdup("path");
+	}
+	option->node.open.read_only = true;
+	if (!node_spec_take(&option->node, &option->list, error) ||
+	    !device_spec_take(&option->device, &option->list, error))
+		return false;
+	if (!option->node.open.read_only)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "a CD cannot be written; leave out readonly=off");
+	known = g_strconcat(node_spec_keys, ", ", device_spec_keys(DEVICE_CDROM), NULL);
+	return keyvalue_done(&option->list, known, error);
+}
+
+bool set_cdrom(struct options *options, const char *value, GError **error)
+{
+	struct device_option *option = option_new(DEVICE_CDROM);
+
+	return add(options, option, parse_cdrom(option, value, error));
+}
+
 static bool parse_net(struct device_option *option, const char *value, GError **error)
 {
 	g_autofree char *known = NULL;

@@ -12,6 +12,9 @@ struct options;
 
 /* One for each option, as the table in options.c wants it. */
 bool set_object(struct options *options, const char *value, GError **error);
+/* Is there something that firmware could boot from? */
+bool options_have_disk(const struct options *options);
+bool set_cdrom(struct options *options, const char *value, GError **error);
 bool set_disk(struct options *options, const char *value, GError **error);
 bool set_net(struct options *options, const char *value, GError **error);
 bool set_console(struct options *options, const char *value, GError **error);

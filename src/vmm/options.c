@@ -136,6 +136,45 @@ static bool set_initrd(struct options *options, const char *value, GError **erro
 	return set_text(&options->initrd, value, "the name of a file", error);
 }
 
+static bool set_firmware(struct options *options, const char *value, GError **error)
+{
+	if (!strcmp(value, "uefi"))
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+				 "there is no UEFI firmware for this machine; give bios, or a BIOS "
+				 "in a file");
+	return set_text(&options->firmware, value, "bios or the name of a file", error);
+}
+
+/* Letters as in QEMU: of what this machine has. */
+static bool set_boot_order(struct options *options, const char *order, GError **error)
+{
+	size_t len = strlen(order);
+
+	if (!len || len > 2 || order[strspn(order, "cd")] || (len == 2 && order[0] == order[1]))
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "order=%s is none of c (disks), d (CDs), cd, dc", order);
+	(void)g_strlcpy(options->boot_order, order, sizeof(options->boot_order));
+	return true;
+}
+
+static bool set_boot(struct options *options, const char *value, GError **error)
+{
+	struct keyvalue list;
+	const char *order;
+	bool ok;
+
+	if (!keyvalue_parse(&list, value, NULL, error))
+		return false;
+	order = keyvalue_take(&list, "order");
+	ok = (!order || set_boot_order(options, order, error)) &&
+	     keyvalue_take_bool(&list, "menu", &options->boot_menu, error) &&
+	     keyvalue_take_unsigned(&list, "menu-wait", 1, 60000, &options->boot_menu_wait_ms,
+				    error) &&
+	     keyvalue_done(&list, "order, menu, menu-wait", error);
+	keyvalue_release(&list);
+	return ok;
+}
+
 static bool set_append(struct options *options, const char *value, GError **error)
 {
 	(void)error;
@@ -235,10 +274,29 @@ static bool set_uuid(struct options *options, const char *value, GError **error)
 	return true;
 }
 
-static bool set_generation_id(struct options *options, const char *value, GError **error)
+/* @text is valid. */
+static void uuid_bytes(const char *text, uint8_t ret[16])
 {
 	unsigned byte = 0;
 
+	for (const char *p = text; *p; p++) {
+		if (*p == '-')
+			continue;
+		ret[byte++] =
+			(uint8_t)(g_ascii_xdigit_value(p[0]) << 4 | g_ascii_xdigit_value(p[1]));
+		p++;
+	}
+}
+
+bool options_uuid(const struct options *options, uint8_t ret[16])
+{
+	if (options->uuid)
+		uuid_bytes(options->uuid, ret);
+	return options->uuid;
+}
+
+static bool set_generation_id(struct options *options, const char *value, GError **error)
+{
 	if (!strcmp(value, "auto")) {
 		(void)sys_random(options->generation, sizeof(options->generation));
 		options->has_generation = true;
@@ -247,13 +305,7 @@ static bool set_generation_id(struct options *options, const char *value, GError
 	if (!g_uuid_string_is_valid(value))
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "'%s' is neither auto nor a UUID; uuidgen makes one", value);
-	for (const char *p = value; *p; p++) {
-		if (*p == '-')
-			continue;
-		options->generation[byte++] =
-			(uint8_t)(g_ascii_xdigit_value(p[0]) << 4 | g_ascii_xdigit_value(p[1]));
-		p++;
-	}
+	uuid_bytes(value, options->generation);
 	options->has_generation = true;
 	return true;
 }
@@ -309,14 +361,24 @@ SET_ACTION(help_man, OPTIONS_MAN)
 
 /* In the order of --help. */
 static const struct option option_table[] = {
-	{ "kernel", "FILE", "Boot this kernel; needed.",
+	{ "kernel", "FILE", "Boot this kernel, without firmware.",
 	  "A Linux bzImage, an ELF image with a PVH note (such as vmlinux), or a multiboot 1 "
-	  "image.",
+	  "image. Without a kernel the machine boots from a disk, see FIRMWARE below.",
 	  set_kernel, false },
 	{ "initrd", "FILE", "Give the kernel this initial file system.",
 	  "For a multiboot kernel, a list of modules: \"FILE [ARGUMENTS],FILE [ARGUMENTS]\".",
 	  set_initrd, false },
 	{ "append", "TEXT", "Give the kernel this command line.", NULL, set_append, false },
+	{ "firmware", "bios|FILE", "Boot by firmware (default bios without --kernel).",
+	  "\"bios\" is SeaBIOS of the package seabios. A file has a multiple of 64 KiB and is a "
+	  "BIOS.",
+	  set_firmware, false },
+	{ "boot", "[order=cd|dc|c|d][,menu=on|off][,menu-wait=MS]",
+	  "What firmware boots from, if no bootindex says (default order=cd).",
+	  "c are disks, d CDs, each kind in the order of the command line. With menu=on the "
+	  "firmware "
+	  "waits for Esc, MS milliseconds (default 2500), and lets the user choose.",
+	  set_boot, false },
 	{ "engine", "auto|kvm|emu|list", "What executes the guest (default auto).",
 	  "\"auto\" takes KVM where it can run stock kernels, else the software engine, and tells "
 	  "why. \"kvm\" insists on KVM, \"emu\" on the software engine. \"list\" tells what each "
@@ -342,6 +404,10 @@ static const struct option option_table[] = {
 	  set_object, false },
 	{ "disk", "path=FILE[,KEY=VALUE...]", "Add a disk; can be given several times.",
 	  "See DISKS below.", set_disk, false },
+	{ "cdrom", "FILE", "Add a CD with this image; can be given several times.",
+	  "Or path=FILE[,bootindex=N][,id=ID][,addr=SLOT]. A CD of a virtio SCSI controller, read "
+	  "only.",
+	  set_cdrom, false },
 	{ "net", "user|tap|stream|dgram|fd=N[,KEY=VALUE...]",
 	  "Add a network card; can be given several times.", "See NETWORKS below.", set_net,
 	  false },
@@ -477,15 +543,33 @@ static bool check_terminal(struct options *options, GError **error)
 	return true;
 }
 
+/* Somebody has to load something from somewhere. */
+static bool check_boot(struct options *options, GError **error)
+{
+	if (options->kernel && options->firmware)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "--kernel is loaded without firmware; leave out --firmware, or "
+				 "give a disk instead of the kernel");
+	if (options->kernel)
+		return true;
+	if (options->initrd || options->append)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "--%s belongs to a kernel; give one with --kernel FILE",
+				 options->initrd ? "initrd" : "append");
+	if (!options->firmware && !options_have_disk(options))
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "there is nothing to boot; give a kernel with --kernel FILE, a "
+				 "disk with --disk path=FILE or a CD with --cdrom FILE (--help "
+				 "lists all options)");
+	if (!options->firmware)
+		options->firmware = g_strdup("bios");
+	return true;
+}
+
 /* What only shows when all options are known. */
 static bool check(struct options *options, GError **error)
 {
-	if (!options->kernel)
-		return error_set(
-			error, SOCLE_ERROR_USAGE,
-			"there is nothing to boot; give a kernel with --kernel FILE (--help "
-			"lists all options)");
-	return check_terminal(options, error);
+	return check_boot(options, error) && check_terminal(options, error);
 }
 
 bool options_parse(struct options *ret_options, int argc, char **argv, GError **error)
@@ -493,6 +577,8 @@ bool options_parse(struct options *ret_options, int argc, char **argv, GError **
 	struct options options = {
 		.cpus = 1,
 		.memory = 512ull << 20,
+		.boot_order = "cd",
+		.boot_menu_wait_ms = 2500,
 		.log = LOG_WARNING,
 		.consoles = g_ptr_array_new_with_free_func(console_option_free),
 		.devices = g_ptr_array_new_with_free_func(device_option_free),
@@ -523,6 +609,7 @@ void options_release(struct options *options)
 	g_free(options->kernel);
 	g_free(options->initrd);
 	g_free(options->append);
+	g_free(options->firmware);
 	g_free(options->serial.path);
 	g_free(options->monitor);
 	g_free(options->name);
@@ -537,6 +624,7 @@ void options_release(struct options *options)
 char *options_help(void)
 {
 	GString *text = g_string_new("Usage: socle-vm --kernel FILE [OPTION...]\n"
+				     "       socle-vm --disk path=FILE [OPTION...]\n"
 				     "Run a virtual machine.\n\n");
 
 	for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {

@@ -58,6 +58,10 @@ struct options {
 	const struct cpu_model *model;
 	uint64_t memory; /* bytes */
 	char *kernel, *initrd, *append;
+	char *firmware;     /* "bios" or a path; NULL: the kernel is loaded by us */
+	char boot_order[4]; /* c disks, d CDs; as far as no bootindex says */
+	bool boot_menu;
+	unsigned boot_menu_wait_ms;
 	struct char_spec serial;
 	bool serial_given;
 	GPtrArray *consoles;    /* of struct console_option */
@@ -90,6 +94,9 @@ char *options_man(void);
 
 /* Take a chardev's kind from a list: a word, or a key with a path. */
 bool char_spec_take(struct char_spec *spec, struct keyvalue *list, GError **error);
+
+/* The UUID's bytes as they are written; false: there is none. */
+bool options_uuid(const struct options *options, uint8_t ret[16]);
 
 /* "512M", "2G", "1073741824": bytes, with K, M, G, T for powers of 1024. */
 bool options_parse_size(const char *text, uint64_t *ret_bytes, GError **error);

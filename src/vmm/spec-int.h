@@ -8,6 +8,8 @@
 #include "vmm/device-spec.h"
 
 bool disk_spec_take(struct device_spec *spec, struct keyvalue *list, GError **error);
+bool boot_index_take(struct device_spec *spec, struct keyvalue *list, GError **error);
+bool cdrom_spec_take(struct device_spec *spec, struct keyvalue *list, GError **error);
 bool nic_spec_take(struct device_spec *spec, struct keyvalue *list, GError **error);
 
 #endif

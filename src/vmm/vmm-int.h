@@ -16,6 +16,7 @@ struct boot;
 struct cpu_ops;
 struct dev_timer;
 struct event_limit;
+struct firmware;
 struct io_loop;
 struct machine;
 struct pidfile;
@@ -24,7 +25,8 @@ struct qmp_server;
 struct vmm {
 	const struct options *options;
 	const struct cpu_ops *engine;
-	struct boot *boot;
+	struct boot *boot;         /* either this */
+	struct firmware *firmware; /* or this */
 	/* What devices have on the host, and they themselves; backends.h, devices.h. */
 	GPtrArray *nodes, *netdevs, *chars, *devices;
 	GPtrArray *jobs;             /* struct vmm_job; jobs.h */

@@ -31,6 +31,7 @@
 #include "emu/emu.h"
 #include "kvm/kvm.h"
 #include "machine/boot.h"
+#include "machine/firmware.h"
 #include "machine/machine.h"
 #include "monitor/qmp-server.h"
 #include "vmm/backends.h"
@@ -272,6 +273,7 @@ static bool build_machine(struct vmm *vmm, GError **error)
 {
 	const struct options *options = vmm->options;
 	g_autofree struct machine_device *devices = NULL;
+	uint8_t uuid[16];
 	unsigned count;
 
 	if (!devices_build(vmm, error))
@@ -284,6 +286,10 @@ static bool build_machine(struct vmm *vmm, GError **error)
 			.cpus = options->cpus,
 			.memory = options->memory,
 			.boot = vmm->boot,
+			.firmware = vmm->firmware,
+			.boot_menu = options->boot_menu,
+			.boot_menu_wait_ms = options->boot_menu_wait_ms,
+			.uuid = options_uuid(options, uuid) ? uuid : NULL,
 			.serial = char_find(vmm, "serial0")->chr,
 			.debug_exit = options->debug_exit,
 			.no_reboot = options->no_reboot,
@@ -299,12 +305,17 @@ static bool build_machine(struct vmm *vmm, GError **error)
 	return true;
 }
 
-static bool build(struct vmm *vmm, GError **error)
+/* What is executed first; *ret_stock: code that was made for any PC. */
+static bool open_boot(struct vmm *vmm, bool *ret_stock, GError **error)
 {
 	const struct options *options = vmm->options;
-	g_autofree char *reason = NULL;
 	enum boot_kind kind;
 
+	*ret_stock = true;
+	if (options->firmware) {
+		vmm->firmware = firmware_open(options->firmware, error);
+		return vmm->firmware;
+	}
 	vmm->boot = boot_open(&(struct boot_config){ .kernel = options->kernel,
 						     .initrd = options->initrd,
 						     .cmdline = options->append },
@@ -312,9 +323,20 @@ static bool build(struct vmm *vmm, GError **error)
 	if (!vmm->boot)
 		return false;
 	kind = boot_kind(vmm->boot);
-	vmm->engine = engine_choose(options->engine,
-				    kind == BOOT_BZIMAGE || kind == BOOT_BZIMAGE_UNPACKED,
-				    &kvm_cpu_ops, &emu_cpu_ops, &reason, error);
+	*ret_stock = kind == BOOT_BZIMAGE || kind == BOOT_BZIMAGE_UNPACKED;
+	return true;
+}
+
+static bool build(struct vmm *vmm, GError **error)
+{
+	const struct options *options = vmm->options;
+	g_autofree char *reason = NULL;
+	bool stock;
+
+	if (!open_boot(vmm, &stock, error))
+		return false;
+	vmm->engine =
+		engine_choose(options->engine, stock, &kvm_cpu_ops, &emu_cpu_ops, &reason, error);
 	if (!vmm->engine)
 		return false;
 	/* Before signals are caught: a name server that does not answer must not keep the user. */
@@ -431,6 +453,7 @@ void vmm_free(struct vmm *vmm)
 	qmp_server_free(vmm->monitor);
 	pidfile_free(vmm->pidfile);
 	boot_free(vmm->boot);
+	firmware_free(vmm->firmware);
 	signals_release();
 	g_main_loop_unref(vmm->loop);
 	g_free(vmm->report);

@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!mem) {
 		mem = mem_new();
-		if (!memmap_build(mem, MEMORY, &map, NULL))
+		if (!memmap_build(mem, MEMORY, 0, &map, NULL))
 			return 0;
 	}
 	boot = boot_open_memory((struct span){ data, size },

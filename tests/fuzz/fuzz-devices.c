@@ -8,17 +8,25 @@
  *  (1) the serial port's interrupt line is high exactly while IIR tells of an interrupt,
  *  (2) however the guest treated the serial port, one that opens it anew finds it working,
  *  (3) the SCI is high exactly while an enabled status bit is set, of PM1 or of the GPE block,
- *  (4) the guest can always switch the machine off.
+ *  (4) the guest can always switch the machine off,
+ *  (5) what firmware reads after all that is what it was told, and its timer ticks.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "dev/acpi-hotplug.h"
 #include "dev/acpi-pm.h"
+#include "dev/debugcon.h"
 #include "dev/debugexit.h"
+#include "dev/fw-cfg.h"
 #include "dev/kbc.h"
+#include "dev/pit.h"
+#include "dev/port-a.h"
+#include "dev/port-b.h"
 #include "dev/rtc.h"
 #include "dev/serial.h"
+#include "mem/mem.h"
 
 #include "../unit/dev/fake.h"
 
@@ -29,7 +37,8 @@ enum {
 	PM = 0x600,
 	SCI = 9,
 	HOTPLUG = 0xae00,
-	RECORD = 6
+	RECORD = 6,
+	RAM = 0x4000
 };
 
 enum what {
@@ -55,6 +64,12 @@ struct world {
 	struct acpi_hotplug *hotplug;
 	struct kbc *kbc;
 	struct debugexit *debugexit;
+	struct mem *mem;
+	struct pit *pit;
+	struct port_a *port_a;
+	struct port_b *port_b;
+	struct debugcon *debugcon;
+	struct fw_cfg *fw_cfg;
 	unsigned power_offs, resets, exits;
 };
 
@@ -82,6 +97,33 @@ static void on_eject(void *opaque, uint32_t slots)
 
 	g_assert_cmphex(slots, !=, 0);
 	acpi_hotplug_forget(w->hotplug, slots % 32);
+}
+
+static void on_line(void *opaque, const char *text)
+{
+	(void)opaque;
+	g_assert_cmpuint(strlen(text), <=, DEBUGCON_LINE);
+}
+
+/* What is there with firmware. */
+static void build_firmware(struct world *w)
+{
+	w->mem = mem_new();
+	w->pit = pit_new(&(struct pit_config){ .pio = w->pio,
+					       .irq = { &w->irq.sink, 0 },
+					       .clock = &w->clock.clock },
+			 NULL);
+	w->port_a = port_a_new(w->pio, on_reset, w, NULL);
+	w->port_b = port_b_new(
+		&(struct port_b_config){ .pio = w->pio, .pit = w->pit, .clock = &w->clock.clock },
+		NULL);
+	w->debugcon = debugcon_new(w->pio, on_line, NULL, NULL);
+	g_assert_true(mem_add_ram(w->mem, 0, RAM, NULL));
+	w->fw_cfg = fw_cfg_new(w->pio, w->mem, NULL);
+	g_assert_true(w->pit && w->port_a && w->port_b && w->debugcon && w->fw_cfg);
+	fw_cfg_set_file(w->fw_cfg, "etc/x", "some text", 9);
+	/* A transfer of it, for those that find the address. */
+	mem_write(w->mem, 0x100, "\0\x20\0\x0a\0\0\0\x09\0\0\0\0\0\0\2\0", 16);
 }
 
 static void build(struct world *w)
@@ -129,10 +171,17 @@ static void build(struct world *w)
 	w->kbc = kbc_new(w->pio, on_reset, w, NULL);
 	w->debugexit = debugexit_new(w->pio, on_exit_status, w, NULL);
 	g_assert_true(w->serial && w->rtc && w->pm && w->hotplug && w->kbc && w->debugexit);
+	build_firmware(w);
 }
 
 static void demolish(struct world *w)
 {
+	fw_cfg_free(w->fw_cfg);
+	debugcon_free(w->debugcon);
+	port_b_free(w->port_b);
+	port_a_free(w->port_a);
+	pit_free(w->pit);
+	mem_free(w->mem);
 	debugexit_free(w->debugexit);
 	kbc_free(w->kbc);
 	acpi_hotplug_free(w->hotplug);
@@ -146,11 +195,12 @@ static void demolish(struct world *w)
 /* Half of the ports that are asked for are ones where somebody lives. */
 static uint16_t choose_port(uint16_t raw)
 {
-	static const uint16_t base[] = { SERIAL, 0x70, PM, 0x64, 0xf4, 0xcf9, 0xcf8, HOTPLUG };
+	static const uint16_t base[] = { SERIAL, 0x70, PM,   0x64,  0xf4,  0xcf9, 0xcf8, HOTPLUG,
+					 0x40,   0x61, 0x92, 0x402, 0x510, 0x514, 0x518, 0x42 };
 
 	if (raw & 0x8000)
 		return raw & 0x7fff;
-	return (uint16_t)(base[raw >> 4 & 7] + (raw & 0x0f));
+	return (uint16_t)(base[raw >> 4 & 15] + (raw & 0x0f));
 }
 
 static void input(struct world *w, uint16_t len)
@@ -205,6 +255,11 @@ static void act(struct world *w, const uint8_t *record)
 		rtc_reset(w->rtc);
 		acpi_pm_reset(w->pm);
 		acpi_hotplug_reset(w->hotplug);
+		pit_reset(w->pit);
+		port_a_reset(w->port_a);
+		port_b_reset(w->port_b);
+		debugcon_reset(w->debugcon);
+		fw_cfg_reset(w->fw_cfg);
 		break;
 	case WHAT_COUNT:
 		break;
@@ -255,6 +310,23 @@ static void check_power(struct world *w)
 	g_assert_cmpuint(w->power_offs, ==, before + 1);
 }
 
+static void check_firmware(struct world *w)
+{
+	unsigned before;
+	char text[9];
+
+	io_write(w->pio, 0x510, 2, 0x20);
+	for (unsigned i = 0; i < sizeof(text); i++)
+		text[i] = (char)io_read(w->pio, 0x511, 1);
+	g_assert_cmpmem(text, sizeof(text), "some text", sizeof(text));
+	io_write(w->pio, 0x43, 1, 0x34);
+	io_write(w->pio, 0x40, 1, 0);
+	io_write(w->pio, 0x40, 1, 0);
+	before = w->irq.rises[0];
+	fake_clock_advance(&w->clock, 200000000);
+	g_assert_cmpuint(w->irq.rises[0], ==, before + 3);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct world w = { .power_offs = 0 };
@@ -267,6 +339,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	check_serial(&w);
 	check_power(&w);
+	check_firmware(&w);
 	demolish(&w);
 	return 0;
 }

@@ -76,6 +76,31 @@ static void reset_write(struct io_range *range, uint64_t off, unsigned size, uin
 
 static const struct io_ops reset_ops = { .read = reset_read, .write = reset_write };
 
+/* Firmware finds a bridge that it knows, and devices as RESET leaves them. */
+static void test_firmware(void)
+{
+	struct test_bus t;
+
+	test_bus_init(&t);
+	pci_bus_free(t.bus);
+	t.config.firmware = true;
+	t.bus = pci_bus_new(&t.config, NULL);
+	g_assert_nonnull(t.bus);
+	io_write(t.pio, 0xcf8, 4, 0x80000000);
+	g_assert_cmphex(io_read(t.pio, 0xcfc, 4), ==, 0x12378086);
+	/* What is RAM below 1 MiB: two bits for each half. */
+	io_write(t.pio, 0xcf8, 4, 0x80000058);
+	io_write(t.pio, 0xcfc, 4, 0xffffffff);
+	g_assert_cmphex(io_read(t.pio, 0xcfc, 4), ==, 0x33333000);
+	io_write(t.pio, 0xcf8, 4, 0x8000005c);
+	io_write(t.pio, 0xcfc, 4, 0x10313133);
+	g_assert_cmphex(io_read(t.pio, 0xcfc, 4), ==, 0x10313133);
+	pci_bus_reset(t.bus);
+	io_write(t.pio, 0xcf8, 4, 0x8000005c);
+	g_assert_cmphex(io_read(t.pio, 0xcfc, 4), ==, 0);
+	test_bus_release(&t);
+}
+
 static void test_address_port(void)
 {
 	struct io_range reset = { .ops = &reset_ops, .base = 0xcf9, .len = 1, .name = "reset" };
@@ -706,6 +731,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/pci/host-bridge", test_host_bridge);
+	g_test_add_func("/pci/firmware", test_firmware);
 	g_test_add_func("/pci/address-port", test_address_port);
 	g_test_add_func("/pci/widths", test_widths);
 	g_test_add_func("/pci/nobody", test_nobody);

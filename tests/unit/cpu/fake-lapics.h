@@ -58,6 +58,8 @@ struct fake {
 	uint8_t eoi_vector;
 	void (*on_eoi)(void *opaque, uint8_t vector); /* as well */
 	void *on_eoi_opaque;
+	int external; /* the vector behind LINT0, or -1 */
+	unsigned externals;
 };
 
 static inline void fake_kick(void *opaque, unsigned cpu)
@@ -103,6 +105,15 @@ static inline void fake_eoi(void *opaque, unsigned cpu, uint8_t vector)
 		f->on_eoi(f->on_eoi_opaque, vector);
 }
 
+static inline int fake_external(void *opaque, unsigned cpu)
+{
+	struct fake *f = opaque;
+
+	(void)cpu;
+	f->externals++;
+	return f->external;
+}
+
 /* All APICs enabled by software, the clock at 1000 ns. */
 static inline struct fake *fake_new(unsigned cpus)
 {
@@ -113,6 +124,7 @@ static inline struct fake *fake_new(unsigned cpus)
 		.tsc = fake_tsc,
 		.tsc_to_ns = fake_tsc_to_ns,
 		.eoi = fake_eoi,
+		.external = fake_external,
 	};
 	struct fake *f = g_new0(struct fake, 1);
 

@@ -436,8 +436,8 @@ static void test_x2apic_reserved(void)
 		{ 0x808, 0xff },       { 0x80b, 0 },
 		{ 0x80f, 0x3ff },      { 0x828, 0 },
 		{ 0x832, 0x710ff },    { 0x833, 0x117ff },
-		{ 0x834, 0x117ff },    { 0x835, 0x1b7ff },
-		{ 0x836, 0x1b7ff },    { 0x837, 0x110ff },
+		{ 0x834, 0x117ff },    { 0x835, 0x1f7ff },
+		{ 0x836, 0x1f7ff },    { 0x837, 0x110ff },
 		{ 0x838, 0xffffffff }, { 0x83e, 0xb },
 		{ 0x83f, 0xff },       { 0x830, 0xffffffff000cdfff },
 	};
@@ -723,6 +723,88 @@ static void test_threads(void)
 	assert_idle(f, 0);
 }
 
+/* ---- LINT0 ---- */
+
+enum {
+	EXTINT = 0x700,
+	LEVEL_TRIGGERED = 0x8000,
+};
+
+static void test_external(void)
+{
+	autoptr(fake) f = fake_new(2);
+	struct lapic *l = apic(f, 0);
+
+	f->external = 0x08;
+	/* Masked: the wire reaches nobody. */
+	lapic_set_lint0(f->set, true);
+	assert_idle(f, 0);
+	/* Open: it does, also if it was up before. */
+	lapic_mmio_write(l, LVT_LINT0, EXTINT | LEVEL_TRIGGERED);
+	g_assert_cmpuint(f->kicks[0], ==, 1);
+	g_assert_cmpint(lapic_pending(l), ==, LAPIC_EXTERNAL);
+	/* Before all others, and whatever the priority. */
+	lapic_mmio_write(l, TPR, 0xf0);
+	give(f, 0, 0xfe, false);
+	g_assert_cmpint(lapic_ack(l), ==, 0x08);
+	g_assert_cmpuint(f->externals, ==, 1);
+	/* The wire is up: there is more. */
+	g_assert_cmpint(lapic_pending(l), ==, LAPIC_EXTERNAL);
+	f->external = -1;
+	g_assert_cmpint(lapic_ack(l), ==, -1);
+	lapic_set_lint0(f->set, false);
+	g_assert_cmpint(lapic_pending(l), ==, -1);
+	lapic_mmio_write(l, TPR, 0);
+	g_assert_cmpint(lapic_ack(l), ==, 0xfe);
+	/* Each time that it rises the vCPU is kicked, and only the one that listens. */
+	f->kicks[0] = 0;
+	lapic_set_lint0(f->set, true);
+	g_assert_cmpuint(f->kicks[0], ==, 1);
+	g_assert_cmpuint(f->kicks[1], ==, 0);
+	lapic_reset(l, false);
+	g_assert_cmpint(lapic_pending(l), ==, -1);
+}
+
+/* An APIC that is switched off is a wire from LINT0 to the first CPU. */
+static void test_external_off(void)
+{
+	autoptr(fake) f = fake_new(2);
+
+	for (unsigned cpu = 0; cpu < 2; cpu++)
+		g_assert_cmpint(lapic_msr_write(apic(f, cpu), 0x1b,
+						lapic_base(apic(f, cpu)) & ~UINT64_C(0x800)),
+				==, 0);
+	f->external = 0x70;
+	lapic_set_lint0(f->set, true);
+	g_assert_cmpint(lapic_ack(apic(f, 0)), ==, 0x70);
+	g_assert_cmpint(lapic_pending(apic(f, 1)), ==, -1);
+	lapic_set_lint0(f->set, false);
+	g_assert_cmpint(lapic_pending(apic(f, 0)), ==, -1);
+}
+
+/* Linux tries it: the timer through the 8259s as an interrupt of the APIC. */
+static void test_lint0_fixed(void)
+{
+	autoptr(fake) f = fake_new(1);
+
+	lapic_mmio_write(apic(f, 0), LVT_LINT0, 0x31);
+	lapic_set_lint0(f->set, true);
+	lapic_set_lint0(f->set, false);
+	g_assert_cmpint(lapic_ack(apic(f, 0)), ==, 0x31);
+}
+
+/* What Linux writes when it switches off is no #GP: bits 12 and 14 are to be read only. */
+static void test_lint0_x2apic(void)
+{
+	autoptr(fake) f = fake_new(1);
+
+	x2apic_on(f, 0);
+	g_assert_cmpint(lapic_msr_write(apic(f, 0), 0x835, 0x5700), ==, 0);
+	g_assert_cmphex(msr(apic(f, 0), 0x835), ==, 0x700);
+	g_assert_cmpint(lapic_msr_write(apic(f, 0), 0x836, 0x5400), ==, 0);
+	g_assert_cmpint(lapic_msr_write(apic(f, 0), 0x837, 0x4000), ==, -EINVAL);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -746,5 +828,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/lapic/state-one-shot", test_state_one_shot);
 	g_test_add_func("/lapic/state-hostile", test_state_hostile);
 	g_test_add_func("/lapic/threads", test_threads);
+	g_test_add_func("/lapic/external", test_external);
+	g_test_add_func("/lapic/external-off", test_external_off);
+	g_test_add_func("/lapic/lint0-fixed", test_lint0_fixed);
+	g_test_add_func("/lapic/lint0-x2apic", test_lint0_x2apic);
 	return g_test_run();
 }

@@ -16,7 +16,7 @@
 #include "dev/clock.h"
 
 enum {
-	FAKE_TIMERS = 4
+	FAKE_TIMERS = 6
 };
 
 struct fake_timer {

@@ -7,7 +7,8 @@ static void test_reason(void)
 {
 	g_autoptr(GError) error = NULL;
 	autoptr(io_space) pio = io_space_new("ports", 0x10000);
-	autoptr(port_b) port_b = port_b_new(pio, &error);
+	const struct port_b_config config = { .pio = pio };
+	autoptr(port_b) port_b = port_b_new(&config, &error);
 
 	g_assert_no_error(error);
 	g_assert_nonnull(port_b);
@@ -15,7 +16,7 @@ static void test_reason(void)
 	g_assert_cmphex(io_read(pio, 0x61, 1), ==, PORT_B_TIMER_OUT);
 	io_write(pio, 0x61, 1, 0xff);
 	g_assert_cmphex(io_read(pio, 0x61, 1) & (PORT_B_BUS_ERROR | PORT_B_MEMORY_ERROR), ==, 0);
-	g_assert_null(port_b_new(pio, &error));
+	g_assert_null(port_b_new(&config, &error));
 	g_assert_nonnull(error);
 }
 

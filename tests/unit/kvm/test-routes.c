@@ -61,11 +61,40 @@ static void test_table(void)
 	kvm_routes_release(&routes);
 }
 
+/* With 8259s the lower half has two ends, the timer's at pin 2, and the cascade none. */
+static void test_pics(void)
+{
+	struct kvm_routes routes = { .max = 4096, .pics = true };
+	g_autofree struct kvm_irq_routing *table = kvm_routes_table(&routes);
+	unsigned ioapic = 0, pic = 0;
+
+	g_assert_cmpuint(table->nr, ==, KVM_IOAPIC_LINES - 1 + 15);
+	for (unsigned i = 0; i < table->nr; i++) {
+		const struct kvm_irq_routing_entry *e = &table->entries[i];
+		const unsigned chip = e->u.irqchip.irqchip, pin = e->u.irqchip.pin;
+
+		g_assert_cmpuint(e->gsi, !=, 2);
+		if (chip == KVM_IRQCHIP_IOAPIC) {
+			g_assert_cmpuint(pin, ==, e->gsi ? e->gsi : 2);
+			ioapic |= 1u << pin;
+		} else {
+			g_assert_cmpuint(chip, ==,
+					 e->gsi < 8 ? KVM_IRQCHIP_PIC_MASTER
+						    : KVM_IRQCHIP_PIC_SLAVE);
+			g_assert_cmpuint(pin, ==, e->gsi % 8);
+			pic |= 1u << e->gsi;
+		}
+	}
+	g_assert_cmphex(ioapic, ==, 0xfffffe);
+	g_assert_cmphex(pic, ==, 0xfffb);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/kvm/routes/add-remove", test_add_remove);
 	g_test_add_func("/kvm/routes/full", test_full);
 	g_test_add_func("/kvm/routes/table", test_table);
+	g_test_add_func("/kvm/routes/pics", test_pics);
 	return g_test_run();
 }

@@ -339,7 +339,7 @@ static inline void guest_init(struct guest *guest, uint64_t mib)
 	g_autoptr(GError) error = NULL;
 
 	*guest = (struct guest){ .mem = mem_new(), .state = g_new0(struct x86_state, 1) };
-	g_assert_true(memmap_build(guest->mem, mib << 20, &guest->map, &error));
+	g_assert_true(memmap_build(guest->mem, mib << 20, 0, &guest->map, &error));
 	g_assert_no_error(error);
 }
 

@@ -14,7 +14,7 @@ static void assert_map(uint64_t size, const struct memmap_entry *expected, unsig
 	autoptr(mem) mem = mem_new();
 	struct memmap map;
 
-	g_assert_true(memmap_build(mem, size, &map, &error));
+	g_assert_true(memmap_build(mem, size, 0, &map, &error));
 	g_assert_no_error(error);
 	g_assert_cmpuint(map.count, ==, count);
 	for (unsigned i = 0; i < count; i++) {
@@ -86,7 +86,7 @@ static void test_impossible(void)
 		autoptr(mem) mem = mem_new();
 		struct memmap map;
 
-		g_assert_false(memmap_build(mem, cases[i].size, &map, &error));
+		g_assert_false(memmap_build(mem, cases[i].size, 0, &map, &error));
 		g_assert_error(error, SOCLE_ERROR, cases[i].code);
 		g_assert_cmpstr(error->message, ==, cases[i].text);
 		g_assert_cmpuint(mem_size(mem), ==, 0);

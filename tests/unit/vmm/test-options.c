@@ -102,14 +102,61 @@ static void test_kinds(void)
 	}
 }
 
+/* What boots: a kernel, or firmware and with it what it finds. */
+static void test_firmware(void)
+{
+	static const struct {
+		const char *line, *firmware, *order;
+		bool menu;
+		unsigned wait_ms, devices;
+	} cases[] = {
+		{ "--kernel k --disk path=d", NULL, "cd", false, 2500, 1 },
+		{ "--disk path=d", "bios", "cd", false, 2500, 1 },
+		{ "--cdrom c --boot order=dc", "bios", "dc", false, 2500, 1 },
+		{ "--cdrom path=c,bootindex=1 --disk path=d,bootindex=0 --boot menu=on", "bios",
+		  "cd", true, 2500, 2 },
+		{ "--firmware rom --boot order=d,menu=on,menu-wait=10", "rom", "d", true, 10, 0 },
+	};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GError) error = NULL;
+		struct options options;
+
+		g_assert_true(parse(&options, cases[i].line, &error));
+		g_assert_no_error(error);
+		g_assert_cmpstr(options.firmware, ==, cases[i].firmware);
+		g_assert_cmpstr(options.boot_order, ==, cases[i].order);
+		g_assert_cmpint(options.boot_menu, ==, cases[i].menu);
+		g_assert_cmpuint(options.boot_menu_wait_ms, ==, cases[i].wait_ms);
+		g_assert_cmpuint(options.devices->len, ==, cases[i].devices);
+		options_release(&options);
+	}
+}
+
 static void test_refused(void)
 {
 	static const struct {
 		const char *line, *sentence;
 	} cases[] = {
 		{ "",
-		  "there is nothing to boot; give a kernel with --kernel FILE (--help lists all "
-		  "options)" },
+		  "there is nothing to boot; give a kernel with --kernel FILE, a disk with --disk "
+		  "path=FILE or a CD with --cdrom FILE (--help lists all options)" },
+		{ "--net user", "there is nothing to boot; give a kernel with --kernel FILE, a "
+				"disk with --disk path=FILE or a CD with --cdrom FILE (--help "
+				"lists all options)" },
+		{ "--kernel k --firmware bios",
+		  "--kernel is loaded without firmware; leave out --firmware, or give a disk "
+		  "instead of the kernel" },
+		{ "--disk path=d --initrd i",
+		  "--initrd belongs to a kernel; give one with --kernel FILE" },
+		{ "--disk path=d --append x",
+		  "--append belongs to a kernel; give one with --kernel FILE" },
+		{ "--firmware uefi", "--firmware: there is no UEFI firmware for this machine; give "
+				     "bios, or a BIOS in a file" },
+		{ "--firmware=", "--firmware: it is empty; give bios or the name of a file" },
+		{ "--boot order=n", "--boot: order=n is none of c (disks), d (CDs), cd, dc" },
+		{ "--boot order=cc", "--boot: order=cc is none of c (disks), d (CDs), cd, dc" },
+		{ "--boot order=cdc", "--boot: order=cdc is none of c (disks), d (CDs), cd, dc" },
 		{ "vmlinuz", "unexpected argument 'vmlinuz'; a kernel is given as --kernel FILE, "
 			     "--help lists all options" },
 		{ "~",
@@ -281,6 +328,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/vmm/options/defaults", test_defaults);
 	g_test_add_func("/vmm/options/all", test_all);
 	g_test_add_func("/vmm/options/kinds", test_kinds);
+	g_test_add_func("/vmm/options/firmware", test_firmware);
 	g_test_add_func("/vmm/options/refused", test_refused);
 	g_test_add_func("/vmm/options/no-model", test_no_model);
 	g_test_add_func("/vmm/options/sizes", test_sizes);

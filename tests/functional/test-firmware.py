@@ -1,0 +1,318 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Firmware: SeaBIOS boots disks and CDs on the software engine, and stock boot loaders a kernel.
+
+usage: test-firmware.py [CLASS...]
+
+SOCLE_GUESTS has sector.bin, a boot sector. Without SeaBIOS on this host, or what Grub and Cd are
+made of, they are skipped: status 77.
+"""
+import os
+import pathlib
+import shutil
+import struct
+import subprocess
+import sys
+
+import vm
+
+TOOLS = pathlib.Path(__file__).resolve().parents[2] / 'tools'
+SEABIOS = pathlib.Path('/usr/share/seabios')
+SECTOR = os.path.join(os.environ['SOCLE_GUESTS'], 'sector.bin')
+# Where a boot sector has what tells it from another one.
+WHICH = 432
+MIB = 1 << 20
+# A kernel takes seconds, but a busy machine and sanitizers stretch them.
+vm.PATIENCE = float(os.environ.get('SOCLE_PATIENCE', '240'))
+
+INIT = '''
+echo GUEST-UP
+cat /proc/cmdline /proc/interrupts
+for device in /sys/bus/pci/devices/*; do
+	echo "$(cat "$device/vendor" "$device/device" "$device/class" | tr '\\n' ' ')"
+done
+poweroff -f
+'''
+
+GRUB = '''
+serial --unit=0 --speed=115200
+terminal_input serial
+terminal_output serial
+set timeout=0
+menuentry 'linux' {
+	linux /boot/vmlinuz console=ttyS0 WORDS
+	initrd /boot/initrd.gz
+}
+'''
+
+ISOLINUX = '''
+SERIAL 0 115200
+DEFAULT linux
+PROMPT 0
+LABEL linux
+KERNEL /vmlinuz
+INITRD /initrd.gz
+APPEND console=ttyS0 WORDS
+'''
+
+
+class Bios(vm.Machine):
+    """A machine without a kernel."""
+
+    def __init__(self, *args, memory='64M', log='warning'):
+        command = [vm.VM, '--engine', 'emu', '--memory', memory, '--log', log, *args]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE)
+
+
+def disk(name, which='A', digit='3'):
+    """A disk with the boot sector; firmware wants more than a cylinder."""
+    data = bytearray(pathlib.Path(SECTOR).read_bytes().ljust(4 * MIB, b'\0'))
+    data[WHICH] = ord(which)
+    data[1024] = ord(digit)
+    pathlib.Path(name).write_bytes(data)
+    return f'path={name}'
+
+
+class Sector(vm.Case):
+    """The tests' own boot sector."""
+
+    def boots(self, *args, **kwargs):
+        with Bios(*args, **kwargs) as machine:
+            status, out, err = machine.end()
+        self.assertEqual(status, 0, err)
+        return out
+
+    def test_services(self):
+        """Read and write, the serial port, the clock's interrupts, power off."""
+        out = self.boots('--disk', disk('d'))
+        self.assertIn(b'SeaBIOS (version', out)
+        # In between may be what the firmware had not sent yet.
+        self.assertRegex(out, rb'SECTORA 14 BLOCK1[.\r\n]* TICK3')
+        self.assertEqual(pathlib.Path('d').read_bytes()[1024:1025], b'4')
+
+    def test_reboot(self):
+        """Three ways to reset, each of which goes through the firmware again."""
+        out = self.boots('--disk', disk('d', digit='0'))
+        self.assertEqual(out.count(b'SeaBIOS (version'), 4)
+        for digit in b'0123':
+            self.assertRegex(out, rb'SECTORA 14 BLOCK1[.\r\n]* TICK%c' % digit)
+        with Bios('--disk', disk('e', digit='0'), '--no-reboot') as machine:
+            self.assertEqual(machine.end()[0], 0)
+        self.assertEqual(pathlib.Path('e').read_bytes()[1024:1025], b'1')
+
+    def test_system_reset(self):
+        with Bios('--disk', disk('d', digit='9'), '--monitor', 'unix=m', '--no-reboot') as machine:
+            with vm.Qmp('m') as qmp:
+                machine.expect(b'SECTORA')
+                qmp.call('stop')
+                qmp.call('system_reset')
+                qmp.event('RESET')
+                qmp.call('cont')
+                machine.expect(b'SeaBIOS (version')
+                machine.expect(b'SECTORA')
+            self.assertEqual(machine.end()[0], 0)
+
+    def test_sizes(self):
+        """Several CPUs; little memory, and more than fits below 4 GiB; a BIOS of half the size."""
+        out = self.boots('--disk', disk('d'), '--cpus', '3', log='debug')
+        self.assertIn(b'SECTORA', out)
+        for memory in ('4M', '3G', '5G'):
+            self.assertIn(b'SECTORA', self.boots('--disk', disk('d'), memory=memory))
+        out = self.boots('--disk', disk('d'), '--firmware', str(SEABIOS / 'bios.bin'))
+        self.assertIn(b'SECTORA', out)
+
+    def test_log(self):
+        with Bios('--disk', disk('d'), '--cpus', '3', '--uuid',
+                  '00112233-4455-6677-8899-aabbccddeeff', log='debug') as machine:
+            status, _, err = machine.end()
+        self.assertEqual(status, 0)
+        for line in ('Found 3 cpu(s) max supported 3 cpu(s)', 'Found 2 PCI devices',
+                     'init bdf=00:00.0 id=8086:1237', 'using modern (1.0) virtio mode',
+                     '1: /pci@i0cf8/scsi@1/disk@0,0', '00000000e0000000 - 00000000f0000000 = 2'):
+            self.assertIn('socle-vm: firmware: ', err)
+            self.assertIn(line, err)
+        self.assertNotIn('WARNING', err)
+
+    def test_order(self):
+        """The first disk is the first, unless a bootindex says otherwise; one that cannot be booted
+        is passed over."""
+        pathlib.Path('empty').write_bytes(bytes(65536))
+        a, b = disk('a', 'A'), disk('b', 'B')
+        out = self.boots('--disk', a, '--disk', b)
+        self.assertIn(b'SECTORA', out)
+        out = self.boots('--disk', a, '--disk', f'{b},bootindex=0')
+        self.assertIn(b'SECTORB', out)
+        out = self.boots('--disk', f'{a},bootindex=2', '--disk', f'{b},bootindex=1')
+        self.assertIn(b'SECTORB', out)
+        out = self.boots('--disk', f'{a},bus=mmio')
+        self.assertIn(b'SECTORA', out)
+        out = self.boots('--disk', f'{a},addr=9', '--disk', f'{b},addr=0x1f,bootindex=7')
+        self.assertIn(b'SECTORB', out)
+
+    def test_menu(self):
+        with Bios('--disk', disk('a', 'A'), '--disk', disk('b', 'B'),
+                  '--boot', 'menu=on,menu-wait=60000') as machine:
+            machine.expect(b'Press ESC for boot menu')
+            machine.keys(b'\x1b')
+            menu = machine.expect(b'2. ')
+            self.assertIn(b'Select boot device', menu)
+            machine.keys(b'2')
+            status, out, err = machine.end()
+        self.assertEqual((status, err), (0, ''))
+        self.assertIn(b'SECTORB', out)
+
+    def test_monitor(self):
+        pathlib.Path('c.iso').write_bytes(bytes(MIB))
+        with Bios('--disk', disk('d', digit='9'), '--cdrom', 'c.iso', '--monitor',
+                  'unix=m') as machine:
+            with vm.Qmp('m') as qmp:
+                blocks = {block['qdev']: block for block in qmp.call('query-block')}
+                cd = blocks['/machine/peripheral/cdrom0']
+                self.assertTrue(cd['removable'])
+                self.assertTrue(cd['inserted']['ro'])
+                self.assertFalse(blocks['/machine/peripheral/disk0']['removable'])
+                answer = qmp.request('blockdev-snapshot-sync', node_name=cd['inserted']['node-name'],
+                                     snapshot_file='x', snapshot_node_name='y')
+                self.assertIn('error', answer)
+                qmp.call('quit')
+            self.assertEqual(machine.end()[0], 0)
+
+    def test_refused(self):
+        """In one sentence, and nothing is started."""
+        pathlib.Path('short').write_bytes(bytes(1000))
+        pathlib.Path('zeros').write_bytes(bytes(65536))
+        pathlib.Path('uefi').write_bytes(bytes(40) + b'_FVH' + bytes(65536 - 44))
+        for args, words in (
+                ([], ('there is nothing to boot', '--kernel FILE', '--disk', '--cdrom')),
+                (['--firmware', 'none'], ("cannot open firmware 'none'",)),
+                (['--firmware', 'short'], ('has 1000 bytes',)),
+                (['--firmware', 'zeros'], ('no firmware',)),
+                (['--firmware', 'uefi'], ('UEFI',)),
+                (['--firmware', 'bios', '--memory', '2M'], ('give 4 MiB or more',)),
+                (['--cdrom', 'none.iso'], ("none.iso",)),
+                (['--cdrom', 'path=zeros,readonly=off'], ('a CD cannot be written',))):
+            with self.subTest(args=args):
+                result = vm.run(vm.VM, '--engine', 'emu', '--serial', 'none', *args)
+                self.assertEqual(result.returncode, 1)
+                self.assert_sentence(result.stderr.decode(), *words)
+
+
+def tool(name, *args):
+    """Run one of tools/, or skip everything, with its last words for a reason."""
+    result = subprocess.run([TOOLS / name, *args], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    if result.returncode:
+        print(result.stderr, file=sys.stderr)
+        sys.exit(77)
+    return result.stdout.strip()
+
+
+def need(*names):
+    """Files and programs without which there is nothing to test."""
+    for name in names:
+        if not (os.path.exists(name) if name.startswith('/') else shutil.which(name)):
+            print(f'there is no {name} on this host', file=sys.stderr)
+            sys.exit(77)
+
+
+def make(*command):
+    result = vm.run(*command)
+    assert result.returncode == 0, result.stderr.decode()
+
+
+def kernel(folder):
+    """A stock kernel and an initramfs in a folder."""
+    os.makedirs(folder)
+    pathlib.Path('init').write_text(INIT, encoding='ascii')
+    shutil.copy(tool('guest-kernel', 'cloud'), f'{folder}/vmlinuz')
+    tool('guest-initrd', 'init', f'{folder}/initrd.gz')
+
+
+class Linux(vm.Case):
+    def boots(self, *args):
+        with Bios(*args, memory='256M') as machine:
+            status, out, err = machine.end()
+        self.assertEqual((status, err), (0, ''), out[-2000:].decode('latin1'))
+        self.assertIn(b'GUEST-UP', out)
+        for word in (b'WARNING:', b'Call Trace', b'Kernel panic', b'ACPI Error', b'ACPI BIOS',
+                     b'no compatible bridge window', b'unchecked MSR'):
+            self.assertNotIn(word, out)
+        return out
+
+
+class Grub(Linux):
+    """A disk as a distribution makes it: a partition table, GRUB behind it, a file system."""
+
+    def make_disk(self, words):
+        need('mke2fs', 'grub-mkimage', '/usr/lib/grub/i386-pc/boot.img')
+        kernel('root/boot')
+        os.makedirs('root/boot/grub')
+        pathlib.Path('root/boot/grub/grub.cfg').write_text(GRUB.replace('WORDS', words),
+                                                           encoding='ascii')
+        make('truncate', '-s', '64M', 'disk.img')
+        make('mke2fs', '-q', '-t', 'ext2', '-E', f'offset={MIB}', '-d', 'root', 'disk.img', '60M')
+        make('grub-mkimage', '-O', 'i386-pc', '-o', 'core.img', '-p', '(hd0,msdos1)/boot/grub',
+             'biosdisk', 'part_msdos', 'ext2', 'normal', 'linux', 'serial', 'terminal',
+             'configfile')
+        boot = pathlib.Path('/usr/lib/grub/i386-pc/boot.img').read_bytes()
+        core = pathlib.Path('core.img').read_bytes()
+        self.assertLess(len(core), MIB - 512)
+        partition = struct.pack('<B3sB3sII', 0x80, bytes(3), 0x83, b'\xff\xff\xff', 2048, 122880)
+        with open('disk.img', 'r+b') as file:
+            file.write(boot[:440] + bytes(6) + partition + bytes(48) + b'\x55\xaa' + core)
+
+    def test(self):
+        self.make_disk('')
+        out = self.boots('--disk', 'path=disk.img', '--cpus', '2', '--rng', 'on')
+        for line in (b'BIOS-e820: [mem 0x00000000000f0000-0x00000000000fffff] reserved',
+                     b'PCI: MMCONFIG at [mem 0xe0000000-0xefffffff] reserved in E820',
+                     b'root bus resource [mem 0xf0000000-0xfebfffff window]',
+                     b'ACPI: Using ACPI (MADT) for SMP configuration information',
+                     b'smp: Brought up 1 node, 2 CPUs',
+                     b'ACPI: INT_SRC_OVR (bus 0 bus_irq 0 global_irq 2 dfl dfl)',
+                     b'0x8086 0x1237 0x060000', b'0x1af4 0x1042 0x010000'):
+            self.assertIn(line, out)
+
+
+class Cd(Linux):
+    """A CD by El Torito, and kernels that use the 8259s instead of the APIC."""
+
+    def make_cd(self, name, words):
+        need('xorriso', '/usr/lib/ISOLINUX/isolinux.bin')
+        if not os.path.isdir('root'):
+            kernel('root')
+            os.makedirs('root/isolinux')
+            for path in ('/usr/lib/ISOLINUX/isolinux.bin',
+                         '/usr/lib/syslinux/modules/bios/ldlinux.c32'):
+                need(path)
+                shutil.copy(path, 'root/isolinux')
+        pathlib.Path('root/isolinux/isolinux.cfg').write_text(ISOLINUX.replace('WORDS', words),
+                                                              encoding='ascii')
+        make('xorriso', '-as', 'mkisofs', '-quiet', '-o', name, '-b', 'isolinux/isolinux.bin', '-c',
+             'isolinux/boot.cat', '-no-emul-boot', '-boot-load-size', '4', '-boot-info-table',
+             'root')
+
+    def test_boot(self):
+        self.make_cd('cd.iso', 'quiet')
+        out = self.boots('--cdrom', 'cd.iso')
+        self.assertIn(b'Booting from DVD/CD', out)
+        self.assertIn(b'ISOLINUX', out)
+        self.assertIn(b'IO-APIC', out)
+        # Behind a disk, before it if asked for.
+        out = self.boots('--disk', disk('d', digit='3'), '--cdrom', 'cd.iso', '--boot', 'order=dc')
+        self.assertIn(b'Booting from DVD/CD', out)
+
+    def test_pics(self):
+        self.make_cd('noapic.iso', 'quiet noapic')
+        self.assertIn(b'XT-PIC      ttyS0', self.boots('--cdrom', 'noapic.iso'))
+        # No ACPI and no APIC either: the timer's interrupts, too; and nobody can switch it off.
+        self.make_cd('nothing.iso', 'quiet acpi=off nolapic')
+        with Bios('--cdrom', 'nothing.iso', memory='256M') as machine:
+            machine.expect(b'GUEST-UP')
+            self.assertRegex(machine.expect(b'NMI:'), rb'0: +[0-9]{2,} +XT-PIC +timer')
+
+
+if __name__ == '__main__':
+    need(str(SEABIOS / 'bios-256k.bin'))
+    vm.main()
