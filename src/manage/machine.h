@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * machine.h - the seam between a domain and what runs it
+ *
+ * Two implementations: fake.c here, in memory, for the driver "test"; and the room daemon, with a
+ * process of socle-vm for each machine. All that they have in common (definitions, names, lists,
+ * states, jobs, events, snapshots' descriptions) is above the seam.
+ *
+ * Whoever calls holds the domain's job, but for query(), console() and destroy(), which come at any
+ * time. Each function that takes a task ends it, once, at once or later; the caller's deadline is
+ * not the implementation's business: it goes on until it has ended, and destroy() makes everything
+ * else end. A function that is NULL is not supported, and its callers are told.
+ *
+ * What a machine does by itself it tells by the functions at the end.
+ *
+ * Threads: main loop.
+ */
+#ifndef MANAGE_MACHINE_H
+#define MANAGE_MACHINE_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "manage/task.h"
+
+struct dom;
+struct domain;
+struct snapshot;
+
+/* What runs one domain; the implementation embeds it. It is there while the domain is active. */
+struct machine {
+	const struct machine_ops *ops;
+	struct dom *dom;
+};
+
+enum machine_start_flags {
+	MACHINE_START_PAUSED = 1 << 0,
+};
+
+enum machine_shutdown {
+	MACHINE_SHUTDOWN_ANY, /* agent if there is one, else ACPI */
+	MACHINE_SHUTDOWN_ACPI,
+	MACHINE_SHUTDOWN_AGENT,
+};
+
+/* What query() is asked for. */
+enum machine_query {
+	MACHINE_QUERY_CPU = 1 << 0,
+	MACHINE_QUERY_MEMORY = 1 << 1,
+	MACHINE_QUERY_VCPUS = 1 << 2,
+	MACHINE_QUERY_DISKS = 1 << 3,
+	MACHINE_QUERY_CARDS = 1 << 4,
+};
+
+struct machine_vcpu_stats {
+	uint64_t time_ns, wait_ns, delay_ns;
+	int host_cpu; /* -1: not known */
+	bool halted;
+};
+
+struct machine_disk_stats {
+	uint64_t rd_req, rd_bytes, rd_ns, wr_req, wr_bytes, wr_ns, fl_req, fl_ns, errors;
+	uint64_t allocation, capacity, physical; /* bytes */
+	bool known;                              /* false: this disk's process did not tell */
+};
+
+struct machine_card_stats {
+	uint64_t rx_bytes, rx_packets, rx_errs, rx_drop, tx_bytes, tx_packets, tx_errs, tx_drop;
+};
+
+/* The tags are libvirt's (VIR_DOMAIN_MEMORY_STAT_...), the values KiB or counts. */
+enum {
+	MACHINE_MEMORY_TAGS = 16
+};
+
+/* An answer of query(): owned and freed by the asker; arrays are in the order of the live definition. */
+struct machine_stats {
+	unsigned valid; /* of enum machine_query: what was found out */
+	uint64_t cpu_ns, user_ns, system_ns;
+	uint64_t balloon_kib, rss_kib;
+	struct {
+		int tag;
+		uint64_t value;
+	} memory[MACHINE_MEMORY_TAGS];
+	unsigned memory_count;
+	struct machine_vcpu_stats *vcpus;
+	unsigned vcpu_count;
+	struct machine_disk_stats *disks;
+	unsigned disk_count;
+	struct machine_card_stats *cards;
+	unsigned card_count;
+};
+
+void machine_stats_release(struct machine_stats *stats);
+
+enum machine_block_job {
+	MACHINE_BLOCK_NONE = 0, /* libvirt's numbers of types */
+	MACHINE_BLOCK_PULL = 1,
+	MACHINE_BLOCK_COPY = 2,
+	MACHINE_BLOCK_COMMIT = 3,
+	MACHINE_BLOCK_ACTIVE_COMMIT = 4,
+};
+
+struct machine_block_job_spec {
+	enum machine_block_job type;
+	unsigned disk;         /* of the live definition */
+	const char *base;      /* path, NULL: the deepest (commit), none (pull) */
+	const char *top;       /* of a commit; NULL: the active image */
+	const char *dest;      /* of a copy: path */
+	const char *dest_type; /* its format */
+	bool reuse, shallow;   /* of a copy: the file is there; only the top image */
+	uint64_t bandwidth;    /* bytes per second, 0: no limit */
+};
+
+struct machine_block_job_info {
+	enum machine_block_job type; /* NONE: there is no job */
+	uint64_t bandwidth, cur, end;
+	bool ready;
+};
+
+struct machine_ops {
+	const char *name;
+
+	/* Make the machine of @dom->live, whose devices have their fates; produced values (paths of
+	 * ptys, names of taps) are put into it before the task ends. On an error the machine is gone.
+	 * Return: what is then @dom->machine. */
+	struct machine *(*start)(struct dom *dom, unsigned flags, struct task *task);
+	/* Take over a machine that an earlier daemon has started. @state is what state() said. The
+	 * task's error says how it ended meanwhile. */
+	struct machine *(*find)(struct dom *dom, const char *state, struct task *task);
+	/* What find() of a later daemon needs to know: a line of text, g_free() it. */
+	char *(*state)(struct machine *machine);
+	/* Give up what the daemon has of it. The machine itself goes on if it runs. */
+	void (*free)(struct machine *machine);
+
+	void (*destroy)(struct machine *machine, bool graceful, struct task *task);
+	void (*pause)(struct machine *machine, struct task *task);
+	void (*resume)(struct machine *machine, struct task *task);
+	/* Ask the guest; the task ends when it was asked, not when it has obeyed. */
+	void (*shutdown)(struct machine *machine, enum machine_shutdown how, struct task *task);
+	void (*reboot)(struct machine *machine, enum machine_shutdown how, struct task *task);
+	void (*reset)(struct machine *machine, struct task *task);
+	void (*nmi)(struct machine *machine, struct task *task);
+	/* Linux key codes, all down together for @hold_ms. */
+	void (*send_keys)(struct machine *machine, const unsigned *keys, unsigned count,
+			  unsigned hold_ms, struct task *task);
+
+	/* @stats is cleared; what is not known in time is left out of @stats->valid. */
+	void (*query)(struct machine *machine, unsigned what, struct machine_stats *stats,
+		      struct task *task);
+
+	/* Balloon, in KiB, at most the live definition's memory. */
+	void (*set_memory)(struct machine *machine, uint64_t kib, struct task *task);
+	void (*set_vcpus)(struct machine *machine, unsigned count, struct task *task);
+	/* @dom->live has new cputune, memtune, blkiotune or pins: make it so. */
+	void (*tune)(struct machine *machine, struct task *task);
+
+	/* @device is a domain with one device, filled in and checked; the caller adds it to the live
+	 * definition when the task has ended well. */
+	void (*plug)(struct machine *machine, struct domain *device, struct task *task);
+	/* The device with this alias; the task ends when the guest was asked, and
+	 * machine_device_removed() tells that it is gone. */
+	void (*unplug)(struct machine *machine, const char *alias, struct task *task);
+	/* A device of the live definition, by alias, is to be as in @device: another medium, limits,
+	 * link. */
+	void (*update)(struct machine *machine, const char *alias, struct domain *device,
+		       struct task *task);
+
+	void (*block_resize)(struct machine *machine, unsigned disk, uint64_t bytes,
+			     struct task *task);
+	void (*block_job_start)(struct machine *machine, const struct machine_block_job_spec *spec,
+				struct task *task);
+	void (*block_job_query)(struct machine *machine, unsigned disk,
+				struct machine_block_job_info *info, struct task *task);
+	/* @pivot: a copy or active commit is completed, else given up. */
+	void (*block_job_abort)(struct machine *machine, unsigned disk, bool pivot,
+				struct task *task);
+	void (*block_job_speed)(struct machine *machine, unsigned disk, uint64_t bandwidth,
+				struct task *task);
+
+	/* External snapshots of disks, all or none. @snapshot was filled in and checked. The caller
+	 * then puts the new images into the live definition. */
+	void (*snapshot)(struct machine *machine, const struct snapshot *snapshot,
+			 struct task *task);
+
+	/* The byte stream behind a console, serial port or channel of the live definition. @alias
+	 * NULL: the first console. The descriptor is the caller's; it is not blocking. */
+	int (*console)(struct machine *machine, const char *alias, GError **error);
+	/* A picture of the screen into @fd (a memory file); its kind in *@ret_mime, static. */
+	void (*screenshot)(struct machine *machine, unsigned screen, int fd, const char **ret_mime,
+			   struct task *task);
+	/* A connection to the screen: the guest's VNC server takes over @fd. */
+	void (*graphics)(struct machine *machine, int fd, struct task *task);
+	/* Ask the agent in the guest. @command and the answer, g_free() it, are its JSON. */
+	void (*agent)(struct machine *machine, const char *command, char **ret_answer,
+		      struct task *task);
+	/* QMP as it is, for program qemu's monitor command. */
+	void (*monitor)(struct machine *machine, const char *command, char **ret_answer,
+			struct task *task);
+	/* Disks of a machine that is off: external snapshots, commit (@top of @disk into its base).
+	 * @dom->config is the definition. May be NULL. */
+	void (*offline_snapshot)(struct dom *dom, const struct snapshot *snapshot,
+				 struct task *task);
+};
+
+/* == What a machine tells (all: main loop) == */
+
+/* Why a machine is not running any more: libvirt's reasons of VIR_DOMAIN_SHUTOFF. */
+enum machine_end {
+	MACHINE_END_SHUTDOWN = 1,
+	MACHINE_END_DESTROYED = 2,
+	MACHINE_END_CRASHED = 3,
+	MACHINE_END_FAILED = 6,
+};
+
+/* It has ended; the caller of this still has to be freed by ops->free(), which happens in here. @why is
+ * a sentence for log and messages, or NULL. */
+void machine_ended(struct dom *dom, enum machine_end end, const char *why);
+/* It was paused or runs again without having been asked: I/O error (libvirt's reason 5), watchdog (6),
+ * crash (10), snapshot ... */
+void machine_paused(struct dom *dom, int reason);
+void machine_resumed(struct dom *dom);
+void machine_rebooted(struct dom *dom);
+void machine_shutting_down(struct dom *dom);
+void machine_balloon_changed(struct dom *dom, uint64_t kib);
+void machine_device_removed(struct dom *dom, const char *alias);
+void machine_device_removal_failed(struct dom *dom, const char *alias);
+void machine_io_error(struct dom *dom, const char *alias, const char *path, int action,
+		      const char *reason);
+void machine_watchdog(struct dom *dom, int action);
+void machine_rtc_changed(struct dom *dom, int64_t offset);
+void machine_agent_state(struct dom *dom, bool connected);
+/* @status: libvirt's, 0 completed, 1 failed, 2 cancelled, 3 ready. The live definition is changed
+ * by the machine before it tells. */
+void machine_block_job(struct dom *dom, unsigned disk, enum machine_block_job type, int status);
+/* The live definition or state() has changed: it is to be kept. */
+void machine_changed(struct dom *dom);
+
+#endif
