@@ -31,8 +31,13 @@ bool cli_connect_flags(struct cli *cli, unsigned flags, GError **error)
 	g_free(cli->where);
 	cli->where = uri && *uri ? cli_plain(uri) : g_strdup("the default place");
 	cli->conn = socle_conn_open(uri, flags, &why);
-	if (!cli->conn)
-		return cli_fail(error, why, NULL);
+	if (!cli->conn) {
+		/* Whatever it is about, there is no connection. */
+		cli_fail(error, why, NULL);
+		if (error && *error && cli_status_of(*error) == CLI_FAILED)
+			(*error)->code = SOCLE_ERR_NO_CONNECT;
+		return false;
+	}
 	socle_conn_set_timeout(cli->conn, (unsigned)cli->timeout_ms);
 	return true;
 }
