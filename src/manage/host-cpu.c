@@ -27,13 +27,31 @@ enum {
 	BASELINE_MIGRATABLE = 1 << 1,
 };
 
-/* The level x86-64-v2; our model has more where the host has it. Sorted. */
+/* The level x86-64-v2; our model of that name has more where the host has it. Sorted. */
 static const char *const v2_features[] = {
-	"apic",    "clflush", "cmov",   "cx16",   "cx8",    "de",      "fpu",   "fxsr",
-	"lahf_lm", "lm",      "mca",    "mce",    "mmx",    "msr",     "mtrr",  "nx",
-	"pae",     "pat",     "pge",    "pni",    "popcnt", "pse",     "pse36", "sep",
-	"sse",     "sse2",    "sse4.1", "sse4.2", "ssse3",  "syscall", "tsc",
+	"cmov", "cx16",   "cx8", "fpu",  "fxsr",   "lahf_lm", "lm",    "mmx",
+	"pni",  "popcnt", "sse", "sse2", "sse4.1", "sse4.2",  "ssse3", "syscall",
 };
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+bool host_in_v2(const char *name)
+{
+	return bsearch(&name, v2_features, ARRAY_SIZE(v2_features), sizeof(v2_features[0]),
+		       by_name) != NULL;
+}
+
+bool host_has_v2(const struct host_facts *facts)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(v2_features); i++) {
+		if (!host_facts_have(facts, v2_features[i]))
+			return false;
+	}
+	return true;
+}
 
 /* What a client has described. */
 struct cpu {
@@ -194,17 +212,6 @@ static void answer_compare(struct call *call, const char *xml, unsigned flags)
 		call_reply(call, &ret);
 }
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static bool in_v2(const char *name)
-{
-	return bsearch(&name, v2_features, ARRAY_SIZE(v2_features), sizeof(v2_features[0]),
-		       by_name) != NULL;
-}
-
 /* Take away what @other has not. */
 static void intersect(struct cpu *cpu, const struct cpu *other)
 {
@@ -238,7 +245,7 @@ static char *format_cpu(const struct cpu *cpu, bool expand)
 	for (unsigned i = 0; i < count; i++) {
 		g_autofree char *name = g_markup_escape_text(names[i], -1);
 
-		if (expand || !in_v2(names[i]))
+		if (expand || !host_in_v2(names[i]))
 			g_string_append_printf(text, "  <feature policy='require' name='%s'/>\n",
 					       name);
 	}
