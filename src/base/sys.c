@@ -11,12 +11,14 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -409,6 +411,54 @@ int sys_chmod(const char *path, mode_t mode)
 int sys_chown(const char *path, uid_t owner, gid_t group)
 {
 	return SYS_RETRY(SYS_CHOWN, int, chown(path, owner, group));
+}
+
+int sys_mkdir(const char *path, mode_t mode)
+{
+	return SYS_RETRY(SYS_MKDIR, int, mkdir(path, mode));
+}
+
+int sys_rmdir(const char *path)
+{
+	return SYS_RETRY(SYS_RMDIR, int, rmdir(path));
+}
+
+int sys_statvfs(const char *path, struct statvfs *ret_st)
+{
+	return SYS_RETRY(SYS_STATVFS, int, statvfs(path, ret_st));
+}
+
+/* The system calls themselves: the C library's types have 1024 CPUs. */
+int sys_set_affinity(pid_t tid, const uint8_t *map, size_t len)
+{
+	unsigned long words[SYS_CPUS_MAX / (8 * sizeof(unsigned long))] = { 0 };
+
+	memcpy(words, map, len < sizeof(words) ? len : sizeof(words));
+	return SYS_RETRY(SYS_AFFINITY, int,
+			 (int)syscall(SYS_sched_setaffinity, tid, sizeof(words), words));
+}
+
+int sys_get_affinity(pid_t tid, uint8_t *ret_map, size_t len)
+{
+	unsigned long words[SYS_CPUS_MAX / (8 * sizeof(unsigned long))] = { 0 };
+	int ret = SYS_RETRY(SYS_AFFINITY, int,
+			    (int)syscall(SYS_sched_getaffinity, tid, sizeof(words), words));
+
+	if (ret < 0)
+		return ret;
+	memset(ret_map, 0, len);
+	memcpy(ret_map, words, len < sizeof(words) ? len : sizeof(words));
+	return 0;
+}
+
+int sys_pidfd_open(pid_t pid)
+{
+	return SYS_RETRY(SYS_PIDFD, int, (int)syscall(SYS_pidfd_open, pid, 0));
+}
+
+int sys_pidfd_signal(int pidfd, int sig)
+{
+	return SYS_RETRY(SYS_PIDFD, int, (int)syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0));
 }
 
 int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms)

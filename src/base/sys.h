@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 struct epoll_event;
+struct statvfs;
 
 enum sys_call {
 	SYS_OPEN,
@@ -58,6 +59,11 @@ enum sys_call {
 	SYS_CHMOD,
 	SYS_CHOWN,
 	SYS_TIMERFD,
+	SYS_MKDIR,
+	SYS_RMDIR,
+	SYS_STATVFS,
+	SYS_AFFINITY,
+	SYS_PIDFD,
 	SYS_CALL_COUNT,
 };
 
@@ -68,6 +74,10 @@ enum sys_call {
 enum {
 	SYS_SHORT = 1 << 16,
 	SYS_HANG = 1 << 17, /* the call begins when sys_fail_nth() is called again for its kind */
+};
+
+enum {
+	SYS_CPUS_MAX = 16384 /* CPUs of a host that have a place in a map */
 };
 
 /* Let the nth call from now (1 = the next) fail with @err; 0 takes it back. Tests only. */
@@ -134,6 +144,16 @@ int sys_unlink(const char *path);
 int sys_stat(const char *path, struct stat *ret_st);
 int sys_chmod(const char *path, mode_t mode);
 int sys_chown(const char *path, uid_t owner, gid_t group);
+int sys_mkdir(const char *path, mode_t mode);
+int sys_rmdir(const char *path);
+int sys_statvfs(const char *path, struct statvfs *ret_st);
+/* On which CPUs a thread, by its number, may run; bit n % 8 of byte n / 8 is CPU n. */
+int sys_set_affinity(pid_t tid, const uint8_t *map, size_t len);
+/* Bytes behind the kernel's own are cleared. */
+int sys_get_affinity(pid_t tid, uint8_t *ret_map, size_t len);
+/* A descriptor that is readable when the process has ended. */
+int sys_pidfd_open(pid_t pid);
+int sys_pidfd_signal(int pidfd, int sig);
 int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int sys_pipe(int fds[2], int flags);
 /* A file without a name, as by memfd_create(2); counts as SYS_OPEN. */

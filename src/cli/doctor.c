@@ -2,7 +2,7 @@
 /*
  * doctor.c - what this host can and cannot do, each with the remedy
  *
- * So far: who answers on which socket, and whether the user may ask.
+ * Two parts: the host itself (doctor-host.c); who answers on which socket, and may the user ask.
  */
 #include <grp.h>
 #include <stdlib.h>
@@ -205,6 +205,7 @@ static int run_doctor(struct cli *cli, const struct cli_args *args, GError **err
 	(void)error;
 	if (cli->output == OUTPUT_JSON)
 		doctor.list = json_array();
+	doctor_host(&doctor);
 	check_group(&doctor, "kvm", "you are no member, so /dev/kvm may be closed to you");
 	check_group(&doctor, "libvirt", "you are no member, so a system's daemon may refuse you");
 	check_sockets(&doctor);

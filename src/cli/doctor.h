@@ -26,4 +26,7 @@ struct doctor {
 void doctor_add(struct doctor *doctor, enum doctor_verdict verdict, const char *what,
 		const char *found, const char *remedy);
 
+/* doctor-host.c */
+void doctor_host(struct doctor *doctor);
+
 #endif

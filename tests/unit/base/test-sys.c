@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <sys/un.h>
 
 #include "base/cleanup.h"
@@ -235,6 +236,8 @@ static void test_fail_all(void)
 	struct pollfd p = { .fd = -1 };
 	struct sockaddr sa = { .sa_family = AF_UNIX };
 	char buf[1] = "";
+	uint8_t map[8] = { 0 };
+	struct statvfs vfs;
 	int fds[2];
 	void *mapped;
 
@@ -269,6 +272,13 @@ static void test_fail_all(void)
 	FAILS(SYS_TIMERFD, sys_timerfd_create());
 	FAILS(SYS_TIMERFD, sys_timerfd_set(-1, 1));
 	FAILS(SYS_FORK, sys_fork());
+	FAILS(SYS_MKDIR, sys_mkdir("", 0));
+	FAILS(SYS_RMDIR, sys_rmdir(""));
+	FAILS(SYS_STATVFS, sys_statvfs("/", &vfs));
+	FAILS(SYS_AFFINITY, sys_set_affinity(0, map, sizeof(map)));
+	FAILS(SYS_AFFINITY, sys_get_affinity(0, map, sizeof(map)));
+	FAILS(SYS_PIDFD, sys_pidfd_open(1));
+	FAILS(SYS_PIDFD, sys_pidfd_signal(-1, 0));
 #undef FAILS
 }
 
@@ -314,6 +324,49 @@ static void test_random_and_clocks(void)
 	g_assert_cmpuint(sys_realtime_ns(), >, UINT64_C(1600000000000000000));
 }
 
+static void test_folder(void)
+{
+	struct place *place = place_new();
+	struct statvfs vfs;
+
+	g_assert_cmpint(sys_mkdir(place->file, 0700), ==, 0);
+	g_assert_cmpint(sys_mkdir(place->file, 0700), ==, -EEXIST);
+	g_assert_cmpint(sys_statvfs(place->file, &vfs), ==, 0);
+	g_assert_cmpuint(vfs.f_frsize, >, 0);
+	g_assert_cmpint(sys_rmdir(place->file), ==, 0);
+	g_assert_cmpint(sys_rmdir(place->file), ==, -ENOENT);
+	place_free(place);
+}
+
+static void test_affinity(void)
+{
+	static uint8_t before[SYS_CPUS_MAX / 8], one[SYS_CPUS_MAX / 8], after[SYS_CPUS_MAX / 8];
+	size_t i = 0;
+
+	g_assert_cmpint(sys_get_affinity(0, before, sizeof(before)), ==, 0);
+	while (!before[i])
+		g_assert_cmpuint(++i, <, sizeof(before));
+	one[i] = (uint8_t)(before[i] & -before[i]);
+	g_assert_cmpint(sys_set_affinity(0, one, sizeof(one)), ==, 0);
+	g_assert_cmpint(sys_get_affinity(0, after, sizeof(after)), ==, 0);
+	g_assert_cmpmem(after, sizeof(after), one, sizeof(one));
+	g_assert_cmpint(sys_set_affinity(0, one, 0), ==, -EINVAL);
+	g_assert_cmpint(sys_set_affinity(0, before, sizeof(before)), ==, 0);
+}
+
+static void test_pidfd(void)
+{
+	autofd int pidfd = sys_pidfd_open(getpid());
+
+	if (pidfd == -ENOSYS || pidfd == -EPERM) {
+		g_test_skip("this kernel has no pidfds");
+		return;
+	}
+	g_assert_cmpint(pidfd, >=, 0);
+	g_assert_cmpint(sys_pidfd_signal(pidfd, 0), ==, 0);
+	g_assert_cmpint(sys_pidfd_open(0x3fffffff), ==, -ESRCH);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -327,6 +380,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/sys/fail-all", test_fail_all);
 	g_test_add_func("/sys/full-fails-late", test_full_fails_late);
 	g_test_add_func("/sys/fd-steal", test_fd_steal);
+	g_test_add_func("/sys/folder", test_folder);
+	g_test_add_func("/sys/affinity", test_affinity);
+	g_test_add_func("/sys/pidfd", test_pidfd);
 	g_test_add_func("/sys/random-and-clocks", test_random_and_clocks);
 	return g_test_run();
 }

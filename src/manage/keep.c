@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * keep.c - what is kept of domains over restarts of the daemon
+ *
+ * A definition's file is XML that people can read. What is ours stands in a comment in front of it:
+ *
+ *	<!--
+ *	socle domain
+ *	autostart yes
+ *	-->
+ *	<domain ...
+ */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "manage/snapshots-int.h"
+#include "manage/vm-int.h"
+
+static const char head_start[] = "<!--\n", head_end[] = "-->\n";
+
+static void save(struct vm *vm, enum store_kind kind, const char *text, struct task *task)
+{
+	const struct node_config *config = &vm->dom.node->config;
+
+	if (config->store)
+		config->store->save(config->store_opaque, kind, vm->dom.uuid_text, text, task);
+	else
+		task_end(task, NULL);
+}
+
+static void forget(struct vm *vm, enum store_kind kind, struct task *task)
+{
+	const struct node_config *config = &vm->dom.node->config;
+
+	if (config->store)
+		config->store->remove(config->store_opaque, kind, vm->dom.uuid_text, task);
+	else
+		task_end(task, NULL);
+}
+
+void vm_keep_config(struct vm *vm, struct task *task)
+{
+	g_autofree char *xml = NULL, *text = NULL;
+
+	/* Without a store the text, of some kilobytes, is not needed. */
+	if (!vm->dom.node->config.store) {
+		task_end(task, NULL);
+		return;
+	}
+	xml = domain_format(vm->dom.config, DOMAIN_FORMAT_SECURE | DOMAIN_FORMAT_INACTIVE);
+	text = g_strdup_printf("%ssocle domain\nautostart %s\n%s%s", head_start,
+			       vm->autostart ? "yes" : "no", head_end, xml);
+	save(vm, STORE_DOMAIN, text, task);
+}
+
+void vm_keep_no_config(struct vm *vm, struct task *task)
+{
+	forget(vm, STORE_DOMAIN, task);
+}
+
+void vm_keep_snapshots(struct vm *vm, struct task *task)
+{
+	g_autofree char *list = NULL, *text = NULL;
+
+	if (!snapshots_count(vm)) {
+		forget(vm, STORE_SNAPSHOTS, task);
+		return;
+	}
+	list = snapshots_format(vm);
+	text = g_strdup_printf("%ssocle snapshots\n%s%s", head_start, head_end, list);
+	save(vm, STORE_SNAPSHOTS, text, task);
+}
+
+/* == The file of an active machine: the last state wins, one write at a time == */
+
+static void write_status(struct vm *vm)
+{
+	struct machine *machine = vm->dom.machine;
+	g_autofree char *state = NULL, *xml = NULL, *text = NULL;
+
+	if (!vm_active(vm) || !machine) {
+		forget(vm, STORE_STATUS, &vm->status_task);
+		return;
+	}
+	state = machine->ops->state ? machine->ops->state(machine) : g_strdup("");
+	xml = domain_format(vm->dom.live, DOMAIN_FORMAT_SECURE);
+	text = g_strdup_printf("%ssocle status\nid %d\nstate %d\nreason %d\npersistent %s\n"
+			       "machine %s\n%s%s",
+			       head_start, vm->dom.id, (int)vm->dom.state, vm->dom.reason,
+			       vm->dom.config ? "yes" : "no", state, head_end, xml);
+	save(vm, STORE_STATUS, text, &vm->status_task);
+}
+
+static void status_written(struct task *task, const GError *error)
+{
+	struct vm *vm = container_of(task, struct vm, status_task);
+
+	if (error)
+		g_warning("domain '%s': its state cannot be kept: %s", vm->dom.name,
+			  error->message);
+	if (vm->status_again) {
+		vm->status_again = false;
+		write_status(vm);
+		return;
+	}
+	vm->status_busy = false;
+	vm_unref(vm);
+}
+
+void vm_keep_status(struct vm *vm)
+{
+	if (!vm->dom.node->config.store)
+		return;
+	if (vm->status_busy) {
+		vm->status_again = true;
+		return;
+	}
+	vm->status_busy = true;
+	vm_ref(vm);
+	vm->status_task.end = status_written;
+	write_status(vm);
+}
+
+/* == What was kept == */
+
+/* The value behind @key in the head, or NULL. */
+static char *head_value(const char *text, const char *key)
+{
+	size_t len = strlen(key);
+	const char *end = strstr(text, head_end);
+
+	for (const char *line = text; line && line < end; line = strchr(line, '\n')) {
+		if (*line == '\n')
+			line++;
+		if (line < end && !strncmp(line, key, len) && line[len] == ' ') {
+			const char *value = line + len + 1;
+
+			return g_strndup(value, strcspn(value, "\n"));
+		}
+	}
+	return NULL;
+}
+
+static const char *check_head(const char *text, const char *kind, GError **error)
+{
+	g_autofree char *found = NULL;
+	const char *end = strstr(text, head_end);
+
+	if (!strncmp(text, head_start, strlen(head_start)) && end)
+		found = head_value(text, "socle");
+	if (!found || strcmp(found, kind) != 0) {
+		error_set(error, SOCLE_ERROR_CORRUPT,
+			  "it does not begin with a comment that says 'socle %s'", kind);
+		return NULL;
+	}
+	return end + strlen(head_end);
+}
+
+static long head_number(const char *text, const char *key)
+{
+	g_autofree char *value = head_value(text, key);
+
+	return value ? strtol(value, NULL, 10) : 0;
+}
+
+static bool head_yes(const char *text, const char *key)
+{
+	g_autofree char *value = head_value(text, key);
+
+	return value && !strcmp(value, "yes");
+}
+
+static struct domain *load_xml(struct node *node, const char *key, const char *xml, GError **error)
+{
+	autoptr(domain) domain = domain_parse(xml, strlen(xml), 0, NULL, error);
+
+	if (!domain)
+		return NULL;
+	domain_fill(domain, &node->config.support);
+	if (!domain->name || !g_uuid_string_is_valid(domain->uuid) ||
+	    g_ascii_strcasecmp(domain->uuid, key) != 0) {
+		error_set(error, SOCLE_ERROR_CORRUPT,
+			  "its <uuid> is not the one that it is kept under");
+		return NULL;
+	}
+	return g_steal_pointer(&domain);
+}
+
+static bool load_domain(struct node *node, const char *key, const char *text, GError **error)
+{
+	const char *xml = check_head(text, "domain", error);
+	autoptr(domain) domain = xml ? load_xml(node, key, xml, error) : NULL;
+	struct vm *vm;
+
+	if (!domain)
+		return false;
+	if (vm_by_name(node, domain->name))
+		return error_set(error, SOCLE_ERROR_EXISTS,
+				 "there is a domain '%s' already; give one of them another name",
+				 domain->name);
+	vm = vm_new(node, g_steal_pointer(&domain), NULL);
+	vm->autostart = head_yes(text, "autostart");
+	return true;
+}
+
+static struct vm *find_key(struct node *node, const char *key)
+{
+	uint8_t uuid[16];
+
+	uuid_of_text(key, uuid);
+	return vm_by_uuid(node, uuid);
+}
+
+static bool load_status(struct node *node, const char *key, const char *text, GError **error)
+{
+	const char *xml = check_head(text, "status", error);
+	autoptr(domain) domain = xml ? load_xml(node, key, xml, error) : NULL;
+	struct vm *vm;
+
+	if (!domain)
+		return false;
+	vm = find_key(node, key);
+	if (!vm && vm_by_name(node, domain->name))
+		return error_set(error, SOCLE_ERROR_EXISTS, "there is another domain '%s'",
+				 domain->name);
+	if (!vm)
+		vm = vm_new(node, NULL, g_steal_pointer(&domain));
+	else
+		vm->dom.live = g_steal_pointer(&domain);
+	vm_set_active(vm, (int)CLAMP(head_number(text, "id"), 1, INT_MAX / 2));
+	vm_set_state(vm,
+		     (enum dom_state)CLAMP(head_number(text, "state"), DOM_RUNNING, DOM_CRASHED),
+		     (int)head_number(text, "reason"));
+	vm->found_state = head_value(text, "machine");
+	return true;
+}
+
+static bool load_snapshots(struct node *node, const char *key, const char *text, GError **error)
+{
+	const char *list = check_head(text, "snapshots", error);
+	struct vm *vm = find_key(node, key);
+
+	if (!list)
+		return false;
+	if (!vm)
+		return error_set(error, SOCLE_ERROR_NOT_FOUND, "its domain is not there any more");
+	return snapshots_parse(vm, list, error);
+}
+
+bool node_load(struct node *node, enum store_kind kind, const char *key, const char *text,
+	       GError **error)
+{
+	switch (kind) {
+	case STORE_DOMAIN:
+		return load_domain(node, key, text, error);
+	case STORE_STATUS:
+		return load_status(node, key, text, error);
+	case STORE_SNAPSHOTS:
+		return load_snapshots(node, key, text, error);
+	case STORE_KIND_COUNT:
+	default:
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED, "nothing of this kind is kept");
+	}
+}

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * life.c - how a machine begins and ends, whoever wants it
+ *
+ * A domain is active from when its machine is being made until it has ended. Starting is a job; an
+ * end comes at any time, by a client, by the guest or by an accident, also in the middle of a job: the
+ * job's task then ends with an error.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "manage/event-int.h"
+#include "manage/peer-int.h"
+#include "model/plug.h"
+
+/* == Begin == */
+
+static void start_ended(struct call *call, const GError *error)
+{
+	struct vm *vm = call->vm;
+	call_next next = vm->start_next;
+
+	vm->starting = false;
+	if (error) {
+		/* The machine is gone already, and let go. */
+		vm->dom.machine = NULL;
+		vm_set_inactive(vm, MACHINE_END_FAILED);
+		vm_keep_status(vm);
+		next(call, error);
+		return;
+	}
+	if (vm->start_paused)
+		vm_set_state(vm, DOM_PAUSED, 1);
+	else
+		vm_set_state(vm, DOM_RUNNING, 1);
+	vm_keep_status(vm);
+	event_lifecycle(vm, EVENT_STARTED, EVENT_STARTED_BOOTED);
+	if (vm->start_paused)
+		event_lifecycle(vm, EVENT_SUSPENDED, EVENT_SUSPENDED_PAUSED);
+	next(call, NULL);
+}
+
+/* What starts is a copy, checked against what this host has now. */
+static bool make_live(struct vm *vm, struct domain *domain, GError **error)
+{
+	const struct support *support = &vm->dom.node->config.support;
+
+	if (!domain_check(domain, support, DOMAIN_CHECK_START, NULL, error)) {
+		domain_free(domain);
+		return false;
+	}
+	vm->dom.live = domain;
+	vm_set_active(vm, vm->dom.node->next_id);
+	domain->id = number_of(vm->dom.id);
+	domain_name_devices(domain);
+	return true;
+}
+
+void vm_start(struct call *call, struct domain *domain, unsigned flags, call_next next)
+{
+	struct vm *vm = call->vm;
+	struct node *node = vm->dom.node;
+	g_autoptr(GError) error = NULL;
+	struct machine *machine;
+
+	if (!make_live(vm, domain, &error)) {
+		next(call, error);
+		return;
+	}
+	vm->starting = true;
+	vm->start_paused = flags & MACHINE_START_PAUSED;
+	vm->start_next = next;
+	vm_set_state(vm, DOM_PAUSED, 11); /* starting up */
+	vm_ref(vm);
+	machine = node->config.machines->start(&vm->dom, flags, call_task(call, start_ended));
+	/* It may have failed at once. */
+	if (vm_active(vm))
+		vm->dom.machine = machine;
+	vm_unref(vm);
+}
+
+/* == End == */
+
+static enum event_detail stopped_detail(enum machine_end end)
+{
+	switch (end) {
+	case MACHINE_END_DESTROYED:
+		return EVENT_STOPPED_DESTROYED;
+	case MACHINE_END_CRASHED:
+		return EVENT_STOPPED_CRASHED;
+	case MACHINE_END_FAILED:
+		return EVENT_STOPPED_FAILED;
+	case MACHINE_END_SHUTDOWN:
+	default:
+		return EVENT_STOPPED_SHUTDOWN;
+	}
+}
+
+static void restarted(struct call *call, const GError *error)
+{
+	if (error) {
+		g_warning("domain '%s' is to run again, and does not: %s", call->vm->dom.name,
+			  error->message);
+		if (!call->vm->dom.config)
+			vm_remove(call->vm);
+	}
+	call_reply(call, NULL);
+}
+
+static void restart_run(struct call *call)
+{
+	struct domain *domain = g_steal_pointer(&call->data);
+
+	if (call->vm->gone || vm_active(call->vm)) {
+		domain_free(domain);
+		call_reply(call, NULL);
+		return;
+	}
+	vm_start(call, domain, 0, restarted);
+}
+
+static void free_domain(void *data)
+{
+	domain_free(data);
+}
+
+/* Its definition may say that a machine which ends begins anew; what was destroyed does not. */
+static struct domain *wants_restart(const struct vm *vm, enum machine_end end)
+{
+	const struct domain *live = vm->dom.live;
+	enum on_event on = end == MACHINE_END_SHUTDOWN  ? live->on_poweroff
+			   : end == MACHINE_END_CRASHED ? live->on_crash
+							: ON_DESTROY;
+
+	if (vm->starting || (on != ON_RESTART && on != ON_RENAME_RESTART))
+		return NULL;
+	return domain_copy(vm->dom.config ? vm->dom.config : live);
+}
+
+void vm_ended(struct vm *vm, enum machine_end end, const char *why)
+{
+	struct machine *machine = vm->dom.machine;
+	struct domain *again;
+
+	if (!vm_active(vm))
+		return;
+	if (vm->destroying)
+		end = MACHINE_END_DESTROYED;
+	if (why && end != MACHINE_END_SHUTDOWN && end != MACHINE_END_DESTROYED)
+		g_message("domain '%s' has ended: %s", vm->dom.name, why);
+	vm_ref(vm);
+	again = wants_restart(vm, end);
+	vm->dom.machine = NULL;
+	if (machine)
+		machine->ops->free(machine);
+	/* What waited for the machine has ended by that; if it was its start, all is done. */
+	if (vm_active(vm)) {
+		vm_set_inactive(vm, (int)end);
+		vm_keep_status(vm);
+		event_lifecycle(vm, EVENT_STOPPED, stopped_detail(end));
+	}
+	if (again) {
+		struct call *call = call_new(vm->dom.node);
+
+		call->data = again;
+		call->data_free = free_domain;
+		call_job(call, vm, restart_run);
+	} else if (!vm->dom.config) {
+		vm_remove(vm);
+	}
+	vm_unref(vm);
+}
+
+static void destroyed(struct call *call, const GError *error)
+{
+	struct vm *vm = call->vm;
+
+	if (error) {
+		vm->destroying = false;
+		call_fail_error(call, RPC_FROM_QEMU, error);
+		return;
+	}
+	vm_ended(vm, MACHINE_END_DESTROYED, NULL);
+	call_reply(call, NULL);
+}
+
+void vm_destroy(struct call *call, struct vm *vm, bool graceful)
+{
+	struct machine *machine = vm->dom.machine;
+
+	call_hold(call, vm);
+	if (!machine) {
+		call_fail(call, RPC_CODE_OPERATION_INVALID, RPC_FROM_QEMU,
+			  "domain '%s' is only just beginning; try again", vm->dom.name);
+		return;
+	}
+	vm->destroying = true;
+	machine->ops->destroy(machine, graceful, call_task(call, destroyed));
+}
+
+void vms_destroy_with(struct node *node, struct peer *peer)
+{
+	g_autoptr(GPtrArray) vms = g_ptr_array_new();
+
+	for (unsigned i = 0; i < node->vms->len; i++) {
+		struct vm *vm = node->vms->pdata[i];
+
+		if (vm->destroy_with == peer)
+			g_ptr_array_add(vms, vm);
+	}
+	for (unsigned i = 0; i < vms->len; i++) {
+		struct vm *vm = vms->pdata[i];
+
+		vm->destroy_with = NULL;
+		vm_destroy(call_new(node), vm, false);
+	}
+}
+
+/* == What a machine tells == */
+
+void machine_ended(struct dom *dom, enum machine_end end, const char *why)
+{
+	vm_ended(vm_of(dom), end, why);
+}
+
+void machine_paused(struct dom *dom, int reason)
+{
+	struct vm *vm = vm_of(dom);
+	enum event_detail detail = reason == 5   ? EVENT_SUSPENDED_IOERROR
+				   : reason == 6 ? EVENT_SUSPENDED_WATCHDOG
+						 : EVENT_SUSPENDED_PAUSED;
+
+	if (!vm_active(vm) || vm->starting || vm->dom.state == DOM_PAUSED)
+		return;
+	if (reason == 10) { /* the guest has panicked */
+		vm_set_state(vm, DOM_CRASHED, 1);
+		event_lifecycle(vm, EVENT_CRASHED, EVENT_CRASHED_PANICKED);
+	} else {
+		vm_set_state(vm, DOM_PAUSED, reason);
+		event_lifecycle(vm, EVENT_SUSPENDED, detail);
+	}
+	vm_keep_status(vm);
+}
+
+void machine_resumed(struct dom *dom)
+{
+	struct vm *vm = vm_of(dom);
+
+	if (!vm_active(vm) || vm->starting || vm->dom.state == DOM_RUNNING)
+		return;
+	vm_set_state(vm, DOM_RUNNING, 5);
+	event_lifecycle(vm, EVENT_RESUMED, EVENT_RESUMED_UNPAUSED);
+	vm_keep_status(vm);
+}
+
+void machine_rebooted(struct dom *dom)
+{
+	event_reboot(vm_of(dom));
+}
+
+void machine_shutting_down(struct dom *dom)
+{
+	struct vm *vm = vm_of(dom);
+
+	if (!vm_active(vm) || vm->dom.state == DOM_SHUTDOWN)
+		return;
+	vm_set_state(vm, DOM_SHUTDOWN, 1);
+	event_lifecycle(vm, EVENT_SHUTDOWN, EVENT_SHUTDOWN_GUEST);
+}
+
+void machine_balloon_changed(struct dom *dom, uint64_t kib)
+{
+	struct vm *vm = vm_of(dom);
+
+	if (!vm_active(vm))
+		return;
+	dom->live->current_memory = number_of((int64_t)kib);
+	event_balloon_change(vm, kib);
+	vm_keep_status(vm);
+}
+
+void machine_device_removed(struct dom *dom, const char *alias)
+{
+	struct vm *vm = vm_of(dom);
+	struct device_info *info = vm_active(vm) ? domain_find_alias(dom->live, alias) : NULL;
+
+	if (!info)
+		return;
+	/* @alias may be the one that goes with the device. */
+	{
+		g_autofree char *name = g_strdup(alias);
+
+		domain_remove_device(dom->live, info);
+		event_device_removed(vm, name);
+	}
+	vm_keep_status(vm);
+}
+
+void machine_device_removal_failed(struct dom *dom, const char *alias)
+{
+	event_device_removal_failed(vm_of(dom), alias);
+}
+
+void machine_io_error(struct dom *dom, const char *alias, const char *path, int action,
+		      const char *reason)
+{
+	event_io_error(vm_of(dom), path, alias, action, reason);
+}
+
+void machine_watchdog(struct dom *dom, int action)
+{
+	event_watchdog(vm_of(dom), action);
+}
+
+void machine_rtc_changed(struct dom *dom, int64_t offset)
+{
+	event_rtc_change(vm_of(dom), offset);
+}
+
+void machine_agent_state(struct dom *dom, bool connected)
+{
+	event_agent(vm_of(dom), connected);
+}
+
+void machine_block_job(struct dom *dom, unsigned disk, enum machine_block_job type, int status)
+{
+	struct vm *vm = vm_of(dom);
+	const struct domain_disk *d;
+	const char *path;
+
+	if (!vm_active(vm) || disk >= dom->live->devices.disk_count)
+		return;
+	d = &dom->live->devices.disks[disk];
+	path = disk_path(d);
+	event_block_job(vm, path ? path : "", d->target.dev, (int)type, status);
+	vm_keep_status(vm);
+}
+
+void machine_changed(struct dom *dom)
+{
+	vm_keep_status(vm_of(dom));
+}
+
+/* == At the daemon's start == */
+
+static void found(struct call *call, const GError *error)
+{
+	struct vm *vm = call->vm;
+
+	vm->starting = false;
+	if (error) {
+		g_message("domain '%s' has ended while there was no daemon: %s", vm->dom.name,
+			  error->message);
+		vm->dom.machine = NULL;
+		vm_set_inactive(vm, MACHINE_END_CRASHED);
+		vm_keep_status(vm);
+		event_lifecycle(vm, EVENT_STOPPED, EVENT_STOPPED_CRASHED);
+		if (!vm->dom.config)
+			vm_remove(vm);
+	} else {
+		vm_keep_status(vm);
+	}
+	call_reply(call, NULL);
+}
+
+static void find_run(struct call *call)
+{
+	struct vm *vm = call->vm;
+	const struct machine_ops *ops = vm->dom.node->config.machines;
+	g_autofree char *state = g_steal_pointer(&vm->found_state);
+	g_autoptr(GError) error = NULL;
+	struct machine *machine;
+
+	if (!ops->find ||
+	    !domain_check(vm->dom.live, &vm->dom.node->config.support, 0, NULL, &error)) {
+		if (!error)
+			error_set(&error, SOCLE_ERROR_UNSUPPORTED,
+				  "machines of this kind end with their daemon");
+		found(call, error);
+		return;
+	}
+	vm->starting = true;
+	machine = ops->find(&vm->dom, state ? state : "", call_task(call, found));
+	if (vm_active(vm))
+		vm->dom.machine = machine;
+}
+
+static void autostarted(struct call *call, const GError *error)
+{
+	if (error)
+		g_warning("domain '%s' cannot be started: %s", call->vm->dom.name, error->message);
+	call_reply(call, NULL);
+}
+
+static void autostart_run(struct call *call)
+{
+	struct vm *vm = call->vm;
+
+	if (vm->gone || vm_active(vm) || !vm->dom.config) {
+		call_reply(call, NULL);
+		return;
+	}
+	vm_start(call, domain_copy(vm->dom.config), 0, autostarted);
+}
+
+void node_loaded(struct node *node, bool autostart)
+{
+	g_autoptr(GPtrArray) vms = g_ptr_array_new_with_free_func((GDestroyNotify)vm_unref);
+
+	for (unsigned i = 0; i < node->vms->len; i++)
+		g_ptr_array_add(vms, vm_ref(node->vms->pdata[i]));
+	for (unsigned i = 0; i < vms->len; i++) {
+		struct vm *vm = vms->pdata[i];
+
+		if (vm_active(vm))
+			call_job(call_new(node), vm, find_run);
+		else if (autostart && vm->autostart)
+			call_job(call_new(node), vm, autostart_run);
+	}
+}

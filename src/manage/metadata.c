@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * metadata.c - what people call a domain, and what programs keep with it
+ */
+#include "model/metadata.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "manage/event-int.h"
+#include "manage/handler-int.h"
+
+enum {
+	METADATA_DESCRIPTION = 0, /* libvirt's numbers */
+	METADATA_TITLE = 1,
+	METADATA_ELEMENT = 2,
+};
+
+static void on_get(struct call *call, const rpc_domain_get_metadata_args *args)
+{
+	struct vm *vm = call_vm(call, &args->dom);
+	const struct domain *domain;
+	rpc_domain_get_metadata_ret ret;
+	g_autofree char *text = NULL;
+
+	if (!vm || !call_flags(call, args->flags, AFFECT_BOTH))
+		return;
+	domain = call_which(call, vm, args->flags);
+	if (!domain)
+		return;
+	if (args->type == METADATA_DESCRIPTION)
+		text = g_strdup(domain->description);
+	else if (args->type == METADATA_TITLE)
+		text = g_strdup(domain->title);
+	else if (args->type == METADATA_ELEMENT && args->uri)
+		text = metadata_get(domain->metadata, *args->uri);
+	if (!text) {
+		call_fail(call, RPC_CODE_NO_DOMAIN_METADATA, RPC_FROM_QEMU,
+			  "Requested metadata element is not present in domain '%s'", vm->dom.name);
+		return;
+	}
+	ret.metadata = text;
+	call_reply(call, &ret);
+}
+
+static bool apply(struct call *call, struct domain *domain, GError **error)
+{
+	const rpc_domain_set_metadata_args *args = call->args;
+	const char *text = args->metadata ? *args->metadata : NULL;
+
+	switch (args->type) {
+	case METADATA_DESCRIPTION:
+		g_free(domain->description);
+		domain->description = text && *text ? g_strdup(text) : NULL;
+		return true;
+	case METADATA_TITLE:
+		if (text && strchr(text, '\n'))
+			return error_set(error, SOCLE_ERROR_USAGE,
+					 "a title has one line; use the description");
+		g_free(domain->title);
+		domain->title = text && *text ? g_strdup(text) : NULL;
+		return true;
+	case METADATA_ELEMENT:
+		if (!args->uri || (text && !args->key))
+			return error_set(error, SOCLE_ERROR_USAGE,
+					 "metadata of a program need its namespace and a key");
+		return metadata_set(&domain->metadata, args->key ? *args->key : NULL, *args->uri,
+				    text, error);
+	default:
+		return error_set(error, SOCLE_ERROR_USAGE, "metadata of type %d are not known",
+				 args->type);
+	}
+}
+
+static void done(struct call *call, bool live, bool config)
+{
+	const rpc_domain_set_metadata_args *args = call->args;
+
+	(void)live;
+	(void)config;
+	event_metadata(call->vm, args->type, args->uri ? *args->uri : NULL);
+	call_reply(call, NULL);
+}
+
+static const struct change metadata_change = { .apply = apply, .done = done };
+
+static void on_set(struct call *call, const rpc_domain_set_metadata_args *args)
+{
+	struct vm *vm = call_vm(call, &args->dom);
+
+	if (vm && call_flags(call, args->flags, AFFECT_BOTH))
+		call_change(call, vm, &metadata_change, args->flags);
+}
+
+/* == Another name == */
+
+static void renamed(struct call *call, const GError *error)
+{
+	const rpc_domain_rename_args *args = call->args;
+	rpc_domain_rename_ret ret = { .retcode = 0 };
+	struct vm *vm = call->vm;
+	struct domain *config = vm->dom.config;
+
+	if (error) {
+		g_free(config->name);
+		config->name = g_strdup(vm->dom.name);
+		call_fail(call, call_code_of(error), RPC_FROM_QEMU,
+			  "the new name of domain '%s' cannot be kept: %s", vm->dom.name,
+			  error->message);
+		return;
+	}
+	event_lifecycle(vm, EVENT_UNDEFINED, EVENT_UNDEFINED_RENAMED);
+	vm_rename(vm, *args->new_name);
+	event_lifecycle(vm, EVENT_DEFINED, EVENT_DEFINED_RENAMED);
+	call_reply(call, &ret);
+}
+
+static void rename_run(struct call *call)
+{
+	const rpc_domain_rename_args *args = call->args;
+	struct vm *vm = call->vm;
+	autoptr(domain) copy = NULL;
+	g_autoptr(GError) error = NULL;
+
+	if (!call_still_there(call))
+		return;
+	if (vm_active(vm) || !vm->dom.config) {
+		call_fail(call, RPC_CODE_OPERATION_INVALID, RPC_FROM_QEMU,
+			  "cannot rename domain '%s' while it runs; shut it down first",
+			  vm->dom.name);
+		return;
+	}
+	if (vm_by_name(call->node, *args->new_name)) {
+		call_fail(call, RPC_CODE_OPERATION_INVALID, RPC_FROM_QEMU,
+			  "domain with name '%.255s' already exists", *args->new_name);
+		return;
+	}
+	copy = domain_copy(vm->dom.config);
+	g_free(copy->name);
+	copy->name = g_strdup(*args->new_name);
+	if (!domain_check(copy, &call->node->config.support, 0, NULL, &error)) {
+		call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_QEMU, "%s", error->message);
+		return;
+	}
+	g_free(vm->dom.config->name);
+	vm->dom.config->name = g_strdup(*args->new_name);
+	vm_keep_config(vm, call_task(call, renamed));
+}
+
+static void on_rename(struct call *call, const rpc_domain_rename_args *args)
+{
+	struct vm *vm = call_vm(call, &args->dom);
+
+	if (!vm || !call_flags(call, args->flags, 0))
+		return;
+	if (!args->new_name || !**args->new_name) {
+		call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_QEMU, "a new name is needed");
+		return;
+	}
+	call_job(call, vm, rename_run);
+}
+
+const struct call_entry metadata_handlers[] = {
+	HANDLE(RPC_PROC_DOMAIN_GET_METADATA, rpc_domain_get_metadata_args, on_get),
+	HANDLE(RPC_PROC_DOMAIN_SET_METADATA, rpc_domain_set_metadata_args, on_set),
+	HANDLE(RPC_PROC_DOMAIN_RENAME, rpc_domain_rename_args, on_rename),
+	HANDLERS_END,
+};

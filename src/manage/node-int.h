@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * node-int.h - the machines of a host, as this room sees them
+ */
+#ifndef MANAGE_NODE_INT_H
+#define MANAGE_NODE_INT_H
+
+#include "manage/node.h"
+
+enum {
+	NODE_DEADLINE_MS = 30000
+};
+
+struct node {
+	struct node_config config;
+	GHashTable *by_uuid; /* of struct vm, as are the other two; the owner */
+	GHashTable *by_name;
+	GHashTable *by_id;
+	GPtrArray *vms;   /* in the order in which they came */
+	GPtrArray *peers; /* that have opened it */
+	int next_id;
+	unsigned active;
+};
+
+unsigned node_deadline(const struct node *node);
+
+#endif

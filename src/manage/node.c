@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * node.c - the machines of a host
+ */
+#include "manage/node.h"
+
+#include <string.h>
+
+#include "manage/peer-int.h"
+#include "manage/stream-int.h"
+#include "manage/vm-int.h"
+
+/* A UUID is random, or nearly; any four bytes of it will do. */
+static guint hash_uuid(const void *key)
+{
+	guint hash;
+
+	memcpy(&hash, key, sizeof(hash));
+	return hash;
+}
+
+static gboolean same_uuid(const void *a, const void *b)
+{
+	return !memcmp(a, b, 16);
+}
+
+struct node *node_new(const struct node_config *config)
+{
+	struct node *node = g_new0(struct node, 1);
+
+	node->config = *config;
+	node->by_uuid = g_hash_table_new(hash_uuid, same_uuid);
+	node->by_name = g_hash_table_new(g_str_hash, g_str_equal);
+	node->by_id = g_hash_table_new(g_direct_hash, g_direct_equal);
+	node->vms = g_ptr_array_new();
+	node->peers = g_ptr_array_new();
+	node->next_id = 1;
+	return node;
+}
+
+/* What waits is told; what runs ends when its machine is let go. */
+static void let_go(struct vm *vm)
+{
+	struct machine *machine = vm->dom.machine;
+	struct call *call;
+
+	vm_ref(vm);
+	while ((call = g_queue_peek_tail(&vm->jobs)) && !call->running)
+		call_fail(call, RPC_CODE_OPERATION_ABORTED, RPC_FROM_QEMU,
+			  "the daemon is being stopped");
+	vm_close_streams(vm);
+	vm->dom.machine = NULL;
+	if (machine)
+		machine->ops->free(machine);
+	vm_remove(vm);
+	vm_unref(vm);
+}
+
+void node_free(struct node *node)
+{
+	if (!node)
+		return;
+	while (node->peers->len)
+		peer_forget_node(node->peers->pdata[0]);
+	while (node->vms->len)
+		let_go(node->vms->pdata[node->vms->len - 1]);
+	g_hash_table_unref(node->by_uuid);
+	g_hash_table_unref(node->by_name);
+	g_hash_table_unref(node->by_id);
+	g_ptr_array_unref(node->vms);
+	g_ptr_array_unref(node->peers);
+	g_free(node);
+}
+
+void *node_machines_opaque(const struct node *node)
+{
+	return node->config.machines_opaque;
+}
+
+unsigned node_active(const struct node *node)
+{
+	return node->active;
+}
+
+unsigned node_deadline(const struct node *node)
+{
+	return node->config.deadline_ms ? node->config.deadline_ms : NODE_DEADLINE_MS;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * snapshot-int.h - the snapshot that a client means
+ */
+#ifndef MANAGE_SNAPSHOT_INT_H
+#define MANAGE_SNAPSHOT_INT_H
+
+#include "manage/snapshots-int.h"
+#include "manage/vm-int.h"
+#include "model/snapshot.h"
+
+enum {
+	SNAPSHOT_LIST_ROOTS = 1 << 0,
+	SNAPSHOT_LIST_METADATA = 1 << 1,
+	SNAPSHOT_LIST_LEAVES = 1 << 2,
+	SNAPSHOT_LIST_NO_LEAVES = 1 << 3,
+	SNAPSHOT_LIST_NO_METADATA = 1 << 4,
+	SNAPSHOT_LIST_INACTIVE = 1 << 5,
+	SNAPSHOT_LIST_ACTIVE = 1 << 6,
+	SNAPSHOT_LIST_DISK_ONLY = 1 << 7,
+	SNAPSHOT_LIST_INTERNAL = 1 << 8,
+	SNAPSHOT_LIST_EXTERNAL = 1 << 9,
+	SNAPSHOT_LIST_TOPOLOGICAL = 1 << 10,
+	SNAPSHOT_LIST_FLAGS = 0x7ff,
+};
+
+rpc_domain_snapshot snapshot_handle(const struct vm *vm, const struct snapshot *snapshot);
+/* NULL: it is not there, and the call has failed. */
+struct snapshot *call_snapshot(struct call *call, const rpc_domain_snapshot *handle,
+			       struct vm **ret_vm);
+bool snapshot_descends(const struct vm *vm, const struct snapshot *snapshot,
+		       const struct snapshot *from);
+
+#endif

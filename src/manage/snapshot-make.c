@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * snapshot-make.c - snapshots are made, deleted, and gone back to
+ *
+ * Real machines have external snapshots of disks: the machine goes on in new images. What needs the
+ * machine's memory is refused until it can be kept; the machines of the driver "test" have it all.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "manage/define-int.h"
+#include "manage/event-int.h"
+#include "manage/handler-int.h"
+#include "manage/snapshot-int.h"
+
+enum {
+	CREATE_REDEFINE = 1 << 0,
+	CREATE_CURRENT = 1 << 1,
+	CREATE_NO_METADATA = 1 << 2,
+	CREATE_HALT = 1 << 3,
+	CREATE_DISK_ONLY = 1 << 4,
+	CREATE_QUIESCE = 1 << 6,
+	CREATE_VALIDATE = 1 << 9,
+	CREATE_FLAGS = 0x3ff,
+	DELETE_CHILDREN = 1 << 0,
+	DELETE_METADATA_ONLY = 1 << 1,
+	DELETE_CHILDREN_ONLY = 1 << 2,
+	DELETE_FLAGS = 7,
+	REVERT_RUNNING = 1 << 0,
+	REVERT_PAUSED = 1 << 1,
+	REVERT_FLAGS = 0xf,
+};
+
+static bool is_test(const struct call *call)
+{
+	return call->node->config.support.test;
+}
+
+/* How all was before, to be put back if it cannot be kept. */
+static void remember(struct call *call)
+{
+	call->data = snapshots_format(call->vm);
+	call->data_free = g_free;
+}
+
+static void put_back(struct call *call)
+{
+	struct vm *vm = call->vm;
+
+	snapshots_free(vm->snapshots);
+	vm->snapshots = NULL;
+	if (!snapshots_parse(vm, call->data, NULL))
+		g_warning("domain '%s': its snapshots cannot be put back", vm->dom.name);
+}
+
+/* == Make == */
+
+static void free_snapshot(void *data)
+{
+	snapshot_free(data);
+}
+
+static void fail_keeping(struct call *call, const GError *error)
+{
+	put_back(call);
+	call_fail(call, call_code_of(error), RPC_FROM_QEMU,
+		  "the snapshots of domain '%s' cannot be kept: %s", call->vm->dom.name,
+		  error->message);
+}
+
+static void halted(struct call *call, const GError *error)
+{
+	const rpc_domain_snapshot_create_xml_args *args = call->args;
+	rpc_domain_snapshot_create_xml_ret ret;
+	const struct snapshot *snapshot = call->subject;
+
+	if (error) {
+		call_fail_error(call, RPC_FROM_QEMU, error);
+		return;
+	}
+	if (args->flags & CREATE_HALT)
+		vm_ended(call->vm, MACHINE_END_DESTROYED, NULL);
+	ret.snap = snapshot_handle(call->vm, snapshot);
+	call_reply(call, &ret);
+}
+
+static void created(struct call *call, const GError *error)
+{
+	const rpc_domain_snapshot_create_xml_args *args = call->args;
+	struct machine *machine = call->vm->dom.machine;
+
+	if (error) {
+		fail_keeping(call, error);
+		return;
+	}
+	if (args->flags & CREATE_HALT && machine) {
+		call->vm->destroying = true;
+		machine->ops->destroy(machine, false, call_task(call, halted));
+		return;
+	}
+	halted(call, NULL);
+}
+
+static void insert(struct call *call)
+{
+	const rpc_domain_snapshot_create_xml_args *args = call->args;
+	struct snapshot *snapshot = call->subject;
+	struct snapshots *all = snapshots_of(call->vm);
+	struct snapshot *old = snapshots_find(call->vm, snapshot->name);
+
+	remember(call);
+	if (args->flags & CREATE_NO_METADATA) {
+		created(call, NULL);
+		return;
+	}
+	if (old) {
+		if (all->current == old)
+			all->current = snapshot;
+		g_ptr_array_remove(all->list, old);
+	} else if (!(args->flags & CREATE_REDEFINE)) {
+		g_free(snapshot->parent.name);
+		snapshot->parent.name = all->current ? g_strdup(all->current->name) : NULL;
+	}
+	if (!(args->flags & CREATE_REDEFINE) || args->flags & CREATE_CURRENT)
+		all->current = snapshot;
+	g_ptr_array_add(all->list, snapshot);
+	call->subject_free = NULL; /* it is in the list, and stays what the answer is about */
+	vm_keep_snapshots(call->vm, call_task(call, created));
+}
+
+/* The disk goes on in its new image. */
+static void use_image(struct domain *domain, const struct snapshot_disk *entry)
+{
+	for (unsigned i = 0; i < domain->devices.disk_count; i++) {
+		struct domain_disk *disk = &domain->devices.disks[i];
+
+		if (g_strcmp0(disk->target.dev, entry->name) != 0)
+			continue;
+		g_free(disk->source.file);
+		g_free(disk->source.dev);
+		g_free(disk->driver.type);
+		disk->type = entry->type;
+		disk->source.file = g_strdup(entry->source.file);
+		disk->source.dev = g_strdup(entry->source.dev);
+		disk->driver.type = g_strdup(entry->driver.type);
+	}
+}
+
+static void images_kept(struct call *call, const GError *error)
+{
+	/* The machine uses them already: what is on disk is behind, and said to be. */
+	if (error)
+		g_warning("domain '%s': the names of its new images cannot be kept: %s",
+			  call->vm->dom.name, error->message);
+	insert(call);
+}
+
+static void images_made(struct call *call, const GError *error)
+{
+	const struct snapshot *snapshot = call->subject;
+	struct vm *vm = call->vm;
+
+	if (error) {
+		call_fail_error(call, RPC_FROM_QEMU, error);
+		return;
+	}
+	for (unsigned i = 0; i < snapshot->disks.count; i++) {
+		const struct snapshot_disk *entry = &snapshot->disks.list[i];
+
+		if (entry->where != SNAPSHOT_EXTERNAL)
+			continue;
+		if (vm->dom.live)
+			use_image(vm->dom.live, entry);
+		if (vm->dom.config)
+			use_image(vm->dom.config, entry);
+	}
+	vm_keep_status(vm);
+	if (vm->dom.config)
+		vm_keep_config(vm, call_task(call, images_kept));
+	else
+		insert(call);
+}
+
+static bool has_disks(const struct snapshot *snapshot, enum snapshot_where where)
+{
+	bool has = false;
+
+	for (unsigned i = 0; i < snapshot->disks.count; i++)
+		has |= snapshot->disks.list[i].where == where;
+	return has;
+}
+
+static enum snapshot_state state_of(const struct vm *vm)
+{
+	switch (vm->dom.state) {
+	case DOM_RUNNING:
+	case DOM_BLOCKED:
+		return SNAPSHOT_RUNNING;
+	case DOM_PAUSED:
+	case DOM_PMSUSPENDED:
+		return SNAPSHOT_PAUSED;
+	case DOM_CRASHED:
+	case DOM_NOSTATE:
+	case DOM_SHUTDOWN:
+	case DOM_SHUTOFF:
+	default:
+		return SNAPSHOT_SHUTOFF;
+	}
+}
+
+/* Can this host do it? False: the call has failed. */
+static bool check_kind(struct call *call, const struct snapshot *snapshot)
+{
+	const struct vm *vm = call->vm;
+	const rpc_domain_snapshot_create_xml_args *args = call->args;
+	const struct machine_ops *ops = call->node->config.machines;
+
+	if (args->flags & CREATE_QUIESCE) {
+		call_fail(call, RPC_CODE_AGENT_UNRESPONSIVE, RPC_FROM_QEMU,
+			  "no agent in the guest of '%s' holds its file systems still; leave "
+			  "quiesce out",
+			  vm->dom.name);
+		return false;
+	}
+	if (is_test(call))
+		return true;
+	if (snapshot->memory.where == SNAPSHOT_INTERNAL ||
+	    snapshot->memory.where == SNAPSHOT_EXTERNAL) {
+		call_fail(call, RPC_CODE_OPERATION_UNSUPPORTED, RPC_FROM_QEMU,
+			  "memory of machines cannot be kept in a snapshot yet; ask for one of the "
+			  "disks only");
+		return false;
+	}
+	if (has_disks(snapshot, SNAPSHOT_INTERNAL)) {
+		call_fail(call, RPC_CODE_OPERATION_UNSUPPORTED, RPC_FROM_QEMU,
+			  "snapshots inside of images cannot be made for machines yet; ask for an "
+			  "external one (disk-only)");
+		return false;
+	}
+	if (vm_active(vm) ? ops->snapshot != NULL : ops->offline_snapshot != NULL)
+		return true;
+	call_unsupported(call, "a snapshot");
+	return false;
+}
+
+static bool fill_and_check(struct call *call, struct snapshot *snapshot)
+{
+	const rpc_domain_snapshot_create_xml_args *args = call->args;
+	const struct vm *vm = call->vm;
+	struct snapshot_request request = { .state = state_of(vm),
+					    .now = g_get_real_time() / G_USEC_PER_SEC,
+					    .disk_only = args->flags & CREATE_DISK_ONLY };
+	g_autoptr(GError) error = NULL;
+	bool ok;
+
+	if (!(args->flags & CREATE_REDEFINE)) {
+		/* What a client says of the past is only listened to when it is defined anew. */
+		snapshot->state = SNAPSHOT_STATE_ABSENT;
+		snapshot->creation_time.set = false;
+		domain_free(snapshot->domain);
+		snapshot->domain = NULL;
+	}
+	snapshot_fill(snapshot, vm_shown(vm), &request);
+	ok = snapshot_check(snapshot, vm_shown(vm), &error);
+	/* Images of the driver "test" hold whatever they are asked to. */
+	if (!ok && is_test(call) && g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_UNSUPPORTED))
+		ok = true;
+	if (!ok)
+		call_fail_xml(call, error);
+	return ok;
+}
+
+static void create_run(struct call *call)
+{
+	const rpc_domain_snapshot_create_xml_args *args = call->args;
+	const struct machine_ops *ops = call->node->config.machines;
+	struct snapshot *snapshot = call->subject;
+	struct vm *vm = call->vm;
+	bool redefine = args->flags & CREATE_REDEFINE;
+
+	if (!call_still_there(call) || !fill_and_check(call, snapshot))
+		return;
+	if (snapshots_find(vm, snapshot->name) && !redefine) {
+		call_fail(call, RPC_CODE_OPERATION_FAILED, RPC_FROM_QEMU,
+			  "domain '%s' already has a snapshot '%s'; give it another name",
+			  vm->dom.name, snapshot->name);
+		return;
+	}
+	if (snapshots_count(vm) >= RPC_MAX_SNAPSHOTS) {
+		call_fail(call, RPC_CODE_OPERATION_FAILED, RPC_FROM_QEMU,
+			  "domain '%s' has %d snapshots; delete some", vm->dom.name,
+			  RPC_MAX_SNAPSHOTS);
+		return;
+	}
+	if (redefine) {
+		insert(call);
+		return;
+	}
+	if (!check_kind(call, snapshot))
+		return;
+	if (!has_disks(snapshot, SNAPSHOT_EXTERNAL))
+		insert(call);
+	else if (vm->dom.machine)
+		ops->snapshot(vm->dom.machine, snapshot, call_task(call, images_made));
+	else if (!vm_active(vm))
+		ops->offline_snapshot(&vm->dom, snapshot, call_task(call, images_made));
+	else
+		call_still_active(call);
+}
+
+static void on_create(struct call *call, const rpc_domain_snapshot_create_xml_args *args)
+{
+	struct vm *vm = call_vm(call, &args->dom);
+	g_autoptr(GError) error = NULL;
+	struct snapshot *snapshot;
+
+	if (!vm || !call_flags(call, args->flags, CREATE_FLAGS))
+		return;
+	snapshot = snapshot_parse(args->xml_desc, strlen(args->xml_desc),
+				  args->flags & CREATE_VALIDATE ? SNAPSHOT_PARSE_STRICT : 0, NULL,
+				  &error);
+	if (!snapshot) {
+		call_fail_xml(call, error);
+		return;
+	}
+	call->subject = snapshot;
+	call->subject_free = free_snapshot;
+	call_job(call, vm, create_run);
+}
+
+/* == Delete == */
+
+static void deleted(struct call *call, const GError *error)
+{
+	if (error)
+		fail_keeping(call, error);
+	else
+		call_reply(call, NULL);
+}
+
+static void take_out(struct vm *vm, struct snapshot *snapshot)
+{
+	struct snapshots *all = vm->snapshots;
+
+	for (unsigned i = 0; i < all->list->len; i++) {
+		struct snapshot *child = all->list->pdata[i];
+
+		if (!g_strcmp0(child->parent.name, snapshot->name)) {
+			g_free(child->parent.name);
+			child->parent.name = g_strdup(snapshot->parent.name);
+		}
+	}
+	if (all->current == snapshot)
+		all->current =
+			snapshot->parent.name ? snapshots_find(vm, snapshot->parent.name) : NULL;
+	g_ptr_array_remove(all->list, snapshot);
+}
+
+static void delete_run(struct call *call)
+{
+	const rpc_domain_snapshot_delete_args *args = call->args;
+	struct vm *vm = call->vm;
+	struct snapshot *snapshot;
+
+	if (!call_still_there(call))
+		return;
+	snapshot = call_snapshot(call, &args->snap, &vm);
+	if (!snapshot)
+		return;
+	if (!is_test(call) && !(args->flags & DELETE_METADATA_ONLY) &&
+	    has_disks(snapshot, SNAPSHOT_EXTERNAL)) {
+		call_fail(call, RPC_CODE_OPERATION_UNSUPPORTED, RPC_FROM_QEMU,
+			  "the images of snapshot '%s' cannot be merged by deleting it yet; merge "
+			  "them by a block commit, then delete its metadata",
+			  snapshot->name);
+		return;
+	}
+	remember(call);
+	if (args->flags & (DELETE_CHILDREN | DELETE_CHILDREN_ONLY)) {
+		for (unsigned i = snapshots_count(vm); i-- > 0;) {
+			struct snapshot *child = vm->snapshots->list->pdata[i];
+
+			if (child != snapshot && snapshot_descends(vm, child, snapshot))
+				take_out(vm, child);
+		}
+	}
+	if (!(args->flags & DELETE_CHILDREN_ONLY))
+		take_out(vm, snapshot);
+	vm_keep_snapshots(vm, call_task(call, deleted));
+}
+
+static void on_delete(struct call *call, const rpc_domain_snapshot_delete_args *args)
+{
+	struct vm *vm;
+
+	if (call_snapshot(call, &args->snap, &vm) && call_flags(call, args->flags, DELETE_FLAGS))
+		call_job(call, vm, delete_run);
+}
+
+/* == Go back == */
+
+static struct snapshot *wanted(struct call *call)
+{
+	const rpc_domain_revert_to_snapshot_args *args = call->args;
+
+	return snapshots_find(call->vm, args->snap.name);
+}
+
+static bool wants_running(struct call *call, bool *ret_paused)
+{
+	const rpc_domain_revert_to_snapshot_args *args = call->args;
+	const struct snapshot *snapshot = wanted(call);
+
+	*ret_paused = args->flags & REVERT_PAUSED ||
+		      (snapshot->state == SNAPSHOT_PAUSED && !(args->flags & REVERT_RUNNING));
+	return args->flags & (REVERT_RUNNING | REVERT_PAUSED) ||
+	       snapshot->state == SNAPSHOT_RUNNING || snapshot->state == SNAPSHOT_PAUSED;
+}
+
+static void revert_kept(struct call *call, const GError *error)
+{
+	if (error)
+		fail_keeping(call, error);
+	else
+		call_reply(call, NULL);
+}
+
+static void keep_revert(struct call *call)
+{
+	remember(call);
+	call->vm->snapshots->current = wanted(call);
+	vm_keep_snapshots(call->vm, call_task(call, revert_kept));
+}
+
+static void revert_started(struct call *call, const GError *error)
+{
+	if (error)
+		call_fail_error(call, RPC_FROM_QEMU, error);
+	else
+		keep_revert(call);
+}
+
+/* As it was then; its identity is the one that it has. */
+static struct domain *past_domain(struct call *call)
+{
+	struct domain *domain = domain_copy(wanted(call)->domain);
+
+	g_free(domain->name);
+	g_free(domain->uuid);
+	domain->name = g_strdup(call->vm->dom.name);
+	domain->uuid = g_strdup(call->vm->dom.uuid_text);
+	domain->id = (struct number){ 0 };
+	return domain;
+}
+
+static void revert_stopped(struct call *call, const GError *error)
+{
+	struct vm *vm = call->vm;
+	bool paused;
+
+	if (error) {
+		call_fail_error(call, RPC_FROM_QEMU, error);
+		return;
+	}
+	if (vm->dom.config) {
+		domain_free(vm->dom.config);
+		vm->dom.config = past_domain(call);
+	}
+	if (!wants_running(call, &paused)) {
+		vm_set_state(vm, DOM_SHUTOFF, 7); /* from a snapshot */
+		keep_revert(call);
+		return;
+	}
+	vm_start(call, past_domain(call), paused ? MACHINE_START_PAUSED : 0, revert_started);
+}
+
+static void revert_run(struct call *call)
+{
+	struct vm *vm = call->vm;
+	bool paused;
+
+	if (!call_still_there(call))
+		return;
+	if (!wanted(call) || !wanted(call)->domain) {
+		call_fail(call, RPC_CODE_NO_DOMAIN_SNAPSHOT, RPC_FROM_DOMAIN_SNAPSHOT,
+			  "the snapshot is not there any more, or says nothing of its domain");
+		return;
+	}
+	if (!vm_active(vm)) {
+		revert_stopped(call, NULL);
+		return;
+	}
+	if (!vm->dom.config && !wants_running(call, &paused)) {
+		call_fail(call, RPC_CODE_OPERATION_INVALID, RPC_FROM_QEMU,
+			  "transient domain '%s' needs to be running after it went back; ask for "
+			  "running or paused",
+			  vm->dom.name);
+		return;
+	}
+	/* In memory a machine is let go and made anew without anybody seeing it. */
+	vm->dom.machine->ops->free(vm->dom.machine);
+	vm->dom.machine = NULL;
+	vm_set_inactive(vm, 7);
+	event_lifecycle(vm, EVENT_STOPPED, EVENT_STOPPED_FROM_SNAPSHOT);
+	revert_stopped(call, NULL);
+}
+
+static void on_revert(struct call *call, const rpc_domain_revert_to_snapshot_args *args)
+{
+	struct vm *vm;
+
+	if (!call_snapshot(call, &args->snap, &vm) || !call_flags(call, args->flags, REVERT_FLAGS))
+		return;
+	if (is_test(call))
+		call_job(call, vm, revert_run);
+	else
+		call_fail(call, RPC_CODE_OPERATION_UNSUPPORTED, RPC_FROM_QEMU,
+			  "machines of this host cannot go back to a snapshot yet; define the "
+			  "domain with the images that it had, which snapshot '%.255s' names",
+			  args->snap.name);
+}
+
+const struct call_entry snapshot_handlers[] = {
+	HANDLE(RPC_PROC_DOMAIN_SNAPSHOT_CREATE_XML, rpc_domain_snapshot_create_xml_args, on_create),
+	HANDLE(RPC_PROC_DOMAIN_SNAPSHOT_DELETE, rpc_domain_snapshot_delete_args, on_delete),
+	HANDLE(RPC_PROC_DOMAIN_REVERT_TO_SNAPSHOT, rpc_domain_revert_to_snapshot_args, on_revert),
+	HANDLERS_END,
+};

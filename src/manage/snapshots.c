@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * snapshots.c - the snapshots of a domain: their descriptions, in a tree
+ */
+#include "manage/snapshots-int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "manage/vm-int.h"
+#include "model/snapshot.h"
+
+void snapshots_free(struct snapshots *snapshots)
+{
+	if (!snapshots)
+		return;
+	g_ptr_array_unref(snapshots->list);
+	g_free(snapshots);
+}
+
+unsigned snapshots_count(const struct vm *vm)
+{
+	return vm->snapshots ? vm->snapshots->list->len : 0;
+}
+
+struct snapshots *snapshots_of(struct vm *vm)
+{
+	if (!vm->snapshots) {
+		vm->snapshots = g_new0(struct snapshots, 1);
+		vm->snapshots->list = g_ptr_array_new_with_free_func((GDestroyNotify)snapshot_free);
+	}
+	return vm->snapshots;
+}
+
+struct snapshot *snapshots_find(const struct vm *vm, const char *name)
+{
+	for (unsigned i = 0; i < snapshots_count(vm); i++) {
+		struct snapshot *snapshot = vm->snapshots->list->pdata[i];
+
+		if (!strcmp(snapshot->name, name))
+			return snapshot;
+	}
+	return NULL;
+}
+
+/* Each description stands behind a line that says how long it is, and whether it is the current one. */
+char *snapshots_format(const struct vm *vm)
+{
+	GString *text = g_string_new(NULL);
+
+	for (unsigned i = 0; i < snapshots_count(vm); i++) {
+		const struct snapshot *snapshot = vm->snapshots->list->pdata[i];
+		g_autofree char *xml = snapshot_format(snapshot, DOMAIN_FORMAT_SECURE);
+
+		g_string_append_printf(text, "<!-- %s %zu -->\n%s",
+				       snapshot == vm->snapshots->current ? "current" : "snapshot",
+				       strlen(xml), xml);
+	}
+	return g_string_free(text, FALSE);
+}
+
+static bool parse_one(struct vm *vm, const char **at, GError **error)
+{
+	char word[16];
+	size_t len;
+	int head = 0;
+	struct snapshot *snapshot;
+
+	if (sscanf(*at, "<!-- %15s %zu -->\n%n", word, &len, &head) < 2 || !head ||
+	    len > strlen(*at + head))
+		return error_set(error, SOCLE_ERROR_CORRUPT, "it is cut off");
+	snapshot = snapshot_parse(*at + head, len, 0, NULL, error);
+	if (!snapshot)
+		return false;
+	if (!snapshot->name || snapshots_find(vm, snapshot->name)) {
+		snapshot_free(snapshot);
+		return error_set(error, SOCLE_ERROR_CORRUPT,
+				 "a snapshot has no name, or that of another one");
+	}
+	g_ptr_array_add(snapshots_of(vm)->list, snapshot);
+	if (!strcmp(word, "current"))
+		vm->snapshots->current = snapshot;
+	*at += head + len;
+	return true;
+}
+
+bool snapshots_parse(struct vm *vm, const char *text, GError **error)
+{
+	while (*text) {
+		if (!parse_one(vm, &text, error))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * stream-int.h - bytes between a client and a descriptor
+ */
+#ifndef MANAGE_STREAM_INT_H
+#define MANAGE_STREAM_INT_H
+
+#include "manage/call.h"
+
+struct vm;
+
+/**
+ * stream_open() - the call's answer opens a stream to @fd, which is taken over
+ * @vm:  whose console it is, or NULL
+ * @key: which console: one client at a time; NULL: any number
+ * @ret: of the answer
+ *
+ * What can be read goes to the client; its end is the end of the stream's data.
+ */
+void stream_open(struct call *call, struct vm *vm, const char *key, int fd, const void *ret);
+/* Is a client connected to this console? */
+bool stream_is_open(struct vm *vm, const char *key);
+/* Throw it out. */
+void stream_cut(struct vm *vm, const char *key);
+/* The machine is gone: all of its streams end. */
+void vm_close_streams(struct vm *vm);
+
+#endif

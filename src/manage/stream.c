@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * stream.c - bytes between a client and a descriptor
+ *
+ * Nobody waits for the other: while a client does not read, nothing is read for it, and while the
+ * descriptor takes nothing, a bounded heap of bytes waits and no more packets of the client are read.
+ */
+#include "manage/stream-int.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/sys.h"
+#include "manage/peer-int.h"
+#include "manage/timer-int.h"
+#include "manage/vm-int.h"
+#include "rpc/stream.h"
+
+enum {
+	STREAM_READ = 64 * 1024,
+	STREAM_QUEUED_MAX = 1024 * 1024, /* unsent bytes of a client beyond which nothing is read */
+};
+
+struct stream {
+	GList link; /* of its client */
+	struct peer *peer;
+	struct vm *vm; /* held, or NULL */
+	char *key;
+	struct rpc_header header;
+	int fd;
+	bool ended;  /* all was read */
+	bool finish; /* the client is done; what waits is still written */
+	GSource *in, *out;
+	GByteArray *waiting; /* of the client, for fd */
+};
+
+static gboolean can_read(int fd, GIOCondition condition, void *data);
+static gboolean can_write(int fd, GIOCondition condition, void *data);
+
+static GSource *watch(struct stream *stream, GIOCondition condition, GUnixFDSourceFunc fire)
+{
+	GSource *source = g_unix_fd_source_new(stream->fd, condition);
+
+	/* GLib's way to pass one: it is cast back by its dispatcher. */
+	g_source_set_callback(source, (GSourceFunc)(void (*)(void))fire, stream, NULL);
+	g_source_attach(source, g_main_context_get_thread_default());
+	return source;
+}
+
+static void watch_input(struct stream *stream)
+{
+	if (!stream->in && !stream->ended && stream->fd >= 0 &&
+	    stream->peer->queued < STREAM_QUEUED_MAX)
+		stream->in = watch(stream, G_IO_IN | G_IO_HUP | G_IO_ERR, can_read);
+}
+
+static void close_fd(struct stream *stream)
+{
+	timer_stop(&stream->in);
+	timer_stop(&stream->out);
+	if (stream->fd >= 0)
+		(void)close(stream->fd);
+	stream->fd = -1;
+	stream->peer->stream_bytes -= stream->waiting->len;
+	g_byte_array_set_size(stream->waiting, 0);
+}
+
+static void stream_free(struct stream *stream)
+{
+	close_fd(stream);
+	g_queue_unlink(&stream->peer->streams, &stream->link);
+	if (stream->vm) {
+		if (stream->vm->streams)
+			g_ptr_array_remove_fast(stream->vm->streams, stream);
+		vm_unref(stream->vm);
+	}
+	g_byte_array_unref(stream->waiting);
+	g_free(stream->key);
+	g_free(stream);
+}
+
+static void send_data(struct stream *stream, const void *data, size_t len)
+{
+	struct rpc_message *msg = rpc_stream_new_data(&stream->header, data, len, NULL);
+
+	if (msg)
+		peer_send(stream->peer, msg, NULL, 0);
+}
+
+/* Nothing more will come from it; the client says when the stream is over. */
+static void end_data(struct stream *stream)
+{
+	if (stream->ended)
+		return;
+	stream->ended = true;
+	timer_stop(&stream->in);
+	send_data(stream, NULL, 0);
+}
+
+static gboolean can_read(int fd, GIOCondition condition, void *data)
+{
+	struct stream *stream = data;
+	uint8_t bytes[STREAM_READ / 32];
+	ssize_t n;
+
+	(void)condition;
+	for (unsigned i = 0; i < 32; i++) {
+		n = sys_read(fd, bytes, sizeof(bytes));
+		if (n == -EAGAIN)
+			return G_SOURCE_CONTINUE;
+		if (n <= 0) {
+			end_data(stream);
+			return G_SOURCE_REMOVE;
+		}
+		send_data(stream, bytes, (size_t)n);
+		if (stream->peer->queued >= STREAM_QUEUED_MAX) {
+			timer_stop(&stream->in);
+			return G_SOURCE_REMOVE;
+		}
+	}
+	return G_SOURCE_CONTINUE;
+}
+
+static void finish(struct stream *stream)
+{
+	struct peer *peer = stream->peer;
+
+	peer_send(peer, rpc_stream_new_finish(&stream->header), NULL, 0);
+	stream_free(stream);
+	peer_changed(peer);
+}
+
+/* Return false when nothing more can be written. */
+static bool flush(struct stream *stream)
+{
+	while (stream->waiting->len) {
+		ssize_t n = sys_write(stream->fd, stream->waiting->data, stream->waiting->len);
+
+		if (n == -EAGAIN) {
+			if (!stream->out)
+				stream->out = watch(stream, G_IO_OUT, can_write);
+			return true;
+		}
+		if (n < 0)
+			return false;
+		g_byte_array_remove_range(stream->waiting, 0, (guint)n);
+		stream->peer->stream_bytes -= (size_t)n;
+	}
+	timer_stop(&stream->out);
+	return true;
+}
+
+static gboolean can_write(int fd, GIOCondition condition, void *data)
+{
+	struct stream *stream = data;
+
+	(void)fd;
+	(void)condition;
+	if (!flush(stream))
+		close_fd(stream);
+	if (!stream->waiting->len && stream->finish)
+		finish(stream);
+	else
+		peer_changed(stream->peer);
+	/* The source was stopped if there is nothing left for it. */
+	return G_SOURCE_CONTINUE;
+}
+
+void stream_open(struct call *call, struct vm *vm, const char *key, int fd, const void *ret)
+{
+	struct peer *peer = call->peer;
+	struct stream *stream;
+
+	if (!peer || call->answered) {
+		(void)close(fd);
+		call_reply(call, ret);
+		return;
+	}
+	if (g_queue_get_length(&peer->streams) >= PEER_STREAMS_MAX) {
+		(void)close(fd);
+		call_fail(call, RPC_CODE_OPERATION_FAILED, RPC_FROM_STREAMS,
+			  "this connection has %d streams open already; close one",
+			  PEER_STREAMS_MAX);
+		return;
+	}
+	stream = g_new0(struct stream, 1);
+	stream->link.data = stream;
+	stream->peer = peer;
+	stream->header = call->header;
+	stream->fd = fd;
+	stream->key = g_strdup(key);
+	stream->waiting = g_byte_array_new();
+	g_queue_push_tail_link(&peer->streams, &stream->link);
+	if (vm) {
+		stream->vm = vm_ref(vm);
+		if (!vm->streams)
+			vm->streams = g_ptr_array_new();
+		g_ptr_array_add(vm->streams, stream);
+	}
+	call_reply(call, ret);
+	watch_input(stream);
+}
+
+static struct stream *find(struct vm *vm, const char *key)
+{
+	for (unsigned i = 0; vm->streams && i < vm->streams->len; i++) {
+		struct stream *stream = vm->streams->pdata[i];
+
+		if (stream->key && !strcmp(stream->key, key))
+			return stream;
+	}
+	return NULL;
+}
+
+bool stream_is_open(struct vm *vm, const char *key)
+{
+	return find(vm, key) != NULL;
+}
+
+static void abort_stream(struct stream *stream, const char *why)
+{
+	peer_send(stream->peer,
+		  rpc_message_new_error(&stream->header, RPC_FROM_STREAMS,
+					RPC_CODE_OPERATION_ABORTED, why),
+		  NULL, 0);
+	stream_free(stream);
+}
+
+void stream_cut(struct vm *vm, const char *key)
+{
+	struct stream *stream = find(vm, key);
+
+	if (stream)
+		abort_stream(stream, "another client has taken over the console");
+}
+
+void vm_close_streams(struct vm *vm)
+{
+	while (vm->streams && vm->streams->len) {
+		struct stream *stream = vm->streams->pdata[0];
+
+		g_ptr_array_remove_index_fast(vm->streams, 0);
+		stream->vm = NULL;
+		end_data(stream);
+		close_fd(stream);
+		vm_unref(vm);
+	}
+}
+
+static void take_data(struct stream *stream, struct span data)
+{
+	if (stream->fd < 0)
+		return;
+	g_byte_array_append(stream->waiting, data.p, (guint)data.len);
+	stream->peer->stream_bytes += data.len;
+	if (!flush(stream)) {
+		end_data(stream);
+		close_fd(stream);
+	}
+}
+
+void peer_stream_packet(struct peer *peer, const struct rpc_received *received)
+{
+	const struct rpc_header *header = &received->header;
+	struct rpc_stream_packet packet;
+	struct stream *stream = NULL;
+	g_autoptr(GError) error = NULL;
+
+	for (GList *l = peer->streams.head; l && !stream; l = l->next) {
+		struct stream *other = l->data;
+
+		if (other->header.serial == header->serial &&
+		    other->header.procedure == header->procedure)
+			stream = other;
+	}
+	/* It may have been given up by us while the packet was on its way. */
+	if (!stream)
+		return;
+	if (!rpc_stream_read(received, &packet, &error)) {
+		abort_stream(stream, error->message);
+		return;
+	}
+	switch (packet.what) {
+	case RPC_STREAM_DATA:
+		take_data(stream, packet.data);
+		break;
+	case RPC_STREAM_HOLE:
+		abort_stream(stream, "a hole makes no sense in a stream of characters");
+		break;
+	case RPC_STREAM_FINISH:
+		stream->finish = true;
+		timer_stop(&stream->in);
+		if (!stream->waiting->len)
+			finish(stream);
+		break;
+	case RPC_STREAM_ABORT:
+		abort_stream(stream, "stream aborted at client request");
+		break;
+	case RPC_STREAM_END:
+	default:
+		break;
+	}
+}
+
+void peer_close_streams(struct peer *peer)
+{
+	while (peer->streams.head)
+		stream_free(peer->streams.head->data);
+}
+
+void peer_wake_streams(struct peer *peer)
+{
+	for (GList *l = peer->streams.head; l; l = l->next)
+		watch_input(l->data);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * test-node.c - the node of the driver "test", with the machine that libvirt's has
+ */
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "manage/fake-int.h"
+#include "manage/vm-int.h"
+
+static const char test_domain[] = "<domain type='test'>\n"
+				  "  <name>test</name>\n"
+				  "  <uuid>6695eb01-f6a4-8304-79aa-97f2502e193f</uuid>\n"
+				  "  <memory>8388608</memory>\n"
+				  "  <currentMemory>2097152</currentMemory>\n"
+				  "  <vcpu>2</vcpu>\n"
+				  "  <os>\n"
+				  "    <type arch='i686'>hvm</type>\n"
+				  "  </os>\n"
+				  "  <devices>\n"
+				  "    <disk type='file'>\n"
+				  "      <source file='/guest/diskimage1'/>\n"
+				  "      <target dev='vda'/>\n"
+				  "    </disk>\n"
+				  "    <interface type='network'>\n"
+				  "      <mac address='aa:bb:cc:dd:ee:ff'/>\n"
+				  "      <source network='default'/>\n"
+				  "      <target dev='testnet0'/>\n"
+				  "    </interface>\n"
+				  "    <console type='pty'/>\n"
+				  "  </devices>\n"
+				  "</domain>\n";
+
+static void started(struct call *call, const GError *error)
+{
+	g_assert(!error);
+	call_reply(call, NULL);
+}
+
+static void start_run(struct call *call)
+{
+	vm_start(call, domain_copy(call->vm->dom.config), 0, started);
+}
+
+struct node *node_new_test_at(const struct fake_clock *clock)
+{
+	struct node_config config = { .uri = "test:///default",
+				      .type = "TEST",
+				      .machines = &fake_machines,
+				      .machines_opaque = (void *)(uintptr_t)clock,
+				      .support = { .test = true,
+						   .kvm = true,
+						   .networks = true,
+						   .bridges = true,
+						   .pools = true,
+						   .vnc = true } };
+	struct node *node = node_new(&config);
+	struct domain *domain =
+		domain_parse(test_domain, strlen(test_domain), DOMAIN_PARSE_STRICT, NULL, NULL);
+
+	g_assert(domain);
+	domain_fill(domain, &config.support);
+	call_job(call_new(node), vm_new(node, domain, NULL), start_run);
+	return node;
+}
+
+struct node *node_new_test(void)
+{
+	return node_new_test_at(NULL);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * vm-int.h - a domain with all that this room keeps about it
+ *
+ * A domain is in its node's tables from when it is defined or started until it is neither. Calls
+ * that hold it may see it longer: then it is "gone".
+ */
+#ifndef MANAGE_VM_INT_H
+#define MANAGE_VM_INT_H
+
+#include "manage/call.h"
+#include "manage/dom.h"
+#include "manage/node-int.h"
+#include "model/domain.h"
+#include "rpc/remote.h"
+
+struct snapshots;
+
+struct vm {
+	struct dom dom;
+	unsigned refs;
+	bool gone;
+	bool autostart;
+	bool updated;    /* defined anew since it runs */
+	bool destroying; /* whatever end is told: it was us */
+	bool starting;   /* its machine is being made, or found */
+	bool start_paused;
+	call_next start_next;
+	struct peer *destroy_with; /* with this client it ends */
+	GQueue jobs;               /* of struct call: the first one runs */
+	gint64 job_since;          /* monotonic, microseconds; when the first one began */
+	gint64 state_since;
+	struct snapshots *snapshots; /* NULL: none */
+	GPtrArray *streams;          /* open consoles; NULL: none */
+	char *found_state; /* of a machine that an earlier daemon had, until it is found */
+	bool status_busy, status_again; /* the file of an active one is being written */
+	struct task status_task;
+};
+
+static inline struct vm *vm_of(struct dom *dom)
+{
+	return container_of(dom, struct vm, dom);
+}
+
+/* In @node's tables, with @config or @live, which are taken over; not both NULL. */
+struct vm *vm_new(struct node *node, struct domain *config, struct domain *live);
+/* Of @domain's name and UUID, which is about to become its live definition. */
+struct vm *vm_new_empty(struct node *node, const struct domain *domain);
+struct vm *vm_ref(struct vm *vm);
+void vm_unref(struct vm *vm);
+/* Out of the tables. Who has a reference sees that it is gone. */
+void vm_remove(struct vm *vm);
+void vm_rename(struct vm *vm, const char *name);
+
+void uuid_of_text(const char *text, uint8_t uuid[16]);
+struct vm *vm_by_uuid(struct node *node, const uint8_t uuid[16]);
+struct vm *vm_by_name(struct node *node, const char *name);
+struct vm *vm_by_id(struct node *node, int id);
+
+/* The domain that a client names, or NULL: then the call has failed. */
+struct vm *call_vm(struct call *call, const rpc_domain *handle);
+/* The same, and it is active. */
+struct vm *call_active(struct call *call, const rpc_domain *handle);
+/* After a job's turn has come or a task has ended: still there? False: the call has failed. */
+bool call_still_there(struct call *call);
+bool call_still_active(struct call *call);
+
+static inline bool vm_active(const struct vm *vm)
+{
+	return vm->dom.live != NULL;
+}
+
+/* What is to be shown of it: what runs, or else what would. */
+static inline struct domain *vm_shown(const struct vm *vm)
+{
+	return vm->dom.live ? vm->dom.live : vm->dom.config;
+}
+
+/* How clients are told of it; borrowed texts. */
+rpc_domain vm_handle(const struct vm *vm);
+
+void vm_set_state(struct vm *vm, enum dom_state state, int reason);
+/* It has a machine from now on, an id and a state; or not any more. */
+void vm_set_active(struct vm *vm, int id);
+void vm_set_inactive(struct vm *vm, int reason);
+
+/* == Life (life.c) == */
+
+/* Its client is gone: those domains that were to end with it are destroyed. */
+void vms_destroy_with(struct node *node, struct peer *peer);
+/**
+ * vm_start() - make a machine of @call's domain, in its turn
+ * @domain: of what; taken over
+ * @flags:  of enum machine_start_flags
+ * @next:   called when it runs, or with an error: then the domain is not active
+ */
+void vm_start(struct call *call, struct domain *domain, unsigned flags, call_next next);
+/* The machine ends, whatever else goes on; the call is answered then. */
+void vm_destroy(struct call *call, struct vm *vm, bool graceful);
+/* It has ended, with all that follows from it. */
+void vm_ended(struct vm *vm, enum machine_end end, const char *why);
+
+/* == Kept (keep.c): each ends its task, also if there is no store == */
+
+void vm_keep_config(struct vm *vm, struct task *task);
+void vm_keep_no_config(struct vm *vm, struct task *task);
+void vm_keep_snapshots(struct vm *vm, struct task *task);
+/* The file of an active machine: nobody waits for it. */
+void vm_keep_status(struct vm *vm);
+
+#endif
