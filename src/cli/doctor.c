@@ -130,14 +130,19 @@ static void check_sockets(struct doctor *doctor)
 	const char *run = g_getenv("XDG_RUNTIME_DIR");
 	const char *uri = g_getenv("SOCLE_URI");
 
+	check_socket(doctor, "/run/socle/socled-sock", true);
 	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
 		g_autofree char *path = g_strdup_printf("/run/libvirt/%s", names[i]);
 
 		check_socket(doctor, path, true);
 	}
-	check_socket(doctor, "/run/socle/libvirt-sock", true);
 	for (unsigned i = 0; run && *run && i < G_N_ELEMENTS(names); i++) {
 		g_autofree char *path = g_strdup_printf("%s/libvirt/%s", run, names[i]);
+
+		check_socket(doctor, path, false);
+	}
+	if (run && *run) {
+		g_autofree char *path = g_strdup_printf("%s/socle/socled-sock", run);
 
 		check_socket(doctor, path, false);
 	}
