@@ -11,11 +11,11 @@
 
 #include "base/error.h"
 #include "base/sys.h"
+#include "base/terminal.h"
 #include "vmm/chars.h"
 #include "vmm/escape.h"
 #include "vmm/line-edit.h"
 #include "vmm/reader.h"
-#include "vmm/terminal.h"
 #include "vmm/writer.h"
 
 struct console {

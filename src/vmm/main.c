@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/terminal.h"
 #include "emu/emu.h"
 #include "kvm/kvm.h"
 #include "vmm/daemonize.h"
 #include "vmm/engine.h"
 #include "vmm/options.h"
-#include "vmm/terminal.h"
 #include "vmm/vmm.h"
 
 static int fail(const GError *error)

@@ -25,6 +25,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/terminal.h"
 #include "dev/chardev.h"
 #include "dev/clock.h"
 #include "dev/virtio-console.h"
@@ -45,7 +46,6 @@
 #include "vmm/jobs.h"
 #include "vmm/pidfile.h"
 #include "vmm/signals.h"
-#include "vmm/terminal.h"
 #include "vmm/vmm-int.h"
 
 enum {

@@ -1,11 +1,11 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * terminal.c - raw mode of the terminal we run on, taken back whatever happens
  *
- * The orderly ways to end come by terminal_restore() from vmm and, last, from main()'s atexit(). A
+ * The orderly ways to end come by terminal_restore() from who uses it and, last, from atexit(). A
  * crash comes by the signal handler here. SIGKILL cannot be helped.
  */
-#include "vmm/terminal.h"
+#include "base/terminal.h"
 
 #include <signal.h>
 #include <stdatomic.h>

@@ -1,11 +1,11 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * terminal.h - raw mode of the terminal we run on, taken back whatever happens
  *
  * Threads: main loop, except terminal_restore(), which may be called from a signal handler.
  */
-#ifndef VMM_TERMINAL_H
-#define VMM_TERMINAL_H
+#ifndef BASE_TERMINAL_H
+#define BASE_TERMINAL_H
 
 #include <glib.h>
 #include <stdbool.h>

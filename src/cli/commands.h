@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * commands.h - the commands, one struct each, and rows that many of their tables have
+ */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "cli/cli.h"
+
+#define CLI_ROW_LIVE                                                             \
+	{                                                                        \
+		"live", 0, NULL, CLI_NOTHING, "for the machine as it runs, only" \
+	}
+#define CLI_ROW_CONFIG                                                               \
+	{                                                                            \
+		"config", 0, NULL, CLI_NOTHING, "for its definition: the next start" \
+	}
+#define CLI_ROW_END          \
+	{                    \
+		.name = NULL \
+	}
+
+/* vm-list.c */
+extern const struct cli_command cli_vm_list, cli_vm_show, cli_vm_state, cli_vm_id, cli_vm_uuid;
+extern const struct cli_command cli_vm_name, cli_vm_messages;
+/* vm-life.c */
+extern const struct cli_command cli_vm_start, cli_vm_stop, cli_vm_destroy, cli_vm_suspend;
+extern const struct cli_command cli_vm_resume, cli_vm_reboot, cli_vm_reset, cli_vm_save;
+extern const struct cli_command cli_vm_save_remove, cli_vm_nmi;
+/* vm-define.c */
+extern const struct cli_command cli_vm_create, cli_vm_xml, cli_vm_undefine, cli_vm_rename;
+extern const struct cli_command cli_vm_autostart, cli_vm_edit, cli_vm_title;
+/* vm-tune.c */
+extern const struct cli_command cli_vm_set_memory, cli_vm_set_vcpus, cli_vm_stats;
+/* vm-device.c */
+extern const struct cli_command cli_vm_attach, cli_vm_detach, cli_vm_update, cli_vm_disks;
+extern const struct cli_command cli_vm_nics, cli_vm_addresses;
+/* vm-block.c */
+extern const struct cli_command cli_vm_block_info, cli_vm_block_resize, cli_vm_block_commit;
+extern const struct cli_command cli_vm_block_pull, cli_vm_block_job;
+/* vm-screen.c */
+extern const struct cli_command cli_vm_send_key, cli_vm_screenshot;
+/* console.c, event.c, snapshot.c, host.c, top.c, run.c, doctor.c, complete.c */
+extern const struct cli_command cli_vm_console, cli_vm_events;
+extern const struct cli_command cli_snapshot_create, cli_snapshot_list, cli_snapshot_show;
+extern const struct cli_command cli_snapshot_xml, cli_snapshot_delete, cli_snapshot_revert;
+extern const struct cli_command cli_snapshot_current;
+extern const struct cli_command cli_host_info, cli_host_capabilities, cli_host_stats;
+extern const struct cli_command cli_host_domain_capabilities, cli_host_doctor;
+extern const struct cli_command cli_top, cli_run, cli_completion, cli_complete;
+
+#endif

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * complete.c - what a shell offers behind "socle ...", and the scripts that make it ask
+ *
+ * The shell hands over the words up to the cursor and gets a line for each thing that may stand
+ * there. Files are the shell's own: then the one line is ":file". Names come from the daemon, which
+ * gets a second to answer and is not started for this.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/complete.h"
+#include "model/domain.h"
+
+enum {
+	PATIENCE_MS = 1000
+};
+
+static void offer(GPtrArray *out, const char *prefix, const char *text)
+{
+	if (g_str_has_prefix(text, prefix))
+		g_ptr_array_add(out, g_strdup(text));
+}
+
+static void offer_choices(GPtrArray *out, const char *prefix, const char *before,
+			  const char *choices)
+{
+	g_auto(GStrv) words = g_strsplit(choices, "|", -1);
+
+	for (unsigned i = 0; words[i]; i++) {
+		g_autofree char *text = g_strconcat(before, words[i], NULL);
+
+		offer(out, prefix, text);
+	}
+}
+
+static void offer_options(GPtrArray *out, const char *prefix, const struct cli_option *row)
+{
+	for (; row && row->name; row++) {
+		g_autofree char *text = g_strdup_printf("--%s", row->name);
+
+		offer(out, prefix, text);
+	}
+}
+
+static const struct cli_option *find_option(const struct cli_option *row, const char *word)
+{
+	bool is_long = g_str_has_prefix(word, "--");
+	const char *name = word + (is_long ? 2 : 1);
+	size_t len = strcspn(name, "=");
+
+	for (; row && row->name; row++) {
+		if (is_long ? strlen(row->name) == len && !strncmp(row->name, name, len)
+			    : row->letter == *name && !name[1])
+			return row;
+	}
+	return NULL;
+}
+
+static const struct cli_option *option_of(const struct cli_command *command, const char *word)
+{
+	const struct cli_option *row = NULL;
+
+	if (word[0] != '-' || !word[1])
+		return NULL;
+	if (command)
+		row = find_option(command->options, word);
+	return row ? row : find_option(cli_global_options, word);
+}
+
+/* Words that are neither options nor their values. The command is found on the way. */
+static void read_words(struct complete *complete, char *const *words, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const struct cli_option *row = option_of(complete->command, words[i]);
+
+		if (row && row->value && !strchr(words[i], '=') && i + 1 < count) {
+			if (!strcmp(row->name, "connect"))
+				complete->uri = words[i + 1];
+			i++;
+			continue;
+		}
+		if (row && !strcmp(row->name, "connect") && strchr(words[i], '='))
+			complete->uri = strchr(words[i], '=') + 1;
+		if (words[i][0] == '-')
+			continue;
+		if (complete->command) {
+			g_ptr_array_add(complete->words, words[i]);
+		} else if (!complete->noun && cli_is_noun(words[i])) {
+			complete->noun = words[i];
+		} else {
+			char *pair[] = { complete->noun ? (char *)(uintptr_t)complete->noun
+							: words[i],
+					 complete->noun ? words[i] : NULL, NULL };
+			unsigned used;
+
+			complete->command = cli_command_find(pair, &used, NULL);
+		}
+	}
+}
+
+static void offer_what(struct complete *complete, enum cli_what what, const char *prefix)
+{
+	if (what == CLI_FILE)
+		g_ptr_array_add(complete->out, g_strdup(":file"));
+	else if (what == CLI_COMMAND)
+		offer_choices(complete->out, prefix, "", "bash|zsh|fish");
+	else if (what != CLI_NOTHING && what != CLI_TEXT && complete->names)
+		complete->names(complete, what, prefix);
+}
+
+static void offer_value(struct complete *complete, const struct cli_option *row, const char *before,
+			const char *prefix)
+{
+	if (cli_is_choice(row->value))
+		offer_choices(complete->out, prefix, before, row->value);
+	else
+		offer_what(complete, row->what, prefix);
+}
+
+static enum cli_what what_of(const struct complete *complete)
+{
+	const enum cli_what *what = complete->command->what;
+	unsigned place = complete->words->len, last = 0;
+
+	if (place >= complete->command->max)
+		return CLI_NOTHING;
+	for (unsigned i = 0; i < G_N_ELEMENTS(complete->command->what); i++)
+		last = what[i] != CLI_NOTHING ? i : last;
+	return what[MIN(place, last)];
+}
+
+void complete_words(struct complete *complete, char *const *words, unsigned count)
+{
+	const char *word = count ? words[count - 1] : "";
+	const struct cli_option *row = NULL;
+
+	complete->words = g_ptr_array_new();
+	if (count)
+		read_words(complete, words, count - 1);
+	if (count > 1 && !strchr(words[count - 2], '='))
+		row = option_of(complete->command, words[count - 2]);
+	if (row && row->value) {
+		offer_value(complete, row, "", word);
+	} else if (word[0] == '-' && strchr(word, '=')) {
+		g_autofree char *before = g_strndup(word, (gsize)(strchr(word, '=') - word + 1));
+
+		row = option_of(complete->command, word);
+		if (row && row->value)
+			offer_value(complete, row, before, word);
+	} else if (word[0] == '-') {
+		offer_options(complete->out, word,
+			      complete->command ? complete->command->options : NULL);
+		offer_options(complete->out, word, cli_global_options);
+	} else if (complete->command) {
+		offer_what(complete, what_of(complete), word);
+	} else {
+		g_autoptr(GPtrArray) names = cli_command_words(complete->noun);
+
+		for (unsigned i = 0; i < names->len; i++)
+			offer(complete->out, word, g_ptr_array_index(names, i));
+	}
+	g_clear_pointer(&complete->words, g_ptr_array_unref);
+}
+
+/* ---- names from the daemon ---- */
+
+struct asking {
+	struct complete complete;
+	struct cli *cli;
+};
+
+static void offer_machines(struct asking *asking, unsigned flags, const char *prefix)
+{
+	struct socle_domain **doms = NULL;
+
+	if (socle_domain_list(asking->cli->conn, flags, &doms, NULL) < 0)
+		return;
+	for (unsigned i = 0; doms[i]; i++) {
+		const char *name = socle_domain_name(doms[i]);
+
+		/* A line break in a name would be two names. */
+		if (!strpbrk(name, "\n\r"))
+			offer(asking->complete.out, prefix, name);
+	}
+	socle_domains_free(doms);
+}
+
+static void offer_snapshots(struct asking *asking, struct socle_domain *dom, const char *prefix)
+{
+	struct socle_snapshot **snaps = NULL;
+
+	if (socle_snapshot_list(dom, 0, &snaps, NULL) < 0)
+		return;
+	for (unsigned i = 0; snaps[i]; i++)
+		offer(asking->complete.out, prefix, socle_snapshot_name(snaps[i]));
+	socle_snapshots_free(snaps);
+}
+
+static void offer_disks(struct asking *asking, struct socle_domain *dom, const char *prefix)
+{
+	char *xml = socle_domain_xml(dom, 0, NULL);
+	autoptr(domain) domain = xml ? domain_parse(xml, strlen(xml), 0, NULL, NULL) : NULL;
+
+	free(xml);
+	for (unsigned i = 0; domain && i < domain->devices.disk_count; i++) {
+		if (domain->devices.disks[i].target.dev)
+			offer(asking->complete.out, prefix, domain->devices.disks[i].target.dev);
+	}
+}
+
+static void ask_names(struct complete *complete, enum cli_what what, const char *prefix)
+{
+	struct asking *asking = container_of(complete, struct asking, complete);
+	SOCLE_AUTO(domain) dom = NULL;
+
+	if (complete->uri)
+		asking->cli->uri = complete->uri;
+	asking->cli->timeout_ms = PATIENCE_MS;
+	asking->cli->readonly = true;
+	if (!cli_connect_flags(asking->cli, SOCLE_OPEN_NO_AUTOSTART, NULL))
+		return;
+	if (what == CLI_MACHINE || what == CLI_RUNNING || what == CLI_STOPPED) {
+		offer_machines(asking,
+			       what == CLI_RUNNING   ? SOCLE_LIST_ACTIVE
+			       : what == CLI_STOPPED ? SOCLE_LIST_INACTIVE
+						     : 0,
+			       prefix);
+		return;
+	}
+	if (!complete->words->len)
+		return;
+	dom = cli_machine(asking->cli, g_ptr_array_index(complete->words, 0), NULL);
+	if (dom && what == CLI_SNAPSHOT)
+		offer_snapshots(asking, dom, prefix);
+	else if (dom && what == CLI_DISK)
+		offer_disks(asking, dom, prefix);
+}
+
+static int run_complete(struct cli *cli, const struct cli_args *args, GError **error)
+{
+	g_autoptr(GPtrArray) words = g_ptr_array_new();
+	struct asking asking = {
+		.complete = { .out = g_ptr_array_new_with_free_func(g_free), .names = ask_names },
+		.cli = cli,
+	};
+
+	(void)error;
+	for (unsigned i = 0; i < cli_args_words(args); i++)
+		g_ptr_array_add(words, (void *)(uintptr_t)cli_args_word(args, i));
+	complete_words(&asking.complete, (char *const *)words->pdata, words->len);
+	for (unsigned i = 0; i < asking.complete.out->len; i++)
+		cli_out("%s\n", (const char *)g_ptr_array_index(asking.complete.out, i));
+	g_ptr_array_unref(asking.complete.out);
+	return CLI_OK;
+}
+
+const struct cli_command cli_complete = {
+	.verb = "__complete",
+	.arguments = "-- WORD...",
+	.summary = "Tell a shell what may stand there",
+	.max = CLI_ANY_NUMBER,
+	.flags = CLI_LOCAL | CLI_HIDDEN,
+	.run = run_complete,
+};
+
+/* ---- scripts ---- */
+
+static const char bash_script[] =
+	"# bash completion of socle; load it by: source <(socle completion bash)\n"
+	"_socle() {\n"
+	"\tlocal words=(\"${COMP_WORDS[@]:1:COMP_CWORD}\") line cur=${COMP_WORDS[COMP_CWORD]}\n"
+	"\tCOMPREPLY=()\n"
+	"\t# Bash makes three words of --name=value.\n"
+	"\tlocal joined=() word\n"
+	"\tfor word in \"${words[@]}\"; do\n"
+	"\t\tlocal n=${#joined[@]}\n"
+	"\t\tif ((n > 0)) && [[ $word == = || ${joined[n - 1]} == --*= ]]; then\n"
+	"\t\t\tjoined[n - 1]+=$word\n"
+	"\t\telse\n"
+	"\t\t\tjoined+=(\"$word\")\n"
+	"\t\tfi\n"
+	"\tdone\n"
+	"\t[[ $cur == = ]] && cur=\n"
+	"\twhile IFS= read -r line; do\n"
+	"\t\tif [[ $line == :file ]]; then\n"
+	"\t\t\tcompopt -o filenames\n"
+	"\t\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+	"\t\t\treturn\n"
+	"\t\tfi\n"
+	"\t\t[[ $line == --*=* ]] && line=${line#*=}\n"
+	"\t\tCOMPREPLY+=(\"$(printf %q \"$line\")\")\n"
+	"\tdone < <(socle __complete -- \"${joined[@]}\" 2>/dev/null)\n"
+	"}\n"
+	"complete -F _socle socle\n";
+
+static const char zsh_script[] =
+	"#compdef socle\n"
+	"# zsh completion of socle; put it into a folder of $fpath as _socle\n"
+	"_socle() {\n"
+	"\tlocal -a lines\n"
+	"\tlines=(\"${(@f)$(socle __complete -- \"${(@)words[2,CURRENT]}\" 2>/dev/null)}\")\n"
+	"\tif [[ $lines[1] == :file ]]; then\n"
+	"\t\t_files\n"
+	"\telse\n"
+	"\t\tcompadd -- \"${(@)lines:#}\"\n"
+	"\tfi\n"
+	"}\n"
+	"if [[ $funcstack[1] == _socle ]]; then _socle \"$@\"; else compdef _socle socle; fi\n";
+
+static const char fish_script[] =
+	"# fish completion of socle; load it by: socle completion fish | source\n"
+	"function __socle_complete\n"
+	"\tset -l words (commandline -opc) (commandline -ct)\n"
+	"\tset -l lines (socle __complete -- $words[2..-1] 2>/dev/null)\n"
+	"\tif test \"$lines[1]\" = :file\n"
+	"\t\t__fish_complete_path (commandline -ct)\n"
+	"\telse\n"
+	"\t\tstring join \\n -- $lines\n"
+	"\tend\n"
+	"end\n"
+	"complete -c socle -f -a '(__socle_complete)'\n";
+
+static int run_completion(struct cli *cli, const struct cli_args *args, GError **error)
+{
+	static const struct {
+		const char *shell, *script;
+	} scripts[] = { { "bash", bash_script }, { "zsh", zsh_script }, { "fish", fish_script } };
+
+	(void)cli;
+	for (unsigned i = 0; i < G_N_ELEMENTS(scripts); i++) {
+		if (!strcmp(cli_args_word(args, 0), scripts[i].shell)) {
+			cli_out("%s", scripts[i].script);
+			return CLI_OK;
+		}
+	}
+	error_set(error, SOCLE_ERROR_USAGE,
+		  "there is no completion for '%s'; for bash, zsh and fish",
+		  cli_args_word(args, 0));
+	return CLI_USAGE;
+}
+
+const struct cli_command cli_completion = {
+	.verb = "completion",
+	.arguments = "bash|zsh|fish",
+	.summary = "Print the script that lets a shell complete commands and names",
+	.what = { CLI_COMMAND },
+	.min = 1,
+	.max = 1,
+	.flags = CLI_LOCAL,
+	.run = run_completion,
+};

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * names.h - which machine does a word mean? Its name, number, UUID, or the start of the UUID
+ */
+#ifndef CLI_NAMES_H
+#define CLI_NAMES_H
+
+#include <glib.h>
+
+enum {
+	NAMES_PREFIX_MIN = 4, /* letters of a UUID that may stand for it */
+};
+
+struct machine_name {
+	const char *name;
+	char uuid[37];
+	int id; /* -1: does not run */
+};
+
+/**
+ * names_find() - the machine that @word means
+ * @where: the daemon, in messages
+ *
+ * A name comes first, whatever else it looks like.
+ * Return: its place in @all, or -1 with an error that helps
+ */
+int names_find(const struct machine_name *all, unsigned count, const char *word, const char *where,
+	       GError **error);
+
+#endif

@@ -1,0 +1,848 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""socle as people use it, against a libvirtd of Debian's (its driver for tests, and QEMU) and ours.
+
+Environment: SOCLE the program, SOCLE_GUESTS the folder with keys.elf; SOCLED and SOCLE_VM our daemon
+and its machines, if they are built. Daemons are those of a session, with folders of their own. 77:
+there is no libvirtd here. Words: the classes that are to run.
+"""
+import fcntl
+import json
+import os
+import pathlib
+import pty
+import re
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+import unittest
+
+SOCLE = os.environ['SOCLE']
+KEYS = os.path.join(os.environ['SOCLE_GUESTS'], 'keys.elf')
+LIBVIRTD = shutil.which('libvirtd', path=os.environ.get('PATH', '') + ':/usr/sbin')
+PATIENCE = 60
+NOBODY = 65534
+UUID = r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'
+
+# Whoever runs the tests in the background may have had these ignored; what we start shall not.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
+
+used = set()  # of 'noun verb'
+
+
+def wait_for(condition, what):
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        result = condition()
+        if result:
+            return result
+        time.sleep(0.02)
+    raise AssertionError(f'{what}: not within {PATIENCE} seconds')
+
+
+class Daemon:
+    """libvirtd without privileges."""
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix='socle-')
+        self.process = None
+        words = [LIBVIRTD]
+        env = dict(os.environ, HOME=self.dir, XDG_RUNTIME_DIR=self.dir, XDG_CONFIG_HOME=self.dir,
+                   XDG_CACHE_HOME=self.dir)
+        if os.getuid() == 0:
+            os.chown(self.dir, NOBODY, NOBODY)
+            words = ['setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}', '--clear-groups', *words]
+        self.words, self.env = words, env
+        self.socket = f'{self.dir}/libvirt/libvirt-sock'
+        self.test = f'test+unix:///default?socket={self.socket}'
+        self.qemu = f'qemu+unix:///session?socket={self.socket}'
+        self.start()
+
+    def start(self):
+        with open(f'{self.dir}/log', 'ab') as log:
+            self.process = subprocess.Popen(self.words, env=self.env, stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log, start_new_session=True)
+        wait_for(lambda: run('-c', self.test, 'list').returncode == 0, 'libvirtd')
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def close(self):
+        self.stop()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def place(self, name, data):
+        path = os.path.join(self.dir, name)
+        with open(path, 'wb') as file:
+            file.write(data)
+        if os.getuid() == 0:
+            os.chown(path, NOBODY, NOBODY)
+        return path
+
+
+class OwnDaemon(Daemon):
+    """socled."""
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix='socle-')
+        self.process = None
+        self.socket = f'{self.dir}/sock'
+        self.words = [os.environ['SOCLED'], '--session', '--listen', self.socket, '--vm',
+                      os.environ['SOCLE_VM'], *(f'--{x}={self.dir}/{x}' for x in
+                                                ('state', 'run', 'log-dir'))]
+        self.env = os.environ
+        self.test = self.qemu = f'qemu:///session?socket={self.socket}'
+        self.start()
+
+    def place(self, name, data):
+        path = os.path.join(self.dir, name)
+        pathlib.Path(path).write_bytes(data)
+        return path
+
+
+def run(*words, env=None, **more):
+    more.setdefault('stdin', subprocess.DEVNULL)
+    return subprocess.run([SOCLE, *words], capture_output=True, text=True, check=False,
+                          timeout=2 * PATIENCE, env={**os.environ, **(env or {})}, **more)
+
+
+class Terminal:
+    """A program on a terminal of its own."""
+
+    def __init__(self, *words, env=None, size=(24, 80)):
+        self.master, self.slave = pty.openpty()
+        self.resize(*size)
+        self.before = termios.tcgetattr(self.slave)
+        self.data = b''
+        self.process = subprocess.Popen(
+            [SOCLE, *words], stdin=self.slave, stdout=self.slave, stderr=self.slave,
+            start_new_session=True, env={**os.environ, 'TERM': 'xterm', **(env or {})},
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+
+    def resize(self, rows, columns):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack('HHHH', rows, columns, 0, 0))
+
+    def keys(self, data):
+        os.write(self.master, data)
+
+    def expect(self, text):
+        """Wait for what matches, and forget what came up to its end."""
+        end = time.monotonic() + PATIENCE
+        while not (found := re.search(text, self.data)):
+            if not select.select([self.master], [], [], max(0, end - time.monotonic()))[0]:
+                raise AssertionError(f'{text!r} is not in {self.data!r}')
+            self.data += os.read(self.master, 65536)
+        before = self.data[:found.end()]
+        self.data = self.data[found.end():]
+        return before
+
+    def end(self):
+        """Read what is left, or it would wait for us; its exit status."""
+        end = time.monotonic() + PATIENCE
+        while self.process.poll() is None and time.monotonic() < end:
+            if select.select([self.master], [], [], 0.05)[0]:
+                self.data += os.read(self.master, 65536)
+        return self.process.wait(1)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.master)
+        os.close(self.slave)
+
+
+class Case(unittest.TestCase):
+    URI = 'test'
+    DAEMON = Daemon
+
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = cls.DAEMON()
+        cls.addClassCleanup(cls.daemon.close)
+        cls.uri = getattr(cls.daemon, cls.URI)
+
+    def run_socle(self, *words, **more):
+        if len(words) > 1:
+            used.add(f'{words[0]} {words[1]}')
+        used.add(words[0])
+        return run('-c', self.uri, *words, **more)
+
+    def good(self, *words, **more):
+        result = self.run_socle(*words, **more)
+        self.assertEqual((result.returncode, result.stderr), (0, ''), words)
+        return result.stdout
+
+    def bad(self, *words, status=1, says='', **more):
+        result = self.run_socle(*words, **more)
+        # libvirt calls a wrong state an internal error, or a failure, at times.
+        self.assertIn(result.returncode, (1, 6) if status == 6 else (status,),
+                      (words, result.stdout, result.stderr))
+        self.assertRegex(result.stderr, r'\Asocle: [^\n]+\n\Z')
+        self.assertIn(says, result.stderr)
+        return result
+
+    def json(self, *words, **more):
+        return json.loads(self.good(*words, '--output=json', **more))
+
+    def shape(self, value, wanted):
+        """A list of such, an object with these members and no other, a type, a pattern."""
+        if isinstance(wanted, list):
+            self.assertIsInstance(value, list)
+            for item in value:
+                self.shape(item, wanted[0])
+        elif isinstance(wanted, dict):
+            self.assertEqual(list(value), list(wanted))
+            for name, kind in wanted.items():
+                self.shape(value[name], kind)
+        elif isinstance(wanted, str):
+            self.assertRegex(value, rf'\A{wanted}\Z')
+        else:
+            self.assertIsInstance(value, wanted)
+
+    def terminal(self, *words, **more):
+        terminal = Terminal('-c', self.uri, *words, **more)
+        self.addCleanup(terminal.close)
+        used.update((words[0], ' '.join(words[:2])))
+        return terminal
+
+    def restored(self, terminal):
+        self.assertEqual(termios.tcgetattr(terminal.slave), terminal.before)
+
+
+class TestDriver(Case):
+    """Machines of the driver for tests live as long as somebody is connected."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.keeper = subprocess.Popen([SOCLE, '-c', cls.uri, 'events', '-o', 'json'],
+                                      stdout=subprocess.PIPE, text=True)
+        cls.addClassCleanup(cls.end_keeper)
+        # It is there when its first event comes.
+        wait_for(cls.keeper_listens, 'events')
+
+    @classmethod
+    def keeper_listens(cls):
+        for verb in ('suspend', 'resume'):
+            run('-c', cls.uri, 'vm', verb, 'test')
+        return select.select([cls.keeper.stdout], [], [], 0.2)[0]
+
+    @classmethod
+    def end_keeper(cls):
+        cls.keeper.terminate()
+        cls.keeper.wait()
+        cls.keeper.stdout.close()
+
+    def setUp(self):
+        run('-c', self.uri, 'start', 'test')
+        run('-c', self.uri, 'resume', 'test')
+
+    def define(self, name, more=''):
+        self.good('vm', 'create', '-', input=f'<domain type="test"><name>{name}</name>'
+                  f'<memory>65536</memory><os><type>hvm</type></os>{more}</domain>',
+                  stdin=None)
+        self.addCleanup(run, '-c', self.uri, 'undefine', name)
+        self.addCleanup(run, '-c', self.uri, 'destroy', name)
+
+    def state(self, name):
+        return self.good('vm', 'state', name).strip()
+
+    def test_list(self):
+        self.define('b\N{LATIN SMALL LETTER A WITH DIAERESIS}r')
+        self.shape(self.json('vm', 'list'), [{
+            'name': str, 'uuid': UUID, 'id': (int, type(None)), 'state': str, 'vcpus': int,
+            'memory': int, 'maximum_memory': int, 'persistent': bool, 'autostart': bool}])
+        lines = self.good('list', '--uuid').splitlines()
+        self.assertRegex(lines[0], r'^ID  NAME +STATE +CPUS +MEMORY +UUID$')
+        self.assertEqual(len(lines), 3)
+        self.assertEqual(self.good('list', '-o', 'name', '--running'), 'test\n')
+        self.assertEqual(self.good('ls', '-o', 'name', '--stopped'), 'b\u00e4r\n')
+        self.assertEqual(self.good('list', '-a', '-q', '--transient'), '')
+        self.assertEqual(self.good('list', '--transient'), 'no machines\n')
+        self.assertNotIn('\033', self.good('list'))
+
+    def test_show(self):
+        facts = self.json('vm', 'show', 'test')
+        self.shape(facts, [{
+            'name': 'test', 'uuid': UUID, 'id': int, 'state': 'running', 'reason': str,
+            'vcpus': int, 'memory': int, 'maximum_memory': int, 'cpu_time_ns': int,
+            'persistent': bool, 'updated': bool, 'autostart': bool, 'managed_save': bool,
+            'snapshots': int}])
+        self.assertIn('memory         2 GiB of 8 GiB\n', self.good('dominfo', 'test'))
+        uuid = self.good('vm', 'uuid', 'test').strip()
+        self.assertEqual(uuid, facts[0]['uuid'])
+        number = self.good('vm', 'id', 'test').strip()
+        for word in (uuid, uuid.upper(), uuid[:6], number):
+            self.assertEqual(self.good('vm', 'name', word), 'test\n')
+        self.shape(self.json('vm', 'id', 'test'), {'name': 'test', 'uuid': UUID, 'id': int})
+
+    def test_wrong_names(self):
+        self.bad('vm', 'show', 'tset', status=3, says="no machine 'tset'; there is 'test'")
+        self.bad('start', 'qqqq', status=3, says="'socle list' shows which there are")
+        self.bad('start', 'test', 'qqqq', status=3)
+        self.bad('strat', 'test', status=2, says="there is 'start'")
+        self.bad('start', status=2, says='socle vm start MACHINE...')
+        self.bad('list', '--al', status=2, says="there is '--all'")
+        self.bad('list', '-o', 'yaml', status=2, says='table|json|name')
+        self.bad('list', '--timeout', 'soon', status=2, says='seconds')
+        self.bad('vm', status=2, says='verb')
+        self.bad('--readonly', 'start', 'test', status=5, says='--readonly')
+        self.bad('-c', 'nonsense', 'list', status=4)
+        self.bad('-c', f'test+unix:///default?socket={self.daemon.dir}/none', 'list', status=4)
+
+    def test_no_command(self):
+        result = run()
+        self.assertEqual((result.returncode, result.stdout), (2, ''))
+        self.assertEqual(result.stderr, "socle: no command was given; 'socle --help' lists them\n")
+
+    def test_life(self):
+        self.good('vm', 'suspend', 'test')
+        self.assertEqual(self.state('test'), 'paused')
+        self.assertIn('paused (', self.good('domstate', 'test', '--reason'))
+        self.good('vm', 'resume', 'test')
+        self.assertEqual(self.good('vm', 'stop', '--wait', 'test'), "'test' is off\n")
+        self.bad('stop', 'test', status=6)
+        self.bad('start', 'test', '--autodestroy', status=2, says='--console')
+        self.bad('start', 'test', 'x', '--console', status=2)
+        self.assertEqual(self.good('vm', 'start', 'test'), "'test' started\n")
+        self.bad('start', 'test', status=6)
+        self.assertEqual(self.good('vm', 'destroy', 'test', 'test', '-q'), '')
+        self.assertEqual(self.good('vm', 'id', 'test'), '-\n')
+        self.good('start', 'test')
+        self.good('vm', 'reboot', 'test')
+
+    def test_many(self):
+        self.define('one')
+        self.define('two')
+        done = self.run_socle('start', 'one', 'test', 'two', '-o', 'json')
+        self.assertIn(done.returncode, (1, 6))
+        answer = json.loads(done.stdout)
+        self.assertEqual([(x['machine'], x['ok']) for x in answer],
+                         [('one', True), ('test', False), ('two', True)])
+        self.assertRegex(done.stderr, r"\Asocle: 'test': [^\n]+\n\Z")
+        self.assertEqual(self.good('stop', '--force', 'one', 'two', '-o', 'name'), 'one\ntwo\n')
+
+    def test_define(self):
+        path = self.daemon.place('m.xml', b'<domain type="test"><name>m</name>'
+                                 b'<memory>65536</memory><os><type>hvm</type></os></domain>')
+        self.assertEqual(self.good('define', path, '--start'), "'m' defined and started\n")
+        self.bad('vm', 'rename', 'm', 'n', status=6)
+        self.good('destroy', 'm')
+        self.assertEqual(self.good('vm', 'rename', 'm', 'n'), "'m' is now 'n'\n")
+        self.assertIn('<name>n</name>', self.good('vm', 'xml', 'n'))
+        self.shape(self.json('dumpxml', 'n', '--inactive'), {'name': 'n', 'xml': str})
+        self.good('vm', 'autostart', 'n')
+        self.assertEqual(self.good('list', '--autostart', '-o', 'name'), 'n\n')
+        self.good('autostart', '--disable', 'n')
+        self.good('vm', 'title', 'n', 'a\033[2Jtitle')
+        self.assertEqual(self.good('title', 'n'), 'a?[2Jtitle\n')
+        self.good('title', 'n', 'long', '--description')
+        self.assertEqual(self.json('desc', 'n', '--description'), {'description': 'long'})
+        self.good('vm', 'undefine', 'n')
+        self.bad('xml', 'n', status=3)
+        self.assertIn('transient', ' '.join(self.good(
+            'vm', 'create', path, '--transient', '-o', 'json').split() + ['transient']))
+        self.good('destroy', 'm')
+        self.bad('vm', 'create', '/nowhere/x.xml', says="cannot open '/nowhere/x.xml'")
+        self.bad('define', self.daemon.place('zero', b'\0'), status=2, says='no text')
+        self.bad('define', self.daemon.place('bad.xml', b'<domain'))
+
+    def test_resources(self):
+        self.define('res')
+        self.assertEqual(self.good('vm', 'set-memory', 'res', '32M', '--config'),
+                         "'res' has 32 MiB\n")
+        self.assertIn("<currentMemory unit='KiB'>32768<", self.good('xml', 'res'))
+        self.good('setmem', 'res', '16384', '--config')
+        self.assertIn("<currentMemory unit='KiB'>16384<", self.good('xml', 'res'))
+        self.bad('setmem', 'res', 'lots', status=2, says='512M')
+        self.good('vm', 'set-vcpus', 'res', '4', '--config', '--maximum')
+        self.good('setvcpus', 'res', '2', '--config')
+        self.bad('setvcpus', 'res', '0', status=2)
+        stats = self.json('vm', 'stats', 'test')
+        self.shape(stats, [{'name': 'test', 'uuid': UUID, 'stats': dict}])
+        self.assertEqual(stats[0]['stats']['state.state'], 1)
+        self.assertIn('test\n  state.state=1\n', self.good('domstats'))
+
+    def test_devices(self):
+        self.assertEqual(self.good('vm', 'disks', 'test').splitlines()[1].split()[0], 'vda')
+        self.shape(self.json('domblklist', 'test'), [{
+            'target': 'vda', 'device': 'disk', 'format': (str, type(None)), 'source': str,
+            'readonly': bool}])
+        self.shape(self.json('vm', 'nics', 'test'), [{
+            'device': str, 'type': 'network', 'source': 'default', 'model': (str, type(None)),
+            'mac': str}])
+        self.shape(self.json('vm', 'addresses', 'test'), [{
+            'device': str, 'mac': str, 'address': str, 'prefix': int, 'type': 'ipv4'}])
+        self.good('domifaddr', 'test', '--source=arp')
+
+    def test_snapshots(self):
+        self.assertEqual(self.good('snapshot', 'list', 'test'), 'no snapshots\n')
+        self.good('snapshot', 'create', 'test', 's1', '--description', 'a <b> & c')
+        self.assertEqual(self.good('snapshot-create-as', 'test', 's2', '-o', 'name'), 's2\n')
+        table = self.good('snapshot', 'list', 'test')
+        self.assertRegex(table, r'(?m)^\* +s2 +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d  running +s1$')
+        self.shape(self.json('snapshot', 'list', 'test'), [{
+            'name': str, 'description': (str, type(None)), 'state': 'running', 'created': int,
+            'parent': (str, type(None)), 'current': bool}])
+        self.assertEqual(self.json('snapshot', 'show', 'test', 's1')['description'], 'a <b> & c')
+        self.assertEqual(self.good('snapshot', 'current', 'test'), 's2\n')
+        self.good('snapshot', 'revert', 'test', 's1')
+        self.assertIn('current      yes\n', self.good('snapshot-info', 'test', 's1'))
+        self.assertIn('<domainsnapshot>', self.good('snapshot', 'xml', 'test', 's2'))
+        self.good('snapshot', 'delete', 'test', 's1', '--children')
+        self.bad('snapshot', 'show', 'test', 's1', status=3)
+        self.bad('snapshot-current', 'test', status=3)
+
+    def test_saved(self):
+        self.good('vm', 'save', 'test')
+        self.assertEqual(self.json('show', 'test')[0]['managed_save'], True)
+        self.good('vm', 'save-remove', 'test')
+        self.assertEqual(self.json('show', 'test')[0]['managed_save'], False)
+
+    def test_host(self):
+        self.shape(self.json('host', 'info'), {
+            'hostname': str, 'uri': 'test:///default', 'type': 'TEST', 'version': str,
+            'libvirt_level': str, 'cpu_model': str, 'cpus': int, 'mhz': int, 'nodes': int,
+            'sockets': int, 'cores': int, 'threads': int, 'memory': int, 'free_memory': int})
+        self.assertIn('hypervisor    TEST', self.good('nodeinfo'))
+        self.assertIn('<capabilities>', self.good('host', 'capabilities'))
+        self.shape(self.json('capabilities'), {'xml': str})
+        self.shape(self.json('host', 'stats'), {'cpu_ns': dict, 'memory_kib': dict})
+
+    def test_screenshot(self):
+        path = os.path.join(self.daemon.dir, 'shot')
+        self.assertEqual(self.good('vm', 'screenshot', 'test', path), f'{path}\n')
+        self.assertGreater(os.path.getsize(path), 1000)
+        self.bad('screenshot', 'test', '/nowhere/x', says="cannot create '/nowhere/x.part'")
+
+    def test_events(self):
+        self.good('suspend', 'test')
+        self.good('resume', 'test')
+        seen = []
+        while ('resumed' not in seen or 'suspended' not in seen) and \
+                select.select([self.keeper.stdout], [], [], PATIENCE)[0]:
+            line = json.loads(self.keeper.stdout.readline())
+            self.assertEqual(list(line)[:4], ['time', 'event', 'machine', 'uuid'])
+            seen.append(line.get('what'))
+        with subprocess.Popen([SOCLE, '-c', self.uri, 'events', 'test', '-n', '1', '-e',
+                               'lifecycle'], stdout=subprocess.PIPE, text=True) as watcher:
+            wait_for(lambda: (self.good('suspend', 'test'), self.good('resume', 'test'),
+                              watcher.poll() is not None)[2], 'one event')
+            self.assertRegex(watcher.stdout.read(), r"\A\S+ lifecycle 'test' what=\w+ why=\w+\n\Z")
+            self.assertEqual(watcher.returncode, 0)
+        self.assertEqual(self.good('vm', 'events', '--for', '0.2', '-e', 'reboot'), '')
+        self.bad('events', '-e', 'nonsense', status=2, says='lifecycle')
+
+    def test_top_batch(self):
+        lines = self.good('top', '-b', '-n', '2', '-d', '0.1').splitlines()
+        self.assertEqual(len([x for x in lines if x.startswith('NAME ')]), 2)
+        self.assertEqual(len([x for x in lines if x.startswith('test ')]), 2)
+        looks = [json.loads(x) for x in self.good('top', '-n', '2', '-d', '0.1', '-o', 'json',
+                                                  '-a').splitlines()]
+        self.shape(looks, [{
+            'time': int, 'host': str, 'seconds': float, 'host_cpus': int, 'host_memory': int,
+            'machines': [{
+                'name': str, 'uuid': UUID, 'id': (int, type(None)), 'state': str, 'vcpus': int,
+                'cpu_percent': float, 'memory': int, 'read_per_s': float, 'written_per_s': float,
+                'received_per_s': float, 'sent_per_s': float}]}])
+        self.assertEqual(len(looks), 2)
+        self.bad('top', status=2, says='--batch')
+        self.bad('top', '-b', '-d', '0', status=2)
+        self.bad('top', '-b', '-s', 'size', status=2)
+
+    def test_top(self):
+        terminal = self.terminal('top', '-d', '0.2')
+        terminal.expect(rb'\x1b\[\?1049h')
+        terminal.expect(rb'NAME +%CPU\*')
+        terminal.expect(rb'test ')
+        self.assertFalse(termios.tcgetattr(terminal.slave)[3] & (termios.ECHO | termios.ICANON))
+        terminal.keys(b'm')
+        terminal.expect(rb'MEM\*')
+        terminal.keys(b'/zz')
+        terminal.expect(rb'Filter: zz_')
+        terminal.keys(b'\r')
+        terminal.expect(rb"names with 'zz'")
+        terminal.keys(b'\x1b')
+        terminal.expect(rb'q quit')
+        terminal.keys(b'h')
+        terminal.expect(rb'Any key goes back')
+        terminal.keys(b'x')
+        terminal.resize(5, 30)
+        os.kill(terminal.process.pid, signal.SIGWINCH)
+        terminal.expect(rb'\x1b\[5;1H')
+        terminal.keys(b'q')
+        terminal.expect(rb'\x1b\[\?1049l')
+        self.assertEqual(terminal.end(), 0)
+        self.restored(terminal)
+
+    def test_top_signals(self):
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            terminal = self.terminal('top')
+            terminal.expect(rb'q quit')
+            os.kill(terminal.process.pid, number)
+            terminal.expect(rb'\x1b\[\?1049l')
+            self.assertEqual(terminal.end(), -number)
+            self.restored(terminal)
+
+    def test_output_fails(self):
+        with open('/dev/full', 'w', encoding='ascii') as full:
+            result = subprocess.run([SOCLE, '-c', self.uri, 'list'], stdout=full, check=False,
+                                    stderr=subprocess.PIPE, text=True)
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.stderr,
+                         'socle: cannot write to stdout: No space left on device\n')
+
+    def test_colours(self):
+        terminal = self.terminal('list')
+        terminal.expect(rb'\x1b\[32mrunning\x1b\[0m')
+        self.assertEqual(terminal.end(), 0)
+        terminal = self.terminal('list', env={'NO_COLOR': '1'})
+        terminal.expect(rb'running')
+        self.assertEqual(terminal.end(), 0)
+        self.assertNotIn(b'\x1b', terminal.data)
+
+    def test_question(self):
+        self.define('asked')
+        terminal = self.terminal('undefine', 'asked')
+        terminal.expect(rb"Forget the definition of 'asked'\? \[y/N\] ")
+        terminal.keys(b'\n')
+        terminal.expect(rb'nothing was done')
+        self.assertEqual(terminal.end(), 1)
+        terminal = self.terminal('undefine', '--yes', 'asked')
+        self.assertEqual(terminal.end(), 0)
+        self.bad('xml', 'asked', status=3)
+
+    def test_environment(self):
+        for name in ('SOCLE_URI', 'LIBVIRT_DEFAULT_URI'):
+            env = {'SOCLE_URI': '', 'SOCLE_DEFAULT_URI': '', name: self.uri}
+            self.assertEqual(run('list', '-o', 'name', env=env).stdout, 'test\n')
+
+    def test_completion(self):
+        self.good('suspend', 'test')
+        self.assertEqual(self.good('__complete', '--', '-c', self.uri, 'stop', 't'), 'test\n')
+        self.assertEqual(self.good('__complete', '--', '-c', self.uri, 'start', ''), '')
+        self.assertEqual(self.good('__complete', '--', '-c', self.uri, 'block-info', 'test', ''),
+                         'vda\n')
+        self.assertEqual(self.good('__complete', '--', '-c', 'x://', 'stop', ''), '')
+        for shell in ('bash', 'zsh', 'fish'):
+            script = self.good('completion', shell)
+            if shutil.which(shell):
+                subprocess.run([shell, '-n'], input=script, text=True, check=True)
+        self.bad('completion', 'csh', status=2)
+
+    def test_bash(self):
+        """What bash makes of it: words with '=' in them are three for bash."""
+        folder = os.path.dirname(SOCLE)
+        for line, wanted in (('vm star', 'start'), ('list --output=j', 'json'),
+                             ('list --runn', '--running'), (f'-c {self.uri} stop te', 'test')):
+            words = ['socle', *re.split(r'( |=)', line)]
+            words = [x for x in words if x not in ('', ' ')]
+            # Words of a URI are not split here as '=' and ':' would be; they are quoted.
+            if self.uri in line:
+                words = ['socle', '-c', self.uri, 'stop', 'te']
+            script = ('source <("$0" completion bash); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
+                      '_socle; printf "%s\\n" "${COMPREPLY[@]}"')
+            found = subprocess.run(['bash', '-c', script, SOCLE, *words], check=True, text=True,
+                                   capture_output=True,
+                                   env=dict(os.environ, PATH=f'{folder}:{os.environ["PATH"]}'))
+            self.assertEqual(found.stdout.split(), [wanted], (line, found.stderr))
+
+    def test_doctor(self):
+        self.assertIn('connection: test:///default\n', self.good('host', 'doctor'))
+        self.shape(self.json('doctor'), [{
+            'what': str, 'verdict': 'ok|note|warning|problem', 'found': str,
+            'remedy': (str, type(None))}])
+        env = {'XDG_RUNTIME_DIR': self.daemon.dir}
+        self.assertRegex(self.good('doctor', env=env),
+                         rf'socket {self.daemon.socket}: a daemon answers')
+
+    def edit(self, script, *more, **env):
+        path = self.daemon.place('editor', f'#!/bin/sh\n{script}\n'.encode())
+        os.chmod(path, 0o755)
+        folder = os.path.join(self.daemon.dir, 'tmp')
+        os.makedirs(folder, exist_ok=True)
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        return dict(os.environ, VISUAL='', EDITOR=f'{path} {" ".join(more)}', TMPDIR=folder, **env)
+
+    def left(self):
+        return list(pathlib.Path(self.daemon.dir, 'tmp').glob('*'))
+
+    def test_edit(self):
+        self.define('ed')
+        env = self.edit('exit 0')
+        self.assertEqual(self.good('vm', 'edit', 'ed', env=env), "'ed' was not changed\n")
+        env = self.edit('sed -i s/65536/131072/ "$2"', 'option')
+        self.assertEqual(self.good('edit', 'ed', env=env), "'ed' has the new definition\n")
+        self.assertIn("'KiB'>131072<", self.good('xml', 'ed'))
+        self.assertEqual(self.left(), [])
+
+    def test_edit_loses_nothing(self):
+        self.define('ed')
+        for script, says in (('echo "<domain" >"$1"', 'line'), ('exit 3', 'editor'),
+                             ('sed -i s/.ed./xy/ "$1"', ''),
+                             ('sed -i "s/<name>ed/<name>other/" "$1"', 'another machine'),
+                             ('sed -i "s/<uuid>./<uuid>0/;s/<uuid>0\\(.*\\)/<uuid>f\\1/" "$1"',
+                              'another machine'),
+                             ('sed -i "s/<os>/<nonsense>x<\\/nonsense><os>/" "$1"', '')):
+            result = self.run_socle('edit', 'ed', env=self.edit(script))
+            self.assertEqual(result.returncode != 0, True, (script, result))
+            self.assertIn(says, result.stderr)
+            files = self.left()
+            self.assertEqual(len(files), 1, script)
+            self.assertIn(f"'ed' is as it was, your text is in '{files[0]}'", result.stderr)
+            files[0].unlink()
+        self.assertIn('<name>ed<', self.good('xml', 'ed'))
+
+    def test_edit_again(self):
+        """The second time the text is what was written the first time."""
+        self.define('ed')
+        env = self.edit('if grep -q 131072 "$1"; then sed -i "s/<bad//" "$1"\n'
+                        'else sed -i "s/65536/131072/;s/<os>/<bad<os>/" "$1"; fi')
+        terminal = self.terminal('edit', 'ed', env=env)
+        terminal.expect(rb'Edit it again\? \[Y/n\] ')
+        terminal.keys(b'\n')
+        terminal.expect(rb"'ed' has the new definition")
+        self.assertEqual(terminal.end(), 0)
+        self.assertIn("'KiB'>131072<", self.good('xml', 'ed'))
+        terminal = self.terminal('edit', 'ed', env=self.edit('echo x >"$1"'))
+        terminal.expect(rb'Edit it again\? \[Y/n\] ')
+        terminal.keys(b'n\n')
+        terminal.expect(rb'your text is in')
+        self.assertEqual(terminal.end() != 0, True)
+
+    def test_messages(self):
+        result = self.run_socle('vm', 'messages', 'test')
+        self.assertIn(result.returncode, (0, 1))
+
+    def test_help(self):
+        text = run('--help').stdout
+        self.assertIn('usage: socle ', text)
+        self.assertIn('vm start MACHINE...', run('vm', '--help').stdout)
+        self.assertIn('--paused', run('start', '-h').stdout)
+        self.assertRegex(run('--version').stdout, r'\Asocle \d+\.\d+\.\d+\n\Z')
+        for noun, verb in re.findall(r'(?m)^  (vm|snapshot|host) (\S+)', text):
+            self.assertIn(f'usage: socle {noun} {verb} ', run(noun, verb, '--help').stdout)
+
+
+class Qemu(Case):
+    """What needs a guest: QEMU interprets keys.elf, which echoes."""
+    URI = 'qemu'
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        with open(KEYS, 'rb') as file:
+            cls.kernel = cls.daemon.place('keys.elf', file.read())
+
+    def setUp(self):
+        for name in self.good('list', '-o', 'name').splitlines():
+            self.run_socle('destroy', name)
+
+    def test_run(self):
+        terminal = self.terminal('run', self.kernel, '--net', 'none', '-m', '64M', '-n', 'fast')
+        terminal.expect(rb'Ctrl-\] or Ctrl-A X ends the machine, Ctrl-A H is help\r\n')
+        terminal.expect(rb'B')
+        self.assertFalse(termios.tcgetattr(terminal.slave)[3] & (termios.ECHO | termios.ICANON))
+        self.assertEqual(self.good('list', '-o', 'name', '--transient'), 'fast\n')
+        # Ctrl-C and others are the guest's.
+        terminal.keys(b'a\x03\x1az')
+        terminal.expect(rb'a\x03\x1az')
+        terminal.keys(b'\x01h')
+        terminal.expect(rb'Ctrl-A Ctrl-A  send one')
+        terminal.keys(b'\x1d')
+        terminal.expect(rb"'fast' is gone")
+        self.assertEqual(terminal.end(), 0)
+        self.restored(terminal)
+        self.assertEqual(self.good('list', '-o', 'name'), '')
+
+    def test_run_is_killed(self):
+        """Nothing is left of a machine whose console was killed."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            terminal = self.terminal('run', self.kernel, '--net', 'none', '-m', '64M')
+            terminal.expect(rb'help\r\n')
+            terminal.expect(rb'B')
+            os.kill(terminal.process.pid, number)
+            self.assertEqual(terminal.end(), -number)
+            if number == signal.SIGTERM:
+                self.restored(terminal)
+            wait_for(lambda: self.good('list', '-o', 'name') == '', 'the machine goes')
+
+    def test_run_wrong(self):
+        self.bad('run', self.daemon.place('what', bytes(4096)), status=2, says='--format=raw')
+        self.bad('run', '/nowhere/x', says='No such file')
+        self.bad('run', self.kernel, '--cpus', '0', status=2)
+        self.bad('run', self.kernel, '-m', '1', '--net', 'tap', status=2, says='bridge=NAME')
+        image = self.daemon.place('d.img', bytes(1 << 20))
+        self.bad('run', image, '--append', 'x', status=2, says='for kernels')
+        xml = self.good('run', image, '--type', 'qemu', '--print-xml', '--disk',
+                        f'{image},readonly', '--net', 'bridge=br0')
+        self.assertIn("type='raw'", xml)
+        self.assertIn("<source bridge='br0'/>", xml)
+
+    def test_detached(self):
+        self.assertEqual(self.good('run', '--detach', self.kernel, '-m', '64M', '-n', 'back',
+                                   '--net', 'none', '-o', 'name'), 'back\n')
+        terminal = self.terminal('vm', 'console', 'back')
+        terminal.expect(rb'leaves the console')
+        terminal.keys(b'xyz')
+        terminal.expect(rb'xyz')
+        self.bad('console', 'back', status=6, says='console session')
+        terminal.keys(b'\x01x')
+        self.assertEqual(terminal.end(), 0)
+        self.restored(terminal)
+        self.assertEqual(self.good('state', 'back'), 'running\n')
+        self.bad('console', 'back', '--escape', '^m', status=2)
+        terminal = self.terminal('console', 'back', '-e', 'none', '--force')
+        terminal.expect(rb'Ctrl-A X leaves')
+        terminal.keys(b'p\x1dp')
+        terminal.expect(rb'p\x1dp')
+        # The guest powers off by itself where there is power management, and the console ends.
+        terminal.keys(b'q')
+        self.run_socle('destroy', 'back')
+        self.assertEqual(terminal.end(), 0)
+        self.restored(terminal)
+        self.bad('console', 'back', status=3)
+
+    def test_pipe(self):
+        """Without a terminal all bytes are the guest's, and the console's end is the end."""
+        self.good('run', '--detach', self.kernel, '-m', '64M', '-n', 'piped', '--net', 'none')
+        with subprocess.Popen([SOCLE, '-c', self.uri, 'console', 'piped'], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as process:
+            self.addCleanup(process.kill)
+            process.stdin.write(b'\x1daxy\x01x')
+            process.stdin.close()
+            data = b''
+            while not data.endswith(b'\x1daxy\x01x') and \
+                    select.select([process.stdout], [], [], PATIENCE)[0]:
+                piece = os.read(process.stdout.fileno(), 100)
+                self.assertNotEqual(piece, b'', data)
+                data += piece
+            self.assertIn(b'\x1daxy\x01x', data)
+            self.good('destroy', 'piped')
+            self.assertEqual(process.wait(PATIENCE), 0)
+
+    def test_paused(self):
+        xml = self.good('run', '--print-xml', self.kernel, '-n', 'still', '-m', '64M', '--net',
+                        'none', '--type', 'qemu')
+        self.good('define', self.daemon.place('still.xml', xml.encode()))
+        self.addCleanup(run, '-c', self.uri, 'undefine', 'still')
+        self.good('start', '--paused', 'still')
+        self.assertEqual(self.good('state', 'still'), 'paused\n')
+        self.good('resume', 'still')
+        self.assertEqual(self.good('state', 'still'), 'running\n')
+        self.good('stop', 'still')
+        self.bad('stop', 'still', '--wait', '--timeout', '0.5', status=7, says='still runs')
+        self.good('destroy', 'still')
+        terminal = self.terminal('start', 'still', '--console', '--autodestroy')
+        terminal.expect(rb'leaves the console')
+        terminal.keys(b'\x1d')
+        self.assertEqual(terminal.end(), 0)
+        wait_for(lambda: self.good('state', 'still') == 'shut off\n', 'it ends with us')
+
+    def test_disks(self):
+        path = self.daemon.place('disk.img', bytes(1 << 20))
+        self.good('run', '--detach', self.kernel, '-m', '64M', '-n', 'disk', '--net', 'none',
+                  '--disk', f'{path},format=raw')
+        self.shape(self.json('vm', 'block-info', 'disk', 'vda'),
+                   {'capacity': int, 'allocation': int, 'physical': int})
+        self.good('vm', 'block-resize', 'disk', 'vda', '2M')
+        self.assertIn('(2097152 bytes)', self.good('domblkinfo', 'disk', 'vda'))
+        self.assertEqual(self.good('vm', 'block-job', 'disk', 'vda'), 'no job\n')
+        self.bad('block-info', 'disk', 'vdz', says="'disk' disk 'vdz'")
+        self.bad('block-resize', 'disk', 'vda', 'big', status=2)
+        self.good('snapshot', 'create', 'disk', 'over', '--disk-only', '--no-metadata')
+        self.assertIn('disk.over', self.good('disks', 'disk'))
+        self.assertIn('is done', self.good('vm', 'block-commit', 'disk', 'vda', '--pivot'))
+        self.assertNotIn('disk.over', self.good('disks', 'disk'))
+        self.good('snapshot', 'create', 'disk', 'pull', '--disk-only', '--no-metadata')
+        self.assertIn('is done', self.good('vm', 'block-pull', 'disk', 'vda', '--wait'))
+        self.bad('-r', 'block-job', 'disk', 'vda', '--abort', status=5)
+
+    def test_plug(self):
+        self.good('run', '--detach', self.kernel, '-m', '64M', '-n', 'plug', '--net', 'user')
+        image = self.daemon.place('plug.img', bytes(1 << 20))
+        disk = self.daemon.place('disk.xml', f"<disk type='file' device='disk'><driver name='qemu' "
+                                 f"type='raw'/><source file='{image}'/><target dev='vdb' "
+                                 f"bus='virtio'/></disk>".encode())
+        self.good('vm', 'attach', 'plug', disk, '--live')
+        self.assertIn('vdb', self.good('disks', 'plug', '-o', 'name'))
+        self.bad('vm', 'detach', 'plug', status=2, says='--alias')
+        disk = next(x for x in re.findall(r'(?s)<disk.*?</disk>', self.good('xml', 'plug'))
+                    if 'vdb' in x)
+        self.good('vm', 'detach', 'plug', '--alias', re.search(r"<alias name='(.*?)'", disk)[1])
+        nic = re.search(r'(?s)<interface.*?</interface>', self.good('xml', 'plug'))[0]
+        down = nic.replace('</interface>', "<link state='down'/></interface>")
+        self.good('vm', 'update', 'plug', self.daemon.place('nic.xml', down.encode()))
+        self.assertIn("<link state='down'/>", self.good('xml', 'plug'))
+
+    def test_keyboard(self):
+        self.good('run', '--detach', self.kernel, '-m', '64M', '-n', 'kbd', '--net', 'none')
+        self.good('vm', 'send-key', 'kbd', 'ctrl', 'KEY_A', '0x1e')
+        self.bad('send-key', 'kbd', 'entr', status=2, says='KEY_ENTER')
+        self.good('send-key', 'kbd', '--codeset', 'xt', '30', '--hold', '10')
+        self.bad('send-key', 'kbd', '--codeset', 'xt', 'a', status=1)
+        self.good('vm', 'nmi', 'kbd')
+        self.good('vm', 'reset', 'kbd')
+        self.assertIn('<domainCapabilities>', self.good('host', 'domain-capabilities'))
+
+    def test_top_and_daemon(self):
+        """The daemon goes and comes back under a screen that stays."""
+        terminal = self.terminal('top', '-d', '0.2', '-a')
+        terminal.expect(rb'q quit')
+        self.daemon.stop()
+        terminal.expect(rb'trying again')
+        self.daemon.start()
+        terminal.expect(rb'q quit')
+        terminal.keys(b'q')
+        self.assertEqual(terminal.end(), 0)
+        self.restored(terminal)
+
+
+if 'SOCLED' in os.environ:
+    class Socled(Qemu):
+        """The same by our own daemon and machines, which have no keyboard."""
+        DAEMON = OwnDaemon
+
+        def test_keyboard(self):
+            self.good('run', '--detach', self.kernel, '-m', '64M', '-n', 'kbd', '--net', 'none')
+            self.bad('send-key', 'kbd', 'ctrl', says='keyboard')
+            self.good('reset', 'kbd')
+            self.assertIn('<domainCapabilities>', self.good('host', 'domain-capabilities'))
+
+
+class ZCoverage(unittest.TestCase):
+    """The last one: each command was there."""
+
+    def test_all(self):
+        commands = re.findall(r'(?m)^  (vm|snapshot|host) (\S+)', run('--help').stdout)
+        missing = {f'{noun} {verb}' for noun, verb in commands} - used
+        self.assertEqual(missing, set())
+        self.assertLessEqual({'run', 'top', 'completion', '__complete'}, used)
+
+
+def main():
+    theirs = LIBVIRTD and shutil.which('qemu-system-x86_64')
+    names = (['TestDriver', 'Qemu', 'ZCoverage'] if theirs else []) + \
+        (['Socled'] if 'SOCLED' in os.environ else [])
+    if not names:
+        print('there is no libvirtd, or no QEMU')
+        sys.exit(77)
+    unittest.main(verbosity=2, defaultTest=names)
+
+
+if __name__ == '__main__':
+    main()
