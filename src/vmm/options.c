@@ -263,6 +263,11 @@ static bool set_pidfile(struct options *options, const char *value, GError **err
 	return set_text(&options->pidfile, value, "the name of a file", error);
 }
 
+static bool set_exit_file(struct options *options, const char *value, GError **error)
+{
+	return set_text(&options->exit_file, value, "the name of a file", error);
+}
+
 static bool set_log(struct options *options, const char *value, GError **error)
 {
 	static const char *const names[] = {
@@ -291,6 +296,7 @@ static bool set_log(struct options *options, const char *value, GError **error)
 	}
 
 SET_FLAG(daemonize)
+SET_FLAG(paused)
 SET_FLAG(no_reboot)
 SET_FLAG(debug_exit)
 
@@ -377,6 +383,14 @@ static const struct option option_table[] = {
 	{ "pidfile", "FILE", "Keep the process number in this file while running.",
 	  "A file that belongs to a running machine is refused, a stale one replaced.", set_pidfile,
 	  false },
+	{ "exit-file", "FILE", "Tell in this file how the machine ended.",
+	  "The first line has the exit status and the reason of the event SHUTDOWN, the second "
+	  "what was told on standard error, if anything was. Who finds no such file behind a "
+	  "process "
+	  "that has ended knows that it was killed.",
+	  set_exit_file, false },
+	{ "paused", NULL, "Wait for 'cont' of a monitor before the guest runs.",
+	  "Its state until then is \"prelaunch\".", set_paused, false },
 	{ "daemonize", NULL, "Go to the background once the machine runs.",
 	  "The exit status tells whether it does. Needs a --serial other than stdio.",
 	  set_daemonize, false },
@@ -528,6 +542,7 @@ void options_release(struct options *options)
 	g_free(options->name);
 	g_free(options->uuid);
 	g_free(options->pidfile);
+	g_free(options->exit_file);
 	g_clear_pointer(&options->consoles, g_ptr_array_unref);
 	g_clear_pointer(&options->devices, g_ptr_array_unref);
 	g_clear_pointer(&options->secrets, g_ptr_array_unref);
