@@ -40,6 +40,7 @@ static bool read_end(const struct runner *runner, int *ret_status, char **ret_re
 
 static char *killed_reason(struct runner *runner)
 {
+	g_autofree char *last = NULL;
 	int status = 0;
 
 	switch (process_status(runner->process, &status)) {
@@ -47,6 +48,9 @@ static char *killed_reason(struct runner *runner)
 		return g_strdup_printf("its process was killed by signal %d (%s)", status,
 				       strsignal(status));
 	case PROCESS_EXITED:
+		last = machine_log_last(runner->log, runner->log_from);
+		if (last)
+			return g_steal_pointer(&last);
 		return g_strdup_printf("its process ended with status %d; its log '%s' may say why",
 				       status, runner->log);
 	case PROCESS_UNKNOWN:
@@ -85,11 +89,10 @@ char *runner_end_reason(struct runner *runner, enum machine_end *ret_end)
 /* It has not got as far as to be a machine. */
 static void begin_failed(struct runner *runner, const char *why)
 {
-	g_autofree char *last = machine_log_last(runner->log, runner->log_from);
 	g_autoptr(GError) error = g_steal_pointer(&runner->begin_error);
 
 	if (!error)
-		error_set(&error, SOCLE_ERROR_FAILED, "%s", last && !runner->finding ? last : why);
+		error_set(&error, SOCLE_ERROR_FAILED, "%s", why);
 	runner_begun(runner, error);
 }
 

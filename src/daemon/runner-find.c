@@ -127,7 +127,7 @@ struct machine *runner_find(struct dom *dom, const char *state, struct task *tas
 	runner_produce(dom->live, runner->dir);
 	if (runner->config->cgroups)
 		runner->cgroup = runner->config->cgroups->open(runner->config->cgroups_opaque, dom,
-							       NULL);
+							       pid, true, NULL);
 	runner->deadline = g_timeout_add(FIND_MS, on_deadline, runner);
 	runner_connect(runner);
 	return &runner->machine;

@@ -142,8 +142,6 @@ static void __attribute__((noreturn)) child(const struct prepared *p)
 	(void)dup2(p->null, STDIN_FILENO);
 	(void)dup2(p->null, STDOUT_FILENO);
 	(void)dup2(what->log, STDERR_FILENO);
-	if (what->door >= 0)
-		(void)!sys_write(what->door, "0", 1);
 	/* Whatever a library has opened without saying so. */
 	(void)close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
 	for (unsigned i = 0; i < what->fd_count; i++)

@@ -23,7 +23,6 @@ struct spawn {
 	char *const *argv;
 	const char *dir; /* its current folder */
 	int log;         /* its standard error */
-	int door;        /* of the control group, -1: none */
 	const int *fds;  /* that it keeps, by their numbers */
 	unsigned fd_count;
 	uid_t uid; /* 0: who we are */

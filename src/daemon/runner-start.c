@@ -139,7 +139,6 @@ static int run(struct runner *runner, char *const *argv, GError **error)
 		.argv = argv,
 		.dir = runner->dir,
 		.log = log,
-		.door = -1,
 		.uid = config->uid,
 		.gid = config->gid,
 		.paths = (const struct spawn_path *)(const void *)paths->data,
@@ -148,25 +147,21 @@ static int run(struct runner *runner, char *const *argv, GError **error)
 
 	if (log < 0)
 		return -1;
-	if (runner->cgroup)
-		what.door = config->cgroups->door(runner->cgroup);
 	machine_log_command(runner->log, argv);
 	runner->log_from = machine_log_size(runner->log);
 	return spawn(&what, error);
 }
 
-static bool open_cgroup(struct runner *runner, GError **error)
+/* The process is only just beginning, so there is nothing yet that would count elsewhere. */
+static bool open_cgroup(struct runner *runner, int pid, GError **error)
 {
 	const struct runner_config *config = runner->config;
-	GError *local = NULL;
 
 	if (!config->cgroups)
 		return true;
-	runner->cgroup = config->cgroups->open(config->cgroups_opaque, runner->machine.dom, &local);
-	if (!local)
-		return true;
-	g_propagate_error(error, local);
-	return false;
+	runner->cgroup = config->cgroups->open(config->cgroups_opaque, runner->machine.dom, pid,
+					       false, error);
+	return runner->cgroup;
 }
 
 static gboolean on_deadline(gpointer opaque)
@@ -202,14 +197,14 @@ static bool start(struct runner *runner, unsigned flags, GError **error)
 	(void)sys_unlink(runner->exit_file);
 	runner_produce(dom->live, runner->dir);
 	argv = runner_argv(dom->live, &places, error);
-	if (!argv || !open_cgroup(runner, error))
+	if (!argv)
 		return false;
 	runner->paused = flags & MACHINE_START_PAUSED;
 	pid = run(runner, argv, error);
 	if (pid < 0)
 		return false;
 	runner->process = process_open(pid, 0, runner_on_ended, runner, error);
-	if (runner->process)
+	if (runner->process && open_cgroup(runner, pid, error))
 		return true;
 	(void)kill(pid, SIGKILL);
 	return false;

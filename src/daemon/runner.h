@@ -20,11 +20,11 @@ struct runner_cgroup;
 
 /* The seam to control groups; each function is told the opaque pointer below. */
 struct runner_cgroup_ops {
-	/* A group for the machine of @dom->live, with the limits that stand in it; NULL: there are
-	 * none here, which is no error. */
-	struct runner_cgroup *(*open)(void *opaque, struct dom *dom, GError **error);
-	/* A descriptor to which a process writes "0" to be in it, or -1. */
-	int (*door)(struct runner_cgroup *group);
+	/* A group for the machine of @dom->live, in which its process @pid is from now on, with the
+	 * limits of the definition. @found: it has been there since an earlier daemon. NULL with
+	 * @error. */
+	struct runner_cgroup *(*open)(void *opaque, struct dom *dom, int pid, bool found,
+				      GError **error);
 	/* Limits and pins as @dom->live has them by now; @tids are the threads of the vCPUs. */
 	bool (*tune)(struct runner_cgroup *group, struct dom *dom, int pid, const int *tids,
 		     unsigned count, GError **error);
