@@ -350,7 +350,7 @@ static gboolean on_readable(gint fd, GIOCondition condition, gpointer opaque)
 	client->busy++;
 	if (n > 0)
 		ok = take(client, buf, (size_t)n, &error);
-	else if (n == 0)
+	else if (n == 0 || n == -ECONNRESET)
 		ok = error_set(&error, SOCLE_ERROR_STATE, "the machine closed its monitor");
 	else
 		ok = error_sys(&error, (int)n, "cannot read from the monitor of the machine");

@@ -8,6 +8,8 @@
 #include "daemon/keys.h"
 #include "daemon/runner-args.h"
 
+/* The slot that a device has on the one bus, by its address; 0: none. */
+unsigned info_slot(const struct device_info *info);
 /* Name and place of a device: id, addr. A place that is not on the one bus is not asked for. */
 void keys_of_info(struct keys *keys, const struct device_info *info);
 

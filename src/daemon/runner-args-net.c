@@ -81,14 +81,14 @@ static void add_stream(struct keys *keys, const struct domain_interface *card)
 	keys_printf(keys, "addr.port", "%" PRId64, card->source.port.value);
 }
 
-static const char *type_of(const struct domain_interface *card)
+static const char *type_of(const struct domain_interface *card, int tap)
 {
 	switch (card->type) {
 	case INTERFACE_USER:
 		return "user";
 	case INTERFACE_NETWORK:
-		/* One that is not there was mapped. */
-		return card->info.fate == FATE_MAPPED ? "user" : "tap";
+		/* One that is not there has no tap. */
+		return tap < 0 ? "user" : "tap";
 	case INTERFACE_BRIDGE:
 	case INTERFACE_ETHERNET:
 		return "tap";
@@ -114,10 +114,8 @@ static const char *type_of(const struct domain_interface *card)
 bool keys_of_network(struct keys *keys, const struct domain_interface *card, int tap,
 		     const char **ret_type, GError **error)
 {
-	const char *type = type_of(card);
+	const char *type = type_of(card, tap);
 
-	if (type && tap < 0 && !strcmp(type, "tap") && card->type == INTERFACE_NETWORK)
-		type = "user";
 	if (!type || (tap < 0 && !strcmp(type, "tap")))
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
 				 "interface '%s': a machine cannot be connected in this way; give "

@@ -9,10 +9,15 @@
 #include "base/error.h"
 #include "daemon/runner-args-int.h"
 
+enum {
+	SLOTS = 32
+};
+
 struct args {
 	const struct domain *domain;
 	const struct runner_places *places;
 	GPtrArray *argv;
+	uint32_t slots; /* a bit for each that something of the definition has */
 };
 
 /* As one word, so that no value is ever taken for an option. */
@@ -38,14 +43,39 @@ static bool is_there(const struct device_info *info)
 	return info->fate != FATE_LEFT_OUT;
 }
 
-void keys_of_info(struct keys *keys, const struct device_info *info)
+unsigned info_slot(const struct device_info *info)
 {
 	const struct device_address *at = &info->address;
 
+	if (at->type != ADDRESS_PCI || at->domain.value || at->bus.value || at->function.value ||
+	    at->slot.value < 0 || at->slot.value >= SLOTS)
+		return 0;
+	return (unsigned)at->slot.value;
+}
+
+void keys_of_info(struct keys *keys, const struct device_info *info)
+{
+	const unsigned slot = info_slot(info);
+
 	keys_add(keys, "id", info->alias.name);
-	if (at->type == ADDRESS_PCI && !at->domain.value && !at->bus.value && !at->function.value &&
-	    at->slot.value > 0 && at->slot.value < 32)
-		keys_printf(keys, "addr", "0x%x", (unsigned)at->slot.value);
+	if (slot)
+		keys_printf(keys, "addr", "0x%x", slot);
+}
+
+/* A device that has no place in the definition gets one from the end: those that are plugged later are
+ * given the first that the definition has free. */
+static void add_place(struct args *a, struct keys *keys, const struct device_info *info)
+{
+	unsigned slot = SLOTS - 1;
+
+	if (info_slot(info))
+		return;
+	while (slot && a->slots & 1u << slot)
+		slot--;
+	if (!slot)
+		return;
+	a->slots |= 1u << slot;
+	keys_printf(keys, "addr", "0x%x", slot);
 }
 
 static char *place(const struct args *a, const char *name)
@@ -108,12 +138,41 @@ static void add_hardware(struct args *a)
 	add(a, "memory", memory);
 }
 
+/* Disks and CDs, in the order of the definition; firmware knows no other kinds. */
+static void add_boot_order(struct args *a)
+{
+	const struct domain_os *os = &a->domain->os;
+	struct keys keys = keys_text();
+	char order[3] = "";
+
+	for (unsigned i = 0; i < os->boot_count; i++) {
+		const char letter = !strcmp(os->boots[i].dev, "hd")	 ? 'c'
+				    : !strcmp(os->boots[i].dev, "cdrom") ? 'd'
+									 : '\0';
+		const size_t len = strlen(order);
+
+		if (letter && !strchr(order, letter) && len < 2)
+			order[len] = letter;
+	}
+	keys_add(&keys, "order", *order ? order : NULL);
+	if (os->bootmenu.enable == TRI_YES) {
+		keys_bool(&keys, "menu", true);
+		if (os->bootmenu.timeout.value > 0)
+			keys_number(&keys, "menu-wait", MIN(os->bootmenu.timeout.value, 60000));
+	}
+	if (keys.count)
+		add_keys(a, "boot", &keys);
+	else
+		g_string_free(keys.text, TRUE);
+}
+
 static void add_boot(struct args *a)
 {
 	const struct domain_os *os = &a->domain->os;
 
 	if (!os->kernel) {
 		add(a, "firmware", os->loader.path ? os->loader.path : "bios");
+		add_boot_order(a);
 		return;
 	}
 	add(a, "kernel", os->kernel);
@@ -121,12 +180,34 @@ static void add_boot(struct args *a)
 	add(a, "append", os->cmdline);
 }
 
+/* A guest that boots from a CD wants a drive; to all others it is a disk that can only be read. */
+static void add_cd(struct args *a, const struct domain_disk *disk)
+{
+	struct keys keys = keys_text();
+
+	keys_add(&keys, "path", disk_path(disk));
+	if (disk->boot.order.set)
+		keys_number(&keys, "bootindex", disk->boot.order.value);
+	keys_of_info(&keys, &disk->info);
+	add_place(a, &keys, &disk->info);
+	add_keys(a, "cdrom", &keys);
+}
+
 static void add_disk(struct args *a, const struct domain_disk *disk)
 {
 	struct keys keys = keys_text();
 
+	if (!a->domain->os.kernel && disk->device == DISK_CDROM &&
+	    !strcmp(disk->driver.type, "raw")) {
+		g_string_free(keys.text, TRUE);
+		add_cd(a, disk);
+		return;
+	}
 	keys_of_image(&keys, disk);
 	keys_of_disk(&keys, disk);
+	add_place(a, &keys, &disk->info);
+	if (!a->domain->os.kernel && disk->boot.order.set)
+		keys_number(&keys, "bootindex", disk->boot.order.value);
 	add_keys(a, "disk", &keys);
 }
 
@@ -170,6 +251,18 @@ static bool keys_of_source(struct keys *keys, const struct domain_char *chr, GEr
 	return true;
 }
 
+/* Of the controller that has all consoles and channels. */
+static unsigned console_slot(const struct domain *domain)
+{
+	const struct domain_devices *d = &domain->devices;
+
+	for (unsigned i = 0; i < d->controller_count; i++) {
+		if (d->controllers[i].type == CONTROLLER_VIRTIO_SERIAL)
+			return info_slot(&d->controllers[i].info);
+	}
+	return 0;
+}
+
 static bool add_char(struct args *a, const char *option, const struct domain_char *chr,
 		     GError **error)
 {
@@ -179,8 +272,11 @@ static bool add_char(struct args *a, const char *option, const struct domain_cha
 		g_string_free(keys.text, TRUE);
 		return false;
 	}
-	if (!strcmp(option, "console"))
+	if (!strcmp(option, "console")) {
 		keys_add(&keys, "name", chr->target.name);
+		if (console_slot(a->domain))
+			keys_number(&keys, "addr", console_slot(a->domain));
+	}
 	add_keys(a, option, &keys);
 	return true;
 }
@@ -271,13 +367,37 @@ static void add_others(struct args *a)
 	for (unsigned i = 0; i < d->panic_count; i++) {
 		if (!is_there(&d->panics[i].info))
 			continue;
-		/* On ISA by the definition, on PCI here: without a place of its own. */
 		keys = keys_text();
 		keys_word(&keys, "on");
-		keys_add(&keys, "id", d->panics[i].info.alias.name);
+		keys_of_info(&keys, &d->panics[i].info);
+		add_place(a, &keys, &d->panics[i].info);
 		add_keys(a, "pvpanic", &keys);
 		break;
 	}
+}
+
+#define SLOTS_OF(list, count)                                    \
+	do {                                                     \
+		for (unsigned i = 0; i < d->count; i++)          \
+			slots |= 1u << info_slot(&d->list[i].info); \
+	} while (0)
+
+/* Also those of devices that are left out: the definition has them. */
+static uint32_t slots_of(const struct domain_devices *d)
+{
+	uint32_t slots = 1;
+
+	SLOTS_OF(disks, disk_count);
+	SLOTS_OF(controllers, controller_count);
+	SLOTS_OF(interfaces, interface_count);
+	SLOTS_OF(sounds, sound_count);
+	SLOTS_OF(videos, video_count);
+	SLOTS_OF(watchdogs, watchdog_count);
+	SLOTS_OF(memballoons, memballoon_count);
+	SLOTS_OF(rngs, rng_count);
+	SLOTS_OF(panics, panic_count);
+	SLOTS_OF(vsocks, vsock_count);
+	return slots;
 }
 
 char **runner_argv(const struct domain *live, const struct runner_places *places, GError **error)
@@ -287,6 +407,7 @@ char **runner_argv(const struct domain *live, const struct runner_places *places
 	bool ok = true;
 
 	a.argv = g_ptr_array_new_with_free_func(g_free);
+	a.slots = slots_of(d);
 	g_ptr_array_add(a.argv, g_strdup(places->program));
 	add_identity(&a);
 	add_hardware(&a);

@@ -49,6 +49,7 @@ struct keyvalue;
 struct console_option {
 	struct char_spec chr;
 	char *name;
+	unsigned slot; /* of the device that has all of them; 0: any */
 };
 
 struct options {
