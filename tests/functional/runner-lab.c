@@ -316,6 +316,13 @@ static void was_plugged(struct task *task, const GError *error)
 		from->disk_count = 0;
 		g_clear_pointer(&from->disks, g_free);
 	}
+	if (!error && from->interface_count) {
+		to->interfaces = g_renew(struct domain_interface, to->interfaces,
+					 to->interface_count + 1);
+		to->interfaces[to->interface_count++] = from->interfaces[0];
+		from->interface_count = 0;
+		g_clear_pointer(&from->interfaces, g_free);
+	}
 	domain_free(plugged);
 	ended(task, error);
 }

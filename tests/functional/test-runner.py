@@ -496,6 +496,98 @@ class Lost(Base):
             self.assertIn('monitor', file.read())
 
 
+class Plug(Base):
+    """A disk and a card come and go; the guest uses each that comes."""
+
+    DISK = "<disk type='file'><source file='%s/new'/><target dev='vdz' bus='virtio'/></disk>"
+
+    def setUp(self):
+        super().setUp()
+        self.kernel = os.environ['SOCLE_HOTPLUG']
+        for name in ('busy', 'new'):
+            with open(name, 'wb') as file:
+                file.truncate(1 << 20)
+
+    def devices(self):
+        with socket.create_server(('127.0.0.1', 0)) as server:
+            port = server.getsockname()[1]
+        wire = "<source address='127.0.0.1' port='%d'/><mac address='52:54:00:00:00:0%d'/>"
+        return (f"<disk type='file'><source file='{os.getcwd()}/busy'/><target dev='vda'/></disk>"
+                f"<interface type='server'>{wire % (port, 2)}</interface>"
+                f"<interface type='client'>{wire % (port, 3)}</interface>"
+                "<serial type='unix'/><memballoon model='none'/>")
+
+    def ready(self, devices):
+        self.define(devices)
+        lab = self.lab()
+        self.start(lab, 'paused')
+        serial = console(f'run/{UUID}/serial0')
+        self.addCleanup(serial.close)
+        lab.do('resume')
+        vm.read_until(serial.fileno(), b'ready\n')
+        return lab, serial
+
+    def plug(self, lab, xml):
+        with open('device.xml', 'w', encoding='utf-8') as file:
+            file.write(xml)
+        return lab.ask('plug', 'device.xml')
+
+    def used(self, serial):
+        self.assertRegex(vm.read_until(serial.fileno(), b'\n'), rb'in \d+: ok')
+
+    def test_come_and_go(self):
+        lab, serial = self.ready(self.devices())
+        # The second time as well: nothing of the first is left.
+        for _ in range(2):
+            self.assertEqual(self.plug(lab, self.DISK % os.getcwd()), 'ok')
+            self.used(serial)
+            self.assertEqual(lab.query()['size1'], 1 << 20)
+            self.assertEqual(self.plug(lab, "<interface type='user'/>"), 'ok')
+            self.used(serial)
+            names = re.findall("alias name='((?:virtio-disk|net)[0-9]+)'", lab.do('xml'))
+            self.assertEqual(len(set(names)), len(names))
+            for name in (names[1], names[-1]):
+                lab.do('unplug', name)
+                self.assertEqual(lab.event('removed'), f'removed {name}')
+            # Of this lab's definition they are left out from now on; begin anew with it.
+            lab.do('monitor', '{"execute":"query-named-block-nodes"}')
+            lab.end(signal.SIGKILL)
+            with open('m.xml', encoding='utf-8') as file:
+                self.assertNotIn('vdz', file.read())
+            state = self.state
+            lab = self.lab()
+            lab.do('find', 'm.xml', state)
+
+    def start(self, lab, *words):
+        pid = super().start(lab, *words)
+        self.state = lab.do('state')
+        return pid
+
+    def test_refused(self):
+        lab, _ = self.ready(self.devices())
+        self.assertIn("'%s/none'" % os.getcwd(), self.plug(
+            lab, f"<disk type='file'><source file='{os.getcwd()}/none'/><target dev='vdz'/></disk>"))
+        self.assertIn('is not plugged', self.plug(lab, "<vsock model='virtio'/>"))
+        self.assertIn("'nope'", lab.ask('unplug', 'nope'))
+        # It is not in the way of one that is fine.
+        self.assertEqual(self.plug(lab, self.DISK % os.getcwd()), 'ok')
+
+    def test_gone_meanwhile(self):
+        """What a guest lets go while there is no daemon is told when there is one."""
+        devices = self.devices()
+        lab, serial = self.ready(devices)
+        self.assertEqual(self.plug(lab, self.DISK % os.getcwd()), 'ok')
+        self.used(serial)
+        lab.end(signal.SIGKILL)
+        with vm.Qmp(f'run/{UUID}/monitor') as qmp:
+            qmp.call('device_del', id='virtio-disk1')
+            qmp.event('DEVICE_DELETED')
+        self.define(devices + self.DISK % os.getcwd())
+        lab = self.lab()
+        lab.do('find', 'm.xml', self.state)
+        self.assertEqual(lab.event('removed'), 'removed virtio-disk1')
+
+
 class Refused(Base):
     def refused(self, *words):
         lab = self.lab()
