@@ -298,6 +298,18 @@ static void on_chars(void *opaque, json_t *result, const GError *error)
 	asked(runner);
 }
 
+/* Whom the host does not let pin runs all the same. */
+static void pin(struct runner *runner)
+{
+	const struct runner_cgroup_ops *ops = runner->config->cgroups;
+	struct dom *dom = runner->machine.dom;
+	g_autoptr(GError) error = NULL;
+
+	if (runner->cgroup && dom->live && !runner->finding &&
+	    !ops->pin(dom, process_pid(runner->process), runner->tids, runner->tid_count, &error))
+		machine_log_say(runner->log, "running without pins: %s", error->message);
+}
+
 static void on_cpus(void *opaque, json_t *result, const GError *error)
 {
 	struct runner *runner = opaque;
@@ -312,6 +324,7 @@ static void on_cpus(void *opaque, json_t *result, const GError *error)
 	for (unsigned i = 0; i < count; i++)
 		runner->tids[i] = (int)json_integer_value(
 			json_object_get(json_array_get(result, i), "thread-id"));
+	pin(runner);
 	asked(runner);
 }
 

@@ -28,6 +28,8 @@ struct runner_cgroup_ops {
 	/* Limits and pins as @dom->live has them by now; @tids are the threads of the vCPUs. */
 	bool (*tune)(struct runner_cgroup *group, struct dom *dom, int pid, const int *tids,
 		     unsigned count, GError **error);
+	/* Pins alone, when a machine has its threads. */
+	bool (*pin)(struct dom *dom, int pid, const int *tids, unsigned count, GError **error);
 	/* CPU time; false: not known. */
 	bool (*cpu)(struct runner_cgroup *group, uint64_t *ret_ns, uint64_t *ret_user_ns,
 		    uint64_t *ret_system_ns);
