@@ -223,7 +223,8 @@ static bool add_card(struct args *a, unsigned index, GError **error)
 		return false;
 	}
 	keys_of_card(&keys, card);
-	if (card->driver.queues.set)
+	/* A tap that is handed over has one. */
+	if (card->driver.queues.set && tap < 0)
 		keys_number(&keys, "queues", card->driver.queues.value);
 	add_keys(a, "net", &keys);
 	return true;

@@ -26,6 +26,7 @@
 #include "daemon/runner-args.h"
 #include "daemon/runner-int.h"
 #include "daemon/runner-spawn.h"
+#include "daemon/runner-tap.h"
 
 enum {
 	START_MS = 30000,
@@ -130,7 +131,7 @@ static GArray *paths_of(const struct domain *live)
 	return paths;
 }
 
-static int run(struct runner *runner, char *const *argv, GError **error)
+static int run(struct runner *runner, char *const *argv, const GArray *fds, GError **error)
 {
 	const struct runner_config *config = runner->config;
 	g_autoptr(GArray) paths = paths_of(runner->machine.dom->live);
@@ -139,6 +140,8 @@ static int run(struct runner *runner, char *const *argv, GError **error)
 		.argv = argv,
 		.dir = runner->dir,
 		.log = log,
+		.fds = (const int *)(const void *)fds->data,
+		.fd_count = fds->len,
 		.uid = config->uid,
 		.gid = config->gid,
 		.paths = (const struct spawn_path *)(const void *)paths->data,
@@ -176,11 +179,36 @@ static gboolean on_deadline(gpointer opaque)
 	return G_SOURCE_REMOVE;
 }
 
+static void close_fd(void *fd)
+{
+	fd_autoclose(fd);
+}
+
+/* Taps of the cards, by their places, -1: none; @fds: those there are, which are closed with it. */
+static int *open_taps(struct domain *live, GArray *fds, GError **error)
+{
+	struct domain_devices *d = &live->devices;
+	g_autofree int *taps = g_new(int, d->interface_count + 1);
+
+	for (unsigned i = 0; i < d->interface_count; i++) {
+		taps[i] = -1;
+		if (!tap_wanted(&d->interfaces[i]))
+			continue;
+		taps[i] = tap_open(&d->interfaces[i], error);
+		if (taps[i] < 0)
+			return NULL;
+		g_array_append_val(fds, taps[i]);
+	}
+	return g_steal_pointer(&taps);
+}
+
 static bool start(struct runner *runner, unsigned flags, GError **error)
 {
 	struct dom *dom = runner->machine.dom;
 	const struct runner_config *config = runner->config;
-	const struct runner_places places = {
+	g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
+	g_autofree int *taps = NULL;
+	struct runner_places places = {
 		.program = config->program,
 		.dir = runner->dir,
 		.engine = config->engine,
@@ -196,11 +224,16 @@ static bool start(struct runner *runner, unsigned flags, GError **error)
 		return false;
 	(void)sys_unlink(runner->exit_file);
 	runner_produce(dom->live, runner->dir);
+	g_array_set_clear_func(fds, close_fd);
+	taps = open_taps(dom->live, fds, error);
+	if (!taps)
+		return false;
+	places.taps = taps;
 	argv = runner_argv(dom->live, &places, error);
 	if (!argv)
 		return false;
 	runner->paused = flags & MACHINE_START_PAUSED;
-	pid = run(runner, argv, error);
+	pid = run(runner, argv, fds, error);
 	if (pid < 0)
 		return false;
 	runner->process = process_open(pid, 0, runner_on_ended, runner, error);

@@ -22,7 +22,7 @@
 static struct runner_config config;
 static struct dom dom = { .id = -1 };
 static GMainLoop *loop;
-static const struct support support = { .emulator = "socle-vm", .bios = true };
+static const struct support support = { .emulator = "socle-vm", .bios = true, .bridges = true };
 
 void *node_machines_opaque(const struct node *node)
 {

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import threading
 import time
+import unittest
 
 import vm
 
@@ -296,6 +297,35 @@ class Life(Base):
         client.sendall(b'{"return":7}\n{"retu\xff{"return":' + number + b'}\n')
         vm.read_until(client.fileno(), b'guest-ping"}\n')
         client.sendall(b'{"return":{"x":1}}\n')
+
+
+class Taps(Base):
+    """Cards on taps, which the machine gets as descriptors."""
+
+    @classmethod
+    def setUpClass(cls):
+        if os.getuid() or not os.path.exists('/dev/net/tun'):
+            raise unittest.SkipTest('only root can make taps, where there is /dev/net/tun')
+
+    def test_ethernet(self):
+        name = f'soc{os.getpid() % 100000}'
+        self.define(f"<interface type='ethernet'><target dev='{name}'/><mtu size='1400'/>"
+                    "</interface><interface type='ethernet'/>")
+        lab = self.lab()
+        self.start(lab)
+        with open(f'/sys/class/net/{name}/mtu', encoding='ascii') as file:
+            self.assertEqual(file.read(), '1400\n')
+        other = re.search("target dev='(vnet[0-9]+)'", lab.do('xml')).group(1)
+        self.assertTrue(os.path.exists(f'/sys/class/net/{other}'))
+        # The machine has them, and nobody else.
+        lab.do('destroy')
+        self.assertFalse(os.path.exists(f'/sys/class/net/{name}'))
+
+    def test_no_bridge(self):
+        self.define("<interface type='bridge'><source bridge='no-such-br'/></interface>")
+        self.assertIn("there is no bridge 'no-such-br'", self.lab().ask('start', 'm.xml'))
+        self.define("<interface type='bridge'><source bridge='lo'/></interface>")
+        self.assertIn("'lo' is not a bridge", self.lab().ask('start', 'm.xml'))
 
 
 class Disks(Base):
