@@ -5,7 +5,9 @@
  * In both cases the machine has gone on meanwhile. It is asked what has become of it: whether it
  * runs, which devices it still has, which images its disks have, which jobs there are.
  *
- * The line of text that is kept: "pid=N start=N from=N jobs=ALIAS:TYPE,... dir=PATH".
+ * The line of text that is kept: "pid=N start=N from=N names=ALIAS,... jobs=ALIAS:TYPE,... dir=PATH". The
+ * names are those of disks and cards: a definition that is read again has lost them, and they are not
+ * what would be made up now if some have been unplugged.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,10 +22,49 @@ enum {
 	FIND_MS = 10000 /* a machine that says nothing for so long is taken as it was */
 };
 
+static unsigned name_count(const struct domain_devices *d)
+{
+	return d->disk_count + d->interface_count;
+}
+
+/* Of the disks, then of the cards. */
+static char **name_at(struct domain_devices *d, unsigned index)
+{
+	return index < d->disk_count ? &d->disks[index].info.alias.name
+				     : &d->interfaces[index - d->disk_count].info.alias.name;
+}
+
+static char *format_names(struct domain *live)
+{
+	g_autoptr(GString) names = g_string_new(NULL);
+
+	for (unsigned i = 0; live && i < name_count(&live->devices); i++) {
+		const char *name = *name_at(&live->devices, i);
+
+		g_string_append_printf(names, "%s%s", i ? "," : "", name ? name : "");
+	}
+	return g_string_free(g_steal_pointer(&names), FALSE);
+}
+
+static void take_names(struct domain *live, const char *text)
+{
+	g_auto(GStrv) list = g_strsplit(text, ",", -1);
+
+	if (g_strv_length(list) != name_count(&live->devices))
+		return;
+	for (unsigned i = 0; list[i]; i++) {
+		char **name = name_at(&live->devices, i);
+
+		g_free(*name);
+		*name = *list[i] ? g_strdup(list[i]) : NULL;
+	}
+}
+
 char *runner_state(struct machine *machine)
 {
 	struct runner *runner = runner_of(machine);
 	g_autoptr(GString) jobs = g_string_new(NULL);
+	g_autofree char *names = format_names(machine->dom->live);
 
 	for (unsigned i = 0; i < runner->jobs->len; i++) {
 		const struct runner_job *job = g_ptr_array_index(runner->jobs, i);
@@ -32,9 +73,9 @@ char *runner_state(struct machine *machine)
 	}
 	if (!runner->process)
 		return g_strdup("");
-	return g_strdup_printf("pid=%d start=%" PRIu64 " from=%" PRId64 " jobs=%s dir=%s",
+	return g_strdup_printf("pid=%d start=%" PRIu64 " from=%" PRId64 " names=%s jobs=%s dir=%s",
 			       process_pid(runner->process), process_start(runner->process),
-			       (int64_t)runner->log_from, jobs->str, runner->dir);
+			       (int64_t)runner->log_from, names, jobs->str, runner->dir);
 }
 
 static void take_jobs(struct runner *runner, const char *text)
@@ -57,15 +98,18 @@ static void take_jobs(struct runner *runner, const char *text)
 static bool take_state(struct runner *runner, const char *state, int *ret_pid, uint64_t *ret_start,
 		       GError **error)
 {
-	const char *jobs = strstr(state, " jobs="), *dir = strstr(state, " dir=");
-	g_autofree char *list = NULL;
+	const char *names = strstr(state, " names="), *jobs = strstr(state, " jobs=");
+	const char *dir = strstr(state, " dir=");
+	g_autofree char *list = NULL, *own = NULL;
 	int64_t from = 0;
 
 	if (sscanf(state, "pid=%d start=%" SCNu64 " from=%" SCNd64, ret_pid, ret_start, &from) != 3 ||
-	    !jobs || !dir || dir < jobs || dir[5] != '/' || *ret_pid <= 1 || !*ret_start)
+	    !names || !jobs || !dir || jobs < names || dir < jobs || dir[5] != '/' || *ret_pid <= 1 || !*ret_start)
 		return error_set(error, SOCLE_ERROR_CORRUPT,
 				 "what was kept of its process makes no sense: '%.128s'", state);
 	runner->log_from = from;
+	own = g_strndup(names + 7, (size_t)(jobs - names - 7));
+	take_names(runner->machine.dom->live, own);
 	list = g_strndup(jobs + 6, (size_t)(dir - jobs - 6));
 	take_jobs(runner, list);
 	g_free(runner->dir);

@@ -46,6 +46,7 @@ static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
 static void forget_machine(void)
 {
 	dom.machine = NULL;
+	dom.state = DOM_NOSTATE;
 	domain_free(dom.live);
 	dom.live = NULL;
 }
@@ -62,13 +63,18 @@ void machine_ended(struct dom *d, enum machine_end end, const char *why)
 
 void machine_paused(struct dom *d, int reason)
 {
-	(void)d;
+	/* As the room manage has it: what is so already is nothing new. */
+	if (d->state == DOM_PAUSED)
+		return;
+	d->state = DOM_PAUSED;
 	say("event paused %d", reason);
 }
 
 void machine_resumed(struct dom *d)
 {
-	(void)d;
+	if (d->state == DOM_RUNNING)
+		return;
+	d->state = DOM_RUNNING;
 	say("event resumed");
 }
 
@@ -516,6 +522,8 @@ int main(int argc, char **argv)
 		.log_dir = log_dir,
 		.engine = "emu",
 	};
+	if (g_getenv("LAB_START_MS"))
+		config.start_ms = (unsigned)atoi(g_getenv("LAB_START_MS"));
 	loop = g_main_loop_new(NULL, FALSE);
 	channel = g_io_channel_unix_new(STDIN_FILENO);
 	/* A line at a time: what stands in a buffer wakes nobody. */
