@@ -116,11 +116,9 @@ struct process *process_open(int pid, uint64_t start, void (*ended)(void *opaque
 		return NULL;
 	}
 	process = g_new(struct process, 1);
-	*process = (struct process){ .pid = pid,
-				     .fd = fd_steal(&fd),
-				     .start = now,
-				     .ended = ended,
-				     .opaque = opaque };
+	*process = (struct process){
+		.pid = pid, .fd = fd_steal(&fd), .start = now, .ended = ended, .opaque = opaque
+	};
 	process->source = g_unix_fd_add(process->fd, G_IO_IN, on_ended, process);
 	return process;
 }
@@ -183,8 +181,7 @@ bool process_usage(const struct process *process, struct process_usage *ret)
 	char text[128];
 
 	if (!read_stat(stat, fields) || fields[STAT_START] != process->start ||
-	    !read_text(statm, text, sizeof(text)) ||
-	    sscanf(text, "%*u %" SCNu64, &pages) != 1)
+	    !read_text(statm, text, sizeof(text)) || sscanf(text, "%*u %" SCNu64, &pages) != 1)
 		return false;
 	*ret = (struct process_usage){
 		.cpu_ns = cpu_time(process->pid),

@@ -35,11 +35,11 @@ struct qmp_client {
 	unsigned busy; /* callbacks under way */
 	bool gone, greeted, ready;
 	json_int_t next_id;
-	GQueue calls;      /* of struct call, in the order in which they were made */
-	GString *line;     /* that has begun to come */
-	GString *to_send;  /* what the socket has not taken */
-	GString *waiting;  /* requests, until it is ready */
-	GError *broken;    /* found while writing: told by the main loop */
+	GQueue calls;     /* of struct call, in the order in which they were made */
+	GString *line;    /* that has begun to come */
+	GString *to_send; /* what the socket has not taken */
+	GString *waiting; /* requests, until it is ready */
+	GError *broken;   /* found while writing: told by the main loop */
 	guint broken_idle;
 };
 
@@ -256,9 +256,8 @@ static void on_answer(struct qmp_client *client, json_t *message)
 		return;
 	if (!result) {
 		text = json_string_value(json_object_get(failure, "desc"));
-		error_set(&error,
-			  kind_of(json_string_value(json_object_get(failure, "class"))), "%s",
-			  text ? text : "the machine refused, and did not say why");
+		error_set(&error, kind_of(json_string_value(json_object_get(failure, "class"))),
+			  "%s", text ? text : "the machine refused, and did not say why");
 	}
 	g_queue_remove(&client->calls, call);
 	call_end(call, error ? NULL : result, error);
@@ -267,8 +266,7 @@ static void on_answer(struct qmp_client *client, json_t *message)
 static void get_ready(struct qmp_client *client)
 {
 	client->ready = true;
-	g_string_append_len(client->to_send, client->waiting->str,
-			    (gssize)client->waiting->len);
+	g_string_append_len(client->to_send, client->waiting->str, (gssize)client->waiting->len);
 	g_string_truncate(client->waiting, 0);
 	flush(client);
 	client->ops->ready(client->opaque);
@@ -312,7 +310,8 @@ static bool on_line(struct qmp_client *client, GError **error)
 	g_string_truncate(client->line, 0);
 	if (message && on_message(client, message))
 		return true;
-	return error_set(error, SOCLE_ERROR_CORRUPT, "the monitor of the machine does not speak QMP");
+	return error_set(error, SOCLE_ERROR_CORRUPT,
+			 "the monitor of the machine does not speak QMP");
 }
 
 static bool take(struct qmp_client *client, const char *buf, size_t len, GError **error)
@@ -322,10 +321,11 @@ static bool take(struct qmp_client *client, const char *buf, size_t len, GError 
 		size_t n = end ? (size_t)(end - buf) : len;
 
 		if (n > QMP_CLIENT_LINE_MAX - client->line->len)
-			return error_set(error, SOCLE_ERROR_LIMIT,
-					 "the monitor of the machine sent more than %d bytes without "
-					 "a line's end",
-					 QMP_CLIENT_LINE_MAX);
+			return error_set(
+				error, SOCLE_ERROR_LIMIT,
+				"the monitor of the machine sent more than %d bytes without "
+				"a line's end",
+				QMP_CLIENT_LINE_MAX);
 		g_string_append_len(client->line, buf, (gssize)n);
 		n += end ? 1 : 0;
 		buf += n;

@@ -179,10 +179,9 @@ static gboolean on_attempt(gpointer opaque)
 {
 	struct agent *agent = opaque;
 	const char *path = runner_agent_path(agent->runner);
-	g_autofree char *hello =
-		g_strdup_printf("\xff{\"execute\":\"guest-sync-delimited\",\"arguments\":{\"id\":%" PRIu64
-				"}}\n",
-				agent->sync);
+	g_autofree char *hello = g_strdup_printf(
+		"\xff{\"execute\":\"guest-sync-delimited\",\"arguments\":{\"id\":%" PRIu64 "}}\n",
+		agent->sync);
 
 	agent->in = 0;
 	agent->fd = path ? runner_connect_unix(path, NULL) : -1;
@@ -209,10 +208,11 @@ void runner_agent(struct machine *machine, const char *command, char **ret_answe
 
 	*ret_answer = NULL;
 	if (!runner_agent_path(runner))
-		error_set(&error, SOCLE_ERROR_NOT_FOUND,
-			  "the machine has no channel to an agent; add a <channel type='unix'> with "
-			  "<target type='virtio' name='%s'/>",
-			  agent_name);
+		error_set(
+			&error, SOCLE_ERROR_NOT_FOUND,
+			"the machine has no channel to an agent; add a <channel type='unix'> with "
+			"<target type='virtio' name='%s'/>",
+			agent_name);
 	else if (!name)
 		error_set(&error, SOCLE_ERROR_USAGE,
 			  "this is no command of an agent; write it like "

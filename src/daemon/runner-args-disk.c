@@ -8,10 +8,8 @@
 #include "daemon/runner-args-int.h"
 
 static const char *const cache_words[CACHE_COUNT] = {
-	[CACHE_NONE] = "none",
-	[CACHE_WRITETHROUGH] = "writethrough",
-	[CACHE_WRITEBACK] = "writeback",
-	[CACHE_DIRECTSYNC] = "directsync",
+	[CACHE_NONE] = "none",           [CACHE_WRITETHROUGH] = "writethrough",
+	[CACHE_WRITEBACK] = "writeback", [CACHE_DIRECTSYNC] = "directsync",
 	[CACHE_UNSAFE] = "unsafe",
 };
 
@@ -120,8 +118,8 @@ json_t *runner_disk_node(const struct domain_disk *disk, const char *node_name)
 json_t *runner_disk_device(const struct domain_disk *disk, const char *node_name)
 {
 	struct keys keys = keys_object();
-	const bool through = disk->driver.cache == CACHE_WRITETHROUGH ||
-			     disk->driver.cache == CACHE_DIRECTSYNC;
+	const bool through =
+		disk->driver.cache == CACHE_WRITETHROUGH || disk->driver.cache == CACHE_DIRECTSYNC;
 
 	keys_add(&keys, "driver", "virtio-blk-pci");
 	keys_add(&keys, "drive", node_name);

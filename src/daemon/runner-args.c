@@ -146,7 +146,7 @@ static void add_boot_order(struct args *a)
 	char order[3] = "";
 
 	for (unsigned i = 0; i < os->boot_count; i++) {
-		const char letter = !strcmp(os->boots[i].dev, "hd")	 ? 'c'
+		const char letter = !strcmp(os->boots[i].dev, "hd")      ? 'c'
 				    : !strcmp(os->boots[i].dev, "cdrom") ? 'd'
 									 : '\0';
 		const size_t len = strlen(order);
@@ -377,9 +377,9 @@ static void add_others(struct args *a)
 	}
 }
 
-#define SLOTS_OF(list, count)                                    \
-	do {                                                     \
-		for (unsigned i = 0; i < d->count; i++)          \
+#define SLOTS_OF(list, count)                                       \
+	do {                                                        \
+		for (unsigned i = 0; i < d->count; i++)             \
 			slots |= 1u << info_slot(&d->list[i].info); \
 	} while (0)
 

@@ -41,7 +41,8 @@ static bool set_quota(struct host_cgroup *group, const struct domain *d, GError 
 	if (!t->quota.set)
 		return true;
 	return host_cgroup_set_quota(group, t->period.set ? (uint64_t)t->period.value : PERIOD_US,
-				     t->quota.value > 0 ? t->quota.value * MAX(cpus, 1) : -1, error);
+				     t->quota.value > 0 ? t->quota.value * MAX(cpus, 1) : -1,
+				     error);
 }
 
 static bool set_cpu(struct host_cgroup *group, const struct domain *d, GError **error)
@@ -185,8 +186,7 @@ static struct runner_cgroup *cgroup_open(void *opaque, struct dom *dom, int pid,
 {
 	struct runner_cgroup *group = g_new0(struct runner_cgroup, 1);
 
-	group->group =
-		host_cgroup_new(opaque, dom->name, dom->uuid_text, found ? pid : 0, error);
+	group->group = host_cgroup_new(opaque, dom->name, dom->uuid_text, found ? pid : 0, error);
 	if (!group->group) {
 		g_free(group);
 		return NULL;

@@ -26,8 +26,8 @@ static char *link_name(const char *alias)
 struct plug {
 	struct runner *runner;
 	struct task *task;
-	json_t *device;    /* for device_add */
-	char *undo;        /* a command that takes the host's half away, NULL: there is none */
+	json_t *device; /* for device_add */
+	char *undo;     /* a command that takes the host's half away, NULL: there is none */
 	json_t *undo_args;
 	GError *error;
 	bool link_down;
@@ -144,9 +144,10 @@ static void plug_simple(struct plug *plug, const struct domain_devices *d)
 	const char *driver = simple_driver(d, &info);
 
 	if (!driver) {
-		error_set(&plug->error, SOCLE_ERROR_UNSUPPORTED,
-			  "a device of this kind is not plugged into a machine that runs; change its "
-			  "definition, which counts from the next start");
+		error_set(
+			&plug->error, SOCLE_ERROR_UNSUPPORTED,
+			"a device of this kind is not plugged into a machine that runs; change its "
+			"definition, which counts from the next start");
 		plug_end(plug);
 		return;
 	}
@@ -222,10 +223,11 @@ static void refuse(struct task *task, const char *what)
 {
 	g_autoptr(GError) error = NULL;
 
-	error_set(&error, SOCLE_ERROR_UNSUPPORTED,
-		  "%s cannot be changed while the machine runs; change its definition, which counts "
-		  "from the next start",
-		  what);
+	error_set(
+		&error, SOCLE_ERROR_UNSUPPORTED,
+		"%s cannot be changed while the machine runs; change its definition, which counts "
+		"from the next start",
+		what);
 	task_end(task, error);
 }
 

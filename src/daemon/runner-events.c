@@ -85,9 +85,9 @@ static void on_io_error(struct runner *runner, const json_t *data)
 	const bool nospace = json_is_true(json_object_get(data, "nospace"));
 
 	machine_io_error(runner->machine.dom, alias, path ? path : "",
-			 stops			      ? IO_ERROR_PAUSE
+			 stops                       ? IO_ERROR_PAUSE
 			 : !strcmp(action, "report") ? IO_ERROR_REPORT
-						      : IO_ERROR_NONE,
+						     : IO_ERROR_NONE,
 			 nospace ? "enospc" : text(data, "reason"));
 	if (!stops)
 		return;
@@ -99,7 +99,7 @@ static void on_io_error(struct runner *runner, const json_t *data)
 static void on_watchdog(struct runner *runner, const json_t *data)
 {
 	/* In the order of libvirt's VIR_DOMAIN_EVENT_WATCHDOG_... */
-	static const char *const actions[] = { "none",	   "pause", "reset",	 "poweroff",
+	static const char *const actions[] = { "none",     "pause", "reset",     "poweroff",
 					       "shutdown", "debug", "inject-nmi" };
 	const char *action = text(data, "action");
 	int number = WATCHDOG_NONE;

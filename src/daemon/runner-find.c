@@ -86,9 +86,8 @@ static void take_jobs(struct runner *runner, const char *text)
 		char *colon = strrchr(list[i], ':');
 		guint64 type = 0;
 
-		if (!colon ||
-		    !g_ascii_string_to_unsigned(colon + 1, 10, MACHINE_BLOCK_PULL,
-						MACHINE_BLOCK_ACTIVE_COMMIT, &type, NULL))
+		if (!colon || !g_ascii_string_to_unsigned(colon + 1, 10, MACHINE_BLOCK_PULL,
+							  MACHINE_BLOCK_ACTIVE_COMMIT, &type, NULL))
 			continue;
 		*colon = '\0';
 		(void)runner_job_add(runner, list[i], (enum machine_block_job)type);
@@ -103,8 +102,10 @@ static bool take_state(struct runner *runner, const char *state, int *ret_pid, u
 	g_autofree char *list = NULL, *own = NULL;
 	int64_t from = 0;
 
-	if (sscanf(state, "pid=%d start=%" SCNu64 " from=%" SCNd64, ret_pid, ret_start, &from) != 3 ||
-	    !names || !jobs || !dir || jobs < names || dir < jobs || dir[5] != '/' || *ret_pid <= 1 || !*ret_start)
+	if (sscanf(state, "pid=%d start=%" SCNu64 " from=%" SCNd64, ret_pid, ret_start, &from) !=
+		    3 ||
+	    !names || !jobs || !dir || jobs < names || dir < jobs || dir[5] != '/' ||
+	    *ret_pid <= 1 || !*ret_start)
 		return error_set(error, SOCLE_ERROR_CORRUPT,
 				 "what was kept of its process makes no sense: '%.128s'", state);
 	runner->log_from = from;
@@ -264,15 +265,15 @@ static void look_done(struct look *look)
 	g_free(look);
 }
 
-#define LOOK_ANSWER(member)                                                          \
-	static void on_##member(void *opaque, json_t *result, const GError *error)   \
-	{                                                                            \
-		struct look *look = opaque;                                          \
-										     \
-		(void)error;                                                         \
-		look->member = json_incref(result);                                  \
-		if (!--look->calls)                                                  \
-			look_done(look);                                             \
+#define LOOK_ANSWER(member)                                                        \
+	static void on_##member(void *opaque, json_t *result, const GError *error) \
+	{                                                                          \
+		struct look *look = opaque;                                        \
+                                                                                   \
+		(void)error;                                                       \
+		look->member = json_incref(result);                                \
+		if (!--look->calls)                                                \
+			look_done(look);                                           \
 	}
 
 LOOK_ANSWER(status)

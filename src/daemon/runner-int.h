@@ -53,8 +53,8 @@ struct runner {
 	bool ended;
 	int *tids; /* of the vCPUs */
 	unsigned tid_count;
-	uint64_t balloon; /* bytes; 0: not known */
-	GPtrArray *jobs;  /* struct runner_job */
+	uint64_t balloon;  /* bytes; 0: not known */
+	GPtrArray *jobs;   /* struct runner_job */
 	GPtrArray *agents; /* of runner-agent.c: what is asked of the guest's agent */
 	guint changed_idle;
 	GQueue no_calls; /* that could not be made, and are to be told so */

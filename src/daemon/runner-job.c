@@ -68,7 +68,7 @@ static void set_text(char **member, const char *text)
 static void set_image(struct domain_disk *disk, const char *path, const char *format)
 {
 	set_text(disk->type == DISK_BLOCK && g_str_has_prefix(path, "/dev/") ? &disk->source.dev
-									      : &disk->source.file,
+									     : &disk->source.file,
 		 path);
 	if (disk->type == DISK_BLOCK && !g_str_has_prefix(path, "/dev/")) {
 		disk->type = DISK_FILE;
@@ -176,7 +176,7 @@ void runner_job_event(struct runner *runner, const char *name, const json_t *dat
 		finish_job(runner, job, JOB_CANCELLED, NULL);
 	} else if (!strcmp(name, "BLOCK_JOB_COMPLETED")) {
 		finish_job(runner, job,
-			   why		    ? JOB_FAILED
+			   why              ? JOB_FAILED
 			   : job->cancelled ? JOB_CANCELLED
 					    : JOB_COMPLETED,
 			   why);
@@ -205,16 +205,16 @@ void runner_jobs_found(struct runner *runner, const json_t *jobs, const json_t *
 	for (unsigned i = runner->jobs->len; i-- > 0;) {
 		struct runner_job *job = g_ptr_array_index(runner->jobs, i);
 		const json_t *found = find_found(jobs, job->alias);
-		const bool waits = job->type == MACHINE_BLOCK_COPY ||
-				   job->type == MACHINE_BLOCK_ACTIVE_COMMIT;
+		const bool waits =
+			job->type == MACHINE_BLOCK_COPY || job->type == MACHINE_BLOCK_ACTIVE_COMMIT;
 		unsigned disk;
 
 		if (!jobs)
 			continue;
 		/* One that was to wait for us and is gone has gone over, or was given up. */
 		if (!found) {
-			finish_job(runner, job,
-				   waits && !changed ? JOB_CANCELLED : JOB_COMPLETED, NULL);
+			finish_job(runner, job, waits && !changed ? JOB_CANCELLED : JOB_COMPLETED,
+				   NULL);
 		} else if (!job->ready && json_is_true(json_object_get(found, "ready"))) {
 			job->ready = true;
 			if (runner_disk(runner, job->alias, &disk))

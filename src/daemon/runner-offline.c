@@ -102,10 +102,11 @@ static bool add(struct offline *offline, const struct domain *config,
 	const char *path = entry->type == DISK_BLOCK ? entry->source.dev : entry->source.file;
 
 	if (entry->where == SNAPSHOT_INTERNAL)
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "disk '%s': a machine that is off has external snapshots only; ask "
-				 "for snapshot='external'",
-				 entry->name);
+		return error_set(
+			error, SOCLE_ERROR_UNSUPPORTED,
+			"disk '%s': a machine that is off has external snapshots only; ask "
+			"for snapshot='external'",
+			entry->name);
 	for (unsigned i = 0; i < config->devices.disk_count; i++) {
 		const struct domain_disk *disk = &config->devices.disks[i];
 		struct overlay overlay;
@@ -123,10 +124,9 @@ static bool add(struct offline *offline, const struct domain *config,
 
 void runner_offline_snapshot(struct dom *dom, const struct snapshot *snapshot, struct task *task)
 {
-	const struct aside_work work_to_do = { .name = "snapshot",
-					       .fn = work,
-					       .end = worked,
-					       .free = offline_free };
+	const struct aside_work work_to_do = {
+		.name = "snapshot", .fn = work, .end = worked, .free = offline_free
+	};
 	struct offline *offline = g_new0(struct offline, 1);
 	struct aside_work what = work_to_do;
 	g_autoptr(GError) error = NULL;

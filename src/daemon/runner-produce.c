@@ -18,10 +18,10 @@ static void name(struct device_info *info, const char *kind, unsigned index)
 		info->alias.name = g_strdup_printf("%s%u", kind, index);
 }
 
-#define NAME_ALL(list, count, kind)                              \
-	do {                                                     \
-		for (unsigned i = 0; i < d->count; i++)          \
-			name(&d->list[i].info, kind, i);         \
+#define NAME_ALL(list, count, kind)                      \
+	do {                                             \
+		for (unsigned i = 0; i < d->count; i++)  \
+			name(&d->list[i].info, kind, i); \
 	} while (0)
 
 static void name_all(struct domain_devices *d)

@@ -25,8 +25,7 @@ static const struct domain_disk *disk_of(const struct domain *domain,
 	for (unsigned i = 0; i < domain->devices.disk_count; i++) {
 		const struct domain_disk *disk = &domain->devices.disks[i];
 
-		if (disk->info.fate != FATE_LEFT_OUT &&
-		    !g_strcmp0(disk->target.dev, entry->name))
+		if (disk->info.fate != FATE_LEFT_OUT && !g_strcmp0(disk->target.dev, entry->name))
 			return disk;
 	}
 	return NULL;

@@ -62,7 +62,8 @@ static void __attribute__((noreturn)) give_up(const char *what, const char *path
 }
 
 /* Say which folder on the way to it, or which right of its own, is in the way. */
-static void __attribute__((noreturn)) refuse(const struct prepared *p, const struct spawn_path *path)
+static void __attribute__((noreturn))
+refuse(const struct prepared *p, const struct spawn_path *path)
 {
 	const int r = sys_last_error();
 	static char part[4096]; /* the child has one thread */
@@ -85,7 +86,8 @@ static void __attribute__((noreturn)) refuse(const struct prepared *p, const str
 		if (access(part, X_OK) < 0) {
 			say(": folder '");
 			say(part);
-			say("' does not let it through; let it by chmod or setfacl, or move the file\n");
+			say("' does not let it through; let it by chmod or setfacl, or move the "
+			    "file\n");
 			_exit(EXIT_CANNOT_RUN);
 		}
 	}

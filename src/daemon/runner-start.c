@@ -89,11 +89,13 @@ static bool end_orphan(struct runner *runner, GError **error)
 		return true;
 	pid = strtol(text, NULL, 10);
 	if (guest_has_run(pid))
-		return error_set(error, SOCLE_ERROR_BUSY,
-				 "the machine runs already, as process %ld, which this daemon does not "
-				 "know; shut its guest down, or 'kill %ld'",
-				 pid, pid);
-	machine_log_say(runner->log, "ending process %ld, whose start no daemon has waited for", pid);
+		return error_set(
+			error, SOCLE_ERROR_BUSY,
+			"the machine runs already, as process %ld, which this daemon does not "
+			"know; shut its guest down, or 'kill %ld'",
+			pid, pid);
+	machine_log_say(runner->log, "ending process %ld, whose start no daemon has waited for",
+			pid);
 	if (pid > 1)
 		(void)kill((pid_t)pid, SIGKILL);
 	for (unsigned i = 0; i < ORPHAN_MS; i++) {
@@ -253,8 +255,9 @@ struct machine *runner_start(struct dom *dom, unsigned flags, struct task *task)
 		runner_begun(runner, error);
 		return NULL;
 	}
-	runner->deadline = g_timeout_add(
-		runner->config->start_ms ? runner->config->start_ms : START_MS, on_deadline, runner);
+	runner->deadline =
+		g_timeout_add(runner->config->start_ms ? runner->config->start_ms : START_MS,
+			      on_deadline, runner);
 	runner_connect(runner);
 	/* As soon as it can be: a daemon that ends now is to be able to find it. */
 	runner_changed(runner);
@@ -299,9 +302,8 @@ static void take_char(struct domain_devices *d, const char *label, const char *p
 			give_tty(&d->consoles[0], pty);
 	}
 	for (unsigned i = 0; i < d->console_count + d->channel_count; i++) {
-		struct domain_char *chr = i < d->console_count
-						  ? &d->consoles[i]
-						  : &d->channels[i - d->console_count];
+		struct domain_char *chr =
+			i < d->console_count ? &d->consoles[i] : &d->channels[i - d->console_count];
 		g_autofree char *own = NULL;
 
 		if (chr->info.fate == FATE_LEFT_OUT || g_strcmp0(chr->target.type, "virtio") != 0)
@@ -367,8 +369,7 @@ static void on_balloon(void *opaque, json_t *result, const GError *error)
 
 	(void)error;
 	if (result)
-		runner->balloon =
-			(uint64_t)json_integer_value(json_object_get(result, "actual"));
+		runner->balloon = (uint64_t)json_integer_value(json_object_get(result, "actual"));
 	asked(runner);
 }
 

@@ -60,8 +60,7 @@ static void query_cpu(struct runner *runner, struct machine_stats *stats,
 	stats->user_ns = usage->user_ns;
 	stats->system_ns = usage->system_ns;
 	if (runner->cgroup)
-		(void)ops->cpu(runner->cgroup, &stats->cpu_ns, &stats->user_ns,
-			       &stats->system_ns);
+		(void)ops->cpu(runner->cgroup, &stats->cpu_ns, &stats->user_ns, &stats->system_ns);
 	stats->valid |= MACHINE_QUERY_CPU;
 }
 
@@ -148,8 +147,7 @@ static void on_disk_counts(void *opaque, json_t *result, const GError *error)
 		to->wr_ns = number(s, "wr_total_time_ns");
 		to->fl_req = number(s, "flush_operations");
 		to->fl_ns = number(s, "flush_total_time_ns");
-		to->errors = number(s, "failed_rd_operations") +
-			     number(s, "failed_wr_operations") +
+		to->errors = number(s, "failed_rd_operations") + number(s, "failed_wr_operations") +
 			     number(s, "failed_flush_operations");
 		to->known = true;
 	}
@@ -168,8 +166,7 @@ static void on_disk_sizes(void *opaque, json_t *result, const GError *error)
 	json_array_foreach(result, i, disk)
 	{
 		struct machine_disk_stats *to = disk_of(query, disk);
-		const json_t *image =
-			json_object_get(json_object_get(disk, "inserted"), "image");
+		const json_t *image = json_object_get(json_object_get(disk, "inserted"), "image");
 
 		if (!to)
 			continue;
@@ -191,8 +188,8 @@ static void on_cards(void *opaque, json_t *result, const GError *error)
 	{
 		const char *name = json_string_value(json_object_get(card, "name"));
 
-		for (unsigned n = 0; live && n < query->stats->card_count &&
-				     n < live->devices.interface_count;
+		for (unsigned n = 0;
+		     live && n < query->stats->card_count && n < live->devices.interface_count;
 		     n++) {
 			if (g_strcmp0(live->devices.interfaces[n].info.alias.name, name) != 0)
 				continue;

@@ -68,9 +68,11 @@ static bool join(int sock, const char *name, const char *bridge, GError **error)
 	req.ifr_ifindex = (int)if_nametoindex(name);
 	r = sys_ioctl(sock, SIOCBRADDIF, &req);
 	if (r == -EOPNOTSUPP)
-		return error_set(error, SOCLE_ERROR_USAGE, "'%s' is not a bridge; name one", bridge);
+		return error_set(error, SOCLE_ERROR_USAGE, "'%s' is not a bridge; name one",
+				 bridge);
 	if (r < 0 && r != -EBUSY)
-		return error_sys(error, r, "cannot put the tap '%s' into bridge '%s'", name, bridge);
+		return error_sys(error, r, "cannot put the tap '%s' into bridge '%s'", name,
+				 bridge);
 	return true;
 }
 
@@ -105,8 +107,9 @@ int tap_open(struct domain_interface *card, GError **error)
 		return -1;
 	fd = sys_open("/dev/net/tun", O_RDWR | O_NONBLOCK, 0);
 	if (fd < 0) {
-		error_sys(error, fd,
-			  "cannot open '/dev/net/tun'; run the daemon as root, or give type='user'");
+		error_sys(
+			error, fd,
+			"cannot open '/dev/net/tun'; run the daemon as root, or give type='user'");
 		return -1;
 	}
 	if (!attach(fd, wanted, name, error))

@@ -354,7 +354,8 @@ static const struct option option_table[] = {
 	{ "console", "stdio|none|pty|file=FILE|unix=PATH[,name=PORT][,addr=SLOT]",
 	  "Add a virtio console (hvc0 ...), or with a name a port for an agent.",
 	  "With --console stdio and no --serial, the serial port goes nowhere. A port is "
-	  "/dev/virtio-ports/PORT in the guest. All consoles are ports of one device, which is in the "
+	  "/dev/virtio-ports/PORT in the guest. All consoles are ports of one device, which is in "
+	  "the "
 	  "slot that one of them asks for.",
 	  set_console, false },
 	{ "rng", "on|off[,bps=N]", "Give the guest entropy of the host (default off).",

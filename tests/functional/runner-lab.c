@@ -41,6 +41,11 @@ static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
 	(void)fflush(stdout);
 }
 
+static uint64_t number(const char *text)
+{
+	return text ? g_ascii_strtoull(text, NULL, 10) : 0;
+}
+
 /* == What a machine tells == */
 
 static void forget_machine(void)
@@ -283,7 +288,7 @@ static void run_info(char **words)
 	struct asking *asking = g_new0(struct asking, 1);
 
 	asking->task.end = job_told;
-	dom.machine->ops->block_job_query(dom.machine, (unsigned)atoi(words[1]), &asking->info,
+	dom.machine->ops->block_job_query(dom.machine, (unsigned)number(words[1]), &asking->info,
 					  &asking->task);
 }
 
@@ -323,8 +328,8 @@ static void was_plugged(struct task *task, const GError *error)
 		g_clear_pointer(&from->disks, g_free);
 	}
 	if (!error && from->interface_count) {
-		to->interfaces = g_renew(struct domain_interface, to->interfaces,
-					 to->interface_count + 1);
+		to->interfaces =
+			g_renew(struct domain_interface, to->interfaces, to->interface_count + 1);
 		to->interfaces[to->interface_count++] = from->interfaces[0];
 		from->interface_count = 0;
 		g_clear_pointer(&from->interfaces, g_free);
@@ -349,8 +354,8 @@ static void run_plug(char **words)
 static void run_job(char **words)
 {
 	const struct machine_block_job_spec spec = {
-		.type = (enum machine_block_job)atoi(words[1]),
-		.disk = (unsigned)atoi(words[2]),
+		.type = (enum machine_block_job)number(words[1]),
+		.disk = (unsigned)number(words[2]),
 		.dest = words[3],
 		.dest_type = words[3] ? "qcow2" : NULL,
 	};
@@ -360,7 +365,7 @@ static void run_job(char **words)
 
 static void run_abort(char **words)
 {
-	dom.machine->ops->block_job_abort(dom.machine, (unsigned)atoi(words[1]), words[2] != NULL,
+	dom.machine->ops->block_job_abort(dom.machine, (unsigned)number(words[1]), words[2] != NULL,
 					  task_new(ended));
 }
 
@@ -435,11 +440,11 @@ static void run_plain(char **words)
 	else if (!strcmp(word, "reset"))
 		ops->reset(machine, task_new(ended));
 	else if (!strcmp(word, "memory"))
-		ops->set_memory(machine, (uint64_t)atoll(words[1]), task_new(ended));
+		ops->set_memory(machine, number(words[1]), task_new(ended));
 	else if (!strcmp(word, "unplug"))
 		ops->unplug(machine, words[1], task_new(ended));
 	else if (!strcmp(word, "resize"))
-		ops->block_resize(machine, (unsigned)atoi(words[1]), (uint64_t)atoll(words[2]),
+		ops->block_resize(machine, (unsigned)number(words[1]), number(words[2]),
 				  task_new(ended));
 	else
 		say("error there is no command '%s'", word);
@@ -467,11 +472,11 @@ static const struct {
 	int words; /* at most; the last one has the rest of the line */
 	void (*run)(char **words);
 } commands[] = {
-	{ "start", 3, run_begin },  { "find", 3, run_begin },	    { "query", 1, run_query },
-	{ "info", 2, run_info },    { "agent", 2, run_ask },	    { "monitor", 2, run_ask },
-	{ "plug", 2, run_plug },    { "job", 4, run_job },	    { "abort", 3, run_abort },
-	{ "state", 1, run_state },  { "snapshot", 2, run_snapshot }, { "offline", 3, run_snapshot },
-	{ "xml", 1, run_xml },	    { "console", 2, run_console },   { "", 3, run_plain },
+	{ "start", 3, run_begin }, { "find", 3, run_begin },        { "query", 1, run_query },
+	{ "info", 2, run_info },   { "agent", 2, run_ask },         { "monitor", 2, run_ask },
+	{ "plug", 2, run_plug },   { "job", 4, run_job },           { "abort", 3, run_abort },
+	{ "state", 1, run_state }, { "snapshot", 2, run_snapshot }, { "offline", 3, run_snapshot },
+	{ "xml", 1, run_xml },     { "console", 2, run_console },   { "", 3, run_plain },
 };
 
 static void run_line(const char *line)
@@ -523,7 +528,7 @@ int main(int argc, char **argv)
 		.engine = "emu",
 	};
 	if (g_getenv("LAB_START_MS"))
-		config.start_ms = (unsigned)atoi(g_getenv("LAB_START_MS"));
+		config.start_ms = (unsigned)number(g_getenv("LAB_START_MS"));
 	loop = g_main_loop_new(NULL, FALSE);
 	channel = g_io_channel_unix_new(STDIN_FILENO);
 	/* A line at a time: what stands in a buffer wakes nobody. */

@@ -179,11 +179,9 @@ static void test_refused_path(void)
 	g_autofree char *dir = file("closed"), *path = g_build_filename(dir, "f", NULL);
 	g_autofree char *log = file("p.log"), *last = NULL, *second = NULL, *words = NULL;
 	const struct spawn_path paths[] = { { path, true } };
-	const struct spawn who = { .uid = 65534,
-				   .gid = 65534,
-				   .paths = paths,
-				   .path_count = 1,
-				   .dir = "/" };
+	const struct spawn who = {
+		.uid = 65534, .gid = 65534, .paths = paths, .path_count = 1, .dir = "/"
+	};
 	int status = 0;
 
 	if (getuid() != 0) {
@@ -196,9 +194,10 @@ static void test_refused_path(void)
 	(void)wait_end(run("p.log", "true", &who), &status);
 	g_assert_cmpint(status, ==, 127);
 	last = machine_log_last(log, 0);
-	words = g_strdup_printf("user 65534 may not read and write '%s': folder '%s' does not let it "
-				"through; let it by chmod or setfacl, or move the file",
-				path, dir);
+	words = g_strdup_printf(
+		"user 65534 may not read and write '%s': folder '%s' does not let it "
+		"through; let it by chmod or setfacl, or move the file",
+		path, dir);
 	g_assert_cmpstr(last, ==, words);
 	g_assert_cmpint(sys_chmod(dir, 0755), ==, 0);
 	(void)wait_end(run("p.log", "true", &who), &status);
@@ -264,7 +263,8 @@ int main(int argc, char **argv)
 	{
 		g_autofree char *command = g_strdup_printf("rm -rf '%s'", folder);
 
-		g_assert_cmpint(g_spawn_command_line_sync(command, NULL, NULL, NULL, NULL), ==, TRUE);
+		g_assert_cmpint(g_spawn_command_line_sync(command, NULL, NULL, NULL, NULL), ==,
+				TRUE);
 	}
 	g_free(folder);
 	return status;

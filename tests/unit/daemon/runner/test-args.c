@@ -13,7 +13,9 @@
 #include "daemon/keys.h"
 #include "daemon/runner-args.h"
 
-static const struct support host = { .emulator = "/usr/bin/socle-vm", .bios = true, .bridges = true };
+static const struct support host = { .emulator = "/usr/bin/socle-vm",
+				     .bios = true,
+				     .bridges = true };
 static const int taps[] = { 7, 8, 9, 10 };
 
 static struct domain *read_domain(const char *xml)
@@ -31,9 +33,9 @@ static struct domain *read_domain(const char *xml)
 
 static char **arguments(const struct domain *domain, GError **error)
 {
-	const struct runner_places places = {
-		.program = "/usr/bin/socle-vm", .dir = "/run/m", .taps = taps
-	};
+	const struct runner_places places = { .program = "/usr/bin/socle-vm",
+					      .dir = "/run/m",
+					      .taps = taps };
 
 	return runner_argv(domain, &places, error);
 }
@@ -82,7 +84,8 @@ static void test_refused(void)
 	assert_refused("<interface type='user'><portForward proto='tcp'><range start='1' end='40'/>"
 		       "</portForward></interface>",
 		       "forwards more than 32 ports");
-	assert_refused("<interface type='user'><portForward proto='tcp'><range start='65000' end='65010' to='65530'/>"
+	assert_refused("<interface type='user'><portForward proto='tcp'><range start='65000' "
+		       "end='65010' to='65530'/>"
 		       "</portForward></interface>",
 		       "ports to be forwarded are from 1 to 65535");
 	assert_refused("<serial type='unix'><source mode='connect' path='/s'/></serial>",

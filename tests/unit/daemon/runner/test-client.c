@@ -130,7 +130,8 @@ static void test_calls(void)
 	/* In any order, in pieces, with events in between, and answers that nobody wants. */
 	machine_says(&lab, "{\"return\": 3, \"id\": 3}\n{\"event\": \"E\", \"da");
 	machine_says(&lab, "ta\": {}}\n{\"return\": 9, \"id\": 77}\n{\"return\": 9}\n");
-	machine_says(&lab, "{\"error\": {\"class\": \"DeviceNotFound\", \"desc\": \"no\"}, \"id\": 1}\n");
+	machine_says(&lab,
+		     "{\"error\": {\"class\": \"DeviceNotFound\", \"desc\": \"no\"}, \"id\": 1}\n");
 	machine_says(&lab, "{\"return\": 2, \"id\": 2}\n{\"event\": \"F\", \"data\": 5}\n");
 	machine_says(&lab, "{\"return\": {}, \"id\": 4}\n{\"return\": {}, \"id\": 4}\n\n");
 	assert_said(&lab, "3 E+ error:no 2 F ");
