@@ -80,6 +80,8 @@ void runner_changed(struct runner *runner);
 /* The start or the finding has ended. With @error the runner is freed. */
 void runner_begun(struct runner *runner, const GError *error);
 struct domain_disk *runner_disk(struct runner *runner, const char *alias, unsigned *ret_index);
+/* Whom the machine runs as. */
+uid_t runner_uid(const struct runner *runner);
 /* The alias of a disk of the live definition; NULL with @error. */
 const char *runner_disk_alias(struct runner *runner, unsigned disk, GError **error);
 
@@ -167,8 +169,9 @@ void runner_offline_snapshot(struct dom *dom, const struct snapshot *snapshot, s
 /* == runner-console.c, runner-agent.c == */
 
 int runner_console(struct machine *machine, const char *alias, GError **error);
-/* Connect to a Unix socket of the machine, without waiting; -1 with @error. */
-int runner_connect_unix(const char *path, GError **error);
+/* Connect to a Unix socket of the machine, without waiting; -1 with @error. Behind it is a process of the
+ * user whom machines run as, whatever the file has become. */
+int runner_connect_unix(const struct runner *runner, const char *path, GError **error);
 void runner_agent(struct machine *machine, const char *command, char **ret_answer,
 		  struct task *task);
 void runner_agents_end(struct runner *runner);

@@ -5,6 +5,7 @@
 #include "daemon/runner.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "daemon/runner-args.h"
@@ -118,6 +119,11 @@ const char *runner_disk_alias(struct runner *runner, unsigned disk, GError **err
 		return NULL;
 	}
 	return live->devices.disks[disk].info.alias.name;
+}
+
+uid_t runner_uid(const struct runner *runner)
+{
+	return runner->config->uid ? runner->config->uid : geteuid();
 }
 
 /* == Begin and end == */
