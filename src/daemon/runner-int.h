@@ -70,6 +70,8 @@ static inline struct runner *runner_of(struct machine *machine)
 
 struct runner *runner_new(struct dom *dom);
 void runner_free(struct machine *machine);
+/* Is there a connection, so that an answer is one? */
+bool runner_connected(const struct runner *runner);
 /* A command whose answer ends @task. */
 void runner_command(struct runner *runner, const char *command, json_t *args, struct task *task);
 /* The same with an answer for @fn; an error at the next turn of the loop if there is no connection. */
@@ -87,7 +89,7 @@ const char *runner_disk_alias(struct runner *runner, unsigned disk, GError **err
 
 /* == runner-monitor.c: the connection == */
 
-/* Connect, as soon as it is possible; runner_connected() follows. */
+/* Connect, as soon as it is possible; runner_started() or runner_found() follows. */
 void runner_connect(struct runner *runner);
 void runner_disconnect(struct runner *runner);
 
@@ -108,6 +110,8 @@ void runner_ask_basics(struct runner *runner);
 /* The process has ended. */
 void runner_on_ended(void *opaque);
 void runner_destroy(struct machine *machine, bool graceful, struct task *task);
+/* It has ended, and that is known: its folder goes. */
+void runner_remove_files(const struct runner *runner);
 /* How it ended, in a sentence for g_free(). */
 char *runner_end_reason(struct runner *runner, enum machine_end *ret_end);
 

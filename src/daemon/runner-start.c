@@ -284,6 +284,9 @@ static void asked(struct runner *runner)
 {
 	if (--runner->begin_calls)
 		return;
+	/* These were no answers: it begins anew with another connection, or the process has ended. */
+	if (!runner_connected(runner))
+		return;
 	if (runner->begin && !runner->finding)
 		runner_begun(runner, NULL);
 	else

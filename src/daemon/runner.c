@@ -65,6 +65,11 @@ void runner_call(struct runner *runner, const char *command, json_t *args, unsig
 		runner->no_call_idle = g_idle_add(on_no_calls, runner);
 }
 
+bool runner_connected(const struct runner *runner)
+{
+	return runner->qmp && qmp_client_ready(runner->qmp);
+}
+
 static void on_command(void *opaque, json_t *result, const GError *error)
 {
 	(void)result;

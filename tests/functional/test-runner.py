@@ -160,6 +160,8 @@ class Life(Base):
         self.assertIn('starting', self.log())
         self.assertIn(f"--uuid={UUID}", self.log())
         self.assertIn('ended: the guest powered off', self.log())
+        # Nothing is left but the log.
+        self.assertEqual(os.listdir('run'), [])
         self.assertEqual(lab.ask('query'), 'error the machine is off')
 
     def test_crash(self):
@@ -199,6 +201,7 @@ class Life(Base):
         self.assertIn('CommandNotFound', lab.do('monitor', '{"execute":"no"}'))
         lab.do('destroy')
         self.assertFalse(vm.alive(pid))
+        self.assertNotIn('shutting-down', lab.events)
 
     def test_paused(self):
         self.define()
@@ -479,6 +482,7 @@ class Lost(Base):
                     vm.wait_for(lambda: not self.alive(pid), 'end')
                 lab = self.lab()
                 self.assertIn(words, lab.ask('find', 'm.xml', state))
+                self.assertEqual(os.listdir('run'), [])
 
     @staticmethod
     def alive(pid):
@@ -657,7 +661,6 @@ class Fake(Base):
                 lab = self.begin(manner, start_ms=500)
                 answer = lab.ask('start', 'm.xml')
                 self.assertIn('error the machine was not there in time, and was ended', answer)
-                shutil.rmtree('run')
 
     def test_last_words(self):
         lab = self.begin('talks')
