@@ -115,6 +115,32 @@ json_t *run_query_rx_filter(void *opaque, const json_t *args, GError **error)
 	return list;
 }
 
+json_t *run_query_cards(void *opaque, const json_t *args, GError **error)
+{
+	struct vmm *vmm = opaque;
+	json_t *list = json_array();
+
+	(void)args;
+	(void)error;
+	for (unsigned i = 0; i < vmm->devices->len; i++) {
+		struct vmm_device *card = g_ptr_array_index(vmm->devices, i);
+		struct virtio_net_stats s;
+
+		if (card->kind != DEVICE_NET)
+			continue;
+		virtio_net_stats(card->virtio, &s);
+		json_array_append_new(
+			list,
+			json_pack("{s:s,s:b,s:I,s:I,s:I,s:I,s:I,s:I}", "name", card->id, "up",
+				  (int)virtio_net_link(card->virtio), "rx-bytes",
+				  (json_int_t)s.rx_bytes, "rx-packets", (json_int_t)s.rx_frames,
+				  "rx-dropped", (json_int_t)s.rx_dropped, "tx-bytes",
+				  (json_int_t)s.tx_bytes, "tx-packets", (json_int_t)s.tx_frames,
+				  "tx-dropped", (json_int_t)s.tx_dropped));
+	}
+	return list;
+}
+
 json_t *run_announce_self(void *opaque, const json_t *args, GError **error)
 {
 	struct vmm *vmm = opaque;

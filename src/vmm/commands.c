@@ -512,6 +512,8 @@ static const struct qmp_command command_table[] = {
 	{ .name = "watchdog-set-action",
 	  .args = { { "action", QMP_STRING, false } },
 	  .run = run_watchdog_set_action },
+	/* QEMU does not have it; ours. */
+	{ .name = "x-query-cards", .run = run_query_cards },
 	/* QEMU has these for people only (hostfwd_add of its human monitor); ours. */
 	{ .name = "x-hostfwd-add",
 	  .args = { { "netdev", QMP_STRING, true }, { "forward", QMP_STRING, false } },

@@ -475,8 +475,15 @@ bool devices_build(struct vmm *vmm, GError **error)
 {
 	const struct options *options = vmm->options;
 
-	if (options->consoles->len &&
-	    !device_make(vmm, &(struct device_spec){ .kind = DEVICE_CONSOLE }, error))
+	struct device_spec consoles = { .kind = DEVICE_CONSOLE };
+
+	for (unsigned i = 0; i < options->consoles->len; i++) {
+		const struct console_option *option = g_ptr_array_index(options->consoles, i);
+
+		if (option->slot)
+			consoles.slot = option->slot;
+	}
+	if (options->consoles->len && !device_make(vmm, &consoles, error))
 		return false;
 	for (unsigned i = 0; i < options->devices->len; i++) {
 		if (!build_one(vmm, g_ptr_array_index(options->devices, i), error))

@@ -9,6 +9,7 @@
 #include "kvm/kvm.h"
 #include "vmm/daemonize.h"
 #include "vmm/engine.h"
+#include "vmm/exit-file.h"
 #include "vmm/options.h"
 #include "vmm/terminal.h"
 #include "vmm/vmm.h"
@@ -50,6 +51,9 @@ static int run(const struct options *options)
 		return fail(error);
 	}
 	status = vmm_run(vmm, &report);
+	if (options->exit_file &&
+	    !exit_file_write(options->exit_file, status, vmm_reason(vmm), report, &error))
+		(void)fail(error);
 	g_clear_pointer(&vmm, vmm_free);
 	if (report)
 		(void)fprintf(stderr, "socle-vm: %s\n", report);

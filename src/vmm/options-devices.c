@@ -136,10 +136,13 @@ bool set_console(struct options *options, const char *value, GError **error)
 {
 	struct console_option *option = g_new0(struct console_option, 1);
 	struct keyvalue list = { 0 };
-	bool ok = keyvalue_parse(&list, value, NULL, error) &&
-		  keyvalue_take_text(&list, "name", &option->name, error) &&
-		  char_spec_take(&option->chr, &list, error) &&
-		  keyvalue_done(&list, "stdio, none, pty, file=FILE, unix=PATH, name=PORT", error);
+	bool ok =
+		keyvalue_parse(&list, value, NULL, error) &&
+		keyvalue_take_text(&list, "name", &option->name, error) &&
+		keyvalue_take_unsigned(&list, "addr", 1, 31, &option->slot, error) &&
+		char_spec_take(&option->chr, &list, error) &&
+		keyvalue_done(&list, "stdio, none, pty, file=FILE, unix=PATH, name=PORT, addr=SLOT",
+			      error);
 
 	keyvalue_release(&list);
 	if (ok)

@@ -263,6 +263,11 @@ static bool set_pidfile(struct options *options, const char *value, GError **err
 	return set_text(&options->pidfile, value, "the name of a file", error);
 }
 
+static bool set_exit_file(struct options *options, const char *value, GError **error)
+{
+	return set_text(&options->exit_file, value, "the name of a file", error);
+}
+
 static bool set_log(struct options *options, const char *value, GError **error)
 {
 	static const char *const names[] = {
@@ -291,6 +296,7 @@ static bool set_log(struct options *options, const char *value, GError **error)
 	}
 
 SET_FLAG(daemonize)
+SET_FLAG(paused)
 SET_FLAG(no_reboot)
 SET_FLAG(debug_exit)
 
@@ -345,10 +351,12 @@ static const struct option option_table[] = {
 	{ "net", "user|tap|stream|dgram|fd=N[,KEY=VALUE...]",
 	  "Add a network card; can be given several times.", "See NETWORKS below.", set_net,
 	  false },
-	{ "console", "stdio|none|pty|file=FILE|unix=PATH[,name=PORT]",
+	{ "console", "stdio|none|pty|file=FILE|unix=PATH[,name=PORT][,addr=SLOT]",
 	  "Add a virtio console (hvc0 ...), or with a name a port for an agent.",
 	  "With --console stdio and no --serial, the serial port goes nowhere. A port is "
-	  "/dev/virtio-ports/PORT in the guest.",
+	  "/dev/virtio-ports/PORT in the guest. All consoles are ports of one device, which is in "
+	  "the "
+	  "slot that one of them asks for.",
 	  set_console, false },
 	{ "rng", "on|off[,bps=N]", "Give the guest entropy of the host (default off).",
 	  "At most N bytes per second.", set_rng, false },
@@ -377,6 +385,14 @@ static const struct option option_table[] = {
 	{ "pidfile", "FILE", "Keep the process number in this file while running.",
 	  "A file that belongs to a running machine is refused, a stale one replaced.", set_pidfile,
 	  false },
+	{ "exit-file", "FILE", "Tell in this file how the machine ended.",
+	  "The first line has the exit status and the reason of the event SHUTDOWN, the second "
+	  "what was told on standard error, if anything was. Who finds no such file behind a "
+	  "process "
+	  "that has ended knows that it was killed.",
+	  set_exit_file, false },
+	{ "paused", NULL, "Wait for 'cont' of a monitor before the guest runs.",
+	  "Its state until then is \"prelaunch\".", set_paused, false },
 	{ "daemonize", NULL, "Go to the background once the machine runs.",
 	  "The exit status tells whether it does. Needs a --serial other than stdio.",
 	  set_daemonize, false },
@@ -528,6 +544,7 @@ void options_release(struct options *options)
 	g_free(options->name);
 	g_free(options->uuid);
 	g_free(options->pidfile);
+	g_free(options->exit_file);
 	g_clear_pointer(&options->consoles, g_ptr_array_unref);
 	g_clear_pointer(&options->devices, g_ptr_array_unref);
 	g_clear_pointer(&options->secrets, g_ptr_array_unref);

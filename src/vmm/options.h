@@ -49,6 +49,7 @@ struct keyvalue;
 struct console_option {
 	struct char_spec chr;
 	char *name;
+	unsigned slot; /* of the device that has all of them; 0: any */
 };
 
 struct options {
@@ -65,11 +66,13 @@ struct options {
 	GPtrArray *secrets;     /* of struct secret; the monitor adds to them, and takes away */
 	uint8_t generation[16]; /* VM generation ID, if there is one */
 	bool has_generation;
-	char *monitor; /* path of the socket, or NULL */
-	char *name;    /* or NULL */
-	char *uuid;    /* as text in lower case, or NULL */
-	char *pidfile; /* or NULL */
+	char *monitor;   /* path of the socket, or NULL */
+	char *name;      /* or NULL */
+	char *uuid;      /* as text in lower case, or NULL */
+	char *pidfile;   /* or NULL */
+	char *exit_file; /* or NULL */
 	bool daemonize;
+	bool paused;
 	bool no_reboot;
 	bool debug_exit;
 	enum log_level log;

@@ -97,8 +97,26 @@ static void stopped(struct vmm *vmm)
 	g_ptr_array_set_size(vmm->stops, 0);
 }
 
+/* The first cont of a machine that waited for it. */
+static void start_late(struct vmm *vmm)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (machine_start(vmm->machine, &error)) {
+		qmp_server_event(vmm->monitor, "RESUME", NULL);
+		return;
+	}
+	if (!vmm->ended)
+		vmm->report = g_strdup(error->message);
+	vmm_end(vmm, VMM_EXIT_ERROR, false, "host-error");
+}
+
 void vmm_cont(struct vmm *vmm)
 {
+	if (machine_status(vmm->machine) == MACHINE_PRELAUNCH) {
+		start_late(vmm);
+		return;
+	}
 	if (machine_status(vmm->machine) != MACHINE_PAUSED)
 		return;
 	/* Who waits for a stop that does not come to its end is told all the same. */
@@ -117,6 +135,9 @@ static json_t *cause(bool by_guest, const char *reason)
 
 bool vmm_reset(struct vmm *vmm, GError **error)
 {
+	/* Nothing has run that could be undone. */
+	if (machine_status(vmm->machine) == MACHINE_PRELAUNCH)
+		return true;
 	return machine_reset(vmm->machine, error);
 }
 
@@ -375,7 +396,7 @@ bool vmm_start(struct vmm *vmm, GError **error)
 		vmm->winch = g_unix_signal_add(SIGWINCH, on_resize, vmm);
 		(void)on_resize(vmm);
 	}
-	return machine_start(vmm->machine, error);
+	return vmm->options->paused || machine_start(vmm->machine, error);
 }
 
 /* I/O that does not come to its end must not keep the process: what is in its hands is left to it. */
@@ -407,6 +428,11 @@ int vmm_run(struct vmm *vmm, char **ret_report)
 	quiesce(vmm);
 	*ret_report = g_steal_pointer(&vmm->report);
 	return vmm->status;
+}
+
+const char *vmm_reason(const struct vmm *vmm)
+{
+	return vmm->reason;
 }
 
 void vmm_free(struct vmm *vmm)

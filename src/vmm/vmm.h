@@ -39,4 +39,7 @@ bool vmm_start(struct vmm *vmm, GError **error);
  */
 int vmm_run(struct vmm *vmm, char **ret_report);
 
+/* Behind that: QEMU's word for what ended it. */
+const char *vmm_reason(const struct vmm *vmm);
+
 #endif

@@ -140,6 +140,9 @@ class Monitor(vm.Case):
     def test_net(self):
         machine, qmp = self.start('--net', 'user,id=c,mac=52:54:00:00:00:09')
         rx_filter = qmp.call('query-rx-filter')[0]
+        card = qmp.call('x-query-cards')[0]
+        self.assertEqual((card['name'], card['up']), (rx_filter['name'], True))
+        self.assertEqual(card['rx-dropped'], 0)
         self.assertEqual((rx_filter['name'], rx_filter['main-mac']), ('c', '52:54:00:00:00:09'))
         qmp.call('set_link', name='c', up=False)
         self.failed(qmp, 'set_link', 'not found', name='x', up=True)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How a machine ends, and with which exit status, on every engine that this host has."""
 import fcntl
+import os
 import signal
 import time
 import unittest
@@ -67,6 +68,31 @@ class Ends:
             with self.subTest(number=number), self.machine() as machine:
                 machine.expect(b'B')
                 self.assertEqual(vm.end_by_signal(machine.process, number), 0)
+
+    def test_exit_file(self):
+        """How it ended is in a file for who was not there; a killed one has none."""
+        ends = [(b'q', '0 guest-shutdown\n'), (b'c', '2 guest-panic\nthe guest crashed')]
+        for key, words in ends:
+            with self.subTest(key=key), self.machine('--exit-file', 'end') as machine:
+                machine.expect(b'B')
+                machine.keys(key)
+                machine.end()
+                with open('end', encoding='utf-8') as file:
+                    text = file.read()
+                self.assertTrue(text.startswith(words), text)
+                self.assertLessEqual(text.count('\n'), 2)
+                self.assertEqual(os.listdir(), ['end'])
+        os.unlink('end')
+        with self.machine('--exit-file', 'end') as machine:
+            machine.expect(b'B')
+            vm.end_by_signal(machine.process, signal.SIGKILL)
+            self.assertEqual(os.listdir(), [])
+        with self.machine('--exit-file', 'none/end') as machine:
+            machine.expect(b'B')
+            machine.keys(b'q')
+            status, _, err = machine.end()
+            self.assertEqual(status, 0)
+            self.assert_sentence(err, "cannot write 'none/end'")
 
     def test_end_of_input(self):
         with self.machine() as machine:

@@ -19,6 +19,25 @@ class Monitor(vm.Case):
         self.machine.expect(b'B')
         self.addCleanup(self.machine.__exit__)
 
+    def test_paused(self):
+        """A machine that waits for cont can be asked, and ended."""
+        for key in (None, b'q'):
+            with vm.Machine('--paused', '--monitor', 'unix=other') as machine, \
+                    vm.Qmp('other') as qmp:
+                self.assertEqual(qmp.call('query-status'),
+                                 {'running': False, 'status': 'prelaunch'})
+                for command in ('stop', 'system_reset', 'system_powerdown'):
+                    qmp.call(command)
+                self.assertEqual(qmp.call('query-status')['status'], 'prelaunch')
+                if key:
+                    qmp.call('cont')
+                    qmp.event('RESUME')
+                    machine.expect(b'B')
+                    machine.keys(key)
+                else:
+                    qmp.call('quit')
+                self.assertEqual(machine.end()[::2], (0, ''))
+
     def ended(self, status=0):
         self.assertEqual(self.machine.end()[::2], (status, ''))
         self.assertFalse(os.path.exists(SOCKET))

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * runner-args.h - a definition as socle-vm's command line
+ *
+ * Nothing here looks at the host. What the step check has left out is not there; what it has mapped is
+ * what it was mapped to. There is no secret among the arguments, for everybody can read them.
+ *
+ * Threads: any.
+ */
+#ifndef DAEMON_RUNNER_ARGS_H
+#define DAEMON_RUNNER_ARGS_H
+
+#include <glib.h>
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "model/domain.h"
+
+struct runner_places {
+	const char *program, *dir; /* of socle-vm; of the machine, for its sockets */
+	const char *engine;        /* NULL: what the definition says */
+	const int *taps;           /* of the interfaces, in their order, -1: none; or NULL */
+	bool paused;
+};
+
+/* What a machine has and a definition need not: names of devices, paths of sockets, a CID. */
+void runner_produce(struct domain *live, const char *dir);
+
+/* g_strfreev() it; NULL with @error: it cannot be said. */
+char **runner_argv(const struct domain *live, const struct runner_places *places, GError **error);
+
+/* The same in QMP, for one device. NULL with @error. */
+json_t *runner_disk_node(const struct domain_disk *disk, const char *node_name);
+json_t *runner_disk_device(const struct domain_disk *disk, const char *node_name);
+json_t *runner_netdev(const struct domain_interface *card, const char *id, GError **error);
+json_t *runner_card_device(const struct domain_interface *card, const char *id);
+/* For block_set_io_throttle: all of them, so that what is not said any more has no limit. */
+json_t *runner_disk_limits(const struct domain_disk *disk);
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * runner-int.h - a machine's process, for the files that implement machine_ops
+ *
+ * A runner lives from start() or find() until free(). Whatever waits for the process gets an error
+ * before free() has returned, so a pointer to the runner in a callback of QMP is always good.
+ *
+ * Threads: main loop.
+ */
+#ifndef DAEMON_RUNNER_INT_H
+#define DAEMON_RUNNER_INT_H
+
+#include <glib.h>
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/cleanup.h"
+#include "daemon/process.h"
+#include "daemon/qmp-client.h"
+#include "daemon/runner.h"
+#include "manage/dom.h"
+#include "model/domain.h"
+
+enum {
+	RUNNER_QUERY_MS = 500, /* a machine that does not answer within this is left out */
+};
+
+/* A block job that we have started, or found. */
+struct runner_job {
+	char *alias; /* of its disk, and the job's id */
+	enum machine_block_job type;
+	bool ready, cancelled;
+	/* Of block_job_abort(): ends with the job. NULL: nobody waits. */
+	struct task *abort;
+};
+
+struct runner {
+	struct machine machine;
+	const struct runner_config *config;
+	char *dir, *monitor, *exit_file, *log;
+	off_t log_from; /* where what this process said begins */
+	struct process *process;
+	struct runner_cgroup *cgroup;
+	struct qmp_client *qmp; /* NULL: there is no connection, for now */
+	guint connect_timer, log_timer, deadline, kill_timer;
+	unsigned connect_ms; /* how long it waits before the next attempt */
+	struct task *begin;  /* of start() or find(), until it has ended */
+	unsigned begin_calls;
+	GError *begin_error;
+	bool finding, paused; /* start it so; or it is, as far as was told */
+	bool begin_paused;
+	GPtrArray *destroys; /* struct task, of destroy() */
+	bool ended;
+	int *tids; /* of the vCPUs */
+	unsigned tid_count;
+	uint64_t balloon;  /* bytes; 0: not known */
+	GPtrArray *jobs;   /* struct runner_job */
+	GPtrArray *agents; /* of runner-agent.c: what is asked of the guest's agent */
+	guint changed_idle;
+	GQueue no_calls; /* that could not be made, and are to be told so */
+	guint no_call_idle;
+};
+
+static inline struct runner *runner_of(struct machine *machine)
+{
+	return container_of(machine, struct runner, machine);
+}
+
+/* == runner.c == */
+
+struct runner *runner_new(struct dom *dom);
+void runner_free(struct machine *machine);
+/* A command whose answer ends @task. */
+void runner_command(struct runner *runner, const char *command, json_t *args, struct task *task);
+/* The same with an answer for @fn; an error at the next turn of the loop if there is no connection. */
+void runner_call(struct runner *runner, const char *command, json_t *args, unsigned deadline_ms,
+		 qmp_client_fn fn, void *opaque);
+/* machine_changed(), soon and once. */
+void runner_changed(struct runner *runner);
+/* The start or the finding has ended. With @error the runner is freed. */
+void runner_begun(struct runner *runner, const GError *error);
+struct domain_disk *runner_disk(struct runner *runner, const char *alias, unsigned *ret_index);
+/* The alias of a disk of the live definition; NULL with @error. */
+const char *runner_disk_alias(struct runner *runner, unsigned disk, GError **error);
+
+/* == runner-monitor.c: the connection == */
+
+/* Connect, as soon as it is possible; runner_connected() follows. */
+void runner_connect(struct runner *runner);
+void runner_disconnect(struct runner *runner);
+
+/* == runner-start.c, runner-find.c == */
+
+struct machine *runner_start(struct dom *dom, unsigned flags, struct task *task);
+struct machine *runner_find(struct dom *dom, const char *state, struct task *task);
+char *runner_state(struct machine *machine);
+/* The connection is there: ask what has to be known. */
+void runner_started(struct runner *runner);
+void runner_found(struct runner *runner);
+void runner_look(struct runner *runner);
+/* What a query has to tell in both cases; each counts in begin_calls. */
+void runner_ask_basics(struct runner *runner);
+
+/* == runner-end.c == */
+
+/* The process has ended. */
+void runner_on_ended(void *opaque);
+void runner_destroy(struct machine *machine, bool graceful, struct task *task);
+/* How it ended, in a sentence for g_free(). */
+char *runner_end_reason(struct runner *runner, enum machine_end *ret_end);
+
+/* == runner-events.c == */
+
+void runner_event(struct runner *runner, const char *name, const json_t *data);
+
+/* == runner-power.c == */
+
+void runner_pause(struct machine *machine, struct task *task);
+void runner_resume(struct machine *machine, struct task *task);
+void runner_shutdown(struct machine *machine, enum machine_shutdown how, struct task *task);
+void runner_reboot(struct machine *machine, enum machine_shutdown how, struct task *task);
+void runner_reset(struct machine *machine, struct task *task);
+void runner_nmi(struct machine *machine, struct task *task);
+void runner_set_memory(struct machine *machine, uint64_t kib, struct task *task);
+void runner_tune(struct machine *machine, struct task *task);
+void runner_monitor(struct machine *machine, const char *command, char **ret_answer,
+		    struct task *task);
+
+/* == runner-stats.c == */
+
+void runner_query(struct machine *machine, unsigned what, struct machine_stats *stats,
+		  struct task *task);
+
+/* == runner-device.c == */
+
+void runner_plug(struct machine *machine, struct domain *device, struct task *task);
+void runner_unplug(struct machine *machine, const char *alias, struct task *task);
+void runner_update(struct machine *machine, const char *alias, struct domain *device,
+		   struct task *task);
+/* What stood behind a device that is gone is taken away. */
+void runner_unplugged(struct runner *runner, const char *alias);
+
+/* == runner-job.c == */
+
+void runner_block_resize(struct machine *machine, unsigned disk, uint64_t bytes, struct task *task);
+void runner_job_start(struct machine *machine, const struct machine_block_job_spec *spec,
+		      struct task *task);
+void runner_job_query(struct machine *machine, unsigned disk, struct machine_block_job_info *info,
+		      struct task *task);
+void runner_job_abort(struct machine *machine, unsigned disk, bool pivot, struct task *task);
+void runner_job_speed(struct machine *machine, unsigned disk, uint64_t bandwidth,
+		      struct task *task);
+struct runner_job *runner_job_add(struct runner *runner, const char *alias,
+				  enum machine_block_job type);
+void runner_job_free(void *opaque);
+void runner_job_event(struct runner *runner, const char *name, const json_t *data);
+/* @jobs, @disks: the answers to query-block-jobs and query-block after the daemon was away. */
+void runner_jobs_found(struct runner *runner, const json_t *jobs, const json_t *disks);
+/* The live definition gets the images that disks have by now. True: something was changed. */
+bool runner_images_found(struct runner *runner, const json_t *disks);
+
+/* == runner-snapshot.c, runner-offline.c == */
+
+void runner_snapshot(struct machine *machine, const struct snapshot *snapshot, struct task *task);
+void runner_offline_snapshot(struct dom *dom, const struct snapshot *snapshot, struct task *task);
+
+/* == runner-console.c, runner-agent.c == */
+
+int runner_console(struct machine *machine, const char *alias, GError **error);
+/* Connect to a Unix socket of the machine, without waiting; -1 with @error. */
+int runner_connect_unix(const char *path, GError **error);
+void runner_agent(struct machine *machine, const char *command, char **ret_answer,
+		  struct task *task);
+void runner_agents_end(struct runner *runner);
+/* Is there a channel for the agent? Its path, or NULL. */
+const char *runner_agent_path(const struct runner *runner);
+
+#endif

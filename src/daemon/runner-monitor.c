@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * runner-monitor.c - the connection to a machine's monitor
+ *
+ * The socket is there a few milliseconds after the process, so the first attempts follow each other
+ * quickly. A connection that is lost while the process lives is made again.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/sys.h"
+#include "daemon/runner-int.h"
+
+enum {
+	CONNECT_FIRST_MS = 1,
+	CONNECT_LAST_MS = 1000,
+	LOST_MS = 20,
+	CONNECT_SLOW_MS = 8, /* from here on it takes longer each time, at the start */
+};
+
+int runner_connect_unix(const char *path, GError **error)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	const struct sockaddr *any = (const void *)&addr;
+	autofd int fd = -1;
+	int r;
+
+	if (strlen(path) >= sizeof(addr.sun_path)) {
+		error_set(error, SOCLE_ERROR_LIMIT,
+			  "socket path '%s' is longer than the system allows; use a shorter one",
+			  path);
+		return -1;
+	}
+	g_strlcpy(addr.sun_path, path, sizeof(addr.sun_path));
+	fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	r = fd < 0 ? fd : sys_connect(fd, any, sizeof(addr));
+	if (r < 0) {
+		error_sys(error, r, "cannot connect to '%s'", path);
+		return -1;
+	}
+	return fd_steal(&fd);
+}
+
+static void on_ready(void *opaque)
+{
+	struct runner *runner = opaque;
+
+	runner->connect_ms = CONNECT_FIRST_MS;
+	if (runner->begin && !runner->finding)
+		runner_started(runner);
+	else
+		runner_found(runner);
+}
+
+static void on_event(void *opaque, const char *name, const json_t *data)
+{
+	runner_event(opaque, name, data);
+}
+
+static void on_lost(void *opaque, const GError *error)
+{
+	struct runner *runner = opaque;
+
+	log_debug("machine '%s': %s", runner->machine.dom->name, error->message);
+	g_clear_pointer(&runner->qmp, qmp_client_free);
+	/* One that says nothing good is not asked all the time. */
+	runner->connect_ms = CLAMP(runner->connect_ms * 2, LOST_MS, CONNECT_LAST_MS);
+	runner_connect(runner);
+}
+
+static const struct qmp_client_ops client_ops = {
+	.ready = on_ready,
+	.event = on_event,
+	.lost = on_lost,
+};
+
+static gboolean on_attempt(gpointer opaque)
+{
+	struct runner *runner = opaque;
+	int fd = runner_connect_unix(runner->monitor, NULL);
+
+	runner->connect_timer = 0;
+	if (fd >= 0) {
+		runner->qmp = qmp_client_new(fd, &client_ops, runner);
+		return G_SOURCE_REMOVE;
+	}
+	runner->connect_ms += runner->connect_ms < CONNECT_SLOW_MS ? 1 : runner->connect_ms / 4;
+	runner->connect_ms = MIN(runner->connect_ms, CONNECT_LAST_MS);
+	runner_connect(runner);
+	return G_SOURCE_REMOVE;
+}
+
+void runner_connect(struct runner *runner)
+{
+	if (runner->qmp || runner->connect_timer || runner->ended)
+		return;
+	if (!runner->connect_ms)
+		runner->connect_ms = CONNECT_FIRST_MS;
+	runner->connect_timer = g_timeout_add(runner->connect_ms, on_attempt, runner);
+}
+
+void runner_disconnect(struct runner *runner)
+{
+	if (runner->connect_timer)
+		g_source_remove(runner->connect_timer);
+	runner->connect_timer = 0;
+	g_clear_pointer(&runner->qmp, qmp_client_free);
+}

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * runner-start.c - a machine begins
+ *
+ *	runner_start()    folder, log, control group, arguments, process
+ *	on_ready          its monitor has said hello: all that can fail has not
+ *	runner_started()  what only it knows is asked: names of ptys, threads of CPUs
+ *	runner_begun()    the client hears of it
+ *
+ * If the process ends before, the last line of what it said is the reason. The guest does not run
+ * before it is told to, which is behind the moment when the machine's state was given to be kept. So if
+ * the daemon ends meanwhile, what is left is a process whose guest has not run yet, and the next
+ * start of the machine ends it: its pid file tells.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/sys.h"
+#include "daemon/runner-args.h"
+#include "daemon/runner-int.h"
+#include "daemon/runner-spawn.h"
+#include "daemon/runner-tap.h"
+
+enum {
+	START_MS = 30000,
+	ORPHAN_MS = 2000,
+};
+
+static bool make_folder(const char *path, int mode, GError **error)
+{
+	if (g_mkdir_with_parents(path, mode) < 0)
+		return error_sys(error, sys_last_error(), "cannot create folder '%s'", path);
+	return true;
+}
+
+/* A folder that is the machine's own. */
+static bool make_folders(struct runner *runner, GError **error)
+{
+	const struct runner_config *config = runner->config;
+	int r;
+
+	if (!make_folder(config->run_dir, 0711, error) ||
+	    !make_folder(config->log_dir, 0700, error) || !make_folder(runner->dir, 0700, error))
+		return false;
+	r = sys_chmod(runner->dir, 0700);
+	if (r >= 0 && config->uid)
+		r = sys_chown(runner->dir, config->uid, config->gid);
+	if (r < 0)
+		return error_sys(error, r, "cannot make '%s' the machine's own", runner->dir);
+	return true;
+}
+
+/* A vCPU has a thread once the guest may run. */
+static bool guest_has_run(long pid)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%ld/task", pid);
+	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+	const char *tid;
+	bool found = false;
+
+	while (dir && !found && (tid = g_dir_read_name(dir))) {
+		g_autofree char *comm = g_build_filename(path, tid, "comm", NULL);
+		g_autofree char *name = NULL;
+
+		found = g_file_get_contents(comm, &name, NULL, NULL) &&
+			g_str_has_prefix(name, "vcpu");
+	}
+	return found;
+}
+
+/* The process of a start that no daemon has seen the end of. It has a lock on its pid file. */
+static bool end_orphan(struct runner *runner, GError **error)
+{
+	g_autofree char *path = g_build_filename(runner->dir, "pid", NULL);
+	autofd int fd = sys_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	char text[16] = "";
+	long pid;
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return true;
+	if (sys_read_full(fd, text, sizeof(text) - 1) <= 0)
+		return true;
+	pid = strtol(text, NULL, 10);
+	if (guest_has_run(pid))
+		return error_set(
+			error, SOCLE_ERROR_BUSY,
+			"the machine runs already, as process %ld, which this daemon does not "
+			"know; shut its guest down, or 'kill %ld'",
+			pid, pid);
+	machine_log_say(runner->log, "ending process %ld, whose start no daemon has waited for",
+			pid);
+	if (pid > 1)
+		(void)kill((pid_t)pid, SIGKILL);
+	for (unsigned i = 0; i < ORPHAN_MS; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return true;
+		g_usleep(1000);
+	}
+	return error_set(error, SOCLE_ERROR_BUSY,
+			 "process %ld of an earlier start of this machine does not end; look what "
+			 "keeps it, and try again",
+			 pid);
+}
+
+static void add_path(GArray *paths, const char *path, bool write)
+{
+	const struct spawn_path one = { path, write };
+
+	if (path && path[0] == '/')
+		g_array_append_val(paths, one);
+}
+
+/* What the process has to open, to be told in good words if it may not. */
+static GArray *paths_of(const struct domain *live)
+{
+	GArray *paths = g_array_new(FALSE, FALSE, sizeof(struct spawn_path));
+
+	add_path(paths, live->os.kernel, false);
+	add_path(paths, live->os.initrd, false);
+	for (unsigned i = 0; i < live->devices.disk_count; i++) {
+		const struct domain_disk *disk = &live->devices.disks[i];
+
+		if (disk->info.fate != FATE_LEFT_OUT)
+			add_path(paths, disk_path(disk), !disk->readonly && !disk->transient.set);
+	}
+	return paths;
+}
+
+static int run(struct runner *runner, char *const *argv, const GArray *fds, GError **error)
+{
+	const struct runner_config *config = runner->config;
+	g_autoptr(GArray) paths = paths_of(runner->machine.dom->live);
+	autofd int log = machine_log_open(runner->log, error);
+	struct spawn what = {
+		.argv = argv,
+		.dir = runner->dir,
+		.log = log,
+		.fds = (const int *)(const void *)fds->data,
+		.fd_count = fds->len,
+		.uid = config->uid,
+		.gid = config->gid,
+		.paths = (const struct spawn_path *)(const void *)paths->data,
+		.path_count = paths->len,
+	};
+
+	if (log < 0)
+		return -1;
+	machine_log_command(runner->log, argv);
+	runner->log_from = machine_log_size(runner->log);
+	return spawn(&what, error);
+}
+
+/* The process is only just beginning, so there is nothing yet that would count elsewhere. */
+static bool open_cgroup(struct runner *runner, int pid, GError **error)
+{
+	const struct runner_config *config = runner->config;
+
+	if (!config->cgroups)
+		return true;
+	runner->cgroup = config->cgroups->open(config->cgroups_opaque, runner->machine.dom, pid,
+					       false, error);
+	return runner->cgroup;
+}
+
+static gboolean on_deadline(gpointer opaque)
+{
+	struct runner *runner = opaque;
+
+	runner->deadline = 0;
+	error_set(&runner->begin_error, SOCLE_ERROR_FAILED,
+		  "the machine was not there in time, and was ended; its log '%s' may say why",
+		  runner->log);
+	(void)process_signal(runner->process, SIGKILL, NULL);
+	return G_SOURCE_REMOVE;
+}
+
+static void close_fd(void *fd)
+{
+	fd_autoclose(fd);
+}
+
+/* Taps of the cards, by their places, -1: none; @fds: those there are, which are closed with it. */
+static int *open_taps(struct domain *live, GArray *fds, GError **error)
+{
+	struct domain_devices *d = &live->devices;
+	g_autofree int *taps = g_new(int, d->interface_count + 1);
+
+	for (unsigned i = 0; i < d->interface_count; i++) {
+		taps[i] = -1;
+		if (!tap_wanted(&d->interfaces[i]))
+			continue;
+		taps[i] = tap_open(&d->interfaces[i], error);
+		if (taps[i] < 0)
+			return NULL;
+		g_array_append_val(fds, taps[i]);
+	}
+	return g_steal_pointer(&taps);
+}
+
+static bool start(struct runner *runner, unsigned flags, GError **error)
+{
+	struct dom *dom = runner->machine.dom;
+	const struct runner_config *config = runner->config;
+	g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
+	g_autofree int *taps = NULL;
+	struct runner_places places = {
+		.program = config->program,
+		.dir = runner->dir,
+		.engine = config->engine,
+		.paused = true,
+	};
+	g_auto(GStrv) argv = NULL;
+	int pid;
+
+	if (!make_folders(runner, error))
+		return false;
+	machine_log_rotate(runner->log, &config->log);
+	if (!end_orphan(runner, error))
+		return false;
+	(void)sys_unlink(runner->exit_file);
+	runner_produce(dom->live, runner->dir);
+	g_array_set_clear_func(fds, close_fd);
+	taps = open_taps(dom->live, fds, error);
+	if (!taps)
+		return false;
+	places.taps = taps;
+	argv = runner_argv(dom->live, &places, error);
+	if (!argv)
+		return false;
+	runner->paused = flags & MACHINE_START_PAUSED;
+	pid = run(runner, argv, fds, error);
+	if (pid < 0)
+		return false;
+	runner->process = process_open(pid, 0, runner_on_ended, runner, error);
+	if (runner->process && open_cgroup(runner, pid, error))
+		return true;
+	(void)kill(pid, SIGKILL);
+	return false;
+}
+
+struct machine *runner_start(struct dom *dom, unsigned flags, struct task *task)
+{
+	struct runner *runner = runner_new(dom);
+	g_autoptr(GError) error = NULL;
+
+	runner->begin = task;
+	if (!start(runner, flags, &error)) {
+		runner_begun(runner, error);
+		return NULL;
+	}
+	runner->deadline =
+		g_timeout_add(runner->config->start_ms ? runner->config->start_ms : START_MS,
+			      on_deadline, runner);
+	runner_connect(runner);
+	/* As soon as it can be: a daemon that ends now is to be able to find it. */
+	runner_changed(runner);
+	return &runner->machine;
+}
+
+/* == What only the machine knows == */
+
+static void asked(struct runner *runner)
+{
+	if (--runner->begin_calls)
+		return;
+	if (runner->begin && !runner->finding)
+		runner_begun(runner, NULL);
+	else
+		runner_look(runner);
+}
+
+/* The terminal behind a port, as /dev/pts/N. */
+static void give_tty(struct domain_char *chr, const char *path)
+{
+	if (chr->type != CHAR_PTY)
+		return;
+	g_free(chr->tty);
+	chr->tty = g_strdup(path);
+	if (!chr->source_count) {
+		chr->sources = g_new0(struct char_source, 1);
+		chr->source_count = 1;
+	}
+	g_free(chr->sources[0].path);
+	chr->sources[0].path = g_strdup(path);
+}
+
+/* The port that socle-vm calls serial0, console0 ..., in the order of the command line. */
+static void take_char(struct domain_devices *d, const char *label, const char *pty)
+{
+	unsigned n = 0;
+
+	if (!strcmp(label, "serial0") && d->serial_count) {
+		give_tty(&d->serials[0], pty);
+		if (d->console_count && !g_strcmp0(d->consoles[0].target.type, "serial"))
+			give_tty(&d->consoles[0], pty);
+	}
+	for (unsigned i = 0; i < d->console_count + d->channel_count; i++) {
+		struct domain_char *chr =
+			i < d->console_count ? &d->consoles[i] : &d->channels[i - d->console_count];
+		g_autofree char *own = NULL;
+
+		if (chr->info.fate == FATE_LEFT_OUT || g_strcmp0(chr->target.type, "virtio") != 0)
+			continue;
+		own = g_strdup_printf("console%u", n++);
+		if (!strcmp(label, own))
+			give_tty(chr, pty);
+	}
+}
+
+static void on_chars(void *opaque, json_t *result, const GError *error)
+{
+	struct runner *runner = opaque;
+	struct domain *live = runner->machine.dom->live;
+	json_t *chr;
+	size_t i;
+
+	(void)error;
+	json_array_foreach(result, i, chr)
+	{
+		const char *label = json_string_value(json_object_get(chr, "label"));
+		const char *name = json_string_value(json_object_get(chr, "filename"));
+
+		if (live && label && name && g_str_has_prefix(name, "pty:"))
+			take_char(&live->devices, label, name + strlen("pty:"));
+	}
+	asked(runner);
+}
+
+/* Whom the host does not let pin runs all the same. */
+static void pin(struct runner *runner)
+{
+	const struct runner_cgroup_ops *ops = runner->config->cgroups;
+	struct dom *dom = runner->machine.dom;
+	g_autoptr(GError) error = NULL;
+
+	if (runner->cgroup && dom->live && !runner->finding &&
+	    !ops->pin(dom, process_pid(runner->process), runner->tids, runner->tid_count, &error))
+		machine_log_say(runner->log, "running without pins: %s", error->message);
+}
+
+static void on_cpus(void *opaque, json_t *result, const GError *error)
+{
+	struct runner *runner = opaque;
+	const unsigned count = (unsigned)MIN(json_array_size(result), DOMAIN_VCPUS_MAX);
+
+	(void)error;
+	if (count) {
+		g_free(runner->tids);
+		runner->tids = g_new0(int, count);
+		runner->tid_count = count;
+	}
+	for (unsigned i = 0; i < count; i++)
+		runner->tids[i] = (int)json_integer_value(
+			json_object_get(json_array_get(result, i), "thread-id"));
+	pin(runner);
+	asked(runner);
+}
+
+static void on_balloon(void *opaque, json_t *result, const GError *error)
+{
+	struct runner *runner = opaque;
+
+	(void)error;
+	if (result)
+		runner->balloon = (uint64_t)json_integer_value(json_object_get(result, "actual"));
+	asked(runner);
+}
+
+static void on_link(void *opaque, json_t *result, const GError *error)
+{
+	(void)result;
+	(void)error;
+	asked(opaque);
+}
+
+static void on_cont(void *opaque, json_t *result, const GError *error)
+{
+	struct runner *runner = opaque;
+
+	(void)result;
+	/* Then the process ends, too. */
+	if (error && !runner->begin_error)
+		runner->begin_error = g_error_copy(error);
+	asked(runner);
+}
+
+/* A cable that is not plugged in. */
+static void set_links(struct runner *runner)
+{
+	const struct domain *live = runner->machine.dom->live;
+
+	for (unsigned i = 0; live && i < live->devices.interface_count; i++) {
+		const struct domain_interface *card = &live->devices.interfaces[i];
+
+		if (card->link.state != LINK_DOWN)
+			continue;
+		runner->begin_calls++;
+		runner_call(runner, "set_link",
+			    json_pack("{s:s,s:b}", "name", card->info.alias.name, "up", 0), 0,
+			    on_link, runner);
+	}
+}
+
+void runner_ask_basics(struct runner *runner)
+{
+	runner->begin_calls += 3;
+	runner_call(runner, "query-chardev", NULL, 0, on_chars, runner);
+	runner_call(runner, "query-cpus-fast", NULL, 0, on_cpus, runner);
+	runner_call(runner, "query-balloon", NULL, 0, on_balloon, runner);
+}
+
+void runner_started(struct runner *runner)
+{
+	/* In this order: cables before the guest runs, CPUs behind that. */
+	set_links(runner);
+	if (!runner->paused) {
+		runner->begin_calls++;
+		runner_call(runner, "cont", NULL, 0, on_cont, runner);
+	}
+	runner_ask_basics(runner);
+}
