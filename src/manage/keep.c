@@ -172,13 +172,17 @@ static bool head_yes(const char *text, const char *key)
 	return value && !strcmp(value, "yes");
 }
 
-static struct domain *load_xml(struct node *node, const char *key, const char *xml, GError **error)
+static struct domain *load_xml(struct node *node, const char *key, const char *xml, bool running,
+			       GError **error)
 {
 	autoptr(domain) domain = domain_parse(xml, strlen(xml), 0, NULL, error);
 
 	if (!domain)
 		return NULL;
-	domain_fill(domain, &node->config.support);
+	if (running)
+		domain_fill_running(domain, &node->config.support);
+	else
+		domain_fill(domain, &node->config.support);
 	if (!domain->name || !g_uuid_string_is_valid(domain->uuid) ||
 	    g_ascii_strcasecmp(domain->uuid, key) != 0) {
 		error_set(error, SOCLE_ERROR_CORRUPT,
@@ -191,7 +195,7 @@ static struct domain *load_xml(struct node *node, const char *key, const char *x
 static bool load_domain(struct node *node, const char *key, const char *text, GError **error)
 {
 	const char *xml = check_head(text, "domain", error);
-	autoptr(domain) domain = xml ? load_xml(node, key, xml, error) : NULL;
+	autoptr(domain) domain = xml ? load_xml(node, key, xml, false, error) : NULL;
 	struct vm *vm;
 
 	if (!domain)
@@ -216,7 +220,7 @@ static struct vm *find_key(struct node *node, const char *key)
 static bool load_status(struct node *node, const char *key, const char *text, GError **error)
 {
 	const char *xml = check_head(text, "status", error);
-	autoptr(domain) domain = xml ? load_xml(node, key, xml, error) : NULL;
+	autoptr(domain) domain = xml ? load_xml(node, key, xml, true, error) : NULL;
 	struct vm *vm;
 
 	if (!domain)

@@ -375,12 +375,16 @@ static void found(struct call *call, const GError *error)
 	}
 	vm->starting = false;
 	if (error) {
+		enum machine_end end = g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_NOT_ACTIVE)
+					       ? MACHINE_END_SHUTDOWN
+					       : MACHINE_END_CRASHED;
+
 		g_message("domain '%s' has ended while there was no daemon: %s", vm->dom.name,
 			  error->message);
 		vm->dom.machine = NULL;
-		vm_set_inactive(vm, MACHINE_END_CRASHED);
+		vm_set_inactive(vm, (int)end);
 		vm_keep_status(vm);
-		event_lifecycle(vm, EVENT_STOPPED, EVENT_STOPPED_CRASHED);
+		event_lifecycle(vm, EVENT_STOPPED, stopped_detail(end));
 		if (!vm->dom.config)
 			vm_remove(vm);
 	} else {

@@ -127,7 +127,7 @@ struct machine_ops {
 	 * Return: what is then @dom->machine. */
 	struct machine *(*start)(struct dom *dom, unsigned flags, struct task *task);
 	/* Take over a machine that an earlier daemon has started. @state is what state() said. The
-	 * task's error says how it ended meanwhile. */
+	 * task's error says how it ended meanwhile: SOCLE_ERROR_NOT_ACTIVE if that was in good order. */
 	struct machine *(*find)(struct dom *dom, const char *state, struct task *task);
 	/* What find() of a later daemon needs to know: a line of text, g_free() it. */
 	char *(*state)(struct machine *machine);

@@ -274,6 +274,8 @@ struct domain *domain_parse_device(const char *xml, size_t len, unsigned flags, 
 
 /* The step fill in. Filling in twice changes nothing. */
 void domain_fill(struct domain *domain, const struct support *support);
+/* The same for the definition of a machine that runs, whose devices keep their aliases. */
+void domain_fill_running(struct domain *domain, const struct support *support);
 /* The same for what domain_parse_device() has made: addresses are free in @domain. */
 void domain_fill_device(struct domain *device, const struct domain *domain,
 			const struct support *support);

@@ -199,20 +199,28 @@ static void fill_addresses(struct domain_devices *devices, uint32_t used)
 		used |= 1u << at->slot.value;
 	}
 	for (unsigned i = 0; i < refs->len; i++) {
-		struct device_info *info = g_array_index(refs, struct device_ref, i).info;
-		struct device_address *at = &info->address;
+		struct device_address *at =
+			&g_array_index(refs, struct device_ref, i).info->address;
 
-		/* A user's own start like this; the others are made for each machine. */
-		if (info->alias.name && !g_str_has_prefix(info->alias.name, "ua-")) {
-			g_free(info->alias.name);
-			info->alias.name = NULL;
-		}
 		if (at->type != ADDRESS_PCI)
 			continue;
 		number_default(&at->domain, 0);
 		number_default(&at->bus, 0);
 		number_default(&at->slot, 0);
 		number_default(&at->function, 0);
+	}
+}
+
+void fill_no_aliases(struct domain_devices *devices)
+{
+	g_autoptr(GArray) refs = device_refs(devices);
+
+	for (unsigned i = 0; i < refs->len; i++) {
+		char **name = &g_array_index(refs, struct device_ref, i).info->alias.name;
+
+		/* A user's own start like this. */
+		if (*name && !g_str_has_prefix(*name, "ua-"))
+			g_clear_pointer(name, g_free);
 	}
 }
 

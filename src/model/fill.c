@@ -172,7 +172,7 @@ static void fill_implied(struct domain *domain, const struct support *support)
 	}
 }
 
-void domain_fill(struct domain *domain, const struct support *support)
+void domain_fill_running(struct domain *domain, const struct support *support)
 {
 	if (domain->type == DOMAIN_TYPE_ABSENT)
 		domain->type = support->test  ? DOMAIN_TEST
@@ -202,6 +202,12 @@ void domain_fill(struct domain *domain, const struct support *support)
 	fill_devices(&domain->devices, 0);
 }
 
+void domain_fill(struct domain *domain, const struct support *support)
+{
+	domain_fill_running(domain, support);
+	fill_no_aliases(&domain->devices);
+}
+
 void domain_fill_device(struct domain *device, const struct domain *domain,
 			const struct support *support)
 {
@@ -218,5 +224,6 @@ void domain_fill_device(struct domain *device, const struct domain *domain,
 		number_default(&controller->index, index);
 	}
 	fill_devices(&device->devices, device_slots(&others->devices));
+	fill_no_aliases(&device->devices);
 	domain_free(others);
 }

@@ -1,0 +1,299 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What people run against libvirt, unmodified, against socled with real machines.
+
+Test classes run one at a time: test-clients.py CLASS. Ends with 77 where a client is not installed.
+Environment: that of vm.py; SOCLED the daemon.
+"""
+import contextlib
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+import vm
+
+try:
+    import libvirt
+except ImportError:
+    print('skipped: /usr/bin/python3 has no libvirt; install python3-libvirt')
+    sys.exit(77)
+
+SOCLED = os.environ['SOCLED']
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
+libvirt.registerErrorHandler(lambda *_: None, None)
+
+DEFINITION = """<domain type='qemu'><name>{name}</name><memory unit='MiB'>{memory}</memory>
+<vcpu>1</vcpu><os><type arch='x86_64'>hvm</type><kernel>{kernel}</kernel>{boot}</os>
+<features><acpi/></features><devices>{devices}</devices></domain>"""
+
+
+def definition(name, memory=16, kernel=vm.KEYS, boot='', devices="<console type='pty'/>"):
+    return DEFINITION.format(name=name, memory=memory, kernel=kernel, boot=boot, devices=devices)
+
+
+class Case(unittest.TestCase):
+    """A daemon of our own in a folder of our own."""
+
+    prefix = ()
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix='socle-clients.')
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        os.chmod(self.folder, 0o755)
+        self.daemon = None
+        self.start()
+        self.addCleanup(self.stop)
+
+    def start(self):
+        log = open(self.path('log'), 'ab')
+        self.daemon = subprocess.Popen(
+            [*self.prefix, SOCLED, '--listen', self.path('sock'), '--state', self.path('state')],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        log.close()
+        self.uri = f'qemu:///system?socket={self.path("sock")}'
+        self.conn = vm.wait_for(self.connect, 'a connection to socled')
+
+    def connect(self):
+        if self.daemon.poll() is not None:
+            with open(self.path('log'), encoding='utf-8') as log:
+                raise AssertionError(f'socled ended: {log.read()}')
+        with contextlib.suppress(libvirt.libvirtError):
+            return libvirt.open(self.uri)
+        return None
+
+    def stop(self):
+        with contextlib.suppress(libvirt.libvirtError):
+            for dom in self.conn.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
+                dom.destroy()
+            self.conn.close()
+        self.daemon.terminate()
+        self.daemon.wait(vm.PATIENCE)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def run_client(self, *words, status=0, **options):
+        result = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True, check=False,
+                                timeout=4 * vm.PATIENCE,
+                                env={**os.environ, 'LC_ALL': 'C', 'HOME': self.folder}, **options)
+        if status is not None:
+            self.assertEqual(result.returncode, status, f'{words}: {result.stdout}')
+        return result.stdout
+
+    def virsh(self, *words, status=0):
+        return self.run_client('virsh', '-c', self.uri, *words, status=status)
+
+
+class States(Case):
+    def test_loop(self):
+        """The loop over all running machines that scripts have: 1, 3, 1 for each of three."""
+        for name in ('one', 'two', 'three'):
+            self.conn.createXML(definition(name))
+        seen = {}
+        for number in self.conn.listDomainsID():
+            dom = self.conn.lookupByID(number)
+            states = [dom.info()[0]]
+            dom.suspend()
+            states.append(dom.info()[0])
+            dom.resume()
+            states.append(dom.info()[0])
+            seen[dom.name()] = states
+        self.assertEqual(seen, {name: [1, 3, 1] for name in ('one', 'two', 'three')})
+
+    def test_virsh(self):
+        """A machine's life by virsh."""
+        with open(self.path('vm.xml'), 'w', encoding='utf-8') as file:
+            file.write(definition('life'))
+        self.virsh('define', '--validate', self.path('vm.xml'))
+        self.assertIn('shut off', self.virsh('domstate', 'life'))
+        self.virsh('start', 'life')
+        self.assertIn('running', self.virsh('list'))
+        for verb, state in (('suspend', 'paused'), ('resume', 'running'), ('reset', 'running')):
+            self.virsh(verb, 'life')
+            self.assertIn(state, self.virsh('domstate', 'life'))
+        self.assertIn('CPU time', self.virsh('dominfo', 'life'))
+        self.assertIn('/dev/pts/', self.virsh('ttyconsole', 'life'))
+        self.assertIn('state.state=1', self.virsh('domstats', 'life'))
+        self.virsh('destroy', 'life')
+        self.assertIn('shut off (destroyed)', self.virsh('domstate', '--reason', 'life'))
+        self.virsh('undefine', 'life')
+        self.assertIn('failed to get domain', self.virsh('domstate', 'life', status=1))
+
+    def test_guest_ends(self):
+        """A guest that powers off and one that crashes are told apart."""
+        for key, reason in ((b'q', 'shutdown'), (b'c', 'crashed')):
+            dom = self.conn.defineXML(definition(f'end-{reason}'))
+            dom.create()
+            self.type(dom, key)
+            vm.wait_for(lambda d=dom: not d.isActive(), 'the end of the machine')
+            self.assertIn(reason, self.virsh('domstate', '--reason', dom.name()))
+
+    def type(self, dom, keys):
+        stream = self.conn.newStream()
+        dom.openConsole(None, stream)
+        stream.send(keys)
+        with contextlib.suppress(libvirt.libvirtError):
+            stream.abort()
+
+    def test_restart(self):
+        """The daemon is killed and started: machines run on, and what ended meanwhile is told."""
+        doms = [self.conn.defineXML(definition(name)) for name in ('stays', 'goes')]
+        transient = self.conn.createXML(definition('transient'))
+        uuids = {dom.name(): dom.UUIDString() for dom in (*doms, transient)}
+        for dom in doms:
+            dom.create()
+        pids = {name: self.machine_pid(name) for name in uuids}
+        self.daemon.kill()
+        self.daemon.wait()
+        os.kill(pids['goes'], signal.SIGKILL)
+        self.start()
+        found = {dom.name(): dom.UUIDString() for dom in self.conn.listAllDomains()}
+        self.assertEqual(found, uuids)
+        states = {dom.name(): dom.state()[0] for dom in self.conn.listAllDomains()}
+        self.assertEqual(states, {'stays': 1, 'goes': 5, 'transient': 1})
+        self.assertEqual({name: self.machine_pid(name) for name in ('stays', 'transient')},
+                         {name: pids[name] for name in ('stays', 'transient')})
+        self.assertIn('crashed', self.virsh('domstate', '--reason', 'goes'))
+
+    @staticmethod
+    def machine_pid(name):
+        """The one process of socle-vm with this --name."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir('/proc')):
+            with contextlib.suppress(OSError):
+                with open(f'/proc/{pid}/cmdline', 'rb') as file:
+                    words = file.read().split(b'\0')
+                if words[0].endswith(b'socle-vm') and b'--name=' + name.encode() in words:
+                    found.append(int(pid))
+        assert len(found) == 1, f'{name}: {found}'
+        return found[0]
+
+
+class Events(Case):
+    def test_life(self):
+        """virsh event --all while a machine lives."""
+        self.conn.defineXML(definition('watched'))
+        watcher = subprocess.Popen(
+            ['virsh', '-c', self.uri, 'event', '--all', '--loop', '--timeout', '60'],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, 'LC_ALL': 'C'})
+        self.addCleanup(watcher.stdout.close)
+        lines = []
+        reader = threading.Thread(target=lambda: lines.extend(iter(watcher.stdout.readline, '')))
+        reader.start()
+        dom = self.conn.lookupByName('watched')
+        # virsh says nothing when it is ready: the first event that is seen tells.
+        vm.wait_for(lambda: dom.setAutostart(1) or dom.setMetadata(
+            libvirt.VIR_DOMAIN_METADATA_TITLE, 'x', None, None, 0) or lines, 'an event')
+        for call in (dom.create, dom.suspend, dom.resume, dom.destroy, dom.undefine):
+            call()
+        want = ('Started Booted', 'Suspended Paused', 'Resumed Unpaused', 'Stopped Destroyed',
+                'Undefined Removed')
+        vm.wait_for(lambda: all(any(word in line for line in lines) for word in want),
+                    f'the events {want}')
+        watcher.send_signal(signal.SIGINT)
+        watcher.wait(vm.PATIENCE)
+        reader.join(vm.PATIENCE)
+        text = ''.join(lines)
+        places = [text.index(word) for word in want]
+        self.assertEqual(places, sorted(places), text)
+
+
+class Documents(Case):
+    """A definition of 2011 starts as it is; what is not provided is told."""
+
+    # Its disk lies where another daemon has its disks; ours is to be seen in here only.
+    prefix = ('unshare', '-m', 'sh', '-ec',
+              'mkdir -p /var/lib/libvirt/images; mount -t tmpfs none /var/lib/libvirt; '
+              'mkdir /var/lib/libvirt/images; cp "$0" /var/lib/libvirt/images/test.img; exec "$@"')
+
+    def start(self):
+        if os.geteuid():
+            self.skipTest('needs root for a mount namespace')
+        # A boot sector that prints B on the serial port by the firmware's call, and stops there.
+        code = bytes.fromhex('31d2b84201b84201cd14f4ebfd')
+        code = bytes((0x31, 0xd2, 0xb8, 0x42, 0x01, 0xcd, 0x14, 0xf4, 0xeb, 0xfd))
+        image = self.path('test.img')
+        with open(image, 'wb') as file:
+            file.write(code.ljust(510, b'\0') + b'\x55\xaa')
+            file.truncate(1 << 20)
+        os.chmod(image, 0o666)
+        self.prefix = (*Documents.prefix, image)
+        super().start()
+
+    def test_2011(self):
+        path = os.path.join(ROOT, 'tests', 'unit', 'model', 'domain-2011.xml')
+        self.virsh('define', '--validate', path)
+        with open(path, encoding='utf-8') as file:
+            text = file.read()
+        dump = self.virsh('dumpxml', 'test')
+        with open(self.path('dump.xml'), 'w', encoding='utf-8') as file:
+            file.write(dump)
+        self.run_client('virt-xml-validate', self.path('dump.xml'), 'domain')
+        self.assertIn("<sound model='ac97'", text)
+        self.assertIn("<sound model='ac97'", dump)
+        messages = self.virsh('dominfo', 'test')
+        self.assertIn('sound', messages)
+        self.virsh('start', 'test')
+        dom = self.conn.lookupByName('test')
+        stream = self.conn.newStream()
+        dom.openConsole(None, stream)
+        seen = b''
+        end = time.monotonic() + vm.PATIENCE
+        while b'B' not in seen.replace(b'Booting', b'').replace(b'BIOS', b'').split(b'\n')[-1]:
+            self.assertLess(time.monotonic(), end, seen)
+            seen += stream.recv(4096)
+        stream.abort()
+        self.assertEqual(dom.info()[0], libvirt.VIR_DOMAIN_RUNNING)
+
+
+class VirtXml(Case):
+    def test_edit(self):
+        if not shutil.which('virt-xml'):
+            self.skipTest('virt-xml is not installed')
+        self.conn.defineXML(definition('edited'))
+        for words in (('--memory', '32'), ('--vcpus', '2')):
+            self.run_client('virt-xml', '-c', self.uri, 'edited', '--edit', *words)
+        dom = self.conn.lookupByName('edited')
+        self.assertEqual((dom.maxMemory(), dom.maxVcpus()), (32 << 10, 2))
+        self.run_client('virt-xml', '-c', self.uri, 'edited', '--add-device', '--disk',
+                        'path=/dev/null,device=disk,format=raw,target.bus=virtio')
+        self.assertIn('/dev/null', dom.XMLDesc())
+
+
+class Console(Case):
+    """virsh console to a Linux that has booted."""
+
+    def test_shell(self):
+        kernel = self.run_client(os.path.join(ROOT, 'tools', 'guest-kernel'), 'cloud', status=None)
+        kernel = kernel.strip().splitlines()[-1] if kernel.strip() else ''
+        if not os.path.exists(kernel):
+            self.skipTest('no kernel could be fetched')
+        initrd = self.path('initrd')
+        self.run_client(os.path.join(ROOT, 'tools', 'guest-initrd'), 'shell', initrd)
+        os.chmod(initrd, 0o644)
+        vm.PATIENCE = max(vm.PATIENCE, 300)
+        self.conn.createXML(definition(
+            'linux', 256, kernel, f'<initrd>{initrd}</initrd><cmdline>console=ttyS0</cmdline>'))
+        pid, fd = pty.fork()
+        if not pid:
+            os.execvp('virsh', ['virsh', '-c', self.uri, 'console', 'linux', '--force'])
+        self.addCleanup(os.close, fd)
+        vm.read_until(fd, b'# ')
+        os.write(fd, b'echo $((6 * 7))-from-the-guest\n')
+        vm.read_until(fd, b'42-from-the-guest')
+        os.write(fd, b'\x1d')
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
+
+
+if __name__ == '__main__':
+    unittest.main(verbosity=2)
