@@ -16,7 +16,7 @@ GQuark sys_error_quark(void)
 	return g_quark_from_static_string("sys-error-quark");
 }
 
-bool error_set(GError **error, enum socle_error kind, const char *fmt, ...)
+bool error_set(GError **error, enum error_kind kind, const char *fmt, ...)
 {
 	va_list ap;
 

@@ -12,7 +12,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
-enum socle_error {
+enum error_kind {
 	SOCLE_ERROR_FAILED, /* none of the others */
 	SOCLE_ERROR_USAGE,  /* the caller's words are off: option, argument, syntax */
 	SOCLE_ERROR_NOT_FOUND,
@@ -38,7 +38,7 @@ GQuark sys_error_quark(void);
  *
  * Return: false, so that a function can `return error_set(...)`
  */
-bool error_set(GError **error, enum socle_error kind, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
+bool error_set(GError **error, enum error_kind kind, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
 
 /**
  * error_sys() - fail because a system call did: "<text>: <reason of the system>"

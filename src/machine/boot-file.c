@@ -8,7 +8,7 @@
 #include "base/sys.h"
 #include "machine/boot-int.h"
 
-bool boot_refuse(const struct boot_file *file, GError **error, enum socle_error kind,
+bool boot_refuse(const struct boot_file *file, GError **error, enum error_kind kind,
 		 const char *fmt, ...)
 {
 	g_autofree char *text = NULL;

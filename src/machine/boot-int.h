@@ -84,7 +84,7 @@ bool boot_file_read(const struct boot_file *file, uint64_t off, void *buf, uint6
 		    GError **error);
 
 /* "kernel 'x' <text>"; returns false. The text goes on a sentence: "is empty". */
-bool boot_refuse(const struct boot_file *file, GError **error, enum socle_error kind,
+bool boot_refuse(const struct boot_file *file, GError **error, enum error_kind kind,
 		 const char *fmt, ...) G_GNUC_PRINTF(4, 5);
 
 /* A file to be read as it is, in any order, or what it unpacks to, from the start to the end. */

@@ -9,7 +9,7 @@
 #include "model/say-int.h"
 
 G_GNUC_PRINTF(3, 0)
-static bool fail(const struct check *c, enum socle_error kind, const char *fmt, va_list ap)
+static bool fail(const struct check *c, enum error_kind kind, const char *fmt, va_list ap)
 {
 	g_autofree char *text = say(fmt, ap);
 

@@ -16,6 +16,6 @@
 char *say(const char *fmt, va_list ap) G_GNUC_PRINTF(1, 0);
 
 /* Like error_set(). */
-bool model_error(GError **error, enum socle_error kind, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
+bool model_error(GError **error, enum error_kind kind, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
 
 #endif

@@ -16,7 +16,7 @@ char *say(const char *fmt, va_list ap)
 	return text;
 }
 
-bool model_error(GError **error, enum socle_error kind, const char *fmt, ...)
+bool model_error(GError **error, enum error_kind kind, const char *fmt, ...)
 {
 	g_autofree char *text = NULL;
 	va_list ap;

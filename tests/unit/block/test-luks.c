@@ -41,7 +41,7 @@ static uint8_t *from_hex(const char *hex)
 /* ---- secrets ---- */
 
 static void refuse_secret(const char *data, const char *file, const char *format,
-			  enum socle_error kind)
+			  enum error_kind kind)
 {
 	g_autoptr(GError) error = NULL;
 
@@ -290,7 +290,7 @@ static void test_hostile(void)
 	static const struct {
 		unsigned off;
 		uint32_t value;
-		enum socle_error kind;
+		enum error_kind kind;
 	} cases[] = {
 		{ 0, 0, SOCLE_ERROR_CORRUPT },
 		{ 4, 0xbabe0002, SOCLE_ERROR_UNSUPPORTED },  /* version */

@@ -67,7 +67,7 @@ static void test_pieces(void)
 }
 
 static void refuse(struct tap *tap, unsigned flags, const struct image_keys *keys,
-		   enum socle_error kind)
+		   enum error_kind kind)
 {
 	g_autoptr(GError) error = NULL;
 

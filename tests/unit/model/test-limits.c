@@ -4,7 +4,7 @@
  */
 #include "lab.h"
 
-static void assert_refused(const char *xml, size_t len, enum socle_error kind, const char *words)
+static void assert_refused(const char *xml, size_t len, enum error_kind kind, const char *words)
 {
 	g_autoptr(GError) error = NULL;
 
