@@ -262,6 +262,11 @@ int sys_socket_type(int fd, int *ret_type)
 	return getsockopt(fd, SOL_SOCKET, SO_TYPE, ret_type, &len) < 0 ? -errno : 0;
 }
 
+int sys_socketpair(int domain, int type, int fds[2])
+{
+	return SYS_RETRY(SYS_SOCKET, int, socketpair(domain, type | SOCK_CLOEXEC, 0, fds));
+}
+
 int sys_bind(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	return SYS_RETRY(SYS_BIND, int, bind(fd, addr, len));
@@ -409,6 +414,11 @@ int sys_chown(const char *path, uid_t owner, gid_t group)
 int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
 	return SYS_RETRY(SYS_POLL, int, poll(fds, count, timeout_ms));
+}
+
+int sys_memfd(const char *name)
+{
+	return SYS_RETRY(SYS_OPEN, int, memfd_create(name, MFD_CLOEXEC));
 }
 
 int sys_pipe(int fds[2], int flags)

@@ -102,6 +102,8 @@ int sys_eventfd(unsigned value, int flags);
 int sys_socket(int domain, int type, int protocol);
 /* SOCK_STREAM and the like; -ENOTSOCK for what is none. */
 int sys_socket_type(int fd, int *ret_type);
+/* Two ends of a connection; counts as SYS_SOCKET. */
+int sys_socketpair(int domain, int type, int fds[2]);
 int sys_bind(int fd, const struct sockaddr *addr, socklen_t len);
 int sys_connect(int fd, const struct sockaddr *addr, socklen_t len);
 int sys_listen(int fd, int backlog);
@@ -134,6 +136,8 @@ int sys_chmod(const char *path, mode_t mode);
 int sys_chown(const char *path, uid_t owner, gid_t group);
 int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int sys_pipe(int fds[2], int flags);
+/* A file without a name, as by memfd_create(2); counts as SYS_OPEN. */
+int sys_memfd(const char *name);
 int sys_epoll_create(void);
 /* @op: EPOLL_CTL_...; @events of epoll, @data comes back with them. */
 int sys_epoll_ctl(int epoll, int op, int fd, uint32_t events, uint64_t data);

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * conn-call.c - calls: put together and taken apart by who makes them, any number at a time
+ */
+#include "client/conn-int.h"
+
+#include <assert.h>
+
+#include "base/error.h"
+#include "base/sys.h"
+#include "client/error-int.h"
+
+enum {
+	REOPEN_WAIT_MS = 30000 /* how long a call without a deadline waits for the connection */
+};
+
+static bool not_up_locked(const struct socle_conn *conn, struct socle_error **error)
+{
+	if (error)
+		*error = conn->why ? client_error_copy(conn->why)
+				   : client_error_new(SOCLE_ERR_CONNECTION_LOST, SOCLE_FROM_REMOTE,
+						      "the connection is closed");
+	return false;
+}
+
+/* A connection that is being opened again is waited for. */
+static bool wait_until_up_locked(struct socle_conn *conn, unsigned timeout_ms,
+				 struct socle_error **error)
+{
+	uint64_t deadline = conn_deadline(timeout_ms ? timeout_ms : REOPEN_WAIT_MS);
+
+	while (conn->state == CONN_REOPENING) {
+		if (!conn_wait_locked(conn, &conn->changed, deadline))
+			break;
+	}
+	return conn->state == CONN_UP || not_up_locked(conn, error);
+}
+
+/* The answer has come, or will never come, or is not waited for any more. */
+static void wait_for_answer_locked(struct socle_conn *conn, struct call *call, unsigned timeout_ms)
+{
+	uint64_t deadline = conn_deadline(timeout_ms);
+
+	while (!call->done) {
+		if (conn_wait_locked(conn, &call->answered, deadline) || call->done)
+			continue;
+		g_hash_table_remove(conn->calls, GUINT_TO_POINTER(call->serial));
+		call->done = true;
+		client_error(&call->error, SOCLE_ERR_OPERATION_TIMEOUT,
+			     "no answer to procedure %d within %u ms; it may yet be done",
+			     call->procedure, timeout_ms);
+	}
+}
+
+static bool send_and_wait(struct socle_conn *conn, struct call *call, unsigned timeout_ms,
+			  struct rpc_message *msg, struct socle_error **error)
+{
+	pthread_mutex_lock(&conn->lock);
+	if (!wait_until_up_locked(conn, timeout_ms, error)) {
+		pthread_mutex_unlock(&conn->lock);
+		rpc_message_free(msg);
+		return false;
+	}
+	conn_cond_init(&call->answered);
+	g_hash_table_insert(conn->calls, GUINT_TO_POINTER(call->serial), call);
+	if (call->stream)
+		g_hash_table_insert(conn->streams, GUINT_TO_POINTER(call->serial), call->stream);
+	conn_send_locked(conn, msg, NULL);
+	wait_for_answer_locked(conn, call, timeout_ms);
+	if (call->stream && !call->answer)
+		stream_opened_locked(call->stream, call->serial, false);
+	pthread_mutex_unlock(&conn->lock);
+	pthread_cond_destroy(&call->answered);
+	if (call->answer)
+		return true;
+	assert(call->error);
+	if (error)
+		*error = g_steal_pointer(&call->error);
+	socle_error_free(call->error);
+	return false;
+}
+
+static bool read_answer(struct call *call, void *ret, struct socle_error **error)
+{
+	struct socle_error *server = NULL;
+	GError *why = NULL;
+
+	if (link_read_answer(call->answer, call->procedure, ret, &server, &why))
+		return true;
+	if (!server)
+		return client_error_take(error, SOCLE_ERR_RPC, why);
+	if (error)
+		*error = server;
+	else
+		socle_error_free(server);
+	return false;
+}
+
+/* On success and on failure of the server the answer stays with the call. */
+static bool call_and_read(struct socle_conn *conn, struct call *call, unsigned timeout_ms,
+			  void *args, void *ret, struct socle_error **error)
+{
+	GError *why = NULL;
+	struct rpc_message *msg;
+
+	call->serial = atomic_fetch_add(&conn->next_serial, 1);
+	msg = link_new_call(call->serial, call->procedure, args, &why);
+	if (!msg)
+		return client_error_take(error, SOCLE_ERR_INVALID_ARG, why);
+	return send_and_wait(conn, call, timeout_ms, msg, error) && read_answer(call, ret, error);
+}
+
+bool conn_call_for(struct socle_conn *conn, struct call *call, unsigned timeout_ms, void *args,
+		   void *ret, struct socle_error **error)
+{
+	bool ok = call_and_read(conn, call, timeout_ms, args, ret, error);
+
+	packet_free(call->answer);
+	return ok;
+}
+
+bool conn_call(struct socle_conn *conn, int procedure, void *args, void *ret,
+	       struct socle_error **error)
+{
+	struct call call = { .procedure = procedure };
+
+	return conn_call_for(conn, &call, atomic_load(&conn->timeout_ms), args, ret, error);
+}
+
+bool conn_call_fd(struct socle_conn *conn, int procedure, void *args, int *ret_fd,
+		  struct socle_error **error)
+{
+	struct call call = { .procedure = procedure };
+	bool ok = call_and_read(conn, &call, atomic_load(&conn->timeout_ms), args, NULL, error);
+
+	if (ok)
+		*ret_fd = packet_take_fd(call.answer);
+	packet_free(call.answer);
+	return ok;
+}
+
+/* The number of a callback is there before any event that comes behind it is looked at. */
+static void learn_number_locked(struct call *call)
+{
+	rpc_connect_domain_event_callback_register_any_ret ret;
+	struct rpc_received copy = call->answer->received;
+
+	if (copy.header.status == RPC_STATUS_OK &&
+	    rpc_received_get(&copy, rpc_connect_domain_event_callback_register_any_ret, &ret, NULL))
+		call->handler->server_id = ret.callbackID;
+}
+
+void conn_answer_locked(struct socle_conn *conn, struct packet *packet)
+{
+	uint32_t serial = packet->received.header.serial;
+	struct call *call = g_hash_table_lookup(conn->calls, GUINT_TO_POINTER(serial));
+
+	/* Late: who called does not wait any more. */
+	if (!call) {
+		packet_free(packet);
+		return;
+	}
+	g_hash_table_remove(conn->calls, GUINT_TO_POINTER(serial));
+	call->answer = packet;
+	call->done = true;
+	if (call->handler)
+		learn_number_locked(call);
+	if (call->stream)
+		stream_opened_locked(call->stream, serial,
+				     packet->received.header.status == RPC_STATUS_OK);
+	pthread_cond_signal(&call->answered);
+}
+
+void conn_fail_calls_locked(struct socle_conn *conn, const char *why)
+{
+	GHashTableIter iter;
+	void *value;
+
+	g_hash_table_iter_init(&iter, conn->calls);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct call *call = value;
+
+		client_error(
+			&call->error, SOCLE_ERR_CONNECTION_LOST,
+			"no answer to procedure %d, and it is not known whether it was done: %s",
+			call->procedure, why);
+		call->done = true;
+		pthread_cond_signal(&call->answered);
+	}
+	g_hash_table_remove_all(conn->calls);
+}

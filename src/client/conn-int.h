@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * conn-int.h - inside a connection: calls in flight, streams, events, and the thread that reads
+ *
+ * All of it is guarded by one lock, which nobody holds while he waits for the network, decodes an
+ * answer or calls back. Calls wait on conditions of their own; all else waits on `changed`.
+ *
+ *  (1) Only the I/O thread (conn-io.c) reads the link, and only it throws the link away.
+ *  (2) Whoever has something to send puts it into `out` and sends what goes at once; the I/O thread
+ *      sends the rest. So packets leave in the order in which they were put there.
+ *  (3) The I/O thread never calls back, and owns no handle: what comes for others is kept as packets.
+ *  (4) A call is in `calls` from before it is sent until it is answered, given up or lost.
+ */
+#ifndef CLIENT_CONN_INT_H
+#define CLIENT_CONN_INT_H
+
+#include <glib.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/dial-int.h"
+#include "client/link-int.h"
+#include "client/socle-conn.h"
+#include "client/socle-event.h"
+#include "client/socle-stream.h"
+#include "rpc/procedure.h"
+
+enum {
+	CONN_EVENTS_MAX = 65536,         /* that wait for socle_conn_dispatch() */
+	CONN_EVENT_BYTES_MAX = 64 << 20, /* and all of them together */
+	CONN_STREAM_PAUSE = 8 << 20,     /* bytes received: no more is read without calls */
+	CONN_STREAM_MAX = 256 << 20,     /* bytes received for one stream: it is given up */
+	CONN_STREAM_OUT_MAX = 1 << 20,   /* bytes of one stream that wait to be sent */
+};
+
+enum conn_state {
+	CONN_UP,
+	CONN_REOPENING,
+	CONN_CLOSED, /* for good */
+};
+
+struct handler;
+
+/* A call in flight; it belongs to who waits for it. */
+struct call {
+	uint32_t serial;
+	int procedure;
+	pthread_cond_t answered;
+	bool done;
+	struct packet *answer;       /* NULL if it failed */
+	struct socle_error *error;   /* why it failed */
+	struct handler *handler;     /* a registration: learns its number as soon as it is there */
+	struct socle_stream *stream; /* a call that opens one */
+};
+
+/* Something that waits to be sent. */
+struct out {
+	struct rpc_message *msg;
+	size_t sent;
+	bool pong;
+	struct socle_stream *stream; /* whose bytes these are; NULL if it has gone */
+};
+
+/* Something that waits for socle_conn_dispatch(). */
+struct queued {
+	struct packet *packet; /* of the server, or NULL for an event of the connection */
+	enum socle_event_id id;
+	int reason;    /* of SOCLE_EVENT_CLOSED, _LOST */
+	char *problem; /* of SOCLE_EVENT_REOPENED, or NULL */
+};
+
+/* Somebody who wants to be told. */
+struct handler {
+	unsigned refs; /* the list of the connection, and who is calling back */
+	int id;        /* ours: stays when the connection is opened again */
+	enum socle_event_id event;
+	int server_id; /* the server's, -1 if it has none */
+	bool one_domain;
+	char *name; /* of the domain */
+	unsigned char uuid[16];
+	socle_event_fn *fn;
+	void *opaque;
+	void (*release)(void *opaque);
+};
+
+/* A descriptor that is readable while something is so. */
+struct flag_fd {
+	int fd;
+	bool set;
+};
+
+struct socle_conn {
+	atomic_uint refs;
+	struct dialer *dialer;
+	bool readonly;
+	bool reconnect;
+	bool threadless; /* tests: who waits for an answer reads it himself */
+	atomic_uint next_serial;
+	atomic_uint timeout_ms;
+	struct thread *io;
+	int wake_fd;
+
+	pthread_mutex_t lock; /* guards all below */
+	pthread_cond_t changed;
+	enum conn_state state;
+	bool stopping;
+	bool dialing; /* the I/O thread is busy with dial() or with the first calls */
+	bool orphan;  /* nobody waits for the I/O thread: it frees all when it ends */
+	bool secure;
+	struct socle_error *why; /* the connection ended, or is being opened again */
+	struct link *link;       /* while it is up */
+	struct link_features features;
+	char *broken;        /* why the link is of no use any more, or NULL */
+	GHashTable *calls;   /* of struct call, by serial */
+	GHashTable *streams; /* of struct socle_stream, by serial */
+	size_t stream_bytes; /* that were received for all of them */
+	GQueue out;
+	unsigned keepalive_ms;
+	unsigned keepalive_count;
+	unsigned pings; /* without an answer */
+	uint64_t heard_ns, pinged_ns, heard_bytes;
+
+	GQueue events; /* of struct queued */
+	size_t event_bytes;
+	uint64_t events_dropped;
+	struct flag_fd event_fd;
+	GPtrArray *handlers;
+	int next_handler;
+	unsigned registering;
+	bool dispatching;
+};
+
+/* == conn.c == */
+
+/* A connection that is up; @link and @dialer are owned from now on. */
+struct socle_conn *conn_new(struct link *link, const struct link_features *features,
+			    struct dialer *dialer, bool readonly, bool reconnect, bool threadless,
+			    struct socle_error **error);
+/* Dial, and make the first calls. */
+struct link *conn_dial(struct dialer *dialer, bool readonly, bool again,
+		       struct link_features *ret_features, struct socle_error **error);
+/* @dialer is owned from now on. */
+struct socle_conn *conn_open_dialer(struct dialer *dialer, unsigned flags,
+				    struct socle_error **error);
+void conn_destroy(struct socle_conn *conn);
+
+/* Wait on a condition of the connection; false after the deadline. */
+bool conn_wait_locked(struct socle_conn *conn, pthread_cond_t *cond, uint64_t deadline);
+void conn_cond_init(pthread_cond_t *cond);
+/* UINT64_MAX for 0. */
+uint64_t conn_deadline(unsigned timeout_ms);
+
+bool flag_fd_init(struct flag_fd *flag, GError **error);
+void flag_fd_set(struct flag_fd *flag, bool set);
+void flag_fd_release(struct flag_fd *flag);
+
+/* == conn-io.c == */
+
+void conn_io_main(void *opaque);
+/* Let the I/O thread look again; it has. */
+void conn_wake(struct socle_conn *conn);
+void conn_rest(struct socle_conn *conn);
+/* Put it into the queue, and send what goes. */
+void conn_send_locked(struct socle_conn *conn, struct rpc_message *msg,
+		      struct socle_stream *stream);
+/* Read and handle what is there. Return: false if the link is broken. */
+bool conn_read_locked(struct socle_conn *conn, bool *ret_more);
+/* The link is of no use any more: all that depends on it fails. */
+void conn_lost_locked(struct socle_conn *conn, enum socle_close_reason reason, const char *why);
+
+/* == conn-reopen.c == */
+
+/* [I/O thread] Try until it is up again, or the connection is to be closed. */
+void conn_reopen(struct socle_conn *conn);
+
+/* == conn-call.c == */
+
+/**
+ * conn_call() - call a procedure and wait for the answer
+ * @args: as the table of procedures has them, or NULL if there are none
+ * @ret:  the same; for rpc_body_release() on success
+ * @fd:   NULL, or set to a descriptor that has come with the answer, -1 if none has
+ */
+bool conn_call(struct socle_conn *conn, int procedure, void *args, void *ret,
+	       struct socle_error **error);
+bool conn_call_fd(struct socle_conn *conn, int procedure, void *args, int *ret_fd,
+		  struct socle_error **error);
+bool conn_call_for(struct socle_conn *conn, struct call *call, unsigned timeout_ms, void *args,
+		   void *ret, struct socle_error **error);
+
+/* Call with types that are checked; the answer is not looked at if @ret is NULL. */
+#define CALL(conn, NAME, name, args, ret, error)                            \
+	conn_call(conn, RPC_PROC_##NAME, RPC_BODY(rpc_##name##_args, args), \
+		  RPC_BODY(rpc_##name##_ret, ret), error)
+#define CALL_ARGS(conn, NAME, name, args, error) \
+	(conn_call(conn, RPC_PROC_##NAME, RPC_BODY(rpc_##name##_args, args), NULL, error) ? 0 : -1)
+#define CALL_RET(conn, NAME, name, ret, error) \
+	conn_call(conn, RPC_PROC_##NAME, NULL, RPC_BODY(rpc_##name##_ret, ret), error)
+
+/* A text for the wire, which does not change it; one that may be missing. */
+#define TEXT(text)     ((char *)(uintptr_t)(text))
+#define OPTIONAL(text) ((text) ? (rpc_text *)(uintptr_t) & (text) : NULL)
+
+void conn_answer_locked(struct socle_conn *conn, struct packet *packet);
+void conn_fail_calls_locked(struct socle_conn *conn, const char *why);
+
+/* == event.c, event-queue.c == */
+
+void conn_queue_event_locked(struct socle_conn *conn, struct packet *packet);
+void conn_queue_local_locked(struct socle_conn *conn, enum socle_event_id id, int reason,
+			     const char *problem);
+void queued_free(struct queued *queued);
+void handler_unref(struct handler *handler);
+/* The next event, or NULL. */
+struct queued *conn_next_event_locked(struct socle_conn *conn);
+void conn_event_fd_locked(struct socle_conn *conn);
+struct handler *conn_find_handler_locked(const struct socle_conn *conn, int id);
+
+/* == event-decode.c == */
+
+/* The kind of an event of the server, its callback's number; false for what is none of a domain. */
+bool event_peek(const struct packet *packet, enum socle_event_id *ret_id, int *ret_server_id);
+/* Decode and call back; false if it makes no sense. */
+bool event_tell(struct socle_conn *conn, struct packet *packet, const struct handler *handler);
+
+/* == stream.c == */
+
+/**
+ * stream_open() - call a procedure that opens a stream
+ * @args, @ret: as in conn_call()
+ *
+ * Return: for socle_stream_unref(); NULL on failure
+ */
+struct socle_stream *stream_open(struct socle_conn *conn, int procedure, void *args, void *ret,
+				 unsigned flags, struct socle_error **error);
+void stream_packet_locked(struct socle_conn *conn, struct packet *packet);
+/* So many bytes of it have left the queue. */
+void stream_sent_locked(struct socle_stream *stream, size_t len);
+void stream_fail_all_locked(struct socle_conn *conn, const char *why);
+/* Its call has been answered: the packets that follow are the stream's. */
+void stream_opened_locked(struct socle_stream *stream, uint32_t serial, bool ok);
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * conn-io.c - the thread that reads what comes, sends what waits, and asks whether the server lives
+ *
+ * Reading stops while a stream has received much that nobody takes, if no call waits for an answer: so
+ * a slow reader slows the server down. Questions of the server cannot be answered then; ours go on, by
+ * which it knows that we live.
+ */
+#include "client/conn-int.h"
+
+#include <fcntl.h>
+#include <poll.h>
+
+#include "base/sys.h"
+#include "base/thread.h"
+#include "client/error-int.h"
+
+enum {
+	READS_AT_ONCE = 64, /* packets, before others get the lock */
+	NS_PER_MS = 1000000,
+};
+
+void conn_wake(struct socle_conn *conn)
+{
+	uint64_t one = 1;
+
+	(void)sys_write(conn->wake_fd, &one, sizeof(one));
+}
+
+void conn_rest(struct socle_conn *conn)
+{
+	uint64_t count;
+
+	(void)sys_read(conn->wake_fd, &count, sizeof(count));
+}
+
+/* == Sending == */
+
+static void break_link_locked(struct socle_conn *conn, GError *why)
+{
+	if (!conn->broken)
+		conn->broken = g_strdup(why->message);
+	g_error_free(why);
+	conn_wake(conn);
+}
+
+static void flush_locked(struct socle_conn *conn)
+{
+	struct out *out;
+
+	while (conn->link && !conn->broken && (out = g_queue_peek_head(&conn->out))) {
+		struct span packet = rpc_message_packet(out->msg);
+		GError *why = NULL;
+		ssize_t n =
+			link_write(conn->link, packet.p + out->sent, packet.len - out->sent, &why);
+
+		if (n < 0)
+			break_link_locked(conn, why);
+		if (n <= 0)
+			return;
+		out->sent += (size_t)n;
+		if (out->sent < packet.len)
+			continue;
+		g_queue_pop_head(&conn->out);
+		if (out->stream)
+			stream_sent_locked(out->stream, packet.len);
+		rpc_message_free(out->msg);
+		g_free(out);
+	}
+}
+
+static void put_out_locked(struct socle_conn *conn, struct rpc_message *msg, bool pong,
+			   struct socle_stream *stream)
+{
+	struct out *out = g_new(struct out, 1);
+
+	*out = (struct out){ .msg = msg, .pong = pong, .stream = stream };
+	g_queue_push_tail(&conn->out, out);
+	flush_locked(conn);
+}
+
+void conn_send_locked(struct socle_conn *conn, struct rpc_message *msg, struct socle_stream *stream)
+{
+	put_out_locked(conn, msg, false, stream);
+	if (conn->out.length > 0)
+		conn_wake(conn);
+}
+
+/* One at a time is enough, however often it asks. */
+static void send_pong_locked(struct socle_conn *conn)
+{
+	for (GList *l = conn->out.head; l; l = l->next) {
+		if (((struct out *)l->data)->pong)
+			return;
+	}
+	put_out_locked(conn, rpc_message_new_keepalive(RPC_KEEPALIVE_PONG), true, NULL);
+}
+
+/* == Reading == */
+
+static void handle_locked(struct socle_conn *conn, struct packet *packet)
+{
+	const struct rpc_procedure *proc;
+
+	switch (rpc_sort_for_client(&packet->received.header, &proc, NULL)) {
+	case RPC_SORT_REPLY:
+		conn_answer_locked(conn, packet);
+		return;
+	case RPC_SORT_EVENT:
+		conn_queue_event_locked(conn, packet);
+		return;
+	case RPC_SORT_STREAM:
+		stream_packet_locked(conn, packet);
+		return;
+	case RPC_SORT_PING:
+		send_pong_locked(conn);
+		break;
+	case RPC_SORT_PONG:
+	case RPC_SORT_CALL:
+	case RPC_SORT_REFUSE:
+	case RPC_SORT_DROP:
+		break;
+	}
+	packet_free(packet);
+}
+
+bool conn_read_locked(struct socle_conn *conn, bool *ret_more)
+{
+	struct packet *packet;
+	GError *why = NULL;
+
+	if (!link_read(conn->link, &packet, &why)) {
+		break_link_locked(conn, why);
+		return false;
+	}
+	*ret_more = packet != NULL;
+	if (packet)
+		handle_locked(conn, packet);
+	return true;
+}
+
+static bool is_paused_locked(const struct socle_conn *conn)
+{
+	return conn->stream_bytes >= CONN_STREAM_PAUSE && g_hash_table_size(conn->calls) == 0;
+}
+
+/* Return: whether more may be there. */
+static bool read_some_locked(struct socle_conn *conn)
+{
+	bool more = true;
+
+	for (int i = 0; i < READS_AT_ONCE; i++) {
+		if (conn->broken || is_paused_locked(conn))
+			return false;
+		if (!conn_read_locked(conn, &more) || !more)
+			return false;
+	}
+	return true;
+}
+
+/* == Keepalive == */
+
+/* Return: ns until there is something to do, UINT64_MAX: never. */
+static uint64_t keep_alive_locked(struct socle_conn *conn)
+{
+	uint64_t now = sys_monotonic_ns();
+	uint64_t interval = conn->keepalive_ms * UINT64_C(1000000), since;
+	bool paused = is_paused_locked(conn);
+
+	if (link_bytes_in(conn->link) != conn->heard_bytes || paused) {
+		conn->heard_bytes = link_bytes_in(conn->link);
+		conn->heard_ns = now;
+		conn->pings = 0;
+	}
+	if (interval == 0 || !conn->features.keepalive)
+		return UINT64_MAX;
+	since = MAX(paused ? 0 : conn->heard_ns, conn->pinged_ns);
+	if (now - since < interval)
+		return interval - (now - since);
+	if (conn->pings >= conn->keepalive_count) {
+		conn_lost_locked(conn, SOCLE_CLOSE_KEEPALIVE,
+				 "the server has not answered for too long");
+		return 0;
+	}
+	conn->pings++;
+	conn->pinged_ns = now;
+	put_out_locked(conn, rpc_message_new_keepalive(RPC_KEEPALIVE_PING), false, NULL);
+	return interval;
+}
+
+/* == The end of a link == */
+
+static void drop_out_locked(struct socle_conn *conn)
+{
+	struct out *out;
+
+	while ((out = g_queue_pop_head(&conn->out))) {
+		rpc_message_free(out->msg);
+		g_free(out);
+	}
+}
+
+void conn_lost_locked(struct socle_conn *conn, enum socle_close_reason reason, const char *why)
+{
+	bool again = conn->reconnect && !conn->stopping;
+
+	socle_error_free(conn->why);
+	conn->why = NULL;
+	client_error(&conn->why, SOCLE_ERR_CONNECTION_LOST,
+		     again ? "the connection is lost and being opened again: %s"
+			   : "the connection is closed: %s",
+		     why);
+	conn_fail_calls_locked(conn, why);
+	drop_out_locked(conn);
+	stream_fail_all_locked(conn, why);
+	conn->state = again ? CONN_REOPENING : CONN_CLOSED;
+	conn_queue_local_locked(conn, again ? SOCLE_EVENT_LOST : SOCLE_EVENT_CLOSED, (int)reason,
+				NULL);
+	link_free(conn->link);
+	conn->link = NULL;
+	g_free(conn->broken);
+	conn->broken = NULL;
+	pthread_cond_broadcast(&conn->changed);
+}
+
+/* == The loop == */
+
+static int timeout_of(uint64_t ns)
+{
+	return ns == UINT64_MAX ? -1 : (int)MIN(ns / NS_PER_MS + 1, 60000);
+}
+
+/* Wait for something to do, and do it. */
+static void step_locked(struct socle_conn *conn, bool *more)
+{
+	uint64_t wait_ns = keep_alive_locked(conn);
+	struct pollfd fds[2] = { { .fd = conn->wake_fd, .events = POLLIN } };
+	bool paused;
+
+	/* Keepalive has given it up. */
+	if (!conn->link)
+		return;
+	paused = is_paused_locked(conn);
+	fds[1].fd = link_transport(conn->link)->fd;
+	fds[1].events = (short)((paused ? 0 : POLLIN) | (conn->out.length > 0 ? POLLOUT : 0));
+	pthread_mutex_unlock(&conn->lock);
+	(void)sys_poll(fds, 2, *more && !paused ? 0 : timeout_of(wait_ns));
+	if (fds[0].revents)
+		conn_rest(conn);
+	pthread_mutex_lock(&conn->lock);
+	if (fds[1].revents & POLLOUT)
+		flush_locked(conn);
+	/* A peer that has gone is found out by reading, behind all that it has sent. */
+	if (!paused && (*more || (fds[1].revents & (POLLIN | POLLERR | POLLHUP))))
+		*more = read_some_locked(conn);
+	else if (paused && (fds[1].revents & (POLLERR | POLLHUP)))
+		(void)conn_read_locked(conn, more);
+}
+
+static void end(struct socle_conn *conn)
+{
+	bool orphan;
+
+	pthread_mutex_lock(&conn->lock);
+	if (conn->state != CONN_CLOSED)
+		conn_lost_locked(conn, SOCLE_CLOSE_CLIENT, "it was closed on this side");
+	conn->dialing = false;
+	orphan = conn->orphan;
+	pthread_mutex_unlock(&conn->lock);
+	if (!orphan)
+		return;
+	thread_detach(conn->io);
+	conn_destroy(conn);
+}
+
+void conn_io_main(void *opaque)
+{
+	struct socle_conn *conn = opaque;
+	bool more = false;
+
+	pthread_mutex_lock(&conn->lock);
+	while (!conn->stopping && conn->state != CONN_CLOSED) {
+		if (conn->state == CONN_REOPENING) {
+			pthread_mutex_unlock(&conn->lock);
+			conn_reopen(conn);
+			pthread_mutex_lock(&conn->lock);
+			more = true;
+			continue;
+		}
+		if (conn->broken) {
+			g_autofree char *why = g_strdup(conn->broken);
+
+			conn_lost_locked(conn, SOCLE_CLOSE_EOF, why);
+			continue;
+		}
+		step_locked(conn, &more);
+	}
+	pthread_mutex_unlock(&conn->lock);
+	end(conn);
+}

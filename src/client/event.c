@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * event.c - who wants to be told of events, and telling him
+ */
+#include <string.h>
+
+#include "base/sys.h"
+#include "client/conn-int.h"
+#include "client/error-int.h"
+#include "client/object-int.h"
+#include "rpc/codes.h"
+
+enum {
+	TOLD_AT_ONCE = 1000 /* by one call of socle_conn_dispatch() */
+};
+
+/* == Handlers == */
+
+void handler_unref(struct handler *handler)
+{
+	if (--handler->refs > 0)
+		return;
+	if (handler->release)
+		handler->release(handler->opaque);
+	g_free(handler->name);
+	g_free(handler);
+}
+
+struct handler *conn_find_handler_locked(const struct socle_conn *conn, int id)
+{
+	for (unsigned i = 0; i < conn->handlers->len; i++) {
+		struct handler *h = conn->handlers->pdata[i];
+
+		if (h->id == id)
+			return h;
+	}
+	return NULL;
+}
+
+static struct handler *handler_new(enum socle_event_id id, const struct socle_domain *dom,
+				   socle_event_fn *fn, void *opaque)
+{
+	struct handler *h = g_new(struct handler, 1);
+
+	*h = (struct handler){
+		.refs = 1,
+		.event = id,
+		.server_id = -1,
+		.one_domain = dom != NULL,
+		.name = g_strdup(dom ? dom->name : ""),
+		.fn = fn,
+		.opaque = opaque,
+	};
+	if (dom)
+		memcpy(h->uuid, dom->uuid, sizeof(h->uuid));
+	return h;
+}
+
+/* Ask the server, in whose answer the I/O thread finds the number. */
+static bool ask_for_events(struct socle_conn *conn, struct handler *h, struct socle_domain *dom,
+			   struct socle_error **error)
+{
+	struct call call = {
+		.procedure = RPC_PROC_CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY,
+		.handler = h,
+	};
+	rpc_domain wire;
+	rpc_connect_domain_event_callback_register_any_args args = { .eventID = (int)h->event };
+	rpc_connect_domain_event_callback_register_any_ret ret;
+
+	if (dom) {
+		wire = domain_wire(dom);
+		args.dom = &wire;
+	}
+	return conn_call_for(conn, &call, atomic_load(&conn->timeout_ms),
+			     RPC_BODY(rpc_connect_domain_event_callback_register_any_args, &args),
+			     &ret, error);
+}
+
+static bool can_register(struct socle_conn *conn, enum socle_event_id id,
+			 const struct socle_domain *dom, struct socle_error **error)
+{
+	bool local = id >= SOCLE_EVENT_CLOSED && id <= SOCLE_EVENT_DROPPED, able;
+
+	if (!local && (unsigned)id >= SOCLE_EVENT_DOMAIN_COUNT)
+		return client_error(error, SOCLE_ERR_INVALID_ARG, "there is no event %d", (int)id);
+	if (local)
+		return !dom || client_error(error, SOCLE_ERR_INVALID_ARG,
+					    "events of the connection are no domain's");
+	pthread_mutex_lock(&conn->lock);
+	able = conn->features.event_callbacks;
+	pthread_mutex_unlock(&conn->lock);
+	return able || client_error(error, SOCLE_ERR_NO_SUPPORT,
+				    "the server is too old to tell events by callbacks");
+}
+
+int socle_event_register(struct socle_conn *conn, enum socle_event_id id, struct socle_domain *dom,
+			 socle_event_fn *fn, void *opaque, void (*release)(void *opaque),
+			 struct socle_error **error)
+{
+	struct handler *h;
+	int number;
+	bool ok = true;
+
+	if (!client_has((const void *)(uintptr_t)fn, "function to call back", error) ||
+	    !can_register(conn, id, dom, error))
+		return -1;
+	h = handler_new(id, dom, fn, opaque);
+	pthread_mutex_lock(&conn->lock);
+	number = h->id = conn->next_handler++;
+	g_ptr_array_add(conn->handlers, h);
+	conn->registering++;
+	pthread_mutex_unlock(&conn->lock);
+	if (id < SOCLE_EVENT_DOMAIN_COUNT)
+		ok = ask_for_events(conn, h, dom, error);
+	pthread_mutex_lock(&conn->lock);
+	conn->registering--;
+	if (ok) {
+		h->release = release;
+	} else {
+		g_ptr_array_remove(conn->handlers, h);
+		handler_unref(h);
+	}
+	pthread_cond_broadcast(&conn->changed);
+	pthread_mutex_unlock(&conn->lock);
+	return ok ? number : -1;
+}
+
+/* @unlocked: what it has must be released without the lock, for it is the caller's. */
+static void put_back(struct socle_conn *conn, struct handler *h)
+{
+	bool last;
+
+	pthread_mutex_lock(&conn->lock);
+	last = h->refs == 1;
+	if (!last)
+		h->refs--;
+	pthread_mutex_unlock(&conn->lock);
+	if (last)
+		handler_unref(h);
+}
+
+int socle_event_deregister(struct socle_conn *conn, int callback_id, struct socle_error **error)
+{
+	rpc_connect_domain_event_callback_deregister_any_args args;
+	struct handler *h;
+	bool ask;
+
+	pthread_mutex_lock(&conn->lock);
+	h = conn_find_handler_locked(conn, callback_id);
+	if (h) {
+		args.callbackID = h->server_id;
+		g_ptr_array_remove(conn->handlers, h);
+	}
+	ask = h && h->server_id >= 0 && conn->state == CONN_UP;
+	conn_event_fd_locked(conn);
+	pthread_mutex_unlock(&conn->lock);
+	if (!h) {
+		client_error(error, SOCLE_ERR_INVALID_ARG, "there is no callback %d", callback_id);
+		return -1;
+	}
+	put_back(conn, h);
+	if (!ask)
+		return 0;
+	return CALL_ARGS(conn, CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY,
+			 connect_domain_event_callback_deregister_any, &args, error);
+}
+
+/* == Telling == */
+
+/* Those whom an event is for, each with a reference; for g_ptr_array_free(). */
+static GPtrArray *find_handlers_locked(struct socle_conn *conn, enum socle_event_id id,
+				       int server_id)
+{
+	GPtrArray *list = g_ptr_array_new();
+
+	for (unsigned i = 0; i < conn->handlers->len; i++) {
+		struct handler *h = conn->handlers->pdata[i];
+
+		if (h->event != id || (id < SOCLE_EVENT_DOMAIN_COUNT && h->server_id != server_id))
+			continue;
+		h->refs++;
+		g_ptr_array_add(list, h);
+	}
+	return list;
+}
+
+static bool tell_local(struct socle_conn *conn, const struct queued *q, uint64_t dropped,
+		       const struct handler *h)
+{
+	struct socle_event event = { .id = q->id, .callback_id = h->id };
+
+	if (q->id == SOCLE_EVENT_REOPENED)
+		event.u.reopened.problem = q->problem;
+	else if (q->id == SOCLE_EVENT_DROPPED)
+		event.u.dropped.count = dropped;
+	else
+		event.u.closed.reason = q->reason;
+	h->fn(conn, &event, h->opaque);
+	return true;
+}
+
+/* [unlocked] Return: whether somebody was told. */
+static bool tell(struct socle_conn *conn, struct queued *q, uint64_t dropped, GPtrArray *list)
+{
+	bool told = false;
+
+	for (unsigned i = 0; i < list->len; i++) {
+		struct handler *h = list->pdata[i];
+
+		if (q->packet)
+			told = event_tell(conn, q->packet, h) || told;
+		else
+			told = tell_local(conn, q, dropped, h) || told;
+		put_back(conn, h);
+	}
+	g_ptr_array_free(list, TRUE);
+	queued_free(q);
+	return told;
+}
+
+/* The next one that somebody waits for, told. Return: 1 told, 0 nobody wanted it, -1 there is none. */
+static int tell_next_locked(struct socle_conn *conn)
+{
+	struct queued *q = g_queue_peek_head(&conn->events);
+	GPtrArray *list;
+	uint64_t dropped = 0;
+	int server_id = -1;
+	bool told;
+
+	if (!q)
+		return -1;
+	if (q->packet)
+		(void)event_peek(q->packet, &q->id, &server_id);
+	list = find_handlers_locked(conn, q->id, server_id);
+	/* Its callback may be one whose number is not known yet. */
+	if (list->len == 0 && q->packet && conn->registering > 0) {
+		g_ptr_array_free(list, TRUE);
+		return -1;
+	}
+	q = conn_next_event_locked(conn);
+	if (q->id == SOCLE_EVENT_DROPPED) {
+		dropped = conn->events_dropped;
+		conn->events_dropped = 0;
+	}
+	pthread_mutex_unlock(&conn->lock);
+	told = tell(conn, q, dropped, list);
+	pthread_mutex_lock(&conn->lock);
+	return told;
+}
+
+static int dispatch_locked(struct socle_conn *conn, uint64_t deadline, struct socle_error **error)
+{
+	bool in_time = true;
+	int count = 0;
+
+	while (count < TOLD_AT_ONCE) {
+		int told = tell_next_locked(conn);
+
+		if (told >= 0) {
+			count += told;
+			continue;
+		}
+		if (count > 0 || !in_time)
+			break;
+		if (conn->state == CONN_CLOSED) {
+			if (error)
+				*error = client_error_copy(conn->why);
+			return -1;
+		}
+		in_time = sys_monotonic_ns() < deadline &&
+			  conn_wait_locked(conn, &conn->changed, deadline);
+	}
+	return count;
+}
+
+int socle_conn_dispatch(struct socle_conn *conn, int timeout_ms, struct socle_error **error)
+{
+	uint64_t deadline = UINT64_MAX;
+	int count;
+
+	if (timeout_ms >= 0)
+		deadline = sys_monotonic_ns() + (uint64_t)timeout_ms * 1000000;
+	/* A callback may give back what the caller has. */
+	socle_conn_ref(conn);
+	pthread_mutex_lock(&conn->lock);
+	while (conn->dispatching)
+		conn_wait_locked(conn, &conn->changed, UINT64_MAX);
+	conn->dispatching = true;
+	count = dispatch_locked(conn, deadline, error);
+	conn->dispatching = false;
+	conn_event_fd_locked(conn);
+	pthread_cond_broadcast(&conn->changed);
+	pthread_mutex_unlock(&conn->lock);
+	socle_conn_unref(conn);
+	return count;
+}
+
+int socle_conn_event_fd(struct socle_conn *conn)
+{
+	return conn->event_fd.fd;
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * link.c - packets to and from a server by a transport
+ */
+#include "client/link-int.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/sys.h"
+#include "client/error-int.h"
+#include "rpc/frame.h"
+#include "rpc/procedure.h"
+
+enum {
+	EVENTS_MAX = 4096 /* during the first calls */
+};
+
+struct link {
+	struct transport *transport;
+	struct rpc_frame *frame;
+	struct packet *incomplete; /* lacks descriptors */
+	uint32_t serial;
+	uint64_t bytes_in;
+	GQueue events; /* struct packet */
+};
+
+void packet_free(struct packet *packet)
+{
+	if (!packet)
+		return;
+	for (unsigned i = 0; i < packet->fds_count; i++)
+		fd_autoclose(&packet->fds[i]);
+	g_free(packet->data);
+	g_free(packet);
+}
+
+int packet_take_fd(struct packet *packet)
+{
+	for (unsigned i = 0; i < packet->fds_count; i++) {
+		if (packet->fds[i] >= 0)
+			return fd_steal(&packet->fds[i]);
+	}
+	return -1;
+}
+
+struct link *link_new(struct transport *transport)
+{
+	struct link *link = g_new(struct link, 1);
+
+	*link = (struct link){
+		.transport = transport,
+		.frame = rpc_frame_new(),
+		.events = G_QUEUE_INIT,
+	};
+	return link;
+}
+
+static void free_event(void *packet)
+{
+	packet_free(packet);
+}
+
+void link_free(struct link *link)
+{
+	if (!link)
+		return;
+	packet_free(link->incomplete);
+	g_queue_clear_full(&link->events, free_event);
+	rpc_frame_free(link->frame);
+	transport_free(link->transport);
+	g_free(link);
+}
+
+const struct transport *link_transport(const struct link *link)
+{
+	return link->transport;
+}
+
+uint64_t link_bytes_in(const struct link *link)
+{
+	return link->bytes_in;
+}
+
+uint32_t link_next_serial(struct link *link)
+{
+	return link->serial++;
+}
+
+struct packet *link_take_event(struct link *link)
+{
+	return g_queue_pop_head(&link->events);
+}
+
+static bool broken(struct link *link, ssize_t rc, GError **error)
+{
+	g_autofree char *words = NULL;
+
+	if (link->transport->ops->last_words)
+		words = link->transport->ops->last_words(link->transport);
+	if (words)
+		return error_set(error, SOCLE_ERROR_FAILED, "the connection has ended: %s", words);
+	if (rc == -EPIPE)
+		return error_set(error, SOCLE_ERROR_FAILED, "the server has closed the connection");
+	return error_sys(error, (int)rc, "the connection broke");
+}
+
+/* Return: 1 when all have come, 0 if it would have to wait, -1 if the link is broken. */
+static int read_fds(struct link *link, struct packet *packet, GError **error)
+{
+	while (packet->fds_count < packet->received.fds) {
+		int fd;
+
+		if (!link->transport->ops->recv_fd) {
+			error_set(error, SOCLE_ERROR_CORRUPT,
+				  "the server sends descriptors where none can come");
+			return -1;
+		}
+		fd = link->transport->ops->recv_fd(link->transport);
+		if (fd == -EAGAIN)
+			return 0;
+		if (fd < 0) {
+			broken(link, fd, error);
+			return -1;
+		}
+		link->bytes_in++;
+		packet->fds[packet->fds_count++] = fd;
+	}
+	return 1;
+}
+
+static struct packet *packet_new(struct span bytes, GError **error)
+{
+	struct packet *packet = g_new0(struct packet, 1);
+
+	packet->data = g_memdup2(bytes.p, bytes.len);
+	if (!rpc_received_init(&packet->received, (struct span){ packet->data, bytes.len },
+			       error)) {
+		packet_free(packet);
+		return NULL;
+	}
+	return packet;
+}
+
+bool link_read(struct link *link, struct packet **ret_packet, GError **error)
+{
+	*ret_packet = NULL;
+	while (!link->incomplete) {
+		enum rpc_frame_result result;
+		size_t room;
+		uint8_t *p = rpc_frame_buffer(link->frame, &room);
+		ssize_t n;
+
+		/* A frame that is broken has broken the link before. */
+		assert(room > 0);
+		n = link->transport->ops->recv(link->transport, p, room);
+		if (n == -EAGAIN)
+			return true;
+		if (n < 0)
+			return broken(link, n, error);
+		link->bytes_in += (uint64_t)n;
+		result = rpc_frame_filled(link->frame, (size_t)n, error);
+		if (result == RPC_FRAME_BROKEN)
+			return false;
+		if (result == RPC_FRAME_PACKET)
+			link->incomplete = packet_new(rpc_frame_packet(link->frame), error);
+		if (result == RPC_FRAME_PACKET && !link->incomplete)
+			return false;
+	}
+	switch (read_fds(link, link->incomplete, error)) {
+	case 1:
+		*ret_packet = g_steal_pointer(&link->incomplete);
+		return true;
+	case 0:
+		return true;
+	default:
+		return false;
+	}
+}
+
+ssize_t link_write(struct link *link, const uint8_t *data, size_t len, GError **error)
+{
+	ssize_t n = link->transport->ops->send(link->transport, data, len);
+
+	if (n == -EAGAIN)
+		return 0;
+	if (n < 0) {
+		broken(link, n, error);
+		return -1;
+	}
+	return n;
+}
+
+struct rpc_message *link_new_call(uint32_t serial, int procedure, void *args, GError **error)
+{
+	const struct rpc_procedure *proc = rpc_procedure_find(procedure);
+	const struct rpc_header header = {
+		.program = RPC_PROGRAM_REMOTE,
+		.version = RPC_VERSION,
+		.procedure = procedure,
+		.type = RPC_TYPE_CALL,
+		.serial = serial,
+	};
+	autoptr(rpc_message) msg = rpc_message_new(&header);
+	g_autoptr(GError) why = NULL;
+
+	assert(proc && !proc->args.xdr == !args);
+	if (args && !rpc_message_put_xdr(msg, proc->args.xdr, args, &why)) {
+		error_set(error, SOCLE_ERROR_LIMIT,
+			  "an argument of the call is longer than the protocol allows");
+		return NULL;
+	}
+	return g_steal_pointer(&msg);
+}
+
+bool link_read_answer(struct packet *packet, int procedure, void *ret,
+		      struct socle_error **ret_server, GError **error)
+{
+	const struct rpc_procedure *proc = rpc_procedure_find(procedure);
+	const struct rpc_header *header = &packet->received.header;
+	rpc_error body;
+
+	if (header->procedure != procedure)
+		return error_set(error, SOCLE_ERROR_CORRUPT,
+				 "the server answers procedure %d where %d was called",
+				 header->procedure, procedure);
+	if (header->status == RPC_STATUS_ERROR) {
+		if (!rpc_received_get(&packet->received, rpc_error, &body, NULL))
+			return error_set(error, SOCLE_ERROR_CORRUPT,
+					 "the server refuses procedure %d, and does not say why",
+					 procedure);
+		client_error_server(ret_server, &body);
+		rpc_body_release(rpc_error, &body);
+		return false;
+	}
+	if (header->status != RPC_STATUS_OK)
+		return error_set(error, SOCLE_ERROR_CORRUPT,
+				 "the server's answer to procedure %d has status %u", procedure,
+				 header->status);
+	if (!ret)
+		return true;
+	assert(proc && proc->ret.xdr);
+	if (!rpc_received_get_xdr(&packet->received, proc->ret.xdr, ret, proc->ret.size, NULL))
+		return error_set(error, SOCLE_ERROR_CORRUPT,
+				 "the server's answer to procedure %d makes no sense", procedure);
+	return true;
+}
+
+static bool write_all(struct link *link, struct span bytes, uint64_t deadline, GError **error)
+{
+	size_t sent = 0;
+
+	while (sent < bytes.len) {
+		ssize_t n = link_write(link, bytes.p + sent, bytes.len - sent, error);
+
+		if (n < 0)
+			return false;
+		if (n == 0 && !transport_wait(link->transport, POLLOUT, deadline, error))
+			return false;
+		sent += (size_t)n;
+	}
+	return true;
+}
+
+/* What is no answer: kept if it is an event. Nothing is pinged before the first calls are done. */
+static void put_aside(struct link *link, struct packet *packet)
+{
+	if (packet->received.header.type == RPC_TYPE_MESSAGE &&
+	    packet->received.header.program == RPC_PROGRAM_REMOTE &&
+	    link->events.length < EVENTS_MAX)
+		g_queue_push_tail(&link->events, packet);
+	else
+		packet_free(packet);
+}
+
+bool link_call(struct link *link, int procedure, void *args, void *ret, uint64_t deadline,
+	       struct socle_error **ret_server, GError **error)
+{
+	uint32_t serial = link_next_serial(link);
+	autoptr(rpc_message) msg = link_new_call(serial, procedure, args, error);
+
+	if (!msg || !write_all(link, rpc_message_packet(msg), deadline, error))
+		return false;
+	for (;;) {
+		struct packet *packet;
+		const struct rpc_procedure *proc;
+		bool ok;
+
+		if (!link_read(link, &packet, error))
+			return false;
+		if (!packet) {
+			if (!transport_wait(link->transport, POLLIN, deadline, error))
+				return false;
+			continue;
+		}
+		if (rpc_sort_for_client(&packet->received.header, &proc, NULL) != RPC_SORT_REPLY ||
+		    packet->received.header.serial != serial) {
+			put_aside(link, packet);
+			continue;
+		}
+		ok = link_read_answer(packet, procedure, ret, ret_server, error);
+		packet_free(packet);
+		return ok;
+	}
+}
