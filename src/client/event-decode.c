@@ -305,14 +305,21 @@ bool event_peek(const struct packet *packet, enum socle_event_id *ret_id, int *r
 bool event_tell(struct socle_conn *conn, struct packet *packet, const struct handler *handler)
 {
 	const struct decoder *d = find_decoder(packet->received.header.procedure);
-	const struct rpc_layout *layout = &rpc_procedure_find(d->procedure)->args;
+	const struct rpc_procedure *proc = rpc_procedure_find(packet->received.header.procedure);
 	struct rpc_received copy = packet->received;
-	struct socle_event event = { .id = d->id, .callback_id = handler->id };
+	struct socle_event event = { .callback_id = handler->id };
 	struct extra extra = { NULL, NULL };
+	const struct rpc_layout *layout;
 	rpc_domain dom;
-	void *body = g_malloc0(layout->size);
-	bool ok = rpc_received_get_xdr(&copy, layout->xdr, body, layout->size, NULL);
+	void *body;
+	bool ok;
 
+	if (!d || !proc)
+		return false;
+	layout = &proc->args;
+	event.id = d->id;
+	body = g_malloc0(layout->size);
+	ok = rpc_received_get_xdr(&copy, layout->xdr, body, layout->size, NULL);
 	if (ok) {
 		memcpy(&dom, (const char *)body + d->dom_off, sizeof(dom));
 		event.domain = domain_new(conn, &dom);
