@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fake.c - a server that a test scripts, on the other end of a socket pair
+ */
+#include "fake.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/sys.h"
+#include "base/thread.h"
+#include "rpc/frame.h"
+
+const unsigned char fake_uuid[16] = { 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef,
+				      0xfe, 0xdc, 0xba, 0x98, 0x76, 0x54, 0x32, 0x10 };
+
+/* == Bodies == */
+
+static void put_word(GByteArray *out, uint32_t value)
+{
+	uint8_t b[4];
+
+	put_be32(b, value);
+	g_byte_array_append(out, b, sizeof(b));
+}
+
+static void put_long(GByteArray *out, uint64_t value)
+{
+	uint8_t b[8];
+
+	put_be64(b, value);
+	g_byte_array_append(out, b, sizeof(b));
+}
+
+static void put_packed(GByteArray *out, const void *data, size_t len)
+{
+	static const uint8_t zero[4];
+
+	put_word(out, (uint32_t)len);
+	g_byte_array_append(out, data, (guint)len);
+	g_byte_array_append(out, zero, (guint)(-len % 4));
+}
+
+static void put_text(GByteArray *out, const char *text)
+{
+	put_packed(out, text, strlen(text));
+}
+
+static void put_domain(GByteArray *out)
+{
+	put_text(out, "vm");
+	g_byte_array_append(out, fake_uuid, sizeof(fake_uuid));
+	put_word(out, 7);
+}
+
+static void put_hex(GByteArray *out, const char *hex)
+{
+	g_autoptr(GByteArray) bytes = g_byte_array_new();
+
+	for (; hex[0]; hex += 2) {
+		uint8_t b =
+			(uint8_t)(g_ascii_xdigit_value(hex[0]) << 4 | g_ascii_xdigit_value(hex[1]));
+
+		g_byte_array_append(bytes, &b, 1);
+	}
+	put_packed(out, bytes->data, bytes->len);
+}
+
+static void put_chars(GByteArray *out, const char *text, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		put_word(out, i < strlen(text) ? (uint32_t)text[i] : 0);
+}
+
+static void put_spec_word(GByteArray *out, const char *word)
+{
+	const char *rest = word + 1 + (word[1] == ':');
+	double d;
+	uint64_t bits;
+
+	switch (word[0]) {
+	case 'D':
+		put_domain(out);
+		break;
+	case 'S':
+		put_text(out, "snap");
+		put_domain(out);
+		break;
+	case 'U':
+		g_byte_array_append(out, fake_uuid, sizeof(fake_uuid));
+		break;
+	case 'i':
+		put_word(out, (uint32_t)g_ascii_strtoll(rest, NULL, 0));
+		break;
+	case 'h':
+		put_long(out, rest[0] == '-' ? (uint64_t)g_ascii_strtoll(rest, NULL, 0)
+					     : g_ascii_strtoull(rest, NULL, 0));
+		break;
+	case 's':
+		put_text(out, rest);
+		break;
+	case '?':
+		put_word(out, 1);
+		put_text(out, rest);
+		break;
+	case '-':
+		put_word(out, 0);
+		break;
+	case 'o':
+		put_hex(out, rest);
+		break;
+	case 'c':
+		put_word(out, (uint32_t)strlen(rest));
+		put_chars(out, rest, strlen(rest));
+		break;
+	case 'C':
+		put_chars(out, rest, 32);
+		break;
+	case 'd':
+		d = g_ascii_strtod(rest, NULL);
+		memcpy(&bits, &d, sizeof(bits));
+		put_long(out, bits);
+		break;
+	default:
+		g_error("a body has no '%s'", word);
+	}
+}
+
+GByteArray *spec_bytes(const char *spec)
+{
+	g_auto(GStrv) words = g_strsplit(spec, " ", -1);
+	GByteArray *out = g_byte_array_new();
+
+	for (size_t i = 0; words[i]; i++) {
+		if (words[i][0] != '\0')
+			put_spec_word(out, words[i]);
+	}
+	return out;
+}
+
+/* == Sending == */
+
+void fake_send_bytes(struct fake *fake, const void *data, size_t len)
+{
+	pthread_mutex_lock(&fake->lock);
+	/* A client that has gone is nothing special. */
+	(void)sys_write_full(fake->fd, data, len);
+	pthread_mutex_unlock(&fake->lock);
+}
+
+void fake_send(struct fake *fake, struct rpc_message *msg)
+{
+	struct span packet = rpc_message_packet(msg);
+
+	fake_send_bytes(fake, packet.p, packet.len);
+	rpc_message_free(msg);
+}
+
+static void send_body(struct fake *fake, const struct rpc_header *header, const char *spec)
+{
+	g_autoptr(GByteArray) body = spec_bytes(spec);
+	struct rpc_message *msg = rpc_message_new(header);
+
+	g_assert_true(rpc_message_put_bytes(msg, body->data, body->len, NULL));
+	fake_send(fake, msg);
+}
+
+void fake_reply(struct fake *fake, const struct rpc_received *call, const char *spec)
+{
+	struct rpc_header header = rpc_header_answer(&call->header, RPC_STATUS_OK);
+
+	send_body(fake, &header, spec);
+}
+
+void fake_error(struct fake *fake, const struct rpc_received *call, int code, const char *text)
+{
+	fake_send(fake,
+		  rpc_message_new_error(&call->header, RPC_FROM_QEMU, (enum rpc_code)code, text));
+}
+
+void fake_event(struct fake *fake, int procedure, const char *spec)
+{
+	const struct rpc_header header = {
+		.program = RPC_PROGRAM_REMOTE,
+		.version = RPC_VERSION,
+		.procedure = procedure,
+		.type = RPC_TYPE_MESSAGE,
+		.serial = 1,
+	};
+
+	send_body(fake, &header, spec);
+}
+
+void fake_reply_fd(struct fake *fake, const struct rpc_received *call, int fd)
+{
+	struct rpc_header header = rpc_header_answer(&call->header, RPC_STATUS_OK);
+	struct rpc_message *msg;
+	char byte = 0;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { .bytes = { 0 } };
+	struct msghdr hdr = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&hdr);
+
+	header.type = RPC_TYPE_REPLY_WITH_FDS;
+	msg = rpc_message_new(&header);
+	g_assert_true(rpc_message_put_fds(msg, 1, NULL));
+	fake_send(fake, msg);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	pthread_mutex_lock(&fake->lock);
+	g_assert_cmpint(sys_sendmsg(fake->fd, &hdr, 0), ==, 1);
+	pthread_mutex_unlock(&fake->lock);
+}
+
+/* == The first calls == */
+
+static bool has_feature(const struct fake *fake, const struct rpc_received *packet)
+{
+	int feature = (int)get_be32(packet->body.p);
+
+	return feature == 10 ? !fake->no_keepalive : feature == 14 ? !fake->no_events : true;
+}
+
+/* Return: whether it was one of them. */
+static bool first_calls(struct fake *fake, const struct rpc_received *packet)
+{
+	struct rpc_received copy = *packet;
+	rpc_connect_open_args args;
+	g_autofree char *auth = NULL;
+
+	if (packet->header.program == RPC_PROGRAM_KEEPALIVE) {
+		fake->pings++;
+		return false;
+	}
+	switch (packet->header.type == RPC_TYPE_CALL ? packet->header.procedure : 0) {
+	case RPC_PROC_AUTH_LIST:
+		auth = g_strdup_printf("i1 i%d", (int)fake->auth);
+		fake_reply(fake, packet, auth);
+		return true;
+	case RPC_PROC_AUTH_POLKIT:
+		fake_reply(fake, packet, "i1");
+		return true;
+	case RPC_PROC_CONNECT_SUPPORTS_FEATURE:
+		fake_reply(fake, packet, has_feature(fake, packet) ? "i1" : "i0");
+		return true;
+	case RPC_PROC_CONNECT_OPEN:
+		g_assert_true(rpc_received_get(&copy, rpc_connect_open_args, &args, NULL));
+		g_free(fake->opened);
+		fake->opened = g_strdup(args.name ? *args.name : "(none)");
+		fake->opened_flags = args.flags;
+		rpc_body_release(rpc_connect_open_args, &args);
+		fake_reply(fake, packet, "");
+		return true;
+	case RPC_PROC_CONNECT_CLOSE:
+		fake->closes++;
+		fake_reply(fake, packet, "");
+		return true;
+	case RPC_PROC_CONNECT_REGISTER_CLOSE_CALLBACK:
+	case RPC_PROC_CONNECT_UNREGISTER_CLOSE_CALLBACK:
+		fake_reply(fake, packet, "");
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void serve(void *opaque)
+{
+	struct fake *fake = opaque;
+	autoptr(rpc_frame) frame = rpc_frame_new();
+	int fd;
+
+	pthread_mutex_lock(&fake->lock);
+	fd = fake->fd;
+	pthread_mutex_unlock(&fake->lock);
+	for (;;) {
+		struct rpc_received packet;
+		size_t room;
+		uint8_t *p = rpc_frame_buffer(frame, &room);
+		ssize_t n = sys_read(fd, p, room);
+
+		if (n <= 0)
+			return;
+		if (rpc_frame_filled(frame, (size_t)n, NULL) != RPC_FRAME_PACKET)
+			continue;
+		g_assert_true(rpc_received_init(&packet, rpc_frame_packet(frame), NULL));
+		if (!first_calls(fake, &packet) && fake->on_packet)
+			fake->on_packet(fake, &packet);
+	}
+}
+
+/* == Life == */
+
+static void end_session(struct fake *fake)
+{
+	struct thread *thread = fake->thread;
+
+	fake_hang_up(fake);
+	fake->thread = NULL;
+	thread_join(thread);
+	fd_autoclose(&fake->fd);
+}
+
+static struct transport *fake_dial(struct dialer *dialer, bool again, uint64_t deadline,
+				   char **ret_name, GError **error)
+{
+	struct fake *fake = container_of(dialer, struct fake, dialer);
+	int fds[2];
+
+	(void)again;
+	(void)deadline;
+	if (fake->unreachable) {
+		g_set_error(error, G_IO_CHANNEL_ERROR, 0, "nobody is there");
+		return NULL;
+	}
+	end_session(fake);
+	g_assert_cmpint(sys_socketpair(AF_UNIX, SOCK_STREAM, fds), ==, 0);
+	pthread_mutex_lock(&fake->lock);
+	fake->fd = fds[0];
+	pthread_mutex_unlock(&fake->lock);
+	fake->thread = thread_start("fake", serve, fake, NULL);
+	g_assert_nonnull(fake->thread);
+	fake->sessions++;
+	*ret_name = g_strdup("test:///default");
+	return transport_new_socket(fds[1], true);
+}
+
+static void fake_dialer_free(struct dialer *dialer)
+{
+	(void)dialer;
+}
+
+static const struct dialer_ops fake_dialer_ops = {
+	.dial = fake_dial,
+	.free = fake_dialer_free,
+};
+
+void fake_init(struct fake *fake, void (*on_packet)(struct fake *, const struct rpc_received *))
+{
+	*fake = (struct fake){
+		.dialer = { .ops = &fake_dialer_ops },
+		.on_packet = on_packet,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.fd = -1,
+	};
+}
+
+void fake_hang_up(struct fake *fake)
+{
+	pthread_mutex_lock(&fake->lock);
+	if (fake->fd >= 0)
+		(void)sys_shutdown(fake->fd, SHUT_RDWR);
+	pthread_mutex_unlock(&fake->lock);
+}
+
+void fake_release(struct fake *fake)
+{
+	end_session(fake);
+	g_free(fake->opened);
+	pthread_mutex_destroy(&fake->lock);
+}
+
+struct socle_conn *fake_connect(struct fake *fake, unsigned flags)
+{
+	struct socle_error *error = NULL;
+	struct socle_conn *conn = conn_open_dialer(&fake->dialer, flags, &error);
+
+	g_assert_cmpstr(socle_error_message(error), ==, "no error");
+	g_assert_nonnull(conn);
+	return conn;
+}
