@@ -64,11 +64,11 @@ static bool send_and_wait(struct socle_conn *conn, struct call *call, unsigned t
 	conn_cond_init(&call->answered);
 	g_hash_table_insert(conn->calls, GUINT_TO_POINTER(call->serial), call);
 	if (call->stream)
-		g_hash_table_insert(conn->streams, GUINT_TO_POINTER(call->serial), call->stream);
+		stream_expect_locked(call->stream, call->serial);
 	conn_send_locked(conn, msg, NULL);
 	wait_for_answer_locked(conn, call, timeout_ms);
 	if (call->stream && !call->answer)
-		stream_opened_locked(call->stream, call->serial, false);
+		stream_opened_locked(call->stream, false);
 	pthread_mutex_unlock(&conn->lock);
 	pthread_cond_destroy(&call->answered);
 	if (call->answer)
@@ -166,8 +166,7 @@ void conn_answer_locked(struct socle_conn *conn, struct packet *packet)
 	if (call->handler)
 		learn_number_locked(call);
 	if (call->stream)
-		stream_opened_locked(call->stream, serial,
-				     packet->received.header.status == RPC_STATUS_OK);
+		stream_opened_locked(call->stream, packet->received.header.status == RPC_STATUS_OK);
 	pthread_cond_signal(&call->answered);
 }
 

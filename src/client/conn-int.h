@@ -239,7 +239,9 @@ void stream_packet_locked(struct socle_conn *conn, struct packet *packet);
 /* So many bytes of it have left the queue. */
 void stream_sent_locked(struct socle_stream *stream, size_t len);
 void stream_fail_all_locked(struct socle_conn *conn, const char *why);
-/* Its call has been answered: the packets that follow are the stream's. */
-void stream_opened_locked(struct socle_stream *stream, uint32_t serial, bool ok);
+/* Its call is about to be sent: from now on packets may come for it, also before the answer. */
+void stream_expect_locked(struct socle_stream *stream, uint32_t serial);
+/* Its call has been answered, or never will be. */
+void stream_opened_locked(struct socle_stream *stream, bool ok);
 
 #endif

@@ -136,14 +136,10 @@ static void fail_locked(struct socle_stream *s, struct socle_error *error)
 	leave_locked(s);
 }
 
-static bool is_live(const struct socle_stream *s)
-{
-	return s->state == STREAM_OPEN || s->state == STREAM_FINISHING;
-}
-
 static void abort_locked(struct socle_stream *s, struct socle_error *error)
 {
-	if (is_live(s))
+	/* Without an answer the server may know of no stream. */
+	if (s->state != STREAM_OPENING)
 		conn_send_locked(s->conn, rpc_stream_new_abort(&s->header), NULL);
 	fail_locked(s, error);
 }
@@ -184,11 +180,16 @@ struct socle_stream *stream_open(struct socle_conn *conn, int procedure, void *a
 	return NULL;
 }
 
-void stream_opened_locked(struct socle_stream *s, uint32_t serial, bool ok)
+void stream_expect_locked(struct socle_stream *s, uint32_t serial)
+{
+	s->header.serial = serial;
+	g_hash_table_insert(s->conn->streams, GUINT_TO_POINTER(serial), s);
+}
+
+void stream_opened_locked(struct socle_stream *s, bool ok)
 {
 	if (s->state != STREAM_OPENING)
 		return;
-	s->header.serial = serial;
 	if (ok) {
 		s->state = STREAM_OPEN;
 		tell_locked(s);
@@ -200,17 +201,16 @@ void stream_opened_locked(struct socle_stream *s, uint32_t serial, bool ok)
 void stream_fail_all_locked(struct socle_conn *conn, const char *why)
 {
 	GHashTableIter iter;
-	void *key, *value;
+	void *value;
 
 	for (;;) {
 		struct socle_stream *s;
 		struct socle_error *error = NULL;
 
 		g_hash_table_iter_init(&iter, conn->streams);
-		if (!g_hash_table_iter_next(&iter, &key, &value))
+		if (!g_hash_table_iter_next(&iter, NULL, &value))
 			return;
 		s = value;
-		s->header.serial = GPOINTER_TO_UINT(key);
 		client_error(&error, SOCLE_ERR_CONNECTION_LOST, "the stream is lost: %s", why);
 		fail_locked(s, error);
 	}
@@ -322,8 +322,8 @@ void stream_packet_locked(struct socle_conn *conn, struct packet *packet)
 	uint32_t serial = packet->received.header.serial;
 	struct socle_stream *s = g_hash_table_lookup(conn->streams, GUINT_TO_POINTER(serial));
 
-	/* One that is over on this side; or one that was never opened. */
-	if (!s || !is_live(s) || packet->received.header.procedure != s->header.procedure) {
+	/* One that is over on this side, or was never opened. What overtakes the answer is taken. */
+	if (!s || packet->received.header.procedure != s->header.procedure) {
 		packet_free(packet);
 		return;
 	}
@@ -433,6 +433,7 @@ static void put_locked(struct socle_stream *s, struct rpc_message *msg)
 {
 	s->out_bytes += rpc_message_packet(msg).len;
 	conn_send_locked(s->conn, msg, s);
+	tell_locked(s);
 }
 
 static ssize_t send_locked(struct socle_stream *s, const void *data, size_t len,
@@ -451,7 +452,6 @@ static ssize_t send_locked(struct socle_stream *s, const void *data, size_t len,
 		put_locked(s, rpc_stream_new_data(&s->header, from + done, n, NULL));
 		done += n;
 	}
-	tell_locked(s);
 	return (ssize_t)done;
 }
 

@@ -28,6 +28,22 @@ char *socle_domain_scheduler_type(struct socle_domain *dom, struct socle_error *
 	return ret.type;
 }
 
+/* The older call, which servers have that know no flags here. */
+static struct socle_params *get_scheduler_now(struct socle_domain *dom, int nparams,
+					      struct socle_error **error)
+{
+	rpc_domain_get_scheduler_parameters_args args = {
+		.dom = domain_wire(dom),
+		.nparams = nparams,
+	};
+	rpc_domain_get_scheduler_parameters_ret ret;
+
+	if (!CALL(dom->conn, DOMAIN_GET_SCHEDULER_PARAMETERS, domain_get_scheduler_parameters,
+		  &args, &ret, error))
+		return NULL;
+	return client_params_take(&ret.params.params_val, &ret.params.params_len);
+}
+
 static struct socle_params *get_scheduler(struct socle_domain *dom, unsigned flags,
 					  struct socle_error **error)
 {
@@ -44,6 +60,8 @@ static struct socle_params *get_scheduler(struct socle_domain *dom, unsigned fla
 		return NULL;
 	args.nparams = type.nparams;
 	rpc_body_release(rpc_domain_get_scheduler_type_ret, &type);
+	if (flags == 0)
+		return get_scheduler_now(dom, args.nparams, error);
 	if (!CALL(dom->conn, DOMAIN_GET_SCHEDULER_PARAMETERS_FLAGS,
 		  domain_get_scheduler_parameters_flags, &args, &ret, error))
 		return NULL;

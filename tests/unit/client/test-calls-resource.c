@@ -124,6 +124,8 @@ static char *get(struct env *e, enum socle_tune tune, const char *device)
 
 RUN(scheduler_type, say_text(socle_domain_scheduler_type(e->dom, ERR)));
 RUN(get_scheduler, get(e, SOCLE_TUNE_SCHEDULER, NULL));
+RUN(get_scheduler_now,
+    say_params(socle_domain_get_tune(e->dom, SOCLE_TUNE_SCHEDULER, NULL, 0, ERR)));
 RUN(get_memory, get(e, SOCLE_TUNE_MEMORY, NULL));
 RUN(get_blkio, get(e, SOCLE_TUNE_BLKIO, NULL));
 RUN(get_numa, get(e, SOCLE_TUNE_NUMA, NULL));
@@ -165,6 +167,8 @@ static const struct case_ cases[] = {
 	CASE(scheduler_type, DOMAIN_GET_SCHEDULER_TYPE, "D", "s:posix i2", "posix"),
 	CASE2(get_scheduler, DOMAIN_GET_SCHEDULER_TYPE, "s:posix i2",
 	      DOMAIN_GET_SCHEDULER_PARAMETERS_FLAGS, "D i2 i5", LIMITS, "a=U5 b=sx"),
+	CASE2(get_scheduler_now, DOMAIN_GET_SCHEDULER_TYPE, "s:posix i2",
+	      DOMAIN_GET_SCHEDULER_PARAMETERS, "D i2", LIMITS, "a=U5 b=sx"),
 	CASE2(get_memory, DOMAIN_GET_MEMORY_PARAMETERS, "i0 i2", DOMAIN_GET_MEMORY_PARAMETERS,
 	      "D i2 i5", LIMITS " i0", "a=U5 b=sx"),
 	CASE2(get_blkio, DOMAIN_GET_BLKIO_PARAMETERS, "i0 i2", DOMAIN_GET_BLKIO_PARAMETERS,
