@@ -18,6 +18,7 @@
 #include "base/sys.h"
 #include "manage/dom.h"
 #include "manage/node.h"
+#include "manage/stream-int.h"
 #include "manage/timer-int.h"
 #include "model/domain.h"
 #include "model/snapshot.h"
@@ -461,7 +462,7 @@ static gboolean say_back(int fd, GIOCondition condition, void *data)
 
 	(void)condition;
 	if (n > 0)
-		n = sys_write(fd, bytes, (size_t)n);
+		n = stream_write(fd, bytes, (size_t)n);
 	if (n == -EAGAIN || n > 0)
 		return G_SOURCE_CONTINUE;
 	g_source_unref(g_steal_pointer(&echo->source));

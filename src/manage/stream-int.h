@@ -5,6 +5,8 @@
 #ifndef MANAGE_STREAM_INT_H
 #define MANAGE_STREAM_INT_H
 
+#include <sys/types.h>
+
 #include "manage/call.h"
 
 struct vm;
@@ -22,6 +24,8 @@ void stream_open(struct call *call, struct vm *vm, const char *key, int fd, cons
 bool stream_is_open(struct vm *vm, const char *key);
 /* Throw it out. */
 void stream_cut(struct vm *vm, const char *key);
+/* As sys_write(), for sockets too whose other end is gone: no signal ends the process. */
+ssize_t stream_write(int fd, const void *data, size_t len);
 /* The machine is gone: all of its streams end. */
 void vm_close_streams(struct vm *vm);
 

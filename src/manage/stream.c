@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/sys.h"
@@ -132,11 +133,20 @@ static void finish(struct stream *stream)
 	peer_changed(peer);
 }
 
+ssize_t stream_write(int fd, const void *data, size_t len)
+{
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)data, .iov_len = len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n = sys_sendmsg(fd, &msg, MSG_NOSIGNAL);
+
+	return n == -ENOTSOCK ? sys_write(fd, data, len) : n;
+}
+
 /* Return false when nothing more can be written. */
 static bool flush(struct stream *stream)
 {
 	while (stream->waiting->len) {
-		ssize_t n = sys_write(stream->fd, stream->waiting->data, stream->waiting->len);
+		ssize_t n = stream_write(stream->fd, stream->waiting->data, stream->waiting->len);
 
 		if (n == -EAGAIN) {
 			if (!stream->out)
