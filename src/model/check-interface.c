@@ -84,11 +84,12 @@ static bool check_source(const struct check *c, const struct domain_interface *i
 			return wrong(c,
 				     "interface '%s' names no network; give <source network=.../>",
 				     mac);
-		return c->support->networks ||
-		       lacking(c,
-			       "interface '%s' is on the network '%.64s', and this host has no "
-			       "networks; give type='user'",
-			       mac, interface->source.network);
+		if (!c->support->networks)
+			notes_add(c->notes,
+				  "interface '%s' is on the network '%.64s'; this host has no "
+				  "networks, so it becomes a user network of its own",
+				  mac, interface->source.network);
+		return true;
 	case INTERFACE_BRIDGE:
 		if (!interface->source.bridge)
 			return wrong(c, "interface '%s' names no bridge; give <source bridge=.../>",
@@ -185,7 +186,9 @@ bool check_interfaces(struct check *c)
 		if (!check_mac(c, interface, i) || !check_source(c, interface) ||
 		    !check_options(c, interface))
 			return false;
-		interface->info.fate = FATE_HONOURED;
+		interface->info.fate = interface->type == INTERFACE_NETWORK && !c->support->networks
+					       ? FATE_MAPPED
+					       : FATE_HONOURED;
 		if (!g_str_has_prefix(interface->model.type, "virtio")) {
 			interface->info.fate = FATE_MAPPED;
 			notes_add(c->notes, "interface '%s' of model '%.64s' becomes a virtio card",

@@ -248,9 +248,6 @@ static void test_lacking(void)
 		{ "<os firmware='efi'><type>hvm</type></os>", "",
 		  "no OVMF was found; install ovmf" },
 		{ "<os><type>hvm</type><kernel>/k</kernel></os>",
-		  "<interface type='network'><source network='default'/></interface>",
-		  "this host has no networks; give type='user'" },
-		{ "<os><type>hvm</type><kernel>/k</kernel></os>",
 		  "<interface type='bridge'><source bridge='br0'/></interface>",
 		  "taps may not be made; run as root or give type='user'" },
 		{ "<os><type>hvm</type><kernel>/k</kernel></os>", "<interface type='ethernet'/>",
@@ -269,6 +266,22 @@ static void test_lacking(void)
 		g_assert_true(has_note(&notes, "it cannot start yet: "));
 		notes_release(&notes);
 	}
+}
+
+/* Without networks a card is on one of its own, and the machine starts all the same. */
+static void test_no_networks(void)
+{
+	g_autofree char *xml =
+		domain_around("<os><type>hvm</type><kernel>/k</kernel></os>",
+			      "<interface type='network'><source network='default'/></interface>");
+	autoptr(domain) domain = parse_domain(xml);
+	struct notes notes = { 0 };
+
+	domain_fill(domain, &poor_host);
+	g_assert_true(domain_check(domain, &poor_host, DOMAIN_CHECK_START, &notes, NULL));
+	g_assert_true(has_note(&notes, "has no networks, so it becomes a user network"));
+	g_assert_cmpint(domain->devices.interfaces[0].info.fate, ==, FATE_MAPPED);
+	notes_release(&notes);
 }
 
 static void test_notes(void)
@@ -386,12 +399,13 @@ static void test_fates(void)
 	g_assert_cmpint(domain->machine_fate, ==, FATE_MAPPED);
 	g_assert_cmpint(d->disks[0].info.fate, ==, FATE_HONOURED);
 	g_assert_cmpint(d->disks[1].info.fate, ==, FATE_LEFT_OUT);
-	g_assert_cmpint(d->interfaces[0].info.fate, ==, FATE_HONOURED);
+	g_assert_cmpint(d->interfaces[0].info.fate, ==, FATE_MAPPED);
 	g_assert_cmpint(d->serials[0].info.fate, ==, FATE_HONOURED);
 	g_assert_cmpint(d->graphics[0].info.fate, ==, FATE_LEFT_OUT);
 	g_assert_cmpint(d->sounds[0].info.fate, ==, FATE_LEFT_OUT);
 	g_assert_true(domain_check(domain, &rich_host, 0, NULL, NULL));
 	g_assert_cmpint(domain->type_fate, ==, FATE_HONOURED);
+	g_assert_cmpint(d->interfaces[0].info.fate, ==, FATE_HONOURED);
 	g_assert_cmpint(d->graphics[0].info.fate, ==, FATE_HONOURED);
 	g_assert_cmpint(d->videos[0].info.fate, ==, FATE_MAPPED);
 }
@@ -470,6 +484,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/check/names", test_names);
 	g_test_add_func("/check/quotes", test_quotes);
 	g_test_add_func("/check/lacking", test_lacking);
+	g_test_add_func("/check/no-networks", test_no_networks);
 	g_test_add_func("/check/notes", test_notes);
 	g_test_add_func("/check/silence", test_silence);
 	g_test_add_func("/check/fates", test_fates);
