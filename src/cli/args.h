@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * args.h - commands of socle and the words behind them: one table is parser, help, manual, completion
+ * args.h - commands of socle and their words: one table is parser, help, manual, completion
  *
  * Threads: main only.
  */
@@ -73,7 +73,7 @@ bool cli_is_choice(const char *value);
 const struct cli_command *cli_command_find(char *const *words, unsigned *ret_used, GError **error);
 /* "vm start" or "top"; g_free() it. */
 char *cli_command_name(const struct cli_command *command);
-/* The words in a table of commands' first words that shells are offered; g_ptr_array of const char *. */
+/* Words that may follow "socle", or @noun; a GPtrArray of const char *. */
 GPtrArray *cli_command_words(const char *noun);
 bool cli_is_noun(const char *word);
 

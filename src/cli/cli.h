@@ -69,8 +69,8 @@ char *cli_name(const struct socle_domain *dom);
 bool cli_must_run(struct socle_domain *dom, GError **error);
 
 /*
- * Do @act to each of the machines, tell "'x' @done" for each, go on after errors; the status is that
- * of the first error. @text: what --output=json calls it.
+ * Do @act to each of the machines, tell "'x' @done" for each, go on after errors; the status is
+ * that of the first error. @text: what --output=json calls it.
  */
 typedef bool cli_act(struct cli *cli, const struct cli_args *args, struct socle_domain *dom,
 		     GError **error);

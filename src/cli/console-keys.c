@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * console-keys.c - keys for socle itself among those for the guest: Ctrl-], and Ctrl-A with a letter
+ * console-keys.c - keys for socle among those for the guest: Ctrl-], and Ctrl-A with a letter
  */
 #include "cli/console-keys.h"
 

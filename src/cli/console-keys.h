@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * console-keys.h - keys for socle itself among those for the guest: Ctrl-], and Ctrl-A with a letter
+ * console-keys.h - keys for socle among those for the guest: Ctrl-], and Ctrl-A with a letter
  */
 #ifndef CLI_CONSOLE_KEYS_H
 #define CLI_CONSOLE_KEYS_H

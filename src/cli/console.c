@@ -20,7 +20,8 @@
 #include "cli/console-keys.h"
 
 enum {
-	PIECE = 1024 /* bytes at a time */
+	PIECE = 1024,   /* bytes at a time */
+	LEAVE_MS = 200, /* for the last keys before the one that leaves */
 };
 
 struct console {
@@ -148,7 +149,7 @@ static bool talk(struct console *console, GError **error)
 			{ .fd = sends || console->input_ended ? -1 : STDIN_FILENO,
 			  .events = POLLIN },
 		};
-		int ret = sys_poll(fds, G_N_ELEMENTS(fds), -1), more = 1;
+		int ret = sys_poll(fds, G_N_ELEMENTS(fds), console->left ? LEAVE_MS : -1), more = 1;
 
 		if (ret < 0)
 			return error_sys(error, ret, "cannot wait for the console");
@@ -158,11 +159,11 @@ static bool talk(struct console *console, GError **error)
 			return more == 0;
 		if (fds[1].revents && !send_pending(console, error))
 			return false;
+		/* Who leaves does not wait for a guest that reads nothing. */
+		if (console->left && !fds[1].revents)
+			return true;
 		if (fds[2].revents && !read_keys(console, error))
 			return false;
-		/* Who leaves does not wait for a guest that reads nothing. */
-		if (console->left && fds[1].revents == 0)
-			return true;
 	}
 	return true;
 }
