@@ -21,6 +21,8 @@ enum log_level {
 void log_set_level(enum log_level level);
 /* Lines end in "\r\n" while a terminal of ours is in raw mode. */
 void log_set_raw_terminal(bool raw);
+/* A line tells the system's journal how important it is, if that is what reads stderr. */
+void log_set_journal(void);
 /* "progname: " in front of each line; the string must live on. */
 void log_set_program(const char *name);
 

@@ -316,6 +316,11 @@ int sys_getsockopt_int(int fd, int level, int option, int *ret_value)
 	return getsockopt(fd, level, option, ret_value, &len) < 0 ? -errno : 0;
 }
 
+int sys_getsockopt(int fd, int level, int option, void *ret_value, socklen_t *len)
+{
+	return getsockopt(fd, level, option, ret_value, len) < 0 ? -errno : 0;
+}
+
 int64_t sys_file_size(int fd)
 {
 	struct stat st = { 0 };
@@ -396,6 +401,11 @@ int sys_rename(const char *from, const char *to)
 int sys_unlink(const char *path)
 {
 	return SYS_RETRY(SYS_UNLINK, int, unlink(path));
+}
+
+int sys_link(const char *from, const char *to)
+{
+	return SYS_RETRY(SYS_LINK, int, link(from, to));
 }
 
 int sys_stat(const char *path, struct stat *ret_st)

@@ -64,6 +64,7 @@ enum sys_call {
 	SYS_STATVFS,
 	SYS_AFFINITY,
 	SYS_PIDFD,
+	SYS_LINK,
 	SYS_CALL_COUNT,
 };
 
@@ -124,6 +125,8 @@ ssize_t sys_sendmsg(int fd, const struct msghdr *msg, int flags);
 ssize_t sys_recvmsg(int fd, struct msghdr *msg, int flags);
 int sys_setsockopt_int(int fd, int level, int option, int value);
 int sys_getsockopt_int(int fd, int level, int option, int *ret_value);
+/* *@len: room for the value, then its length. */
+int sys_getsockopt(int fd, int level, int option, void *ret_value, socklen_t *len);
 int64_t sys_file_size(int fd); /* of a regular file; -EINVAL for anything else */
 int sys_ftruncate(int fd, off_t len);
 int sys_fsync(int fd);
@@ -140,6 +143,7 @@ int sys_unlock_byte(int fd, off_t off);
 int sys_byte_is_locked(int fd, off_t off);
 int sys_rename(const char *from, const char *to);
 int sys_unlink(const char *path);
+int sys_link(const char *from, const char *to);
 /* As stat(2): of what a symbolic link stands for. */
 int sys_stat(const char *path, struct stat *ret_st);
 int sys_chmod(const char *path, mode_t mode);

@@ -15,7 +15,7 @@
 #include "base/sys.h"
 
 enum {
-	BACKLOG = 8
+	BACKLOG = 128
 };
 
 struct unix_listener {
