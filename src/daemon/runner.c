@@ -205,13 +205,23 @@ void runner_begun(struct runner *runner, const GError *error)
 	struct task *task = g_steal_pointer(&runner->begin);
 	/* It may be the runner's own. */
 	g_autoptr(GError) copy = error ? g_error_copy(error) : NULL;
+	GPtrArray *destroys;
 
 	if (runner->deadline)
 		g_source_remove(runner->deadline);
 	runner->deadline = 0;
-	if (copy)
-		release(runner);
+	if (!copy) {
+		task_end(task, NULL);
+		return;
+	}
+	/* Whoever wanted its end hears of that when it is known that it was never there. */
+	destroys = runner->destroys;
+	runner->destroys = g_ptr_array_new();
+	release(runner);
 	task_end(task, copy);
+	for (unsigned i = 0; i < destroys->len; i++)
+		task_end(g_ptr_array_index(destroys, i), NULL);
+	g_ptr_array_unref(destroys);
 }
 
 const struct machine_ops vm_machine_ops = {
