@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * store.h - definitions and states in files: what is left of a daemon that was killed
+ *
+ *	STATE/domains/UUID.xml    STORE_DOMAIN
+ *	STATE/snapshots/UUID.xml  STORE_SNAPSHOTS
+ *	RUN/status/UUID.xml       STORE_STATUS
+ *
+ * A change is done by a thread, so that the main loop never waits for a disk. At any moment, and
+ * after a crash of the host, a file has its old text or its new one, and a task that has ended well
+ * means the new one. If a change fails, the old text stays. All that is waiting is done together:
+ * one fsync(2) of a folder serves many.
+ *
+ * Threads: main loop.
+ */
+#ifndef DAEMON_STORE_H
+#define DAEMON_STORE_H
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "base/cleanup.h"
+#include "manage/store.h"
+
+struct store;
+
+/* What store_load() found. */
+struct store_count {
+	unsigned loaded[STORE_KIND_COUNT];
+	unsigned refused; /* kept under another name */
+};
+
+/**
+ * store_new() - make what folders are missing, and remove what a killed daemon has left half-written
+ * @state: the folder of definitions
+ * @run:   the folder of what a restart of the host ends
+ */
+struct store *store_new(const char *state, const char *run, GError **error);
+/* Do all that was asked for, and end its tasks. What is asked for from now on fails at once. */
+void store_finish(struct store *store);
+/* The same first. NULL is fine. */
+void store_free(struct store *store);
+DEFINE_AUTOPTR(store, store_free);
+
+/**
+ * store_load() - read all files, kind by kind, in the order of enum store_kind but states last
+ * @load: an error means that the text makes no sense
+ *
+ * A file that cannot be read, or makes no sense, is told and kept as NAME.broken.
+ */
+void store_load(struct store *store,
+		bool (*load)(void *opaque, enum store_kind kind, const char *key, const char *text,
+			     GError **error),
+		void *opaque, struct store_count *ret_count);
+
+/* Their opaque is the store. */
+extern const struct store_ops store_file_ops;
+
+#endif
