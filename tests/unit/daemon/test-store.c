@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test-store.c - definitions in files: order, together, every system call that fails, what is found
+ *
+ * What is said of a crash of the host is tested by the order of system calls: a name is given only
+ * to what was synced, and a task ends well only when the folder was.
+ */
+#include "daemon/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/sys.h"
+
+static const char key_a[] = "11111111-1111-4111-8111-111111111111";
+static const char key_b[] = "22222222-2222-4222-8222-222222222222";
+
+/* What the calls of a store's start are; behind it come those of changes. */
+struct fixture {
+	char *dir, *run;
+	struct store *store;
+};
+
+struct wait {
+	struct task task;
+	bool ended;
+	GError *error;
+	unsigned order; /* which one ended it was */
+};
+
+static unsigned ended_count;
+
+static void on_end(struct task *task, const GError *error)
+{
+	struct wait *wait = container_of(task, struct wait, task);
+
+	g_assert_false(wait->ended);
+	wait->ended = true;
+	wait->order = ended_count++;
+	wait->error = error ? g_error_copy(error) : NULL;
+}
+
+static void open_store(struct fixture *f)
+{
+	g_autoptr(GError) error = NULL;
+
+	f->store = store_new(f->dir, f->run, &error);
+	g_assert_no_error(error);
+}
+
+static void setup(struct fixture *f, const void *data)
+{
+	g_autoptr(GError) error = NULL;
+
+	(void)data;
+	f->dir = g_dir_make_tmp("test-store-XXXXXX", &error);
+	g_assert_no_error(error);
+	f->run = g_build_filename(f->dir, "run", NULL);
+	g_assert_cmpint(g_mkdir(f->run, 0700), ==, 0);
+	open_store(f);
+}
+
+/* Remove a folder with all that is in it. */
+static void remove_tree(const char *path)
+{
+	GDir *dir = g_dir_open(path, 0, NULL);
+	const char *name;
+
+	while (dir && (name = g_dir_read_name(dir))) {
+		g_autofree char *full = g_build_filename(path, name, NULL);
+
+		remove_tree(full);
+	}
+	if (dir)
+		g_dir_close(dir);
+	g_assert_cmpint(g_remove(path), ==, 0);
+}
+
+static void teardown(struct fixture *f, const void *data)
+{
+	(void)data;
+	store_free(f->store);
+	store_free(NULL);
+	remove_tree(f->dir);
+	g_free(f->dir);
+	g_free(f->run);
+}
+
+static void wait_end(struct wait *wait)
+{
+	while (!wait->ended)
+		g_main_context_iteration(NULL, TRUE);
+}
+
+static void begin_save(struct fixture *f, struct wait *wait, enum store_kind kind, const char *key,
+		       const char *text)
+{
+	*wait = (struct wait){ .task.end = on_end };
+	if (text)
+		store_file_ops.save(f->store, kind, key, text, &wait->task);
+	else
+		store_file_ops.remove(f->store, kind, key, &wait->task);
+	g_assert_false(wait->ended);
+}
+
+/* NULL: it was done; else why not, for g_error_free(). @text NULL: remove. */
+static GError *save(struct fixture *f, enum store_kind kind, const char *key, const char *text)
+{
+	struct wait wait;
+
+	begin_save(f, &wait, kind, key, text);
+	wait_end(&wait);
+	return wait.error;
+}
+
+static void save_well(struct fixture *f, enum store_kind kind, const char *key, const char *text)
+{
+	g_autoptr(GError) error = save(f, kind, key, text);
+
+	g_assert_no_error(error);
+}
+
+static char *file_of(struct fixture *f, enum store_kind kind, const char *key)
+{
+	static const char *const names[] = { "domains", "status", "snapshots" };
+	g_autofree char *name = g_strconcat(key, ".xml", NULL);
+
+	return g_build_filename(kind == STORE_STATUS ? f->run : f->dir, names[kind], name, NULL);
+}
+
+/* NULL: there is none. */
+static char *text_of(struct fixture *f, enum store_kind kind, const char *key)
+{
+	g_autofree char *path = file_of(f, kind, key);
+	char *text = NULL;
+
+	(void)g_file_get_contents(path, &text, NULL, NULL);
+	return text;
+}
+
+static void expect(struct fixture *f, enum store_kind kind, const char *key, const char *text)
+{
+	g_autofree char *is = text_of(f, kind, key);
+
+	g_assert_cmpstr(is, ==, text);
+}
+
+/* How many names the folder has. */
+static unsigned count_names(const char *parent, const char *name)
+{
+	g_autofree char *path = g_build_filename(parent, name, NULL);
+	GDir *dir = g_dir_open(path, 0, NULL);
+	unsigned count = 0;
+
+	while (g_dir_read_name(dir))
+		count++;
+	g_dir_close(dir);
+	return count;
+}
+
+static void test_kinds(struct fixture *f, const void *data)
+{
+	g_autofree char *path = file_of(f, STORE_DOMAIN, key_a);
+	struct stat st;
+
+	(void)data;
+	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++) {
+		save_well(f, kind, key_a, "one");
+		expect(f, kind, key_a, "one");
+		save_well(f, kind, key_a, "two");
+		expect(f, kind, key_a, "two");
+		save_well(f, kind, key_b, "three");
+		save_well(f, kind, key_b, NULL);
+		expect(f, kind, key_b, NULL);
+		/* What is not there is removed, too. */
+		save_well(f, kind, key_b, NULL);
+	}
+	g_assert_cmpint(stat(path, &st), ==, 0);
+	g_assert_cmpint(st.st_mode & 0777, ==, 0600);
+	g_assert_cmpuint(count_names(f->dir, "domains"), ==, 1);
+	g_assert_cmpuint(count_names(f->dir, "snapshots"), ==, 1);
+	g_assert_cmpuint(count_names(f->run, "status"), ==, 1);
+}
+
+/* Many at a time, of few keys: the tasks end in the order in which they were given. */
+static void test_order(struct fixture *f, const void *data)
+{
+	enum {
+		COUNT = 300
+	};
+	static struct wait waits[COUNT];
+	g_autofree char *last = g_strdup_printf("text %d", COUNT - 1);
+	unsigned first = ended_count;
+
+	(void)data;
+	for (unsigned i = 0; i < COUNT; i++) {
+		g_autofree char *text = g_strdup_printf("text %u", i);
+
+		begin_save(f, &waits[i], STORE_DOMAIN, i % 2 ? key_a : key_b,
+			   i % 7 == 3 ? NULL : text);
+	}
+	for (unsigned i = 0; i < COUNT; i++) {
+		wait_end(&waits[i]);
+		g_assert_no_error(waits[i].error);
+		g_assert_cmpuint(waits[i].order, ==, first + i);
+	}
+	expect(f, STORE_DOMAIN, key_a, last);
+	g_assert_cmpuint(count_names(f->dir, "domains"), ==, 2);
+}
+
+/* A folder is synced once for all that waits; the files each. */
+static void test_together(struct fixture *f, const void *data)
+{
+	enum {
+		COUNT = 50,
+		MANY = 100000
+	};
+	static struct wait waits[COUNT + 1];
+	unsigned syncs;
+
+	(void)data;
+	/* The first one holds the thread, so that the others gather. */
+	sys_fail_nth(SYS_FSYNC, 1, SYS_HANG);
+	begin_save(f, &waits[COUNT], STORE_DOMAIN, key_a, "first");
+	while (sys_fail_pending(SYS_FSYNC))
+		g_usleep(1000);
+	for (unsigned i = 0; i < COUNT; i++) {
+		g_autofree char *key = g_strdup_printf("11111111-1111-4111-8111-1111111100%02u", i);
+
+		begin_save(f, &waits[i], STORE_DOMAIN, key, "one of many");
+	}
+	sys_fail_nth(SYS_FSYNC, MANY, EIO);
+	for (unsigned i = 0; i <= COUNT; i++) {
+		wait_end(&waits[i]);
+		g_assert_no_error(waits[i].error);
+	}
+	syncs = MANY - sys_fail_pending(SYS_FSYNC);
+	sys_fail_nth(SYS_FSYNC, 0, 0);
+	/* Each file, the folder once; before, the first one's file and folder. */
+	g_assert_cmpuint(syncs, <=, COUNT + 3);
+}
+
+static const struct {
+	enum sys_call call;
+	int err;
+} faults[] = {
+	{ SYS_OPEN, ENOSPC }, { SYS_OPEN, EACCES }, { SYS_OPEN, EMFILE },  { SYS_WRITE, ENOSPC },
+	{ SYS_WRITE, EIO },   { SYS_FSYNC, EIO },   { SYS_FSYNC, ENOSPC }, { SYS_RENAME, ENOSPC },
+	{ SYS_RENAME, EIO },  { SYS_LINK, ENOSPC }, { SYS_LINK, EIO },
+};
+
+/* Each call that fails, at each place: the client hears of it and the old text stays, or the new one is
+ * there. Then it goes on as if nothing had been. */
+static void one_fault(struct fixture *f, unsigned which, unsigned nth, const char *from,
+		      const char *to, bool *ret_hit)
+{
+	g_autoptr(GError) error = NULL;
+	unsigned left;
+
+	save_well(f, STORE_DOMAIN, key_a, from);
+	sys_fail_nth(faults[which].call, nth, faults[which].err);
+	error = save(f, STORE_DOMAIN, key_a, to);
+	left = sys_fail_pending(faults[which].call);
+	sys_fail_nth(faults[which].call, 0, 0);
+	*ret_hit = left == 0;
+	if (error)
+		g_assert_error(error, SYS_ERROR, faults[which].err);
+	expect(f, STORE_DOMAIN, key_a, error ? from : to);
+	g_assert_cmpuint(count_names(f->dir, "domains"), ==, (error ? from : to) ? 1 : 0);
+}
+
+static void test_faults(struct fixture *f, const void *data)
+{
+	static const char *const changes[][2] = {
+		{ NULL, "new" }, { "old", "new" }, { "old", NULL }, { NULL, NULL }
+	};
+	unsigned hits = 0;
+
+	(void)data;
+	for (unsigned i = 0; i < G_N_ELEMENTS(changes); i++) {
+		for (unsigned which = 0; which < G_N_ELEMENTS(faults); which++) {
+			bool hit = true;
+
+			for (unsigned nth = 1; hit; nth++) {
+				one_fault(f, which, nth, changes[i][0], changes[i][1], &hit);
+				hits += hit;
+			}
+		}
+	}
+	g_assert_cmpuint(hits, >, 20);
+}
+
+/* A file system without second names keeps texts all the same. */
+static void test_no_links(struct fixture *f, const void *data)
+{
+	(void)data;
+	save_well(f, STORE_DOMAIN, key_a, "old");
+	sys_fail_nth(SYS_LINK, 1, EPERM);
+	save_well(f, STORE_DOMAIN, key_a, "new");
+	expect(f, STORE_DOMAIN, key_a, "new");
+	g_assert_cmpuint(count_names(f->dir, "domains"), ==, 1);
+}
+
+/* When the folder cannot be synced all that was put in place is taken back, in the right order. */
+static void test_take_back(struct fixture *f, const void *data)
+{
+	struct wait hold, waits[4];
+
+	(void)data;
+	save_well(f, STORE_DOMAIN, key_a, "old a");
+	save_well(f, STORE_DOMAIN, key_b, "old b");
+	sys_fail_nth(SYS_FSYNC, 1, SYS_HANG);
+	begin_save(f, &hold, STORE_SNAPSHOTS, key_a, "hold");
+	while (sys_fail_pending(SYS_FSYNC))
+		g_usleep(1000);
+	begin_save(f, &waits[0], STORE_DOMAIN, key_a, "1");
+	begin_save(f, &waits[1], STORE_DOMAIN, key_b, NULL);
+	begin_save(f, &waits[2], STORE_DOMAIN, key_a, "2");
+	begin_save(f, &waits[3], STORE_DOMAIN, key_b, "3");
+	/* The one that hangs, its folder, three files, the folder. */
+	sys_fail_nth(SYS_FSYNC, 5, EIO);
+	wait_end(&hold);
+	g_assert_no_error(hold.error);
+	for (unsigned i = 0; i < G_N_ELEMENTS(waits); i++) {
+		wait_end(&waits[i]);
+		g_assert_error(waits[i].error, SYS_ERROR, EIO);
+		g_clear_error(&waits[i].error);
+	}
+	g_assert_cmpuint(sys_fail_pending(SYS_FSYNC), ==, 0);
+	expect(f, STORE_DOMAIN, key_a, "old a");
+	expect(f, STORE_DOMAIN, key_b, "old b");
+	g_assert_cmpuint(count_names(f->dir, "domains"), ==, 2);
+}
+
+/* Behind the end nothing is begun, and what was begun is done. */
+static void test_end(struct fixture *f, const void *data)
+{
+	struct wait one, two;
+
+	(void)data;
+	begin_save(f, &one, STORE_DOMAIN, key_a, "kept");
+	store_finish(f->store);
+	g_assert_true(one.ended);
+	g_assert_no_error(one.error);
+	expect(f, STORE_DOMAIN, key_a, "kept");
+	two = (struct wait){ .task.end = on_end };
+	store_file_ops.save(f->store, STORE_DOMAIN, key_b, "late", &two.task);
+	g_assert_true(two.ended);
+	g_assert_error(two.error, SOCLE_ERROR, SOCLE_ERROR_STATE);
+	g_clear_error(&two.error);
+	two.ended = false;
+	store_file_ops.remove(f->store, STORE_DOMAIN, key_a, &two.task);
+	g_assert_error(two.error, SOCLE_ERROR, SOCLE_ERROR_STATE);
+	g_clear_error(&two.error);
+	expect(f, STORE_DOMAIN, key_a, "kept");
+}
+
+/* == What a start finds == */
+
+struct loaded {
+	GString *text; /* of all calls */
+};
+
+static bool on_load(void *opaque, enum store_kind kind, const char *key, const char *text,
+		    GError **error)
+{
+	GString *out = opaque;
+
+	g_string_append_printf(out, "%d %.8s %s\n", (int)kind, key, text);
+	return !g_str_has_prefix(text, "bad") ||
+	       error_set(error, SOCLE_ERROR_CORRUPT, "it makes no sense");
+}
+
+static void put(const char *dir, const char *name, const char *text)
+{
+	g_autofree char *path = g_build_filename(dir, name, NULL);
+
+	g_assert_true(g_file_set_contents(path, text, -1, NULL));
+}
+
+static void reopen(struct fixture *f)
+{
+	store_free(f->store);
+	open_store(f);
+}
+
+static void test_load(struct fixture *f, const void *data)
+{
+	g_autofree char *domains = g_build_filename(f->dir, "domains", NULL);
+	g_autofree char *status = g_build_filename(f->run, "status", NULL);
+	g_autofree char *odd = g_build_filename(domains, "folder.xml", NULL);
+	GString *out = g_string_new(NULL);
+	struct store_count count;
+
+	(void)data;
+	g_assert_cmpint(g_mkdir(odd, 0700), ==, 0);
+	put(status, "11111111-1111-4111-8111-111111111111.xml", "runs");
+	put(domains, "22222222-2222-4222-8222-222222222222.xml", "second");
+	put(domains, "11111111-1111-4111-8111-111111111111.xml", "first");
+	put(domains, "33333333-3333-4333-8333-333333333333.xml", "bad");
+	put(domains, "44444444-4444-4444-8444-444444444444.xml", "");
+	put(domains, "README", "not ours");
+	put(domains, ".11111111-1111-4111-8111-111111111111.0.new", "half");
+	put(domains, ".11111111-1111-4111-8111-111111111111.0.old", "former");
+	reopen(f);
+	store_load(f->store, on_load, out, &count);
+	g_assert_cmpstr(out->str, ==,
+			"0 11111111 first\n0 22222222 second\n0 33333333 bad\n1 11111111 runs\n");
+	g_assert_cmpuint(count.loaded[STORE_DOMAIN], ==, 2);
+	g_assert_cmpuint(count.loaded[STORE_STATUS], ==, 1);
+	g_assert_cmpuint(count.refused, ==, 2);
+	/* All of them but the two that are half-written. */
+	g_assert_cmpuint(count_names(f->dir, "domains"), ==, 6);
+	expect(f, STORE_DOMAIN, "33333333-3333-4333-8333-333333333333", NULL);
+	/* Again, and the names are taken. */
+	put(domains, "33333333-3333-4333-8333-333333333333.xml", "bad again");
+	store_load(f->store, on_load, out, &count);
+	g_assert_cmpuint(count.refused, ==, 1);
+	g_assert_cmpuint(count_names(f->dir, "domains"), ==, 7);
+	g_string_free(out, TRUE);
+}
+
+static void test_unreadable(struct fixture *f, const void *data)
+{
+	GString *out = g_string_new(NULL);
+	struct store_count count;
+
+	(void)data;
+	save_well(f, STORE_DOMAIN, key_a, "one");
+	sys_fail_nth(SYS_READ, 1, EIO);
+	store_load(f->store, on_load, out, &count);
+	g_assert_cmpuint(sys_fail_pending(SYS_READ), ==, 0);
+	g_assert_cmpstr(out->str, ==, "");
+	g_assert_cmpuint(count.refused, ==, 1);
+	expect(f, STORE_DOMAIN, key_a, NULL);
+	g_assert_cmpuint(count_names(f->dir, "domains"), ==, 1);
+	g_string_free(out, TRUE);
+}
+
+static void test_thousand(struct fixture *f, const void *data)
+{
+	GString *out = g_string_new(NULL), *text = g_string_new(NULL);
+	struct store_count count;
+	gint64 begin;
+
+	(void)data;
+	while (text->len < 3000)
+		g_string_append(text, "<element of='a definition'/>\n");
+	for (unsigned i = 0; i < 1000; i++) {
+		g_autofree char *path = g_strdup_printf(
+			"%s/domains/11111111-1111-4111-8111-11111111%04u.xml", f->dir, i);
+
+		g_assert_true(g_file_set_contents(path, text->str, -1, NULL));
+	}
+	begin = g_get_monotonic_time();
+	store_load(f->store, on_load, out, &count);
+	g_test_message("1000 files in %lld us", (long long)(g_get_monotonic_time() - begin));
+	g_assert_cmpuint(count.loaded[STORE_DOMAIN], ==, 1000);
+	g_string_free(out, TRUE);
+	g_string_free(text, TRUE);
+}
+
+static void test_folders(struct fixture *f, const void *data)
+{
+	static const enum sys_call calls[] = { SYS_MKDIR, SYS_OPEN, SYS_FSYNC };
+	g_autofree char *file = g_build_filename(f->dir, "file", NULL);
+	g_autoptr(GError) error = NULL;
+
+	(void)data;
+	g_assert_true(g_file_set_contents(file, "", 0, NULL));
+	g_assert_null(store_new(file, f->run, &error));
+	g_assert_error(error, SYS_ERROR, ENOTDIR);
+	for (unsigned i = 0; i < G_N_ELEMENTS(calls); i++) {
+		g_clear_error(&error);
+		sys_fail_nth(calls[i], 1, EIO);
+		g_assert_null(store_new(f->dir, f->run, &error));
+		g_assert_error(error, SYS_ERROR, EIO);
+	}
+}
+
+int main(int argc, char **argv)
+{
+#define CASE(name) g_test_add("/store/" #name, struct fixture, NULL, setup, test_##name, teardown)
+
+	g_test_init(&argc, &argv, NULL);
+	CASE(kinds);
+	CASE(order);
+	CASE(together);
+	CASE(faults);
+	CASE(no_links);
+	CASE(take_back);
+	CASE(end);
+	CASE(load);
+	CASE(unreadable);
+	CASE(thousand);
+	CASE(folders);
+	return g_test_run();
+}
