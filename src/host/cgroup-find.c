@@ -53,12 +53,12 @@ static const char *path_in_line(const char *line, const char *controller)
 {
 	const char *list = strchr(line, ':');
 	const char *path = list ? strchr(list + 1, ':') : NULL;
-	g_autofree char *items = NULL;
+	g_autofree char *names = NULL;
 
 	if (!path)
 		return NULL;
-	items = g_strndup(list + 1, (size_t)(path - list - 1));
-	if (controller ? !has_item(items, controller) : *items != '\0')
+	names = g_strndup(list + 1, (size_t)(path - list - 1));
+	if (controller ? !has_item(names, controller) : *names != '\0')
 		return NULL;
 	return path[1] == '/' ? path + 1 : NULL;
 }

@@ -45,6 +45,7 @@ int cgroup_write(const char *dir, const char *file, const char *fmt, ...) G_GNUC
 
 /* Fill in hierarchies by /proc/self/mountinfo and /proc/self/cgroup. */
 void cgroups_find(struct host_cgroups *groups, const char *parent);
+void cgroups_release(struct host_cgroups *groups);
 /* The path of a process in a hierarchy, by /proc/PID/cgroup; g_free() it. @pid 0: ours. */
 char *cgroups_of(const struct host_cgroups *groups, const struct hierarchy *h, pid_t pid);
 

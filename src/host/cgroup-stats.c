@@ -51,7 +51,7 @@ static bool cpu_v2(const char *path, struct host_cgroup_cpu *ret)
 
 static bool cpu_v1(const struct host_cgroup *group, const char *path, struct host_cgroup_cpu *ret)
 {
-	static const uint64_t tick_ns = 10 * 1000 * 1000; /* USER_HZ is 100 on x86 */
+	static const uint64_t tick_ns = UINT64_C(10) * 1000 * 1000; /* USER_HZ is 100 on x86 */
 	uint64_t total, user = 0, system = 0, throttled = 0, periods = 0;
 	const struct keyed times[] = { { "user", &user }, { "system", &system } };
 	const struct keyed stat[] = { { "throttled_time", &throttled },

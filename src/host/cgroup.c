@@ -181,10 +181,8 @@ struct host_cgroups *host_cgroups_new(const char *root, const char *parent)
 	return groups;
 }
 
-void host_cgroups_free(struct host_cgroups *groups)
+void cgroups_release(struct host_cgroups *groups)
 {
-	if (!groups)
-		return;
 	for (unsigned i = 0; i < groups->count; i++) {
 		g_free(groups->hierarchies[i].mount);
 		g_free(groups->hierarchies[i].top);
@@ -193,6 +191,13 @@ void host_cgroups_free(struct host_cgroups *groups)
 	}
 	g_free(groups->root);
 	g_free(groups->missing);
+}
+
+void host_cgroups_free(struct host_cgroups *groups)
+{
+	if (!groups)
+		return;
+	cgroups_release(groups);
 	g_free(groups);
 }
 

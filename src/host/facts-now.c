@@ -107,7 +107,7 @@ bool host_cell_memory(const struct host_facts *facts, unsigned cell, struct host
 bool host_free_pages(const struct host_facts *facts, unsigned cell, uint64_t page_kib,
 		     uint64_t *ret, GError **error)
 {
-	struct host_memory memory;
+	struct host_memory memory = { 0 };
 	uint64_t count = 0;
 	unsigned i = 0;
 
@@ -152,7 +152,7 @@ static void parse_times(const char *text, struct host_cpu_times *ret)
 		SOFTIRQ,
 		COUNT
 	};
-	static const uint64_t tick_ns = 10 * 1000 * 1000; /* USER_HZ is 100 on x86 */
+	static const uint64_t tick_ns = UINT64_C(10) * 1000 * 1000; /* USER_HZ is 100 on x86 */
 	uint64_t ticks[COUNT] = { 0 };
 
 	for (unsigned i = 0; text && i < COUNT; i++)

@@ -29,7 +29,7 @@ enum {
 	STAT_END = 40,
 };
 
-static const uint64_t tick_ns = 10 * 1000 * 1000; /* USER_HZ is 100 on x86 */
+static const uint64_t tick_ns = UINT64_C(10) * 1000 * 1000; /* USER_HZ is 100 on x86 */
 
 struct stat_line {
 	char name[HOST_COMM_MAX];

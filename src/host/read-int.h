@@ -22,7 +22,7 @@ enum {
 };
 
 /* Files that are read whole have at most this; the rest is not seen. */
-static const size_t host_file_max = 4 * 1024 * 1024;
+static const size_t host_file_max = (size_t)4 * 1024 * 1024;
 
 /* The root as it is kept: without a slash at its end. */
 char *host_root_dup(const char *root);

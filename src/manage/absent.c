@@ -118,18 +118,18 @@ static void refuse(struct call *call, const struct kind *kind)
 #define NAMED(kind)                                                        \
 	static void no_##kind##_named(struct call *call, const void *args) \
 	{                                                                  \
-		none_named(call, &kind, args);                             \
+		none_named(call, &(kind), args);                           \
 	}
 #define OF_UUID(kind)                                                        \
 	static void no_##kind##_of_uuid(struct call *call, const void *args) \
 	{                                                                    \
-		none_of_uuid(call, &kind, args);                             \
+		none_of_uuid(call, &(kind), args);                           \
 	}
 #define REFUSED(kind)                                                  \
 	static void refuse_##kind(struct call *call, const void *args) \
 	{                                                              \
 		(void)args;                                            \
-		refuse(call, &kind);                                   \
+		refuse(call, &(kind));                                 \
 	}
 NAMED(network)
 OF_UUID(network)
@@ -204,11 +204,11 @@ static void drop_events(struct call *call, const struct kind *kind, const void *
 #define EVENTS(kind)                                                 \
 	static void want_##kind(struct call *call, const void *args) \
 	{                                                            \
-		want_events(call, &kind, args);                      \
+		want_events(call, &(kind), args);                    \
 	}                                                            \
 	static void drop_##kind(struct call *call, const void *args) \
 	{                                                            \
-		drop_events(call, &kind, args);                      \
+		drop_events(call, &(kind), args);                    \
 	}
 EVENTS(network)
 EVENTS(pool)

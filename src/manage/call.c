@@ -26,7 +26,9 @@ static void task_ended(struct task *task, const GError *error)
 
 	assert(next);
 	call->next = NULL;
+	call_enter(call);
 	next(call, error);
+	call_leave(call);
 }
 
 struct call *call_new(struct node *node)
@@ -72,17 +74,8 @@ void call_forget_peer(struct call *call)
 	call->answered = true;
 }
 
-/* The call is over: the next one of its domain has its turn. */
-static void finish(struct call *call)
+static void call_free(struct call *call)
 {
-	struct vm *vm = call->vm;
-	bool job = call->queued;
-
-	assert(!call->next);
-	leave_peer(call);
-	timer_stop(&call->deadline);
-	if (job)
-		g_queue_unlink(&vm->jobs, &call->link);
 	if (call->args) {
 		rpc_body_release_xdr(call->proc->args.xdr, call->args, call->proc->args.size);
 		g_free(call->args);
@@ -96,11 +89,36 @@ static void finish(struct call *call)
 		call->data_free(call->data);
 	if (call->subject_free)
 		call->subject_free(call->subject);
+	vm_unref(call->vm);
 	g_free(call);
-	if (job)
+}
+
+void call_enter(struct call *call)
+{
+	call->entered++;
+}
+
+void call_leave(struct call *call)
+{
+	if (--call->entered == 0 && call->finished)
+		call_free(call);
+}
+
+/* The call is over: the next one of its domain has its turn. */
+static void finish(struct call *call)
+{
+	struct vm *vm = call->vm;
+
+	assert(!call->next && !call->finished);
+	call->finished = true;
+	leave_peer(call);
+	timer_stop(&call->deadline);
+	call_enter(call);
+	if (call->queued) {
+		g_queue_unlink(&vm->jobs, &call->link);
 		start_next(vm);
-	if (vm)
-		vm_unref(vm);
+	}
+	call_leave(call);
 }
 
 /* == Answers == */
@@ -256,7 +274,9 @@ static gboolean deadline_passed(void *data)
 	struct call *call = data;
 
 	g_source_unref(g_steal_pointer(&call->deadline));
+	call_enter(call);
 	call->late(call);
+	call_leave(call);
 	return G_SOURCE_REMOVE;
 }
 
@@ -283,7 +303,9 @@ static void start_next(struct vm *vm)
 		return;
 	call->running = true;
 	vm->job_since = g_get_monotonic_time();
+	call_enter(call);
 	call->run(call);
+	call_leave(call);
 }
 
 void call_job(struct call *call, struct vm *vm, void (*run)(struct call *call))

@@ -3,7 +3,7 @@
  * call.h - what a client has asked: it is answered once, at once or later
  *
  * A handler gets the call and its decoded arguments. Somewhere on the way it ends in call_reply() or
- * call_fail(), which free the call. Until then it is there, even if its client has gone or was
+ * call_fail(), which end the call. Until then it is there, even if its client has gone or was
  * told that it takes longer; who answers does not have to know.
  *
  * Three ways to be later:
@@ -48,7 +48,8 @@ struct call {
 	GDestroyNotify subject_free;
 
 	/* Below: call.c only. */
-	bool answered, queued, running;
+	bool answered, queued, running, finished;
+	unsigned entered;
 	void (*run)(struct call *call);
 	void (*late)(struct call *call);
 	call_next next;
@@ -58,7 +59,7 @@ struct call {
 	GList peer_link; /* in the client's list of open calls */
 };
 
-/* == Answers: the call is gone afterwards == */
+/* == Answers: the call is over, and its memory is there until the function that got it has returned == */
 
 /* @ret is of the type that the procedure answers with; NULL if there is nothing to say. */
 void call_reply(struct call *call, const void *ret);
@@ -134,6 +135,9 @@ struct call *call_new(struct node *node);
 
 struct call *call_new_received(struct peer *peer, struct node *node,
 			       const struct rpc_header *header, const struct rpc_procedure *proc);
+/* Around a function that may end the call, and looks at it afterwards. */
+void call_enter(struct call *call);
+void call_leave(struct call *call);
 /* The client is gone. */
 void call_forget_peer(struct call *call);
 

@@ -113,7 +113,9 @@ static void run_call(struct peer *peer, const struct rpc_header *header,
 		call->fd_count = peer->fd_count;
 		peer->fd_count = peer->fds_wanted = 0;
 	}
+	call_enter(call);
 	handler(call, args);
+	call_leave(call);
 }
 
 static void take_call(struct peer *peer, struct rpc_received *received,

@@ -58,8 +58,5 @@ void event_agent(struct vm *vm, bool connected);
 void event_metadata(struct vm *vm, int type, const char *uri);
 /* Both that there are for it. */
 void event_block_job(struct vm *vm, const char *path, const char *target, int type, int status);
-void event_disk_change(struct vm *vm, const char *old, const char *new, const char *alias,
-		       int reason);
-void event_job_completed(struct vm *vm, unsigned operation, uint64_t elapsed_ms);
 
 #endif

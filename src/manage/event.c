@@ -218,32 +218,6 @@ void event_block_job(struct vm *vm, const char *path, const char *target, int ty
 	emit(vm, 16, &second);
 }
 
-void event_disk_change(struct vm *vm, const char *old, const char *new, const char *alias,
-		       int reason)
-{
-	char *from = text(old), *to = text(new);
-	rpc_domain_event_callback_disk_change_msg body = { .dom = vm_handle(vm),
-							   .oldSrcPath = old ? &from : NULL,
-							   .newSrcPath = new ? &to : NULL,
-							   .devAlias = text(alias),
-							   .reason = reason };
-
-	emit(vm, 9, &body);
-}
-
-void event_job_completed(struct vm *vm, unsigned operation, uint64_t elapsed_ms)
-{
-	char names[2][16] = { "operation", "time_elapsed" };
-	rpc_param params[2] = {
-		{ names[0], { .type = RPC_PARAM_INT, .rpc_param_value_u.i = (int)operation } },
-		{ names[1], { .type = RPC_PARAM_ULLONG, .rpc_param_value_u.ul = elapsed_ms } },
-	};
-	rpc_domain_event_callback_job_completed_msg body = { .dom = vm_handle(vm),
-							     .params = { 2, params } };
-
-	emit(vm, 21, &body);
-}
-
 /* == Who has asked == */
 
 static int subscribe(struct call *call, int event, const rpc_domain *dom, bool old)

@@ -10,23 +10,31 @@
 
 /* == capabilities == */
 
+/* As libvirt has it: a model, and what is more. Its schema allows no name with a dot in it here, and all
+ * those are in the model. */
+static void set_features(const struct host_facts *facts, struct caps_cpu *cpu)
+{
+	bool v2 = host_has_v2(facts);
+
+	cpu->model = v2 ? g_strdup("v2") : NULL;
+	cpu->features = g_new0(struct caps_name, g_strv_length(facts->features));
+	for (unsigned i = 0; facts->features[i]; i++) {
+		const char *name = facts->features[i];
+
+		if (!(v2 && host_in_v2(name)) && !strchr(name, '.'))
+			cpu->features[cpu->feature_count++].name = g_strdup(name);
+	}
+}
+
 static void set_cpu(const struct host_facts *facts, struct caps_cpu *cpu)
 {
-	unsigned count = g_strv_length(facts->features);
-
 	cpu->arch = g_strdup(facts->arch);
 	cpu->vendor = g_strdup(facts->cpu_vendor);
-	/* CPUs are compared by their features; which of many names it has matters to nobody. */
-	if (count)
-		cpu->model = g_strdup("max");
 	cpu->topology.sockets = number_of(facts->sockets);
 	cpu->topology.dies = number_of(facts->dies);
 	cpu->topology.cores = number_of(facts->cores);
 	cpu->topology.threads = number_of(facts->threads);
-	cpu->features = g_new0(struct caps_name, count);
-	for (unsigned i = 0; i < count; i++)
-		cpu->features[i].name = g_strdup(facts->features[i]);
-	cpu->feature_count = count;
+	set_features(facts, cpu);
 	cpu->pages = g_new0(struct caps_pages, facts->page_sizes);
 	for (unsigned i = 0; i < facts->page_sizes; i++) {
 		cpu->pages[i].unit = g_strdup("KiB");

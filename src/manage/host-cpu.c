@@ -27,13 +27,31 @@ enum {
 	BASELINE_MIGRATABLE = 1 << 1,
 };
 
-/* The level x86-64-v2; our model has more where the host has it. Sorted. */
+/* The level x86-64-v2; our model of that name has more where the host has it. Sorted. */
 static const char *const v2_features[] = {
-	"apic",    "clflush", "cmov",   "cx16",   "cx8",    "de",      "fpu",   "fxsr",
-	"lahf_lm", "lm",      "mca",    "mce",    "mmx",    "msr",     "mtrr",  "nx",
-	"pae",     "pat",     "pge",    "pni",    "popcnt", "pse",     "pse36", "sep",
-	"sse",     "sse2",    "sse4.1", "sse4.2", "ssse3",  "syscall", "tsc",
+	"cmov", "cx16",   "cx8", "fpu",  "fxsr",   "lahf_lm", "lm",    "mmx",
+	"pni",  "popcnt", "sse", "sse2", "sse4.1", "sse4.2",  "ssse3", "syscall",
 };
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+bool host_in_v2(const char *name)
+{
+	return bsearch(&name, v2_features, ARRAY_SIZE(v2_features), sizeof(v2_features[0]),
+		       by_name) != NULL;
+}
+
+bool host_has_v2(const struct host_facts *facts)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(v2_features); i++) {
+		if (!host_facts_have(facts, v2_features[i]))
+			return false;
+	}
+	return true;
+}
 
 /* What a client has described. */
 struct cpu {
@@ -175,7 +193,7 @@ static void answer_compare(struct call *call, const char *xml, unsigned flags)
 	const struct host_facts *facts = node_facts(call->node);
 	rpc_connect_compare_cpu_ret ret;
 	g_autoptr(GError) error = NULL;
-	struct cpu cpu;
+	struct cpu cpu = { 0 };
 
 	if (!host_no_flags(call, flags & ~(unsigned)(COMPARE_FAIL | COMPARE_VALIDATE)))
 		return;
@@ -192,17 +210,6 @@ static void answer_compare(struct call *call, const char *xml, unsigned flags)
 			  "see <features> in the host's capabilities");
 	else
 		call_reply(call, &ret);
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static bool in_v2(const char *name)
-{
-	return bsearch(&name, v2_features, ARRAY_SIZE(v2_features), sizeof(v2_features[0]),
-		       by_name) != NULL;
 }
 
 /* Take away what @other has not. */
@@ -238,7 +245,7 @@ static char *format_cpu(const struct cpu *cpu, bool expand)
 	for (unsigned i = 0; i < count; i++) {
 		g_autofree char *name = g_markup_escape_text(names[i], -1);
 
-		if (expand || !in_v2(names[i]))
+		if (expand || !host_in_v2(names[i]))
 			g_string_append_printf(text, "  <feature policy='require' name='%s'/>\n",
 					       name);
 	}
@@ -259,7 +266,7 @@ static bool baseline(const struct host_facts *facts, rpc_text *list, unsigned co
 	if (!cpu_parse(ret, facts, list[0], error))
 		return false;
 	for (unsigned i = 1; i < count; i++) {
-		struct cpu other;
+		struct cpu other = { 0 };
 
 		if (!cpu_parse(&other, facts, list[i], error)) {
 			cpu_release(ret);
@@ -276,7 +283,7 @@ static void answer_baseline(struct call *call, rpc_text *list, unsigned count, u
 	rpc_connect_baseline_cpu_ret ret;
 	g_autoptr(GError) error = NULL;
 	g_autofree char *text = NULL;
-	struct cpu cpu;
+	struct cpu cpu = { 0 };
 
 	if (!host_no_flags(call, flags & ~(unsigned)(BASELINE_EXPAND | BASELINE_MIGRATABLE)))
 		return;

@@ -234,10 +234,12 @@ static void on_list_caps(struct call *call, const rpc_node_device_list_caps_args
 	struct devices d;
 	int i = find(call, &d, args->name);
 	rpc_text kind = host_text(i ? "net" : "system");
-	rpc_node_device_list_caps_ret ret = { { args->maxnames > 0, &kind } };
+	rpc_node_device_list_caps_ret ret = { { 0, &kind } };
 
+	/* Then the call has failed, and its arguments are gone. */
 	if (i < 0)
 		return;
+	ret.names.names_len = args->maxnames > 0;
 	devices_release(&d);
 	call_reply(call, &ret);
 }

@@ -22,12 +22,16 @@ static gboolean timer_fired(void *data)
 /* Once in an interval: who has not said a word is pinged, and given up after some pings. */
 static void peer_tick(struct peer *peer)
 {
-	unsigned interval = peer->server->config.keepalive_interval;
+	const struct server_config *config;
 
-	if (!peer->keepalive || peer->closing ||
-	    g_get_monotonic_time() - peer->heard < (gint64)interval * G_USEC_PER_SEC)
+	/* Behind its end the server may be gone. */
+	if (peer->closing || !peer->keepalive)
 		return;
-	if (peer->pings >= peer->server->config.keepalive_count) {
+	config = &peer->server->config;
+	if (g_get_monotonic_time() - peer->heard <
+	    (gint64)config->keepalive_interval * G_USEC_PER_SEC)
+		return;
+	if (peer->pings >= config->keepalive_count) {
 		g_debug("client %s has not answered %u pings", peer->config.who, peer->pings);
 		peer_close(peer);
 		return;

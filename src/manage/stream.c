@@ -246,6 +246,9 @@ void vm_close_streams(struct vm *vm)
 		stream->vm = NULL;
 		end_data(stream);
 		close_fd(stream);
+		/* What was still to be written has nobody to be written to. */
+		if (stream->finish)
+			finish(stream);
 		vm_unref(vm);
 	}
 }

@@ -15,6 +15,7 @@
 #include <glib.h>
 
 #include "base/sys.h"
+#include "host/facts.h"
 #include "manage/node.h"
 #include "manage/peer.h"
 #include "rpc/frame.h"
@@ -26,16 +27,16 @@ struct connection {
 	bool closed;
 };
 
-static struct node *node;
+static struct node *node, *host;
 
+/* "socle:///system" and "qemu:///session" are a node of this host, which runs no machine. */
 static struct node *open_node(void *opaque, const char *uri, const struct peer *peer,
 			      GError **error)
 {
 	(void)opaque;
-	(void)uri;
 	(void)peer;
 	(void)error;
-	return node;
+	return g_str_has_prefix(uri, "socle:") || !strcmp(uri, "qemu:///session") ? host : node;
 }
 
 static void send_message(void *opaque, struct rpc_message *msg, const int *fds, unsigned fd_count)
@@ -107,6 +108,13 @@ int main(int argc, char **argv)
 	struct server_config config = { .open = open_node,
 					.keepalive_interval = 5,
 					.keepalive_count = 5 };
+	struct host_facts *facts = host_facts_new("/");
+	struct node_config host_config = {
+		.uri = "socle:///system",
+		.type = "QEMU",
+		.support = { .emulator = "/usr/bin/socle-vm", .kvm = true, .bios = true },
+		.facts = facts,
+	};
 	GMainLoop *loop = g_main_loop_new(NULL, FALSE);
 	struct server *server;
 	int fd;
@@ -119,6 +127,7 @@ int main(int argc, char **argv)
 	    sys_listen(fd, 16) < 0)
 		return 1;
 	node = node_new_test();
+	host = node_new(&host_config);
 	server = server_new(&config);
 	g_unix_fd_add(fd, G_IO_IN, accept_one, server);
 	g_unix_signal_add(SIGTERM, stop, loop);
@@ -127,6 +136,8 @@ int main(int argc, char **argv)
 	g_main_loop_run(loop);
 	server_free(server);
 	node_free(node);
+	node_free(host);
+	host_facts_free(facts);
 	g_main_loop_unref(loop);
 	(void)close(fd);
 	return 0;

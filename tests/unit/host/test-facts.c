@@ -4,7 +4,10 @@
  */
 #include "host/facts.h"
 
+#include <unistd.h>
+
 #include "base/error.h"
+#include "host/nics.h"
 #include "tree.h"
 
 static const char cpuinfo[] = "processor\t: 0\nvendor_id\t: GenuineIntel\n"
@@ -353,6 +356,42 @@ static void test_cpumap(void)
 	}
 }
 
+static void test_nics(void)
+{
+	autoptr(tree) tree = tree_new();
+	autoptr(host_facts) facts = NULL;
+	g_autofree char *link = tree_path(tree, "/sys/class/net/eth0");
+	struct host_nic *nics;
+	unsigned count;
+
+	facts = host_facts_new(tree->root);
+	nics = host_nics(facts, &count);
+	g_assert_cmpuint(count, ==, 0);
+	host_nics_free(nics, count);
+	tree_put(tree, "/sys/devices/pci/net/eth0/operstate", "up\n");
+	tree_put(tree, "/sys/devices/pci/net/eth0/address", "52:54:00:12:34:56\n");
+	tree_put(tree, "/sys/devices/pci/net/eth0/speed", "10000\n");
+	tree_put(tree, "/sys/class/net/bonding_masters", "\n");
+	tree_put(tree, "/sys/class/net/a<b/operstate", "up\n");
+	tree_put(tree, "/sys/class/net/br0/operstate", "<>\n");
+	tree_put(tree, "/sys/class/net/br0/address", "not a mac address\n");
+	tree_put(tree, "/sys/class/net/br0/speed", "-1\n");
+	g_assert_cmpint(symlink("../../devices/pci/net/eth0", link), ==, 0);
+	nics = host_nics(facts, &count);
+	g_assert_cmpuint(count, ==, 2);
+	g_assert_cmpstr(nics[0].name, ==, "br0");
+	g_assert_cmpstr(nics[0].mac, ==, "");
+	g_assert_cmpstr(nics[0].state, ==, "unknown");
+	g_assert_cmpstr(nics[0].path, ==, "/sys/class/net/br0");
+	g_assert_cmpuint(nics[0].speed, ==, 0);
+	g_assert_cmpstr(nics[1].name, ==, "eth0");
+	g_assert_cmpstr(nics[1].mac, ==, "52:54:00:12:34:56");
+	g_assert_cmpstr(nics[1].state, ==, "up");
+	g_assert_cmpstr(nics[1].path, ==, "/sys/devices/pci/net/eth0");
+	g_assert_cmpuint(nics[1].speed, ==, 10000);
+	host_nics_free(nics, count);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -363,6 +402,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/host/facts/nonsense", test_nonsense);
 	g_test_add_func("/host/facts/smbios", test_smbios);
 	g_test_add_func("/host/facts/here", test_here);
+	g_test_add_func("/host/nics", test_nics);
 	g_test_add_func("/host/cpumap", test_cpumap);
 	return g_test_run();
 }

@@ -25,6 +25,7 @@ void script_reset(void)
 			g_hash_table_unref(script.kept[i]);
 	}
 	g_queue_clear(&script.held);
+	g_free(script.asked);
 	memset(&script, 0, sizeof(script));
 	for (unsigned i = 0; i < STORE_KIND_COUNT; i++)
 		script.kept[i] = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -140,6 +141,16 @@ static void script_query(struct machine *machine, unsigned what, struct machine_
 		end(task, NULL);
 }
 
+static void script_agent(struct machine *machine, const char *command, char **ret_answer,
+			 struct task *task)
+{
+	(void)machine;
+	g_free(script.asked);
+	script.asked = g_strdup(command);
+	*ret_answer = g_strdup(script.agent);
+	end(task, script.agent ? NULL : "nobody answers");
+}
+
 const struct machine_ops script_machines = {
 	.name = "script",
 	.start = script_start,
@@ -151,6 +162,7 @@ const struct machine_ops script_machines = {
 	.resume = script_resume,
 	.plug = script_plug,
 	.query = script_query,
+	.agent = script_agent,
 };
 
 static void store_save(void *opaque, enum store_kind kind, const char *key, const char *text,

@@ -16,6 +16,8 @@ struct script {
 	bool hold;         /* tasks of machines wait for script_release() */
 	bool hold_queries; /* those of query() too */
 	const char *fail;  /* what the next task ends with, once */
+	const char *agent; /* what the agent answers; NULL: nothing */
+	char *asked;       /* what it was asked last */
 	GQueue held;       /* of struct task */
 	struct dom *last;  /* whose machine was made last */
 	unsigned machines; /* that there are */

@@ -286,6 +286,56 @@ static void test_plug_fails(void)
 	end(&s);
 }
 
+/* == The guest's agent, whose word is a stranger's == */
+
+static bool ask_hostname(struct setup *s, const char *answer, char *ret_name)
+{
+	rpc_domain_get_hostname_args args = { .dom = s->a };
+	rpc_domain_get_hostname_ret ret;
+
+	script.agent = answer;
+	if (!client_ask(s->c, RPC_PROC_DOMAIN_GET_HOSTNAME, domain_get_hostname, &args, &ret))
+		return false;
+	g_strlcpy(ret_name, ret.hostname, 32);
+	rpc_body_release(rpc_domain_get_hostname_ret, &ret);
+	return true;
+}
+
+static void test_agent(void)
+{
+	struct setup s = begin(0);
+	char name[32];
+	static const char *const nonsense[] = {
+		NULL, "", "{", "[]", "{}", "{\"return\":7}", "{\"return\":{\"host-name\":[]}}"
+	};
+	rpc_domain_interface_addresses_args args = { .dom = s.a, .source = 1 };
+	rpc_domain_interface_addresses_ret ret;
+
+	g_assert_true(ask_hostname(&s, "{\"return\":{\"host-name\":\"guest\"}}", name));
+	g_assert_cmpstr(name, ==, "guest");
+	g_assert_cmpstr(script.asked, ==, "{\"execute\":\"guest-get-host-name\"}");
+	for (size_t i = 0; i < G_N_ELEMENTS(nonsense); i++) {
+		g_assert_false(ask_hostname(&s, nonsense[i], name));
+		g_assert_cmpint(s.c->code, ==, RPC_CODE_AGENT_UNRESPONSIVE);
+	}
+	g_assert_false(ask_hostname(&s, "{\"error\":{\"desc\":\"not allowed\"}}", name));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_OPERATION_FAILED);
+	g_assert_nonnull(strstr(s.c->error, "not allowed"));
+	script.agent =
+		"{\"return\":[{\"name\":\"eth0\",\"hardware-address\":\"52:54:00:0:0:1\","
+		"\"ip-addresses\":[{\"ip-address\":\"10.0.0.2\",\"ip-address-type\":\"ipv4\","
+		"\"prefix\":24},{\"ip-address\":3}]},{\"name\":null},{\"name\":\"lo\"}]}";
+	g_assert_true(client_ask(s.c, RPC_PROC_DOMAIN_INTERFACE_ADDRESSES,
+				 domain_interface_addresses, &args, &ret));
+	g_assert_cmpuint(ret.ifaces.ifaces_len, ==, 2);
+	g_assert_cmpuint(ret.ifaces.ifaces_val[0].addrs.addrs_len, ==, 1);
+	g_assert_cmpstr(ret.ifaces.ifaces_val[0].addrs.addrs_val[0].addr, ==, "10.0.0.2");
+	g_assert_cmpuint(ret.ifaces.ifaces_val[0].addrs.addrs_val[0].prefix, ==, 24);
+	g_assert_null(ret.ifaces.ifaces_val[1].hwaddr);
+	rpc_body_release(rpc_domain_interface_addresses_ret, &ret);
+	end(&s);
+}
+
 /* == Streams, with the machines of the driver "test" == */
 
 static uint32_t open_console(struct test_client *c, rpc_domain dom, unsigned flags)
@@ -383,6 +433,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/job/hung-stats", test_hung_stats);
 	g_test_add_func("/job/hung-info", test_hung_info);
 	g_test_add_func("/job/plug-fails", test_plug_fails);
+	g_test_add_func("/job/agent", test_agent);
 	g_test_add_func("/job/console", test_console);
 	return g_test_run();
 }
