@@ -184,7 +184,7 @@ static gboolean on_attempt(gpointer opaque)
 		agent->sync);
 
 	agent->in = 0;
-	agent->fd = path ? runner_connect_unix(path, NULL) : -1;
+	agent->fd = path ? runner_connect_unix(agent->runner, path, NULL) : -1;
 	if (agent->fd < 0) {
 		/* Another one has it, or it is not there yet: until the deadline. */
 		agent->in = g_timeout_add(RETRY_MS, on_attempt, agent);

@@ -31,14 +31,21 @@ static struct domain_char *find_any(struct domain_devices *d, const char *alias)
 	return chr;
 }
 
-/* Raw, whoever had it before. */
-static int open_pty(const char *path, GError **error)
+/* Raw, whoever had it before. Which one it is the machine says, so it has to be one of its user. */
+static int open_pty(const struct runner *runner, const char *path, GError **error)
 {
 	int fd = sys_open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW, 0);
 	struct termios mode;
+	struct stat st;
 
 	if (fd < 0) {
 		error_sys(error, fd, "cannot open the terminal '%s' of the machine", path);
+		return -1;
+	}
+	if (sys_fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_uid != runner_uid(runner)) {
+		error_set(error, SOCLE_ERROR_DENIED,
+			  "'%s' is no terminal of the machine; nobody is connected to it", path);
+		fd_autoclose(&fd);
 		return -1;
 	}
 	if (tcgetattr(fd, &mode) == 0) {
@@ -50,6 +57,7 @@ static int open_pty(const char *path, GError **error)
 
 int runner_console(struct machine *machine, const char *alias, GError **error)
 {
+	const struct runner *runner = runner_of(machine);
 	struct domain *live = machine->dom->live;
 	const struct domain_char *chr = live ? find_any(&live->devices, alias) : NULL;
 	const char *path = chr && chr->source_count ? chr->sources[0].path : NULL;
@@ -62,9 +70,9 @@ int runner_console(struct machine *machine, const char *alias, GError **error)
 		return -1;
 	}
 	if (chr->type == CHAR_PTY && chr->tty)
-		return open_pty(chr->tty, error);
+		return open_pty(runner, chr->tty, error);
 	if (chr->type == CHAR_UNIX && path)
-		return runner_connect_unix(path, error);
+		return runner_connect_unix(runner, path, error);
 	error_set(error, SOCLE_ERROR_UNSUPPORTED,
 		  "what '%s' prints goes %s%s%s; only pty and unix can be connected to",
 		  chr->info.alias.name, path ? "to '" : "nowhere", path ? path : "",

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/sys.h"
@@ -96,8 +97,23 @@ static void begin_failed(struct runner *runner, const char *why)
 	runner_begun(runner, error);
 }
 
+void runner_remove_files(const struct runner *runner)
+{
+	g_autoptr(GDir) dir = g_dir_open(runner->dir, 0, NULL);
+	const char *name;
+
+	/* Sockets of a process that was killed are among them. */
+	while (dir && (name = g_dir_read_name(dir))) {
+		g_autofree char *path = g_build_filename(runner->dir, name, NULL);
+
+		(void)sys_unlink(path);
+	}
+	(void)rmdir(runner->dir);
+}
+
 static void clean(struct runner *runner)
 {
+	runner_remove_files(runner);
 	machine_log_rotate(runner->log, &runner->config->log);
 	if (runner->cgroup)
 		runner->config->cgroups->close(runner->cgroup, true);

@@ -55,8 +55,9 @@ static void on_reset(struct runner *runner, const json_t *data)
 
 static void on_shutdown(struct runner *runner, const json_t *data)
 {
-	(void)data;
-	machine_shutting_down(runner->machine.dom);
+	/* Who ended it from outside is told in another way. */
+	if (json_is_true(json_object_get(data, "guest")))
+		machine_shutting_down(runner->machine.dom);
 }
 
 static void on_balloon(struct runner *runner, const json_t *data)

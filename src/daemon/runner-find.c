@@ -147,6 +147,7 @@ static void tell_end(struct runner *runner)
 	error_set(&error, end == MACHINE_END_CRASHED ? SOCLE_ERROR_FAILED : SOCLE_ERROR_NOT_ACTIVE,
 		  "%s", why);
 	machine_log_say(runner->log, "ended while there was no daemon: %s", why);
+	runner_remove_files(runner);
 	runner_begun(runner, error);
 }
 
@@ -255,7 +256,7 @@ static void look_done(struct look *look)
 	struct runner *runner = look->runner;
 	struct dom *dom = runner->machine.dom;
 
-	if (!runner->ended && dom->live) {
+	if (!runner->ended && dom->live && runner_connected(runner)) {
 		if (runner->begin)
 			runner_begun(runner, NULL);
 		if (look->block)

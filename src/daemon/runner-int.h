@@ -70,6 +70,8 @@ static inline struct runner *runner_of(struct machine *machine)
 
 struct runner *runner_new(struct dom *dom);
 void runner_free(struct machine *machine);
+/* Is there a connection, so that an answer is one? */
+bool runner_connected(const struct runner *runner);
 /* A command whose answer ends @task. */
 void runner_command(struct runner *runner, const char *command, json_t *args, struct task *task);
 /* The same with an answer for @fn; an error at the next turn of the loop if there is no connection. */
@@ -80,12 +82,14 @@ void runner_changed(struct runner *runner);
 /* The start or the finding has ended. With @error the runner is freed. */
 void runner_begun(struct runner *runner, const GError *error);
 struct domain_disk *runner_disk(struct runner *runner, const char *alias, unsigned *ret_index);
+/* Whom the machine runs as. */
+uid_t runner_uid(const struct runner *runner);
 /* The alias of a disk of the live definition; NULL with @error. */
 const char *runner_disk_alias(struct runner *runner, unsigned disk, GError **error);
 
 /* == runner-monitor.c: the connection == */
 
-/* Connect, as soon as it is possible; runner_connected() follows. */
+/* Connect, as soon as it is possible; runner_started() or runner_found() follows. */
 void runner_connect(struct runner *runner);
 void runner_disconnect(struct runner *runner);
 
@@ -106,6 +110,8 @@ void runner_ask_basics(struct runner *runner);
 /* The process has ended. */
 void runner_on_ended(void *opaque);
 void runner_destroy(struct machine *machine, bool graceful, struct task *task);
+/* It has ended, and that is known: its folder goes. */
+void runner_remove_files(const struct runner *runner);
 /* How it ended, in a sentence for g_free(). */
 char *runner_end_reason(struct runner *runner, enum machine_end *ret_end);
 
@@ -167,8 +173,9 @@ void runner_offline_snapshot(struct dom *dom, const struct snapshot *snapshot, s
 /* == runner-console.c, runner-agent.c == */
 
 int runner_console(struct machine *machine, const char *alias, GError **error);
-/* Connect to a Unix socket of the machine, without waiting; -1 with @error. */
-int runner_connect_unix(const char *path, GError **error);
+/* Connect to a Unix socket of the machine, without waiting; -1 with @error. Behind it is a process of the
+ * user whom machines run as, whatever the file has become. */
+int runner_connect_unix(const struct runner *runner, const char *path, GError **error);
 void runner_agent(struct machine *machine, const char *command, char **ret_answer,
 		  struct task *task);
 void runner_agents_end(struct runner *runner);

@@ -21,7 +21,22 @@ enum {
 	CONNECT_SLOW_MS = 8, /* from here on it takes longer each time, at the start */
 };
 
-int runner_connect_unix(const char *path, GError **error)
+/* The folder is the machine's, and what it puts there may lead anywhere: we have more rights than it. */
+static bool check_peer(const struct runner *runner, int fd, const char *path, GError **error)
+{
+	struct ucred peer = { .uid = (uid_t)-1 };
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+	    peer.uid == runner_uid(runner))
+		return true;
+	return error_set(error, SOCLE_ERROR_DENIED,
+			 "behind the socket '%s' is not the machine but a process of user %u; "
+			 "nothing is sent to it",
+			 path, (unsigned)peer.uid);
+}
+
+int runner_connect_unix(const struct runner *runner, const char *path, GError **error)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	const struct sockaddr *any = (const void *)&addr;
@@ -41,6 +56,8 @@ int runner_connect_unix(const char *path, GError **error)
 		error_sys(error, r, "cannot connect to '%s'", path);
 		return -1;
 	}
+	if (!check_peer(runner, fd, path, error))
+		return -1;
 	return fd_steal(&fd);
 }
 
@@ -80,7 +97,7 @@ static const struct qmp_client_ops client_ops = {
 static gboolean on_attempt(gpointer opaque)
 {
 	struct runner *runner = opaque;
-	int fd = runner_connect_unix(runner->monitor, NULL);
+	int fd = runner_connect_unix(runner, runner->monitor, NULL);
 
 	runner->connect_timer = 0;
 	if (fd >= 0) {

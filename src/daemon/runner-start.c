@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,16 @@ static bool guest_has_run(long pid)
 	return found;
 }
 
+/* The file is in a folder of the machine, which may have written anything there. */
+static bool is_ours(const struct runner *runner, long pid)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%ld", pid);
+	struct stat st;
+
+	return pid > 1 && pid <= INT_MAX && sys_stat(path, &st) == 0 &&
+	       st.st_uid == runner_uid(runner);
+}
+
 /* The process of a start that no daemon has seen the end of. It has a lock on its pid file. */
 static bool end_orphan(struct runner *runner, GError **error)
 {
@@ -88,6 +99,10 @@ static bool end_orphan(struct runner *runner, GError **error)
 	if (sys_read_full(fd, text, sizeof(text) - 1) <= 0)
 		return true;
 	pid = strtol(text, NULL, 10);
+	if (!is_ours(runner, pid))
+		return error_set(error, SOCLE_ERROR_CORRUPT,
+				 "'%s' names process %ld, which is no machine; remove the folder",
+				 path, pid);
 	if (guest_has_run(pid))
 		return error_set(
 			error, SOCLE_ERROR_BUSY,
@@ -96,8 +111,7 @@ static bool end_orphan(struct runner *runner, GError **error)
 			pid, pid);
 	machine_log_say(runner->log, "ending process %ld, whose start no daemon has waited for",
 			pid);
-	if (pid > 1)
-		(void)kill((pid_t)pid, SIGKILL);
+	(void)kill((pid_t)pid, SIGKILL);
 	for (unsigned i = 0; i < ORPHAN_MS; i++) {
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 			return true;
@@ -270,6 +284,9 @@ static void asked(struct runner *runner)
 {
 	if (--runner->begin_calls)
 		return;
+	/* These were no answers: it begins anew with another connection, or the process has ended. */
+	if (!runner_connected(runner))
+		return;
 	if (runner->begin && !runner->finding)
 		runner_begun(runner, NULL);
 	else
@@ -314,6 +331,15 @@ static void take_char(struct domain_devices *d, const char *label, const char *p
 	}
 }
 
+/* "pty:/dev/pts/N": it is opened by us, so it is nothing else. */
+static bool is_pty(const char *name)
+{
+	static const char start[] = "pty:/dev/pts/";
+	const char *number = name + sizeof(start) - 1;
+
+	return g_str_has_prefix(name, start) && *number && !number[strspn(number, "0123456789")];
+}
+
 static void on_chars(void *opaque, json_t *result, const GError *error)
 {
 	struct runner *runner = opaque;
@@ -327,7 +353,7 @@ static void on_chars(void *opaque, json_t *result, const GError *error)
 		const char *label = json_string_value(json_object_get(chr, "label"));
 		const char *name = json_string_value(json_object_get(chr, "filename"));
 
-		if (live && label && name && g_str_has_prefix(name, "pty:"))
+		if (live && label && name && is_pty(name))
 			take_char(&live->devices, label, name + strlen("pty:"));
 	}
 	asked(runner);

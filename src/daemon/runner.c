@@ -5,6 +5,7 @@
 #include "daemon/runner.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "daemon/runner-args.h"
@@ -64,6 +65,11 @@ void runner_call(struct runner *runner, const char *command, json_t *args, unsig
 		runner->no_call_idle = g_idle_add(on_no_calls, runner);
 }
 
+bool runner_connected(const struct runner *runner)
+{
+	return runner->qmp && qmp_client_ready(runner->qmp);
+}
+
 static void on_command(void *opaque, json_t *result, const GError *error)
 {
 	(void)result;
@@ -118,6 +124,11 @@ const char *runner_disk_alias(struct runner *runner, unsigned disk, GError **err
 		return NULL;
 	}
 	return live->devices.disks[disk].info.alias.name;
+}
+
+uid_t runner_uid(const struct runner *runner)
+{
+	return runner->config->uid ? runner->config->uid : geteuid();
 }
 
 /* == Begin and end == */

@@ -27,6 +27,8 @@ def serve(client, manner):
             result = {'running': True, 'status': 'running'}
         elif name == 'query-cpus-fast':
             result = [{'thread-id': os.getpid()}]
+        elif name == 'query-chardev' and manner == 'lies':
+            result = [{'label': 'serial0', 'filename': 'pty:/etc/passwd'}]
         elif name.startswith('query-'):
             result = []
         client.sendall(json.dumps({'return': result, 'id': request['id']}).encode() + b'\r\n')

@@ -402,6 +402,8 @@ static void run_snapshot(char **words)
 	g_autoptr(GError) error = NULL;
 
 	if (offline)
+		domain_free(dom.config);
+	if (offline)
 		dom.config = read_domain(words[1], &error);
 	saved = snapshot_parse(xml, strlen(xml), 0, NULL, &error);
 	snapshot_fill(saved, offline ? dom.config : dom.live, &request);

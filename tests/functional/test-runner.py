@@ -4,6 +4,7 @@
 
 SOCLE_RUNNER is runner-lab, SOCLE_JOBS and SOCLE_HOTPLUG are guests of tests/guest, SOCLE_IMG is socle-img.
 """
+import fcntl
 import importlib
 import os
 import re
@@ -114,9 +115,10 @@ class Base(vm.Case):
 
     @staticmethod
     def give_up(lab):
+        """It lets its machine go, and has forgotten nothing."""
         if lab.process.poll() is None:
-            lab.process.kill()
             lab.end()
+            assert lab.process.returncode == 0, lab.process.returncode
 
     def define(self, devices='', more='', kernel=None, name='m'):
         with open('m.xml', 'w', encoding='utf-8') as file:
@@ -158,6 +160,8 @@ class Life(Base):
         self.assertIn('starting', self.log())
         self.assertIn(f"--uuid={UUID}", self.log())
         self.assertIn('ended: the guest powered off', self.log())
+        # Nothing is left but the log.
+        self.assertEqual(os.listdir('run'), [])
         self.assertEqual(lab.ask('query'), 'error the machine is off')
 
     def test_crash(self):
@@ -197,6 +201,7 @@ class Life(Base):
         self.assertIn('CommandNotFound', lab.do('monitor', '{"execute":"no"}'))
         lab.do('destroy')
         self.assertFalse(vm.alive(pid))
+        self.assertNotIn('shutting-down', lab.events)
 
     def test_paused(self):
         self.define()
@@ -477,6 +482,7 @@ class Lost(Base):
                     vm.wait_for(lambda: not self.alive(pid), 'end')
                 lab = self.lab()
                 self.assertIn(words, lab.ask('find', 'm.xml', state))
+                self.assertEqual(os.listdir('run'), [])
 
     @staticmethod
     def alive(pid):
@@ -655,7 +661,6 @@ class Fake(Base):
                 lab = self.begin(manner, start_ms=500)
                 answer = lab.ask('start', 'm.xml')
                 self.assertIn('error the machine was not there in time, and was ended', answer)
-                shutil.rmtree('run')
 
     def test_last_words(self):
         lab = self.begin('talks')
@@ -675,6 +680,24 @@ class Fake(Base):
         vm.wait_for(lambda: lab.line().startswith('ok pid='), 'an answer')
         lab.say('destroy')
         vm.wait_for(lambda: lab.line() == 'ok', 'the end')
+
+    def test_lies(self):
+        """What a machine says to be its terminal is one, or is not opened."""
+        self.define("<console type='pty'/>", kernel='/lies')
+        lab = self.lab(program=self.program)
+        self.start(lab)
+        self.assertTrue(lab.ask('console', 'serial0').startswith('error'))
+
+    def test_wrong_pidfile(self):
+        """A process that is no machine of ours is not ended because a file says so."""
+        self.define(kernel='/good')
+        os.makedirs(f'run/{UUID}')
+        with open(f'run/{UUID}/pid', 'w', encoding='ascii') as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.write('1\n')
+            file.flush()
+            lab = self.lab(program=self.program)
+            self.assertIn('which is no machine', lab.ask('start', 'm.xml'))
 
     def test_deadlines(self):
         lab = self.begun('good')
