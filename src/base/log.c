@@ -58,8 +58,7 @@ static void G_GNUC_PRINTF(2, 0) log_line(enum log_level level, const char *fmt, 
 		return;
 	text = g_strdup_vprintf(fmt, ap);
 	line = g_strdup_printf("%s%s: %s%s\n", atomic_load(&journal) ? priorities[level] : "",
-			       atomic_load(&program), text,
-			       atomic_load(&raw_terminal) ? "\r" : "");
+			       atomic_load(&program), text, atomic_load(&raw_terminal) ? "\r" : "");
 	(void)sys_write(STDERR_FILENO, line, strlen(line));
 }
 

@@ -28,6 +28,7 @@
 #include "daemon/listen.h"
 #include "daemon/lock.h"
 #include "daemon/machines.h"
+#include "daemon/orphans.h"
 #include "daemon/policy.h"
 #include "daemon/runtime-dir.h"
 #include "daemon/store.h"
@@ -51,7 +52,8 @@ struct daemon {
 	struct node *node, *test; /* the second one: for test:///default, once somebody has asked */
 	struct clients *clients;
 	struct listeners *listeners;
-	guint idle; /* the source that ends us */
+	GHashTable *known; /* processes of machines, while the store is loaded */
+	guint idle;        /* the source that ends us */
 	bool ending;
 };
 
@@ -101,7 +103,11 @@ static bool load_one(void *opaque, enum store_kind kind, const char *key, const 
 {
 	struct daemon *daemon = opaque;
 
-	return node_load(daemon->node, kind, key, text, error);
+	if (!node_load(daemon->node, kind, key, text, error))
+		return false;
+	if (kind == STORE_STATUS)
+		orphans_know(daemon->known, text);
+	return true;
 }
 
 static bool start_machines(struct daemon *daemon, GError **error)
@@ -129,7 +135,10 @@ static bool start_machines(struct daemon *daemon, GError **error)
 	node.facts = daemon->facts;
 	support_init(&node.support, config);
 	daemon->node = node_new(&node);
+	daemon->known = g_hash_table_new(NULL, NULL);
 	store_load(daemon->store, load_one, daemon, &count);
+	orphans_end(daemon->known, daemon->machines.run_dir);
+	g_hash_table_unref(daemon->known);
 	node_loaded(daemon->node, booted);
 	boot_remember(config->run, daemon->facts->boot_id);
 	log_info("%u definitions, %u machines that run%s", count.loaded[STORE_DOMAIN],

@@ -8,8 +8,11 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "daemon/config.h"
 #include "daemon/folders.h"
+#include "daemon/runner-cgroup.h"
+#include "host/cgroup.h"
 
 /* Without a name they are this user's, that is in a system root's. */
 static bool find_user(struct machines *machines, const char *name, GError **error)
@@ -44,6 +47,12 @@ bool machines_init(struct machines *machines, const struct config *config, GErro
 		.run_dir = machines->run_dir,
 		.log_dir = machines->log_dir,
 	};
+	/* A session has none of its own unless its service manager has handed one on. */
+	machines->cgroups = host_cgroups_new("/", NULL);
+	if (host_cgroups_missing(machines->cgroups))
+		log_info("%s", host_cgroups_missing(machines->cgroups));
+	machines->runner.cgroups = &runner_host_cgroups;
+	machines->runner.cgroups_opaque = machines->cgroups;
 	return find_user(machines, config->machine_user, error) &&
 	       folders_make(machines->run_dir, config->session ? 0700 : 0711, error) &&
 	       folders_make(machines->log_dir, 0700, error);
@@ -51,6 +60,7 @@ bool machines_init(struct machines *machines, const struct config *config, GErro
 
 void machines_release(struct machines *machines)
 {
+	host_cgroups_free(machines->cgroups);
 	g_free(machines->run_dir);
 	g_free(machines->log_dir);
 	*machines = (struct machines){ 0 };

@@ -11,11 +11,13 @@
 #include "daemon/runner.h"
 
 struct config;
+struct host_cgroups;
 
 /* The texts that are not the config's. */
 struct machines {
 	struct runner_config runner;
 	char *run_dir, *log_dir;
+	struct host_cgroups *cgroups;
 };
 
 /* @config must outlive it. */

@@ -55,7 +55,7 @@ static void on_answer(GObject *bus, GAsyncResult *result, void *opaque)
 	g_autoptr(GError) reason = NULL, error = NULL;
 	g_autoptr(GVariant) answer =
 		g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, &reason);
-	gboolean may = FALSE;
+	int may = 0; /* as GVariant wants it */
 
 	if (answer)
 		g_variant_get(answer, "((bba{ss}))", &may, NULL, NULL);

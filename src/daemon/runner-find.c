@@ -19,6 +19,10 @@
 #include "daemon/runner-int.h"
 
 enum {
+	STARTING_UP = 11 /* libvirt's reason of a pause */
+};
+
+enum {
 	FIND_MS = 10000 /* a machine that says nothing for so long is taken as it was */
 };
 
@@ -231,16 +235,20 @@ static void tell_removed(struct runner *runner, const json_t *pci)
 static void tell_status(struct runner *runner, const json_t *status)
 {
 	const char *word = json_string_value(json_object_get(status, "status"));
+	struct dom *dom = runner->machine.dom;
 
 	if (!word)
 		return;
 	runner->paused = strcmp(word, "running") != 0;
-	if (!runner->paused)
-		machine_resumed(runner->machine.dom);
+	if (runner->paused && dom->state == DOM_PAUSED && dom->reason == STARTING_UP)
+		/* The daemon was killed in the middle of a start: here is the rest of it. */
+		runner_call(runner, "cont", NULL, 0, NULL, NULL);
+	else if (!runner->paused)
+		machine_resumed(dom);
 	else if (!strcmp(word, "io-error"))
-		machine_paused(runner->machine.dom, 5);
+		machine_paused(dom, 5);
 	else
-		machine_paused(runner->machine.dom, 1);
+		machine_paused(dom, 1);
 }
 
 static void look_done(struct look *look)

@@ -16,7 +16,7 @@ import unittest
 SOCLED = os.environ['SOCLED']
 VM = os.environ['SOCLE_VM']
 KEYS = os.path.join(os.environ['SOCLE_GUESTS'], 'keys.elf')
-PATIENCE = float(os.environ.get('SOCLE_PATIENCE', '60'))
+PATIENCE = float(os.environ.get("SOCLE_PATIENCE", "60"))
 VIRSH = shutil.which('virsh')
 
 
