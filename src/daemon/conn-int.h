@@ -19,7 +19,7 @@ struct output {
 	struct tls_session *tls; /* or NULL */
 	GQueue queue;            /* of struct outgoing */
 	size_t off;              /* bytes of the first one that were sent */
-	size_t queued;           /* bytes of all that were not */
+	size_t queued;           /* memory of all that were not, in bytes */
 	size_t *total;           /* of all clients */
 };
 

@@ -10,7 +10,8 @@
 #include "daemon/tls.h"
 
 enum {
-	TOGETHER = 16 /* packets in one system call */
+	TOGETHER = 16,  /* packets in one system call */
+	OVERHEAD = 256, /* bytes of memory of a packet beside its own: small ones are mostly that */
 };
 
 void output_init(struct output *output, int fd, struct tls_session *tls, size_t *total)
@@ -54,7 +55,7 @@ void output_add(struct output *output, struct rpc_message *msg, const int *fds, 
 		.fd_count = fd_count,
 	};
 	g_queue_push_tail(&output->queue, item);
-	count(output, rpc_message_packet(msg).len + fd_count, 0);
+	count(output, rpc_message_packet(msg).len + fd_count + OVERHEAD, 0);
 }
 
 /* The first one's packets, and those of the next ones up to the first with descriptors. */
@@ -120,6 +121,7 @@ static void advance(struct output *output, size_t n)
 		if (!item || output->off < len || item->fd_sent < item->fd_count)
 			return;
 		output->off -= len;
+		count(output, 0, OVERHEAD);
 		outgoing_free(g_queue_pop_head(&output->queue));
 	}
 }

@@ -202,7 +202,7 @@ class Rude(tool.Case):
                 thread.join()
         with open(f'/proc/{one.process.pid}/status', encoding='ascii') as file:
             rss = int(re.search(r'VmRSS:\s+(\d+)', file.read())[1])
-        # Four of them with 8 MiB of answers each, at most.
+        # Four of them with 8 MiB of memory for answers each, at most.
         self.assertLess(rss, 400000 if os.environ.get('SOCLE_SANITIZED') else 120000)
         self.assertLess(self.busy(one, 0.2), 2)
         self.assertEqual(one.end(), 0)
