@@ -156,7 +156,7 @@ int socle_domain_security_label(struct socle_domain *dom, char **ret_label, bool
 	if (!CALL(dom->conn, DOMAIN_GET_SECURITY_LABEL, domain_get_security_label, &args, &ret,
 		  error))
 		return -1;
-	*ret_label = g_strndup(ret.label.label_val, ret.label.label_len);
+	*ret_label = client_take_chars(ret.label.label_val, ret.label.label_len);
 	if (ret_enforcing)
 		*ret_enforcing = ret.enforcing != 0;
 	rpc_body_release(rpc_domain_get_security_label_ret, &ret);

@@ -17,4 +17,7 @@ int client_take_texts(rpc_text **texts, unsigned *count, char ***ret_texts);
 /* Bytes of an answer become the caller's: exactly @size, zeroes behind what has come. */
 unsigned char *client_take_bytes(const char *data, unsigned len, size_t size);
 
+/* Characters of an answer, with their NUL or without one; "" if there are none. */
+char *client_take_chars(const char *data, unsigned len);
+
 #endif

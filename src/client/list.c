@@ -36,3 +36,8 @@ unsigned char *client_take_bytes(const char *data, unsigned len, size_t size)
 		memcpy(bytes, data, MIN(len, size));
 	return bytes;
 }
+
+char *client_take_chars(const char *data, unsigned len)
+{
+	return len > 0 ? g_strndup(data, len) : g_strdup("");
+}

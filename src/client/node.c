@@ -221,11 +221,10 @@ int socle_node_cpu_map(struct socle_conn *conn, unsigned flags, struct socle_cpu
 	ret.ret = CLAMP(ret.ret, 0, RPC_MAX_CPUMAP * 8);
 	size = ((size_t)ret.ret + 7) / 8;
 	*ret_map = (struct socle_cpumap){
-		.map = g_malloc0(size + 1),
+		.map = client_take_bytes(ret.cpumap.cpumap_val, ret.cpumap.cpumap_len, size),
 		.cpus = (unsigned)ret.ret,
 		.count = ret.online,
 	};
-	memcpy(ret_map->map, ret.cpumap.cpumap_val, MIN(size, ret.cpumap.cpumap_len));
 	rpc_body_release(rpc_node_get_cpu_map_ret, &ret);
 	return 0;
 }
@@ -267,9 +266,9 @@ int socle_node_security_model(struct socle_conn *conn, char **ret_model, char **
 	if (!CALL_RET(conn, NODE_GET_SECURITY_MODEL, node_get_security_model, &ret, error))
 		return -1;
 	/* With their NUL, or without one. */
-	*ret_model = g_strndup(ret.model.model_val, ret.model.model_len);
+	*ret_model = client_take_chars(ret.model.model_val, ret.model.model_len);
 	if (ret_doi)
-		*ret_doi = g_strndup(ret.doi.doi_val, ret.doi.doi_len);
+		*ret_doi = client_take_chars(ret.doi.doi_val, ret.doi.doi_len);
 	rpc_body_release(rpc_node_get_security_model_ret, &ret);
 	return 0;
 }

@@ -81,6 +81,24 @@ static char *run_cells(struct env *e)
 	return say_if(count, g_strdup_printf("%d %d %d", count, (int)bytes[0], (int)bytes[1]));
 }
 
+static char *run_no_security_model(struct env *e)
+{
+	g_autofree char *model = NULL, *doi = NULL;
+	int rc = socle_node_security_model(e->conn, &model, &doi, ERR);
+
+	return say_if(rc, g_strdup_printf("'%s' '%s'", model, doi));
+}
+
+static char *run_no_cpu_map(struct env *e)
+{
+	struct socle_cpumap map = { NULL, 0, 0 };
+	int rc = socle_node_cpu_map(e->conn, 1, &map, ERR);
+	char *said = say_if(rc, g_strdup_printf("%u %02x", map.cpus, map.map ? map.map[0] : 1));
+
+	socle_cpumap_release(&map);
+	return said;
+}
+
 static char *run_security_model(struct env *e)
 {
 	g_autofree char *model = NULL, *doi = NULL;
@@ -143,6 +161,8 @@ static const struct case_ cases[] = {
 	CASE(cpu_map, NODE_GET_CPU_MAP, "i1 i1 i1", "o:ff03 i10 i12", "12 10 ff03"),
 	CASE(free_memory, NODE_GET_FREE_MEMORY, "", "h123", "123"),
 	CASE(cells, NODE_GET_CELLS_FREE_MEMORY, "i1 i4", "i2 h5 h6", "2 5 6"),
+	CASE(no_cpu_map, NODE_GET_CPU_MAP, "i1 i1 i1", "o: i0 i8", "8 00"),
+	CASE(no_security_model, NODE_GET_SECURITY_MODEL, "", "i0 i0", "'' ''"),
 	CASE(security_model, NODE_GET_SECURITY_MODEL, "", "c:selinux c:0", "selinux 0"),
 
 	CASE(snapshot_create, DOMAIN_SNAPSHOT_CREATE_XML, "D s:<x/> i5", "S", "snap of vm"),
