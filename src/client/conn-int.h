@@ -228,12 +228,12 @@ bool event_tell(struct socle_conn *conn, struct packet *packet, const struct han
 /* == stream.c == */
 
 /**
- * stream_open() - call a procedure that opens a stream
+ * stream_open_call() - call a procedure that opens a stream
  * @args, @ret: as in conn_call()
  *
  * Return: for socle_stream_unref(); NULL on failure
  */
-struct socle_stream *stream_open(struct socle_conn *conn, int procedure, void *args, void *ret,
+struct socle_stream *stream_open_call(struct socle_conn *conn, int procedure, void *args, void *ret,
 				 unsigned flags, struct socle_error **error);
 void stream_packet_locked(struct socle_conn *conn, struct packet *packet);
 /* So many bytes of it have left the queue. */

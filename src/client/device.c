@@ -186,7 +186,7 @@ struct socle_stream *socle_domain_console(struct socle_domain *dom, const char *
 		.flags = flags,
 	};
 
-	return stream_open(dom->conn, RPC_PROC_DOMAIN_OPEN_CONSOLE, &args, NULL, stream_flags,
+	return stream_open_call(dom->conn, RPC_PROC_DOMAIN_OPEN_CONSOLE, &args, NULL, stream_flags,
 			   error);
 }
 
@@ -200,7 +200,7 @@ struct socle_stream *socle_domain_channel(struct socle_domain *dom, const char *
 		.flags = flags,
 	};
 
-	return stream_open(dom->conn, RPC_PROC_DOMAIN_OPEN_CHANNEL, &args, NULL, stream_flags,
+	return stream_open_call(dom->conn, RPC_PROC_DOMAIN_OPEN_CHANNEL, &args, NULL, stream_flags,
 			   error);
 }
 
@@ -216,7 +216,7 @@ struct socle_stream *socle_domain_screenshot(struct socle_domain *dom, unsigned 
 	rpc_domain_screenshot_ret ret;
 	struct socle_stream *stream;
 
-	stream = stream_open(dom->conn, RPC_PROC_DOMAIN_SCREENSHOT, &args, &ret, stream_flags,
+	stream = stream_open_call(dom->conn, RPC_PROC_DOMAIN_SCREENSHOT, &args, &ret, stream_flags,
 			     error);
 	if (!stream)
 		return NULL;

@@ -166,8 +166,8 @@ void socle_stream_unref(struct socle_stream *stream)
 	g_free(stream);
 }
 
-struct socle_stream *stream_open(struct socle_conn *conn, int procedure, void *args, void *ret,
-				 unsigned flags, struct socle_error **error)
+struct socle_stream *stream_open_call(struct socle_conn *conn, int procedure, void *args, void *ret,
+				      unsigned flags, struct socle_error **error)
 {
 	struct socle_stream *s = stream_new(conn, procedure, flags, error);
 	struct call call = { .procedure = procedure, .stream = s };
