@@ -234,7 +234,7 @@ bool event_tell(struct socle_conn *conn, struct packet *packet, const struct han
  * Return: for socle_stream_unref(); NULL on failure
  */
 struct socle_stream *stream_open_call(struct socle_conn *conn, int procedure, void *args, void *ret,
-				 unsigned flags, struct socle_error **error);
+				      unsigned flags, struct socle_error **error);
 void stream_packet_locked(struct socle_conn *conn, struct packet *packet);
 /* So many bytes of it have left the queue. */
 void stream_sent_locked(struct socle_stream *stream, size_t len);

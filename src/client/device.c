@@ -187,7 +187,7 @@ struct socle_stream *socle_domain_console(struct socle_domain *dom, const char *
 	};
 
 	return stream_open_call(dom->conn, RPC_PROC_DOMAIN_OPEN_CONSOLE, &args, NULL, stream_flags,
-			   error);
+				error);
 }
 
 struct socle_stream *socle_domain_channel(struct socle_domain *dom, const char *name,
@@ -201,7 +201,7 @@ struct socle_stream *socle_domain_channel(struct socle_domain *dom, const char *
 	};
 
 	return stream_open_call(dom->conn, RPC_PROC_DOMAIN_OPEN_CHANNEL, &args, NULL, stream_flags,
-			   error);
+				error);
 }
 
 struct socle_stream *socle_domain_screenshot(struct socle_domain *dom, unsigned screen,
@@ -217,7 +217,7 @@ struct socle_stream *socle_domain_screenshot(struct socle_domain *dom, unsigned 
 	struct socle_stream *stream;
 
 	stream = stream_open_call(dom->conn, RPC_PROC_DOMAIN_SCREENSHOT, &args, &ret, stream_flags,
-			     error);
+				  error);
 	if (!stream)
 		return NULL;
 	*ret_mime = g_strdup(ret.mime ? *ret.mime : "");
