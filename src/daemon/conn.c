@@ -116,9 +116,17 @@ static void on_close(void *opaque)
 	conn_close(opaque);
 }
 
+static bool wants_input(const struct conn *conn);
+
 static void on_changed(void *opaque)
 {
-	wake(opaque);
+	struct conn *conn = opaque;
+
+	/* Mostly an answer was sent, and all is waited for that there is to wait for. */
+	if (conn->state == SERVED && !conn->rest && conn->told == conn->output.queued &&
+	    conn->waiting_for == G_IO_IN && wants_input(conn))
+		return;
+	wake(conn);
 }
 
 /* == Input == */

@@ -5,7 +5,7 @@
  * The short way of a batch:
  *
  *	1. write   each new text beside the old one
- *	2. log     all of them: one write, one fdatasync(2). From here on they survive a crash.
+ *	2. log     all of them: one write, which waits for the disk. From here on they survive a crash.
  *	3. place   each, as store-files.c does
  *
  * If anything at all fails, what was placed is taken back, the log is emptied, and the batch goes the
@@ -181,7 +181,7 @@ struct store_commit *store_commit_new(const struct store_folders *folders, const
 	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++)
 		commit->dirty[kind] =
 			g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	commit->wal.fd = -1;
+	commit->wal.fd = commit->wal.direct = -1;
 	if (wal_open(&commit->wal, state, error)) {
 		r = redo(commit);
 		if (r == 0)

@@ -2,8 +2,8 @@
 /*
  * store-wal.h - the write-ahead log of a store: changes that are on the disk before their files are
  *
- * A change costs one write and one fdatasync(2) of a file whose blocks are there already, instead of
- * two fsync(2), each with a commit of the file system's own journal. The files are changed at once,
+ * A change costs one synchronous write to a file whose blocks are there already, instead of two
+ * fsync(2), each with a commit of the file system's own journal. The files are changed at once,
  * too, and synced later, all together; then the log is emptied. It is read when a daemon starts.
  *
  * Threads: the store's, or the main loop while that one is not there.
@@ -20,6 +20,7 @@
 
 struct wal {
 	int fd;
+	int direct; /* the same, O_DIRECT and O_DSYNC; -1: the file system has no such thing */
 	off_t end;  /* of what was confirmed; the next batch goes there */
 	off_t next; /* the end when the last batch is confirmed */
 	uint64_t epoch;

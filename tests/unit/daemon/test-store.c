@@ -238,19 +238,19 @@ static void test_together(struct fixture *f, const void *data)
 	unsigned syncs;
 
 	(void)data;
-	hold(f, &waits[COUNT], SYS_FDATASYNC);
+	hold(f, &waits[COUNT], SYS_PWRITE);
 	for (unsigned i = 0; i < COUNT; i++) {
 		g_autofree char *key = g_strdup_printf("11111111-1111-4111-8111-1111111100%02u", i);
 
 		begin_save(f, &waits[i], STORE_DOMAIN, key, "one of many");
 	}
-	sys_fail_nth(SYS_FDATASYNC, MANY, EIO);
+	sys_fail_nth(SYS_PWRITE, MANY, EIO);
 	for (unsigned i = 0; i <= COUNT; i++) {
 		wait_end(&waits[i]);
 		g_assert_no_error(waits[i].error);
 	}
-	syncs = MANY - sys_fail_pending(SYS_FDATASYNC);
-	sys_fail_nth(SYS_FDATASYNC, 0, 0);
+	syncs = MANY - sys_fail_pending(SYS_PWRITE);
+	sys_fail_nth(SYS_PWRITE, 0, 0);
 	/* The first one, the others; and perhaps the log was emptied meanwhile. */
 	g_assert_cmpuint(syncs, >=, 1);
 	g_assert_cmpuint(syncs, <=, 3);
@@ -263,7 +263,7 @@ static const struct {
 	{ SYS_OPEN, ENOSPC }, { SYS_OPEN, EACCES }, { SYS_OPEN, EMFILE },  { SYS_WRITE, ENOSPC },
 	{ SYS_WRITE, EIO },   { SYS_FSYNC, EIO },   { SYS_FSYNC, ENOSPC }, { SYS_RENAME, ENOSPC },
 	{ SYS_RENAME, EIO },  { SYS_LINK, ENOSPC }, { SYS_LINK, EIO },     { SYS_PWRITE, ENOSPC },
-	{ SYS_PWRITE, EIO },  { SYS_PWRITE, SYS_SHORT }, { SYS_FDATASYNC, EIO },
+	{ SYS_PWRITE, EIO },  { SYS_PWRITE, SYS_SHORT },
 };
 
 /* Each call that fails, at each place: the client hears of it and the old text stays, or the new one is
