@@ -73,6 +73,7 @@ void vm_unref(struct vm *vm)
 		return;
 	if (vm->streams)
 		g_ptr_array_unref(vm->streams);
+	timer_stop(&vm->status_timer);
 	snapshots_free(vm->snapshots);
 	domain_free(vm->dom.config);
 	domain_free(vm->dom.live);
