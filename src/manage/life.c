@@ -139,7 +139,7 @@ static void restart_run(struct call *call)
 {
 	struct domain *domain = g_steal_pointer(&call->data);
 
-	if (call->vm->gone || vm_active(call->vm)) {
+	if (call->vm->object.gone || vm_active(call->vm)) {
 		domain_free(domain);
 		call_reply(call, NULL);
 		return;
@@ -444,7 +444,7 @@ static void autostart_run(struct call *call)
 {
 	struct vm *vm = call->vm;
 
-	if (vm->gone || vm_active(vm) || !vm->dom.config) {
+	if (vm->object.gone || vm_active(vm) || !vm->dom.config) {
 		call_reply(call, NULL);
 		return;
 	}

@@ -11,15 +11,15 @@
 #include "manage/call.h"
 #include "manage/dom.h"
 #include "manage/node-int.h"
+#include "manage/object-int.h"
 #include "model/domain.h"
 #include "rpc/remote.h"
 
 struct snapshots;
 
 struct vm {
+	struct object object;
 	struct dom dom;
-	unsigned refs;
-	bool gone;
 	bool autostart;
 	bool updated;    /* defined anew since it runs */
 	bool destroying; /* whatever end is told: it was us */
@@ -29,8 +29,6 @@ struct vm {
 	GError *made_error;
 	call_next start_next;
 	struct peer *destroy_with; /* with this client it ends */
-	GQueue jobs;               /* of struct call: the first one runs */
-	gint64 job_since;          /* monotonic, microseconds; when the first one began */
 	gint64 state_since;
 	struct snapshots *snapshots; /* NULL: none */
 	GPtrArray *streams;          /* open consoles; NULL: none */
