@@ -140,7 +140,8 @@ static bool start_machines(struct daemon *daemon, GError **error)
 	orphans_end(daemon->known, daemon->machines.run_dir);
 	g_hash_table_unref(daemon->known);
 	node_loaded(daemon->node, booted);
-	boot_remember(config->run, daemon->facts->boot_id);
+	if (booted)
+		boot_remember(config->run, daemon->facts->boot_id);
 	log_info("%u definitions, %u machines that run%s", count.loaded[STORE_DOMAIN],
 		 count.loaded[STORE_STATUS],
 		 booted ? "; the host has just started, so those with autostart are started" : "");

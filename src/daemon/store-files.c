@@ -2,7 +2,8 @@
 /*
  * store-files.c - files that are replaced as a whole or not at all
  *
- * For several changes at once, in steps:
+ * For several changes at once, in steps; what is lost with the host anyway (STORE_STATUS) is not
+ * synced, since it has to survive the daemon only:
  *
  *	1. write   each new text into a file of its own beside the old one, .KEY.N.new
  *	2. fsync   of each
@@ -54,7 +55,7 @@ static void sync_fresh(struct store_change *change)
 {
 	if (change->fd < 0)
 		return;
-	if (!change->err)
+	if (!change->err && change->kind != STORE_STATUS)
 		change->err = sys_fsync(change->fd);
 	fd_autoclose(&change->fd);
 }
@@ -202,8 +203,10 @@ void store_carry_out(const struct store_folders *folders, struct store_change **
 		if (!changes[i]->err)
 			changes[i]->err = place_one(folders, changes[i], i);
 	}
-	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++)
-		sync_folder(folders, kind, changes, count);
+	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++) {
+		if (kind != STORE_STATUS)
+			sync_folder(folders, kind, changes, count);
+	}
 	for (unsigned i = 0; i < count; i++)
 		store_clean_up(changes[i]);
 }

@@ -15,6 +15,13 @@
 
 /* == Begin == */
 
+/* The machine was kept before its guest ran; of what could not be written now it is asked then. */
+static void start_kept(struct call *call, const GError *error)
+{
+	(void)error;
+	call->vm->start_next(call, NULL);
+}
+
 static void start_ended(struct call *call, const GError *error)
 {
 	struct vm *vm = call->vm;
@@ -40,11 +47,10 @@ static void start_ended(struct call *call, const GError *error)
 		vm_set_state(vm, DOM_PAUSED, 1);
 	else
 		vm_set_state(vm, DOM_RUNNING, 1);
-	vm_keep_status(vm);
 	event_lifecycle(vm, EVENT_STARTED, EVENT_STARTED_BOOTED);
 	if (vm->start_paused)
 		event_lifecycle(vm, EVENT_SUSPENDED, EVENT_SUSPENDED_PAUSED);
-	next(call, NULL);
+	vm_keep_status_for(vm, call_task(call, start_kept));
 }
 
 static void begin_making(struct vm *vm)
@@ -94,7 +100,8 @@ void vm_start(struct call *call, struct domain *domain, unsigned flags, call_nex
 	}
 	vm->start_paused = flags & MACHINE_START_PAUSED;
 	vm->start_next = next;
-	vm_set_state(vm, DOM_PAUSED, 11); /* starting up */
+	/* 11: starting up. Whoever finds it half-way lets it run, or not. */
+	vm_set_state(vm, DOM_PAUSED, vm->start_paused ? 1 : 11);
 	begin_making(vm);
 	machine = node->config.machines->start(&vm->dom, flags, call_task(call, start_ended));
 	end_making(call, machine, start_ended);
@@ -192,6 +199,13 @@ void vm_ended(struct vm *vm, enum machine_end end, const char *why)
 	vm_unref(vm);
 }
 
+/* It has ended, whatever its file says. */
+static void end_kept(struct call *call, const GError *error)
+{
+	(void)error;
+	call_reply(call, NULL);
+}
+
 static void destroyed(struct call *call, const GError *error)
 {
 	struct vm *vm = call->vm;
@@ -202,7 +216,7 @@ static void destroyed(struct call *call, const GError *error)
 		return;
 	}
 	vm_ended(vm, MACHINE_END_DESTROYED, NULL);
-	call_reply(call, NULL);
+	vm_keep_status_for(vm, call_task(call, end_kept));
 }
 
 void vm_destroy(struct call *call, struct vm *vm, bool graceful)
@@ -360,6 +374,11 @@ void machine_block_job(struct dom *dom, unsigned disk, enum machine_block_job ty
 void machine_changed(struct dom *dom)
 {
 	vm_keep_status(vm_of(dom));
+}
+
+void machine_keep(struct dom *dom, struct task *task)
+{
+	vm_keep_status_for(vm_of(dom), task);
 }
 
 /* == At the daemon's start == */

@@ -34,7 +34,10 @@ struct vm {
 	GPtrArray *streams;          /* open consoles; NULL: none */
 	char *found_state; /* of a machine that an earlier daemon had, until it is found */
 	bool status_busy, status_again; /* the file of an active one is being written */
+	bool status_failing;            /* which has been told */
+	GPtrArray *status_next, *status_told; /* struct task: who waits for it */
 	struct task status_task;
+	GSource *status_timer;
 };
 
 static inline struct vm *vm_of(struct dom *dom)
@@ -105,7 +108,9 @@ void vm_ended(struct vm *vm, enum machine_end end, const char *why);
 void vm_keep_config(struct vm *vm, struct task *task);
 void vm_keep_no_config(struct vm *vm, struct task *task);
 void vm_keep_snapshots(struct vm *vm, struct task *task);
-/* The file of an active machine: nobody waits for it. */
+/* The file of an active machine, whose last state wins; what fails is tried again. */
 void vm_keep_status(struct vm *vm);
+/* The same, and @task ends when what is so now is in the file, or with the reason why not yet. */
+void vm_keep_status_for(struct vm *vm, struct task *task);
 
 #endif

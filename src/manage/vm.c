@@ -88,6 +88,7 @@ static void vm_free(struct object *object)
 
 	if (vm->streams)
 		g_ptr_array_unref(vm->streams);
+	timer_stop(&vm->status_timer);
 	snapshots_free(vm->snapshots);
 	domain_free(vm->dom.config);
 	domain_free(vm->dom.live);

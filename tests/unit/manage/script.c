@@ -25,6 +25,7 @@ void script_reset(void)
 			g_hash_table_unref(script.kept[i]);
 	}
 	g_queue_clear(&script.held);
+	g_queue_clear(&script.store_held);
 	g_free(script.asked);
 	memset(&script, 0, sizeof(script));
 	for (unsigned i = 0; i < STORE_KIND_COUNT; i++)
@@ -165,6 +166,22 @@ const struct machine_ops script_machines = {
 	.agent = script_agent,
 };
 
+static void store_end(struct task *task)
+{
+	if (script.store_hold)
+		g_queue_push_tail(&script.store_held, task);
+	else
+		end(task, script.store_fail);
+}
+
+void script_store_release(const char *fail)
+{
+	struct task *task = g_queue_pop_head(&script.store_held);
+
+	g_assert_nonnull(task);
+	end(task, fail);
+}
+
 static void store_save(void *opaque, enum store_kind kind, const char *key, const char *text,
 		       struct task *task)
 {
@@ -172,7 +189,7 @@ static void store_save(void *opaque, enum store_kind kind, const char *key, cons
 	if (!script.store_fail)
 		g_hash_table_replace(script.kept[kind], g_strdup(key), g_strdup(text));
 	script.saves++;
-	end(task, script.store_fail);
+	store_end(task);
 }
 
 static void store_remove(void *opaque, enum store_kind kind, const char *key, struct task *task)
@@ -180,7 +197,7 @@ static void store_remove(void *opaque, enum store_kind kind, const char *key, st
 	(void)opaque;
 	if (!script.store_fail)
 		g_hash_table_remove(script.kept[kind], key);
-	end(task, script.store_fail);
+	store_end(task);
 }
 
 const struct store_ops script_store = { .save = store_save, .remove = store_remove };

@@ -24,6 +24,8 @@ struct script {
 	unsigned started, destroyed, paused, plugged;
 	GHashTable *kept[STORE_KIND_COUNT]; /* of the store: key to text */
 	const char *store_fail;             /* all of its tasks end with this */
+	bool store_hold;                         /* they wait for script_store_release() */
+	GQueue store_held;                       /* of struct task */
 	unsigned saves;
 };
 
@@ -34,6 +36,8 @@ extern const struct store_ops script_store;
 void script_reset(void);
 /* End the oldest task that is held. */
 void script_release(const char *fail);
+/* End the oldest task of the store that is held. */
+void script_store_release(const char *fail);
 struct node *script_node(bool store, unsigned deadline_ms);
 
 #endif
