@@ -14,10 +14,8 @@
 #include "manage/vm-int.h"
 
 enum {
-	CALL_QUEUE_MAX = 64 /* calls that wait for their turn at one domain */
+	CALL_QUEUE_MAX = 64 /* calls of clients that wait for their turn at one domain */
 };
-
-static void start_next(struct vm *vm);
 
 static void task_ended(struct task *task, const GError *error)
 {
@@ -116,7 +114,8 @@ static void finish(struct call *call)
 	call_enter(call);
 	if (call->queued) {
 		g_queue_unlink(&vm->jobs, &call->link);
-		start_next(vm);
+		vm->client_jobs -= call->proc != NULL;
+		vm_next_job(vm);
 	}
 	call_leave(call);
 }
@@ -295,11 +294,11 @@ void call_hold(struct call *call, struct vm *vm)
 		call_deadline(call, node_deadline(call->node), say_late);
 }
 
-static void start_next(struct vm *vm)
+void vm_next_job(struct vm *vm)
 {
 	struct call *call = g_queue_peek_head(&vm->jobs);
 
-	if (!call || call->running)
+	if (!call || call->running || vm->ending)
 		return;
 	call->running = true;
 	vm->job_since = g_get_monotonic_time();
@@ -310,7 +309,8 @@ static void start_next(struct vm *vm)
 
 void call_job(struct call *call, struct vm *vm, void (*run)(struct call *call))
 {
-	if (g_queue_get_length(&vm->jobs) >= CALL_QUEUE_MAX) {
+	/* Clients cannot fill it so that there is no place for what the domain itself needs. */
+	if (call->proc && vm->client_jobs >= CALL_QUEUE_MAX) {
 		call_fail(call, RPC_CODE_RESOURCE_BUSY, RPC_FROM_QEMU,
 			  "domain '%s' has %d operations that wait; try again when they are done",
 			  vm->dom.name, CALL_QUEUE_MAX);
@@ -319,6 +319,7 @@ void call_job(struct call *call, struct vm *vm, void (*run)(struct call *call))
 	call_hold(call, vm);
 	call->run = run;
 	call->queued = true;
+	vm->client_jobs += call->proc != NULL;
 	g_queue_push_tail_link(&vm->jobs, &call->link);
-	start_next(vm);
+	vm_next_job(vm);
 }

@@ -172,9 +172,13 @@ void vm_ended(struct vm *vm, enum machine_end end, const char *why)
 	vm_ref(vm);
 	again = wants_restart(vm, end);
 	vm->dom.machine = NULL;
+	/* What waited for the machine ends by that, and what stands behind it begins when all is done: it
+	 * would find a domain that is active without a machine, or give it one that we then took away. */
+	vm->ending++;
 	if (machine)
 		machine->ops->free(machine);
-	/* What waited for the machine has ended by that; if it was its start, all is done. */
+	vm->ending--;
+	/* If it was its start that has ended, all is done. */
 	if (vm_active(vm)) {
 		vm_set_inactive(vm, (int)end);
 		vm_keep_status(vm);
@@ -189,6 +193,7 @@ void vm_ended(struct vm *vm, enum machine_end end, const char *why)
 	} else if (!vm->dom.config) {
 		vm_remove(vm);
 	}
+	vm_next_job(vm);
 	vm_unref(vm);
 }
 

@@ -30,6 +30,8 @@ struct vm {
 	call_next start_next;
 	struct peer *destroy_with; /* with this client it ends */
 	GQueue jobs;               /* of struct call: the first one runs */
+	unsigned client_jobs;      /* of them, those that clients have asked for */
+	unsigned ending;           /* its machine is being let go: no job begins meanwhile */
 	gint64 job_since;          /* monotonic, microseconds; when the first one began */
 	gint64 state_since;
 	struct snapshots *snapshots; /* NULL: none */
@@ -66,6 +68,9 @@ struct vm *call_active(struct call *call, const rpc_domain *handle);
 /* After a job's turn has come or a task has ended: still there? False: the call has failed. */
 bool call_still_there(struct call *call);
 bool call_still_active(struct call *call);
+
+/* The first job begins, unless it runs already or has to wait (call.c). */
+void vm_next_job(struct vm *vm);
 
 static inline bool vm_active(const struct vm *vm)
 {
