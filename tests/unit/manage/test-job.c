@@ -123,9 +123,9 @@ static void test_deadline(void)
 
 static uint32_t send_autostart(struct test_client *c, rpc_domain dom)
 {
-	return client_send_xdr(
-		c, RPC_PROC_DOMAIN_SET_AUTOSTART, (xdrproc_t)xdr_rpc_domain_set_autostart_args,
-		&(rpc_domain_set_autostart_args){ .dom = dom, .autostart = 1 });
+	return client_send_xdr(c, RPC_PROC_DOMAIN_SET_AUTOSTART,
+			       (xdrproc_t)xdr_rpc_domain_set_autostart_args,
+			       &(rpc_domain_set_autostart_args){ .dom = dom, .autostart = 1 });
 }
 
 /* Clients that fill a domain's queue are refused; what the domain needs itself has a place in it. */
@@ -135,8 +135,7 @@ static void test_full_queue(void)
 		QUEUE_MAX = 64
 	};
 	struct setup s = begin_kept(true, 0);
-	g_autofree char *xml =
-		test_xml("a", uuid_a, "<on_poweroff>restart</on_poweroff>");
+	g_autofree char *xml = test_xml("a", uuid_a, "<on_poweroff>restart</on_poweroff>");
 	struct test_client *others[] = { client_open(s.server, false),
 					 client_open(s.server, false) };
 	struct dom *dom;
