@@ -98,9 +98,14 @@ static void machine_told(struct call *call, const GError *error)
 	struct changing *c = call->data;
 	struct vm *vm = call->vm;
 
-	if (!error && c->change->machine_first && vm_active(vm))
-		c->change->apply(call, vm->dom.live, &c->why);
 	if (!error) {
+		/* The machine has it, so it is done, whatever its definition says. */
+		if (c->change->machine_first && vm_active(vm) &&
+		    !c->change->apply(call, vm->dom.live, &c->why))
+			g_warning(
+				"domain '%s': its machine has changed, and what is told of it has "
+				"not: %s",
+				vm->dom.name, c->why->message);
 		finish(call);
 		return;
 	}
@@ -197,7 +202,8 @@ static struct domain *try_change(struct call *call, const struct domain *domain,
 	autoptr(domain) copy = domain_copy(domain);
 
 	if (!c->change->apply(call, copy, error) ||
-	    !domain_check(copy, &call->node->config.support, 0, NULL, error))
+	    !domain_check(copy, &call->node->config.support, 0, NULL, error) ||
+	    !domain_check_text(copy, error))
 		return NULL;
 	return g_steal_pointer(&copy);
 }

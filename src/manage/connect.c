@@ -82,12 +82,14 @@ static void on_open(struct call *call, const rpc_connect_open_args *args)
 	call_reply(call, NULL);
 }
 
+/* Behind its answer the connection is closed: who keeps it open after this is not waited for. */
 static void on_close(struct call *call, const void *args)
 {
+	struct peer *peer = call->peer;
+
 	(void)args;
-	if (call->peer)
-		call->peer->goodbye = true;
 	call_reply(call, NULL);
+	peer_close(peer);
 }
 
 static void on_get_type(struct call *call, const void *args)

@@ -222,7 +222,7 @@ static bool head_yes(const char *text, const char *key)
 static struct domain *load_xml(struct node *node, const char *key, const char *xml, bool running,
 			       GError **error)
 {
-	autoptr(domain) domain = domain_parse(xml, strlen(xml), 0, NULL, error);
+	autoptr(domain) domain = domain_parse(xml, strlen(xml), DOMAIN_PARSE_KEPT, NULL, error);
 
 	if (!domain)
 		return NULL;

@@ -11,7 +11,35 @@
 #include "base/error.h"
 #include "manage/event-int.h"
 #include "manage/peer-int.h"
+#include "manage/snapshots-int.h"
 #include "model/plug.h"
+
+static void forgotten(struct call *call, const GError *error)
+{
+	if (error)
+		g_warning("domain '%s' is gone, and what was kept of its snapshots is not: %s",
+			  call->vm->dom.name, error->message);
+	call_reply(call, NULL);
+}
+
+void vm_leave(struct vm *vm)
+{
+	struct call *call;
+
+	if (vm->object.gone || vm_active(vm) || vm->dom.config)
+		return;
+	vm_ref(vm);
+	vm_remove(vm);
+	/* A domain of the same UUID that comes later would have them. */
+	if (snapshots_count(vm)) {
+		snapshots_free(vm->snapshots);
+		vm->snapshots = NULL;
+		call = call_new(vm->dom.node);
+		call_hold(call, vm);
+		vm_keep_snapshots(vm, call_task(call, forgotten));
+	}
+	vm_unref(vm);
+}
 
 /* == Begin == */
 
@@ -100,7 +128,7 @@ void vm_start(struct call *call, struct domain *domain, unsigned flags, call_nex
 	}
 	vm->start_paused = flags & MACHINE_START_PAUSED;
 	vm->start_next = next;
-	/* 11: starting up. Whoever finds it half-way lets it run, or not. */
+	/* Starting up; a daemon that is killed now lets it run when it is back, unless it is to wait. */
 	vm_set_state(vm, DOM_PAUSED, vm->start_paused ? 1 : 11);
 	begin_making(vm);
 	machine = node->config.machines->start(&vm->dom, flags, call_task(call, start_ended));
@@ -129,8 +157,7 @@ static void restarted(struct call *call, const GError *error)
 	if (error) {
 		g_warning("domain '%s' is to run again, and does not: %s", call->vm->dom.name,
 			  error->message);
-		if (!call->vm->dom.config)
-			vm_remove(call->vm);
+		vm_leave(call->vm);
 	}
 	call_reply(call, NULL);
 }
@@ -179,9 +206,13 @@ void vm_ended(struct vm *vm, enum machine_end end, const char *why)
 	vm_ref(vm);
 	again = wants_restart(vm, end);
 	vm->dom.machine = NULL;
+	/* What waited for the machine ends by that, and what stands behind it begins when all is done: it
+	 * would find a domain that is active without a machine, or give it one that we then took away. */
+	vm->object.ending++;
 	if (machine)
 		machine->ops->free(machine);
-	/* What waited for the machine has ended by that; if it was its start, all is done. */
+	vm->object.ending--;
+	/* If it was its start that has ended, all is done. */
 	if (vm_active(vm)) {
 		vm_set_inactive(vm, (int)end);
 		vm_keep_status(vm);
@@ -193,9 +224,10 @@ void vm_ended(struct vm *vm, enum machine_end end, const char *why)
 		call->data = again;
 		call->data_free = free_domain;
 		call_job(call, vm, restart_run);
-	} else if (!vm->dom.config) {
-		vm_remove(vm);
+	} else {
+		vm_leave(vm);
 	}
+	object_next_job(&vm->object);
 	vm_unref(vm);
 }
 
@@ -404,8 +436,7 @@ static void found(struct call *call, const GError *error)
 		vm_set_inactive(vm, (int)end);
 		vm_keep_status(vm);
 		event_lifecycle(vm, EVENT_STOPPED, stopped_detail(end));
-		if (!vm->dom.config)
-			vm_remove(vm);
+		vm_leave(vm);
 	} else {
 		vm_keep_status(vm);
 	}

@@ -18,6 +18,9 @@ enum {
 	START_VALIDATE = 1 << 4,
 	START_RESET_NVRAM = 1 << 5,
 	START_FLAGS = 0x3f,
+	SHUTDOWN_ACPI = 1 << 0,
+	SHUTDOWN_AGENT = 1 << 1, /* others are for containers and other hosts */
+	SHUTDOWN_FLAGS = SHUTDOWN_ACPI | SHUTDOWN_AGENT,
 	DESTROY_GRACEFUL = 1 << 0,
 	DESTROY_FLAGS = 3,
 };
@@ -67,8 +70,7 @@ static void began(struct call *call, const GError *error)
 
 	if (error) {
 		event_lifecycle(vm, EVENT_STOPPED, EVENT_STOPPED_FAILED);
-		if (!vm->dom.config)
-			vm_remove(vm);
+		vm_leave(vm);
 		fail_start(call, error);
 		return;
 	}
@@ -134,7 +136,10 @@ static void free_domain(void *data)
 /* A transient machine, or one that has a definition and runs another one this time. */
 static void create_xml_run(struct call *call)
 {
-	if (!call_still_there(call) || !is_stopped(call))
+	struct vm *vm;
+
+	/* It may have got another name while this waited. */
+	if (!call_still_there(call) || !is_stopped(call) || !call_same(call, call->data, &vm))
 		return;
 	vm_start(call, g_steal_pointer(&call->data),
 		 create_flags(call) & START_PAUSED ? MACHINE_START_PAUSED : 0, began);
@@ -246,14 +251,9 @@ void call_done(struct call *call, const GError *error)
 
 static enum machine_shutdown how_of(unsigned flags)
 {
-	enum {
-		BY_ACPI = 1,
-		BY_AGENT = 2,
-	};
-
-	if (flags & BY_AGENT && !(flags & BY_ACPI))
+	if (flags == SHUTDOWN_AGENT)
 		return MACHINE_SHUTDOWN_AGENT;
-	return flags == BY_ACPI ? MACHINE_SHUTDOWN_ACPI : MACHINE_SHUTDOWN_ANY;
+	return flags == SHUTDOWN_ACPI ? MACHINE_SHUTDOWN_ACPI : MACHINE_SHUTDOWN_ANY;
 }
 
 static void shutdown_run(struct call *call)
@@ -319,7 +319,7 @@ static void on_shutdown_flags(struct call *call, const rpc_domain_shutdown_flags
 {
 	struct vm *vm = call_active(call, &args->dom);
 
-	if (vm && call_flags(call, args->flags, 0x1f))
+	if (vm && call_flags(call, args->flags, SHUTDOWN_FLAGS))
 		call_job(call, vm, shutdown_run);
 }
 
@@ -327,7 +327,7 @@ static void on_reboot(struct call *call, const rpc_domain_reboot_args *args)
 {
 	struct vm *vm = call_active(call, &args->dom);
 
-	if (vm && call_flags(call, args->flags, 0x1f))
+	if (vm && call_flags(call, args->flags, SHUTDOWN_FLAGS))
 		call_job(call, vm, reboot_run);
 }
 

@@ -37,7 +37,6 @@ struct peer {
 	struct rpc_frame *frame;
 	bool wants_close_event;
 	bool closing;   /* nothing is sent or read any more */
-	bool goodbye;   /* it has said that it leaves */
 	bool keepalive; /* it answers pings */
 	gint64 heard;   /* when bytes came; monotonic, microseconds */
 	unsigned pings; /* without an answer */
@@ -69,6 +68,8 @@ call_handler *dispatch_new(void);
 bool dispatch_packet(struct peer *peer, struct span packet, GError **error);
 
 /* event.c */
+/* The client of @call is told of @sub from now on, by a number that it gets. -1: the call has failed. */
+int call_subscribe(struct call *call, struct subscription sub, bool numbered, enum rpc_from from);
 void peer_forget_node(struct peer *peer);
 
 /* stream.c */

@@ -28,7 +28,7 @@ rpc_domain_snapshot snapshot_handle(const struct vm *vm, const struct snapshot *
 /* NULL: it is not there, and the call has failed. */
 struct snapshot *call_snapshot(struct call *call, const rpc_domain_snapshot *handle,
 			       struct vm **ret_vm);
-bool snapshot_descends(const struct vm *vm, const struct snapshot *snapshot,
-		       const struct snapshot *from);
+/* A set of those that descend from @from, of struct snapshot; g_hash_table_unref() it. */
+GHashTable *snapshots_below(const struct vm *vm, const struct snapshot *from);
 
 #endif

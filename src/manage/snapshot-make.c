@@ -19,6 +19,7 @@ enum {
 	CREATE_NO_METADATA = 1 << 2,
 	CREATE_HALT = 1 << 3,
 	CREATE_DISK_ONLY = 1 << 4,
+	CREATE_REUSE = 1 << 5,
 	CREATE_QUIESCE = 1 << 6,
 	CREATE_VALIDATE = 1 << 9,
 	CREATE_FLAGS = 0x3ff,
@@ -43,16 +44,6 @@ static void remember(struct call *call)
 	call->data_free = g_free;
 }
 
-static void put_back(struct call *call)
-{
-	struct vm *vm = call->vm;
-
-	snapshots_free(vm->snapshots);
-	vm->snapshots = NULL;
-	if (!snapshots_parse(vm, call->data, NULL))
-		g_warning("domain '%s': its snapshots cannot be put back", vm->dom.name);
-}
-
 /* == Make == */
 
 static void free_snapshot(void *data)
@@ -62,7 +53,7 @@ static void free_snapshot(void *data)
 
 static void fail_keeping(struct call *call, const GError *error)
 {
-	put_back(call);
+	snapshots_put_back(call->vm, call->data);
 	call_fail(call, call_code_of(error), RPC_FROM_QEMU,
 		  "the snapshots of domain '%s' cannot be kept: %s", call->vm->dom.name,
 		  error->message);
@@ -75,6 +66,7 @@ static void halted(struct call *call, const GError *error)
 	const struct snapshot *snapshot = call->subject;
 
 	if (error) {
+		call->vm->destroying = false;
 		call_fail_error(call, RPC_FROM_QEMU, error);
 		return;
 	}
@@ -128,22 +120,37 @@ static void insert(struct call *call)
 	vm_keep_snapshots(call->vm, call_task(call, created));
 }
 
-/* The disk goes on in its new image. */
-static void use_image(struct domain *domain, const struct snapshot_disk *entry)
+static struct domain_disk *disk_of(struct domain *domain, const char *target)
 {
-	for (unsigned i = 0; i < domain->devices.disk_count; i++) {
-		struct domain_disk *disk = &domain->devices.disks[i];
-
-		if (g_strcmp0(disk->target.dev, entry->name) != 0)
-			continue;
-		g_free(disk->source.file);
-		g_free(disk->source.dev);
-		g_free(disk->driver.type);
-		disk->type = entry->type;
-		disk->source.file = g_strdup(entry->source.file);
-		disk->source.dev = g_strdup(entry->source.dev);
-		disk->driver.type = g_strdup(entry->driver.type);
+	for (unsigned i = 0; domain && i < domain->devices.disk_count; i++) {
+		if (!g_strcmp0(domain->devices.disks[i].target.dev, target))
+			return &domain->devices.disks[i];
 	}
+	return NULL;
+}
+
+/* The disk goes on in its new image. */
+static void use_image(struct domain_disk *disk, const struct snapshot_disk *entry)
+{
+	g_free(disk->source.file);
+	g_free(disk->source.dev);
+	g_free(disk->driver.type);
+	disk->type = entry->type;
+	disk->source.file = g_strdup(entry->source.file);
+	disk->source.dev = g_strdup(entry->source.dev);
+	disk->driver.type = g_strdup(entry->driver.type);
+}
+
+/* So does the definition, if the disk in it is this one: it may have another image by now. */
+static void use_images(struct vm *vm, const struct snapshot_disk *entry)
+{
+	struct domain_disk *live = disk_of(vm->dom.live, entry->name);
+	struct domain_disk *config = disk_of(vm->dom.config, entry->name);
+
+	if (config && (!live || !g_strcmp0(disk_path(live), disk_path(config))))
+		use_image(config, entry);
+	if (live)
+		use_image(live, entry);
 }
 
 static void images_kept(struct call *call, const GError *error)
@@ -167,12 +174,8 @@ static void images_made(struct call *call, const GError *error)
 	for (unsigned i = 0; i < snapshot->disks.count; i++) {
 		const struct snapshot_disk *entry = &snapshot->disks.list[i];
 
-		if (entry->where != SNAPSHOT_EXTERNAL)
-			continue;
-		if (vm->dom.live)
-			use_image(vm->dom.live, entry);
-		if (vm->dom.config)
-			use_image(vm->dom.config, entry);
+		if (entry->where == SNAPSHOT_EXTERNAL)
+			use_images(vm, entry);
 	}
 	vm_keep_status(vm);
 	if (vm->dom.config)
@@ -224,6 +227,13 @@ static bool check_kind(struct call *call, const struct snapshot *snapshot)
 	}
 	if (is_test(call))
 		return true;
+	if (args->flags & CREATE_REUSE) {
+		call_fail(
+			call, RPC_CODE_OPERATION_UNSUPPORTED, RPC_FROM_QEMU,
+			"the new images of a snapshot are made by it, not taken as they are; leave "
+			"reuse-external out, and the files, too");
+		return false;
+	}
 	if (snapshot->memory.where == SNAPSHOT_INTERNAL ||
 	    snapshot->memory.where == SNAPSHOT_EXTERNAL) {
 		call_fail(call, RPC_CODE_OPERATION_UNSUPPORTED, RPC_FROM_QEMU,
@@ -261,13 +271,40 @@ static bool fill_and_check(struct call *call, struct snapshot *snapshot)
 		snapshot->domain = NULL;
 	}
 	snapshot_fill(snapshot, vm_shown(vm), &request);
-	ok = snapshot_check(snapshot, vm_shown(vm), &error);
+	ok = snapshot_check(snapshot, vm_shown(vm), &error) &&
+	     snapshot_check_text(snapshot, &error);
 	/* Images of the driver "test" hold whatever they are asked to. */
 	if (!ok && is_test(call) && g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_UNSUPPORTED))
 		ok = true;
 	if (!ok)
 		call_fail_xml(call, error);
 	return ok;
+}
+
+/* The tree stays one, whatever a client says of the past. False: the call has failed. */
+static bool check_parent(struct call *call, const struct snapshot *snapshot)
+{
+	const struct vm *vm = call->vm;
+	const struct snapshot *at = snapshot;
+
+	for (unsigned i = 0; at->parent.name && i <= snapshots_count(vm); i++) {
+		at = snapshots_find(vm, at->parent.name);
+		if (!at && i > 0)
+			return true; /* of a file that was made by hand */
+		if (!at) {
+			call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_DOMAIN_SNAPSHOT,
+				  "parent '%.255s' of snapshot '%s' not found; define that first",
+				  snapshot->parent.name, snapshot->name);
+			return false;
+		}
+		if (!strcmp(at->name, snapshot->name)) {
+			call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_DOMAIN_SNAPSHOT,
+				  "parent '%.255s' would create a cycle to '%s'; name another one",
+				  snapshot->parent.name, snapshot->name);
+			return false;
+		}
+	}
+	return true;
 }
 
 static void create_run(struct call *call)
@@ -293,7 +330,8 @@ static void create_run(struct call *call)
 		return;
 	}
 	if (redefine) {
-		insert(call);
+		if (check_parent(call, snapshot))
+			insert(call);
 		return;
 	}
 	if (!check_kind(call, snapshot))
@@ -377,10 +415,12 @@ static void delete_run(struct call *call)
 	}
 	remember(call);
 	if (args->flags & (DELETE_CHILDREN | DELETE_CHILDREN_ONLY)) {
+		g_autoptr(GHashTable) below = snapshots_below(vm, snapshot);
+
 		for (unsigned i = snapshots_count(vm); i-- > 0;) {
 			struct snapshot *child = vm->snapshots->list->pdata[i];
 
-			if (child != snapshot && snapshot_descends(vm, child, snapshot))
+			if (g_hash_table_contains(below, child))
 				take_out(vm, child);
 		}
 	}
@@ -434,10 +474,12 @@ static void keep_revert(struct call *call)
 
 static void revert_started(struct call *call, const GError *error)
 {
-	if (error)
-		call_fail_error(call, RPC_FROM_QEMU, error);
-	else
+	if (!error) {
 		keep_revert(call);
+		return;
+	}
+	vm_leave(call->vm);
+	call_fail_error(call, RPC_FROM_QEMU, error);
 }
 
 /* As it was then; its identity is the one that it has. */

@@ -20,6 +20,7 @@ struct snapshots;
 struct vm {
 	struct object object;
 	struct dom dom;
+	char *next_name; /* it is being renamed: under both it is found; NULL: it is not */
 	bool autostart;
 	bool updated;    /* defined anew since it runs */
 	bool destroying; /* whatever end is told: it was us */
@@ -53,7 +54,10 @@ struct vm *vm_ref(struct vm *vm);
 void vm_unref(struct vm *vm);
 /* Out of the tables. Who has a reference sees that it is gone. */
 void vm_remove(struct vm *vm);
-void vm_rename(struct vm *vm, const char *name);
+/* Nobody else gets @name from now on; it is the domain's name when it is taken, or free again. */
+void vm_reserve_name(struct vm *vm, const char *name);
+void vm_take_name(struct vm *vm);
+void vm_free_name(struct vm *vm);
 
 void uuid_of_text(const char *text, uint8_t uuid[16]);
 struct vm *vm_by_uuid(struct node *node, const uint8_t uuid[16]);
@@ -98,6 +102,8 @@ void vms_destroy_with(struct node *node, struct peer *peer);
  * @next:   called when it runs, or with an error: then the domain is not active
  */
 void vm_start(struct call *call, struct domain *domain, unsigned flags, call_next next);
+/* If it is neither active nor defined any more it goes, with what was kept of its snapshots. */
+void vm_leave(struct vm *vm);
 /* The machine ends, whatever else goes on; the call is answered then. */
 void vm_destroy(struct call *call, struct vm *vm, bool graceful);
 /* It has ended, with all that follows from it. */

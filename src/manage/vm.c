@@ -106,20 +106,31 @@ void vm_remove(struct vm *vm)
 	vm->object.gone = true;
 	g_hash_table_remove(node->by_uuid, vm->dom.uuid);
 	g_hash_table_remove(node->by_name, vm->dom.name);
+	vm_free_name(vm);
 	if (vm->dom.id >= 0)
 		g_hash_table_remove(node->by_id, GINT_TO_POINTER(vm->dom.id));
 	g_ptr_array_remove(node->vms, vm);
 	vm_unref(vm);
 }
 
-void vm_rename(struct vm *vm, const char *name)
+void vm_reserve_name(struct vm *vm, const char *name)
 {
-	GHashTable *by_name = vm->dom.node->by_name;
+	vm->next_name = g_strdup(name);
+	g_hash_table_insert(vm->dom.node->by_name, vm->next_name, vm);
+}
 
-	g_hash_table_remove(by_name, vm->dom.name);
+void vm_take_name(struct vm *vm)
+{
+	g_hash_table_remove(vm->dom.node->by_name, vm->dom.name);
 	g_free(vm->dom.name);
-	vm->object.name = vm->dom.name = g_strdup(name);
-	g_hash_table_replace(by_name, vm->dom.name, vm);
+	vm->object.name = vm->dom.name = g_steal_pointer(&vm->next_name);
+}
+
+void vm_free_name(struct vm *vm)
+{
+	if (vm->next_name)
+		g_hash_table_remove(vm->dom.node->by_name, vm->next_name);
+	g_clear_pointer(&vm->next_name, g_free);
 }
 
 struct vm *vm_by_uuid(struct node *node, const uint8_t uuid[16])

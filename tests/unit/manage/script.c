@@ -51,12 +51,22 @@ static void do_task(struct task *task)
 		end(task, fail);
 }
 
-void script_release(const char *fail)
+static void release(GQueue *held, const char *fail)
 {
-	struct task *task = g_queue_pop_head(&script.held);
+	struct task *task = g_queue_pop_head(held);
 
 	g_assert_nonnull(task);
 	end(task, fail);
+}
+
+void script_release(const char *fail)
+{
+	release(&script.held, fail);
+}
+
+void script_store_release(const char *fail)
+{
+	release(&script.store_held, fail);
 }
 
 static struct machine *script_start(struct dom *dom, unsigned flags, struct task *task)
@@ -172,14 +182,6 @@ static void store_end(struct task *task)
 		g_queue_push_tail(&script.store_held, task);
 	else
 		end(task, script.store_fail);
-}
-
-void script_store_release(const char *fail)
-{
-	struct task *task = g_queue_pop_head(&script.store_held);
-
-	g_assert_nonnull(task);
-	end(task, fail);
 }
 
 static void store_save(void *opaque, enum store_kind kind, const char *key, const char *text,

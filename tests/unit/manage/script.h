@@ -15,17 +15,17 @@
 struct script {
 	bool hold;         /* tasks of machines wait for script_release() */
 	bool hold_queries; /* those of query() too */
+	bool store_hold;   /* those of the store wait for script_store_release() */
 	const char *fail;  /* what the next task ends with, once */
 	const char *agent; /* what the agent answers; NULL: nothing */
 	char *asked;       /* what it was asked last */
 	GQueue held;       /* of struct task */
+	GQueue store_held; /* the same */
 	struct dom *last;  /* whose machine was made last */
 	unsigned machines; /* that there are */
 	unsigned started, destroyed, paused, plugged;
 	GHashTable *kept[STORE_KIND_COUNT]; /* of the store: key to text */
 	const char *store_fail;             /* all of its tasks end with this */
-	bool store_hold;                         /* they wait for script_store_release() */
-	GQueue store_held;                       /* of struct task */
 	unsigned saves;
 };
 

@@ -46,6 +46,10 @@ static const struct refusal refusals[] = {
 	  "the machine type 'microvm' is not there; give pc" },
 	{ "<os><type>hvm</type><boot dev='tape'/></os>", "",
 	  "hd, cdrom, network or fd, not 'tape'" },
+	{ "",
+	  "<disk><source file='/a'/><target dev='vda'/><boot order='2'/></disk>"
+	  "<interface type='user'><boot order='2'/></interface>",
+	  "two devices have the place 2 in the boot order; give one another" },
 	{ "<os firmware='coreboot'><type>hvm</type></os>", "", "'efi' or 'bios', not 'coreboot'" },
 	{ "<os><type>hvm</type><dtb>/a</dtb></os>", "", "this machine has ACPI; remove it" },
 	{ "<os><type>hvm</type><initrd>/a</initrd></os>", "", "but no <kernel>; give that, too" },
