@@ -20,6 +20,7 @@ struct fake {
 	void *opaque;
 	bool no_events; /* an old server: no callbacks of events */
 	bool no_keepalive;
+	bool hoards; /* the client's transport reads ahead, as TLS does */
 	enum rpc_auth_type auth;
 	char *opened; /* what CONNECT_OPEN asked for */
 	unsigned opened_flags;

@@ -11,6 +11,12 @@
 #include "fake.h"
 #include "rpc/stream.h"
 
+enum {
+	PACKET_COST = RPC_STREAM_DATA_MAX + (int)sizeof(struct packet),
+	/* The pause comes behind the last of so many large ones. */
+	PACKETS_TO_PAUSE = (CONN_STREAM_PAUSE + PACKET_COST - 1) / PACKET_COST,
+};
+
 /* A server of streams: answers the opening, and does as the name of the console says. */
 struct server {
 	pthread_mutex_t lock;
@@ -64,6 +70,8 @@ static void play(struct fake *fake, const struct rpc_header *call, const char *n
 		return;
 	} else if (!strcmp(name, "many")) {
 		many(fake, call, 80);
+	} else if (!strcmp(name, "enough")) {
+		many(fake, call, PACKETS_TO_PAUSE);
 	} else {
 		data(fake, call, "hello ");
 		data(fake, call, "world");
@@ -145,7 +153,7 @@ struct world {
 	struct socle_error *error;
 };
 
-static void world_init(struct world *w, const char *name, unsigned flags)
+static void world_open(struct world *w, const char *name, unsigned flags, bool hoards)
 {
 	struct socle_domain *dom;
 
@@ -156,11 +164,17 @@ static void world_init(struct world *w, const char *name, unsigned flags)
 	};
 	fake_init(&w->fake, on_packet);
 	w->fake.opaque = &w->server;
+	w->fake.hoards = hoards;
 	w->conn = fake_connect(&w->fake, 0);
 	dom = socle_domain_by_name(w->conn, "vm", NULL);
 	w->stream = socle_domain_console(dom, name, 0, flags, NULL);
 	g_assert_nonnull(w->stream);
 	socle_domain_unref(dom);
+}
+
+static void world_init(struct world *w, const char *name, unsigned flags)
+{
+	world_open(w, name, flags, false);
 }
 
 static void world_release(struct world *w)
@@ -372,22 +386,59 @@ static void test_full(void)
 	world_release(&w);
 }
 
-/* 20 MB that nobody takes: the connection stops reading, but a call gets its answer. */
-static void test_paused(void)
+static void take(struct world *w, size_t packets)
 {
-	struct world w;
-	g_autofree char *all = NULL;
 	g_autofree char *piece = g_malloc(1 << 20);
 	size_t total = 0;
 	ssize_t n;
 
-	world_init(&w, "many", 0);
-	sync_with_server(&w);
-	while ((n = socle_stream_recv(w.stream, piece, 1 << 20, NULL)) > 0)
+	while ((n = socle_stream_recv(w->stream, piece, 1 << 20, NULL)) > 0)
 		total += (size_t)n;
 	g_assert_cmpint((int)n, ==, 0);
-	g_assert_cmpuint(total, ==, 80 * (size_t)RPC_STREAM_DATA_MAX);
-	g_assert_cmpint(socle_stream_finish(w.stream, NULL), ==, 0);
+	g_assert_cmpuint(total, ==, packets * (size_t)RPC_STREAM_DATA_MAX);
+	g_assert_cmpint(socle_stream_finish(w->stream, NULL), ==, 0);
+}
+
+/* Without pings, by which it would look again. */
+static void wait_until_paused(struct world *w)
+{
+	bool paused = false;
+
+	socle_conn_set_keepalive(w->conn, 0, 0);
+	while (!paused) {
+		pthread_mutex_lock(&w->conn->lock);
+		paused = w->conn->stream_bytes >= CONN_STREAM_PAUSE;
+		pthread_mutex_unlock(&w->conn->lock);
+		g_usleep(1000);
+	}
+	/* Now it sleeps. Earlier would be no harm, and no proof. */
+	g_usleep(50000);
+}
+
+/* 20 MB that nobody takes: the connection stops reading, but a call gets its answer. */
+static void test_paused(void)
+{
+	struct world w;
+	char *type;
+
+	world_init(&w, "many", 0);
+	wait_until_paused(&w);
+	socle_conn_set_timeout(w.conn, 60000);
+	type = socle_conn_type(w.conn, NULL);
+	g_assert_cmpstr(type, ==, "x");
+	free(type);
+	take(&w, 80);
+	world_release(&w);
+}
+
+/* The end has left the socket before the pause, and is told behind it. */
+static void test_paused_ahead(void)
+{
+	struct world w;
+
+	world_open(&w, "enough", 0, true);
+	wait_until_paused(&w);
+	take(&w, PACKETS_TO_PAUSE);
 	world_release(&w);
 }
 
@@ -430,6 +481,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/client/stream/nonblock", test_nonblock);
 	g_test_add_func("/client/stream/full", test_full);
 	g_test_add_func("/client/stream/paused", test_paused);
+	g_test_add_func("/client/stream/paused-ahead", test_paused_ahead);
 	g_test_add_func("/client/stream/paused-and-left", test_paused_and_left);
 	g_test_add_func("/client/stream/lost", test_lost);
 	return g_test_run();
