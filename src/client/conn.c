@@ -125,6 +125,8 @@ static struct socle_conn *conn_alloc(struct dialer *dialer, bool readonly, bool 
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.calls = g_hash_table_new(g_direct_hash, g_direct_equal),
 		.streams = g_hash_table_new(g_direct_hash, g_direct_equal),
+		.late = g_hash_table_new(g_direct_hash, g_direct_equal),
+		.generation = 1,
 		.out = G_QUEUE_INIT,
 		.events = G_QUEUE_INIT,
 		.event_fd = { .fd = -1 },
@@ -263,11 +265,10 @@ void conn_destroy(struct socle_conn *conn)
 	dialer_free(conn->dialer);
 	g_queue_clear_full(&conn->events, free_queued);
 	g_queue_clear_full(&conn->out, free_out);
-	for (unsigned i = 0; i < conn->handlers->len; i++)
-		handler_unref(conn->handlers->pdata[i]);
 	g_ptr_array_free(conn->handlers, TRUE);
 	g_hash_table_destroy(conn->calls);
 	g_hash_table_destroy(conn->streams);
+	g_hash_table_destroy(conn->late);
 	socle_error_free(conn->why);
 	g_free(conn->broken);
 	flag_fd_release(&conn->event_fd);
@@ -283,16 +284,28 @@ struct socle_conn *socle_conn_ref(struct socle_conn *conn)
 	return conn;
 }
 
+/* On the thread of who has no connection any more: the I/O thread never calls back. */
+static void release_handlers(GPtrArray *handlers)
+{
+	for (unsigned i = 0; i < handlers->len; i++)
+		handler_unref(handlers->pdata[i]);
+	g_ptr_array_free(handlers, TRUE);
+}
+
 void socle_conn_unref(struct socle_conn *conn)
 {
+	GPtrArray *handlers;
 	bool orphan;
 
 	if (!conn || atomic_fetch_sub(&conn->refs, 1) != 1)
 		return;
 	socle_conn_close(conn);
 	pthread_mutex_lock(&conn->lock);
+	handlers = conn->handlers;
+	conn->handlers = g_ptr_array_new();
 	orphan = conn->orphan = conn->dialing;
 	pthread_mutex_unlock(&conn->lock);
+	release_handlers(handlers);
 	if (orphan)
 		return;
 	thread_join(conn->io);

@@ -24,6 +24,8 @@ struct server {
 	struct rpc_header call; /* of the stream that is open */
 	unsigned finishes;
 	unsigned aborts;
+	struct rpc_header
+		late; /* the call of a stream that is answered before the next other one */
 	int64_t holes;
 	bool stalled; /* takes nothing for now */
 	pthread_cond_t go;
@@ -88,6 +90,14 @@ static void open_stream(struct fake *fake, struct server *s, const struct rpc_re
 	s->call = packet->header;
 	s->call.type = RPC_TYPE_STREAM;
 	s->stalled = !strcmp(*args.dev_name, "stall");
+	if (!strcmp(*args.dev_name, "late")) {
+		s->late = packet->header;
+		rpc_body_release(rpc_domain_open_console_args, &args);
+		return;
+	}
+	/* Holes that are none, before there is a stream. */
+	if (!strcmp(*args.dev_name, "torn"))
+		play(fake, &s->call, "bad-hole");
 	/* libvirtd sends data by another thread than the answer. */
 	if (!strcmp(*args.dev_name, "early"))
 		play(fake, &s->call, *args.dev_name);
@@ -127,6 +137,17 @@ static void stream_packet(struct fake *fake, struct server *s, const struct rpc_
 	}
 }
 
+static void answer_type(struct fake *fake, struct server *s, const struct rpc_received *packet)
+{
+	if (s->late.procedure) {
+		const struct rpc_received late = { .header = s->late };
+
+		fake_reply(fake, &late, "");
+		s->late.procedure = 0;
+	}
+	fake_reply(fake, packet, "s:x");
+}
+
 static void on_packet(struct fake *fake, const struct rpc_received *packet)
 {
 	struct server *s = fake->opaque;
@@ -139,7 +160,7 @@ static void on_packet(struct fake *fake, const struct rpc_received *packet)
 	else if (packet->header.procedure == RPC_PROC_DOMAIN_LOOKUP_BY_NAME)
 		fake_reply(fake, packet, "D");
 	else if (packet->header.procedure == RPC_PROC_CONNECT_GET_TYPE)
-		fake_reply(fake, packet, "s:x");
+		answer_type(fake, s, packet);
 	else if (packet->header.procedure == RPC_PROC_CONNECT_GET_HOSTNAME)
 		fake_hang_up(fake);
 	pthread_mutex_unlock(&s->lock);
@@ -454,6 +475,40 @@ static void test_paused_and_left(void)
 	world_release(&w);
 }
 
+/* Who called has gone when the stream is there: the server must not keep it for ever. */
+static void test_late(void)
+{
+	struct world w;
+	struct socle_domain *dom;
+
+	world_init(&w, "echo", 0);
+	dom = socle_domain_by_name(w.conn, "vm", NULL);
+	socle_conn_set_timeout(w.conn, 1);
+	g_assert_null(socle_domain_console(dom, "late", 0, 0, &w.error));
+	g_assert_cmpint(socle_error_code(w.error), ==, SOCLE_ERR_OPERATION_TIMEOUT);
+	socle_conn_set_timeout(w.conn, 0);
+	/* The answer comes before that of this call, and the end of the stream before the next call. */
+	sync_with_server(&w);
+	sync_with_server(&w);
+	g_assert_cmpuint(w.server.aborts, ==, 1);
+	socle_domain_unref(dom);
+	world_release(&w);
+}
+
+/* It makes no sense before its call is answered: given up at once, and ended behind the answer. */
+static void test_torn(void)
+{
+	struct world w;
+	char some[4];
+
+	world_init(&w, "torn", 0);
+	g_assert_cmpint((int)socle_stream_recv(w.stream, some, sizeof(some), &w.error), ==, -1);
+	g_assert_cmpint(socle_error_code(w.error), ==, SOCLE_ERR_RPC);
+	sync_with_server(&w);
+	g_assert_cmpuint(w.server.aborts, ==, 1);
+	world_release(&w);
+}
+
 static void test_lost(void)
 {
 	struct world w;
@@ -483,6 +538,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/client/stream/paused", test_paused);
 	g_test_add_func("/client/stream/paused-ahead", test_paused_ahead);
 	g_test_add_func("/client/stream/paused-and-left", test_paused_and_left);
+	g_test_add_func("/client/stream/late", test_late);
+	g_test_add_func("/client/stream/torn", test_torn);
 	g_test_add_func("/client/stream/lost", test_lost);
 	return g_test_run();
 }
