@@ -94,7 +94,8 @@ void flag_fd_release(struct flag_fd *flag)
 struct link *conn_dial(struct dialer *dialer, bool readonly, bool again,
 		       struct link_features *ret_features, struct socle_error **error)
 {
-	uint64_t deadline = conn_deadline(dialer->slow ? 0 : OPEN_TIMEOUT_MS);
+	unsigned usual_ms = dialer->slow ? 0 : OPEN_TIMEOUT_MS;
+	uint64_t deadline = conn_deadline(dialer->timeout_ms ? dialer->timeout_ms : usual_ms);
 	g_autofree char *name = NULL;
 	GError *why = NULL;
 	autoptr(link) link = NULL;
@@ -189,9 +190,12 @@ struct socle_conn *conn_open_dialer(struct dialer *dialer, unsigned flags,
 			error);
 }
 
-struct socle_conn *socle_conn_open(const char *uri, unsigned flags, struct socle_error **error)
+struct socle_conn *socle_conn_open_timeout(const char *uri, unsigned flags, unsigned timeout_ms,
+					   struct socle_error **error)
 {
-	const unsigned known = SOCLE_OPEN_READONLY | SOCLE_OPEN_RECONNECT | SOCLE_OPEN_NO_AUTOSTART;
+	const unsigned known = SOCLE_OPEN_READONLY | SOCLE_OPEN_RECONNECT |
+			       SOCLE_OPEN_NO_AUTOSTART | SOCLE_OPEN_NO_QUESTIONS;
+	struct dialer *dialer;
 	struct uri *parsed;
 	GError *why = NULL;
 
@@ -205,9 +209,16 @@ struct socle_conn *socle_conn_open(const char *uri, unsigned flags, struct socle
 		client_error_take(error, SOCLE_ERR_INVALID_ARG, why);
 		return NULL;
 	}
-	return conn_open_dialer(
-		dialer_new(parsed, flags & SOCLE_OPEN_READONLY, !(flags & SOCLE_OPEN_NO_AUTOSTART)),
-		flags, error);
+	parsed->no_tty |= (flags & SOCLE_OPEN_NO_QUESTIONS) != 0;
+	dialer =
+		dialer_new(parsed, flags & SOCLE_OPEN_READONLY, !(flags & SOCLE_OPEN_NO_AUTOSTART));
+	dialer->timeout_ms = timeout_ms;
+	return conn_open_dialer(dialer, flags, error);
+}
+
+struct socle_conn *socle_conn_open(const char *uri, unsigned flags, struct socle_error **error)
+{
+	return socle_conn_open_timeout(uri, flags, 0, error);
 }
 
 /* == Closing == */

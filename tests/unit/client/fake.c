@@ -294,6 +294,8 @@ static void serve(void *opaque)
 		if (rpc_frame_filled(frame, (size_t)n, NULL) != RPC_FRAME_PACKET)
 			continue;
 		g_assert_true(rpc_received_init(&packet, rpc_frame_packet(frame), NULL));
+		if (fake->mute)
+			continue;
 		if (!first_calls(fake, &packet) && fake->on_packet)
 			fake->on_packet(fake, &packet);
 	}

@@ -26,6 +26,7 @@ struct fake {
 	unsigned opened_flags;
 	atomic_uint sessions; /* how often a client has connected */
 	atomic_bool unreachable;
+	atomic_bool mute;   /* says nothing from the first call on */
 	atomic_uint closes; /* CONNECT_CLOSE */
 	atomic_uint pings;
 
