@@ -162,6 +162,10 @@ static bool load_files(struct tls_transport *tls, const char *pkipath, bool no_v
 				 "cannot read the authority's certificate '%s' (%s): put it there, "
 				 "or name its folder by ?pkipath=",
 				 files.ca, gnutls_strerror(rc));
+	if (rc == 0 && !no_verify)
+		return error_set(error, SOCLE_ERROR_CORRUPT,
+				 "the file '%s' has no certificate of an authority in it",
+				 files.ca);
 	rc = no_verify || !file_is_there(files.crl)
 		     ? 0
 		     : gnutls_certificate_set_x509_crl_file(tls->credentials, files.crl,
@@ -208,11 +212,16 @@ static bool refuse_certificate(struct tls_transport *tls, const char *host, GErr
 	unsigned status = gnutls_session_get_verify_cert_status(tls->session);
 	bool told = gnutls_certificate_verification_status_print(
 			    status, gnutls_certificate_type_get(tls->session), &text, 0) == 0;
+	g_autofree char *why = g_strdup(told ? (const char *)text.data : "for no known reason");
+	size_t len;
 
-	error_set(error, SOCLE_ERROR_DENIED, "the certificate of '%s' is not accepted: %s", host,
-		  told ? (const char *)text.data : "for no known reason");
 	gnutls_free(text.data);
-	return false;
+	/* Its last sentence is the end of ours. */
+	len = strlen(g_strchomp(why));
+	if (len > 0 && why[len - 1] == '.')
+		why[len - 1] = '\0';
+	return error_set(error, SOCLE_ERROR_DENIED, "the certificate of '%s' is not accepted: %s",
+			 host, why);
 }
 
 static bool handshake(struct tls_transport *tls, const char *host, uint64_t deadline,
