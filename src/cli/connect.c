@@ -30,7 +30,7 @@ bool cli_connect_flags(struct cli *cli, unsigned flags, GError **error)
 		flags |= SOCLE_OPEN_READONLY;
 	g_free(cli->where);
 	cli->where = uri && *uri ? cli_plain(uri) : g_strdup("the default place");
-	cli->conn = socle_conn_open(uri, flags, &why);
+	cli->conn = socle_conn_open_timeout(uri, flags, (unsigned)cli->timeout_ms, &why);
 	if (!cli->conn) {
 		/* Whatever it is about, there is no connection. */
 		cli_fail(error, why, NULL);

@@ -18,6 +18,7 @@ import threading
 import time
 import unittest
 
+import certificates
 import daemon as tool
 from daemon import PATIENCE, SOCLED, definition, packet, raw_client, receive, wait_for
 
@@ -771,37 +772,19 @@ class Activation(tool.Case):
 
 
 class Tls(tool.Case):
-    def certtool(self, *words):
-        result = run('certtool', *words)
-        self.assertEqual(result.returncode, 0, result.stderr)
-
-    def make(self, name, text, ca=None):
-        path = os.path.join(self.dir, name)
-        with open(path + '.info', 'w', encoding='ascii') as file:
-            file.write(text)
-        self.certtool('--generate-privkey', '--key-type=rsa', '--bits=2048', '--outfile', path + '.key')
-        words = ['--template', path + '.info', '--load-privkey', path + '.key', '--outfile', path + '.pem']
-        if ca:
-            self.certtool('--generate-certificate', '--load-ca-certificate', ca + '.pem',
-                          '--load-ca-privkey', ca + '.key', *words)
-        else:
-            self.certtool('--generate-self-signed', *words)
-        return path
-
     def setUp(self):
         super().setUp()
-        if not shutil.which('certtool'):
+        if not certificates.CERTTOOL:
             self.skipTest('certtool is not installed')
-        authority = 'cn = Test\nca\ncert_signing_key\n'
-        server = 'cn = localhost\ndns_name = localhost\nip_address = 127.0.0.1\ntls_www_server\nsigning_key\nencryption_key\n'
-        client = 'cn = {}\norganization = Example\ntls_www_client\nsigning_key\nencryption_key\n'
-        self.ca = self.make('ca', authority)
-        self.server = self.make('server', server, self.ca)
-        self.good = self.make('good', client.format('admin one'), self.ca)
-        self.bad = self.make('bad', client.format('guest'), self.ca)
-        other = self.make('other', authority)
-        self.stranger = self.make('stranger', client.format('admin two'), other)
-        self.wrong_use = self.make('wrong', server, self.ca)
+        self.made = made = certificates.Certificates(self.dir)
+        authority, client = certificates.AUTHORITY.format('Test'), certificates.CLIENT
+        self.ca = made.make('ca', authority)
+        self.server = made.make('server', certificates.SERVER, self.ca)
+        self.good = made.make('good', client.format('admin one'), self.ca)
+        self.bad = made.make('bad', client.format('guest'), self.ca)
+        other = made.make('other', authority)
+        self.stranger = made.make('stranger', client.format('admin two'), other)
+        self.wrong_use = made.make('wrong', certificates.SERVER, self.ca)
         with socket.socket() as sock:
             sock.bind(('127.0.0.1', 0))
             self.port = sock.getsockname()[1]
@@ -810,12 +793,7 @@ class Tls(tool.Case):
                                '--tls-allowed-dn', 'CN=x;CN=admin*,O=Example')
 
     def uri(self, who):
-        folder = os.path.join(self.dir, 'pki-' + os.path.basename(who))
-        os.makedirs(folder, exist_ok=True)
-        for source, target in ((self.ca + '.pem', 'cacert.pem'), (who + '.pem', 'clientcert.pem'),
-                               (who + '.key', 'clientkey.pem')):
-            shutil.copy(source, os.path.join(folder, target))
-        return f'qemu://localhost:{self.port}/system?pkipath={folder}'
+        return f'qemu://localhost:{self.port}/system?pkipath={self.made.client(self.ca, who)}'
 
     def test_clients(self):
         self.virsh(self.uri(self.good), 'list', '--all')
