@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/sys.h"
 #include "base/thread.h"
+#include "base/unix-connect.h"
 #include "client/error-int.h"
 #include "rpc/codes.h"
 
@@ -357,4 +358,14 @@ bool socle_conn_is_encrypted(struct socle_conn *conn)
 	secure = conn->secure;
 	pthread_mutex_unlock(&conn->lock);
 	return secure;
+}
+
+char *socle_conn_socket(struct socle_conn *conn)
+{
+	char *path;
+
+	pthread_mutex_lock(&conn->lock);
+	path = conn->link ? unix_peer_path(link_transport(conn->link)->fd) : NULL;
+	pthread_mutex_unlock(&conn->lock);
+	return path;
 }

@@ -28,8 +28,8 @@ enum socle_open_flags {
 
 /**
  * socle_conn_open() - connect to a daemon
- * @uri:   NULL or "": $SOCLE_DEFAULT_URI, $LIBVIRT_DEFAULT_URI, or the daemon of the system for root
- *         and of the session for others; else scheme[+transport]://[user@]host[:port]/path?parameters,
+ * @uri:   NULL or "": $SOCLE_DEFAULT_URI, $LIBVIRT_DEFAULT_URI, or the daemon of the session; for root
+ *         that of the system, if it runs; else scheme[+transport]://[user@]host[:port]/path?parameters,
  *         as libvirt has them. Transports: unix, tcp, tls, ssh, ext. Parameters: socket, mode,
  *         no_verify, pkipath, command, keyfile, netcat, proxy, no_tty, known_hosts_verify; others
  *         are passed on
@@ -115,6 +115,14 @@ SOCLE_API bool socle_conn_is_alive(struct socle_conn *conn);
  * @conn: the connection
  */
 SOCLE_API bool socle_conn_is_encrypted(struct socle_conn *conn);
+
+/**
+ * socle_conn_socket() - the Unix socket of this host that it goes to. Asks nobody
+ * @conn: the connection
+ *
+ * Return: for free(3); NULL: it goes another way, or is lost
+ */
+SOCLE_API char *socle_conn_socket(struct socle_conn *conn);
 
 /**
  * socle_conn_uri() - the URI as the server names it

@@ -120,12 +120,10 @@ char *config_help(void)
 			g_string_append_printf(text, "  %-22s  %s\n", left, option->help);
 	}
 	g_string_append(
-		text,
-		"\nMachines go on when socled ends, and it finds them again.\n"
-		"Exit status: 0 ended as asked, 1 an error, 3 another socled is there.\n"
-		"\n"
-		"  socled --session &\n"
-		"  virsh -c \"qemu:///session?socket=$XDG_RUNTIME_DIR/socle/socled-sock\" list\n");
+		text, "\nMachines go on when socled ends, and it finds them again.\n"
+		      "Exit status: 0 ended as asked, 1 an error, 3 another socled is there.\n"
+		      "\n"
+		      "A session's daemon is started by clients: virsh -c \"$(socle uri)\" list\n");
 	return g_string_free(text, FALSE);
 }
 

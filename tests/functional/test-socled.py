@@ -668,7 +668,7 @@ class Session(tool.Case):
         env = self.environment()
         extra = {}
         if ROOT:
-            # Root has no session.
+            # As one who is not root.
             user = pwd.getpwnam('nobody')
             os.chmod(self.dir, 0o711)
             os.chown(env['XDG_RUNTIME_DIR'], user.pw_uid, -1)

@@ -3,6 +3,7 @@
  * test-uri.c - URIs: what they say, which sockets they mean, and what ssh is called with
  */
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "client/dial-int.h"
@@ -139,6 +140,20 @@ static void test_session_sockets(void)
 	g_assert_true(g_str_has_prefix(got, "/rt/socle/socled-sock "));
 }
 
+/* Who says nothing: ours, then libvirt's; root also has a session. */
+static void test_chosen_sockets(void)
+{
+	g_autofree char *got = sockets_of(NULL, false);
+
+	if (geteuid() == 0)
+		g_assert_cmpstr(got, ==,
+				"/run/socle/socled-sock /rt/socle/socled-sock "
+				"/run/libvirt/virtsocled-sock /run/libvirt/libvirt-sock "
+				"/run/libvirt/virtqemud-sock /run/libvirt/libvirt-sock");
+	else
+		g_assert_true(g_str_has_prefix(got, "/rt/socle/socled-sock /rt/libvirt/"));
+}
+
 /* == ssh == */
 
 static void assert_words(const char *text, bool readonly, const char *want)
@@ -226,6 +241,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/client/uri/default", test_default);
 	g_test_add_func("/client/uri/sockets", test_sockets);
 	g_test_add_func("/client/uri/session-sockets", test_session_sockets);
+	g_test_add_func("/client/uri/chosen-sockets", test_chosen_sockets);
 	g_test_add_func("/client/uri/ssh-words", test_ssh_words);
 	g_test_add_func("/client/uri/ssh-script", test_ssh_script);
 	return g_test_run();
