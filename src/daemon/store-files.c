@@ -14,6 +14,8 @@
  * A killed daemon leaves names with a dot in front, which mean nothing: those of step 1 and 2 were
  * never told to be there, and those of step 3 are replaced or removed by then.
  *
+ * store-commit.c has another way for most changes: its log stands for steps 2 and 4.
+ *
  * In any crash: (1) KEY.xml has a whole text, since it was on the disk before it got that name; (2)
  * a change that was told to be done is on the disk, since its folder was.
  */
