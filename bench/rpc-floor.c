@@ -95,7 +95,8 @@ int main(int argc, char **argv)
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (argc != 3 || strlen(argv[1]) >= sizeof(addr.sun_path) || domains > DOMAINS_MAX) {
-		(void)fprintf(stderr, "usage: rpc-floor SOCKET DOMAINS (at most %d)\n", DOMAINS_MAX);
+		(void)fprintf(stderr, "usage: rpc-floor SOCKET DOMAINS (at most %d)\n",
+			      DOMAINS_MAX);
 		return 1;
 	}
 	memcpy(addr.sun_path, argv[1], strlen(argv[1]) + 1);

@@ -144,8 +144,7 @@ static bool short_way(struct store_commit *commit, struct store_change **changes
 	return done;
 }
 
-static void make_durable(struct store_commit *commit, struct store_change **changes,
-			 unsigned count)
+static void make_durable(struct store_commit *commit, struct store_change **changes, unsigned count)
 {
 	int r;
 
@@ -179,8 +178,7 @@ struct store_commit *store_commit_new(const struct store_folders *folders, const
 
 	commit->folders = folders;
 	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++)
-		commit->dirty[kind] =
-			g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+		commit->dirty[kind] = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	commit->wal.fd = commit->wal.direct = -1;
 	if (wal_open(&commit->wal, state, error)) {
 		r = redo(commit);

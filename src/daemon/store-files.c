@@ -154,8 +154,7 @@ void store_clean_up(struct store_change *change)
 	g_clear_pointer(&change->former, g_free);
 }
 
-void store_write(const struct store_folders *folders, struct store_change **changes,
-		 unsigned count)
+void store_write(const struct store_folders *folders, struct store_change **changes, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		g_autofree char *fresh = g_strdup_printf(
@@ -168,14 +167,13 @@ void store_write(const struct store_folders *folders, struct store_change **chan
 
 static int place_one(const struct store_folders *folders, struct store_change *change, unsigned i)
 {
-	g_autofree char *former = g_strdup_printf("%s/.%s.%u.old", folders->path[change->kind],
-						  change->key, i);
+	g_autofree char *former =
+		g_strdup_printf("%s/.%s.%u.old", folders->path[change->kind], change->key, i);
 
 	return place(change, former);
 }
 
-bool store_place(const struct store_folders *folders, struct store_change **changes,
-		 unsigned count)
+bool store_place(const struct store_folders *folders, struct store_change **changes, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		if (place_one(folders, changes[i], i) < 0)

@@ -49,7 +49,7 @@ static uint64_t new_epoch(void)
 static void put_sum(const uint8_t *head, const uint8_t *body, size_t len, uint8_t sum[32])
 {
 	GChecksum *checksum = g_checksum_new(G_CHECKSUM_SHA256);
-	gsize size = HEAD - SUMMED;
+	size_t size = HEAD - SUMMED;
 
 	g_checksum_update(checksum, head, SUMMED);
 	g_checksum_update(checksum, body, (gssize)len);

@@ -260,10 +260,11 @@ static const struct {
 	enum sys_call call;
 	int err;
 } faults[] = {
-	{ SYS_OPEN, ENOSPC }, { SYS_OPEN, EACCES }, { SYS_OPEN, EMFILE },  { SYS_WRITE, ENOSPC },
-	{ SYS_WRITE, EIO },   { SYS_FSYNC, EIO },   { SYS_FSYNC, ENOSPC }, { SYS_RENAME, ENOSPC },
-	{ SYS_RENAME, EIO },  { SYS_LINK, ENOSPC }, { SYS_LINK, EIO },     { SYS_PWRITE, ENOSPC },
-	{ SYS_PWRITE, EIO },  { SYS_PWRITE, SYS_SHORT },
+	{ SYS_OPEN, ENOSPC },  { SYS_OPEN, EACCES },      { SYS_OPEN, EMFILE },
+	{ SYS_WRITE, ENOSPC }, { SYS_WRITE, EIO },        { SYS_FSYNC, EIO },
+	{ SYS_FSYNC, ENOSPC }, { SYS_RENAME, ENOSPC },    { SYS_RENAME, EIO },
+	{ SYS_LINK, ENOSPC },  { SYS_LINK, EIO },         { SYS_PWRITE, ENOSPC },
+	{ SYS_PWRITE, EIO },   { SYS_PWRITE, SYS_SHORT },
 };
 
 /* Each call that fails, at each place: the client hears of it and the old text stays, or the new one is
@@ -648,8 +649,8 @@ int main(int argc, char **argv)
 	CASE(kinds);
 	CASE(order);
 	CASE(together);
-	g_test_add("/store/faults", struct fixture, GINT_TO_POINTER(STORE_DOMAIN), setup, test_faults,
-		   teardown);
+	g_test_add("/store/faults", struct fixture, GINT_TO_POINTER(STORE_DOMAIN), setup,
+		   test_faults, teardown);
 	g_test_add("/store/faults-long-way", struct fixture, GINT_TO_POINTER(STORE_STATUS), setup,
 		   test_faults, teardown);
 	CASE(no_links);
