@@ -623,6 +623,30 @@ static void test_thousand(struct fixture *f, const void *data)
 	g_string_free(text, TRUE);
 }
 
+/* Without room for a log it is slower, and all the same otherwise. */
+static void test_no_log(struct fixture *f, const void *data)
+{
+	g_autofree char *path = g_build_filename(f->dir, "wal", NULL);
+
+	(void)data;
+	save_well(f, STORE_DOMAIN, key_a, "logged");
+	for (int err = ENOSPC;; err = SYS_SHORT) {
+		store_free(f->store);
+		g_assert_cmpint(g_remove(path), ==, 0);
+		sys_fail_nth(SYS_PWRITE, 1, err);
+		open_store(f);
+		g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+		save_well(f, STORE_DOMAIN, key_a, "not logged");
+		save_well(f, STORE_DOMAIN, key_b, NULL);
+		expect(f, STORE_DOMAIN, key_a, "not logged");
+		reopen(f);
+		g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS));
+		expect(f, STORE_DOMAIN, key_a, "not logged");
+		if (err == SYS_SHORT)
+			return;
+	}
+}
+
 static void test_folders(struct fixture *f, const void *data)
 {
 	static const enum sys_call calls[] = { SYS_MKDIR, SYS_OPEN, SYS_FSYNC };
@@ -664,6 +688,7 @@ int main(int argc, char **argv)
 	CASE(load);
 	CASE(unreadable);
 	CASE(thousand);
+	CASE(no_log);
 	CASE(folders);
 	return g_test_run();
 }
