@@ -145,8 +145,7 @@ static bool short_way(struct store_commit *commit, struct store_change **changes
 	return done;
 }
 
-static void make_durable(struct store_commit *commit, struct store_change **changes,
-			 unsigned count)
+static void make_durable(struct store_commit *commit, struct store_change **changes, unsigned count)
 {
 	int r;
 
@@ -172,25 +171,41 @@ void store_commit(struct store_commit *commit, struct store_change **changes, un
 
 /* == Beginning and end == */
 
+/* What a crash has left in the log is put in place. Without room for a log all goes the long way. */
+static bool begin(struct store_commit *commit, GError **error)
+{
+	int r = redo(commit), why;
+
+	if (r < 0)
+		return error_sys(error, r,
+				 "cannot put definitions of '%s' in place (make room or mend "
+				 "the disk, and start again)",
+				 commit->wal.path);
+	why = wal_begin(&commit->wal);
+	if (why == 0)
+		return true;
+	r = wal_discard(&commit->wal);
+	if (r < 0)
+		return error_sys(error, r, "cannot empty '%s', the log of definitions",
+				 commit->wal.path);
+	log_warning(
+		"definitions take longer to keep until socled is started again, as there can be "
+		"no log '%s': %s",
+		commit->wal.path, g_strerror(-why));
+	return true;
+}
+
 struct store_commit *store_commit_new(const struct store_folders *folders, const char *state,
 				      GError **error)
 {
 	struct store_commit *commit = g_new0(struct store_commit, 1);
-	int r;
 
 	commit->folders = folders;
 	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++)
-		commit->dirty[kind] =
-			g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+		commit->dirty[kind] = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	commit->wal.fd = commit->wal.direct = -1;
-	if (wal_open(&commit->wal, state, error)) {
-		r = redo(commit);
-		if (r == 0)
-			r = wal_clear(&commit->wal);
-		if (r == 0)
-			return commit;
-		error_sys(error, r, "cannot put definitions of '%s/wal' in place", state);
-	}
+	if (wal_open(&commit->wal, state, error) && begin(commit, error))
+		return commit;
 	store_commit_free(commit);
 	return NULL;
 }

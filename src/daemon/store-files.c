@@ -15,6 +15,8 @@
  * A killed daemon leaves names with a dot in front, which mean nothing: those of step 1 and 2 were
  * never told to be there, and those of step 3 are replaced or removed by then.
  *
+ * store-commit.c has another way for most changes: its log stands for steps 2 and 4.
+ *
  * In any crash: (1) KEY.xml has a whole text, since it was on the disk before it got that name; (2)
  * a change that was told to be done is on the disk, since its folder was.
  */
@@ -153,8 +155,7 @@ void store_clean_up(struct store_change *change)
 	g_clear_pointer(&change->former, g_free);
 }
 
-void store_write(const struct store_folders *folders, struct store_change **changes,
-		 unsigned count)
+void store_write(const struct store_folders *folders, struct store_change **changes, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		g_autofree char *fresh = g_strdup_printf(
@@ -167,14 +168,13 @@ void store_write(const struct store_folders *folders, struct store_change **chan
 
 static int place_one(const struct store_folders *folders, struct store_change *change, unsigned i)
 {
-	g_autofree char *former = g_strdup_printf("%s/.%s.%u.old", folders->path[change->kind],
-						  change->key, i);
+	g_autofree char *former =
+		g_strdup_printf("%s/.%s.%u.old", folders->path[change->kind], change->key, i);
 
 	return place(change, former);
 }
 
-bool store_place(const struct store_folders *folders, struct store_change **changes,
-		 unsigned count)
+bool store_place(const struct store_folders *folders, struct store_change **changes, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		if (place_one(folders, changes[i], i) < 0)

@@ -49,7 +49,7 @@ static uint64_t new_epoch(void)
 static void put_sum(const uint8_t *head, const uint8_t *body, size_t len, uint8_t sum[32])
 {
 	GChecksum *checksum = g_checksum_new(G_CHECKSUM_SHA256);
-	gsize size = HEAD - SUMMED;
+	size_t size = HEAD - SUMMED;
 
 	g_checksum_update(checksum, head, SUMMED);
 	g_checksum_update(checksum, body, (gssize)len);
@@ -103,7 +103,7 @@ int wal_append(struct wal *wal, struct store_change *const *changes, unsigned co
 	uint8_t *batch, *p;
 	int r;
 
-	if (whole > (size_t)(SIZE - wal->end))
+	if (wal->fd < 0 || whole > (size_t)(SIZE - wal->end))
 		return -EFBIG;
 	batch = g_aligned_alloc0(1, whole, BLOCK);
 	memcpy(batch, magic, sizeof(magic));
@@ -124,7 +124,7 @@ int wal_append(struct wal *wal, struct store_change *const *changes, unsigned co
 int wal_clear(struct wal *wal)
 {
 	static const _Alignas(BLOCK) uint8_t zeroes[BLOCK];
-	int r = write_blocks(wal, zeroes, sizeof(zeroes), 0);
+	int r = wal->fd < 0 ? 0 : write_blocks(wal, zeroes, sizeof(zeroes), 0);
 
 	if (r < 0)
 		return r;
@@ -204,7 +204,7 @@ int wal_read(const struct wal *wal, GPtrArray *changes)
 {
 	g_autofree uint8_t *data = g_malloc(SIZE);
 	size_t len = (size_t)wal->end;
-	int r = read_all(wal->fd, data, &len);
+	int r = len ? read_all(wal->fd, data, &len) : 0;
 
 	if (r < 0)
 		return r;
@@ -213,18 +213,42 @@ int wal_read(const struct wal *wal, GPtrArray *changes)
 
 /* == Opening == */
 
-static int sync_name(const char *state)
+bool wal_open(struct wal *wal, const char *state, GError **error)
 {
-	autofd int fd = sys_open(state, O_RDONLY | O_DIRECTORY, 0);
+	g_autofree uint8_t *data = NULL;
+	g_autoptr(GPtrArray) changes =
+		g_ptr_array_new_with_free_func((GDestroyNotify)store_change_free);
+	size_t len = SIZE;
+	int r = 0;
+
+	*wal = (struct wal){ .direct = -1, .path = g_build_filename(state, "wal", NULL) };
+	wal->fd = sys_open(wal->path, O_RDWR | O_NOFOLLOW, 0);
+	if (wal->fd == -ENOENT)
+		return true;
+	data = g_malloc(SIZE);
+	r = wal->fd < 0 ? wal->fd : read_all(wal->fd, data, &len);
+	if (r == 0) {
+		wal->end = (off_t)get_batches(data, len, changes);
+		return true;
+	}
+	error_sys(error, r, "cannot read '%s', the log of definitions", wal->path);
+	wal_close(wal);
+	return false;
+}
+
+static int sync_name(const char *path)
+{
+	g_autofree char *folder = g_path_get_dirname(path);
+	autofd int fd = sys_open(folder, O_RDONLY | O_DIRECTORY, 0);
 
 	return fd < 0 ? fd : sys_fsync(fd);
 }
 
 /* Make it as long as it is to be, of blocks that were written. */
-static int fill(int fd, const char *state)
+static int fill(const struct wal *wal)
 {
 	g_autofree uint8_t *zeroes = NULL;
-	int64_t size = sys_file_size(fd);
+	int64_t size = sys_file_size(wal->fd);
 	ssize_t n;
 	int r;
 
@@ -233,46 +257,40 @@ static int fill(int fd, const char *state)
 	if (size >= SIZE)
 		return 0;
 	zeroes = g_malloc0(SIZE);
-	n = sys_pwrite(fd, zeroes, (size_t)(SIZE - size), size);
-	r = n < 0 ? (int)n : n < SIZE - size ? -EIO : sys_fsync(fd);
-	return r < 0 ? r : sync_name(state);
+	n = sys_pwrite(wal->fd, zeroes, (size_t)(SIZE - size), size);
+	/* Less than that is written when the disk is full then. */
+	r = n < 0 ? (int)n : n < SIZE - size ? -ENOSPC : sys_fsync(wal->fd);
+	return r < 0 ? r : sync_name(wal->path);
 }
 
-/* Where the log ends that a daemon before us has left. */
-static int find_end(struct wal *wal)
+int wal_begin(struct wal *wal)
 {
-	g_autofree uint8_t *data = g_malloc(SIZE);
-	g_autoptr(GPtrArray) changes =
-		g_ptr_array_new_with_free_func((GDestroyNotify)store_change_free);
-	size_t len = SIZE;
-	int r = read_all(wal->fd, data, &len);
+	int r = 0;
 
-	if (r == 0)
-		wal->end = (off_t)get_batches(data, len, changes);
-	return r;
+	if (wal->fd < 0)
+		wal->fd = sys_open(wal->path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+	r = wal->fd < 0 ? wal->fd : fill(wal);
+	if (r < 0)
+		return r;
+	wal->direct = sys_open(wal->path, O_WRONLY | O_NOFOLLOW | O_DIRECT | O_DSYNC, 0);
+	return wal_clear(wal);
 }
 
-bool wal_open(struct wal *wal, const char *state, GError **error)
+int wal_discard(struct wal *wal)
 {
-	g_autofree char *path = g_build_filename(state, "wal", NULL);
-	int r;
+	int r = sys_unlink(wal->path);
 
-	*wal = (struct wal){ .fd = sys_open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600),
-			     .direct = -1,
-			     .epoch = new_epoch() };
-	r = wal->fd < 0 ? wal->fd : fill(wal->fd, state);
-	if (r == 0)
-		r = find_end(wal);
-	if (r == 0) {
-		wal->direct = sys_open(path, O_WRONLY | O_NOFOLLOW | O_DIRECT | O_DSYNC, 0);
-		return true;
-	}
-	wal_close(wal);
-	return error_sys(error, r, "cannot make use of '%s', the log of definitions", path);
+	fd_autoclose(&wal->fd);
+	fd_autoclose(&wal->direct);
+	wal->end = wal->next = 0;
+	if (r == -ENOENT)
+		return 0;
+	return r < 0 ? r : sync_name(wal->path);
 }
 
 void wal_close(struct wal *wal)
 {
 	fd_autoclose(&wal->fd);
 	fd_autoclose(&wal->direct);
+	g_clear_pointer(&wal->path, g_free);
 }

@@ -19,15 +19,20 @@
 #include "daemon/store-int.h"
 
 struct wal {
-	int fd;
+	char *path;
+	int fd;     /* negative: there is none, and nothing has room */
 	int direct; /* the same, O_DIRECT and O_DSYNC; -1: the file system has no such thing */
 	off_t end;  /* of what was confirmed; the next batch goes there */
 	off_t next; /* the end when the last batch is confirmed */
 	uint64_t epoch;
 };
 
-/* Open the one of the folder @state, or make it. What it has is still there. */
+/* The one of the folder @state, with what it has; wal_begin() comes when that is in place. */
 bool wal_open(struct wal *wal, const char *state, GError **error);
+/* Make it, if it is not there yet, and empty it. 0 or -errno: then wal_discard() is next. */
+int wal_begin(struct wal *wal);
+/* Do without one. 0, or -errno: the next start may find what it had. */
+int wal_discard(struct wal *wal);
 void wal_close(struct wal *wal);
 
 static inline bool wal_is_empty(const struct wal *wal)

@@ -260,10 +260,11 @@ static const struct {
 	enum sys_call call;
 	int err;
 } faults[] = {
-	{ SYS_OPEN, ENOSPC }, { SYS_OPEN, EACCES }, { SYS_OPEN, EMFILE },  { SYS_WRITE, ENOSPC },
-	{ SYS_WRITE, EIO },   { SYS_FSYNC, EIO },   { SYS_FSYNC, ENOSPC }, { SYS_RENAME, ENOSPC },
-	{ SYS_RENAME, EIO },  { SYS_LINK, ENOSPC }, { SYS_LINK, EIO },     { SYS_PWRITE, ENOSPC },
-	{ SYS_PWRITE, EIO },  { SYS_PWRITE, SYS_SHORT },
+	{ SYS_OPEN, ENOSPC },  { SYS_OPEN, EACCES },      { SYS_OPEN, EMFILE },
+	{ SYS_WRITE, ENOSPC }, { SYS_WRITE, EIO },        { SYS_FSYNC, EIO },
+	{ SYS_FSYNC, ENOSPC }, { SYS_RENAME, ENOSPC },    { SYS_RENAME, EIO },
+	{ SYS_LINK, ENOSPC },  { SYS_LINK, EIO },         { SYS_PWRITE, ENOSPC },
+	{ SYS_PWRITE, EIO },   { SYS_PWRITE, SYS_SHORT },
 };
 
 /* Each call that fails, at each place: the client hears of it and the old text stays, or the new one is
@@ -625,6 +626,30 @@ static void test_thousand(struct fixture *f, const void *data)
 	g_string_free(text, TRUE);
 }
 
+/* Without room for a log it is slower, and all the same otherwise. */
+static void test_no_log(struct fixture *f, const void *data)
+{
+	g_autofree char *path = g_build_filename(f->dir, "wal", NULL);
+
+	(void)data;
+	save_well(f, STORE_DOMAIN, key_a, "logged");
+	for (int err = ENOSPC;; err = SYS_SHORT) {
+		store_free(f->store);
+		g_assert_cmpint(g_remove(path), ==, 0);
+		sys_fail_nth(SYS_PWRITE, 1, err);
+		open_store(f);
+		g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+		save_well(f, STORE_DOMAIN, key_a, "not logged");
+		save_well(f, STORE_DOMAIN, key_b, NULL);
+		expect(f, STORE_DOMAIN, key_a, "not logged");
+		reopen(f);
+		g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS));
+		expect(f, STORE_DOMAIN, key_a, "not logged");
+		if (err == SYS_SHORT)
+			return;
+	}
+}
+
 static void test_folders(struct fixture *f, const void *data)
 {
 	static const enum sys_call calls[] = { SYS_MKDIR, SYS_OPEN, SYS_FSYNC };
@@ -651,8 +676,8 @@ int main(int argc, char **argv)
 	CASE(kinds);
 	CASE(order);
 	CASE(together);
-	g_test_add("/store/faults", struct fixture, GINT_TO_POINTER(STORE_DOMAIN), setup, test_faults,
-		   teardown);
+	g_test_add("/store/faults", struct fixture, GINT_TO_POINTER(STORE_DOMAIN), setup,
+		   test_faults, teardown);
 	g_test_add("/store/faults-long-way", struct fixture, GINT_TO_POINTER(STORE_STATUS), setup,
 		   test_faults, teardown);
 	CASE(no_links);
@@ -666,6 +691,7 @@ int main(int argc, char **argv)
 	CASE(load);
 	CASE(unreadable);
 	CASE(thousand);
+	CASE(no_log);
 	CASE(folders);
 	return g_test_run();
 }
