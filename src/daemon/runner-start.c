@@ -165,6 +165,8 @@ static int run(struct runner *runner, char *const *argv, const GArray *fds, GErr
 
 	if (log < 0)
 		return -1;
+	for (unsigned i = 0; i < paths->len; i++)
+		runner_grant(runner, what.paths[i].path, what.paths[i].write);
 	machine_log_command(runner->log, argv);
 	runner->log_from = machine_log_size(runner->log);
 	return spawn(&what, error);
@@ -298,13 +300,16 @@ static bool launch(struct runner *runner, GError **error)
 	if (!argv)
 		return false;
 	pid = run(runner, argv, fds, error);
-	if (pid < 0)
+	if (pid < 0) {
+		runner_grants_end(runner);
 		return false;
+	}
 	runner->process = process_open(pid, 0, runner_on_ended, runner, error);
 	if (!runner->process) {
 		/* Of a child that has only just begun nothing keeps us waiting. */
 		(void)kill(pid, SIGKILL);
 		(void)waitpid(pid, NULL, 0);
+		runner_grants_end(runner);
 		return false;
 	}
 	runner->deadline =
