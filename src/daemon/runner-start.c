@@ -29,6 +29,7 @@
 #include "daemon/runner-int.h"
 #include "daemon/runner-spawn.h"
 #include "daemon/runner-tap.h"
+#include "host/process.h"
 
 enum {
 	START_MS = 30000,
@@ -63,19 +64,7 @@ static bool make_folders(struct runner *runner, GError **error)
 /* A vCPU has a thread once the guest may run. */
 bool runner_guest_has_run(long pid)
 {
-	g_autofree char *path = g_strdup_printf("/proc/%ld/task", pid);
-	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-	const char *tid;
-	bool found = false;
-
-	while (dir && !found && (tid = g_dir_read_name(dir))) {
-		g_autofree char *comm = g_build_filename(path, tid, "comm", NULL);
-		g_autofree char *name = NULL;
-
-		found = g_file_get_contents(comm, &name, NULL, NULL) &&
-			g_str_has_prefix(name, "vcpu");
-	}
-	return found;
+	return host_thread_named("", (pid_t)pid, "vcpu0") > 0;
 }
 
 /* The file is in a folder of the machine, which may have written anything there. */
