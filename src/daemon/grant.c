@@ -64,7 +64,8 @@ static void set_rights(struct grant_acl *acl, size_t off, unsigned rights)
 static size_t find(const struct grant_acl *acl, unsigned tag, uint32_t id)
 {
 	for (size_t off = HEAD; off < acl->len; off += ENTRY) {
-		if (tag_at(acl, off) == tag && (id == no_id || get_le32(acl->bytes + off + 4) == id))
+		if (tag_at(acl, off) == tag &&
+		    (id == no_id || get_le32(acl->bytes + off + 4) == id))
 			return off;
 	}
 	return 0;
@@ -278,7 +279,8 @@ static bool grant_file(struct file *file, const char *machine, uid_t uid, gid_t 
 {
 	g_autofree char *others = without(file->mark, machine);
 	g_autofree char *mark = g_strconcat(others, machine, " ", NULL);
-	const bool may = grant_acl_allows(&file->acl, file->st.st_uid, file->st.st_gid, uid, gid, need);
+	const bool may =
+		grant_acl_allows(&file->acl, file->st.st_uid, file->st.st_gid, uid, gid, need);
 
 	/* Its own rights, not by us. What its owner refuses to himself he does not get from us. */
 	if ((may && !*file->mark) || file->st.st_uid == uid)
@@ -297,8 +299,8 @@ static bool grant_file(struct file *file, const char *machine, uid_t uid, gid_t 
 bool grant(const char *path, const char *machine, uid_t uid, gid_t gid, bool write)
 {
 	g_autofree struct file *file = g_new(struct file, 1);
-	const bool done = file_read(file, path) &&
-			  grant_file(file, machine, uid, gid, write ? 4 | 2 : 4);
+	const bool done =
+		file_read(file, path) && grant_file(file, machine, uid, gid, write ? 4 | 2 : 4);
 
 	fd_autoclose(&file->fd);
 	return done;

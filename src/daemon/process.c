@@ -89,8 +89,7 @@ bool process_signal(const struct process *process, int sig, GError **error)
 
 	if (r >= 0)
 		return true;
-	return error_sys(error, r, "cannot send signal %d to process %d", sig,
-			 process->pid);
+	return error_sys(error, r, "cannot send signal %d to process %d", sig, process->pid);
 }
 
 enum process_end process_status(struct process *process, int *ret)

@@ -78,7 +78,8 @@ char *runner_state(struct machine *machine)
 	}
 	if (!runner->process)
 		return g_strdup("");
-	return g_strdup_printf("pid=%d start=%" PRIu64 " from=%" PRId64 " names=%s jobs=%s own=%s dir=%s",
+	return g_strdup_printf("pid=%d start=%" PRIu64 " from=%" PRId64
+			       " names=%s jobs=%s own=%s dir=%s",
 			       process_pid(runner->process), process_start(runner->process),
 			       (int64_t)runner->log_from, names, jobs->str, own, runner->dir);
 }

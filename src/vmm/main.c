@@ -37,8 +37,8 @@ static int fail_start(const struct options *options, const GError *error)
 	g_autoptr(GError) local = NULL;
 
 	/* The last sentence is the one that counts. */
-	if (options->exit_file && !exit_file_write(options->exit_file, VMM_EXIT_ERROR, "start-failed",
-						   error->message, &local))
+	if (options->exit_file && !exit_file_write(options->exit_file, VMM_EXIT_ERROR,
+						   "start-failed", error->message, &local))
 		(void)fail(local);
 	return fail(error);
 }

@@ -81,8 +81,7 @@ static size_t push(struct writer *writer, int fd, const uint8_t *buf, size_t len
 	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
 	ssize_t n;
 
-	*ret_away = writer->config.keep_on_hup && sys_poll(&pfd, 1, 0) > 0 &&
-		    pfd.revents & POLLHUP;
+	*ret_away = writer->config.keep_on_hup && sys_poll(&pfd, 1, 0) > 0 && pfd.revents & POLLHUP;
 	if (*ret_away)
 		return MIN(len, excess);
 	n = sys_write(fd, buf, len);

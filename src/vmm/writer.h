@@ -21,7 +21,7 @@ struct writer;
 
 enum {
 	WRITER_ROOM = 64 * 1024,
-	WRITER_RESERVE = 4096, /* of that for writer_put_text() only */
+	WRITER_RESERVE = 4096,   /* of that for writer_put_text() only */
 	WRITER_KEPT = 32 * 1024, /* of what is printed while nobody is there */
 };
 

@@ -39,7 +39,8 @@ static void test_mode(void)
 		g_assert_false(allows(&acl, UID, GID, BOTH));
 		/* Nobody else has more, or less. */
 		for (unsigned need = 1; need <= 7; need++) {
-			g_assert_true(allows(&acl, OTHER, 0, need) == allows(&before, OTHER, 0, need));
+			g_assert_true(allows(&acl, OTHER, 0, need) ==
+				      allows(&before, OTHER, 0, need));
 			g_assert_true(allows(&acl, OTHER, OTHER, need) ==
 				      allows(&before, OTHER, OTHER, need));
 		}

@@ -24,8 +24,8 @@ struct script {
 	unsigned started, destroyed, paused, plugged;
 	GHashTable *kept[STORE_KIND_COUNT]; /* of the store: key to text */
 	const char *store_fail;             /* all of its tasks end with this */
-	bool store_hold;                         /* they wait for script_store_release() */
-	GQueue store_held;                       /* of struct task */
+	bool store_hold;                    /* they wait for script_store_release() */
+	GQueue store_held;                  /* of struct task */
 	unsigned saves;
 };
 
