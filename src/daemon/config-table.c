@@ -36,8 +36,12 @@ const struct config_option config_options[] = {
 	  AT(log_dir), 0, 0, NULL, false },
 	{ "vm", "PATH", "The program that runs a machine (default: socle-vm beside socled).", NULL,
 	  CONFIG_TEXT, AT(vm), 0, 0, NULL, false },
-	{ "machine-user", "NAME", "Run the system's machines as this user.", NULL, CONFIG_TEXT,
-	  AT(machine_user), 0, 0, NULL, false },
+	{ "machine-user", "NAME", "Run the system's machines as this user.",
+	  "Images that only root may open are lent to it by their access control lists while a "
+	  "machine needs them; it has to be let through by folders, and what is behind an overlay "
+	  "has to "
+	  "be readable by it.",
+	  CONFIG_TEXT, AT(machine_user), 0, 0, NULL, false },
 	{ "policy", "FILE", "Who may do what (default /etc/socle/policy.conf).",
 	  "Without such a file the permissions of the sockets decide. It is read again at SIGHUP. "
 	  "See POLICY below.",

@@ -52,9 +52,10 @@ void orphans_end(GHashTable *known, const char *run_dir)
 			continue;
 		/* It was known once, or its file would not be missing. */
 		if (runner_guest_has_run(pid)) {
-			log_warning("process %d is a machine that runs and that nothing is known of; "
-				    "it is left alone: mend its file, or shut its guest down",
-				    pid);
+			log_warning(
+				"process %d is a machine that runs and that nothing is known of; "
+				"it is left alone: mend its file, or shut its guest down",
+				pid);
 			continue;
 		}
 		log_info("process %d is a machine whose start nobody was told of: it is ended",

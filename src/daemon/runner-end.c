@@ -114,6 +114,7 @@ void runner_remove_files(const struct runner *runner)
 static void clean(struct runner *runner)
 {
 	runner_remove_files(runner);
+	runner_grants_end(runner);
 	machine_log_rotate(runner->log, &runner->config->log);
 	if (runner->cgroup)
 		runner->config->cgroups->close(runner->cgroup, true);

@@ -61,6 +61,7 @@ struct runner {
 	unsigned tid_count;
 	uint64_t balloon;  /* bytes; 0: not known */
 	GPtrArray *jobs;   /* struct runner_job */
+	GPtrArray *grants; /* paths of files that it may open because of us */
 	GPtrArray *agents; /* of runner-agent.c: what is asked of the guest's agent */
 	guint changed_idle;
 	struct runner_keeping *keeping; /* NULL: it is kept, or was not begun */
@@ -128,6 +129,16 @@ void runner_destroy(struct machine *machine, bool graceful, struct task *task);
 void runner_remove_files(const struct runner *runner);
 /* How it ended, in a sentence for g_free(). */
 char *runner_end_reason(struct runner *runner, enum machine_end *ret_end);
+
+/* == runner-grant.c: files for a machine that runs as somebody else == */
+
+/* Let it open a file, if it may not anyway. */
+void runner_grant(struct runner *runner, const char *path, bool write);
+void runner_grant_end(struct runner *runner, const char *path);
+void runner_grants_end(struct runner *runner);
+/* As a word of its state, for g_free(). */
+char *runner_grants_format(const struct runner *runner);
+void runner_grants_take(struct runner *runner, const char *text);
 
 /* == runner-events.c == */
 

@@ -29,6 +29,7 @@
 #include "daemon/runner-int.h"
 #include "daemon/runner-spawn.h"
 #include "daemon/runner-tap.h"
+#include "host/process.h"
 
 enum {
 	START_MS = 30000,
@@ -63,19 +64,7 @@ static bool make_folders(struct runner *runner, GError **error)
 /* A vCPU has a thread once the guest may run. */
 bool runner_guest_has_run(long pid)
 {
-	g_autofree char *path = g_strdup_printf("/proc/%ld/task", pid);
-	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-	const char *tid;
-	bool found = false;
-
-	while (dir && !found && (tid = g_dir_read_name(dir))) {
-		g_autofree char *comm = g_build_filename(path, tid, "comm", NULL);
-		g_autofree char *name = NULL;
-
-		found = g_file_get_contents(comm, &name, NULL, NULL) &&
-			g_str_has_prefix(name, "vcpu");
-	}
-	return found;
+	return host_thread_named("", (pid_t)pid, "vcpu0") > 0;
 }
 
 /* The file is in a folder of the machine, which may have written anything there. */
@@ -165,6 +154,8 @@ static int run(struct runner *runner, char *const *argv, const GArray *fds, GErr
 
 	if (log < 0)
 		return -1;
+	for (unsigned i = 0; i < paths->len; i++)
+		runner_grant(runner, what.paths[i].path, what.paths[i].write);
 	machine_log_command(runner->log, argv);
 	runner->log_from = machine_log_size(runner->log);
 	return spawn(&what, error);
@@ -298,13 +289,16 @@ static bool launch(struct runner *runner, GError **error)
 	if (!argv)
 		return false;
 	pid = run(runner, argv, fds, error);
-	if (pid < 0)
+	if (pid < 0) {
+		runner_grants_end(runner);
 		return false;
+	}
 	runner->process = process_open(pid, 0, runner_on_ended, runner, error);
 	if (!runner->process) {
 		/* Of a child that has only just begun nothing keeps us waiting. */
 		(void)kill(pid, SIGKILL);
 		(void)waitpid(pid, NULL, 0);
+		runner_grants_end(runner);
 		return false;
 	}
 	runner->deadline =

@@ -156,6 +156,7 @@ struct runner *runner_new(struct dom *dom)
 	runner->log = g_build_filename(config->log_dir, log, NULL);
 	runner->destroys = g_ptr_array_new();
 	runner->agents = g_ptr_array_new();
+	runner->grants = g_ptr_array_new_with_free_func(g_free);
 	g_queue_init(&runner->no_calls);
 	runner->orphan = -1;
 	runner->jobs = g_ptr_array_new_with_free_func(runner_job_free);
@@ -165,9 +166,9 @@ struct runner *runner_new(struct dom *dom)
 
 static void stop_timers(struct runner *runner)
 {
-	guint *const timers[] = { &runner->log_timer, &runner->deadline, &runner->kill_timer,
-				  &runner->changed_idle, &runner->no_call_idle,
-				  &runner->orphan_timer };
+	guint *const timers[] = { &runner->log_timer,    &runner->deadline,
+				  &runner->kill_timer,   &runner->changed_idle,
+				  &runner->no_call_idle, &runner->orphan_timer };
 
 	for (size_t i = 0; i < ARRAY_SIZE(timers); i++) {
 		if (*timers[i])
@@ -188,6 +189,7 @@ static void release(struct runner *runner)
 	runner_keeping_end(runner);
 	runner_agents_end(runner);
 	g_ptr_array_unref(runner->agents);
+	g_ptr_array_unref(runner->grants);
 	g_clear_pointer(&runner->jobs, g_ptr_array_unref);
 	if (begin) {
 		error_set(&error, SOCLE_ERROR_STATE, "the machine was let go before it was there");

@@ -34,8 +34,8 @@ struct vm {
 	struct snapshots *snapshots; /* NULL: none */
 	GPtrArray *streams;          /* open consoles; NULL: none */
 	char *found_state; /* of a machine that an earlier daemon had, until it is found */
-	bool status_busy, status_again; /* the file of an active one is being written */
-	bool status_failing;            /* which has been told */
+	bool status_busy, status_again;       /* the file of an active one is being written */
+	bool status_failing;                  /* which has been told */
 	GPtrArray *status_next, *status_told; /* struct task: who waits for it */
 	struct task status_task;
 	GSource *status_timer;

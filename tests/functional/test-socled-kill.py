@@ -72,9 +72,9 @@ class Client(threading.Thread):
 class Worker(Client):
     """@known: name to [what counts], or [what counted, what may count by now]."""
 
-    def __init__(self, uri, seed, number, known, pids):
+    def __init__(self, uri, seed, number, known, run_dir):
         super().__init__(uri, seed)
-        self.number, self.known, self.pids = number, known, pids
+        self.number, self.known, self.run_dir = number, known, run_dir
 
     def step(self, conn):
         name = f'w{self.number}-{self.rand.randrange(NAMES)}'
@@ -98,7 +98,7 @@ class Worker(Client):
 
     def define(self, conn, name, now, uuid=''):
         title = f't{self.rand.randrange(1 << 30)}'
-        xml = definition(name).replace('<memory>', f'{uuid}<title>{title}</title><memory>')
+        xml = definition(name, kernel=tool.IDLE).replace('<memory>', f'{uuid}<title>{title}</title><memory>')
         self.change(name, now._replace(title=title, notes=None), lambda: conn.defineXML(xml))
 
     def define_anew(self, conn, name, dom, now):
@@ -143,7 +143,8 @@ class Worker(Client):
         self.change(name, now._replace(state=PAUSED if paused else RUNNING), lambda: dom.createWithFlags(
             libvirt.VIR_DOMAIN_START_PAUSED if paused else 0))
         # From here on it has to be this process.
-        pid = self.pids().get(name)
+        with open(f'{self.run_dir}/vm/{dom.UUIDString()}/pid', encoding='ascii') as file:
+            pid = int(file.read())
         self.known[name] = [self.known[name][-1]._replace(pid=pid)]
 
     def destroy(self, _, name, dom, now):
@@ -208,7 +209,7 @@ class Killed(tool.Case):
         away = []
         one = self.daemon('--log', 'info')
         for kill in range(count):
-            clients = [Worker(one.uri(), rand.random(), w, known, self.processes) for w in range(WORKERS)]
+            clients = [Worker(one.uri(), rand.random(), w, known, self.dir + '/st/run') for w in range(WORKERS)]
             clients.append(Watcher(one.uri(), rand.random()))
             for client in clients:
                 client.start()

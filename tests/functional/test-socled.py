@@ -582,6 +582,124 @@ class Limits(tool.Case):
                 for name in names if name.endswith(dom.UUIDString())]
 
 
+class MachineUser(tool.Case):
+    """Machines run as nobody, on root's images, which stay root's."""
+
+    def setUp(self):
+        super().setUp()
+        import libvirt
+        if not ROOT:
+            self.skipTest('only root can run machines as somebody else')
+        os.chmod(self.dir, 0o711)
+        if run(tool.VM, '--version', user=65534, group=65534, extra_groups=[]).returncode:
+            self.skipTest('nobody cannot run programs of this folder')
+        self.start()
+        self.image = self.make('disk')
+        try:
+            os.setxattr(self.image, 'trusted.socle.test', b'x')
+            os.removexattr(self.image, 'trusted.socle.test')
+        except OSError:
+            self.skipTest('the file system has no extended attributes')
+        self.libvirt = libvirt
+
+    def start(self):
+        import libvirt
+        # The folder of states is root's alone.
+        self.one = self.daemon('--machine-user', 'nobody', '--run', os.path.join(self.dir, 'run'))
+        self.conn = libvirt.open(self.one.uri())
+
+    def make(self, name):
+        path = os.path.join(self.dir, name)
+        with open(path, 'wb') as file:
+            file.truncate(1 << 20)
+        os.chmod(path, 0o600)
+        return path
+
+    @staticmethod
+    def disk(path, name='vda', more=''):
+        return (f"<disk type='file'><driver type='raw'/><source file='{path}'/>"
+                f"<target dev='{name}' bus='virtio'/>{more}</disk>")
+
+    def like_before(self, path):
+        self.assertEqual((os.stat(path).st_uid, stat.S_IMODE(os.stat(path).st_mode)), (0, 0o600))
+        self.assertEqual([name for name in os.listxattr(path) if not name.startswith('security.')], [])
+
+    def opens(self, path, mode):
+        code = f"import os; os.close(os.open({path!r}, os.{mode}))"
+        return run(sys.executable, '-c', code, user=65534, group=65534, extra_groups=[]).returncode == 0
+
+    def pid(self, dom):
+        with open(os.path.join(self.dir, 'run/vm', dom.UUIDString(), 'pid'), encoding='ascii') as file:
+            return int(file.read())
+
+    def test_life(self):
+        dom = self.conn.defineXML(definition('one', devices=self.disk(self.image)))
+        dom.create()
+        self.assertEqual(os.stat(f'/proc/{self.pid(dom)}').st_uid, 65534)
+        self.assertEqual(os.stat(self.image).st_uid, 0)
+        self.assertTrue(self.opens(self.image, 'O_RDWR'))
+        plugged = self.make('with space,\u00e4%')
+        dom.attachDevice(self.disk(plugged, 'vdb'))
+        self.assertTrue(self.opens(plugged, 'O_RDWR'))
+        # Another daemon takes them back.
+        self.conn.close()
+        self.one.end(signal.SIGKILL)
+        self.start()
+        dom = self.conn.lookupByName('one')
+        wait_for(lambda: dom.state()[0] == 1, 'it is found')
+        self.assertTrue(self.opens(plugged, 'O_RDWR'))
+        dom.destroy()
+        for path in (self.image, plugged):
+            self.like_before(path)
+        # Also those of a machine that ends while there is none.
+        dom.create()
+        pid = self.pid(dom)
+        self.conn.close()
+        self.one.end(signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
+        self.assertTrue(self.opens(self.image, 'O_RDWR'))
+        wait_for(lambda: not os.path.exists(f'/proc/{pid}'), 'it dies')
+        self.start()
+        wait_for(lambda: self.conn.lookupByName('one').state()[0] == 5, 'its end is noticed')
+        self.like_before(self.image)
+        self.conn.close()
+
+    def test_shared(self):
+        """Two machines read one file, which is theirs until the second one ends."""
+        doms = [self.conn.defineXML(definition(name, devices=self.disk(self.image, more='<readonly/>')))
+                for name in ('one', 'two')]
+        for dom in doms:
+            dom.create()
+        self.assertTrue(self.opens(self.image, 'O_RDONLY'))
+        self.assertFalse(self.opens(self.image, 'O_RDWR'))
+        doms[0].destroy()
+        self.assertTrue(self.opens(self.image, 'O_RDONLY'))
+        doms[1].destroy()
+        self.like_before(self.image)
+        self.conn.close()
+
+    def test_refused(self):
+        """What cannot be let is told, and nothing stays behind."""
+        folder = os.path.join(self.dir, 'closed')
+        os.mkdir(folder, 0o700)
+        inside = self.make('closed/disk')
+        # A link that the machine's user could have made.
+        os.mkdir(os.path.join(self.dir, 'open'))
+        os.chmod(os.path.join(self.dir, 'open'), 0o777)
+        link = os.path.join(self.dir, 'open', 'link')
+        os.symlink(self.image, link)
+        for path, says in ((inside, f"folder '{folder}' does not let it through"), (link, 'permissions')):
+            dom = self.conn.defineXML(definition('one', devices=self.disk(self.make('other')) +
+                                                 self.disk(path, 'vdb')))
+            with self.assertRaises(self.libvirt.libvirtError) as caught:
+                dom.create()
+            self.assertIn(says, str(caught.exception))
+            for one in (self.image, inside, os.path.join(self.dir, 'other')):
+                self.like_before(one)
+            dom.undefine()
+        self.conn.close()
+
+
 class Session(tool.Case):
     def environment(self):
         runtime = os.path.join(self.dir, 'r')

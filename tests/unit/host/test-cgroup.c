@@ -355,7 +355,8 @@ static void test_sweep(void)
 	autoptr(host_cgroup) busy = host_cgroup_new(groups, "web/1", UUID, 0, NULL);
 	g_autofree char *in = tree_path(tree, IN), *above = g_path_get_dirname(in);
 	g_autofree char *left = g_build_filename(above, "left-" UUID, NULL);
-	g_autofree char *other = g_build_filename(above, "other-things-of-thirty-six-letters-and-more", NULL);
+	g_autofree char *other =
+		g_build_filename(above, "other-things-of-thirty-six-letters-and-more", NULL);
 
 	g_assert_nonnull(group);
 	g_assert_nonnull(busy);
