@@ -37,6 +37,9 @@ struct vm {
 	gint64 state_since;
 	struct snapshots *snapshots; /* NULL: none */
 	GPtrArray *streams;          /* open consoles; NULL: none */
+	/* While a machine is told of a change: what its live definition is again if it refuses. Events
+	 * of that time change both. change.c owns it; NULL: there is none. */
+	struct domain *before;
 	char *found_state; /* of a machine that an earlier daemon had, until it is found */
 	bool status_busy, status_again; /* the file of an active one is being written */
 	struct task status_task;
