@@ -63,8 +63,8 @@ void vm_reserve_name(struct vm *vm, const char *name);
 void vm_take_name(struct vm *vm);
 void vm_free_name(struct vm *vm);
 
-void uuid_of_text(const char *text, uint8_t uuid[16]);
 struct vm *vm_by_uuid(struct node *node, const uint8_t uuid[16]);
+struct vm *vm_by_uuid_text(struct node *node, const char *text);
 struct vm *vm_by_name(struct node *node, const char *name);
 struct vm *vm_by_id(struct node *node, int id);
 
