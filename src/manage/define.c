@@ -287,7 +287,13 @@ static void undefine(struct call *call, const rpc_domain *dom, unsigned flags)
 		return;
 	if (flags & ~(unsigned)UNDEFINE_FLAGS) {
 		call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_QEMU,
-			  "unsupported flags (0x%x) for undefine", flags);
+			  "unsupported flags (0x%x) for undefine",
+			  flags & ~(unsigned)UNDEFINE_FLAGS);
+		return;
+	}
+	if (flags & UNDEFINE_NVRAM && flags & UNDEFINE_KEEP_NVRAM) {
+		call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_QEMU,
+			  "the firmware's variables cannot be removed and kept; choose one");
 		return;
 	}
 	call_job(call, vm, undefine_run);
