@@ -98,6 +98,7 @@ static void machine_told(struct call *call, const GError *error)
 	struct changing *c = call->data;
 	struct vm *vm = call->vm;
 
+	vm->before = NULL;
 	if (!error) {
 		/* The machine has it, so it is done, whatever its definition says. */
 		if (c->change->machine_first && vm_active(vm) &&
@@ -174,7 +175,7 @@ static void tell_machine(struct call *call)
 			machine_told(call, error);
 			return;
 		}
-		c->old_live = vm->dom.live;
+		c->old_live = vm->before = vm->dom.live;
 		vm->dom.live = live;
 	}
 	/* Also with nothing new in it: where it cannot be kept now, what comes behind could not be. */

@@ -51,11 +51,8 @@ struct domain *call_domain(struct call *call, const char *xml, bool strict)
 bool call_same(struct call *call, const struct domain *domain, struct vm **ret_vm)
 {
 	struct vm *by_name = vm_by_name(call->node, domain->name);
-	struct vm *by_uuid = NULL;
-	uint8_t uuid[16];
+	struct vm *by_uuid = vm_by_uuid_text(call->node, domain->uuid);
 
-	uuid_of_text(domain->uuid, uuid);
-	by_uuid = vm_by_uuid(call->node, uuid);
 	if (by_uuid && strcmp(by_uuid->dom.name, domain->name) != 0) {
 		call_fail(call, RPC_CODE_OPERATION_FAILED, RPC_FROM_QEMU,
 			  "operation failed: domain '%s' is already defined with uuid %s",
@@ -290,7 +287,13 @@ static void undefine(struct call *call, const rpc_domain *dom, unsigned flags)
 		return;
 	if (flags & ~(unsigned)UNDEFINE_FLAGS) {
 		call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_QEMU,
-			  "unsupported flags (0x%x) for undefine", flags);
+			  "unsupported flags (0x%x) for undefine",
+			  flags & ~(unsigned)UNDEFINE_FLAGS);
+		return;
+	}
+	if (flags & UNDEFINE_NVRAM && flags & UNDEFINE_KEEP_NVRAM) {
+		call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_QEMU,
+			  "the firmware's variables cannot be removed and kept; choose one");
 		return;
 	}
 	call_job(call, vm, undefine_run);

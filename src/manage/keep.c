@@ -256,14 +256,6 @@ static bool load_domain(struct node *node, const char *key, const char *text, GE
 	return true;
 }
 
-static struct vm *find_key(struct node *node, const char *key)
-{
-	uint8_t uuid[16];
-
-	uuid_of_text(key, uuid);
-	return vm_by_uuid(node, uuid);
-}
-
 static bool load_status(struct node *node, const char *key, const char *text, GError **error)
 {
 	const char *xml = check_head(text, "status", error);
@@ -272,7 +264,7 @@ static bool load_status(struct node *node, const char *key, const char *text, GE
 
 	if (!domain)
 		return false;
-	vm = find_key(node, key);
+	vm = vm_by_uuid_text(node, key);
 	if (!vm && vm_by_name(node, domain->name))
 		return error_set(error, SOCLE_ERROR_EXISTS, "there is another domain '%s'",
 				 domain->name);
@@ -291,7 +283,7 @@ static bool load_status(struct node *node, const char *key, const char *text, GE
 static bool load_snapshots(struct node *node, const char *key, const char *text, GError **error)
 {
 	const char *list = check_head(text, "snapshots", error);
-	struct vm *vm = find_key(node, key);
+	struct vm *vm = vm_by_uuid_text(node, key);
 
 	if (!list)
 		return false;

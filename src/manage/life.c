@@ -342,6 +342,8 @@ void machine_balloon_changed(struct dom *dom, uint64_t kib)
 	if (!vm_active(vm))
 		return;
 	dom->live->current_memory = number_of((int64_t)kib);
+	if (vm->before)
+		vm->before->current_memory = dom->live->current_memory;
 	event_balloon_change(vm, kib);
 	vm_keep_status(vm);
 }
@@ -358,6 +360,9 @@ void machine_device_removed(struct dom *dom, const char *alias)
 		g_autofree char *name = g_strdup(alias);
 
 		domain_remove_device(dom->live, info);
+		info = vm->before ? domain_find_alias(vm->before, name) : NULL;
+		if (info)
+			domain_remove_device(vm->before, info);
 		event_device_removed(vm, name);
 	}
 	vm_keep_status(vm);

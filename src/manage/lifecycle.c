@@ -74,17 +74,6 @@ static void began(struct call *call, const GError *error)
 		fail_start(call, error);
 		return;
 	}
-	if (create_flags(call) & START_AUTODESTROY) {
-		vm->destroy_with = call->peer;
-		if (!call->peer) {
-			/* The client is gone already. */
-			struct node *node = vm->dom.node;
-
-			answer_domain(call);
-			vm_destroy(call_new(node), vm, false);
-			return;
-		}
-	}
 	if (call->proc->number == RPC_PROC_DOMAIN_CREATE)
 		call_reply(call, NULL);
 	else
@@ -102,14 +91,31 @@ static bool is_stopped(struct call *call)
 	return false;
 }
 
+/* @domain is taken over. */
+static void start(struct call *call, struct domain *domain)
+{
+	unsigned flags = create_flags(call);
+
+	/* From the beginning: the client may go, or be told that it takes longer, before there is a machine. */
+	if (flags & START_AUTODESTROY)
+		call->vm->destroy_with = call->peer;
+	vm_start(call, domain, flags & START_PAUSED ? MACHINE_START_PAUSED : 0, began);
+}
+
+/* Would its machine end with a client that is gone already? Then nobody wants it any more. */
+static bool is_wanted(struct call *call)
+{
+	if (call->peer || !(create_flags(call) & START_AUTODESTROY))
+		return true;
+	vm_leave(call->vm);
+	call_fail(call, RPC_CODE_OPERATION_ABORTED, RPC_FROM_QEMU, "its client is gone");
+	return false;
+}
+
 static void create_run(struct call *call)
 {
-	struct vm *vm = call->vm;
-
-	if (!call_still_there(call) || !is_stopped(call))
-		return;
-	vm_start(call, domain_copy(vm->dom.config),
-		 create_flags(call) & START_PAUSED ? MACHINE_START_PAUSED : 0, began);
+	if (call_still_there(call) && is_stopped(call) && is_wanted(call))
+		start(call, domain_copy(call->vm->dom.config));
 }
 
 static void on_create(struct call *call, const rpc_domain_create_args *args)
@@ -139,10 +145,9 @@ static void create_xml_run(struct call *call)
 	struct vm *vm;
 
 	/* It may have got another name while this waited. */
-	if (!call_still_there(call) || !is_stopped(call) || !call_same(call, call->data, &vm))
-		return;
-	vm_start(call, g_steal_pointer(&call->data),
-		 create_flags(call) & START_PAUSED ? MACHINE_START_PAUSED : 0, began);
+	if (call_still_there(call) && is_stopped(call) && call_same(call, call->data, &vm) &&
+	    is_wanted(call))
+		start(call, g_steal_pointer(&call->data));
 }
 
 static void on_create_xml(struct call *call, const rpc_domain_create_xml_args *args)

@@ -33,6 +33,9 @@ struct vm {
 	gint64 state_since;
 	struct snapshots *snapshots; /* NULL: none */
 	GPtrArray *streams;          /* open consoles; NULL: none */
+	/* While a machine is told of a change: what its live definition is again if it refuses. Events
+	 * of that time change both. change.c owns it; NULL: there is none. */
+	struct domain *before;
 	char *found_state; /* of a machine that an earlier daemon had, until it is found */
 	bool status_busy, status_again;       /* the file of an active one is being written */
 	bool status_failing;                  /* which has been told */
@@ -59,8 +62,8 @@ void vm_reserve_name(struct vm *vm, const char *name);
 void vm_take_name(struct vm *vm);
 void vm_free_name(struct vm *vm);
 
-void uuid_of_text(const char *text, uint8_t uuid[16]);
 struct vm *vm_by_uuid(struct node *node, const uint8_t uuid[16]);
+struct vm *vm_by_uuid_text(struct node *node, const char *text);
 struct vm *vm_by_name(struct node *node, const char *name);
 struct vm *vm_by_id(struct node *node, int id);
 

@@ -6,25 +6,10 @@
 
 #include <string.h>
 
+#include "base/uuid.h"
 #include "manage/snapshots-int.h"
 #include "manage/stream-int.h"
 #include "manage/timer-int.h"
-
-/* Text or not, the 16 bytes of a UUID. */
-void uuid_of_text(const char *text, uint8_t uuid[16])
-{
-	unsigned n = 0;
-
-	memset(uuid, 0, 16);
-	for (const char *p = text; *p && n < 32; p++) {
-		int digit = g_ascii_xdigit_value(*p);
-
-		if (digit < 0)
-			continue;
-		uuid[n / 2] = (uint8_t)(uuid[n / 2] << 4 | digit);
-		n++;
-	}
-}
 
 static void add_to_tables(struct vm *vm)
 {
@@ -52,10 +37,9 @@ struct vm *vm_new_empty(struct node *node, const struct domain *domain)
 		.node = node, .name = g_strdup(domain->name), .id = -1, .state = DOM_SHUTOFF
 	};
 	object_init(&vm->object, &vm_kind, vm->dom.name);
-	uuid_of_text(domain->uuid, vm->dom.uuid);
-	g_strlcpy(vm->dom.uuid_text, domain->uuid, sizeof(vm->dom.uuid_text));
-	for (char *p = vm->dom.uuid_text; *p; p++)
-		*p = g_ascii_tolower(*p);
+	/* The step check has looked at it. */
+	(void)uuid_read(domain->uuid, vm->dom.uuid);
+	uuid_write(vm->dom.uuid, vm->dom.uuid_text);
 	vm->state_since = g_get_monotonic_time();
 	add_to_tables(vm);
 	return vm;
@@ -136,6 +120,13 @@ void vm_free_name(struct vm *vm)
 struct vm *vm_by_uuid(struct node *node, const uint8_t uuid[16])
 {
 	return g_hash_table_lookup(node->by_uuid, uuid);
+}
+
+struct vm *vm_by_uuid_text(struct node *node, const char *text)
+{
+	uint8_t uuid[UUID_BYTES];
+
+	return uuid_read(text, uuid) ? vm_by_uuid(node, uuid) : NULL;
 }
 
 struct vm *vm_by_name(struct node *node, const char *name)

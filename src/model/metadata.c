@@ -55,6 +55,10 @@ static bool add(xmlDoc *doc, const char *key, const char *uri, const char *xml, 
 
 	if (!new)
 		return false;
+	if (xmlValidateNCName(xml_str(key), 0) != 0)
+		return error_set(
+			error, SOCLE_ERROR_USAGE,
+			"the key '%.64s' is no prefix of a namespace; choose one of letters", key);
 	root = xmlDocGetRootElement(new);
 	ns = xmlNewNs(root, xml_str(uri), xml_str(key));
 	if (!ns)

@@ -140,6 +140,12 @@ static void script_plug(struct machine *machine, struct domain *device, struct t
 	do_task(task);
 }
 
+static void script_tune(struct machine *machine, struct task *task)
+{
+	(void)machine;
+	do_task(task);
+}
+
 static void script_query(struct machine *machine, unsigned what, struct machine_stats *stats,
 			 struct task *task)
 {
@@ -172,6 +178,7 @@ const struct machine_ops script_machines = {
 	.pause = script_pause,
 	.resume = script_resume,
 	.plug = script_plug,
+	.tune = script_tune,
 	.query = script_query,
 	.agent = script_agent,
 };

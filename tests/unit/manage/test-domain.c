@@ -17,15 +17,20 @@ struct setup {
 	struct test_client *c;
 };
 
-static struct setup begin(bool store)
+static struct setup begin_with(bool store, unsigned deadline_ms)
 {
 	struct setup s;
 
 	script_reset();
-	s.node = script_node(store, 0);
+	s.node = script_node(store, deadline_ms);
 	s.server = test_server(s.node);
 	s.c = client_open(s.server, false);
 	return s;
+}
+
+static struct setup begin(bool store)
+{
+	return begin_with(store, 0);
 }
 
 static void end(struct setup *s)
@@ -205,6 +210,47 @@ static void test_autodestroy(void)
 	g_assert_false(client_find(s.c, "a", NULL));
 	g_assert_true(client_find(s.c, "b", NULL));
 	g_assert_cmpuint(script.destroyed, ==, 1);
+	end(&s);
+}
+
+/* Also if the client goes, or was told that it takes longer, before there is a machine. */
+static void test_autodestroy_early(void)
+{
+	g_autofree char *xml = test_xml("a", uuid_a, NULL);
+	rpc_domain_create_xml_args args = { .xml_desc = xml, .flags = 2 };
+	struct setup s = begin(false);
+	struct test_client *other = client_open(s.server, false);
+
+	script.hold = true;
+	client_send_xdr(other, RPC_PROC_DOMAIN_CREATE_XML,
+			(xdrproc_t)xdr_rpc_domain_create_xml_args, &args);
+	g_assert_cmpuint(script.machines, ==, 1);
+	client_free(other);
+	g_assert_false(client_find(s.c, "a", NULL));
+	g_assert_cmpuint(script.machines, ==, 0);
+	end(&s);
+}
+
+/* A client that is there still has its machine, however long that took. */
+static void test_autodestroy_late(void)
+{
+	g_autofree char *xml = test_xml("a", uuid_a, NULL);
+	rpc_domain_create_xml_args args = { .xml_desc = xml, .flags = 2 };
+	struct setup s = begin_with(false, 20);
+	struct test_client *other = client_open(s.server, false);
+	uint32_t serial;
+
+	script.hold = true;
+	serial = client_send_xdr(other, RPC_PROC_DOMAIN_CREATE_XML,
+				 (xdrproc_t)xdr_rpc_domain_create_xml_args, &args);
+	g_assert_false(client_read(other, client_wait(other, serial), NULL, NULL, 0));
+	g_assert_cmpint(other->code, ==, RPC_CODE_OPERATION_TIMEOUT);
+	script.hold = false;
+	script_release(NULL);
+	g_assert_true(client_find(s.c, "a", NULL));
+	g_assert_cmpuint(script.machines, ==, 1);
+	client_free(other);
+	g_assert_cmpuint(script.machines, ==, 0);
 	end(&s);
 }
 
@@ -543,6 +589,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/domain/life", test_life);
 	g_test_add_func("/domain/transient", test_transient);
 	g_test_add_func("/domain/autodestroy", test_autodestroy);
+	g_test_add_func("/domain/autodestroy-early", test_autodestroy_early);
+	g_test_add_func("/domain/autodestroy-late", test_autodestroy_late);
 	g_test_add_func("/domain/ends", test_ends);
 	g_test_add_func("/domain/events", test_events_are_asked_for);
 	g_test_add_func("/domain/store-fails", test_store_fails);

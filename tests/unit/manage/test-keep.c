@@ -107,6 +107,16 @@ static bool describe(struct setup *s, char *text)
 	return client_call(s->c, RPC_PROC_DOMAIN_SET_METADATA, domain_set_metadata, &args);
 }
 
+static bool keep_element(struct setup *s, char *key)
+{
+	char uri[] = "http://example.org/x", element[] = "<x/>", *uri_text = uri, *text = element;
+	rpc_domain_set_metadata_args args = {
+		.dom = s->a, .type = 2, .metadata = &text, .key = &key, .uri = &uri_text, .flags = 2
+	};
+
+	return client_call(s->c, RPC_PROC_DOMAIN_SET_METADATA, domain_set_metadata, &args);
+}
+
 static bool attach_channel(struct setup *s, unsigned i)
 {
 	g_autofree char *xml = g_strdup_printf(
@@ -123,6 +133,7 @@ static void test_texts(void)
 	struct setup s = begin();
 	g_autofree char *quotes = g_strnfill(300000, '\''), *kept = NULL;
 	char bell[] = "\a", latin[] = "\xfc", name[] = "\xfc";
+	char odd[] = "x='1'><y", good[] = "x";
 	unsigned channels = 0;
 
 	kept = g_strdup(g_hash_table_lookup(script.kept[STORE_DOMAIN], uuid_a));
@@ -130,7 +141,10 @@ static void test_texts(void)
 	g_assert_false(describe(&s, latin));
 	g_assert_false(describe(&s, quotes));
 	g_assert_false(answered_well(s.c, send_rename(s.c, s.a, name)));
+	g_assert_false(keep_element(&s, odd));
+	g_assert_nonnull(strstr(s.c->error, "is no prefix of a namespace"));
 	g_assert_cmpstr(kept, ==, g_hash_table_lookup(script.kept[STORE_DOMAIN], uuid_a));
+	g_assert_true(keep_element(&s, good));
 	while (channels <= 256 && attach_channel(&s, channels))
 		channels++;
 	g_assert_cmpuint(channels, ==, 256);

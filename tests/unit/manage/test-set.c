@@ -132,6 +132,39 @@ static void test_stats_once(void)
 	end();
 }
 
+/* What happens while a machine is told of a change stays, also if it refuses that. */
+static void test_refused_change(void)
+{
+	g_autofree char *xml = test_xml("a", NULL, NULL);
+	rpc_domain_set_scheduler_parameters_flags_args args = { .flags = 1 };
+	struct rpc_params params;
+	uint32_t serial;
+
+	script_reset();
+	node = script_node(false, 0);
+	server = test_server(node);
+	c = client_open(server, false);
+	dom = args.dom = client_define(c, xml);
+	g_assert_true(client_do(c, RPC_PROC_DOMAIN_CREATE, dom));
+	rpc_params_init(&params);
+	rpc_params_add_ullong(&params, "cpu_shares", 17);
+	args.params.params_val = params.items;
+	args.params.params_len = params.count;
+	script.hold = true;
+	serial = client_send_xdr(c, RPC_PROC_DOMAIN_SET_SCHEDULER_PARAMETERS_FLAGS,
+				 (xdrproc_t)xdr_rpc_domain_set_scheduler_parameters_flags_args,
+				 &args);
+	rpc_params_release(&params);
+	machine_balloon_changed(script.last, 512);
+	g_assert_true(xml_has("<shares>17</shares>"));
+	script.hold = false;
+	script_release("no");
+	g_assert_false(client_read(c, client_wait(c, serial), NULL, NULL, 0));
+	g_assert_false(xml_has("<shares>"));
+	g_assert_true(xml_has("<currentMemory unit='KiB'>512</currentMemory>"));
+	end();
+}
+
 static bool ask_time(rpc_domain of, const char *answer)
 {
 	rpc_domain_get_time_args args = { .dom = of };
@@ -166,6 +199,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/set/bandwidth", test_bandwidth);
 	g_test_add_func("/set/refused", test_refused);
 	g_test_add_func("/set/stats-once", test_stats_once);
+	g_test_add_func("/set/refused-change", test_refused_change);
 	g_test_add_func("/set/guest-time", test_guest_time);
 	return g_test_run();
 }
