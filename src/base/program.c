@@ -25,6 +25,15 @@ static bool is_program(const char *path)
 	       !g_file_test(path, G_FILE_TEST_IS_DIR);
 }
 
+/* Of a program that stands where it was built, in src/ROOM: what ./dev build makes in bin. */
+static char *built(const char *folder, const char *name)
+{
+	g_autofree char *src = g_path_get_dirname(folder);
+	g_autofree char *root = g_path_get_dirname(src);
+
+	return g_str_has_suffix(src, "/src") ? g_build_filename(root, "bin", name, NULL) : NULL;
+}
+
 char *program_beside(const char *self, const char *name)
 {
 	g_autofree char *here = g_get_current_dir();
@@ -33,10 +42,13 @@ char *program_beside(const char *self, const char *name)
 	for (unsigned i = 0; path && i < LINKS_MAX; i++) {
 		g_autofree char *folder = g_path_get_dirname(path);
 		g_autofree char *found = g_build_filename(folder, name, NULL);
+		g_autofree char *made = built(folder, name);
 		g_autofree char *target = g_file_read_link(path, NULL);
 
 		if (is_program(found))
 			return g_steal_pointer(&found);
+		if (made && is_program(made))
+			return g_steal_pointer(&made);
 		g_free(path);
 		path = target ? absolute(folder, target) : NULL;
 	}

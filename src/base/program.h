@@ -15,7 +15,7 @@
  */
 char *program_find(const char *name);
 
-/* The same, only beside the program @self; g_free() it. */
+/* The same, only beside the program @self, or in the build that it is of; g_free() it. */
 char *program_beside(const char *self, const char *name);
 
 #endif

@@ -60,7 +60,7 @@ static void test_beside(struct fixture *f, const void *unused)
 	g_autofree char *wanted = g_build_filename(bin, "other", NULL);
 	g_autofree char *far = g_build_filename(f->dir, "far", NULL);
 	g_autofree char *found = NULL, *here = NULL, *there = NULL, *none = NULL, *loop = NULL;
-	g_autofree char *folder = NULL;
+	g_autofree char *folder = NULL, *built = NULL;
 
 	(void)unused;
 	g_assert_cmpint(g_mkdir(bin, 0755), ==, 0);
@@ -69,14 +69,15 @@ static void test_beside(struct fixture *f, const void *unused)
 	g_assert_cmpint(symlink("bin/self", far), ==, 0);
 	found = program_beside(link, "other");
 	g_assert_cmpstr(found, ==, wanted);
-	/* A link to a link; and the program itself, beside which there is only itself. */
+	/* A link to a link; and the program itself, which knows of the folder of links. */
 	there = program_beside(far, "other");
 	g_assert_true(g_str_has_suffix(there, "/bin/other"));
 	here = program_beside(link, "self");
 	g_assert_cmpstr(here, ==, link);
-	g_assert_null(program_beside(self, "other"));
+	built = program_beside(self, "other");
+	g_assert_cmpstr(built, ==, wanted);
 	/* Neither texts nor folders are programs. */
-	none = program_beside(self, "text");
+	none = program_beside(text, "text");
 	g_assert_null(none);
 	folder = program_beside(far, "bin");
 	g_assert_null(folder);
