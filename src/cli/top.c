@@ -118,7 +118,7 @@ static struct top_rates *rates_of(const struct top *top, bool all)
 static json_t *row_json(const struct top_row *row)
 {
 	return json_pack("{s:o, s:s, s:o, s:s, s:I, s:f, s:I, s:f, s:f, s:f, s:f}", "name",
-			 cli_json_string(row->name), "uuid", row->uuid, "id",
+			 cli_json_string(row->real_name), "uuid", row->uuid, "id",
 			 row->id < 0 ? json_null() : json_integer(row->id), "state",
 			 socle_domain_state_name(row->state), "vcpus", (json_int_t)row->vcpus,
 			 "cpu_percent", row->cpu, "memory", (json_int_t)row->memory_kib * 1024,
@@ -157,7 +157,7 @@ static void print(const struct top *top, bool blank)
 		return;
 	}
 	for (unsigned i = 0; top->cli->output == OUTPUT_NAME && i < rates->rows->len; i++)
-		cli_out("%s\n", g_array_index(rates->rows, struct top_row, i).name);
+		cli_out_name(g_array_index(rates->rows, struct top_row, i).name);
 	if (top->cli->output == OUTPUT_NAME)
 		return;
 	top_print(rates, &screen, text);
