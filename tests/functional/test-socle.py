@@ -26,7 +26,7 @@ import unittest
 SOCLE = os.environ['SOCLE']
 KEYS = os.path.join(os.environ['SOCLE_GUESTS'], 'keys.elf')
 LIBVIRTD = shutil.which('libvirtd', path=os.environ.get('PATH', '') + ':/usr/sbin')
-PATIENCE = 60
+PATIENCE = float(os.environ.get("SOCLE_PATIENCE", "60"))
 NOBODY = 65534
 UUID = r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'
 
@@ -816,6 +816,35 @@ if 'SOCLED' in os.environ:
     class Socled(Qemu):
         """The same by our own daemon and machines, which have no keyboard."""
         DAEMON = OwnDaemon
+
+        def test_guest_ends(self):
+            """The machine goes with its guest, and it is told how that has ended."""
+            for key, says, status in ((b'q', rb"'end' is gone", 0), (b'c', rb"socle: 'end' has crashed", 1)):
+                terminal = self.terminal('run', self.kernel, '--net', 'none', '-m', '64M', '-n', 'end')
+                terminal.expect(rb'help\r\n')
+                terminal.expect(rb'B')
+                terminal.keys(key)
+                terminal.expect(says)
+                self.assertEqual(terminal.end(), status)
+                self.restored(terminal)
+                self.assertEqual(self.good('list', '-o', 'name'), '')
+
+        def test_nobody_listens(self):
+            """A guest that prints while nobody listens goes on; the next one hears what it says then."""
+            self.good('run', '--detach', self.kernel, '-m', '64M', '-n', 'alone', '--net', 'none')
+            for _ in range(3):
+                terminal = self.terminal('console', 'alone')
+                terminal.expect(rb'leaves the console')
+                # What it prints is more than a terminal holds.
+                terminal.keys(b'F\x01x')
+                self.assertEqual(terminal.end(), 0)
+                self.restored(terminal)
+            terminal = self.terminal('console', 'alone')
+            terminal.expect(rb'leaves the console')
+            terminal.keys(b'12345')
+            terminal.expect(rb'12345')
+            terminal.keys(b'\x1d')
+            self.assertEqual(terminal.end(), 0)
 
         def test_keyboard(self):
             self.good('run', '--detach', self.kernel, '-m', '64M', '-n', 'kbd', '--net', 'none')
