@@ -122,13 +122,13 @@ def run(*words, env=None, **more):
 class Terminal:
     """A program on a terminal of its own."""
 
-    def __init__(self, *words, env=None, size=(24, 80)):
+    def __init__(self, *words, program=SOCLE, env=None, size=(24, 80)):
         self.master, self.slave = pty.openpty()
         self.resize(*size)
         self.before = termios.tcgetattr(self.slave)
         self.data = b''
         self.process = subprocess.Popen(
-            [SOCLE, *words], stdin=self.slave, stdout=self.slave, stderr=self.slave,
+            [program, *words], stdin=self.slave, stdout=self.slave, stderr=self.slave,
             start_new_session=True, env={**os.environ, 'TERM': 'xterm', **(env or {})},
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
 
@@ -545,21 +545,29 @@ class TestDriver(Case):
         self.bad('completion', 'csh', status=2)
 
     def test_bash(self):
-        """What bash makes of it: words with '=' in them are three for bash."""
+        """A bash with a terminal, and somebody who types and presses Tab."""
         folder = os.path.dirname(SOCLE)
-        for line, wanted in (('vm star', 'start'), ('list --output=j', 'json'),
-                             ('list --runn', '--running'), (f'-c {self.uri} stop te', 'test')):
-            words = ['socle', *re.split(r'( |=)', line)]
-            words = [x for x in words if x not in ('', ' ')]
-            # Words of a URI are not split here as '=' and ':' would be; they are quoted.
-            if self.uri in line:
-                words = ['socle', '-c', self.uri, 'stop', 'te']
-            script = ('source <("$0" completion bash); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
-                      '_socle; printf "%s\\n" "${COMPREPLY[@]}"')
-            found = subprocess.run(['bash', '-c', script, SOCLE, *words], check=True, text=True,
-                                   capture_output=True,
-                                   env=dict(os.environ, PATH=f'{folder}:{os.environ["PATH"]}'))
-            self.assertEqual(found.stdout.split(), [wanted], (line, found.stderr))
+        env = {'PATH': f'{folder}:{os.environ["PATH"]}', 'PS1': '$ ', 'TERM': 'dumb', 'SOCLE_URI': self.uri,
+               'HOME': self.daemon.dir,
+               'INPUTRC': self.daemon.place('inputrc', b'set bell-style none\n')}
+        self.define('a b')
+        self.daemon.place('a-kernel', b'')
+        bash = Terminal('--norc', '--noprofile', '-i', program='bash', env=env,
+                        size=(24, 300))
+        self.addCleanup(bash.close)
+        bash.keys(b'source <(socle completion bash); cd "$HOME"; echo rea""dy\n')
+        bash.expect(rb'ready\r\n')
+        uri = self.uri.encode()
+        for typed, added in (('vm und', 'efine '), ('vm resum', 'e '), ('snapshot rev', 'ert '),
+                             ('list --runn', 'ing '), ('list --output=j', 'son '), ('list --output=', ''),
+                             ('-o na', 'me '), ('stop te', 'st '), (f'-c {self.uri} stop te', 'st '),
+                             (f'--connect={self.uri} vm block-info te', 'st '),
+                             ('block-info test vd', 'a '), ('start a', '\\ b '), ('run a-k', 'ernel '),
+                             ('run x --initrd=a-k', 'ernel ')):
+            bash.keys(f'socle {typed}\t'.encode())
+            bash.expect(re.escape(f'socle {typed}{added}'.encode()))
+            bash.keys(b'\x15')
+        bash.keys(b'exit\n')
 
     def test_doctor(self):
         self.assertIn('connection: test:///default\n', self.good('host', 'doctor'))
