@@ -23,8 +23,9 @@
 
 enum {
 	DELAY_MS = 2000,
-	BETWEEN_MS = 500, /* for the first rates, if nothing else was asked for */
-	ESC_MS = 50,      /* bytes of one key come within that time */
+	BETWEEN_MS = 500,   /* for the first rates, if nothing else was asked for */
+	ESC_MS = 50,        /* bytes of one key come within that time */
+	PATIENCE_MS = 3000, /* with a daemon, while keys wait; unless --timeout says another time */
 };
 
 static const char screen_on[] = "\033[?1049h\033[?25l\033[2J",
@@ -284,6 +285,10 @@ static bool live(struct top *top, uint64_t count, GError **error)
 	/* What cannot be reached at the start is an error as everywhere. */
 	if (!look(top, error) || !enter_screen(error))
 		return false;
+	if (!top->cli->timeout_ms) {
+		top->cli->timeout_ms = PATIENCE_MS;
+		socle_conn_set_timeout(top->cli->conn, PATIENCE_MS);
+	}
 	next = sys_monotonic_ns() + MIN(top->state.delay_ms, BETWEEN_MS) * 1000000;
 	while (!top->state.quit) {
 		uint64_t delay = top->state.delay_ms;

@@ -837,6 +837,22 @@ if 'SOCLED' in os.environ:
                 self.restored(terminal)
                 self.assertEqual(self.good('list', '-o', 'name'), '')
 
+        def test_top_silent(self):
+            """A daemon that stands still is told of, keys work, and it goes on with it."""
+            terminal = self.terminal('top', '-d', '0.2', '-a')
+            terminal.expect(rb'q quit')
+            self.addCleanup(self.daemon.process.send_signal, signal.SIGCONT)
+            self.daemon.process.send_signal(signal.SIGSTOP)
+            terminal.expect(rb'no answer to procedure')
+            self.daemon.process.send_signal(signal.SIGCONT)
+            terminal.expect(rb'q quit')
+            self.daemon.process.send_signal(signal.SIGSTOP)
+            terminal.expect(rb'no answer to procedure')
+            terminal.keys(b'q')
+            self.assertEqual(terminal.end(), 0)
+            self.restored(terminal)
+            self.bad('list', '-t', '0.3', status=4, says='does not answer in time')
+
         def test_nobody_listens(self):
             """A guest that prints while nobody listens goes on; the next one hears what it says then."""
             self.good('run', '--detach', self.kernel, '-m', '64M', '-n', 'alone', '--net', 'none')
