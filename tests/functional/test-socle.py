@@ -229,8 +229,9 @@ class TestDriver(Case):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.keeper = subprocess.Popen([SOCLE, '-c', cls.uri, 'events', '-o', 'json'],
-                                      stdout=subprocess.PIPE, text=True)
+        # Without a buffer, whose lines select() would not see.
+        cls.keeper = subprocess.Popen([SOCLE, '-c', cls.uri, 'events', '-o', 'json'], bufsize=0,
+                                      stdout=subprocess.PIPE)
         cls.addClassCleanup(cls.end_keeper)
         # It is there when its first event comes.
         wait_for(cls.keeper_listens, 'events')
