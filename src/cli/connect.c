@@ -255,7 +255,8 @@ unsigned cli_affect(const struct cli_args *args)
 char *cli_read_file(const char *path, size_t *ret_len, GError **error)
 {
 	bool is_stdin = !strcmp(path, "-");
-	autofd int fd = is_stdin ? dup(STDIN_FILENO) : sys_open(path, O_RDONLY, 0);
+	autofd int opened = is_stdin ? -1 : sys_open(path, O_RDONLY, 0);
+	int fd = is_stdin ? STDIN_FILENO : opened;
 	g_autofree char *text = NULL;
 	ssize_t len;
 
