@@ -80,6 +80,12 @@ typedef bool cli_act(struct cli *cli, const struct cli_args *args, struct socle_
 		     GError **error);
 int cli_each(struct cli *cli, const struct cli_args *args, const char *text, const char *done,
 	     cli_act *act, GError **error);
+struct table;
+/*
+ * The end of a command that lists: prints @list for JSON, @table for people, or @none if it is empty.
+ * Names alone were printed by the caller. The reference to @list goes.
+ */
+void cli_out_list(const struct cli *cli, json_t *list, const struct table *table, const char *none);
 /* Tell that something is done, unless --quiet or JSON say otherwise. */
 void cli_done(const struct cli *cli, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* The same for what has a machine and JSON: {"machine", "action", "ok"}. */

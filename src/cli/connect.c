@@ -13,6 +13,7 @@
 #include "base/sys.h"
 #include "cli/cli.h"
 #include "cli/names.h"
+#include "cli/table.h"
 
 enum {
 	FILE_MAX = 16 << 20 /* bytes of a definition that is read, far more than daemons take */
@@ -188,6 +189,17 @@ void cli_done(const struct cli *cli, const char *fmt, ...)
 	cli_out("%s\n", text);
 }
 
+void cli_out_list(const struct cli *cli, json_t *list, const struct table *table, const char *none)
+{
+	if (cli->output == OUTPUT_JSON)
+		cli_out_json(json_incref(list));
+	else if (cli->output == OUTPUT_TABLE && table_rows(table))
+		table_print(table);
+	else if (cli->output == OUTPUT_TABLE)
+		cli_done(cli, "%s", none);
+	json_decref(list);
+}
+
 static json_t *action_json(struct socle_domain *dom, const char *action, const GError *error)
 {
 	json_t *object = json_object();
@@ -212,7 +224,7 @@ void cli_done_machine(const struct cli *cli, struct socle_domain *dom, const cha
 		json_array_append_new(list, action_json(dom, action, NULL));
 		cli_out_json(list);
 	} else if (cli->output == OUTPUT_NAME) {
-		cli_out("%s\n", name);
+		cli_out_name(name);
 	} else {
 		cli_done(cli, "'%s' %s", name, done);
 	}
@@ -236,7 +248,7 @@ int cli_each(struct cli *cli, const struct cli_args *args, const char *text, con
 
 		json_array_append_new(list, action_json(dom, text, why));
 		if (ok && cli->output == OUTPUT_NAME) {
-			cli_out("%s\n", name);
+			cli_out_name(name);
 		} else if (ok) {
 			cli_done(cli, "'%s' %s", name, done);
 		} else {
@@ -275,7 +287,8 @@ unsigned cli_affect(const struct cli_args *args)
 char *cli_read_file(const char *path, size_t *ret_len, GError **error)
 {
 	bool is_stdin = !strcmp(path, "-");
-	autofd int fd = is_stdin ? dup(STDIN_FILENO) : sys_open(path, O_RDONLY, 0);
+	autofd int opened = is_stdin ? -1 : sys_open(path, O_RDONLY, 0);
+	int fd = is_stdin ? STDIN_FILENO : opened;
 	g_autofree char *text = NULL;
 	ssize_t len;
 

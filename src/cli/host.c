@@ -104,7 +104,7 @@ static int run_info(struct cli *cli, const struct cli_args *args, GError **error
 	if (cli->output == OUTPUT_JSON)
 		facts_json(&facts);
 	else if (cli->output == OUTPUT_NAME)
-		cli_out("%s\n", facts.hostname ? facts.hostname : "-");
+		cli_out_name(facts.hostname);
 	else
 		facts_out(&facts);
 	facts_release(&facts);

@@ -49,8 +49,8 @@ static void wait_for_answer_locked(struct socle_conn *conn, struct call *call, u
 		conn_expect_late_locked(conn, call);
 		call->done = true;
 		client_error(&call->error, SOCLE_ERR_OPERATION_TIMEOUT,
-			     "no answer to procedure %d within %u ms; it may yet be done",
-			     call->procedure, timeout_ms);
+			     "no answer to %s within %u ms; it may yet be done",
+			     link_call_name(call->procedure), timeout_ms);
 	}
 }
 
@@ -185,10 +185,9 @@ void conn_fail_calls_locked(struct socle_conn *conn, const char *why)
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		struct call *call = value;
 
-		client_error(
-			&call->error, SOCLE_ERR_CONNECTION_LOST,
-			"no answer to procedure %d, and it is not known whether it was done: %s",
-			call->procedure, why);
+		client_error(&call->error, SOCLE_ERR_CONNECTION_LOST,
+			     "no answer to %s, and it is not known whether it was done: %s",
+			     link_call_name(call->procedure), why);
 		call->done = true;
 		pthread_cond_signal(&call->answered);
 	}

@@ -13,6 +13,10 @@
 #include "base/error.h"
 #include "base/sys.h"
 
+enum {
+	SAID_MAX = 65536 /* bytes */
+};
+
 /* The socket that netcat is to connect to, on the other host. */
 static char *remote_socket(const struct uri *uri, bool readonly)
 {
@@ -144,8 +148,9 @@ struct transport *dial_program(const struct uri *uri, bool readonly, GError **er
 	}
 	ours = fds[0];
 	theirs = fds[1];
-	/* What it says is told if it fails; a file never makes it wait. */
-	said = sys_memfd("socle-ssh");
+	/* What it says is told if it fails. A file never makes it wait, and this one does not grow,
+	 * whatever the far side has to say. */
+	said = sys_memfd_fixed("socle-ssh", SAID_MAX);
 	if (said < 0) {
 		error_sys(error, said, "cannot make a file for what '%s' says", words[0]);
 		return NULL;

@@ -255,6 +255,30 @@ class Ssh(Case):
         os.unlink(os.path.join(self.bin, 'ssh'))
         self.bad('qemu+ssh://there/system', "cannot run 'ssh'", env={'PATH': self.bin})
 
+    def held(self, pid):
+        """Bytes of files that a process has open, the largest of them."""
+        most = 0
+        try:
+            for fd in os.listdir(f'/proc/{pid}/fd'):
+                most = max(most, os.stat(f'/proc/{pid}/fd/{fd}').st_blocks * 512)
+        except OSError:
+            pass
+        return most
+
+    def test_chatter(self):
+        """What the far side says beside the protocol does not pile up here."""
+        self.helper('socle-ssh-helper')
+        self.script(self.bin, 'ssh', 'head -c 300000000 /dev/zero >&2\necho more >&2\nfor last; do :; done\n'
+                    f'PATH={self.far} exec /bin/sh -c "$last"\n')
+        with subprocess.Popen([SOCLE, '-c', 'socle+ssh://there/system', 'events', '--for', '2'],
+                              env={**os.environ, **self.env}) as process:
+            most = 0
+            while process.poll() is None:
+                most = max(most, self.held(process.pid))
+                time.sleep(0.05)
+            self.assertEqual(process.returncode, 0)
+            self.assertLess(most, 1 << 20)
+
     def test_daemon_has_gone(self):
         self.helper('socle-ssh-helper')
         self.one.end()

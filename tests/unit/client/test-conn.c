@@ -301,7 +301,8 @@ static void code_zero(struct fake *fake, const struct rpc_received *packet)
 }
 
 static const struct nonsense nonsense[] = {
-	{ "wrong-procedure", wrong_procedure, SOCLE_ERR_RPC, "answers procedure 3" },
+	{ "wrong-procedure", wrong_procedure, SOCLE_ERR_RPC,
+	  "answers CONNECT_GET_TYPE where CONNECT_GET_MAX_VCPUS" },
 	{ "error-without-body", error_without_body, SOCLE_ERR_RPC, "does not say why" },
 	{ "wrong-status", wrong_status, SOCLE_ERR_RPC, "status 2" },
 	{ "negative-count", negative_count, SOCLE_ERR_RPC, "-5" },
