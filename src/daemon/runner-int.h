@@ -56,6 +56,7 @@ struct runner {
 	uint64_t balloon;  /* bytes; 0: not known */
 	GPtrArray *jobs;   /* struct runner_job */
 	GPtrArray *agents; /* of runner-agent.c: what is asked of the guest's agent */
+	GPtrArray *media;  /* of runner-medium.c: changes that wait for the guest */
 	guint changed_idle;
 	GQueue no_calls; /* that could not be made, and are to be told so */
 	guint no_call_idle;
@@ -141,10 +142,16 @@ void runner_query(struct machine *machine, unsigned what, struct machine_stats *
 
 void runner_plug(struct machine *machine, struct domain *device, struct task *task);
 void runner_unplug(struct machine *machine, const char *alias, struct task *task);
-void runner_update(struct machine *machine, const char *alias, struct domain *device,
+void runner_update(struct machine *machine, const char *alias, struct domain *device, bool force,
 		   struct task *task);
 /* What stood behind a device that is gone is taken away. */
 void runner_unplugged(struct runner *runner, const char *alias);
+
+/* == runner-medium.c == */
+
+void runner_change_medium(struct runner *runner, const struct domain_disk *now,
+			  struct domain_disk *disk, bool force, struct task *task);
+void runner_media_end(struct runner *runner);
 
 /* == runner-job.c == */
 

@@ -78,6 +78,22 @@ static void set_image(struct domain_disk *disk, const char *path, const char *fo
 	g_clear_pointer(&disk->kept_backing_store, g_free);
 }
 
+/* What a drive's tray is like, and that nothing is in it. True: something was changed. */
+static bool drive_found(struct domain_disk *disk, const json_t *one)
+{
+	const bool open = json_is_true(json_object_get(one, "tray_open"));
+	const bool emptied = !json_object_get(one, "inserted") && disk_path(disk);
+
+	if (disk->device != DISK_CDROM || (!emptied && open == (disk->target.tray != NULL)))
+		return false;
+	set_text(&disk->target.tray, open ? "open" : NULL);
+	if (emptied) {
+		g_clear_pointer(&disk->source.file, g_free);
+		g_clear_pointer(&disk->source.dev, g_free);
+	}
+	return true;
+}
+
 bool runner_images_found(struct runner *runner, const json_t *disks)
 {
 	bool changed = false;
@@ -93,6 +109,8 @@ bool runner_images_found(struct runner *runner, const json_t *disks)
 		const char *slash = qdev ? strrchr(qdev, '/') : NULL;
 		struct domain_disk *disk = slash ? runner_disk(runner, slash + 1, NULL) : NULL;
 
+		if (disk)
+			changed |= drive_found(disk, one);
 		if (!disk || !file || !format || disk->transient.set || file[0] != '/' ||
 		    (!g_strcmp0(disk_path(disk), file) && !g_strcmp0(disk->driver.type, format)))
 			continue;

@@ -155,6 +155,7 @@ struct runner *runner_new(struct dom *dom)
 	runner->log = g_build_filename(config->log_dir, log, NULL);
 	runner->destroys = g_ptr_array_new();
 	runner->agents = g_ptr_array_new();
+	runner->media = g_ptr_array_new();
 	g_queue_init(&runner->no_calls);
 	runner->jobs = g_ptr_array_new_with_free_func(runner_job_free);
 	runner->log_timer = g_timeout_add_seconds(LOG_LOOK_S, on_log_timer, runner);
@@ -184,6 +185,8 @@ static void release(struct runner *runner)
 	end_no_calls(runner);
 	runner_agents_end(runner);
 	g_ptr_array_unref(runner->agents);
+	runner_media_end(runner);
+	g_ptr_array_unref(runner->media);
 	g_clear_pointer(&runner->jobs, g_ptr_array_unref);
 	if (begin) {
 		error_set(&error, SOCLE_ERROR_STATE, "the machine was let go before it was there");

@@ -322,6 +322,23 @@ void machine_device_removal_failed(struct dom *dom, const char *alias)
 	event_device_removal_failed(vm_of(dom), alias);
 }
 
+void machine_tray_moved(struct dom *dom, const char *alias, bool open)
+{
+	struct domain_devices *d = &dom->live->devices;
+
+	for (unsigned i = 0; i < d->disk_count; i++) {
+		struct domain_disk *disk = &d->disks[i];
+
+		if (g_strcmp0(disk->info.alias.name, alias) != 0)
+			continue;
+		g_free(disk->target.tray);
+		disk->target.tray = open ? g_strdup("open") : NULL;
+		event_tray_change(vm_of(dom), alias, open);
+		machine_changed(dom);
+		return;
+	}
+}
+
 void machine_io_error(struct dom *dom, const char *alias, const char *path, int action,
 		      const char *reason)
 {

@@ -163,9 +163,9 @@ struct machine_ops {
 	 * machine_device_removed() tells that it is gone. */
 	void (*unplug)(struct machine *machine, const char *alias, struct task *task);
 	/* A device of the live definition, by alias, is to be as in @device: another medium, limits,
-	 * link. */
+	 * link. @force: also if the guest has locked the tray. */
 	void (*update)(struct machine *machine, const char *alias, struct domain *device,
-		       struct task *task);
+		       bool force, struct task *task);
 
 	void (*block_resize)(struct machine *machine, unsigned disk, uint64_t bytes,
 			     struct task *task);
@@ -225,6 +225,8 @@ void machine_rebooted(struct dom *dom);
 void machine_shutting_down(struct dom *dom);
 void machine_balloon_changed(struct dom *dom, uint64_t kib);
 void machine_device_removed(struct dom *dom, const char *alias);
+/* The live definition has it afterwards. */
+void machine_tray_moved(struct dom *dom, const char *alias, bool open);
 void machine_device_removal_failed(struct dom *dom, const char *alias);
 void machine_io_error(struct dom *dom, const char *alias, const char *path, int action,
 		      const char *reason);

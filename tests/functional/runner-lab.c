@@ -113,6 +113,12 @@ void machine_device_removed(struct dom *d, const char *alias)
 	}
 }
 
+void machine_tray_moved(struct dom *d, const char *alias, bool open)
+{
+	(void)d;
+	say("event tray %s %s", alias, open ? "open" : "closed");
+}
+
 void machine_io_error(struct dom *d, const char *alias, const char *path, int action,
 		      const char *reason)
 {
