@@ -267,4 +267,8 @@ const struct machine_ops vm_machine_ops = {
 	.agent = runner_agent,
 	.monitor = runner_monitor,
 	.offline_snapshot = runner_offline_snapshot,
+	.merge = runner_merge,
+	.merge_end = runner_merge_end,
+	.offline_merge = runner_offline_merge,
+	.merge_discard = runner_merge_discard,
 };

@@ -374,6 +374,32 @@ void machine_block_job(struct dom *dom, unsigned disk, enum machine_block_job ty
 	vm_keep_status(vm);
 }
 
+static void followed(struct task *task, const GError *error)
+{
+	if (error)
+		g_warning("the new image of a disk cannot be kept: %s", error->message);
+	g_free(task);
+}
+
+void machine_image_changed(struct dom *dom, unsigned disk, const char *old)
+{
+	const struct domain_disk *now = &dom->live->devices.disks[disk];
+
+	for (unsigned i = 0; dom->config && i < dom->config->devices.disk_count; i++) {
+		struct domain_disk *config = &dom->config->devices.disks[i];
+		struct task *task;
+
+		if (g_strcmp0(config->target.dev, now->target.dev) != 0 ||
+		    g_strcmp0(disk_path(config), old) != 0)
+			continue;
+		domain_disk_set_image(config, disk_path(now), now->driver.type);
+		task = g_new0(struct task, 1);
+		task->end = followed;
+		vm_keep_config(vm_of(dom), task);
+		return;
+	}
+}
+
 void machine_changed(struct dom *dom)
 {
 	vm_keep_status(vm_of(dom));

@@ -119,6 +119,21 @@ struct machine_block_job_info {
 	bool ready;
 };
 
+/* A snapshot that is deleted: on each of its disks what stands in @top goes into @base, the image
+ * right behind it. */
+struct machine_merge_disk {
+	unsigned disk; /* of the live definition, or of the configuration if there is none */
+	char *top, *base, *base_format;
+	/* Set by merge(): it is done, or ready to go over. False: @top is not in use, so an earlier
+	 * attempt has done it. */
+	bool merged;
+};
+
+struct machine_merge {
+	struct machine_merge_disk *disks;
+	unsigned count;
+};
+
 struct machine_ops {
 	const char *name;
 
@@ -184,6 +199,14 @@ struct machine_ops {
 	void (*snapshot)(struct machine *machine, const struct snapshot *snapshot,
 			 struct task *task);
 
+	/* Carry out @merge, which stays until the task has ended. A disk that uses @top goes on
+	 * using it: @base has the same, and all that is written, until merge_end(). After an error
+	 * all disks are as they were, or have nothing of @top in their chain. */
+	void (*merge)(struct machine *machine, struct machine_merge *merge, struct task *task);
+	/* Those disks go over to @base, or do not. The machine changes the live definition. */
+	void (*merge_end)(struct machine *machine, struct machine_merge *merge, bool go_over,
+			  struct task *task);
+
 	/* The byte stream behind a console, serial port or channel of the live definition. @alias
 	 * NULL: the first console. The descriptor is the caller's; it is not blocking. */
 	int (*console)(struct machine *machine, const char *alias, GError **error);
@@ -198,10 +221,13 @@ struct machine_ops {
 	/* QMP as it is, for program qemu's monitor command. */
 	void (*monitor)(struct machine *machine, const char *command, char **ret_answer,
 			struct task *task);
-	/* Disks of a machine that is off: external snapshots, commit (@top of @disk into its base).
-	 * @dom->config is the definition. May be NULL. */
+	/* Disks of a machine that is off: external snapshots, and merge(), after which nothing but
+	 * @dom->config may name @top. */
 	void (*offline_snapshot)(struct dom *dom, const struct snapshot *snapshot,
 				 struct task *task);
+	void (*offline_merge)(struct dom *dom, struct machine_merge *merge, struct task *task);
+	/* Nobody names the files @top of those that are merged any more. */
+	void (*merge_discard)(struct dom *dom, const struct machine_merge *merge);
 };
 
 /* == What a machine tells (all: main loop) == */
@@ -236,6 +262,8 @@ void machine_agent_state(struct dom *dom, bool connected);
 /* @status: libvirt's, 0 completed, 1 failed, 2 cancelled, 3 ready. The live definition is changed
  * by the machine before it tells. */
 void machine_block_job(struct dom *dom, unsigned disk, enum machine_block_job type, int status);
+/* A disk of the live definition goes on in another image than @old: so does the configuration. */
+void machine_image_changed(struct dom *dom, unsigned disk, const char *old);
 /* The live definition or state() has changed: it is to be kept. */
 void machine_changed(struct dom *dom);
 
