@@ -96,6 +96,12 @@ static void plug_disk(struct plug *plug, const struct domain_disk *disk)
 {
 	g_autofree char *node = node_name(disk->info.alias.name);
 
+	if (!disk_path(disk)) {
+		plug->device = runner_disk_device(disk, NULL);
+		runner_call(plug->runner, "device_add", g_steal_pointer(&plug->device), 0, on_added,
+			    plug);
+		return;
+	}
 	runner_grant(plug->runner, disk_path(disk), !disk->readonly && !disk->transient.set);
 	plug->device = runner_disk_device(disk, node);
 	plug->undo = g_strdup("blockdev-del");
@@ -247,8 +253,12 @@ static void refuse(struct task *task, const char *what)
 }
 
 static void update_disk(struct runner *runner, const struct domain_disk *now,
-			struct domain_disk *disk, struct task *task)
+			struct domain_disk *disk, bool force, struct task *task)
 {
+	if (now->device == DISK_CDROM) {
+		runner_change_medium(runner, now, disk, force, task);
+		return;
+	}
 	if (g_strcmp0(disk_path(now), disk_path(disk)) != 0) {
 		refuse(task, "the image of a disk");
 		return;
@@ -267,7 +277,7 @@ static void update_card(struct runner *runner, const struct domain_interface *no
 	runner_command(runner, "set_link", args, task);
 }
 
-void runner_update(struct machine *machine, const char *alias, struct domain *device,
+void runner_update(struct machine *machine, const char *alias, struct domain *device, bool force,
 		   struct task *task)
 {
 	struct runner *runner = runner_of(machine);
@@ -276,7 +286,7 @@ void runner_update(struct machine *machine, const char *alias, struct domain *de
 	const struct domain_disk *disk = runner_disk(runner, alias, NULL);
 
 	if (disk && d->disk_count) {
-		update_disk(runner, disk, &d->disks[0], task);
+		update_disk(runner, disk, &d->disks[0], force, task);
 		return;
 	}
 	for (unsigned i = 0; i < live->interface_count && d->interface_count; i++) {

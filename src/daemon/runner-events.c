@@ -77,6 +77,12 @@ static void on_deleted(struct runner *runner, const json_t *data)
 	machine_device_removed(runner->machine.dom, alias);
 }
 
+static void on_tray(struct runner *runner, const json_t *data)
+{
+	machine_tray_moved(runner->machine.dom, text(data, "id"),
+			   json_is_true(json_object_get(data, "tray-open")));
+}
+
 static void on_io_error(struct runner *runner, const json_t *data)
 {
 	const char *alias = name_of_path(text(data, "qom-path")), *action = text(data, "action");
@@ -126,6 +132,7 @@ static const struct {
 	{ "SHUTDOWN", on_shutdown },
 	{ "BALLOON_CHANGE", on_balloon },
 	{ "DEVICE_DELETED", on_deleted },
+	{ "DEVICE_TRAY_MOVED", on_tray },
 	{ "BLOCK_IO_ERROR", on_io_error },
 	{ "WATCHDOG", on_watchdog },
 };

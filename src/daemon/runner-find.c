@@ -23,6 +23,11 @@ enum {
 };
 
 enum {
+	/* The type of an active commit that is part of deleting a snapshot. */
+	OF_SNAPSHOT = MACHINE_BLOCK_ACTIVE_COMMIT + 1
+};
+
+enum {
 	FIND_MS = 10000 /* a machine that says nothing for so long is taken as it was */
 };
 
@@ -74,7 +79,8 @@ char *runner_state(struct machine *machine)
 	for (unsigned i = 0; i < runner->jobs->len; i++) {
 		const struct runner_job *job = g_ptr_array_index(runner->jobs, i);
 
-		g_string_append_printf(jobs, "%s%s:%d", i ? "," : "", job->alias, (int)job->type);
+		g_string_append_printf(jobs, "%s%s:%d", i ? "," : "", job->alias,
+				       job->of_snapshot ? OF_SNAPSHOT : (int)job->type);
 	}
 	if (!runner->process)
 		return g_strdup("");
@@ -93,10 +99,14 @@ static void take_jobs(struct runner *runner, const char *text)
 		guint64 type = 0;
 
 		if (!colon || !g_ascii_string_to_unsigned(colon + 1, 10, MACHINE_BLOCK_PULL,
-							  MACHINE_BLOCK_ACTIVE_COMMIT, &type, NULL))
+							  OF_SNAPSHOT, &type, NULL))
 			continue;
 		*colon = '\0';
-		(void)runner_job_add(runner, list[i], (enum machine_block_job)type);
+		if (type == OF_SNAPSHOT)
+			runner_job_add(runner, list[i], MACHINE_BLOCK_ACTIVE_COMMIT)->of_snapshot =
+				true;
+		else
+			(void)runner_job_add(runner, list[i], (enum machine_block_job)type);
 	}
 }
 

@@ -157,6 +157,7 @@ struct runner *runner_new(struct dom *dom)
 	runner->destroys = g_ptr_array_new();
 	runner->agents = g_ptr_array_new();
 	runner->grants = g_ptr_array_new_with_free_func(g_free);
+	runner->media = g_ptr_array_new();
 	g_queue_init(&runner->no_calls);
 	runner->orphan = -1;
 	runner->jobs = g_ptr_array_new_with_free_func(runner_job_free);
@@ -190,6 +191,8 @@ static void release(struct runner *runner)
 	runner_agents_end(runner);
 	g_ptr_array_unref(runner->agents);
 	g_ptr_array_unref(runner->grants);
+	runner_media_end(runner);
+	g_ptr_array_unref(runner->media);
 	g_clear_pointer(&runner->jobs, g_ptr_array_unref);
 	if (begin) {
 		error_set(&error, SOCLE_ERROR_STATE, "the machine was let go before it was there");
@@ -271,4 +274,8 @@ const struct machine_ops vm_machine_ops = {
 	.agent = runner_agent,
 	.monitor = runner_monitor,
 	.offline_snapshot = runner_offline_snapshot,
+	.merge = runner_merge,
+	.merge_end = runner_merge_end,
+	.offline_merge = runner_offline_merge,
+	.merge_discard = runner_merge_discard,
 };

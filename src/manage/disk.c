@@ -355,7 +355,7 @@ void tell_device(struct call *call, struct machine *machine, const struct device
 	if (machine->ops->update) {
 		call->subject = domain_extract_device(machine->dom->live, info);
 		call->subject_free = free_domain;
-		machine->ops->update(machine, info->alias.name, call->subject, task);
+		machine->ops->update(machine, info->alias.name, call->subject, false, task);
 		return;
 	}
 	error_set(&error, SOCLE_ERROR_UNSUPPORTED,

@@ -179,6 +179,15 @@ void event_device_removed(struct vm *vm, const char *alias)
 	emit(vm, 15, &body);
 }
 
+void event_tray_change(struct vm *vm, const char *alias, bool open)
+{
+	rpc_domain_event_callback_tray_change_msg body = { .dom = vm_handle(vm),
+							   .devAlias = text(alias),
+							   .reason = open ? 0 : 1 };
+
+	emit(vm, 10, &body);
+}
+
 void event_device_removal_failed(struct vm *vm, const char *alias)
 {
 	rpc_domain_event_callback_device_removal_failed_msg body = { .dom = vm_handle(vm),

@@ -373,6 +373,23 @@ void machine_device_removal_failed(struct dom *dom, const char *alias)
 	event_device_removal_failed(vm_of(dom), alias);
 }
 
+void machine_tray_moved(struct dom *dom, const char *alias, bool open)
+{
+	struct domain_devices *d = &dom->live->devices;
+
+	for (unsigned i = 0; i < d->disk_count; i++) {
+		struct domain_disk *disk = &d->disks[i];
+
+		if (g_strcmp0(disk->info.alias.name, alias) != 0)
+			continue;
+		g_free(disk->target.tray);
+		disk->target.tray = open ? g_strdup("open") : NULL;
+		event_tray_change(vm_of(dom), alias, open);
+		machine_changed(dom);
+		return;
+	}
+}
+
 void machine_io_error(struct dom *dom, const char *alias, const char *path, int action,
 		      const char *reason)
 {
@@ -406,6 +423,32 @@ void machine_block_job(struct dom *dom, unsigned disk, enum machine_block_job ty
 	path = disk_path(d);
 	event_block_job(vm, path ? path : "", d->target.dev, (int)type, status);
 	vm_keep_status(vm);
+}
+
+static void followed(struct task *task, const GError *error)
+{
+	if (error)
+		g_warning("the new image of a disk cannot be kept: %s", error->message);
+	g_free(task);
+}
+
+void machine_image_changed(struct dom *dom, unsigned disk, const char *old)
+{
+	const struct domain_disk *now = &dom->live->devices.disks[disk];
+
+	for (unsigned i = 0; dom->config && i < dom->config->devices.disk_count; i++) {
+		struct domain_disk *config = &dom->config->devices.disks[i];
+		struct task *task;
+
+		if (g_strcmp0(config->target.dev, now->target.dev) != 0 ||
+		    g_strcmp0(disk_path(config), old) != 0)
+			continue;
+		domain_disk_set_image(config, disk_path(now), now->driver.type);
+		task = g_new0(struct task, 1);
+		task->end = followed;
+		vm_keep_config(vm_of(dom), task);
+		return;
+	}
 }
 
 void machine_changed(struct dom *dom)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * snapshot-make.c - snapshots are made, deleted, and gone back to
+ * snapshot-make.c - snapshots are made, and gone back to
  *
  * Real machines have external snapshots of disks: the machine goes on in new images. What needs the
  * machine's memory is refused until it can be kept; the machines of the driver "test" have it all.
@@ -23,10 +23,6 @@ enum {
 	CREATE_QUIESCE = 1 << 6,
 	CREATE_VALIDATE = 1 << 9,
 	CREATE_FLAGS = 0x3ff,
-	DELETE_CHILDREN = 1 << 0,
-	DELETE_METADATA_ONLY = 1 << 1,
-	DELETE_CHILDREN_ONLY = 1 << 2,
-	DELETE_FLAGS = 7,
 	REVERT_RUNNING = 1 << 0,
 	REVERT_PAUSED = 1 << 1,
 	REVERT_FLAGS = 0xf,
@@ -37,8 +33,7 @@ static bool is_test(const struct call *call)
 	return call->node->config.support.test;
 }
 
-/* How all was before, to be put back if it cannot be kept. */
-static void remember(struct call *call)
+void snapshots_remember(struct call *call)
 {
 	call->data = snapshots_format(call->vm);
 	call->data_free = g_free;
@@ -51,7 +46,7 @@ static void free_snapshot(void *data)
 	snapshot_free(data);
 }
 
-static void fail_keeping(struct call *call, const GError *error)
+void snapshots_fail_keeping(struct call *call, const GError *error)
 {
 	snapshots_put_back(call->vm, call->data);
 	call_fail(call, call_code_of(error), RPC_FROM_QEMU,
@@ -82,7 +77,7 @@ static void created(struct call *call, const GError *error)
 	struct machine *machine = call->vm->dom.machine;
 
 	if (error) {
-		fail_keeping(call, error);
+		snapshots_fail_keeping(call, error);
 		return;
 	}
 	if (args->flags & CREATE_HALT && machine) {
@@ -100,7 +95,7 @@ static void insert(struct call *call)
 	struct snapshots *all = snapshots_of(call->vm);
 	struct snapshot *old = snapshots_find(call->vm, snapshot->name);
 
-	remember(call);
+	snapshots_remember(call);
 	if (args->flags & CREATE_NO_METADATA) {
 		created(call, NULL);
 		return;
@@ -184,7 +179,7 @@ static void images_made(struct call *call, const GError *error)
 		insert(call);
 }
 
-static bool has_disks(const struct snapshot *snapshot, enum snapshot_where where)
+bool snapshot_has_disks(const struct snapshot *snapshot, enum snapshot_where where)
 {
 	bool has = false;
 
@@ -241,7 +236,7 @@ static bool check_kind(struct call *call, const struct snapshot *snapshot)
 			  "disks only");
 		return false;
 	}
-	if (has_disks(snapshot, SNAPSHOT_INTERNAL)) {
+	if (snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL)) {
 		call_fail(call, RPC_CODE_OPERATION_UNSUPPORTED, RPC_FROM_QEMU,
 			  "snapshots inside of images cannot be made for machines yet; ask for an "
 			  "external one (disk-only)");
@@ -336,7 +331,7 @@ static void create_run(struct call *call)
 	}
 	if (!check_kind(call, snapshot))
 		return;
-	if (!has_disks(snapshot, SNAPSHOT_EXTERNAL))
+	if (!snapshot_has_disks(snapshot, SNAPSHOT_EXTERNAL))
 		insert(call);
 	else if (vm->dom.machine)
 		ops->snapshot(vm->dom.machine, snapshot, call_task(call, images_made));
@@ -366,77 +361,6 @@ static void on_create(struct call *call, const rpc_domain_snapshot_create_xml_ar
 	call_job(call, vm, create_run);
 }
 
-/* == Delete == */
-
-static void deleted(struct call *call, const GError *error)
-{
-	if (error)
-		fail_keeping(call, error);
-	else
-		call_reply(call, NULL);
-}
-
-static void take_out(struct vm *vm, struct snapshot *snapshot)
-{
-	struct snapshots *all = vm->snapshots;
-
-	for (unsigned i = 0; i < all->list->len; i++) {
-		struct snapshot *child = all->list->pdata[i];
-
-		if (!g_strcmp0(child->parent.name, snapshot->name)) {
-			g_free(child->parent.name);
-			child->parent.name = g_strdup(snapshot->parent.name);
-		}
-	}
-	if (all->current == snapshot)
-		all->current =
-			snapshot->parent.name ? snapshots_find(vm, snapshot->parent.name) : NULL;
-	g_ptr_array_remove(all->list, snapshot);
-}
-
-static void delete_run(struct call *call)
-{
-	const rpc_domain_snapshot_delete_args *args = call->args;
-	struct vm *vm = call->vm;
-	struct snapshot *snapshot;
-
-	if (!call_still_there(call))
-		return;
-	snapshot = call_snapshot(call, &args->snap, &vm);
-	if (!snapshot)
-		return;
-	if (!is_test(call) && !(args->flags & DELETE_METADATA_ONLY) &&
-	    has_disks(snapshot, SNAPSHOT_EXTERNAL)) {
-		call_fail(call, RPC_CODE_OPERATION_UNSUPPORTED, RPC_FROM_QEMU,
-			  "the images of snapshot '%s' cannot be merged by deleting it yet; merge "
-			  "them by a block commit, then delete its metadata",
-			  snapshot->name);
-		return;
-	}
-	remember(call);
-	if (args->flags & (DELETE_CHILDREN | DELETE_CHILDREN_ONLY)) {
-		g_autoptr(GHashTable) below = snapshots_below(vm, snapshot);
-
-		for (unsigned i = snapshots_count(vm); i-- > 0;) {
-			struct snapshot *child = vm->snapshots->list->pdata[i];
-
-			if (g_hash_table_contains(below, child))
-				take_out(vm, child);
-		}
-	}
-	if (!(args->flags & DELETE_CHILDREN_ONLY))
-		take_out(vm, snapshot);
-	vm_keep_snapshots(vm, call_task(call, deleted));
-}
-
-static void on_delete(struct call *call, const rpc_domain_snapshot_delete_args *args)
-{
-	struct vm *vm;
-
-	if (call_snapshot(call, &args->snap, &vm) && call_flags(call, args->flags, DELETE_FLAGS))
-		call_job(call, vm, delete_run);
-}
-
 /* == Go back == */
 
 static struct snapshot *wanted(struct call *call)
@@ -460,14 +384,14 @@ static bool wants_running(struct call *call, bool *ret_paused)
 static void revert_kept(struct call *call, const GError *error)
 {
 	if (error)
-		fail_keeping(call, error);
+		snapshots_fail_keeping(call, error);
 	else
 		call_reply(call, NULL);
 }
 
 static void keep_revert(struct call *call)
 {
-	remember(call);
+	snapshots_remember(call);
 	call->vm->snapshots->current = wanted(call);
 	vm_keep_snapshots(call->vm, call_task(call, revert_kept));
 }
@@ -564,7 +488,6 @@ static void on_revert(struct call *call, const rpc_domain_revert_to_snapshot_arg
 
 const struct call_entry snapshot_handlers[] = {
 	HANDLE(RPC_PROC_DOMAIN_SNAPSHOT_CREATE_XML, rpc_domain_snapshot_create_xml_args, on_create),
-	HANDLE(RPC_PROC_DOMAIN_SNAPSHOT_DELETE, rpc_domain_snapshot_delete_args, on_delete),
 	HANDLE(RPC_PROC_DOMAIN_REVERT_TO_SNAPSHOT, rpc_domain_revert_to_snapshot_args, on_revert),
 	HANDLERS_END,
 };

@@ -397,7 +397,9 @@ static const struct option option_table[] = {
 	  "See DISKS below.", set_disk, false },
 	{ "cdrom", "FILE", "Add a CD with this image; can be given several times.",
 	  "Or path=FILE[,bootindex=N][,id=ID][,addr=SLOT]. A CD of a virtio SCSI controller, read "
-	  "only.",
+	  "only. Without path (--cdrom id=ID) the drive is empty; QMP's blockdev-change-medium "
+	  "puts "
+	  "another one in.",
 	  set_cdrom, false },
 	{ "net", "user|tap|stream|dgram|fd=N[,KEY=VALUE...]",
 	  "Add a network card; can be given several times.", "See NETWORKS below.", set_net,

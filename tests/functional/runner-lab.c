@@ -113,6 +113,19 @@ void machine_device_removed(struct dom *d, const char *alias)
 	}
 }
 
+void machine_tray_moved(struct dom *d, const char *alias, bool open)
+{
+	(void)d;
+	say("event tray %s %s", alias, open ? "open" : "closed");
+}
+
+void machine_image_changed(struct dom *d, unsigned disk, const char *old)
+{
+	(void)d;
+	(void)disk;
+	(void)old;
+}
+
 void machine_io_error(struct dom *d, const char *alias, const char *path, int action,
 		      const char *reason)
 {
