@@ -135,6 +135,7 @@ static bool take_options(struct run_machine *machine, const struct cli_args *arg
 struct ending {
 	bool told;
 	bool crashed;
+	bool by_us; /* the user has left its console */
 };
 
 static void on_lifecycle(struct socle_conn *conn, const struct socle_event *event, void *opaque)
@@ -167,15 +168,21 @@ static int talk(struct cli *cli, struct socle_domain *dom, GError **error)
 	struct socle_error *why = NULL;
 	struct ending ending = { .told = false };
 	g_autofree char *name = cli_name(dom);
-	struct console_options options = { .escape = CONSOLE_CTRL_BRACKET, .starts_it = true };
+	struct console_options options = {
+		.escape = CONSOLE_CTRL_BRACKET,
+		.starts_it = true,
+		.ret_left = &ending.by_us,
+	};
 	int callback = socle_event_register(cli->conn, SOCLE_EVENT_LIFECYCLE, dom, on_lifecycle,
 					    &ending, NULL, NULL);
 	int status = console_attach(cli, dom, &options, CONSOLE_ENDS, error);
-	/* If it has ended already it did so by itself. */
-	bool by_us = socle_domain_destroy(dom, 0, &why) == 0;
+	/* Its end is heard before its plug is pulled, which would be another end. */
+	bool crashed =
+		status == CLI_OK && !ending.by_us && callback >= 0 && has_crashed(cli, &ending);
 
+	(void)socle_domain_destroy(dom, 0, &why);
 	socle_error_free(why);
-	if (status == CLI_OK && !by_us && callback >= 0 && has_crashed(cli, &ending)) {
+	if (crashed) {
 		error_set(error, SOCLE_ERROR_FAILED, "'%s' has crashed", name);
 		status = CLI_FAILED;
 	}
