@@ -54,6 +54,10 @@ enum cli_status cli_status_of(const GError *error);
 /* ---- connection and machines (connect.c) ---- */
 
 bool cli_connect(struct cli *cli, GError **error);
+/* What the user has said, by -c or the environment; NULL: nothing. */
+const char *cli_given_uri(const struct cli *cli);
+/* The URI by which any client of libvirt comes to the same daemon; g_free() it. NULL with an error. */
+char *cli_uri(struct cli *cli, GError **error);
 /* Extra flags of enum socle_open_flags. */
 bool cli_connect_flags(struct cli *cli, unsigned flags, GError **error);
 void cli_disconnect(struct cli *cli);

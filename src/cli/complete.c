@@ -219,7 +219,8 @@ static void ask_names(struct complete *complete, enum cli_what what, const char 
 		asking->cli->uri = complete->uri;
 	asking->cli->timeout_ms = PATIENCE_MS;
 	asking->cli->readonly = true;
-	if (!cli_connect_flags(asking->cli, SOCLE_OPEN_NO_AUTOSTART, NULL))
+	if (!cli_connect_flags(asking->cli, SOCLE_OPEN_NO_AUTOSTART | SOCLE_OPEN_NO_QUESTIONS,
+			       NULL))
 		return;
 	if (what == CLI_MACHINE || what == CLI_RUNNING || what == CLI_STOPPED) {
 		offer_machines(asking,

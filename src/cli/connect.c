@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,20 +18,30 @@ enum {
 	FILE_MAX = 16 << 20 /* bytes of a definition that is read, far more than daemons take */
 };
 
+const char *cli_given_uri(const struct cli *cli)
+{
+	const char *places[] = { cli->uri, g_getenv("SOCLE_URI"), g_getenv("SOCLE_DEFAULT_URI"),
+				 g_getenv("LIBVIRT_DEFAULT_URI") };
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		if (places[i] && *places[i])
+			return places[i];
+	}
+	return NULL;
+}
+
 bool cli_connect_flags(struct cli *cli, unsigned flags, GError **error)
 {
-	const char *uri = cli->uri;
+	const char *uri = cli_given_uri(cli);
 	struct socle_error *why = NULL;
 
 	if (cli->conn)
 		return true;
-	if (!uri || !*uri)
-		uri = g_getenv("SOCLE_URI");
 	if (cli->readonly)
 		flags |= SOCLE_OPEN_READONLY;
 	g_free(cli->where);
-	cli->where = uri && *uri ? cli_plain(uri) : g_strdup("the default place");
-	cli->conn = socle_conn_open(uri, flags, &why);
+	cli->where = uri ? cli_plain(uri) : g_strdup("the default place");
+	cli->conn = socle_conn_open_timeout(uri, flags, (unsigned)cli->timeout_ms, &why);
 	if (!cli->conn) {
 		/* Whatever it is about, there is no connection. */
 		cli_fail(error, why, NULL);
@@ -45,6 +56,27 @@ bool cli_connect_flags(struct cli *cli, unsigned flags, GError **error)
 bool cli_connect(struct cli *cli, GError **error)
 {
 	return cli_connect_flags(cli, 0, error);
+}
+
+char *cli_uri(struct cli *cli, GError **error)
+{
+	struct socle_error *why = NULL;
+	char *uri = socle_conn_uri(cli->conn, &why), *socket = socle_conn_socket(cli->conn);
+	g_autofree char *escaped = NULL, *text = NULL;
+	const char *path = uri ? strstr(uri, "://") : NULL;
+
+	if (path && socket) {
+		escaped = g_uri_escape_string(socket, "/", false);
+		text = g_strdup_printf("%.*s+unix%s%csocket=%s", (int)(path - uri), uri, path,
+				       strchr(path, '?') ? '&' : '?', escaped);
+	} else if (uri) {
+		text = g_strdup(cli_given_uri(cli) ? cli_given_uri(cli) : uri);
+	} else {
+		cli_fail(error, why, NULL);
+	}
+	free(uri);
+	free(socket);
+	return g_steal_pointer(&text);
 }
 
 void cli_disconnect(struct cli *cli)

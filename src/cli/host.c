@@ -120,6 +120,34 @@ const struct cli_command cli_host_info = {
 	.run = run_info,
 };
 
+/* ---- URI ---- */
+
+static int run_uri(struct cli *cli, const struct cli_args *args, GError **error)
+{
+	g_autofree char *uri = NULL;
+
+	(void)args;
+	if (!cli_connect(cli, error))
+		return CLI_FAILED;
+	uri = cli_uri(cli, error);
+	if (!uri)
+		return CLI_FAILED;
+	if (cli->output == OUTPUT_JSON)
+		cli_out_json(json_pack("{s:o}", "uri", cli_json_string(uri)));
+	else
+		cli_out("%s\n", uri);
+	return CLI_OK;
+}
+
+const struct cli_command cli_host_uri = {
+	.noun = "host",
+	.verb = "uri",
+	.names = "uri",
+	.arguments = "",
+	.summary = "Print the URI by which virsh and others come to the same daemon",
+	.run = run_uri,
+};
+
 /* ---- documents ---- */
 
 static int xml_out(const struct cli *cli, char *xml, struct socle_error *why, GError **error)

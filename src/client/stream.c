@@ -40,6 +40,7 @@ struct socle_stream {
 	bool nonblock;
 	enum stream_state state;
 	bool no_more;              /* the server has told the end of its data */
+	bool unwanted;             /* given up before its call was answered */
 	struct socle_error *error; /* why it is over, or NULL: all was well */
 	GQueue in;                 /* of struct chunk */
 	size_t in_bytes;
@@ -139,7 +140,8 @@ static void fail_locked(struct socle_stream *s, struct socle_error *error)
 static void abort_locked(struct socle_stream *s, struct socle_error *error)
 {
 	/* Without an answer the server may know of no stream. */
-	if (s->state != STREAM_OPENING)
+	s->unwanted = s->state == STREAM_OPENING;
+	if (!s->unwanted)
 		conn_send_locked(s->conn, rpc_stream_new_abort(&s->header), NULL);
 	fail_locked(s, error);
 }
@@ -188,6 +190,8 @@ void stream_expect_locked(struct socle_stream *s, uint32_t serial)
 
 void stream_opened_locked(struct socle_stream *s, bool ok)
 {
+	if (ok && s->unwanted)
+		conn_send_locked(s->conn, rpc_stream_new_abort(&s->header), NULL);
 	if (s->state != STREAM_OPENING)
 		return;
 	if (ok) {
@@ -543,8 +547,8 @@ int socle_stream_finish(struct socle_stream *stream, struct socle_error **error)
 		stream->state = STREAM_FINISHING;
 		drop_in_locked(stream);
 		conn_send_locked(stream->conn, rpc_stream_new_finish(&stream->header), NULL);
-		wait_for_end_locked(stream);
 	}
+	wait_for_end_locked(stream);
 	ok = !stream->error;
 	copy_error(stream, error);
 	pthread_mutex_unlock(&stream->conn->lock);

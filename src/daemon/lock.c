@@ -12,6 +12,7 @@
 #include <sys/file.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/replace.h"
 #include "base/sys.h"
 
@@ -33,6 +34,7 @@ struct lock *lock_new(const char *folder, GError **error)
 {
 	g_autofree char *path = g_build_filename(folder, "lock", NULL);
 	autofd int fd = sys_open(path, O_RDWR | O_CREAT, 0600);
+	g_autoptr(GError) local = NULL;
 	struct lock *lock;
 	char text[16] = "";
 
@@ -49,9 +51,9 @@ struct lock *lock_new(const char *folder, GError **error)
 			  folder, text);
 		return NULL;
 	}
-	/* The number is for people. */
-	if (!write_number(fd, path, error))
-		return NULL;
+	/* The number is for people, and no reason to leave machines alone on a disk that is full. */
+	if (!write_number(fd, path, &local))
+		log_warning("%s", local->message);
 	lock = g_new(struct lock, 1);
 	*lock = (struct lock){ .fd = fd_steal(&fd) };
 	return lock;

@@ -96,6 +96,7 @@ static void plug_disk(struct plug *plug, const struct domain_disk *disk)
 {
 	g_autofree char *node = node_name(disk->info.alias.name);
 
+	runner_grant(plug->runner, disk_path(disk), !disk->readonly && !disk->transient.set);
 	plug->device = runner_disk_device(disk, node);
 	plug->undo = g_strdup("blockdev-del");
 	plug->undo_args = json_pack("{s:s}", "node-name", node);
@@ -207,12 +208,26 @@ void runner_unplug(struct machine *machine, const char *alias, struct task *task
 	runner_command(runner_of(machine), "device_del", json_pack("{s:s}", "id", alias), task);
 }
 
+static bool only_user(struct runner *runner, const struct domain_disk *disk)
+{
+	const struct domain_devices *d = &runner->machine.dom->live->devices;
+	unsigned users = 0;
+
+	for (unsigned i = 0; i < d->disk_count; i++)
+		users += !g_strcmp0(disk_path(&d->disks[i]), disk_path(disk));
+	return users == 1;
+}
+
 /* Nodes and networks that were made at the start go with their devices; then there is none here. */
 void runner_unplugged(struct runner *runner, const char *alias)
 {
 	g_autofree char *node = node_name(alias);
 	g_autofree char *link = link_name(alias);
+	const struct domain_disk *disk = runner_disk(runner, alias, NULL);
 
+	/* What goes is the entry, not what is open; another disk may be the same file. */
+	if (disk && only_user(runner, disk))
+		runner_grant_end(runner, disk_path(disk));
 	runner_call(runner, "blockdev-del", json_pack("{s:s}", "node-name", node), 0, NULL, NULL);
 	runner_call(runner, "netdev_del", json_pack("{s:s}", "id", link), 0, NULL, NULL);
 }

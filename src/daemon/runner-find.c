@@ -5,8 +5,8 @@
  * In both cases the machine has gone on meanwhile. It is asked what has become of it: whether it
  * runs, which devices it still has, which images its disks have, which jobs there are.
  *
- * The line of text that is kept: "pid=N start=N from=N names=ALIAS,... jobs=ALIAS:TYPE,... dir=PATH". The
- * names are those of disks and cards: a definition that is read again has lost them, and they are not
+ * The line of text that is kept: "pid=N start=N from=N names=ALIAS,... jobs=ALIAS:TYPE,... own=PATH,...
+ * dir=PATH". Paths in own= are escaped as in a URI, and are those of runner-grant.c. The names are those of disks and cards: a definition that is read again has lost them, and they are not
  * what would be made up now if some have been unplugged.
  */
 #include <inttypes.h>
@@ -69,6 +69,7 @@ char *runner_state(struct machine *machine)
 	struct runner *runner = runner_of(machine);
 	g_autoptr(GString) jobs = g_string_new(NULL);
 	g_autofree char *names = format_names(machine->dom->live);
+	g_autofree char *own = runner_grants_format(runner);
 
 	for (unsigned i = 0; i < runner->jobs->len; i++) {
 		const struct runner_job *job = g_ptr_array_index(runner->jobs, i);
@@ -77,9 +78,10 @@ char *runner_state(struct machine *machine)
 	}
 	if (!runner->process)
 		return g_strdup("");
-	return g_strdup_printf("pid=%d start=%" PRIu64 " from=%" PRId64 " names=%s jobs=%s dir=%s",
+	return g_strdup_printf("pid=%d start=%" PRIu64 " from=%" PRId64
+			       " names=%s jobs=%s own=%s dir=%s",
 			       process_pid(runner->process), process_start(runner->process),
-			       (int64_t)runner->log_from, names, jobs->str, runner->dir);
+			       (int64_t)runner->log_from, names, jobs->str, own, runner->dir);
 }
 
 static void take_jobs(struct runner *runner, const char *text)
@@ -102,7 +104,7 @@ static bool take_state(struct runner *runner, const char *state, int *ret_pid, u
 		       GError **error)
 {
 	const char *names = strstr(state, " names="), *jobs = strstr(state, " jobs=");
-	const char *dir = strstr(state, " dir=");
+	const char *files = strstr(state, " own="), *dir = strstr(state, " dir=");
 	g_autofree char *list = NULL, *own = NULL;
 	int64_t from = 0;
 
@@ -115,8 +117,13 @@ static bool take_state(struct runner *runner, const char *state, int *ret_pid, u
 	runner->log_from = from;
 	own = g_strndup(names + 7, (size_t)(jobs - names - 7));
 	take_names(runner->machine.dom->live, own);
-	list = g_strndup(jobs + 6, (size_t)(dir - jobs - 6));
+	list = g_strndup(jobs + 6, strcspn(jobs + 6, " "));
 	take_jobs(runner, list);
+	if (files && files < dir) {
+		g_autofree char *escaped = g_strndup(files + 5, (size_t)(dir - files - 5));
+
+		runner_grants_take(runner, escaped);
+	}
 	g_free(runner->dir);
 	g_free(runner->monitor);
 	g_free(runner->exit_file);
@@ -148,6 +155,7 @@ static void tell_end(struct runner *runner)
 		  "%s", why);
 	machine_log_say(runner->log, "ended while there was no daemon: %s", why);
 	runner_remove_files(runner);
+	runner_grants_end(runner);
 	runner_begun(runner, error);
 }
 

@@ -34,6 +34,12 @@ struct runner_job {
 	struct task *abort;
 };
 
+/* What is known of the start goes into the machine's file; the guest runs behind that. */
+struct runner_keeping {
+	struct task task;
+	struct runner *runner; /* NULL: it is gone */
+};
+
 struct runner {
 	struct machine machine;
 	const struct runner_config *config;
@@ -55,8 +61,15 @@ struct runner {
 	unsigned tid_count;
 	uint64_t balloon;  /* bytes; 0: not known */
 	GPtrArray *jobs;   /* struct runner_job */
+	GPtrArray *grants; /* paths of files that it may open because of us */
 	GPtrArray *agents; /* of runner-agent.c: what is asked of the guest's agent */
 	guint changed_idle;
+	struct runner_keeping *keeping; /* NULL: it is kept, or was not begun */
+	bool ready;                     /* the monitor waits for that */
+	int orphan;                     /* the pid file of a process that ends first; -1: none */
+	long orphan_pid;
+	unsigned orphan_ms; /* how long it has been waited for */
+	guint orphan_timer;
 	GQueue no_calls; /* that could not be made, and are to be told so */
 	guint no_call_idle;
 };
@@ -98,6 +111,8 @@ void runner_disconnect(struct runner *runner);
 struct machine *runner_start(struct dom *dom, unsigned flags, struct task *task);
 struct machine *runner_find(struct dom *dom, const char *state, struct task *task);
 char *runner_state(struct machine *machine);
+/* Not begun, kept, or let go: whatever waits for the file does not any more. */
+void runner_keeping_end(struct runner *runner);
 /* The connection is there: ask what has to be known. */
 void runner_started(struct runner *runner);
 void runner_found(struct runner *runner);
@@ -114,6 +129,16 @@ void runner_destroy(struct machine *machine, bool graceful, struct task *task);
 void runner_remove_files(const struct runner *runner);
 /* How it ended, in a sentence for g_free(). */
 char *runner_end_reason(struct runner *runner, enum machine_end *ret_end);
+
+/* == runner-grant.c: files for a machine that runs as somebody else == */
+
+/* Let it open a file, if it may not anyway. */
+void runner_grant(struct runner *runner, const char *path, bool write);
+void runner_grant_end(struct runner *runner, const char *path);
+void runner_grants_end(struct runner *runner);
+/* As a word of its state, for g_free(). */
+char *runner_grants_format(const struct runner *runner);
+void runner_grants_take(struct runner *runner, const char *text);
 
 /* == runner-events.c == */
 

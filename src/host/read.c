@@ -20,6 +20,7 @@ char *host_root_dup(const char *root)
 }
 
 /* O_NONBLOCK: a pipe in the place of a file is not waited for. */
+G_GNUC_PRINTF(2, 0)
 static int open_path(const char *root, const char *fmt, va_list ap)
 {
 	char path[HOST_PATH_MAX];

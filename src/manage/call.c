@@ -14,7 +14,7 @@
 #include "manage/vm-int.h"
 
 enum {
-	CALL_QUEUE_MAX = 64 /* calls of clients that wait for their turn at one domain */
+	CALL_QUEUE_MAX = 64 /* calls of clients that wait for their turn at one object */
 };
 
 static void task_ended(struct task *task, const GError *error)
@@ -87,7 +87,7 @@ static void call_free(struct call *call)
 		call->data_free(call->data);
 	if (call->subject_free)
 		call->subject_free(call->subject);
-	vm_unref(call->vm);
+	object_unref(call->object);
 	g_free(call);
 }
 
@@ -102,10 +102,10 @@ void call_leave(struct call *call)
 		call_free(call);
 }
 
-/* The call is over: the next one of its domain has its turn. */
+/* The call is over: the next one of its object has its turn. */
 static void finish(struct call *call)
 {
-	struct vm *vm = call->vm;
+	struct object *object = call->object;
 
 	assert(!call->next && !call->finished);
 	call->finished = true;
@@ -113,9 +113,9 @@ static void finish(struct call *call)
 	timer_stop(&call->deadline);
 	call_enter(call);
 	if (call->queued) {
-		g_queue_unlink(&vm->jobs, &call->link);
-		vm->client_jobs -= call->proc != NULL;
-		vm_next_job(vm);
+		g_queue_unlink(&object->jobs, &call->link);
+		object->client_jobs -= call->proc != NULL;
+		object_next_job(object);
 	}
 	call_leave(call);
 }
@@ -248,23 +248,24 @@ void call_fail_late(struct call *call, enum rpc_code code, enum rpc_from from, c
 
 static void say_late(struct call *call)
 {
-	const char *name = call->vm->dom.name;
+	const struct object *object = call->object;
+	const struct object_kind *kind = object->kind;
 	unsigned seconds = node_deadline(call->node) / 1000;
 
 	if (call->queued && !call->running) {
-		call_fail(call, RPC_CODE_OPERATION_TIMEOUT, RPC_FROM_QEMU,
-			  "domain '%s' is busy with another operation for more than %u s: this one "
-			  "was not begun; try again, or destroy the domain",
-			  name, seconds);
+		call_fail(call, RPC_CODE_OPERATION_TIMEOUT, kind->from,
+			  "%s '%s' is busy with another operation for more than %u s: this one "
+			  "was not begun; try again, or %s",
+			  kind->noun, object->name, seconds, kind->remedy);
 		return;
 	}
 	{
 		g_autofree char *text = g_strdup_printf(
-			"domain '%s' has not done it within %u s; it goes on, and domain events "
+			"%s '%s' has not done it within %u s; it goes on, and %s events "
 			"tell how it ends",
-			name, seconds);
+			kind->noun, object->name, seconds, kind->noun);
 
-		answer_error(call, RPC_FROM_QEMU, RPC_CODE_OPERATION_TIMEOUT, text);
+		answer_error(call, kind->from, RPC_CODE_OPERATION_TIMEOUT, text);
 	}
 }
 
@@ -286,40 +287,52 @@ void call_deadline(struct call *call, unsigned ms, void (*late)(struct call *cal
 	call->deadline = timer_start(ms, deadline_passed, call);
 }
 
-void call_hold(struct call *call, struct vm *vm)
+void call_hold_object(struct call *call, struct object *object)
 {
-	assert(!call->vm);
-	call->vm = vm_ref(vm);
+	assert(!call->object);
+	call->object = object_ref(object);
 	if (call->peer)
 		call_deadline(call, node_deadline(call->node), say_late);
 }
 
-void vm_next_job(struct vm *vm)
+void call_hold(struct call *call, struct vm *vm)
 {
-	struct call *call = g_queue_peek_head(&vm->jobs);
+	call->vm = vm;
+	call_hold_object(call, &vm->object);
+}
 
-	if (!call || call->running || vm->ending)
+void object_next_job(struct object *object)
+{
+	struct call *call = g_queue_peek_head(&object->jobs);
+
+	if (!call || call->running || object->ending)
 		return;
 	call->running = true;
-	vm->job_since = g_get_monotonic_time();
+	object->job_since = g_get_monotonic_time();
 	call_enter(call);
 	call->run(call);
 	call_leave(call);
 }
 
-void call_job(struct call *call, struct vm *vm, void (*run)(struct call *call))
+void call_job_object(struct call *call, struct object *object, void (*run)(struct call *call))
 {
-	/* Clients cannot fill it so that there is no place for what the domain itself needs. */
-	if (call->proc && vm->client_jobs >= CALL_QUEUE_MAX) {
-		call_fail(call, RPC_CODE_RESOURCE_BUSY, RPC_FROM_QEMU,
-			  "domain '%s' has %d operations that wait; try again when they are done",
-			  vm->dom.name, CALL_QUEUE_MAX);
+	/* Clients cannot fill it so that there is no place for what the object itself needs. */
+	if (call->proc && object->client_jobs >= CALL_QUEUE_MAX) {
+		call_fail(call, RPC_CODE_RESOURCE_BUSY, object->kind->from,
+			  "%s '%s' has %d operations that wait; try again when they are done",
+			  object->kind->noun, object->name, CALL_QUEUE_MAX);
 		return;
 	}
-	call_hold(call, vm);
+	call_hold_object(call, object);
 	call->run = run;
 	call->queued = true;
-	vm->client_jobs += call->proc != NULL;
-	g_queue_push_tail_link(&vm->jobs, &call->link);
-	vm_next_job(vm);
+	object->client_jobs += call->proc != NULL;
+	g_queue_push_tail_link(&object->jobs, &call->link);
+	object_next_job(object);
+}
+
+void call_job(struct call *call, struct vm *vm, void (*run)(struct call *call))
+{
+	call->vm = vm;
+	call_job_object(call, &vm->object, run);
 }

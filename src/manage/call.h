@@ -26,6 +26,7 @@
 
 struct call;
 struct node;
+struct object;
 struct peer;
 struct vm;
 
@@ -41,8 +42,9 @@ struct call {
 	int *fds; /* descriptors that came with it; those not taken are closed */
 	unsigned fd_count;
 
-	struct vm *vm; /* held, by call_job() or call_hold(); may have been removed meanwhile */
-	void *data;    /* of the handler, for what is later; freed by data_free with the call */
+	struct object *object; /* held, by call_job() or call_hold(); may be gone meanwhile */
+	struct vm *vm;         /* the same, if it is a domain */
+	void *data; /* of the handler, for what is later; freed by data_free with the call */
 	GDestroyNotify data_free;
 	void *subject; /* the same, for what a change is about */
 	GDestroyNotify subject_free;
@@ -82,6 +84,9 @@ enum rpc_code call_code_of(const GError *error);
 void call_job(struct call *call, struct vm *vm, void (*run)(struct call *call));
 /* The call needs @vm, and waits for nobody. Its client is told when the deadline has passed. */
 void call_hold(struct call *call, struct vm *vm);
+/* The same for objects that are no domains. */
+void call_job_object(struct call *call, struct object *object, void (*run)(struct call *call));
+void call_hold_object(struct call *call, struct object *object);
 /* Instead of the node's deadline: @late is called, and may answer by call_answer_late(). */
 void call_deadline(struct call *call, unsigned ms, void (*late)(struct call *call));
 /* Answers now; the call stays until its task has ended, and its answer then is dropped. */

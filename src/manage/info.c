@@ -226,9 +226,9 @@ static void on_get_control_info(struct call *call, const rpc_domain_get_control_
 
 	if (!vm || !call_flags(call, args->flags, 0))
 		return;
-	if (!g_queue_is_empty(&vm->jobs)) {
+	if (!g_queue_is_empty(&vm->object.jobs)) {
 		ret.state = 1; /* a job */
-		ret.stateTime = (uint64_t)(g_get_monotonic_time() - vm->job_since) / 1000;
+		ret.stateTime = (uint64_t)(g_get_monotonic_time() - vm->object.job_since) / 1000;
 	}
 	call_reply(call, &ret);
 }

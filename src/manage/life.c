@@ -26,7 +26,7 @@ void vm_leave(struct vm *vm)
 {
 	struct call *call;
 
-	if (vm->gone || vm_active(vm) || vm->dom.config)
+	if (vm->object.gone || vm_active(vm) || vm->dom.config)
 		return;
 	vm_ref(vm);
 	vm_remove(vm);
@@ -42,6 +42,13 @@ void vm_leave(struct vm *vm)
 }
 
 /* == Begin == */
+
+/* The machine was kept before its guest ran; of what could not be written now it is asked then. */
+static void start_kept(struct call *call, const GError *error)
+{
+	(void)error;
+	call->vm->start_next(call, NULL);
+}
 
 static void start_ended(struct call *call, const GError *error)
 {
@@ -68,11 +75,10 @@ static void start_ended(struct call *call, const GError *error)
 		vm_set_state(vm, DOM_PAUSED, 1);
 	else
 		vm_set_state(vm, DOM_RUNNING, 1);
-	vm_keep_status(vm);
 	event_lifecycle(vm, EVENT_STARTED, EVENT_STARTED_BOOTED);
 	if (vm->start_paused)
 		event_lifecycle(vm, EVENT_SUSPENDED, EVENT_SUSPENDED_PAUSED);
-	next(call, NULL);
+	vm_keep_status_for(vm, call_task(call, start_kept));
 }
 
 static void begin_making(struct vm *vm)
@@ -160,7 +166,7 @@ static void restart_run(struct call *call)
 {
 	struct domain *domain = g_steal_pointer(&call->data);
 
-	if (call->vm->gone || vm_active(call->vm)) {
+	if (call->vm->object.gone || vm_active(call->vm)) {
 		domain_free(domain);
 		call_reply(call, NULL);
 		return;
@@ -202,10 +208,10 @@ void vm_ended(struct vm *vm, enum machine_end end, const char *why)
 	vm->dom.machine = NULL;
 	/* What waited for the machine ends by that, and what stands behind it begins when all is done: it
 	 * would find a domain that is active without a machine, or give it one that we then took away. */
-	vm->ending++;
+	vm->object.ending++;
 	if (machine)
 		machine->ops->free(machine);
-	vm->ending--;
+	vm->object.ending--;
 	/* If it was its start that has ended, all is done. */
 	if (vm_active(vm)) {
 		vm_set_inactive(vm, (int)end);
@@ -221,8 +227,15 @@ void vm_ended(struct vm *vm, enum machine_end end, const char *why)
 	} else {
 		vm_leave(vm);
 	}
-	vm_next_job(vm);
+	object_next_job(&vm->object);
 	vm_unref(vm);
+}
+
+/* It has ended, whatever its file says. */
+static void end_kept(struct call *call, const GError *error)
+{
+	(void)error;
+	call_reply(call, NULL);
 }
 
 static void destroyed(struct call *call, const GError *error)
@@ -235,7 +248,7 @@ static void destroyed(struct call *call, const GError *error)
 		return;
 	}
 	vm_ended(vm, MACHINE_END_DESTROYED, NULL);
-	call_reply(call, NULL);
+	vm_keep_status_for(vm, call_task(call, end_kept));
 }
 
 void vm_destroy(struct call *call, struct vm *vm, bool graceful)
@@ -400,6 +413,11 @@ void machine_changed(struct dom *dom)
 	vm_keep_status(vm_of(dom));
 }
 
+void machine_keep(struct dom *dom, struct task *task)
+{
+	vm_keep_status_for(vm_of(dom), task);
+}
+
 /* == At the daemon's start == */
 
 static void found(struct call *call, const GError *error)
@@ -462,7 +480,7 @@ static void autostart_run(struct call *call)
 {
 	struct vm *vm = call->vm;
 
-	if (vm->gone || vm_active(vm) || !vm->dom.config) {
+	if (vm->object.gone || vm_active(vm) || !vm->dom.config) {
 		call_reply(call, NULL);
 		return;
 	}

@@ -236,5 +236,7 @@ void machine_agent_state(struct dom *dom, bool connected);
 void machine_block_job(struct dom *dom, unsigned disk, enum machine_block_job type, int status);
 /* The live definition or state() has changed: it is to be kept. */
 void machine_changed(struct dom *dom);
+/* The same; @task ends when it is kept. Not before start() has returned. */
+void machine_keep(struct dom *dom, struct task *task);
 
 #endif

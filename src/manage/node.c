@@ -48,7 +48,7 @@ static void let_go(struct vm *vm)
 	struct call *call;
 
 	vm_ref(vm);
-	while ((call = g_queue_peek_tail(&vm->jobs)) && !call->running)
+	while ((call = g_queue_peek_tail(&vm->object.jobs)) && !call->running)
 		call_fail(call, RPC_CODE_OPERATION_ABORTED, RPC_FROM_QEMU,
 			  "the daemon is being stopped");
 	vm_close_streams(vm);

@@ -11,15 +11,15 @@
 #include "manage/call.h"
 #include "manage/dom.h"
 #include "manage/node-int.h"
+#include "manage/object-int.h"
 #include "model/domain.h"
 #include "rpc/remote.h"
 
 struct snapshots;
 
 struct vm {
+	struct object object;
 	struct dom dom;
-	unsigned refs;
-	bool gone;
 	char *next_name; /* it is being renamed: under both it is found; NULL: it is not */
 	bool autostart;
 	bool updated;    /* defined anew since it runs */
@@ -30,10 +30,6 @@ struct vm {
 	GError *made_error;
 	call_next start_next;
 	struct peer *destroy_with; /* with this client it ends */
-	GQueue jobs;               /* of struct call: the first one runs */
-	unsigned client_jobs;      /* of them, those that clients have asked for */
-	unsigned ending;           /* its machine is being let go: no job begins meanwhile */
-	gint64 job_since;          /* monotonic, microseconds; when the first one began */
 	gint64 state_since;
 	struct snapshots *snapshots; /* NULL: none */
 	GPtrArray *streams;          /* open consoles; NULL: none */
@@ -41,8 +37,11 @@ struct vm {
 	 * of that time change both. change.c owns it; NULL: there is none. */
 	struct domain *before;
 	char *found_state; /* of a machine that an earlier daemon had, until it is found */
-	bool status_busy, status_again; /* the file of an active one is being written */
+	bool status_busy, status_again;       /* the file of an active one is being written */
+	bool status_failing;                  /* which has been told */
+	GPtrArray *status_next, *status_told; /* struct task: who waits for it */
 	struct task status_task;
+	GSource *status_timer;
 };
 
 static inline struct vm *vm_of(struct dom *dom)
@@ -75,9 +74,6 @@ struct vm *call_active(struct call *call, const rpc_domain *handle);
 /* After a job's turn has come or a task has ended: still there? False: the call has failed. */
 bool call_still_there(struct call *call);
 bool call_still_active(struct call *call);
-
-/* The first job begins, unless it runs already or has to wait (call.c). */
-void vm_next_job(struct vm *vm);
 
 static inline bool vm_active(const struct vm *vm)
 {
@@ -121,7 +117,9 @@ void vm_ended(struct vm *vm, enum machine_end end, const char *why);
 void vm_keep_config(struct vm *vm, struct task *task);
 void vm_keep_no_config(struct vm *vm, struct task *task);
 void vm_keep_snapshots(struct vm *vm, struct task *task);
-/* The file of an active machine: nobody waits for it. */
+/* The file of an active machine, whose last state wins; what fails is tried again. */
 void vm_keep_status(struct vm *vm);
+/* The same, and @task ends when what is so now is in the file, or with the reason why not yet. */
+void vm_keep_status_for(struct vm *vm, struct task *task);
 
 #endif

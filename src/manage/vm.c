@@ -20,14 +20,23 @@ static void add_to_tables(struct vm *vm)
 	g_ptr_array_add(node->vms, vm);
 }
 
+static void vm_free(struct object *object);
+
+static const struct object_kind vm_kind = {
+	"domain",
+	RPC_FROM_QEMU,
+	"destroy the domain",
+	vm_free,
+};
+
 struct vm *vm_new_empty(struct node *node, const struct domain *domain)
 {
 	struct vm *vm = g_new0(struct vm, 1);
 
-	vm->refs = 1;
 	vm->dom = (struct dom){
 		.node = node, .name = g_strdup(domain->name), .id = -1, .state = DOM_SHUTOFF
 	};
+	object_init(&vm->object, &vm_kind, vm->dom.name);
 	/* The step check has looked at it. */
 	(void)uuid_read(domain->uuid, vm->dom.uuid);
 	uuid_write(vm->dom.uuid, vm->dom.uuid_text);
@@ -47,16 +56,23 @@ struct vm *vm_new(struct node *node, struct domain *config, struct domain *live)
 
 struct vm *vm_ref(struct vm *vm)
 {
-	vm->refs++;
+	object_ref(&vm->object);
 	return vm;
 }
 
 void vm_unref(struct vm *vm)
 {
-	if (!vm || --vm->refs)
-		return;
+	if (vm)
+		object_unref(&vm->object);
+}
+
+static void vm_free(struct object *object)
+{
+	struct vm *vm = container_of(object, struct vm, object);
+
 	if (vm->streams)
 		g_ptr_array_unref(vm->streams);
+	timer_stop(&vm->status_timer);
 	snapshots_free(vm->snapshots);
 	domain_free(vm->dom.config);
 	domain_free(vm->dom.live);
@@ -69,9 +85,9 @@ void vm_remove(struct vm *vm)
 {
 	struct node *node = vm->dom.node;
 
-	if (vm->gone)
+	if (vm->object.gone)
 		return;
-	vm->gone = true;
+	vm->object.gone = true;
 	g_hash_table_remove(node->by_uuid, vm->dom.uuid);
 	g_hash_table_remove(node->by_name, vm->dom.name);
 	vm_free_name(vm);
@@ -91,7 +107,7 @@ void vm_take_name(struct vm *vm)
 {
 	g_hash_table_remove(vm->dom.node->by_name, vm->dom.name);
 	g_free(vm->dom.name);
-	vm->dom.name = g_steal_pointer(&vm->next_name);
+	vm->object.name = vm->dom.name = g_steal_pointer(&vm->next_name);
 }
 
 void vm_free_name(struct vm *vm)
@@ -161,7 +177,7 @@ struct vm *call_active(struct call *call, const rpc_domain *handle)
 
 bool call_still_there(struct call *call)
 {
-	if (!call->vm->gone)
+	if (!call->vm->object.gone)
 		return true;
 	say_no_domain(call, call->vm->dom.name);
 	return false;

@@ -133,6 +133,12 @@ void machine_block_job(struct dom *d, unsigned disk, enum machine_block_job type
 	say("event job %u %d %d %s %s", disk, (int)type, status, disk_path(of), of->driver.type);
 }
 
+void machine_keep(struct dom *d, struct task *task)
+{
+	machine_changed(d);
+	task_end(task, NULL);
+}
+
 void machine_changed(struct dom *d)
 {
 	g_autofree char *state = d->machine ? d->machine->ops->state(d->machine) : NULL;

@@ -183,9 +183,9 @@ const struct machine_ops script_machines = {
 	.agent = script_agent,
 };
 
-static void end_store(struct task *task)
+static void store_end(struct task *task)
 {
-	if (script.hold_store)
+	if (script.store_hold)
 		g_queue_push_tail(&script.store_held, task);
 	else
 		end(task, script.store_fail);
@@ -198,7 +198,7 @@ static void store_save(void *opaque, enum store_kind kind, const char *key, cons
 	if (!script.store_fail)
 		g_hash_table_replace(script.kept[kind], g_strdup(key), g_strdup(text));
 	script.saves++;
-	end_store(task);
+	store_end(task);
 }
 
 static void store_remove(void *opaque, enum store_kind kind, const char *key, struct task *task)
@@ -206,7 +206,7 @@ static void store_remove(void *opaque, enum store_kind kind, const char *key, st
 	(void)opaque;
 	if (!script.store_fail)
 		g_hash_table_remove(script.kept[kind], key);
-	end_store(task);
+	store_end(task);
 }
 
 const struct store_ops script_store = { .save = store_save, .remove = store_remove };

@@ -15,7 +15,7 @@
 struct script {
 	bool hold;         /* tasks of machines wait for script_release() */
 	bool hold_queries; /* those of query() too */
-	bool hold_store;   /* those of the store wait for script_store_release() */
+	bool store_hold;   /* those of the store wait for script_store_release() */
 	const char *fail;  /* what the next task ends with, once */
 	const char *agent; /* what the agent answers; NULL: nothing */
 	char *asked;       /* what it was asked last */
@@ -36,7 +36,7 @@ extern const struct store_ops script_store;
 void script_reset(void);
 /* End the oldest task that is held. */
 void script_release(const char *fail);
-/* The same, of the store's. */
+/* End the oldest task of the store that is held. */
 void script_store_release(const char *fail);
 struct node *script_node(bool store, unsigned deadline_ms);
 

@@ -144,7 +144,7 @@ static void test_full_queue(void)
 	s.a = client_define(s.c, xml);
 	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_CREATE, s.a));
 	dom = script.last;
-	script.hold_store = true;
+	script.store_hold = true;
 	for (unsigned i = 0; i < QUEUE_MAX; i++)
 		last = send_autostart(i < QUEUE_MAX / 2 ? s.c : others[0], s.a);
 	g_assert_null(client_take(others[0], last));
@@ -154,7 +154,7 @@ static void test_full_queue(void)
 	/* The guest powers off, and its definition says that it begins anew. */
 	machine_ended(dom, MACHINE_END_SHUTDOWN, NULL);
 	g_assert_cmpuint(script.started, ==, 1);
-	script.hold_store = false;
+	script.store_hold = false;
 	while (script.store_held.length)
 		script_store_release(NULL);
 	g_assert_cmpuint(script.started, ==, 2);

@@ -42,7 +42,7 @@ static void end(struct setup *s)
 
 static void release_all(void)
 {
-	script.hold_store = false;
+	script.store_hold = false;
 	while (script.store_held.length)
 		script_store_release(NULL);
 }
@@ -76,7 +76,7 @@ static void test_rename(void)
 	char b[] = "b", c[] = "c";
 	uint32_t renamed, again;
 
-	script.hold_store = true;
+	script.store_hold = true;
 	renamed = send_rename(s.c, s.a, b);
 	g_assert_false(answered_well(s.other, send_define(s.other, "b", uuid_b)));
 	g_assert_cmpint(s.other->code, ==, RPC_CODE_OPERATION_FAILED);
@@ -89,9 +89,9 @@ static void test_rename(void)
 	g_assert_true(client_find(s.c, "b", NULL));
 	g_assert_false(client_find(s.c, "a", NULL));
 	/* A name that could not be kept is free again. */
-	script.hold_store = true;
+	script.store_hold = true;
 	renamed = send_rename(s.c, s.a, c);
-	script.hold_store = false;
+	script.store_hold = false;
 	script_store_release("the disk is full");
 	g_assert_false(answered_well(s.c, renamed));
 	g_assert_false(client_find(s.c, "c", NULL));
@@ -257,7 +257,7 @@ static void test_undefine(void)
 	uint32_t serial;
 
 	g_assert_true(take(&s, "one", NULL, 0));
-	script.hold_store = true;
+	script.store_hold = true;
 	serial = client_send_xdr(s.c, RPC_PROC_DOMAIN_UNDEFINE_FLAGS,
 				 (xdrproc_t)xdr_rpc_domain_undefine_flags_args, &args);
 	script_store_release(NULL);

@@ -173,6 +173,23 @@ static void test_read_only_by_choice(void)
 	client_free(c);
 }
 
+/* As a client opens that has no rights of root, and a session: it means nothing to us. */
+static void test_open_session(void)
+{
+	struct test_client *c = client_new(server, false);
+	rpc_connect_open_args open = { .flags = 2 | 4 };
+
+	client_call_xdr(c, RPC_PROC_AUTH_LIST, NULL, NULL, NULL, NULL, 0);
+	g_assert_true(client_call(c, RPC_PROC_CONNECT_OPEN, connect_open, &open));
+	g_assert_false(peer_read_only(c->peer));
+	client_free(c);
+	c = client_new(server, false);
+	open.flags = 8;
+	client_call_xdr(c, RPC_PROC_AUTH_LIST, NULL, NULL, NULL, NULL, 0);
+	g_assert_false(client_call(c, RPC_PROC_CONNECT_OPEN, connect_open, &open));
+	client_free(c);
+}
+
 /* Each call has one answer, whatever stands in it. */
 static void test_every_procedure(void)
 {
@@ -291,6 +308,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/peer/read-only", test_read_only);
 	g_test_add_func("/peer/read-only-flags", test_read_only_flags);
 	g_test_add_func("/peer/read-only-by-choice", test_read_only_by_choice);
+	g_test_add_func("/peer/open-session", test_open_session);
 	g_test_add_func("/peer/every-procedure", test_every_procedure);
 	g_test_add_func("/peer/goodbye", test_goodbye);
 	g_test_add_func("/peer/callback-numbers", test_callback_numbers);
