@@ -85,12 +85,24 @@ void vm_keep_snapshots(struct vm *vm, struct task *task)
  * status_told. What could not be written is tried again: the machine is as it is.
  */
 
+/* Is there a domain of its UUID that runs by now? Then the file is that one's. */
+static bool is_followed(const struct vm *vm)
+{
+	const struct vm *other = vm_by_uuid(vm->dom.node, vm->dom.uuid);
+
+	return other && other != vm && vm_active(other);
+}
+
 static void write_status(struct vm *vm)
 {
 	struct machine *machine = vm->dom.machine;
 	g_autofree char *state = NULL, *xml = NULL, *text = NULL;
 
 	vm->status_told = g_steal_pointer(&vm->status_next);
+	if (is_followed(vm)) {
+		task_end(&vm->status_task, NULL);
+		return;
+	}
 	if (!vm_active(vm) || !machine) {
 		forget(vm, STORE_STATUS, &vm->status_task);
 		return;

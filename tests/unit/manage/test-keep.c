@@ -180,6 +180,30 @@ static void test_paused_start(void)
 	end(&s);
 }
 
+/* A machine that is gone does not take away what is kept of the next one of its UUID. */
+static void test_next_of_its_uuid(void)
+{
+	struct setup s = begin();
+	g_autofree char *xml = test_xml("b", uuid_b, NULL);
+	rpc_domain_create_xml_args args = { .xml_desc = xml };
+	uint32_t destroyed, created;
+	rpc_domain b;
+
+	g_assert_true(client_call(s.c, RPC_PROC_DOMAIN_CREATE_XML, domain_create_xml, &args));
+	g_assert_true(client_find(s.c, "b", &b));
+	script.store_hold = true;
+	destroyed = client_send_xdr(s.c, RPC_PROC_DOMAIN_DESTROY,
+				    (xdrproc_t)xdr_rpc_domain_destroy_args,
+				    &(rpc_domain_destroy_args){ .dom = b });
+	created = client_send_xdr(s.c, RPC_PROC_DOMAIN_CREATE_XML,
+				  (xdrproc_t)xdr_rpc_domain_create_xml_args, &args);
+	release_all();
+	g_assert_true(answered_well(s.c, destroyed));
+	g_assert_true(answered_well(s.c, created));
+	g_assert_nonnull(g_hash_table_lookup(script.kept[STORE_STATUS], uuid_b));
+	end(&s);
+}
+
 /* == Snapshots == */
 
 static bool take(struct setup *s, const char *name, const char *parent, unsigned flags)
@@ -284,6 +308,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/keep/rename", test_rename);
 	g_test_add_func("/keep/texts", test_texts);
 	g_test_add_func("/keep/paused-start", test_paused_start);
+	g_test_add_func("/keep/next-of-its-uuid", test_next_of_its_uuid);
 	g_test_add_func("/keep/tree", test_tree);
 	g_test_add_func("/keep/undefine", test_undefine);
 	return g_test_run();
