@@ -22,6 +22,7 @@ struct vm {
 	bool gone;
 	bool autostart;
 	bool updated;    /* defined anew since it runs */
+	bool tainted;    /* somebody spoke to the machine's monitor since it runs */
 	bool destroying; /* whatever end is told: it was us */
 	bool starting;   /* its machine is being made, or found */
 	bool start_paused;
