@@ -175,6 +175,16 @@ void runner_destroy(struct machine *machine, bool graceful, struct task *task)
 	struct runner *runner = runner_of(machine);
 	struct graceful *who = NULL;
 
+	if (!runner->process && runner->finding) {
+		g_autoptr(GError) error = NULL;
+
+		error_set(
+			&error, SOCLE_ERROR_BUSY,
+			"the machine's process cannot be watched yet; look what the daemon says to "
+			"that, and try again");
+		task_end(task, error);
+		return;
+	}
 	g_ptr_array_add(runner->destroys, task);
 	if (!runner->process) {
 		error_set(&runner->begin_error, SOCLE_ERROR_STATE,

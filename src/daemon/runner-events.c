@@ -137,11 +137,20 @@ static const struct {
 	{ "WATCHDOG", on_watchdog },
 };
 
+static void tell_as_is(struct runner *runner, const char *name, const json_t *data)
+{
+	char *details = data ? json_dumps(data, JSON_COMPACT) : NULL;
+
+	machine_monitor_event(runner->machine.dom, name, details);
+	free(details);
+}
+
 void runner_event(struct runner *runner, const char *name, const json_t *data)
 {
 	/* What happens before a machine is there is seen when it is asked then. */
 	if (!runner->machine.dom->live)
 		return;
+	tell_as_is(runner, name, data);
 	if (g_str_has_prefix(name, "BLOCK_JOB_")) {
 		runner_job_event(runner, name, data);
 		return;

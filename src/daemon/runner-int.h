@@ -49,6 +49,9 @@ struct runner {
 	char *dir, *monitor, *exit_file, *log;
 	off_t log_from; /* where what this process said begins */
 	struct process *process;
+	int found_pid; /* whom find() looks for, until it is process */
+	uint64_t found_start;
+	guint watch_timer;
 	struct runner_cgroup *cgroup;
 	struct qmp_client *qmp; /* NULL: there is no connection, for now */
 	guint connect_timer, log_timer, deadline, kill_timer;

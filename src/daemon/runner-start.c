@@ -322,7 +322,6 @@ static gboolean on_orphan(gpointer opaque)
 		return G_SOURCE_CONTINUE;
 	/* The lock is the next process's. */
 	fd_autoclose(&runner->orphan);
-	runner->orphan = -1;
 	runner->orphan_timer = 0;
 	if (ended)
 		ok = launch(runner, &error);

@@ -169,7 +169,8 @@ static void stop_timers(struct runner *runner)
 {
 	guint *const timers[] = { &runner->log_timer,    &runner->deadline,
 				  &runner->kill_timer,   &runner->changed_idle,
-				  &runner->no_call_idle, &runner->orphan_timer };
+				  &runner->no_call_idle, &runner->orphan_timer,
+				  &runner->watch_timer };
 
 	for (size_t i = 0; i < ARRAY_SIZE(timers); i++) {
 		if (*timers[i])

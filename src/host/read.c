@@ -73,12 +73,12 @@ int host_read_text(char *buf, size_t size, const char *root, const char *fmt, ..
 	fd = open_path(root, fmt, ap);
 	va_end(ap);
 	if (fd < 0)
-		return -1;
+		return fd;
 	len = sys_read(fd, buf, size - 1);
 	fd_autoclose(&fd);
 	buf[len > 0 ? len : 0] = '\0';
 	if (len < 0)
-		return -1;
+		return (int)len;
 	buf[strcspn(buf, "\n")] = '\0';
 	g_strstrip(buf);
 	return (int)strlen(buf);

@@ -369,6 +369,7 @@ void peer_forget_node(struct peer *peer)
 		return;
 	peer->node = NULL;
 	g_array_set_size(peer->subscriptions, 0);
+	g_ptr_array_set_size(peer->monitor_watches, 0);
 	g_ptr_array_remove_fast(node->peers, peer);
 	vms_destroy_with(node, peer);
 }

@@ -251,6 +251,8 @@ void machine_rebooted(struct dom *dom);
 void machine_shutting_down(struct dom *dom);
 void machine_balloon_changed(struct dom *dom, uint64_t kib);
 void machine_device_removed(struct dom *dom, const char *alias);
+/* What its monitor tells, as it is; @details is JSON, or NULL. */
+void machine_monitor_event(struct dom *dom, const char *event, const char *details);
 /* The live definition has it afterwards. */
 void machine_tray_moved(struct dom *dom, const char *alias, bool open);
 void machine_device_removal_failed(struct dom *dom, const char *alias);

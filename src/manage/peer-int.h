@@ -48,10 +48,14 @@ struct peer {
 	unsigned fds_wanted, fd_count;
 	int fds[RPC_FDS_MAX];
 	GArray *subscriptions;
+	GPtrArray *monitor_watches; /* of qemu.c: who wants what machines' monitors tell */
 	int next_callback;
 	GQueue streams;      /* of struct stream */
 	size_t stream_bytes; /* of them, which wait to be taken */
 };
+
+/* qemu.c */
+void monitor_watch_free(void *watch);
 
 /* @msg is taken over, as are @fds. */
 void peer_send(struct peer *peer, struct rpc_message *msg, const int *fds, unsigned fd_count);

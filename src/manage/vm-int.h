@@ -23,6 +23,7 @@ struct vm {
 	char *next_name; /* it is being renamed: under both it is found; NULL: it is not */
 	bool autostart;
 	bool updated;    /* defined anew since it runs */
+	bool tainted;    /* somebody spoke to the machine's monitor since it runs */
 	bool destroying; /* whatever end is told: it was us */
 	bool starting;   /* its machine is being made, or found */
 	bool start_paused;

@@ -230,6 +230,6 @@ void vm_set_inactive(struct vm *vm, int reason)
 	domain_free(vm->dom.live);
 	vm->dom.live = NULL;
 	vm->destroy_with = NULL;
-	vm->destroying = vm->starting = vm->updated = false;
+	vm->destroying = vm->starting = vm->updated = vm->tainted = false;
 	vm_set_state(vm, DOM_SHUTOFF, reason);
 }

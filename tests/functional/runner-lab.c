@@ -126,6 +126,13 @@ void machine_image_changed(struct dom *d, unsigned disk, const char *old)
 	(void)old;
 }
 
+void machine_monitor_event(struct dom *d, const char *event, const char *details)
+{
+	(void)d;
+	(void)event;
+	(void)details;
+}
+
 void machine_io_error(struct dom *d, const char *alias, const char *path, int action,
 		      const char *reason)
 {

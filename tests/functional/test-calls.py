@@ -120,6 +120,46 @@ class Media(Case):
             dom.updateDeviceFlags(disk.format(self.two))
 
 
+class Monitor(Case):
+    """Program qemu: the monitor of a machine, as it is."""
+
+    def test(self):
+        dom = self.conn.createXML(clients.definition('m'))
+        self.assertEqual(dom.messages(libvirt.VIR_DOMAIN_MESSAGE_TAINTING), [])
+        self.assertIn('"status":"running"',
+                      self.virsh('qemu-monitor-command', 'm', '{"execute":"query-status"}'))
+        self.assertIn('running', self.virsh('qemu-monitor-command', '--hmp', 'm', 'info status'))
+        self.assertIn('CommandNotFound', self.virsh('qemu-monitor-command', 'm', '{"execute":"none"}'))
+        self.assertIn('no command of QMP', self.virsh('qemu-monitor-command', 'm', '{"none":1}', status=1))
+        self.assertIn('tainted: use of custom monitor control commands',
+                      dom.messages(libvirt.VIR_DOMAIN_MESSAGE_TAINTING))
+        self.assertIn('no channel to an agent',
+                      self.virsh('qemu-agent-command', 'm', '{"execute":"guest-ping"}', status=1))
+        self.assertIn('read only', self.virsh('-r', 'qemu-monitor-command', 'm',
+                                              '{"execute":"quit"}', status=1))
+        dom.destroy()
+        # Another machine of that name is not tainted.
+        dom = self.conn.createXML(clients.definition('m'))
+        self.assertEqual(dom.messages(libvirt.VIR_DOMAIN_MESSAGE_TAINTING), [])
+
+    def test_events(self):
+        dom = self.conn.createXML(clients.definition('m'))
+        for words in (['--event', 'STOP'], ['--event', '^st.p$', '--regex', '--no-case'], ['m']):
+            watch = subprocess.Popen(['virsh', '-c', self.uri, 'qemu-monitor-event', *words],
+                                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+            timer = threading.Timer(vm.PATIENCE, watch.kill)
+            timer.start()
+            while watch.poll() is None:
+                dom.suspend()
+                dom.resume()
+                time.sleep(0.05)
+            timer.cancel()
+            self.assertRegex(watch.stdout.read(), "event STOP at [0-9.]+ for domain 'm'")
+            watch.stdout.close()
+        self.assertIn('makes no sense', self.virsh('qemu-monitor-event', '--regex', '--event', '(',
+                                                   status=1))
+
+
 class Snapshots(Case):
     """External snapshots are deleted with their images; nothing of what was written is lost."""
 

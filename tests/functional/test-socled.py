@@ -5,6 +5,7 @@ import array
 import os
 import pwd
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -425,6 +426,29 @@ class Restart(tool.Case):
         conn = libvirt.open(one.uri())
         wait_for(lambda: conn.lookupByName('one').state()[0] == 5, 'its end is noticed')
         conn.lookupByName('one').create()
+        conn.lookupByName('one').destroy()
+        conn.close()
+
+    def test_few_descriptors(self):
+        """A daemon that cannot open what it needs gives up, and does not take a machine for dead."""
+        import libvirt
+        one = self.daemon()
+        conn = libvirt.open(one.uri())
+        conn.defineXML(definition('one')).create()
+        conn.close()
+        pids = self.machine_pids()
+        one.end(signal.SIGKILL)
+        for limit in range(8, 24):
+            two = self.daemon(ready=False, preexec_fn=lambda limit=limit: resource.setrlimit(
+                resource.RLIMIT_NOFILE, (limit, limit)))
+            wait_for(lambda two=two: two.process.poll() is not None or
+                     two.said().count('ready at') > two.starts, 'it is there, or gives up')
+            two.end(signal.SIGKILL)
+            self.assertEqual(self.machine_pids(), pids, limit)
+        three = self.daemon()
+        conn = libvirt.open(three.uri())
+        wait_for(lambda: conn.lookupByName('one').state()[0] == 1, 'it is found')
+        self.assertEqual(self.machine_pids(), pids)
         conn.lookupByName('one').destroy()
         conn.close()
 
