@@ -20,6 +20,8 @@ static const struct call_entry *const tables[] = {
 	card_handlers,          stats_handlers,    console_handlers,     metadata_handlers,
 	snapshot_list_handlers, snapshot_handlers, agent_handlers,       host_handlers,
 	host_caps_handlers,     host_cpu_handlers, host_device_handlers, absent_handlers,
+	pool_list_handlers,     pool_define_handlers, pool_life_handlers,   pool_event_handlers,
+	vol_handlers,           vol_change_handlers,
 };
 
 call_handler *dispatch_new(void)

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "manage/event-int.h"
 #include "manage/peer-int.h"
+#include "manage/pool-int.h"
 #include "model/plug.h"
 
 /* == Begin == */
@@ -436,6 +437,7 @@ void node_loaded(struct node *node, bool autostart)
 {
 	g_autoptr(GPtrArray) vms = g_ptr_array_new_with_free_func((GDestroyNotify)vm_unref);
 
+	pools_loaded(node, autostart);
 	for (unsigned i = 0; i < node->vms->len; i++)
 		g_ptr_array_add(vms, vm_ref(node->vms->pdata[i]));
 	for (unsigned i = 0; i < vms->len; i++) {
