@@ -32,9 +32,17 @@ static const char *const folder_names[] = {
 	[STORE_DOMAIN] = "domains",
 	[STORE_STATUS] = "status",
 	[STORE_SNAPSHOTS] = "snapshots",
+	[STORE_POOL] = "pools",
+	[STORE_POOL_STATUS] = "pool-status",
 };
 
 static_assert(ARRAY_SIZE(folder_names) == STORE_KIND_COUNT, "a folder for each kind");
+
+/* What a restart of the host ends. */
+static bool is_in_run(enum store_kind kind)
+{
+	return kind == STORE_STATUS || kind == STORE_POOL_STATUS;
+}
 
 /* Step 1 of a change that has a text. */
 static int write_fresh(struct store_change *change, const char *fresh)
@@ -235,7 +243,7 @@ bool store_folders_init(struct store_folders *folders, const char *state, const 
 	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++)
 		folders->fd[kind] = -1;
 	for (unsigned kind = 0; kind < STORE_KIND_COUNT && ok; kind++)
-		ok = folder_open(folders, kind, kind == STORE_STATUS ? run : state, error);
+		ok = folder_open(folders, kind, is_in_run(kind) ? run : state, error);
 	if (ok && sync_parent(state, error))
 		return true;
 	store_folders_release(folders);

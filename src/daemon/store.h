@@ -5,6 +5,8 @@
  *	STATE/domains/UUID.xml    STORE_DOMAIN
  *	STATE/snapshots/UUID.xml  STORE_SNAPSHOTS
  *	RUN/status/UUID.xml       STORE_STATUS
+ *	STATE/pools/UUID.xml      STORE_POOL
+ *	RUN/pool-status/UUID.xml  STORE_POOL_STATUS
  *
  * A change is done by a thread, so that the main loop never waits for a disk. At any moment, and
  * after a crash of the host, a file has its old text or its new one, and a task that has ended well

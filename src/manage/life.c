@@ -71,7 +71,8 @@ static bool make_live(struct vm *vm, struct domain *domain, GError **error)
 {
 	const struct support *support = &vm->dom.node->config.support;
 
-	if (!domain_check(domain, support, DOMAIN_CHECK_START, NULL, error)) {
+	if (!pools_resolve(vm->dom.node, domain, error) ||
+	    !domain_check(domain, support, DOMAIN_CHECK_START, NULL, error)) {
 		domain_free(domain);
 		return false;
 	}

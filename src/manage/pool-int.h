@@ -109,6 +109,12 @@ void pool_start(struct call *call, struct pool *pool, struct storage_pool *def, 
 /* At a daemon's start: those that were active, and those with autostart if the host has just begun. */
 void pools_loaded(struct node *node, bool autostart);
 
+/* == Disks (pool-disk.c) == */
+
+struct domain;
+/* Disks that are volumes become what those are: files and devices. @domain is to run. */
+bool pools_resolve(struct node *node, struct domain *domain, GError **error);
+
 /* == Events (pool-event.c) == */
 
 enum pool_event {
