@@ -38,9 +38,10 @@ struct depot_kind {
 	int (*open)(const struct depot *depot, const char *name, int flags, GError **error);
 	/* NULL: vol_look() of what open() has opened says all. */
 	struct storage_vol *(*look)(const struct depot *depot, const char *name, GError **error);
-	/* A volume that is not of files: made empty; its bytes are then written by the caller. */
+	/* Of volumes that are not files. @source: what it is a copy of, open as @source_fd, or NULL. */
 	bool (*create)(const struct depot *depot, const struct vol_create *what,
-		       const struct storage_vol *source, struct vol_work *work, GError **error);
+		       const struct storage_vol *source, int source_fd, struct vol_work *work,
+		       GError **error);
 	bool (*remove)(const struct depot *depot, const char *name, GError **error);
 	bool (*resize)(const struct depot *depot, const char *name, uint64_t now, uint64_t wanted,
 		       unsigned flags, struct vol_work *work, GError **error);
@@ -105,7 +106,10 @@ char *depot_path(const struct depot *depot, const char *name);
 /* From @off on, @len bytes of @from to the same place of @to, but holes; @to reads as zero there. */
 bool vol_copy_data(int from, int to, uint64_t off, uint64_t len, struct vol_work *work,
 		   GError **error);
-/* What the volume @name of @source says to a reader, in a new image @path of @format, @size bytes. */
+/* What @source, open as @source_fd, says to a reader, to the device @path, which is large enough. */
+bool vol_fill_device(const char *path, const struct storage_vol *source, int source_fd,
+		     struct vol_work *work, GError **error);
+/* From image to image; the second one is flushed. */
 struct image;
 bool vol_convert(struct image *from, struct image *to, struct vol_work *work, GError **error);
 

@@ -95,7 +95,9 @@ char *depot_path(const struct depot *depot, const char *name)
 /* == Kinds == */
 
 static const struct depot_kind *const kinds[STORAGE_POOL_TYPE_COUNT] = {
-	[STORAGE_POOL_DIR] = &depot_dir,
+	[STORAGE_POOL_DIR] = &depot_dir,         [STORAGE_POOL_FS] = &depot_fs,
+	[STORAGE_POOL_NETFS] = &depot_netfs,     [STORAGE_POOL_LOGICAL] = &depot_logical,
+	[STORAGE_POOL_DISK] = &depot_disk,
 };
 
 const struct depot_kind *depot_kind_of(enum storage_pool_type type, GError **error)
@@ -508,19 +510,20 @@ static bool run_create(void *arg, GError **error)
 	const struct order *order = arg;
 	const struct depot *depot = order->depot;
 	autoptr(storage_vol) source = NULL;
+	autofd int fd = -1;
 
 	if (depot->kind->files)
 		return vol_file_create(depot, &order->create, order->source, order->work, error);
 	if (!depot->kind->create)
 		return cannot(order, "have new volumes", error);
 	if (order->source) {
-		source = look_at(order->source, order->create.source_name, error);
-		if (!source)
+		source = look_at(order->source, order->name, error);
+		fd = source ? order->source->kind->open(order->source, order->name, O_RDONLY, error)
+			    : -1;
+		if (fd < 0)
 			return false;
-		g_free(source->target.path);
-		source->target.path = depot_path(order->source, source->name);
 	}
-	return depot->kind->create(depot, &order->create, source, order->work, error);
+	return depot->kind->create(depot, &order->create, source, fd, order->work, error);
 }
 
 static void create(struct storage *storage, const struct vol_create *what, struct vol_work *work,

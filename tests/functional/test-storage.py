@@ -311,9 +311,11 @@ class Streams(Pools):
         clone_end = time.monotonic()
         subprocess.run(['cp', '--sparse=always', local, local + '3'], check=True, timeout=tool.PATIENCE)
         cp = time.monotonic()
+        subprocess.run(['sync', local + '3'], check=True, timeout=tool.PATIENCE)
+        synced = time.monotonic()
         print(f'# 4 GiB with 3 MiB of data: up {up - start:.2f} s, down {down - up:.2f} s, clone '
               f'{clone - down:.2f} s by virsh, {bare:.3f} s the call; cp --sparse=always '
-              f'{cp - clone_end:.3f} s', file=sys.stderr)
+              f'{cp - clone_end:.3f} s, and synced as ours is {synced - clone_end:.3f} s', file=sys.stderr)
         for path in (self.path('v'), self.path('w'), local + '2'):
             self.assertEqual(os.stat(path).st_size, 4 * GIB, path)
             self.assertLess(os.stat(path).st_blocks * 512, 4 * MIB, path)
@@ -403,10 +405,9 @@ class Machines(Pools):
         subprocess.run([IMG, 'create', '-q', '-f', 'qcow2', disk, '10M'], check=True, timeout=tool.PATIENCE)
         base = ['virt-install', '--connect', self.uri, '--memory', '64', '--osinfo', 'detect=off,require=off',
                 '--network', 'none', '--graphics', 'none', '--noautoconsole', '--virt-type', 'qemu']
-        self.run_tool(*base, '--name', 'a', '--import', '--disk', f'path={disk}', '--noreboot')
+        self.run_tool(*base, '--name', 'a', '--import', '--disk', f'path={disk}')
         self.assertIn(' images ', self.virsh(self.uri, 'pool-list'))
-        self.run_tool(*base, '--name', 'b', '--import', '--disk', 'size=0.01,pool=p', '--disk',
-                      'vol=p/b.qcow2,readonly=on' if self.names() else f'path={disk},readonly=on')
+        self.run_tool(*base, '--name', 'b', '--import', '--disk', 'size=0.01,pool=p')
         made = self.names()
         self.assertEqual(len(made), 1, made)
         with open(self.path('cd.iso'), 'wb') as file:
@@ -415,7 +416,7 @@ class Machines(Pools):
             file.truncate(MIB)
         self.run_tool(*base, '--name', 'c', '--cdrom', self.path('cd.iso'), '--disk', 'size=0.01,pool=p')
         for name in ('a', 'b', 'c'):
-            self.assertIn(self.virsh(self.uri, 'domstate', name).strip(), ('running', 'paused'), name)
+            self.assertEqual(self.virsh(self.uri, 'domstate', name).strip(), 'running', name)
             self.virsh(self.uri, 'destroy', name)
         self.run_tool('virt-clone', '--connect', self.uri, '--original', 'a', '--auto-clone', '--name', 'a2')
         self.assertTrue(os.path.exists(os.path.join(images, 'a-clone.qcow2')) or
