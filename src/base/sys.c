@@ -459,8 +459,8 @@ int sys_rename_at(int dir, const char *from, const char *to, bool replace)
 int sys_list_dir(int dir, void (*each)(void *opaque, const char *name), void *opaque)
 {
 	/* Its own place in the list, not one that is shared. */
-	int fd = SYS_RETRY(SYS_OPEN, int,
-			   openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)), err;
+	int fd = SYS_RETRY(SYS_OPEN, int, openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
+	    err;
 	DIR *list = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 

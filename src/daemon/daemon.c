@@ -147,8 +147,8 @@ static bool start_machines(struct daemon *daemon, GError **error)
 	g_hash_table_unref(daemon->known);
 	node_loaded(daemon->node, booted);
 	boot_remember(config->run, daemon->facts->boot_id);
-	log_info("%u definitions, %u storage pools, %u machines that run%s", count.loaded[STORE_DOMAIN],
-		 count.loaded[STORE_POOL], count.loaded[STORE_STATUS],
+	log_info("%u definitions, %u storage pools, %u machines that run%s",
+		 count.loaded[STORE_DOMAIN], count.loaded[STORE_POOL], count.loaded[STORE_STATUS],
 		 booted ? "; the host has just started, so those with autostart are started" : "");
 	return true;
 }

@@ -18,7 +18,7 @@
 #include "daemon/pools-int.h"
 
 enum {
-	PART_LOCK = 90, /* the byte that its maker has locked; no image's locks are there */
+	PART_LOCK = 90,  /* the byte that its maker has locked; no image's locks are there */
 	PART_OLD_S = 60, /* younger ones may not be locked yet */
 	BUILD_MODE = 0711,
 };
@@ -79,8 +79,9 @@ bool part_finish(struct part *part, const char *name, bool replace, GError **err
 		return error_sys(error, ret, "cannot write volume '%s'", name);
 	ret = sys_rename_at(part->dir, part->name, name, replace);
 	if (ret == -EEXIST)
-		return error_set(error, SOCLE_ERROR_EXISTS, "storage vol '%s' already exists; give "
-							    "the new one another name",
+		return error_set(error, SOCLE_ERROR_EXISTS,
+				 "storage vol '%s' already exists; give "
+				 "the new one another name",
 				 name);
 	if (ret < 0)
 		return error_sys(error, ret, "cannot give volume '%s' its name", name);
@@ -153,9 +154,9 @@ static bool dir_erase(const struct depot *depot, unsigned flags, GError **error)
 	int ret = sys_rmdir(depot->def->target.path);
 
 	(void)flags;
-	return ret >= 0 || error_sys(error, ret, "cannot remove directory '%s'%s",
-				     depot->def->target.path,
-				     ret == -ENOTEMPTY ? " (remove what is in it first)" : "");
+	return ret >= 0 ||
+	       error_sys(error, ret, "cannot remove directory '%s'%s", depot->def->target.path,
+			 ret == -ENOTEMPTY ? " (remove what is in it first)" : "");
 }
 
 bool folder_start(const struct depot *depot, GError **error)
@@ -224,8 +225,7 @@ bool folder_list(const struct depot *depot, GPtrArray *names, GError **error)
 		return false;
 	ret = sys_list_dir(dir, list_one, &listing);
 	if (ret < 0)
-		return error_sys(error, ret, "cannot read directory '%s'",
-				 depot->def->target.path);
+		return error_sys(error, ret, "cannot read directory '%s'", depot->def->target.path);
 	g_ptr_array_sort(names, by_name);
 	return true;
 }
@@ -250,8 +250,8 @@ int folder_open_volume(const struct depot *depot, const char *name, int flags, G
 	}
 	if (sys_fstat(fd, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))) {
 		error_set(error, SOCLE_ERROR_NOT_FOUND,
-			  "'%s' in '%s' is no volume: it is neither a file nor a block device", name,
-			  depot->def->target.path);
+			  "'%s' in '%s' is no volume: it is neither a file nor a block device",
+			  name, depot->def->target.path);
 		return -1;
 	}
 	return fd_steal(&fd);

@@ -91,9 +91,9 @@ static bool list(const struct depot *depot, GPtrArray *names, GError **error)
 	if (!partitions)
 		return false;
 	for (unsigned i = 0; i < partitions->len; i++)
-		g_ptr_array_add(names, g_path_get_basename(
-					       ((const struct partition *)partitions->pdata[i])
-						       ->path));
+		g_ptr_array_add(names,
+				g_path_get_basename(
+					((const struct partition *)partitions->pdata[i])->path));
 	return true;
 }
 
@@ -105,8 +105,8 @@ static int open_volume(const struct depot *depot, const char *name, int flags, G
 	struct stat st;
 
 	if (!partitions_number(disk_of(depot), name)) {
-		error_set(error, SOCLE_ERROR_NOT_FOUND, "there is no volume '%s' on disk '%s'", name,
-			  disk_of(depot));
+		error_set(error, SOCLE_ERROR_NOT_FOUND, "there is no volume '%s' on disk '%s'",
+			  name, disk_of(depot));
 		return -1;
 	}
 	fd = sys_open(path, flags | O_NONBLOCK | O_NOCTTY, 0);
@@ -115,6 +115,32 @@ static int open_volume(const struct depot *depot, const char *name, int flags, G
 		return -1;
 	}
 	return fd_steal(&fd);
+}
+
+/* The table says enough of a partition whose device is not there. */
+static struct storage_vol *look(const struct depot *depot, const char *name, GError **error)
+{
+	g_autoptr(GPtrArray) partitions = partitions_of(depot, error);
+	autofd int fd = partitions ? open_volume(depot, name, O_RDONLY, NULL) : -1;
+	struct storage_vol *vol =
+		fd >= 0 ? vol_look(fd, name, depot->def->target.path, NULL) : NULL;
+
+	for (unsigned i = 0; !vol && partitions && i < partitions->len; i++) {
+		const struct partition *partition = partitions->pdata[i];
+		g_autofree char *own = g_path_get_basename(partition->path);
+
+		if (strcmp(own, name) != 0)
+			continue;
+		vol = g_new0(struct storage_vol, 1);
+		vol->type = STORAGE_VOL_BLOCK;
+		vol->name = g_strdup(name);
+		vol->capacity = vol->allocation = vol->physical =
+			number_of((int64_t)partition->size);
+	}
+	if (!vol && partitions)
+		error_set(error, SOCLE_ERROR_NOT_FOUND, "there is no volume '%s' on disk '%s'",
+			  name, disk_of(depot));
+	return vol;
 }
 
 /* The disk gives the next name; a client that wants another one is told. */
@@ -130,10 +156,11 @@ static bool create(const struct depot *depot, const struct vol_create *what,
 	if (!before)
 		return false;
 	if (!partitions_number(disk_of(depot), name))
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "a partition of '%s' has that disk's name and a number, which '%s' "
-				 "is not; give the next free one",
-				 disk_of(depot), name);
+		return error_set(
+			error, SOCLE_ERROR_USAGE,
+			"a partition of '%s' has that disk's name and a number, which '%s' "
+			"is not; give the next free one",
+			disk_of(depot), name);
 	if (source)
 		size = MAX(size, (uint64_t)source->capacity.value);
 	if (!run(partitions_argv_append(disk_of(depot)), partitions_input_append(size), NULL,
@@ -163,8 +190,8 @@ static bool remove_volume(const struct depot *depot, const char *name, GError **
 	unsigned number = partitions_number(disk_of(depot), name);
 
 	if (!number)
-		return error_set(error, SOCLE_ERROR_NOT_FOUND, "there is no volume '%s' on disk '%s'",
-				 name, disk_of(depot));
+		return error_set(error, SOCLE_ERROR_NOT_FOUND,
+				 "there is no volume '%s' on disk '%s'", name, disk_of(depot));
 	return run(partitions_argv_delete(disk_of(depot), number), NULL, NULL, error);
 }
 
@@ -175,6 +202,7 @@ const struct depot_kind depot_disk = {
 	.usage = usage,
 	.list = list,
 	.open = open_volume,
+	.look = look,
 	.create = create,
 	.remove = remove_volume,
 };

@@ -75,10 +75,11 @@ static bool build(const struct depot *depot, unsigned flags, GError **error)
 	const char *const *list = (const char *const *)paths->pdata;
 
 	if (paths->len == 1)
-		return present || error_set(error, SOCLE_ERROR_USAGE,
-					    "there is no volume group '%s', and none can be made of "
-					    "nothing; name its devices in <source>",
-					    group_of(depot));
+		return present ||
+		       error_set(error, SOCLE_ERROR_USAGE,
+				 "there is no volume group '%s', and none can be made of "
+				 "nothing; name its devices in <source>",
+				 group_of(depot));
 	for (unsigned i = 0; list[i]; i++) {
 		if (!run(lvm_argv_pvcreate(list[i], flags & POOL_BUILD_OVERWRITE), NULL, error))
 			return false;
@@ -141,7 +142,8 @@ static bool usage(const struct depot *depot, struct pool_usage *ret_usage, GErro
 		return false;
 	if (!lvm_parse_group(output, &group))
 		return error_set(error, SOCLE_ERROR_FAILED,
-				 "vgs says nothing of use about volume group '%s'", group_of(depot));
+				 "vgs says nothing of use about volume group '%s'",
+				 group_of(depot));
 	*ret_usage = (struct pool_usage){ group.size, group.size - MIN(group.free, group.size),
 					  group.free };
 	return true;
@@ -192,8 +194,8 @@ static bool list(const struct depot *depot, GPtrArray *names, GError **error)
 
 static bool not_found(const struct depot *depot, const char *name, GError **error)
 {
-	return error_set(error, SOCLE_ERROR_NOT_FOUND, "there is no volume '%s' in volume group '%s'",
-			 name, group_of(depot));
+	return error_set(error, SOCLE_ERROR_NOT_FOUND,
+			 "there is no volume '%s' in volume group '%s'", name, group_of(depot));
 }
 
 static int open_volume(const struct depot *depot, const char *name, int flags, GError **error)
@@ -262,10 +264,10 @@ bool vol_fill_device(const char *path, const struct storage_vol *source, int sou
 {
 	const char *format = source->target.format.type;
 	struct block_file *file = block_file_of_fd(source_fd, source->name, 0, error);
-	autoptr(image) from = file ? image_open_file(source->name, file,
-						     strcmp(format, "iso") ? format : "raw", 0,
-						     error)
-				   : NULL;
+	autoptr(image) from =
+		file ? image_open_file(source->name, file, strcmp(format, "iso") ? format : "raw",
+				       0, error)
+		     : NULL;
 	autoptr(image) to = from ? image_open(path, "raw", IMAGE_WRITE, error) : NULL;
 
 	if (from && from->backing_file)
@@ -329,10 +331,11 @@ static bool create(const struct depot *depot, const struct vol_create *what,
 				 "storage vol '%s' already exists; give the new one another name",
 				 vol->name);
 	if (vol->name[0] == '-')
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "a logical volume's name does not begin with '-'; give '%s' another "
-				 "one",
-				 vol->name);
+		return error_set(
+			error, SOCLE_ERROR_USAGE,
+			"a logical volume's name does not begin with '-'; give '%s' another "
+			"one",
+			vol->name);
 	if (source)
 		size = MAX(size, (uint64_t)source->capacity.value);
 	argv = arguments(depot, vol, size, volumes, error);

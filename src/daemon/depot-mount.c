@@ -67,15 +67,17 @@ static bool make_file_system(const struct depot *depot, unsigned flags, GError *
 	char **argv;
 
 	if (flags & POOL_BUILD_NO_OVERWRITE && run(mounts_argv_probe(device), NULL))
-		return error_set(error, SOCLE_ERROR_EXISTS,
-				 "there is something on '%s' already; build with overwrite to lose it",
-				 device);
+		return error_set(
+			error, SOCLE_ERROR_EXISTS,
+			"there is something on '%s' already; build with overwrite to lose it",
+			device);
 	argv = mounts_argv_mkfs(type, device, flags & POOL_BUILD_OVERWRITE);
 	if (!argv)
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "file systems of type '%.64s' are not made here; make it by hand, or "
-				 "use ext4, xfs or vfat",
-				 type);
+		return error_set(
+			error, SOCLE_ERROR_UNSUPPORTED,
+			"file systems of type '%.64s' are not made here; make it by hand, or "
+			"use ext4, xfs or vfat",
+			type);
 	return run(argv, error);
 }
 
@@ -134,10 +136,9 @@ static bool netfs_start(const struct depot *depot, unsigned flags, GError **erro
 		    !host_tool_find(helpers[i].program, helpers[i].package, error))
 			return false;
 	}
-	what = strcmp(type, "cifs") ? g_strdup_printf("%s:%s", source->hosts[0].name,
-						      source->dir.path)
-				    : g_strdup_printf("//%s/%s", source->hosts[0].name,
-						      source->dir.path);
+	what = strcmp(type, "cifs")
+		       ? g_strdup_printf("%s:%s", source->hosts[0].name, source->dir.path)
+		       : g_strdup_printf("//%s/%s", source->hosts[0].name, source->dir.path);
 	return start_mounted(depot, type, what, error);
 }
 

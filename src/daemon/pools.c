@@ -95,8 +95,8 @@ char *depot_path(const struct depot *depot, const char *name)
 /* == Kinds == */
 
 static const struct depot_kind *const kinds[STORAGE_POOL_TYPE_COUNT] = {
-	[STORAGE_POOL_DIR] = &depot_dir,         [STORAGE_POOL_FS] = &depot_fs,
-	[STORAGE_POOL_NETFS] = &depot_netfs,     [STORAGE_POOL_LOGICAL] = &depot_logical,
+	[STORAGE_POOL_DIR] = &depot_dir,     [STORAGE_POOL_FS] = &depot_fs,
+	[STORAGE_POOL_NETFS] = &depot_netfs, [STORAGE_POOL_LOGICAL] = &depot_logical,
 	[STORAGE_POOL_DISK] = &depot_disk,
 };
 
@@ -166,7 +166,8 @@ static void refuse(struct task *task)
 {
 	g_autoptr(GError) error = NULL;
 
-	error_set(&error, SOCLE_ERROR_STATE, "the daemon is being stopped; try again when it is back");
+	error_set(&error, SOCLE_ERROR_STATE,
+		  "the daemon is being stopped; try again when it is back");
 	task_end(task, error);
 }
 
@@ -176,10 +177,9 @@ void work_start(struct pools *pools, struct task *task, struct vol_work *cancel,
 {
 	g_autoptr(GError) error = NULL;
 	struct work *work;
-	struct aside_work aside = { .name = "storage",
-				    .fn = work_run,
-				    .end = work_end,
-				    .free = work_free };
+	struct aside_work aside = {
+		.name = "storage", .fn = work_run, .end = work_end, .free = work_free
+	};
 
 	if (pools->ending) {
 		free(arg);

@@ -29,10 +29,8 @@
 #include "daemon/store.h"
 
 static const char *const folder_names[] = {
-	[STORE_DOMAIN] = "domains",
-	[STORE_STATUS] = "status",
-	[STORE_SNAPSHOTS] = "snapshots",
-	[STORE_POOL] = "pools",
+	[STORE_DOMAIN] = "domains",          [STORE_STATUS] = "status",
+	[STORE_SNAPSHOTS] = "snapshots",     [STORE_POOL] = "pools",
 	[STORE_POOL_STATUS] = "pool-status",
 };
 

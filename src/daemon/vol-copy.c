@@ -12,7 +12,9 @@
 #include "daemon/pools-int.h"
 
 enum {
-	COPY_STEP = 16 << 20, /* of the kernel; between two of them is looked whether it is still wanted */
+	COPY_STEP =
+		16
+		<< 20, /* of the kernel; between two of them is looked whether it is still wanted */
 	COPY_BUFFER = 1 << 20,
 };
 
@@ -60,7 +62,8 @@ static bool copy_range(int from, int to, uint64_t off, uint64_t end, struct vol_
 
 	while (off < end) {
 		size_t step = (size_t)MIN(end - off, (uint64_t)COPY_STEP);
-		ssize_t n = buffer ? -EXDEV : sys_copy_range(from, (off_t)off, to, (off_t)off, step);
+		ssize_t n =
+			buffer ? -EXDEV : sys_copy_range(from, (off_t)off, to, (off_t)off, step);
 		int ret;
 
 		if (!work_is_wanted(work, error))

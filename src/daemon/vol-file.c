@@ -29,8 +29,7 @@ static const uint64_t allocate_step = UINT64_C(256) << 20;
 
 static bool is_free(int fd, const char *path, bool write, GError **error)
 {
-	autoptr(block_file) file =
-		block_file_of_fd(fd, path, write ? BLOCK_FILE_WRITE : 0, error);
+	autoptr(block_file) file = block_file_of_fd(fd, path, write ? BLOCK_FILE_WRITE : 0, error);
 
 	return file != NULL;
 }
@@ -124,15 +123,14 @@ static bool make_image(const struct part *part, const struct image_ops *ops,
 		.path = vol->name,
 		.size = (size + 511) / 512 * 512,
 		.backing_file = vol->backing.path,
-		.backing_format = vol->backing.path
-					  ? (vol->backing.format.type ? vol->backing.format.type
-								      : "raw")
-					  : NULL,
+		.backing_format =
+			vol->backing.path
+				? (vol->backing.format.type ? vol->backing.format.type : "raw")
+				: NULL,
 		.options = options,
 		.nocow = vol->target.nocow,
 	};
-	autoptr(block_file) file =
-		block_file_of_fd(part->fd, vol->name, BLOCK_FILE_WRITE, error);
+	autoptr(block_file) file = block_file_of_fd(part->fd, vol->name, BLOCK_FILE_WRITE, error);
 
 	if (!file)
 		return false;
@@ -214,8 +212,7 @@ static bool is_alike(const struct copy_source *from, const struct storage_vol *v
 	if (strcmp(ops->format, "qcow2") != 0)
 		return false;
 	return (!wants->compat || !g_strcmp0(wants->compat, has->compat)) &&
-	       (!wants->cluster_size.set ||
-		wants->cluster_size.value == has->cluster_size.value) &&
+	       (!wants->cluster_size.set || wants->cluster_size.value == has->cluster_size.value) &&
 	       (!wants->features.lazy_refcounts || has->features.lazy_refcounts) &&
 	       (!wants->features.extended_l2 || has->features.extended_l2);
 }
@@ -228,24 +225,24 @@ static bool is_whole(const struct copy_source *from, const struct image_ops *ops
 
 	if (is_raw(ops))
 		return true;
-	file = block_file_of_fd(from->fd, from->path,
-				BLOCK_FILE_NO_LOCK | BLOCK_FILE_SHARED, error);
+	file = block_file_of_fd(from->fd, from->path, BLOCK_FILE_NO_LOCK | BLOCK_FILE_SHARED,
+				error);
 	header = file ? qcow2_header_read(from->path, file, error) : NULL;
 	if (!header)
 		return false;
 	if (header->incompatible & QCOW2_DATA_FILE || header->crypt != QCOW2_CRYPT_NONE)
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "volume '%s' is encrypted or has its data in another file; copy it "
-				 "with socle-img convert",
-				 from->vol->name);
+		return error_set(
+			error, SOCLE_ERROR_UNSUPPORTED,
+			"volume '%s' is encrypted or has its data in another file; copy it "
+			"with socle-img convert",
+			from->vol->name);
 	return true;
 }
 
 static bool grow_image(const struct part *part, const struct image_ops *ops, uint64_t size,
 		       GError **error)
 {
-	struct block_file *file =
-		block_file_of_fd(part->fd, part->name, BLOCK_FILE_WRITE, error);
+	struct block_file *file = block_file_of_fd(part->fd, part->name, BLOCK_FILE_WRITE, error);
 	autoptr(image) image =
 		file ? image_open_file(part->name, file, ops->format, IMAGE_WRITE, error) : NULL;
 
@@ -302,11 +299,9 @@ static bool convert(const struct depot *depot, const struct part *part,
 		    const struct image_ops *ops, struct vol_work *work, GError **error)
 {
 	const struct image_ops *its = format_of(from->vol, error);
-	struct block_file *file = its ? block_file_of_fd(from->fd, from->path, 0, error)
-				      : NULL;
-	autoptr(image) source = file ? image_open_file(from->path, file, its->format,
-						       IMAGE_BACKING, error)
-				     : NULL;
+	struct block_file *file = its ? block_file_of_fd(from->fd, from->path, 0, error) : NULL;
+	autoptr(image) source =
+		file ? image_open_file(from->path, file, its->format, IMAGE_BACKING, error) : NULL;
 	autoptr(image) target = NULL;
 	uint64_t size;
 
@@ -323,10 +318,10 @@ static bool convert(const struct depot *depot, const struct part *part,
 		return false;
 	}
 	file = block_file_of_fd(part->fd, vol->name, BLOCK_FILE_WRITE, error);
-	target = file ? image_open_file(vol->name, file, ops->format,
-					IMAGE_WRITE | (vol->backing.path ? IMAGE_BACKING : 0),
-					error)
-		      : NULL;
+	target =
+		file ? image_open_file(vol->name, file, ops->format,
+				       IMAGE_WRITE | (vol->backing.path ? IMAGE_BACKING : 0), error)
+		     : NULL;
 	return target && vol_convert(source, target, work, error);
 }
 

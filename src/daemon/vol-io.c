@@ -19,13 +19,13 @@ struct file_io {
 	struct vol_io io;
 	struct pools *pools;
 	char *name;
-	int fd;          /* of the volume */
-	int dir;         /* of a new file, or -1 */
+	int fd;           /* of the volume */
+	int dir;          /* of a new file, or -1 */
 	struct part part; /* replaces the volume when it is complete */
-	bool whole;      /* there is one */
-	bool growing;    /* a file without a limit */
+	bool whole;       /* there is one */
+	bool growing;     /* a file without a limit */
 	uint64_t off, end;
-	uint64_t size; /* of the volume when it was opened */
+	uint64_t size;     /* of the volume when it was opened */
 	uint64_t data_end; /* of a download: there is data up to here */
 	bool sparse;
 

@@ -48,8 +48,8 @@ static void look_inode(struct storage_vol *vol, const struct statx *stx)
 /* Of a device the size is where its end is. */
 static bool look_size(struct storage_vol *vol, int fd, const struct statx *stx, GError **error)
 {
-	off_t size = vol->type == STORAGE_VOL_BLOCK ? sys_lseek(fd, 0, SEEK_END)
-						    : (off_t)stx->stx_size;
+	off_t size =
+		vol->type == STORAGE_VOL_BLOCK ? sys_lseek(fd, 0, SEEK_END) : (off_t)stx->stx_size;
 	int64_t taken = vol->type == STORAGE_VOL_BLOCK ? size : (int64_t)stx->stx_blocks * SECTOR;
 
 	if (size < 0)
@@ -136,8 +136,8 @@ static bool has_word(const char *format)
 
 static void look_format(struct storage_vol *vol, const char *path, int fd)
 {
-	autoptr(block_file) file = block_file_of_fd(
-		fd, path, BLOCK_FILE_NO_LOCK | BLOCK_FILE_SHARED, NULL);
+	autoptr(block_file) file =
+		block_file_of_fd(fd, path, BLOCK_FILE_NO_LOCK | BLOCK_FILE_SHARED, NULL);
 	const struct image_ops *ops = file ? image_probe(path, file, NULL) : NULL;
 	const char *format = "raw";
 

@@ -65,26 +65,25 @@ char **lvm_argv_activate(const char *group, bool active)
 	return argv_new("vgchange", "--activate", active ? "ly" : "ln", "--", group, NULL);
 }
 
-char **lvm_argv_lvcreate(const char *group, const char *name, uint64_t bytes,
-			 const char *thin_pool)
+char **lvm_argv_lvcreate(const char *group, const char *name, uint64_t bytes, const char *thin_pool)
 {
 	g_autofree char *size = bytes_of(bytes);
 
 	/* What an earlier volume has left there is nobody's business. */
 	return thin_pool ? argv_new("lvcreate", "--yes", "--name", name, "--virtualsize", size,
-				  "--thinpool", thin_pool, "--", group, NULL)
+				    "--thinpool", thin_pool, "--", group, NULL)
 			 : argv_new("lvcreate", "--yes", "--wipesignatures", "y", "--zero", "y",
-				  "--name", name, "--size", size, "--", group, NULL);
+				    "--name", name, "--size", size, "--", group, NULL);
 }
 
 char **lvm_argv_snapshot(const char *group, const char *name, const char *origin, uint64_t bytes)
 {
 	g_autofree char *size = bytes_of(bytes), *path = path_of(group, origin);
 
-	return bytes ? argv_new("lvcreate", "--snapshot", "--name", name, "--size", size, "--", path,
-			      NULL)
-		     : argv_new("lvcreate", "--snapshot", "--setactivationskip", "n", "--name", name,
-			      "--", path, NULL);
+	return bytes ? argv_new("lvcreate", "--snapshot", "--name", name, "--size", size, "--",
+				path, NULL)
+		     : argv_new("lvcreate", "--snapshot", "--setactivationskip", "n", "--name",
+				name, "--", path, NULL);
 }
 
 char **lvm_argv_merge(const char *group, const char *snapshot)
@@ -112,7 +111,7 @@ char **lvm_argv_lvremove(const char *group, const char *name)
 static char **report(const char *program, const char *columns, const char *group)
 {
 	return argv_new(program, "--noheadings", "--units", "b", "--nosuffix", "--separator",
-		      separator, "--options", columns, "--", group, NULL);
+			separator, "--options", columns, "--", group, NULL);
 }
 
 char **lvm_argv_report_group(const char *group)

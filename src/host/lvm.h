@@ -17,10 +17,10 @@
 struct lvm_volume {
 	char *name;
 	uint64_t size;
-	char kind;    /* of lv_attr's first letter: '-' linear, 'V' thin, 's' snapshot, 't' thin pool ... */
+	char kind; /* of lv_attr's first letter: '-' linear, 'V' thin, 's' snapshot, 't' thin pool ... */
 	bool active;
-	char *origin; /* of a snapshot, or NULL */
-	char *pool;   /* thin pool, or NULL */
+	char *origin;        /* of a snapshot, or NULL */
+	char *pool;          /* thin pool, or NULL */
 	double data_percent; /* of a thin one: how much of it is there */
 };
 

@@ -29,8 +29,7 @@ bool mounts_has(const char *path, const char *text)
 	return false;
 }
 
-char **mounts_argv_mount(const char *type, const char *options, const char *what,
-			 const char *where)
+char **mounts_argv_mount(const char *type, const char *options, const char *what, const char *where)
 {
 	return type ? argv_new("mount", "-t", type, "-o", options, "--", what, where, NULL)
 		    : argv_new("mount", "-o", options, "--", what, where, NULL);

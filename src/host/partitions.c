@@ -74,8 +74,9 @@ GPtrArray *partitions_parse(const char *text)
 		if (lines[i][0] != '/' || !colon)
 			continue;
 		partition = g_new(struct partition, 1);
-		*partition = (struct partition){ g_strndup(lines[i], (gsize)(colon - lines[i])),
-						 value_of(colon, "start="), value_of(colon, "size=") };
+		*partition =
+			(struct partition){ g_strndup(lines[i], (gsize)(colon - lines[i])),
+					    value_of(colon, "start="), value_of(colon, "size=") };
 		g_strstrip(partition->path);
 		g_ptr_array_add(list, partition);
 	}

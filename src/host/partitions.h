@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 struct partition {
-	char *path; /* /dev/sdb1 */
+	char *path;           /* /dev/sdb1 */
 	uint64_t start, size; /* bytes */
 };
 

@@ -57,9 +57,9 @@ bool host_tool_find(const char *program, const char *package, GError **error)
 {
 	g_autofree char *file = find(program);
 
-	return file || error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "the program '%s' is missing; install the package %s", program,
-				 package);
+	return file ||
+	       error_set(error, SOCLE_ERROR_UNSUPPORTED,
+			 "the program '%s' is missing; install the package %s", program, package);
 }
 
 static char *read_all(int fd)
@@ -72,13 +72,19 @@ static char *read_all(int fd)
 	return text;
 }
 
+/* Programs of lvm2 end with where their manual is. */
+static bool says_nothing(char *line)
+{
+	return !*g_strstrip(line) || g_str_has_prefix(line, "Run `");
+}
+
 /* The last line that says something, as part of a sentence. */
 static char *reason(const char *text)
 {
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 	unsigned n = g_strv_length(lines);
 
-	while (n > 0 && !*g_strstrip(lines[n - 1]))
+	while (n > 0 && says_nothing(lines[n - 1]))
 		n--;
 	if (!n)
 		return g_strdup("it does not say why");
@@ -123,7 +129,10 @@ bool host_tool_run(const char *const *argv, const char *input, char **ret_output
 	out = sys_memfd("output");
 	errors = sys_memfd("errors");
 	if (in < 0 || out < 0 || errors < 0)
-		return error_sys(error, in < 0 ? in : out < 0 ? out : errors,
+		return error_sys(error,
+				 in < 0    ? in
+				 : out < 0 ? out
+					   : errors,
 				 "cannot run the program '%s'", argv[0]);
 	if (input && (sys_write_full(in, input, strlen(input)) < 0 || sys_lseek(in, 0, SEEK_SET)))
 		return error_set(error, SOCLE_ERROR_FAILED, "cannot run the program '%s'", argv[0]);

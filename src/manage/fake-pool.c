@@ -220,8 +220,8 @@ static bool make(struct fake_pool *fake, const struct vol_create *what, GError *
 	if (!v->vol->target.format.type)
 		v->vol->target.format.type = g_strdup("raw");
 	if ((uint64_t)v->vol->allocation.value > fake_capacity - allocated(fake)) {
-		error_set(error, SOCLE_ERROR_FAILED, "Not enough free space in pool for volume '%s'",
-			  what->vol->name);
+		error_set(error, SOCLE_ERROR_FAILED,
+			  "Not enough free space in pool for volume '%s'", what->vol->name);
 		fake_vol_free(v);
 		return false;
 	}

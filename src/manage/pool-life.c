@@ -125,8 +125,7 @@ static void create_run(struct call *call)
 	if (pool_active(pool))
 		say_active(call, pool);
 	else
-		build_and_start(call, storage_pool_copy(pool->config), args->flags,
-				call_pool_done);
+		build_and_start(call, storage_pool_copy(pool->config), args->flags, call_pool_done);
 }
 
 static void on_create(struct call *call, const rpc_storage_pool_create_args *args)
@@ -273,7 +272,9 @@ static void build_run(struct call *call)
 	const struct node_config *config = &call->node->config;
 	struct pool *pool = pool_of(call->object);
 
-	if (!is_idle(call))
+	/* A volume group gets more disks while it is in use. */
+	if (!(pool_active(pool) && pool->config && pool->config->type == STORAGE_POOL_LOGICAL) &&
+	    !is_idle(call))
 		return;
 	if (config->pools->build)
 		config->pools->build(config->pools_opaque, pool->config, args->flags,

@@ -26,13 +26,13 @@ enum {
 static unsigned type_bit(enum storage_pool_type type)
 {
 	static const unsigned bits[STORAGE_POOL_TYPE_COUNT] = {
-		[STORAGE_POOL_DIR] = 1 << 6,        [STORAGE_POOL_FS] = 1 << 7,
-		[STORAGE_POOL_NETFS] = 1 << 8,      [STORAGE_POOL_LOGICAL] = 1 << 9,
-		[STORAGE_POOL_DISK] = 1 << 10,      [STORAGE_POOL_ISCSI] = 1 << 11,
-		[STORAGE_POOL_SCSI] = 1 << 12,      [STORAGE_POOL_MPATH] = 1 << 13,
-		[STORAGE_POOL_RBD] = 1 << 14,       [STORAGE_POOL_SHEEPDOG] = 1 << 15,
-		[STORAGE_POOL_GLUSTER] = 1 << 16,   [STORAGE_POOL_ZFS] = 1 << 17,
-		[STORAGE_POOL_VSTORAGE] = 1 << 18,  [STORAGE_POOL_ISCSI_DIRECT] = 1 << 19,
+		[STORAGE_POOL_DIR] = 1 << 6,       [STORAGE_POOL_FS] = 1 << 7,
+		[STORAGE_POOL_NETFS] = 1 << 8,     [STORAGE_POOL_LOGICAL] = 1 << 9,
+		[STORAGE_POOL_DISK] = 1 << 10,     [STORAGE_POOL_ISCSI] = 1 << 11,
+		[STORAGE_POOL_SCSI] = 1 << 12,     [STORAGE_POOL_MPATH] = 1 << 13,
+		[STORAGE_POOL_RBD] = 1 << 14,      [STORAGE_POOL_SHEEPDOG] = 1 << 15,
+		[STORAGE_POOL_GLUSTER] = 1 << 16,  [STORAGE_POOL_ZFS] = 1 << 17,
+		[STORAGE_POOL_VSTORAGE] = 1 << 18, [STORAGE_POOL_ISCSI_DIRECT] = 1 << 19,
 	};
 
 	return bits[type];
@@ -156,7 +156,7 @@ static void on_by_name(struct call *call, const rpc_storage_pool_lookup_by_name_
 
 static void on_by_uuid(struct call *call, const rpc_storage_pool_lookup_by_uuid_args *args)
 {
-	rpc_storage_pool handle = { .name = (char *)(uintptr_t)"" };
+	rpc_storage_pool handle = { .name = (char *)(uintptr_t) "" };
 	const struct pool *pool;
 
 	memcpy(handle.uuid, args->uuid, sizeof(handle.uuid));
@@ -348,8 +348,8 @@ static void found_sources(struct call *call, const GError *error)
 		call_fail_error(call, RPC_FROM_STORAGE, error);
 		return;
 	}
-	ret.xml = text = storage_sources_format((const struct storage_pool *const *)list->pdata,
-						list->len);
+	ret.xml = text =
+		storage_sources_format((const struct storage_pool *const *)list->pdata, list->len);
 	call_reply(call, &ret);
 }
 

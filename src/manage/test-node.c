@@ -60,8 +60,8 @@ static void start_pool_run(struct call *call)
 
 static void add_pool(struct node *node)
 {
-	struct storage_pool *def = storage_pool_parse(test_pool, strlen(test_pool),
-						      STORAGE_PARSE_STRICT, NULL, NULL);
+	struct storage_pool *def =
+		storage_pool_parse(test_pool, strlen(test_pool), STORAGE_PARSE_STRICT, NULL, NULL);
 	struct pool *pool;
 
 	g_assert(def);

@@ -136,11 +136,11 @@ static void make_run(struct call *call)
 		copying->from->busy++;
 	vol->making = storage_vol_copy(call->subject);
 	number_default(&vol->making->capacity, 0);
-	copying->what = (struct vol_create){ .vol = call->subject,
-					     .flags = copying->flags,
-					     .source = copying->from ? copying->from->storage
-								     : NULL,
-					     .source_name = copying->name };
+	copying->what =
+		(struct vol_create){ .vol = call->subject,
+				     .flags = copying->flags,
+				     .source = copying->from ? copying->from->storage : NULL,
+				     .source_name = copying->name };
 	storage->ops->create(storage, &copying->what, vol->work, call_task(call, made));
 }
 
@@ -149,8 +149,8 @@ static struct storage_vol *call_vol_def(struct call *call, const char *xml, bool
 					bool is_copy)
 {
 	g_autoptr(GError) error = NULL;
-	autoptr(storage_vol) def =
-		storage_vol_parse(xml, strlen(xml), strict ? STORAGE_PARSE_STRICT : 0, NULL, &error);
+	autoptr(storage_vol) def = storage_vol_parse(
+		xml, strlen(xml), strict ? STORAGE_PARSE_STRICT : 0, NULL, &error);
 
 	/* A copy has its source's, if that is larger. */
 	if (def && is_copy)

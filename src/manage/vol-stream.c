@@ -116,8 +116,8 @@ static void take_chunk(struct vol_stream *s)
 	if (chunk->hole) {
 		send_message(s, rpc_stream_new_hole(&s->stream.header, (int64_t)chunk->hole, NULL));
 	} else if (chunk->len) {
-		send_message(s, rpc_stream_new_data(&s->stream.header, chunk->bytes, chunk->len,
-						    NULL));
+		send_message(
+			s, rpc_stream_new_data(&s->stream.header, chunk->bytes, chunk->len, NULL));
 	} else {
 		s->ended = true;
 		send_message(s, rpc_stream_new_data(&s->stream.header, NULL, 0, NULL));

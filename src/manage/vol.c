@@ -284,8 +284,7 @@ static void answer_making(struct call *call, const struct vol *vol)
 }
 
 static void ask(struct call *call, struct pool *pool, const char *name, const char *by,
-		const char *text,
-		void (*answer)(struct call *call, const struct storage_vol *vol))
+		const char *text, void (*answer)(struct call *call, const struct storage_vol *vol))
 {
 	struct asked *asked = call_data(call, sizeof(*asked));
 	const struct vol *making = find_making(pool, name);

@@ -38,20 +38,23 @@ bool storage_vol_name_check(const char *name, GError **error)
 	if (!name || !*name)
 		return wrong(error, "the volume has no name", "give it a <name>");
 	if (strlen(name) > STORAGE_NAME_MAX)
-		return model_error(error, SOCLE_ERROR_LIMIT,
-				   "the volume's name has more than %d bytes; give it a shorter one",
-				   STORAGE_NAME_MAX);
+		return model_error(
+			error, SOCLE_ERROR_LIMIT,
+			"the volume's name has more than %d bytes; give it a shorter one",
+			STORAGE_NAME_MAX);
 	if (!strcmp(name, ".") || !strcmp(name, "..") || strchr(name, '/') || has_control(name))
-		return model_error(error, SOCLE_ERROR_USAGE,
-				   "the volume's name '%.64s' is none of a file in one folder: it "
-				   "has a slash or a control character, or is one of . and ..; give "
-				   "it another one",
-				   name);
+		return model_error(
+			error, SOCLE_ERROR_USAGE,
+			"the volume's name '%.64s' is none of a file in one folder: it "
+			"has a slash or a control character, or is one of . and ..; give "
+			"it another one",
+			name);
 	if (g_str_has_prefix(name, ".socle-"))
-		return model_error(error, SOCLE_ERROR_USAGE,
-				   "the volume's name '%.64s' begins as those of unfinished ones do "
-				   "(.socle-); give it another one",
-				   name);
+		return model_error(
+			error, SOCLE_ERROR_USAGE,
+			"the volume's name '%.64s' begins as those of unfinished ones do "
+			"(.socle-); give it another one",
+			name);
 	return true;
 }
 
@@ -80,10 +83,11 @@ static bool check_target(const struct storage_pool *pool, GError **error)
 	const char *path = pool->target.path;
 
 	if (!path || path[0] != '/' || has_control(path))
-		return model_error(error, SOCLE_ERROR_USAGE,
-				   "storage pool '%.64s': its target has no path that begins with a "
-				   "slash; give one in <target><path>",
-				   pool->name);
+		return model_error(
+			error, SOCLE_ERROR_USAGE,
+			"storage pool '%.64s': its target has no path that begins with a "
+			"slash; give one in <target><path>",
+			pool->name);
 	if (strstr(path, "/../") || g_str_has_suffix(path, "/.."))
 		return model_error(error, SOCLE_ERROR_USAGE,
 				   "storage pool '%.64s': its path goes upwards by '..'; give a "
@@ -98,11 +102,12 @@ static bool check_devices(const struct storage_pool *pool, unsigned min, unsigne
 	const struct storage_pool_source *source = &pool->source;
 
 	if (source->device_count < min || source->device_count > max)
-		return model_error(error, SOCLE_ERROR_USAGE,
-				   "storage pool '%.64s' of type %s names %u devices in its source; "
-				   "give %u%s",
-				   pool->name, storage_pool_type_names[pool->type],
-				   source->device_count, min, max > min ? " or more" : "");
+		return model_error(
+			error, SOCLE_ERROR_USAGE,
+			"storage pool '%.64s' of type %s names %u devices in its source; "
+			"give %u%s",
+			pool->name, storage_pool_type_names[pool->type], source->device_count, min,
+			max > min ? " or more" : "");
 	for (unsigned i = 0; i < source->device_count; i++) {
 		const char *path = source->devices[i].path;
 
@@ -135,10 +140,11 @@ static bool check_group(const struct storage_pool *pool, GError **error)
 	    !name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 			       "+_.-")])
 		return true;
-	return model_error(error, SOCLE_ERROR_USAGE,
-			   "storage pool '%.64s': '%.64s' is no name of a volume group; give one of "
-			   "letters, digits, '+', '_', '.' and '-'",
-			   pool->name, name ? name : "");
+	return model_error(
+		error, SOCLE_ERROR_USAGE,
+		"storage pool '%.64s': '%.64s' is no name of a volume group; give one of "
+		"letters, digits, '+', '_', '.' and '-'",
+		pool->name, name ? name : "");
 }
 
 static bool check_type(const struct storage_pool *pool, GError **error)

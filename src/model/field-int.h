@@ -93,10 +93,10 @@ struct record {
 	{                                                                         \
 		.name = (x), .kind = FIELD_BYTES, .offset = offsetof(struct T, m) \
 	}
-#define F_OCTAL(x, m, hi)                                                              \
-	{                                                                              \
-		.name = (x), .kind = FIELD_NUMBER, .offset = offsetof(struct T, m),    \
-		.max = (hi), .marks = FIELD_OCTAL                                      \
+#define F_OCTAL(x, m, hi)                                                                        \
+	{                                                                                        \
+		.name = (x), .kind = FIELD_NUMBER, .offset = offsetof(struct T, m), .max = (hi), \
+		.marks = FIELD_OCTAL                                                             \
 	}
 #define F_ENUM(x, m, n)                                                                        \
 	{                                                                                      \

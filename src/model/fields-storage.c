@@ -10,8 +10,8 @@ enum {
 };
 
 const char *const storage_pool_type_names[] = {
-	NULL,   "dir", "fs",       "netfs",   "logical", "disk",     "iscsi", "iscsi-direct",
-	"scsi", "mpath", "rbd", "sheepdog", "gluster", "zfs", "vstorage", NULL,
+	NULL,   "dir",   "fs",  "netfs",    "logical", "disk", "iscsi",    "iscsi-direct",
+	"scsi", "mpath", "rbd", "sheepdog", "gluster", "zfs",  "vstorage", NULL,
 };
 static_assert(ARRAY_SIZE(storage_pool_type_names) == STORAGE_POOL_TYPE_COUNT + 1,
 	      "a name for each, and NULL");

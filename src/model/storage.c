@@ -117,12 +117,12 @@ void storage_vol_free(struct storage_vol *vol)
 
 /* == What there is == */
 
-static const char *const fs_formats[] = { "auto", "ext2", "ext3",    "ext4", "iso9660",
-					  "udf",  "vfat", "xfs", NULL };
+static const char *const fs_formats[] = { "auto", "ext2", "ext3", "ext4", "iso9660",
+					  "udf",  "vfat", "xfs",  NULL };
 static const char *const netfs_formats[] = { "auto", "nfs", "glusterfs", "cifs", NULL };
 static const char *const disk_formats[] = { "dos", "gpt", NULL };
 static const char *const logical_formats[] = { "lvm2", NULL };
-static const char *const file_formats[] = { "raw",  "dir", "qcow", "qcow2", "vmdk",
+static const char *const file_formats[] = { "raw", "dir", "qcow", "qcow2", "vmdk",
 					    "vpc", "vdi", "iso",  NULL };
 static const char *const partition_formats[] = { "none", "linux", NULL };
 

@@ -255,11 +255,14 @@ static void test_names(void)
 {
 	struct setup s = begin();
 	rpc_storage_pool_define_xml_args other = {
-		.xml = (char[]){ "<pool type='dir'><name>q</name><target><path>/p//</path></target></pool>" }
+		.xml = (char[]){ "<pool "
+				 "type='dir'><name>q</name><target><path>/p//</path></target></"
+				 "pool>" }
 	};
-	rpc_storage_pool_define_xml_args same = {
-		.xml = (char[]){ "<pool type='dir'><name>p</name><target><path>/q</path></target></pool>" }
-	};
+	rpc_storage_pool_define_xml_args same = { .xml = (char[]){
+							  "<pool "
+							  "type='dir'><name>p</name><target><path>/"
+							  "q</path></target></pool>" } };
 
 	g_assert_true(define(s.c, "p", "/p", NULL));
 	g_assert_false(define(s.c, "q", "/q", NULL));
@@ -267,8 +270,8 @@ static void test_names(void)
 	g_assert_false(client_call(s.c, RPC_PROC_STORAGE_POOL_DEFINE_XML, storage_pool_define_xml,
 				   &other));
 	g_assert_nonnull(strstr(s.c->error, "conflict with pool: 'p'"));
-	g_assert_false(client_call(s.c, RPC_PROC_STORAGE_POOL_DEFINE_XML, storage_pool_define_xml,
-				   &same));
+	g_assert_false(
+		client_call(s.c, RPC_PROC_STORAGE_POOL_DEFINE_XML, storage_pool_define_xml, &same));
 	g_assert_nonnull(strstr(s.c->error, "already exists with uuid"));
 	end(&s);
 }
@@ -312,9 +315,10 @@ static void test_kept(void)
 /* One that was active and cannot be any more is not, and one that had no definition is gone. */
 static void test_lost(void)
 {
-	static const char status[] = "<!--\nsocle pool-status\n-->\n<pool type='dir'><name>p</name><uuid>"
-				     "00000000-0000-4000-8000-00000000000b</uuid><target><path>/p"
-				     "</path></target></pool>";
+	static const char status[] =
+		"<!--\nsocle pool-status\n-->\n<pool type='dir'><name>p</name><uuid>"
+		"00000000-0000-4000-8000-00000000000b</uuid><target><path>/p"
+		"</path></target></pool>";
 	struct setup s = begin();
 
 	lab.fail_start = "the folder is gone";

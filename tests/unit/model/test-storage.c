@@ -147,7 +147,8 @@ static void test_refused_pools(void)
 static void test_names(void)
 {
 	static const char *const good[] = { "a", "a b", "-x", ".hidden", "ä.img", "a\\b" };
-	static const char *const bad[] = { "", ".", "..", "a/b", "/a", "a\nb", "\x7f", ".socle-1.part" };
+	static const char *const bad[] = { "",   ".",    "..",   "a/b",
+					   "/a", "a\nb", "\x7f", ".socle-1.part" };
 	g_autofree char *longest = g_strnfill(STORAGE_NAME_MAX, 'x');
 	g_autofree char *longer = g_strnfill(STORAGE_NAME_MAX + 1, 'x');
 
