@@ -143,6 +143,27 @@ static struct storage_vol *look(const struct depot *depot, const char *name, GEr
 	return vol;
 }
 
+static bool has(const GPtrArray *list, const char *path)
+{
+	for (unsigned i = 0; i < list->len; i++) {
+		if (!strcmp(((const struct partition *)list->pdata[i])->path, path))
+			return true;
+	}
+	return false;
+}
+
+/* The one that was not there before; NULL: none. */
+static const char *find_new(const GPtrArray *before, const GPtrArray *after)
+{
+	for (unsigned i = 0; i < after->len; i++) {
+		const struct partition *partition = after->pdata[i];
+
+		if (!has(before, partition->path))
+			return partition->path;
+	}
+	return NULL;
+}
+
 /* The disk gives the next name; a client that wants another one is told. */
 static bool create(const struct depot *depot, const struct vol_create *what,
 		   const struct storage_vol *source, int source_fd, struct vol_work *work,
@@ -167,11 +188,11 @@ static bool create(const struct depot *depot, const struct vol_create *what,
 		 error))
 		return false;
 	after = partitions_of(depot, error);
-	if (!after || after->len != before->len + 1)
+	path = after ? g_strdup(find_new(before, after)) : NULL;
+	if (!path)
 		return !after ? false
 			      : error_set(error, SOCLE_ERROR_FAILED,
 					  "sfdisk has made no partition on '%s'", disk_of(depot));
-	path = g_strdup(((const struct partition *)after->pdata[after->len - 1])->path);
 	made = g_path_get_basename(path);
 	if (!strcmp(made, name) &&
 	    (!source || vol_fill_device(path, source, source_fd, work, error)))

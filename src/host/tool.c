@@ -72,10 +72,11 @@ static char *read_all(int fd)
 	return text;
 }
 
-/* Programs of lvm2 end with where their manual is. */
+/* Programs of lvm2 end with where their manual is, mount with where the kernel's messages are. */
 static bool says_nothing(char *line)
 {
-	return !*g_strstrip(line) || g_str_has_prefix(line, "Run `");
+	return !*g_strstrip(line) || g_str_has_prefix(line, "Run `") ||
+	       g_str_has_prefix(line, "dmesg(1) ");
 }
 
 /* The last line that says something, as part of a sentence. */

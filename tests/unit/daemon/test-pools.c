@@ -74,8 +74,9 @@ static struct lab begin(void)
 	struct wait wait;
 
 	lab.folder = g_build_filename(lab.dir, "p", NULL);
-	xml = g_strdup_printf("<pool type='dir'><name>p</name><target><path>%s</path></target></pool>",
-			      lab.folder);
+	xml = g_strdup_printf(
+		"<pool type='dir'><name>p</name><target><path>%s</path></target></pool>",
+		lab.folder);
 	def = parse_pool(xml);
 	lab.pools = pools_new(&(struct pools_config){ 0 });
 	wait_init(&wait);
@@ -140,8 +141,9 @@ static void put(const struct lab *lab, const char *name, const void *bytes, size
 /* Let each call of a kind fail: what was to be made is there as a whole, or nothing is. */
 static void fail_each(struct lab *lab, const char *xml, const char *source)
 {
-	static const enum sys_call calls[] = { SYS_OPEN,      SYS_PWRITE, SYS_PWRITEV, SYS_FTRUNCATE,
-					       SYS_FALLOCATE, SYS_FSYNC,  SYS_RENAME,  SYS_CHMOD };
+	static const enum sys_call calls[] = { SYS_OPEN,      SYS_PWRITE,    SYS_PWRITEV,
+					       SYS_FTRUNCATE, SYS_FALLOCATE, SYS_FSYNC,
+					       SYS_RENAME,    SYS_CHMOD };
 	unsigned before = count_files(lab);
 
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
@@ -173,13 +175,15 @@ static void test_failures(void)
 
 	put(&lab, "old", bytes, 100000);
 	fail_each(&lab, "<volume><name>new</name><capacity>1000000</capacity></volume>", NULL);
-	fail_each(&lab,
-		  "<volume><name>new</name><capacity>1000000</capacity><target><format type='qcow2'/>"
-		  "</target></volume>",
-		  NULL);
+	fail_each(
+		&lab,
+		"<volume><name>new</name><capacity>1000000</capacity><target><format type='qcow2'/>"
+		"</target></volume>",
+		NULL);
 	fail_each(&lab, "<volume><name>new</name><capacity>1</capacity></volume>", "old");
 	fail_each(&lab,
-		  "<volume><name>new</name><capacity>1</capacity><target><format type='qcow2'/></target>"
+		  "<volume><name>new</name><capacity>1</capacity><target><format "
+		  "type='qcow2'/></target>"
 		  "</volume>",
 		  "old");
 	end(&lab);
@@ -312,8 +316,8 @@ static void test_upload(void)
 static void fake(const struct lab *lab, const char *name, const char *says)
 {
 	g_autofree char *path = g_build_filename(lab->dir, name, NULL);
-	g_autofree char *text = g_strdup_printf("#!/bin/sh\necho \"%s $*\" >>'%s/log'\nprintf '%s'\n",
-						name, lab->dir, says);
+	g_autofree char *text = g_strdup_printf(
+		"#!/bin/sh\necho \"%s $*\" >>'%s/log'\nprintf '%s'\n", name, lab->dir, says);
 
 	g_assert_true(g_file_set_contents(path, text, -1, NULL));
 	g_assert_cmpint(g_chmod(path, 0755), ==, 0);
@@ -331,8 +335,9 @@ static char *log_of(const struct lab *lab)
 
 static void test_logical(void)
 {
-	static const char xml[] = "<pool type='logical'><name>vg</name><source><device "
-				  "path='/dev/none-b'/><device path='/dev/none-c'/></source></pool>";
+	static const char xml[] =
+		"<pool type='logical'><name>vg</name><source><device "
+		"path='/dev/none-b'/><device path='/dev/none-c'/></source></pool>";
 	struct lab lab = { .dir = g_dir_make_tmp("test-pools-XXXXXX", NULL) };
 	g_autofree char *path = g_strdup_printf("%s:/usr/bin:/bin", lab.dir);
 	autoptr(storage_pool) def = parse_pool(xml);
@@ -372,8 +377,8 @@ static void test_logical(void)
 	g_assert_cmpint(vol->capacity.value, ==, 8388608);
 	g_free(log_of(&lab));
 
-	g_assert_no_error(create(&lab, "<volume><name>n</name><capacity>100</capacity></volume>", NULL,
-				 NULL));
+	g_assert_no_error(create(&lab, "<volume><name>n</name><capacity>100</capacity></volume>",
+				 NULL, NULL));
 	g_assert_no_error(create(&lab,
 				 "<volume><name>thin</name><capacity>100</capacity><allocation>0"
 				 "</allocation></volume>",
@@ -390,10 +395,12 @@ static void test_logical(void)
 	g_assert_no_error(wait_end(&wait));
 	g_free(log);
 	log = log_of(&lab);
-	g_assert_nonnull(strstr(log, "lvcreate --yes --wipesignatures y --zero y --name n --size 100b "
-				     "-- vg\n"));
-	g_assert_nonnull(strstr(log, "lvcreate --yes --name thin --virtualsize 100b --thinpool t -- "
-				     "vg\n"));
+	g_assert_nonnull(strstr(log,
+				"lvcreate --yes --wipesignatures y --zero y --name n --size 100b "
+				"-- vg\n"));
+	g_assert_nonnull(strstr(log,
+				"lvcreate --yes --name thin --virtualsize 100b --thinpool t -- "
+				"vg\n"));
 	g_assert_nonnull(strstr(log, "lvcreate --snapshot --name s --size 8388608b -- vg/a\n"));
 	g_assert_nonnull(strstr(log, "lvresize --size 16777216b -- vg/a\n"));
 	g_assert_nonnull(strstr(log, "lvremove --force -- vg/a\n"));
@@ -409,6 +416,51 @@ static void test_logical(void)
 	storage_vol_free(vol);
 	vol_work_unref(work);
 	g_ptr_array_unref(names);
+	g_setenv("PATH", old_path, TRUE);
+	end(&lab);
+}
+
+/* A table that gives a free number in the middle: the new one is told from the others, who stay. */
+static void test_disk(void)
+{
+	static const char xml[] =
+		"<pool type='disk'><name>d</name><source><device path='/dev/sdx'/>"
+		"</source><target><path>/dev</path></target></pool>";
+	static const char script[] =
+		"#!/bin/sh\necho \"$*\" >>'%s/log'\ncase $* in\n"
+		"*--dump*) echo '/dev/sdx2 : start= 10, size= 20'; [ -e '%s/more' ] && "
+		"echo '/dev/sdx1 : start= 30, size= 40' || : ;;\n*--append*) : >'%s/more' "
+		";;\nesac\n";
+	struct lab lab = { .dir = g_dir_make_tmp("test-pools-XXXXXX", NULL) };
+	g_autofree char *path = g_strdup_printf("%s:/usr/bin:/bin", lab.dir);
+	g_autofree char *program = g_build_filename(lab.dir, "sfdisk", NULL);
+	g_autofree char *text = g_strdup_printf(script, lab.dir, lab.dir, lab.dir);
+	g_autofree char *more = g_build_filename(lab.dir, "more", NULL), *log = NULL;
+	g_autofree char *old_path = g_strdup(g_getenv("PATH"));
+	autoptr(storage_pool) def = parse_pool(xml);
+	struct storage_vol *vol = NULL;
+	g_autoptr(GError) error = NULL;
+	struct wait wait;
+
+	g_assert_true(g_file_set_contents(program, text, -1, NULL));
+	g_assert_cmpint(g_chmod(program, 0755), ==, 0);
+	g_setenv("PATH", path, TRUE);
+	lab.pools = pools_new(&(struct pools_config){ 0 });
+	g_assert_no_error(start(&lab, def));
+	error = create(&lab, "<volume><name>sdx3</name><capacity>20000</capacity></volume>", NULL,
+		       NULL);
+	g_assert_nonnull(strstr(error->message, "is 'sdx1'; give the volume that name"));
+	log = log_of(&lab);
+	g_assert_nonnull(strstr(log, "--delete -- /dev/sdx 1\n"));
+	g_assert_null(strstr(log, "--delete -- /dev/sdx 2\n"));
+	g_assert_cmpint(g_unlink(more), ==, 0);
+	g_assert_no_error(create(
+		&lab, "<volume><name>sdx1</name><capacity>20000</capacity></volume>", NULL, NULL));
+	wait_init(&wait);
+	pools_ops.look(lab.storage, "sdx1", &vol, &wait.task);
+	g_assert_no_error(wait_end(&wait));
+	g_assert_cmpint(vol->capacity.value, ==, 40 * 512);
+	storage_vol_free(vol);
 	g_setenv("PATH", old_path, TRUE);
 	end(&lab);
 }
@@ -443,6 +495,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/daemon/pools/parts", test_parts);
 	g_test_add_func("/daemon/pools/upload", test_upload);
 	g_test_add_func("/daemon/pools/logical", test_logical);
+	g_test_add_func("/daemon/pools/disk", test_disk);
 	g_test_add_func("/daemon/pools/finish", test_finish);
 	return g_test_run();
 }

@@ -196,6 +196,25 @@ static void test_sources(void)
 	g_assert_null(storage_source_parse("<pool/>", 7, NULL));
 }
 
+/* A logical volume as a disk, as somebody has had it for years. */
+static void test_logical_disk(void)
+{
+	static const char disk[] =
+		"<disk type='block' device='disk'><driver name='qemu' type='raw' "
+		"cache='writeback'/>"
+		"<source dev='/dev/lvm-raid/vtest2-hdd0'/><target dev='vda' bus='virtio'/>"
+		"<alias name='virtio-disk0'/><address type='pci' domain='0x0000' bus='0x00' "
+		"slot='0x04' function='0x0'/></disk>";
+	g_autofree char *xml = domain_around("<os><type>hvm</type><kernel>/k</kernel></os>", disk);
+	autoptr(domain) domain = parse_domain(xml);
+	g_autoptr(GError) error = NULL;
+
+	domain_fill(domain, &rich_host);
+	g_assert_true(domain_check(domain, &rich_host, DOMAIN_CHECK_START, NULL, &error));
+	g_assert_cmpstr(disk_path(&domain->devices.disks[0]), ==, "/dev/lvm-raid/vtest2-hdd0");
+	g_assert_cmpint(domain->devices.disks[0].info.fate, ==, FATE_HONOURED);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -203,6 +222,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/model/storage/volume", test_volume);
 	g_test_add_func("/model/storage/refused-pools", test_refused_pools);
 	g_test_add_func("/model/storage/names", test_names);
+	g_test_add_func("/model/storage/logical-disk", test_logical_disk);
 	g_test_add_func("/model/storage/caps", test_caps);
 	g_test_add_func("/model/storage/sources", test_sources);
 	return g_test_run();
