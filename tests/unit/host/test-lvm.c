@@ -97,9 +97,10 @@ static void test_mounts(void)
 
 static void test_partitions(void)
 {
-	static const char dump[] = "label: gpt\ndevice: /dev/sdb\nunit: sectors\n\n"
-				   "/dev/sdb1 : start=        2048, size=       40960, type=0FC63DAF\n"
-				   "/dev/sdb2 : start=       43008, size=       61440, type=0FC63DAF\n";
+	static const char dump[] =
+		"label: gpt\ndevice: /dev/sdb\nunit: sectors\n\n"
+		"/dev/sdb1 : start=        2048, size=       40960, type=0FC63DAF\n"
+		"/dev/sdb2 : start=       43008, size=       61440, type=0FC63DAF\n";
 	g_autoptr(GPtrArray) list = partitions_parse(dump);
 	const struct partition *partition = list->pdata[1];
 	g_autofree char *line = partitions_input_append(1000);
@@ -139,8 +140,9 @@ static void test_run(void)
 	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_UNSUPPORTED);
 	g_clear_error(&error);
 	g_assert_false(host_tool_find("socle-no-such-program", "nothing", &error));
-	g_assert_cmpstr(error->message, ==,
-			"the program 'socle-no-such-program' is missing; install the package nothing");
+	g_assert_cmpstr(
+		error->message, ==,
+		"the program 'socle-no-such-program' is missing; install the package nothing");
 }
 
 int main(int argc, char **argv)
