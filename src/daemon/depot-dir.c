@@ -58,6 +58,7 @@ bool part_init(struct part *part, int dir, GError **error)
 	int ret = sys_random(&number, sizeof(number));
 
 	*part = (struct part){ .dir = dir, .fd = -1 };
+	parts_sweep(dir);
 	if (ret < 0)
 		return error_sys(error, ret, "cannot make a name for a new volume");
 	g_snprintf(part->name, sizeof(part->name), "%s%016" PRIx64 "%s", part_prefix, number,

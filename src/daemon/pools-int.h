@@ -70,7 +70,7 @@ int folder_open_volume(const struct depot *depot, const char *name, int flags, G
 
 /*
  * A new file in a folder that nobody sees as a volume until it is complete. The names of those that were
- * never finished end in ".part"; who makes one has it locked.
+ * never finished end in ".part"; who makes one has it locked, and removes those whose makers are gone.
  */
 struct part {
 	int dir, fd; /* the first one the caller's */

@@ -148,8 +148,13 @@ static bool define(struct test_client *c, const char *name, const char *path,
 	memset(&ret, 0, sizeof(ret));
 	if (!client_ask(c, RPC_PROC_STORAGE_POOL_DEFINE_XML, storage_pool_define_xml, &args, &ret))
 		return false;
-	if (ret_pool)
+	if (ret_pool) {
+		static char text[] = "p";
+
 		*ret_pool = ret.pool;
+		ret_pool->name = text;
+	}
+	rpc_body_release(rpc_storage_pool_define_xml_ret, &ret);
 	return true;
 }
 
