@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -100,6 +101,16 @@ static char *reason(const char *text)
 	}
 }
 
+/* Our threads have signals blocked, which programs would inherit: nobody could end them. [child] */
+static void unblock_signals(void *opaque)
+{
+	sigset_t none;
+
+	(void)opaque;
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 static int wait_for(GPid pid)
 {
 	int status = 0;
@@ -144,8 +155,8 @@ bool host_tool_run(const char *const *argv, const char *input, char **ret_output
 	g_free(words[0]);
 	words[0] = g_steal_pointer(&file);
 	env = g_environ_setenv(env, "PATH", path, TRUE);
-	if (!g_spawn_async_with_fds("/", words, env, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid,
-				    in, out, errors, error))
+	if (!g_spawn_async_with_fds("/", words, env, G_SPAWN_DO_NOT_REAP_CHILD, unblock_signals,
+				    NULL, &pid, in, out, errors, error))
 		return false;
 	if (!judge(wait_for(pid), argv[0], errors, error))
 		return false;

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "base/uuid.h"
 #include "manage/peer-int.h"
 
 struct kind {
@@ -85,13 +86,10 @@ static void none_named(struct call *call, const struct kind *kind, const void *a
 
 static void none_of_uuid(struct call *call, const struct kind *kind, const void *args)
 {
-	const uint8_t *u = args;
+	char text[UUID_TEXT_SIZE];
 
-	call_fail(call, kind->code, kind->from,
-		  "no %s with matching uuid '%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
-		  "%02x%02x%02x%02x%02x%02x'",
-		  kind->noun, u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10],
-		  u[11], u[12], u[13], u[14], u[15]);
+	uuid_write(args, text);
+	call_fail(call, kind->code, kind->from, "no %s with matching uuid '%s'", kind->noun, text);
 }
 
 static void refuse(struct call *call, const struct kind *kind)
@@ -138,10 +136,9 @@ static void no_secret_of_usage(struct call *call, const rpc_secret_lookup_by_usa
 /* All kinds begin with the event's number. */
 static void want_events(struct call *call, const struct kind *kind, const void *args)
 {
-	struct peer *peer = call->peer;
-	struct subscription sub = { .callback = peer->next_callback };
-	rpc_connect_network_event_register_any_ret ret = { .callbackID = sub.callback };
 	int event = *(const int *)args;
+	struct subscription sub = { 0 };
+	rpc_connect_network_event_register_any_ret ret;
 
 	if (event < 0 || event >= kind->events) {
 		call_fail(call, RPC_CODE_INVALID_ARG, kind->from,
@@ -149,16 +146,10 @@ static void want_events(struct call *call, const struct kind *kind, const void *
 			  kind->events - 1);
 		return;
 	}
-	if (peer->subscriptions->len >= PEER_EVENTS_MAX) {
-		call_fail(call, RPC_CODE_OPERATION_FAILED, kind->from,
-			  "this connection has asked for %d kinds of events already; drop some",
-			  PEER_EVENTS_MAX);
-		return;
-	}
 	sub.event = kind->event + event;
-	peer->next_callback++;
-	g_array_append_val(peer->subscriptions, sub);
-	call_reply(call, &ret);
+	ret.callbackID = call_subscribe(call, sub, true, kind->from);
+	if (ret.callbackID >= 0)
+		call_reply(call, &ret);
 }
 
 static void drop_events(struct call *call, const struct kind *kind, const void *args)

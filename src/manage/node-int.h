@@ -21,6 +21,8 @@ struct node {
 	GPtrArray *peers; /* that have opened it */
 	int next_id;
 	unsigned active;
+	bool autostart;         /* the host has just started */
+	unsigned pools_loading; /* that are being started since the daemon is */
 };
 
 unsigned node_deadline(const struct node *node);

@@ -74,11 +74,9 @@ static bool is_place_free(struct call *call, const struct storage_pool *def,
 
 bool call_same_pool(struct call *call, const struct storage_pool *def, struct pool **ret_pool)
 {
-	struct pool *by_name = pool_by_name(call->node, def->name), *by_uuid;
-	uint8_t uuid[16];
+	struct pool *by_name = pool_by_name(call->node, def->name);
+	struct pool *by_uuid = pool_by_uuid_text(call->node, def->uuid);
 
-	uuid_of_text(def->uuid, uuid);
-	by_uuid = pool_by_uuid(call->node, uuid);
 	if (by_uuid && strcmp(by_uuid->name, def->name) != 0) {
 		call_fail(call, RPC_CODE_OPERATION_FAILED, RPC_FROM_STORAGE,
 			  "operation failed: pool '%s' is already defined with uuid %s",

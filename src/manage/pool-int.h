@@ -49,6 +49,7 @@ struct pool *pool_new(struct node *node, struct storage_pool *config, struct sto
 void pool_remove(struct pool *pool);
 struct pool *pool_by_name(struct node *node, const char *name);
 struct pool *pool_by_uuid(struct node *node, const uint8_t uuid[16]);
+struct pool *pool_by_uuid_text(struct node *node, const char *text);
 static inline struct pool *pool_of(struct object *object)
 {
 	return container_of(object, struct pool, object);
@@ -107,7 +108,9 @@ bool call_vol_is_being_made(struct call *call, struct pool *pool, const char *na
 void pool_start(struct call *call, struct pool *pool, struct storage_pool *def, unsigned flags,
 		call_next next);
 /* At a daemon's start: those that were active, and those with autostart if the host has just begun. */
-void pools_loaded(struct node *node, bool autostart);
+void pools_loaded(struct node *node);
+/* All of those have started, or have not (life.c). */
+void vms_pools_ready(struct node *node);
 
 /* == Disks (pool-disk.c) == */
 

@@ -127,11 +127,8 @@ static bool load_config(struct node *node, const char *text, struct storage_pool
 static bool load_status(struct node *node, const char *key, struct storage_pool *def,
 			GError **error)
 {
-	uint8_t uuid[16];
-	struct pool *pool;
+	struct pool *pool = pool_by_uuid_text(node, key);
 
-	uuid_of_text(key, uuid);
-	pool = pool_by_uuid(node, uuid);
 	if (!pool && pool_by_name(node, def->name)) {
 		error_set(error, SOCLE_ERROR_EXISTS, "there is another storage pool '%s'",
 			  def->name);

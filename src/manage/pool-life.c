@@ -350,6 +350,12 @@ static void on_refresh(struct call *call, const rpc_storage_pool_refresh_args *a
 
 /* == At the daemon's start == */
 
+static void one_less(struct node *node)
+{
+	if (--node->pools_loading == 0)
+		vms_pools_ready(node);
+}
+
 static void found(struct call *call, const GError *error)
 {
 	struct pool *pool = pool_of(call->object);
@@ -361,6 +367,7 @@ static void found(struct call *call, const GError *error)
 		if (!pool->config)
 			pool_remove(pool);
 	}
+	one_less(call->node);
 	call_reply(call, NULL);
 }
 
@@ -368,24 +375,30 @@ static void find_run(struct call *call)
 {
 	struct pool *pool = pool_of(call->object);
 
-	if (pool->object.gone || pool_active(pool))
+	if (pool->object.gone || pool_active(pool)) {
+		one_less(call->node);
 		call_reply(call, NULL);
-	else if (pool->live)
+	} else if (pool->live) {
 		pool_start(call, pool, storage_pool_copy(pool->live), POOL_START_FOUND, found);
-	else
+	} else {
 		pool_start(call, pool, storage_pool_copy(pool->config), 0, found);
+	}
 }
 
-void pools_loaded(struct node *node, bool autostart)
+void pools_loaded(struct node *node)
 {
 	g_autoptr(GPtrArray) pools = g_ptr_array_copy(node->pools, NULL, NULL);
 
+	node->pools_loading = 1;
 	for (unsigned i = 0; i < pools->len; i++) {
 		struct pool *pool = pools->pdata[i];
 
-		if (pool->live || (autostart && pool->autostart))
-			call_job_object(call_new(node), &pool->object, find_run);
+		if (!pool->live && !(node->autostart && pool->autostart))
+			continue;
+		node->pools_loading++;
+		call_job_object(call_new(node), &pool->object, find_run);
 	}
+	one_less(node);
 }
 
 const struct call_entry pool_life_handlers[] = {

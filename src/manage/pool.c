@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/uuid.h"
 #include "manage/pool-int.h"
 #include "manage/vm-int.h"
 
@@ -28,10 +29,9 @@ struct pool *pool_new(struct node *node, struct storage_pool *config, struct sto
 	pool->live = live;
 	pool->vols = g_hash_table_new(g_str_hash, g_str_equal);
 	object_init(&pool->object, &pool_kind, pool->name);
-	uuid_of_text(def->uuid, pool->uuid);
-	g_strlcpy(pool->uuid_text, def->uuid, sizeof(pool->uuid_text));
-	for (char *p = pool->uuid_text; *p; p++)
-		*p = g_ascii_tolower(*p);
+	/* The step check has looked at it. */
+	(void)uuid_read(def->uuid, pool->uuid);
+	uuid_write(pool->uuid, pool->uuid_text);
 	g_ptr_array_add(node->pools, pool);
 	return pool;
 }
@@ -68,6 +68,13 @@ struct pool *pool_by_name(struct node *node, const char *name)
 			return pool;
 	}
 	return NULL;
+}
+
+struct pool *pool_by_uuid_text(struct node *node, const char *text)
+{
+	uint8_t uuid[UUID_BYTES];
+
+	return uuid_read(text, uuid) ? pool_by_uuid(node, uuid) : NULL;
 }
 
 struct pool *pool_by_uuid(struct node *node, const uint8_t uuid[16])

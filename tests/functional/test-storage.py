@@ -404,6 +404,19 @@ class Machines(Pools):
         self.virsh(self.uri, 'undefine', 'm', '--remove-all-storage')
         self.assertEqual(self.names(), [])
 
+    def test_autostart(self):
+        """At the start of a host its pools come first, then the machines whose disks are there."""
+        self.virsh(self.uri, 'vol-create-as', 'p', 'v', '1M')
+        self.virsh(self.uri, 'pool-autostart', 'p')
+        xml = self.write('m.xml', tool.definition(
+            'm', devices="<disk type='volume'><source pool='p' volume='v'/><target dev='vda'/></disk>"))
+        self.virsh(self.uri, 'define', xml)
+        self.virsh(self.uri, 'autostart', 'm')
+        self.one.end()
+        shutil.rmtree(os.path.join(self.dir, 'st', 'run'))
+        self.one.start()
+        tool.wait_for(lambda: 'running' in self.virsh(self.uri, 'domstate', 'm'), 'the machine runs')
+
     def run_tool(self, *words):
         result = subprocess.run(words, capture_output=True, text=True, timeout=4 * tool.PATIENCE, check=False,
                                 stdin=subprocess.DEVNULL, env={**os.environ, 'LC_ALL': 'C', 'HOME': self.dir})

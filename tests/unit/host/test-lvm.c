@@ -2,6 +2,8 @@
 /*
  * test-lvm.c - what lvm2, mount and sfdisk are told, and what is read of their reports; a program that is run
  */
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -145,6 +147,20 @@ static void test_run(void)
 		"the program 'socle-no-such-program' is missing; install the package nothing");
 }
 
+/* Threads have signals blocked; what they run has not. */
+static void test_signals(void)
+{
+	static const char *const status[] = { "grep", "SigBlk", "/proc/self/status", NULL };
+	g_autofree char *output = NULL;
+	sigset_t all, old;
+
+	(void)sigfillset(&all);
+	g_assert_cmpint(pthread_sigmask(SIG_SETMASK, &all, &old), ==, 0);
+	g_assert_true(host_tool_run(status, NULL, &output, NULL));
+	g_assert_cmpint(pthread_sigmask(SIG_SETMASK, &old, NULL), ==, 0);
+	g_assert_cmpstr(output, ==, "SigBlk:\t0000000000000000\n");
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -153,5 +169,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/host/lvm/mounts", test_mounts);
 	g_test_add_func("/host/lvm/partitions", test_partitions);
 	g_test_add_func("/host/lvm/run", test_run);
+	g_test_add_func("/host/lvm/signals", test_signals);
 	return g_test_run();
 }
