@@ -31,6 +31,7 @@
 #include "daemon/machines.h"
 #include "daemon/orphans.h"
 #include "daemon/policy.h"
+#include "daemon/pools.h"
 #include "daemon/store.h"
 #include "daemon/support.h"
 #include "daemon/tls.h"
@@ -49,6 +50,7 @@ struct daemon {
 	struct store *store;
 	struct host_facts *facts;
 	struct machines machines;
+	struct pools *pools;
 	struct node *node, *test; /* the second one: for test:///default, once somebody has asked */
 	struct clients *clients;
 	struct listeners *listeners;
@@ -119,6 +121,7 @@ static bool start_machines(struct daemon *daemon, GError **error)
 		.type = "QEMU",
 		.machines = &vm_machine_ops,
 		.machines_opaque = &daemon->machines.runner,
+		.pools = &pools_ops,
 		.store = &store_file_ops,
 		.deadline_ms = config->deadline_s * 1000,
 	};
@@ -129,6 +132,9 @@ static bool start_machines(struct daemon *daemon, GError **error)
 	daemon->store = store_new(config->state, config->run, error);
 	if (!daemon->store)
 		return false;
+	daemon->pools = pools_new(&(struct pools_config){ .uid = daemon->machines.runner.uid,
+							  .gid = daemon->machines.runner.gid });
+	node.pools_opaque = daemon->pools;
 	daemon->facts = host_facts_new("/");
 	booted = boot_is_new(config->run, daemon->facts->boot_id);
 	node.store_opaque = daemon->store;
@@ -142,8 +148,8 @@ static bool start_machines(struct daemon *daemon, GError **error)
 	node_loaded(daemon->node, booted);
 	if (booted)
 		boot_remember(config->run, daemon->facts->boot_id);
-	log_info("%u definitions, %u machines that run%s", count.loaded[STORE_DOMAIN],
-		 count.loaded[STORE_STATUS],
+	log_info("%u definitions, %u storage pools, %u machines that run%s",
+		 count.loaded[STORE_DOMAIN], count.loaded[STORE_POOL], count.loaded[STORE_STATUS],
 		 booted ? "; the host has just started, so those with autostart are started" : "");
 	return true;
 }
@@ -358,8 +364,10 @@ void daemon_free(struct daemon *daemon)
 		g_source_remove(daemon->idle);
 	if (daemon->store)
 		store_finish(daemon->store);
+	pools_finish(daemon->pools);
 	node_free(daemon->test);
 	node_free(daemon->node);
+	pools_free(daemon->pools);
 	store_free(daemon->store);
 	machines_release(&daemon->machines);
 	host_facts_free(daemon->facts);

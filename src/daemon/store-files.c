@@ -2,7 +2,7 @@
 /*
  * store-files.c - files that are replaced as a whole or not at all
  *
- * For several changes at once, in steps; what is lost with the host anyway (STORE_STATUS) is not
+ * For several changes at once, in steps; what is lost with the host anyway (store_is_in_run()) is not
  * synced, since it has to survive the daemon only:
  *
  *	1. write   each new text into a file of its own beside the old one, .KEY.N.new
@@ -32,9 +32,9 @@
 #include "daemon/store.h"
 
 static const char *const folder_names[] = {
-	[STORE_DOMAIN] = "domains",
-	[STORE_STATUS] = "status",
-	[STORE_SNAPSHOTS] = "snapshots",
+	[STORE_DOMAIN] = "domains",          [STORE_STATUS] = "status",
+	[STORE_SNAPSHOTS] = "snapshots",     [STORE_POOL] = "pools",
+	[STORE_POOL_STATUS] = "pool-status",
 };
 
 static_assert(ARRAY_SIZE(folder_names) == STORE_KIND_COUNT, "a folder for each kind");
@@ -57,7 +57,7 @@ static void sync_fresh(struct store_change *change)
 {
 	if (change->fd < 0)
 		return;
-	if (!change->err && change->kind != STORE_STATUS)
+	if (!change->err && !store_is_in_run(change->kind))
 		change->err = sys_fsync(change->fd);
 	fd_autoclose(&change->fd);
 }
@@ -204,7 +204,7 @@ void store_carry_out(const struct store_folders *folders, struct store_change **
 			changes[i]->err = place_one(folders, changes[i], i);
 	}
 	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++) {
-		if (kind != STORE_STATUS)
+		if (!store_is_in_run(kind))
 			sync_folder(folders, kind, changes, count);
 	}
 	for (unsigned i = 0; i < count; i++)
@@ -301,7 +301,7 @@ bool store_folders_init(struct store_folders *folders, const char *state, const 
 	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++)
 		folders->fd[kind] = -1;
 	for (unsigned kind = 0; kind < STORE_KIND_COUNT && ok; kind++)
-		ok = folder_open(folders, kind, kind == STORE_STATUS ? run : state, error);
+		ok = folder_open(folders, kind, store_is_in_run(kind) ? run : state, error);
 	if (ok && sync_parent(state, error))
 		return true;
 	store_folders_release(folders);

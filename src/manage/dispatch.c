@@ -40,6 +40,12 @@ static const struct call_entry *const tables[] = {
 	absent_handlers,
 	snapshot_delete_handlers,
 	qemu_handlers,
+	pool_list_handlers,
+	pool_define_handlers,
+	pool_life_handlers,
+	pool_event_handlers,
+	vol_handlers,
+	vol_change_handlers,
 };
 
 call_handler *dispatch_new(void)

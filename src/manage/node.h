@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "manage/machine.h"
+#include "manage/pool.h"
 #include "manage/store.h"
 #include "manage/task.h"
 #include "model/support.h"
@@ -27,7 +28,9 @@ struct node_config {
 	const char *uri;  /* what CONNECT_GET_URI says: "qemu:///system" */
 	const char *type; /* what CONNECT_GET_TYPE says: "QEMU", "Test" */
 	const struct machine_ops *machines;
-	void *machines_opaque;         /* node_machines_opaque() */
+	void *machines_opaque;        /* node_machines_opaque() */
+	const struct pool_ops *pools; /* NULL: there are no storage pools */
+	void *pools_opaque; /* given to those of its functions that are about definitions */
 	const struct store_ops *store; /* NULL: nothing is kept */
 	void *store_opaque;
 	struct support support;         /* copied; its texts must outlive the node */
