@@ -26,6 +26,9 @@ enum cli_what {
 	CLI_STOPPED,  /* one that does not */
 	CLI_SNAPSHOT, /* of the machine that is named before it */
 	CLI_DISK,     /* the same */
+	CLI_NETWORK,
+	CLI_POOL,
+	CLI_VOLUME, /* of --pool, or POOL/NAME */
 	CLI_COMMAND,
 };
 

@@ -78,11 +78,15 @@ static void read_words(struct complete *complete, char *const *words, unsigned c
 		if (row && row->value && !strchr(words[i], '=') && i + 1 < count) {
 			if (!strcmp(row->name, "connect"))
 				complete->uri = words[i + 1];
+			else if (!strcmp(row->name, "pool"))
+				complete->pool = words[i + 1];
 			i++;
 			continue;
 		}
 		if (row && !strcmp(row->name, "connect") && strchr(words[i], '='))
 			complete->uri = strchr(words[i], '=') + 1;
+		else if (row && !strcmp(row->name, "pool") && strchr(words[i], '='))
+			complete->pool = strchr(words[i], '=') + 1;
 		if (words[i][0] == '-')
 			continue;
 		if (complete->command) {
@@ -171,19 +175,21 @@ struct asking {
 	struct cli *cli;
 };
 
+/* A line break in a name would be two names. */
+static void offer_name(struct asking *asking, const char *prefix, const char *name)
+{
+	if (!strpbrk(name, "\n\r"))
+		offer(asking->complete.out, prefix, name);
+}
+
 static void offer_machines(struct asking *asking, unsigned flags, const char *prefix)
 {
 	struct socle_domain **doms = NULL;
 
 	if (socle_domain_list(asking->cli->conn, flags, &doms, NULL) < 0)
 		return;
-	for (unsigned i = 0; doms[i]; i++) {
-		const char *name = socle_domain_name(doms[i]);
-
-		/* A line break in a name would be two names. */
-		if (!strpbrk(name, "\n\r"))
-			offer(asking->complete.out, prefix, name);
-	}
+	for (unsigned i = 0; doms[i]; i++)
+		offer_name(asking, prefix, socle_domain_name(doms[i]));
 	socle_domains_free(doms);
 }
 
@@ -210,6 +216,67 @@ static void offer_disks(struct asking *asking, struct socle_domain *dom, const c
 	}
 }
 
+static void offer_networks(struct asking *asking, const char *prefix)
+{
+	struct socle_network **nets = NULL;
+
+	if (socle_network_list(asking->cli->conn, 0, &nets, NULL) < 0)
+		return;
+	for (unsigned i = 0; nets[i]; i++)
+		offer_name(asking, prefix, socle_network_name(nets[i]));
+	socle_networks_free(nets);
+}
+
+static void offer_volumes_of(struct asking *asking, struct socle_pool *pool, bool with_pool,
+			     const char *prefix)
+{
+	struct socle_volume **vols = NULL;
+
+	if (socle_volume_list(pool, 0, &vols, NULL) < 0)
+		return;
+	for (unsigned i = 0; vols[i]; i++) {
+		g_autofree char *text =
+			g_strdup_printf("%s/%s", socle_pool_name(pool), socle_volume_name(vols[i]));
+
+		offer_name(asking, prefix, with_pool ? text : socle_volume_name(vols[i]));
+	}
+	socle_volumes_free(vols);
+}
+
+/* Of the pool that --pool names, or of all as POOL/NAME. */
+static void offer_volumes(struct asking *asking, const char *prefix)
+{
+	struct socle_pool **pools = NULL, *pool;
+
+	if (asking->complete.pool) {
+		pool = socle_pool_by_name(asking->cli->conn, asking->complete.pool, NULL);
+		if (pool)
+			offer_volumes_of(asking, pool, false, prefix);
+		socle_pool_unref(pool);
+		return;
+	}
+	if (socle_pool_list(asking->cli->conn, SOCLE_POOL_LIST_ACTIVE, &pools, NULL) < 0)
+		return;
+	for (unsigned i = 0; pools[i]; i++)
+		offer_volumes_of(asking, pools[i], true, prefix);
+	socle_pools_free(pools);
+}
+
+static void offer_objects(struct asking *asking, enum cli_what what, const char *prefix)
+{
+	struct socle_pool **pools = NULL;
+
+	if (what == CLI_NETWORK) {
+		offer_networks(asking, prefix);
+	} else if (what == CLI_VOLUME) {
+		offer_volumes(asking, prefix);
+	} else if (socle_pool_list(asking->cli->conn, 0, &pools, NULL) >= 0) {
+		for (unsigned i = 0; pools[i]; i++)
+			offer_name(asking, prefix, socle_pool_name(pools[i]));
+		socle_pools_free(pools);
+	}
+}
+
 static void ask_names(struct complete *complete, enum cli_what what, const char *prefix)
 {
 	struct asking *asking = container_of(complete, struct asking, complete);
@@ -228,6 +295,10 @@ static void ask_names(struct complete *complete, enum cli_what what, const char 
 			       : what == CLI_STOPPED ? SOCLE_LIST_INACTIVE
 						     : 0,
 			       prefix);
+		return;
+	}
+	if (what == CLI_NETWORK || what == CLI_POOL || what == CLI_VOLUME) {
+		offer_objects(asking, what, prefix);
 		return;
 	}
 	if (!complete->words->len)

@@ -10,11 +10,11 @@
 #include "cli/args.h"
 
 struct complete {
-	const char *uri, *noun;            /* as the words before say; or NULL */
+	const char *uri, *noun, *pool;     /* as the words before say; or NULL */
 	const struct cli_command *command; /* the same */
 	GPtrArray *words;                  /* of the command, before the cursor */
 	GPtrArray *out;                    /* char *, what is offered; ":file" for files */
-	/* Offers machines, snapshots, disks; NULL: there is nobody to ask. */
+	/* Offers machines, snapshots, disks, networks, volumes; NULL: there is nobody to ask. */
 	void (*names)(struct complete *complete, enum cli_what what, const char *prefix);
 };
 

@@ -109,7 +109,7 @@ static struct socle_domain *search(struct cli *cli, const char *word, GError **e
 		g_strlcpy(names[i].uuid, socle_domain_uuid_text(doms[i]), sizeof(names[i].uuid));
 		names[i].id = socle_domain_id(doms[i]);
 	}
-	place = names_find(names, (unsigned)count, word, cli->where, error);
+	place = names_find(&name_machine, names, (unsigned)count, word, cli->where, error);
 	if (place >= 0)
 		found = socle_domain_ref(doms[place]);
 	socle_domains_free(doms);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * event.c - tell what happens to machines, as it happens
+ * event.c - tell what happens to machines, networks and pools, as it happens
  */
 #include <inttypes.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/sys.h"
 #include "cli/commands.h"
+#include "cli/object.h"
 #include "cli/params.h"
 
 struct watch {
@@ -89,6 +90,15 @@ static void describe(const struct socle_event *event, json_t *json)
 			json_string(socle_event_detail_name(what, event->u.lifecycle.detail)));
 		return;
 	}
+	case SOCLE_EVENT_NETWORK_LIFECYCLE:
+		json_object_set_new(
+			json, "what",
+			json_string(socle_event_network_name(event->u.lifecycle.event)));
+		return;
+	case SOCLE_EVENT_POOL_LIFECYCLE:
+		json_object_set_new(json, "what",
+				    json_string(socle_event_pool_name(event->u.lifecycle.event)));
+		return;
 	case SOCLE_EVENT_RTC_CHANGE:
 		json_object_set_new(json, "offset_s", json_integer(event->u.rtc_change.offset_s));
 		return;
@@ -141,14 +151,14 @@ static char *now_text(void)
 }
 
 /* "what=started why=booted", from the members behind those of all events. */
-static void line_out(const char *time, const char *kind, const char *machine, json_t *json)
+static void line_out(const char *time, const char *kind, const char *name, json_t *json)
 {
 	const char *key;
 	json_t *value;
 
 	cli_out("%s %s", time, kind);
-	if (machine) {
-		g_autofree char *plain = cli_plain(machine);
+	if (name) {
+		g_autofree char *plain = cli_plain(name);
 
 		cli_out(" '%s'", plain);
 	}
@@ -163,11 +173,32 @@ static void line_out(const char *time, const char *kind, const char *machine, js
 	cli_out("\n");
 }
 
+/* Whose it is, and what that is called; NULL for events of the connection. */
+static const char *subject_of(const struct socle_event *event, const char **ret_what,
+			      const char **ret_uuid)
+{
+	if (event->domain) {
+		*ret_what = "machine";
+		*ret_uuid = socle_domain_uuid_text(event->domain);
+		return socle_domain_name(event->domain);
+	}
+	if (event->network) {
+		*ret_what = "network";
+		*ret_uuid = socle_network_uuid_text(event->network);
+		return socle_network_name(event->network);
+	}
+	if (!event->pool)
+		return NULL;
+	*ret_what = "pool";
+	*ret_uuid = socle_pool_uuid_text(event->pool);
+	return socle_pool_name(event->pool);
+}
+
 static void on_event(struct socle_conn *conn, const struct socle_event *event, void *opaque)
 {
 	struct watch *watch = opaque;
 	const char *kind = socle_event_name((int)event->id);
-	const char *machine = event->domain ? socle_domain_name(event->domain) : NULL;
+	const char *what = NULL, *uuid = NULL, *name = subject_of(event, &what, &uuid);
 	g_autofree char *time = now_text();
 	json_t *json;
 
@@ -182,20 +213,28 @@ static void on_event(struct socle_conn *conn, const struct socle_event *event, v
 	if (watch->cli->output == OUTPUT_JSON) {
 		json_object_set_new(json, "time", json_string(time));
 		json_object_set_new(json, "event", json_string(kind));
-		if (machine) {
-			json_object_set_new(json, "machine", cli_json_string(machine));
-			json_object_set_new(json, "uuid",
-					    json_string(socle_domain_uuid_text(event->domain)));
+		if (name) {
+			json_object_set_new(json, what, cli_json_string(name));
+			json_object_set_new(json, "uuid", json_string(uuid));
 		}
 	}
 	describe(event, json);
 	if (watch->cli->output == OUTPUT_JSON) {
 		cli_out_json_line(json);
 	} else {
-		line_out(time, kind, machine, json);
+		line_out(time, kind, name, json);
 		json_decref(json);
 	}
-	watch->seen += machine != NULL;
+	watch->seen += name != NULL;
+}
+
+/* The connection may come and go. */
+static void register_own(struct watch *watch)
+{
+	(void)socle_event_register(watch->cli->conn, SOCLE_EVENT_LOST, NULL, on_event, watch, NULL,
+				   NULL);
+	(void)socle_event_register(watch->cli->conn, SOCLE_EVENT_REOPENED, NULL, on_event, watch,
+				   NULL, NULL);
 }
 
 /* Kinds that the daemon does not know are left out, unless nothing is left. */
@@ -226,10 +265,7 @@ static bool register_all(struct watch *watch, struct socle_domain *dom, const ch
 	if (!known)
 		return cli_fail(error, why, NULL);
 	socle_error_free(why);
-	(void)socle_event_register(watch->cli->conn, SOCLE_EVENT_LOST, NULL, on_event, watch, NULL,
-				   NULL);
-	(void)socle_event_register(watch->cli->conn, SOCLE_EVENT_REOPENED, NULL, on_event, watch,
-				   NULL, NULL);
+	register_own(watch);
 	return true;
 }
 
@@ -276,19 +312,103 @@ static int run_events(struct cli *cli, const struct cli_args *args, GError **err
 	return watch_all(&watch, for_ms, error) ? CLI_OK : CLI_FAILED;
 }
 
+#define ROWS_COUNT                                                   \
+	{ "count", 'n', "N", CLI_TEXT, "end after so many" },        \
+	{                                                            \
+		"for", 'f', "SECONDS", CLI_TEXT, "end after so long" \
+	}
+
+static bool register_networks(struct watch *watch, const struct cli_args *args, GError **error)
+{
+	const char *word = cli_args_word(args, 0);
+	SOCLE_AUTO(network) net = word ? cli_network(watch->cli, word, error) : NULL;
+	struct socle_error *why = NULL;
+
+	if (word && !net)
+		return false;
+	return socle_event_register_network(watch->cli->conn, SOCLE_EVENT_NETWORK_LIFECYCLE, net,
+					    on_event, watch, NULL, &why) >= 0 ||
+	       cli_fail(error, why, NULL);
+}
+
+static bool register_pools(struct watch *watch, const struct cli_args *args, GError **error)
+{
+	const char *word = cli_args_word(args, 0);
+	SOCLE_AUTO(pool) pool = word ? cli_pool(watch->cli, word, error) : NULL;
+	struct socle_error *why = NULL;
+
+	if (word && !pool)
+		return false;
+	if (socle_event_register_pool(watch->cli->conn, SOCLE_EVENT_POOL_LIFECYCLE, pool, on_event,
+				      watch, NULL, &why) < 0)
+		return cli_fail(error, why, NULL);
+	/* Not all daemons have it. */
+	(void)socle_event_register_pool(watch->cli->conn, SOCLE_EVENT_POOL_REFRESH, pool, on_event,
+					watch, NULL, NULL);
+	return true;
+}
+
+static int run_others(struct cli *cli, const struct cli_args *args,
+		      bool (*register_them)(struct watch *, const struct cli_args *, GError **),
+		      GError **error)
+{
+	struct watch watch = { .cli = cli };
+	uint64_t for_ms = 0;
+
+	if (!cli_args_number(args, "count", 1, UINT32_MAX, &watch.wanted, error) ||
+	    !cli_args_seconds(args, "for", &for_ms, error))
+		return CLI_USAGE;
+	if (!cli_connect_flags(cli, SOCLE_OPEN_RECONNECT, error) ||
+	    !register_them(&watch, args, error))
+		return CLI_FAILED;
+	register_own(&watch);
+	return watch_all(&watch, for_ms, error) ? CLI_OK : CLI_FAILED;
+}
+
+static int run_net_events(struct cli *cli, const struct cli_args *args, GError **error)
+{
+	return run_others(cli, args, register_networks, error);
+}
+
+const struct cli_command cli_net_events = {
+	.noun = "net",
+	.verb = "events",
+	.names = "net-event",
+	.arguments = "[NETWORK]",
+	.summary = "Tell what happens to networks, until Ctrl-C; with JSON a line for each",
+	.options = (const struct cli_option[]){ ROWS_COUNT, CLI_ROW_END },
+	.what = { CLI_NETWORK },
+	.max = 1,
+	.run = run_net_events,
+};
+
+static int run_pool_events(struct cli *cli, const struct cli_args *args, GError **error)
+{
+	return run_others(cli, args, register_pools, error);
+}
+
+const struct cli_command cli_pool_events = {
+	.noun = "pool",
+	.verb = "events",
+	.names = "pool-event",
+	.arguments = "[POOL]",
+	.summary = "Tell what happens to storage pools, until Ctrl-C; with JSON a line for each",
+	.options = (const struct cli_option[]){ ROWS_COUNT, CLI_ROW_END },
+	.what = { CLI_POOL },
+	.max = 1,
+	.run = run_pool_events,
+};
+
 const struct cli_command cli_vm_events = {
 	.noun = "vm",
 	.verb = "events",
 	.names = "event",
 	.arguments = "[MACHINE]",
 	.summary = "Tell what happens, until Ctrl-C; with JSON a line for each",
-	.options =
-		(const struct cli_option[]){
-			{ "event", 'e', "KIND", CLI_TEXT,
-			  "of this kind only: lifecycle, block-job, ..." },
-			{ "count", 'n', "N", CLI_TEXT, "end after so many" },
-			{ "for", 'f', "SECONDS", CLI_TEXT, "end after so long" },
-			CLI_ROW_END },
+	.options = (const struct cli_option[]){ { "event", 'e', "KIND", CLI_TEXT,
+						  "of this kind only: lifecycle, block-job, ..." },
+						ROWS_COUNT,
+						CLI_ROW_END },
 	.what = { CLI_MACHINE },
 	.max = 1,
 	.flags = CLI_BARE,

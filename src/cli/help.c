@@ -60,9 +60,10 @@ void cli_help(void)
 		noun = cli_commands[i]->noun;
 		command_line(cli_commands[i]);
 	}
-	cli_out("\nMost commands of 'vm' go without that word: 'socle start debian'. Many names "
+	cli_out("\nA VOLUME is POOL/NAME, a path, or with --pool=POOL its name.\n"
+		"Most commands of 'vm' go without that word: 'socle start debian'. Many names "
 		"of\n"
-		"virsh's are known: define, dumpxml, domstate, snapshot-list, ...\n");
+		"virsh's are known: define, dumpxml, domstate, net-list, vol-create-as, ...\n");
 	options_help("Options of all commands", cli_global_options);
 	cli_out("\n'socle COMMAND --help' tells the options of a command, socle(1) the exit "
 		"status.\n");

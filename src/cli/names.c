@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * names.c - which machine does a word mean? Its name, number, UUID, or the start of the UUID
+ * names.c - which machine, network or pool does a word mean? Its name, UUID, or the start of the UUID
  */
 #include "cli/names.h"
 
@@ -10,6 +10,8 @@
 #include "base/error.h"
 #include "cli/output.h"
 #include "cli/suggest.h"
+
+const struct name_kind name_machine = { "machine", "machines", "socle list" };
 
 static int by_id(const struct machine_name *all, unsigned count, const char *word)
 {
@@ -58,8 +60,8 @@ static unsigned by_uuid(const struct machine_name *all, unsigned count, const ch
 	return found;
 }
 
-static void not_found(const struct machine_name *all, unsigned count, const char *word,
-		      const char *where, GError **error)
+static void not_found(const struct name_kind *kind, const struct machine_name *all, unsigned count,
+		      const char *word, const char *where, GError **error)
 {
 	g_autofree const char **names = g_new(const char *, count + 1);
 	g_autofree char *shown = cli_plain(word), *near_shown = NULL;
@@ -70,22 +72,22 @@ static void not_found(const struct machine_name *all, unsigned count, const char
 	near = suggest_among(names, count, word);
 	if (near) {
 		near_shown = cli_plain(near);
-		error_set(error, SOCLE_ERROR_NOT_FOUND, "no machine '%s'; there is '%s'", shown,
-			  near_shown);
+		error_set(error, SOCLE_ERROR_NOT_FOUND, "no %s '%s'; there is '%s'", kind->one,
+			  shown, near_shown);
 	} else if (!count) {
 		error_set(error, SOCLE_ERROR_NOT_FOUND,
-			  "no machine '%s'; there are none at %s, 'socle --connect' takes another "
+			  "no %s '%s'; there are none at %s, 'socle --connect' takes another "
 			  "place",
-			  shown, where);
+			  kind->one, shown, where);
 	} else {
 		error_set(error, SOCLE_ERROR_NOT_FOUND,
-			  "no machine '%s' at %s; 'socle list' shows which there are", shown,
-			  where);
+			  "no %s '%s' at %s; '%s' shows which there are", kind->one, shown, where,
+			  kind->list);
 	}
 }
 
-int names_find(const struct machine_name *all, unsigned count, const char *word, const char *where,
-	       GError **error)
+int names_find(const struct name_kind *kind, const struct machine_name *all, unsigned count,
+	       const char *word, const char *where, GError **error)
 {
 	int found = -1;
 	unsigned same;
@@ -102,10 +104,9 @@ int names_find(const struct machine_name *all, unsigned count, const char *word,
 		return found;
 	if (same > 1)
 		error_set(error, SOCLE_ERROR_USAGE,
-			  "'%s' is the start of the UUIDs of %u machines; give more of it, or a "
-			  "name",
-			  word, same);
+			  "'%s' is the start of the UUIDs of %u %s; give more of it, or a name",
+			  word, same, kind->many);
 	else
-		not_found(all, count, word, where, error);
+		not_found(kind, all, count, word, where, error);
 	return -1;
 }

@@ -115,8 +115,9 @@ class OwnDaemon(Daemon):
 
 def run(*words, env=None, program=SOCLE, **more):
     more.setdefault('stdin', subprocess.DEVNULL)
-    return subprocess.run([program, *words], capture_output=True, text=True, check=False,
-                          timeout=2 * PATIENCE, env={**os.environ, **(env or {})}, **more)
+    more.setdefault('text', True)
+    return subprocess.run([program, *words], capture_output=True, check=False, timeout=2 * PATIENCE,
+                          env={**os.environ, **(env or {})}, **more)
 
 
 class Terminal:
@@ -290,6 +291,59 @@ class TestDriver(Case):
         for word in (uuid, uuid.upper(), uuid[:6], number):
             self.assertEqual(self.good('vm', 'name', word), 'test\n')
         self.shape(self.json('vm', 'id', 'test'), {'name': 'test', 'uuid': UUID, 'id': int})
+
+    def test_net(self):
+        facts = {'name': 'default', 'uuid': UUID, 'state': 'active', 'bridge': 'virbr0',
+                 'persistent': True, 'autostart': bool}
+        self.assertEqual(self.json('net', 'list')[0].keys(), facts.keys())
+        self.assertEqual(self.good('net-list', '-o', 'name'), 'default\n')
+        self.assertRegex(self.good('net', 'list', '--uuid'),
+                         r'\ANAME +STATE +BRIDGE +AUTOSTART +PERSISTENT +UUID\ndefault +active +virbr0')
+        self.assertEqual(self.good('net', 'list', '--inactive'), 'no networks\n')
+        self.assertEqual(list(self.json('net', 'show', 'default')), [*facts, 'leases'])
+        uuid = self.good('net', 'uuid', 'default').strip()
+        self.assertEqual(self.good('net', 'name', uuid[:8]), 'default\n')
+        self.bad('net', 'show', 'defualt', status=3, says="no network 'defualt'; there is 'default'")
+        self.good('net', 'autostart', 'default')
+        self.good('net-autostart', 'default', '--disable')
+        self.good('net', 'update', 'default', 'add', 'ip-dhcp-host',
+                  "<host mac='52:54:00:11:22:33' ip='192.168.122.77'/>", '--live')
+        self.assertIn("ip='192.168.122.77'", self.good('net', 'xml', 'default'))
+        self.bad('net', 'update', 'default', 'add', 'hosts', '<x/>', status=2, says='ip-dhcp-host')
+        self.bad('net', 'update', 'default', 'put', 'ip', '<x/>', status=2, says='add-last')
+        self.bad('-r', 'net', 'stop', 'default', status=5)
+        self.run_socle('net', 'leases', 'default')
+        self.assertEqual(self.good('__complete', '--', 'net', 'start', 'd'), 'default\n')
+
+    def test_net_life(self):
+        xml = b"<network><name>lab</name><bridge name='virbr7'/></network>"
+        path = self.daemon.place('lab.xml', xml)
+        self.assertEqual(self.good('net', 'define', path), "network 'lab' is defined\n")
+        self.assertEqual(self.good('net', 'start', 'lab'), "network 'lab' started\n")
+        self.bad('net', 'start', 'lab', status=6)
+        self.assertEqual(self.good('net', 'stop', 'lab', '-o', 'name'), 'lab\n')
+        self.assertEqual(self.json('net', 'undefine', 'lab')[0]['ok'], True)
+        self.assertIn('goes when it stops', self.good('net', 'create', path))
+        self.good('net-destroy', 'lab')
+        self.bad('net', 'show', 'lab', status=3)
+
+    def test_net_events(self):
+        with subprocess.Popen([SOCLE, '-c', self.uri, 'net', 'events', '-o', 'json', '-n', '2', '--for',
+                               '60'], stdout=subprocess.PIPE, text=True) as watcher:
+            used.add('net events')
+            end = time.monotonic() + PATIENCE
+            while watcher.poll() is None and time.monotonic() < end:
+                run('-c', self.uri, 'net', 'stop', 'default')
+                run('-c', self.uri, 'net', 'start', 'default')
+            events = [json.loads(line) for line in watcher.stdout]
+        self.assertEqual([event['network'] for event in events], ['default'] * 2)
+        self.assertEqual({event['what'] for event in events}, {'started', 'stopped'})
+        run('-c', self.uri, 'net', 'start', 'default')
+
+    def test_pool_sources(self):
+        self.assertIn('<name>testvg1</name>', self.good('pool', 'sources', 'logical'))
+        self.assertIn("<host name='far'/>", self.good('find-storage-pool-sources-as', 'netfs', '--host',
+                                                      'far'))
 
     def test_wrong_names(self):
         self.bad('vm', 'show', 'tset', status=3, says="no machine 'tset'; there is 'test'")
@@ -650,8 +704,167 @@ class TestDriver(Case):
         self.assertIn('vm start MACHINE...', run('vm', '--help').stdout)
         self.assertIn('--paused', run('start', '-h').stdout)
         self.assertRegex(run('--version').stdout, r'\Asocle \d+\.\d+\.\d+\n\Z')
-        for noun, verb in re.findall(r'(?m)^  (vm|snapshot|host) (\S+)', text):
+        for noun, verb in re.findall(r'(?m)^  (vm|snapshot|net|pool|vol|host) (\S+)', text):
             self.assertIn(f'usage: socle {noun} {verb} ', run(noun, verb, '--help').stdout)
+
+
+class Storage(Case):
+    """Pools that are folders, and their volumes."""
+    URI = 'qemu'
+
+    def setUp(self):
+        self.folder = os.path.join(self.daemon.dir, self._testMethodName)
+        self.pool = self._testMethodName.replace('test_', '')
+        self.assertIn('is defined and started', self.good(
+            'pool', 'define-as', self.pool, '--target', self.folder, '--build', '--start'))
+        self.addCleanup(self.forget)
+
+    def forget(self):
+        self.run_socle('pool', 'stop', self.pool)
+        self.run_socle('pool', 'undefine', self.pool)
+
+    def test_life(self):
+        facts = {'name': str, 'uuid': UUID, 'state': str, 'persistent': bool, 'autostart': bool,
+                 'capacity': int, 'allocation': int, 'available': int}
+        self.shape(self.json('pool', 'list'), [facts])
+        self.shape(self.json('pool', 'show', self.pool), facts)
+        self.assertEqual(self.good('pool', 'autostart', 'life'),
+                         "pool 'life' starts with the host\n")
+        self.assertEqual(self.good('pool-list', '--autostart', '-o', 'name'), 'life\n')
+        self.good('pool-autostart', 'life', '--disable')
+        self.assertEqual(self.good('pool', 'list', '--type', 'logical'), 'no pools\n')
+        self.bad('pool', 'list', '--type', 'tape', status=2, says="no kind of pools 'tape'")
+        uuid = self.good('pool', 'uuid', 'life').strip()
+        self.assertEqual(self.good('pool', 'name', uuid[:8]), 'life\n')
+        self.assertIn(f'<path>{self.folder}</path>', self.good('pool', 'xml', 'life'))
+        self.good('pool', 'refresh', 'life')
+        self.bad('pool', 'start', 'life', status=6)
+        self.good('pool', 'stop', 'life')
+        self.assertIn('inactive', self.good('pool', 'list'))
+        self.good('pool', 'build', 'life')
+        self.good('pool-start', 'life')
+        self.good('pool-destroy', 'life')
+        self.good('pool', 'delete', 'life')
+        self.assertFalse(os.path.exists(self.folder))
+        self.assertIn('is forgotten', self.good('pool', 'undefine', 'life'))
+        self.bad('pool', 'show', 'life', status=3)
+
+    def test_define(self):
+        xml = self.good('pool', 'define-as', 'vg', 'logical', '-', '-', '/dev/sdz', 'vg0',
+                        '--print-xml')
+        self.assertRegex(xml, r"(?s)<pool type='logical'>.*<device path='/dev/sdz'/>.*"
+                         r"<name>vg0</name>")
+        self.bad('pool-define-as', 'x', 'tape', status=2, says='there are dir, fs')
+        file = self.daemon.place('pool.xml', f"<pool type='dir'><name>again</name><target><path>"
+                                 f"{self.folder}/again</path></target></pool>".encode())
+        self.good('pool', 'define', file, '--build', '--start', '--autostart')
+        self.good('pool-destroy', 'again')
+        self.good('pool-undefine', 'again')
+        self.assertIn('goes when it stops', self.good('pool', 'create', file))
+        self.good('pool', 'stop', 'again')
+        self.bad('pool', 'show', 'again', status=3)
+        self.good('pool', 'create-as', 'brief', 'dir', '--target', f'{self.folder}/brief', '--build')
+        self.assertEqual(self.good('pool', 'list', '--transient', '-o', 'name'), 'brief\n')
+        self.good('pool', 'stop', 'brief')
+        self.assertIn("<pool type='dir'", self.good('pool', 'capabilities'))
+
+    def test_volumes(self):
+        self.assertEqual(self.good('vol', 'create-as', 'volumes', 'a.img', '1M', '-f', 'raw'),
+                         "volume 'a.img' is made\n")
+        self.bad('vol-create-as', 'volumes', 'a.img', '1M', status=6)
+        self.bad('vol', 'create-as', 'volumes', 'b', 'big', status=2, says='no size')
+        facts = {'name': str, 'pool': 'volumes', 'path': str, 'key': str, 'type': 'file',
+                 'format': (str, type(None)), 'backing': (str, type(None)), 'capacity': int,
+                 'allocation': int}
+        self.shape(self.json('vol', 'list', 'volumes'), [facts])
+        self.shape(self.json('vol', 'list'), [facts])
+        path = f'{self.folder}/a.img'
+        for words in (('a.img',), ('volumes/a.img',), (path,), ('a.img', '--pool', 'volumes')):
+            self.assertEqual(self.json('vol', 'show', *words)['path'], path)
+        self.assertIn('1 MiB (1048576 bytes)', self.good('vol-info', path))
+        self.assertEqual(self.good('vol', 'path', 'a.img'), f'{path}\n')
+        self.assertEqual(self.good('vol', 'key', 'a.img'), f'{path}\n')
+        self.assertEqual(self.good('vol', 'name', path), 'a.img\n')
+        self.assertEqual(self.good('vol', 'pool', path), 'volumes\n')
+        self.assertIn("<name>a.img</name>", self.good('vol', 'xml', 'a.img'))
+        self.good('vol', 'resize', 'a.img', '+1M')
+        self.assertEqual(self.json('vol', 'show', 'a.img')['capacity'], 2 << 20)
+        self.bad('vol', 'resize', 'a.img', '1M', status=1)
+        self.good('vol-resize', 'a.img', '1M', '--shrink')
+        self.bad('vol', 'show', 'b.img', status=3, says="'socle vol list'")
+        self.bad('vol', 'show', 'volumes/b.img', status=3, says="in pool 'volumes'")
+        self.bad('vol', 'show', '/no/where', status=3)
+        self.bad('vol', 'show', 'nopool/b.img', status=3, says="no pool 'nopool'")
+        self.assertEqual(self.good('__complete', '--', 'vol', 'show', 'vol'), 'volumes/a.img\n')
+        self.assertEqual(self.good('__complete', '--', 'vol', 'show', '--pool', 'volumes', ''),
+                         'a.img\n')
+        self.assertEqual(self.good('__complete', '--', 'pool', 'stop', 'vo'), 'volumes\n')
+        self.good('vol', 'delete', 'volumes/a.img', path)
+        self.assertEqual(self.good('vol', 'list', 'volumes'), 'no volumes\n')
+
+    def test_clones(self):
+        self.good('vol', 'create-as', 'clones', 'one', '1M', '-f', 'raw')
+        data = os.urandom(1 << 20)
+        self.good('vol', 'upload', 'clones/one', self.daemon.place('data', data))
+        self.good('vol', 'clone', 'clones/one', 'two')
+        self.good('vol', 'clone', 'clones/one', 'three', '--linked')
+        three = self.json('vol', 'show', 'three')
+        self.assertEqual((three['format'], three['backing'], three['capacity']),
+                         ('qcow2', f'{self.folder}/one', 1 << 20))
+        self.good('vol-create-as', 'clones', 'four', '2M', '-f', 'qcow2', '--backing-vol', 'one')
+        self.assertEqual(self.json('vol', 'show', 'four')['backing'], f'{self.folder}/one')
+        xml = self.daemon.place('vol.xml', b"<volume><name>five</name><capacity>1048576</capacity>"
+                                b"<target><format type='raw'/></target></volume>")
+        self.good('vol', 'create', 'clones', xml)
+        self.good('vol-delete', 'five', '--pool', 'clones')
+        self.good('vol', 'create-from', 'clones', xml, 'one', '--inputpool', 'clones')
+        for name in ('two', 'five'):
+            self.assertEqual(self.run_socle('vol', 'download', f'clones/{name}', '-',
+                                            text=False).stdout, data)
+        self.good('vol', 'wipe', 'two')
+        self.good('vol', 'download', 'two', f'{self.daemon.dir}/wiped')
+        self.assertEqual(pathlib.Path(self.daemon.dir, 'wiped').read_bytes(), bytes(1 << 20))
+        self.bad('vol', 'wipe', 'two', '--algorithm', 'fire', status=2, says='gutmann')
+
+    def test_transfer(self):
+        """Holes are left out on the way, offsets count, and no half file has the whole one's name."""
+        self.good('vol', 'create-as', 'transfer', 'v', '64M', '-f', 'raw', '--allocation', '0')
+        path, back = f'{self.daemon.dir}/sparse', f'{self.daemon.dir}/back'
+        with open(path, 'wb') as file:
+            file.write(b'begin')
+            file.seek(40 << 20)
+            file.write(b'middle')
+            file.truncate(64 << 20)
+        self.good('vol', 'upload', 'v', path, '--pool', 'transfer')
+        self.good('vol', 'download', 'v', back)
+        wanted = pathlib.Path(path).read_bytes()
+        self.assertEqual(pathlib.Path(back).read_bytes(), wanted)
+        self.assertLess(os.stat(back).st_blocks * 512, 8 << 20)
+        self.good('vol', 'download', 'v', back, '--full')
+        self.assertEqual(pathlib.Path(back).read_bytes(), wanted)
+        self.assertEqual(self.good('vol', 'download', 'v', '-', '--offset', '40M', '--length', '6'),
+                         'middle')
+        self.assertEqual(self.run_socle('vol', 'upload', 'v', '-', '--offset', '1M', '--length', '4',
+                                        input='piece', stdin=None).returncode, 0)
+        self.assertEqual(self.good('vol', 'download', 'v', '-', '--offset', '1M', '--length', '5'),
+                         'piec\0')
+        self.bad('vol', 'upload', 'v', '/no/file', says='No such file')
+        self.bad('vol', 'download', 'v', '/no/file', says='No such file')
+        self.bad('vol', 'download', 'v', back, '--offset', '1T')
+        self.assertEqual(pathlib.Path(back).read_bytes(), wanted)
+        self.assertFalse(os.path.exists(f'{back}.part'))
+
+    def test_events(self):
+        with subprocess.Popen([SOCLE, '-c', self.uri, 'pool', 'events', 'events', '-o', 'json', '-n', '2',
+                               '--for', '60'], stdout=subprocess.PIPE, text=True) as watcher:
+            used.add('pool events')
+            end = time.monotonic() + PATIENCE
+            while watcher.poll() is None and time.monotonic() < end:
+                run('-c', self.uri, 'pool', 'stop', 'events')
+                run('-c', self.uri, 'pool', 'start', 'events')
+            events = [json.loads(line) for line in watcher.stdout]
+        self.assertEqual([event.get('pool') for event in events], ['events'] * 2)
+        self.assertLessEqual({event.get('what') for event in events}, {'started', 'stopped', None})
 
 
 class Qemu(Case):
@@ -829,6 +1042,10 @@ class Qemu(Case):
 
 
 if 'SOCLED' in os.environ:
+    class OwnStorage(Storage):
+        """The same by our own daemon."""
+        DAEMON = OwnDaemon
+
     class Socled(Qemu):
         """The same by our own daemon and machines, which have no keyboard."""
         DAEMON = OwnDaemon
@@ -1027,8 +1244,8 @@ class ZCoverage(unittest.TestCase):
 
 def main():
     theirs = LIBVIRTD and shutil.which('qemu-system-x86_64')
-    names = (['TestDriver', 'Qemu', 'ZCoverage'] if theirs else []) + \
-        (['Alone', 'Socled'] if 'SOCLED' in os.environ else [])
+    names = (['TestDriver', 'Storage', 'Qemu', 'ZCoverage'] if theirs else []) + \
+        (['Alone', 'OwnStorage', 'Socled'] if 'SOCLED' in os.environ else [])
     if not names:
         print('there is no libvirtd, or no QEMU')
         sys.exit(77)

@@ -318,6 +318,63 @@ static void talk_about_events(struct socle_conn *conn)
 	g_string_free(told, TRUE);
 }
 
+static void talk_about_networks(struct socle_conn *conn)
+{
+	SOCLE_AUTO(network) net = socle_network_by_name(conn, "default", &error);
+	struct socle_network **nets = NULL;
+
+	check(net != NULL, "network");
+	if (!net)
+		return;
+	check(socle_network_list(conn, 0, &nets, &error) == 1, "list of networks");
+	socle_networks_free(nets);
+	check(socle_network_is_active(net, &error) == 1, "network is active");
+	check_text(socle_network_bridge(net, &error), "virbr0", "bridge");
+	check(socle_network_update(net, SOCLE_NETWORK_ADD_LAST, SOCLE_NETWORK_IP_DHCP_HOST, -1,
+				   "<host mac='52:54:00:11:22:33' ip='192.168.122.77'/>",
+				   SOCLE_NETWORK_UPDATE_LIVE, &error) == 0,
+	      "a host is added");
+	check_text(socle_network_xml(net, 0, &error), "192.168.122.77", "XML of the network");
+	check(socle_network_destroy(net, &error) == 0, "network stops");
+	check(socle_network_create(net, &error) == 0, "network starts");
+	check_refused(!socle_network_by_name(conn, "nowhere", &error), SOCLE_ERR_NO_NETWORK,
+		      "a network that is not there");
+}
+
+static void talk_about_pools(struct socle_conn *conn)
+{
+	SOCLE_AUTO(pool) pool = socle_pool_by_name(conn, "default-pool", &error);
+	SOCLE_AUTO(volume) vol = NULL;
+	SOCLE_AUTO(volume) copy = NULL;
+	SOCLE_AUTO(pool) back = NULL;
+	struct socle_pool_info info;
+
+	check(pool != NULL, "pool");
+	if (!pool)
+		return;
+	check(socle_pool_info(pool, &info, &error) == 0 && info.state == SOCLE_POOL_RUNNING,
+	      "pool runs");
+	check(socle_pool_refresh(pool, 0, &error) == 0, "pool is refreshed");
+	check_text(socle_pool_find_sources(conn, "logical", NULL, 0, &error), "testvg1", "sources");
+	vol = socle_volume_create(pool, "<volume><name>v</name><capacity>4096</capacity></volume>",
+				  0, &error);
+	check(vol != NULL, "volume is made");
+	copy = vol ? socle_volume_create_from(
+			     pool, "<volume><name>w</name><capacity>4096</capacity></volume>", vol,
+			     0, &error)
+		   : NULL;
+	check(copy != NULL, "volume is copied");
+	if (!copy)
+		return;
+	check_text(socle_volume_path(copy, &error), "/w", "path of a volume");
+	back = socle_volume_pool(copy, &error);
+	check(back && !strcmp(socle_pool_name(back), "default-pool"), "pool of a volume");
+	check(socle_volume_list(pool, 0, NULL, &error) == 2, "number of volumes");
+	check(socle_volume_delete(copy, 0, &error) == 0, "volume is deleted");
+	check_refused(!socle_volume_by_name(pool, "w", &error), SOCLE_ERR_NO_STORAGE_VOL,
+		      "a volume that is not there");
+}
+
 int main(int argc, char **argv)
 {
 	struct socle_conn *conn = socle_conn_open(argc > 1 ? argv[1] : NULL, 0, &error);
@@ -337,6 +394,8 @@ int main(int argc, char **argv)
 	talk_about_resources(conn, dom);
 	talk_about_devices(dom);
 	talk_about_snapshots(dom);
+	talk_about_networks(conn);
+	talk_about_pools(conn);
 	talk_about_events(conn);
 	socle_domain_unref(dom);
 	socle_conn_unref(conn);

@@ -49,6 +49,8 @@ static void test_commands(void)
 	check("vm|start", "start");
 	check("snapshot|", "create list show xml current revert delete");
 	check("host|st", "stats");
+	check("net-l", "net-list");
+	check("vol|cl", "clone");
 	check("shutd", "shutdown");
 	check("__c", "");
 }
@@ -77,6 +79,12 @@ static void test_words(void)
 	g_assert_cmpint(asked, ==, CLI_RUNNING);
 	check("snapshot|delete|debian|", "<>");
 	g_assert_cmpint(asked, ==, CLI_SNAPSHOT);
+	check("net|start|", "<>");
+	g_assert_cmpint(asked, ==, CLI_NETWORK);
+	check("vol|list|--pool|", "<>");
+	g_assert_cmpint(asked, ==, CLI_POOL);
+	check("vol|show|--pool=p|", "<>");
+	g_assert_cmpint(asked, ==, CLI_VOLUME);
 	check("snapshot|delete|debian|x|", "");
 	check("block-resize|debian|", "<>");
 	g_assert_cmpint(asked, ==, CLI_DISK);

@@ -19,7 +19,8 @@ static void means(const char *word, int place)
 {
 	g_autoptr(GError) error = NULL;
 
-	g_assert_cmpint(names_find(all, G_N_ELEMENTS(all), word, "here", &error), ==, place);
+	g_assert_cmpint(names_find(&name_machine, all, G_N_ELEMENTS(all), word, "here", &error), ==,
+			place);
 	g_assert_no_error(error);
 }
 
@@ -27,7 +28,8 @@ static void means_nothing(const char *word, int kind, const char *message)
 {
 	g_autoptr(GError) error = NULL;
 
-	g_assert_cmpint(names_find(all, G_N_ELEMENTS(all), word, "here", &error), ==, -1);
+	g_assert_cmpint(names_find(&name_machine, all, G_N_ELEMENTS(all), word, "here", &error), ==,
+			-1);
 	g_assert_error(error, SOCLE_ERROR, kind);
 	g_assert_cmpstr(error->message, ==, message);
 }
@@ -70,7 +72,7 @@ static void test_none(void)
 {
 	g_autoptr(GError) error = NULL;
 
-	g_assert_cmpint(names_find(all, 0, "x", "here", &error), ==, -1);
+	g_assert_cmpint(names_find(&name_machine, all, 0, "x", "here", &error), ==, -1);
 	g_assert_cmpstr(error->message, ==,
 			"no machine 'x'; there are none at here, 'socle --connect' takes another "
 			"place");

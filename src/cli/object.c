@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * object.c - networks, pools and volumes: which one a word means, and verbs that go over many
+ */
+#include "cli/object.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+static const struct name_kind network_words = { "network", "networks", "socle net list" };
+static const struct name_kind pool_words = { "pool", "pools", "socle pool list" };
+static const struct name_kind volume_words = { "volume", "volumes", "socle vol list" };
+
+/* ---- networks ---- */
+
+/* The long way: all of them, compared with the word. */
+static struct socle_network *search_network(struct cli *cli, const char *word, GError **error)
+{
+	struct socle_network **nets = NULL, *found = NULL;
+	struct socle_error *why = NULL;
+	g_autofree struct machine_name *names = NULL;
+	int count = socle_network_list(cli->conn, 0, &nets, &why), place;
+
+	if (count < 0) {
+		cli_fail(error, why, NULL);
+		return NULL;
+	}
+	names = g_new0(struct machine_name, (size_t)count + 1);
+	for (int i = 0; i < count; i++) {
+		names[i] = (struct machine_name){ .name = socle_network_name(nets[i]), .id = -1 };
+		g_strlcpy(names[i].uuid, socle_network_uuid_text(nets[i]), sizeof(names[i].uuid));
+	}
+	place = names_find(&network_words, names, (unsigned)count, word, cli->where, error);
+	if (place >= 0)
+		found = socle_network_ref(nets[place]);
+	socle_networks_free(nets);
+	return found;
+}
+
+struct socle_network *cli_network(struct cli *cli, const char *word, GError **error)
+{
+	struct socle_network *net;
+	struct socle_error *why = NULL;
+
+	if (!cli_connect(cli, error))
+		return NULL;
+	net = socle_network_by_name(cli->conn, word, &why);
+	if (net)
+		return net;
+	if (socle_error_code(why) != SOCLE_ERR_NO_NETWORK) {
+		cli_fail(error, why, NULL);
+		return NULL;
+	}
+	socle_error_free(why);
+	return search_network(cli, word, error);
+}
+
+static void *find_network(struct cli *cli, const struct cli_args *args, const char *word,
+			  GError **error)
+{
+	(void)args;
+	return cli_network(cli, word, error);
+}
+
+static void unref_network(void *object)
+{
+	socle_network_unref(object);
+}
+
+static const char *network_name(const void *object)
+{
+	return socle_network_name(object);
+}
+
+static const char *network_uuid(const void *object)
+{
+	return socle_network_uuid_text(object);
+}
+
+static char *network_xml(void *object, unsigned flags, struct socle_error **error)
+{
+	return socle_network_xml(object, flags, error);
+}
+
+const struct object_kind object_network = {
+	.words = &network_words,
+	.find = find_network,
+	.unref = unref_network,
+	.name = network_name,
+	.uuid = network_uuid,
+	.key = network_uuid,
+	.xml = network_xml,
+	.inactive = SOCLE_NETWORK_XML_INACTIVE,
+};
+
+/* ---- pools ---- */
+
+static struct socle_pool *search_pool(struct cli *cli, const char *word, GError **error)
+{
+	struct socle_pool **pools = NULL, *found = NULL;
+	struct socle_error *why = NULL;
+	g_autofree struct machine_name *names = NULL;
+	int count = socle_pool_list(cli->conn, 0, &pools, &why), place;
+
+	if (count < 0) {
+		cli_fail(error, why, NULL);
+		return NULL;
+	}
+	names = g_new0(struct machine_name, (size_t)count + 1);
+	for (int i = 0; i < count; i++) {
+		names[i] = (struct machine_name){ .name = socle_pool_name(pools[i]), .id = -1 };
+		g_strlcpy(names[i].uuid, socle_pool_uuid_text(pools[i]), sizeof(names[i].uuid));
+	}
+	place = names_find(&pool_words, names, (unsigned)count, word, cli->where, error);
+	if (place >= 0)
+		found = socle_pool_ref(pools[place]);
+	socle_pools_free(pools);
+	return found;
+}
+
+struct socle_pool *cli_pool(struct cli *cli, const char *word, GError **error)
+{
+	struct socle_pool *pool;
+	struct socle_error *why = NULL;
+
+	if (!cli_connect(cli, error))
+		return NULL;
+	pool = socle_pool_by_name(cli->conn, word, &why);
+	if (pool)
+		return pool;
+	if (socle_error_code(why) != SOCLE_ERR_NO_STORAGE_POOL) {
+		cli_fail(error, why, NULL);
+		return NULL;
+	}
+	socle_error_free(why);
+	return search_pool(cli, word, error);
+}
+
+static void *find_pool(struct cli *cli, const struct cli_args *args, const char *word,
+		       GError **error)
+{
+	(void)args;
+	return cli_pool(cli, word, error);
+}
+
+static void unref_pool(void *object)
+{
+	socle_pool_unref(object);
+}
+
+static const char *pool_name(const void *object)
+{
+	return socle_pool_name(object);
+}
+
+static const char *pool_uuid(const void *object)
+{
+	return socle_pool_uuid_text(object);
+}
+
+static char *pool_xml(void *object, unsigned flags, struct socle_error **error)
+{
+	return socle_pool_xml(object, flags, error);
+}
+
+const struct object_kind object_pool = {
+	.words = &pool_words,
+	.find = find_pool,
+	.unref = unref_pool,
+	.name = pool_name,
+	.uuid = pool_uuid,
+	.key = pool_uuid,
+	.xml = pool_xml,
+	.inactive = SOCLE_POOL_XML_INACTIVE,
+};
+
+/* ---- volumes ---- */
+
+/* By its whole name in a pool; the error of a wrong name says what there is. */
+static struct socle_volume *in_pool(struct cli *cli, const char *pool_word, const char *name,
+				    GError **error)
+{
+	SOCLE_AUTO(pool) pool = cli_pool(cli, pool_word, error);
+	g_autofree char *shown = cli_plain(name), *pool_shown = NULL;
+	struct socle_error *why = NULL;
+	struct socle_volume *vol;
+
+	if (!pool)
+		return NULL;
+	vol = socle_volume_by_name(pool, name, &why);
+	if (vol)
+		return vol;
+	if (socle_error_code(why) != SOCLE_ERR_NO_STORAGE_VOL) {
+		cli_fail(error, why, "pool '%s'", pool_word);
+		return NULL;
+	}
+	socle_error_free(why);
+	pool_shown = cli_plain(socle_pool_name(pool));
+	error_set(error, SOCLE_ERROR_NOT_FOUND,
+		  "no volume '%s' in pool '%s'; 'socle vol list %s' shows which there are", shown,
+		  pool_shown, pool_shown);
+	return NULL;
+}
+
+/* virsh asks for the key first, too; a server that has none of it says so. */
+static struct socle_volume *by_place(struct cli *cli, const char *word, GError **error)
+{
+	struct socle_volume *vol = socle_volume_by_key(cli->conn, word, NULL);
+	g_autofree char *shown = cli_plain(word);
+	struct socle_error *why = NULL;
+
+	if (!vol)
+		vol = socle_volume_by_path(cli->conn, word, &why);
+	if (vol)
+		return vol;
+	if (socle_error_code(why) != SOCLE_ERR_NO_STORAGE_VOL) {
+		cli_fail(error, why, NULL);
+		return NULL;
+	}
+	socle_error_free(why);
+	error_set(error, SOCLE_ERROR_NOT_FOUND,
+		  "no volume has the path or key '%s'; 'socle vol list' shows which there are",
+		  shown);
+	return NULL;
+}
+
+/* In all pools that are active: those that have such a name. */
+static struct socle_volume *search_volume(struct cli *cli, const char *name, GError **error)
+{
+	g_autofree char *shown = cli_plain(name);
+	struct socle_pool **pools = NULL;
+	struct socle_volume *found = NULL;
+	struct socle_error *why = NULL;
+	unsigned same = 0;
+
+	if (socle_pool_list(cli->conn, SOCLE_POOL_LIST_ACTIVE, &pools, &why) < 0) {
+		cli_fail(error, why, NULL);
+		return NULL;
+	}
+	for (unsigned i = 0; pools[i]; i++) {
+		struct socle_volume *vol = socle_volume_by_name(pools[i], name, NULL);
+
+		same += vol != NULL;
+		if (!found)
+			found = vol;
+		else
+			socle_volume_unref(vol);
+	}
+	socle_pools_free(pools);
+	if (same > 1) {
+		g_clear_pointer(&found, socle_volume_unref);
+		error_set(error, SOCLE_ERROR_USAGE, "%u pools have a volume '%s'; say POOL/%s",
+			  same, shown, shown);
+	} else if (!same) {
+		error_set(error, SOCLE_ERROR_NOT_FOUND,
+			  "no volume '%s' in a pool that is active; 'socle vol list' shows which "
+			  "there are",
+			  shown);
+	}
+	return found;
+}
+
+struct socle_volume *cli_volume(struct cli *cli, const struct cli_args *args, const char *word,
+				GError **error)
+{
+	const char *pool = args ? cli_args_value(args, "pool") : NULL;
+	const char *slash = strchr(word, '/');
+	g_autofree char *before = NULL;
+
+	if (!cli_connect(cli, error))
+		return NULL;
+	if (slash == word)
+		return by_place(cli, word, error);
+	if (pool)
+		return in_pool(cli, pool, word, error);
+	if (!slash)
+		return search_volume(cli, word, error);
+	before = g_strndup(word, (gsize)(slash - word));
+	return in_pool(cli, before, slash + 1, error);
+}
+
+static void *find_volume(struct cli *cli, const struct cli_args *args, const char *word,
+			 GError **error)
+{
+	return cli_volume(cli, args, word, error);
+}
+
+static void unref_volume(void *object)
+{
+	socle_volume_unref(object);
+}
+
+static const char *volume_name(const void *object)
+{
+	return socle_volume_name(object);
+}
+
+static const char *volume_key(const void *object)
+{
+	return socle_volume_key(object);
+}
+
+static char *volume_xml(void *object, unsigned flags, struct socle_error **error)
+{
+	return socle_volume_xml(object, flags, error);
+}
+
+const struct object_kind object_volume = {
+	.words = &volume_words,
+	.find = find_volume,
+	.unref = unref_volume,
+	.name = volume_name,
+	.key = volume_key,
+	.xml = volume_xml,
+};
+
+/* ---- verbs ---- */
+
+static json_t *action_json(const struct object_kind *kind, const void *object, const char *action,
+			   const GError *error)
+{
+	json_t *json = json_object();
+
+	json_object_set_new(json, kind->words->one, cli_json_string(kind->name(object)));
+	if (kind->uuid)
+		json_object_set_new(json, "uuid", json_string(kind->uuid(object)));
+	json_object_set_new(json, "action", json_string(action));
+	json_object_set_new(json, "ok", json_boolean(!error));
+	if (error)
+		json_object_set_new(json, "error", cli_json_string(error->message));
+	return json;
+}
+
+void cli_done_object(const struct cli *cli, const struct object_kind *kind, const void *object,
+		     const char *action, const char *done)
+{
+	g_autofree char *name = cli_plain(kind->name(object));
+
+	if (cli->output == OUTPUT_JSON) {
+		json_t *list = json_array();
+
+		json_array_append_new(list, action_json(kind, object, action, NULL));
+		cli_out_json(list);
+	} else if (cli->output == OUTPUT_NAME) {
+		cli_out_name(name);
+	} else {
+		cli_done(cli, "%s '%s' %s", kind->words->one, name, done);
+	}
+}
+
+/* All that the words mean, each once: a word that means none ends it before anything is done. */
+static GPtrArray *find_all(struct cli *cli, const struct cli_args *args,
+			   const struct object_kind *kind, GError **error)
+{
+	g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(kind->unref);
+	g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
+
+	for (unsigned n = 0; n < cli_args_words(args); n++) {
+		void *object = kind->find(cli, args, cli_args_word(args, n), error);
+
+		if (!object)
+			return NULL;
+		/* Several words may mean the same. */
+		if (g_hash_table_add(known, (void *)(uintptr_t)kind->key(object)))
+			g_ptr_array_add(all, object);
+		else
+			kind->unref(object);
+	}
+	return g_steal_pointer(&all);
+}
+
+int cli_each_object(struct cli *cli, const struct cli_args *args, const struct object_kind *kind,
+		    const char *action, const char *done, object_act *act, GError **error)
+{
+	g_autoptr(GPtrArray) all = find_all(cli, args, kind, error);
+	json_t *list;
+	int status = CLI_OK;
+
+	if (!all)
+		return CLI_FAILED;
+	list = json_array();
+	for (unsigned i = 0; i < all->len; i++) {
+		void *object = g_ptr_array_index(all, i);
+		g_autoptr(GError) why = NULL;
+		g_autofree char *name = cli_plain(kind->name(object));
+		bool ok = act(cli, args, object, &why);
+
+		json_array_append_new(list, action_json(kind, object, action, why));
+		if (ok && cli->output == OUTPUT_NAME) {
+			cli_out_name(name);
+		} else if (ok) {
+			cli_done(cli, "%s '%s' %s", kind->words->one, name, done);
+		} else {
+			cli_warn("%s", why->message);
+			status = status == CLI_OK ? (int)cli_status_of(why) : status;
+		}
+	}
+	if (cli->output == OUTPUT_JSON)
+		cli_out_json(json_incref(list));
+	json_decref(list);
+	return status;
+}
+
+int cli_object_xml(struct cli *cli, const struct cli_args *args, const struct object_kind *kind,
+		   GError **error)
+{
+	void *object = kind->find(cli, args, cli_args_word(args, 0), error);
+	bool inactive = kind->inactive && cli_args_has(args, "inactive");
+	struct socle_error *why = NULL;
+	char *xml;
+
+	if (!object)
+		return CLI_FAILED;
+	xml = kind->xml(object, inactive ? kind->inactive : 0, &why);
+	if (!xml) {
+		cli_fail(error, why, "%s '%s'", kind->words->one, cli_args_word(args, 0));
+	} else if (cli->output == OUTPUT_JSON) {
+		cli_out_json(json_pack("{s:o, s:o}", "name", cli_json_string(kind->name(object)),
+				       "xml", cli_json_string(xml)));
+	} else {
+		cli_out_text(xml);
+	}
+	kind->unref(object);
+	free(xml);
+	return xml ? CLI_OK : CLI_FAILED;
+}
+
+int cli_object_name(struct cli *cli, const struct cli_args *args, const struct object_kind *kind,
+		    GError **error)
+{
+	void *object = kind->find(cli, args, cli_args_word(args, 0), error);
+
+	if (!object)
+		return CLI_FAILED;
+	if (cli->output == OUTPUT_JSON)
+		cli_out_json(json_pack("{s:o}", "name", cli_json_string(kind->name(object))));
+	else
+		cli_out_name(kind->name(object));
+	kind->unref(object);
+	return CLI_OK;
+}
+
+int cli_object_uuid(struct cli *cli, const struct cli_args *args, const struct object_kind *kind,
+		    GError **error)
+{
+	void *object = kind->find(cli, args, cli_args_word(args, 0), error);
+
+	if (!object)
+		return CLI_FAILED;
+	if (cli->output == OUTPUT_JSON)
+		cli_out_json(json_pack("{s:o, s:s}", "name", cli_json_string(kind->name(object)),
+				       "uuid", kind->uuid(object)));
+	else
+		cli_out("%s\n", kind->uuid(object));
+	kind->unref(object);
+	return CLI_OK;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * object.h - what networks, pools and volumes have in common: they are named, and verbs go over many
+ *
+ * Threads: main only.
+ */
+#ifndef CLI_OBJECT_H
+#define CLI_OBJECT_H
+
+#include "cli/cli.h"
+#include "cli/names.h"
+
+/* A kind of objects of libsocle, which are handed on as void *. */
+struct object_kind {
+	const struct name_kind *words;
+	/* The one that @word means, connected; for unref(). NULL with an error. */
+	void *(*find)(struct cli *cli, const struct cli_args *args, const char *word,
+		      GError **error);
+	void (*unref)(void *object);
+	const char *(*name)(const void *object);
+	const char *(*uuid)(const void *object); /* or the kind has none */
+	const char *(*key)(const void *object);  /* what no other one has */
+	char *(*xml)(void *object, unsigned flags, struct socle_error **error);
+	unsigned inactive; /* the flag of xml() for it, or 0 */
+};
+
+extern const struct object_kind object_network, object_pool, object_volume;
+
+/* The network or pool that @word means: its name, UUID, or the start of the UUID. */
+struct socle_network *cli_network(struct cli *cli, const char *word, GError **error);
+struct socle_pool *cli_pool(struct cli *cli, const char *word, GError **error);
+/*
+ * The volume that @word means: POOL/NAME, a path or key; with --pool=POOL its name there; else the name
+ * of a volume that only one pool has.
+ */
+struct socle_volume *cli_volume(struct cli *cli, const struct cli_args *args, const char *word,
+				GError **error);
+
+/* Do @act to all that the words from the first on mean, as cli_each() does to machines. */
+typedef bool object_act(struct cli *cli, const struct cli_args *args, void *object, GError **error);
+int cli_each_object(struct cli *cli, const struct cli_args *args, const struct object_kind *kind,
+		    const char *action, const char *done, object_act *act, GError **error);
+/* The end of a command that has done something to one: JSON, its name, or "'x' DONE". */
+void cli_done_object(const struct cli *cli, const struct object_kind *kind, const void *object,
+		     const char *action, const char *done);
+/* A command that prints its XML, or its name or UUID on a line. */
+int cli_object_xml(struct cli *cli, const struct cli_args *args, const struct object_kind *kind,
+		   GError **error);
+int cli_object_name(struct cli *cli, const struct cli_args *args, const struct object_kind *kind,
+		    GError **error);
+int cli_object_uuid(struct cli *cli, const struct cli_args *args, const struct object_kind *kind,
+		    GError **error);
+
+#endif

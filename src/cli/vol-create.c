@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vol-create.c - volumes come: by XML, by words, from others
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/object.h"
+#include "cli/vol.h"
+
+static unsigned prealloc(const struct cli_args *args)
+{
+	return cli_args_has(args, "prealloc-metadata") ? SOCLE_VOLUME_CREATE_PREALLOC_METADATA : 0;
+}
+
+static unsigned reflink(const struct cli_args *args)
+{
+	return cli_args_has(args, "reflink") ? SOCLE_VOLUME_CREATE_REFLINK : 0;
+}
+
+static unsigned validate(const struct cli_args *args)
+{
+	return cli_args_has(args, "validate") ? SOCLE_VOLUME_CREATE_VALIDATE : 0;
+}
+
+#define ROW_PREALLOC                                                                             \
+	{                                                                                        \
+		"prealloc-metadata", 0, NULL, CLI_NOTHING, "make a qcow2 image's tables at once" \
+	}
+#define ROW_REFLINK                                                                               \
+	{                                                                                         \
+		"reflink", 0, NULL, CLI_NOTHING, "share what is equal, where the file system can" \
+	}
+#define ROW_VALIDATE                                                                     \
+	{                                                                                \
+		"validate", 0, NULL, CLI_NOTHING, "refuse what the schema does not know" \
+	}
+
+/* The end of all of these. */
+static int made(const struct cli *cli, struct socle_volume *vol, struct socle_error *why,
+		const char *name, const char *action, GError **error)
+{
+	if (!vol)
+		return cli_fail(error, why, "volume '%s'", name);
+	cli_done_object(cli, &object_volume, vol, action, "is made");
+	return CLI_OK;
+}
+
+/* ---- by XML ---- */
+
+static int run_create(struct cli *cli, const struct cli_args *args, GError **error)
+{
+	size_t len;
+	g_autofree char *xml = cli_read_file(cli_args_word(args, 1), &len, error);
+	SOCLE_AUTO(pool) pool = xml ? cli_pool(cli, cli_args_word(args, 0), error) : NULL;
+	SOCLE_AUTO(volume) vol = NULL;
+	struct socle_error *why = NULL;
+
+	if (!pool)
+		return CLI_FAILED;
+	vol = socle_volume_create(pool, xml, prealloc(args) | validate(args), &why);
+	return made(cli, vol, why, cli_args_word(args, 1), "create", error);
+}
+
+const struct cli_command cli_vol_create = {
+	.noun = "vol",
+	.verb = "create",
+	.names = "vol-create",
+	.arguments = "POOL FILE",
+	.summary = "Make a volume as XML says it ('-': from stdin)",
+	.options = (const struct cli_option[]){ ROW_PREALLOC, ROW_VALIDATE, CLI_ROW_END },
+	.what = { CLI_POOL, CLI_FILE },
+	.min = 2,
+	.max = 2,
+	.flags = CLI_WRITES,
+	.run = run_create,
+};
+
+static int run_create_from(struct cli *cli, const struct cli_args *args, GError **error)
+{
+	size_t len;
+	g_autofree char *xml = cli_read_file(cli_args_word(args, 1), &len, error);
+	const char *input = cli_args_value(args, "inputpool");
+	const char *word = cli_args_word(args, 2);
+	g_autofree char *place = input ? g_strdup_printf("%s/%s", input, word) : g_strdup(word);
+	SOCLE_AUTO(pool) pool = xml ? cli_pool(cli, cli_args_word(args, 0), error) : NULL;
+	SOCLE_AUTO(volume) from = pool ? cli_volume(cli, NULL, place, error) : NULL;
+	SOCLE_AUTO(volume) vol = NULL;
+	struct socle_error *why = NULL;
+
+	if (!from)
+		return CLI_FAILED;
+	vol = socle_volume_create_from(pool, xml, from,
+				       prealloc(args) | reflink(args) | validate(args), &why);
+	return made(cli, vol, why, cli_args_word(args, 1), "create", error);
+}
+
+const struct cli_command cli_vol_create_from = {
+	.noun = "vol",
+	.verb = "create-from",
+	.names = "vol-create-from",
+	.arguments = "POOL FILE VOLUME",
+	.summary = "Make a volume as XML says it, with what another one has",
+	.options = (const struct cli_option[]){ { "inputpool", 0, "POOL", CLI_POOL,
+						  "the pool of VOLUME" },
+						ROW_PREALLOC,
+						ROW_REFLINK,
+						ROW_VALIDATE,
+						CLI_ROW_END },
+	.what = { CLI_POOL, CLI_FILE, CLI_VOLUME },
+	.min = 3,
+	.max = 3,
+	.flags = CLI_WRITES,
+	.run = run_create_from,
+};
+
+/* ---- by words ---- */
+
+/* The path and format of what @word means: a volume that the daemon knows, or any path. */
+static bool backing_of(struct cli *cli, const struct cli_args *args, struct socle_pool *pool,
+		       struct storage_backing *ret, GError **error)
+{
+	const char *word = cli_args_value(args, "backing-vol");
+	const char *format = cli_args_value(args, "backing-vol-format");
+	SOCLE_AUTO(volume) vol = NULL;
+	autoptr(storage_vol) parsed = NULL;
+
+	if (!word)
+		return true;
+	/* As virsh looks: the pool itself, then key and path. */
+	vol = socle_volume_by_name(pool, word, NULL);
+	if (!vol)
+		vol = cli_volume(cli, NULL, word, error);
+	parsed = vol ? vol_definition(vol, error) : NULL;
+	if (!parsed)
+		return false;
+	ret->path = g_strdup(parsed->target.path);
+	ret->format.type = g_strdup(format ? format : parsed->target.format.type);
+	return true;
+}
+
+static bool sizes_of(const struct cli_args *args, struct storage_vol *vol, GError **error)
+{
+	const char *allocation = cli_args_value(args, "allocation");
+	uint64_t bytes;
+
+	if (!cli_parse_size("the size", cli_args_word(args, 2), 1, &bytes, error))
+		return false;
+	vol->capacity = number_of((int64_t)bytes);
+	if (!allocation)
+		return true;
+	if (!cli_parse_size("the allocation", allocation, 1, &bytes, error))
+		return false;
+	vol->allocation = number_of((int64_t)bytes);
+	return true;
+}
+
+static int run_create_as(struct cli *cli, const struct cli_args *args, GError **error)
+{
+	g_autofree char *name = g_strdup(cli_args_word(args, 1)), *xml = NULL;
+	g_autofree char *format = g_strdup(cli_args_value(args, "format"));
+	struct storage_vol wanted = { .name = name, .target.format.type = format };
+	g_autofree char *backing = NULL, *backing_format = NULL;
+	SOCLE_AUTO(pool) pool = NULL;
+	SOCLE_AUTO(volume) vol = NULL;
+	struct socle_error *why = NULL;
+	bool ok;
+
+	if (!sizes_of(args, &wanted, error))
+		return CLI_USAGE;
+	pool = cli_pool(cli, cli_args_word(args, 0), error);
+	if (!pool)
+		return CLI_FAILED;
+	ok = backing_of(cli, args, pool, &wanted.backing, error);
+	backing = wanted.backing.path;
+	backing_format = wanted.backing.format.type;
+	if (!ok)
+		return CLI_FAILED;
+	xml = storage_vol_format(&wanted);
+	if (cli_args_has(args, "print-xml")) {
+		cli_out_text(xml);
+		return CLI_OK;
+	}
+	vol = socle_volume_create(pool, xml, prealloc(args), &why);
+	return made(cli, vol, why, name, "create", error);
+}
+
+const struct cli_command cli_vol_create_as = {
+	.noun = "vol",
+	.verb = "create-as",
+	.names = "vol-create-as",
+	.arguments = "POOL NAME SIZE",
+	.summary = "Make a volume by words",
+	.options =
+		(const struct cli_option[]){
+			{ "format", 'f', "FORMAT", CLI_TEXT,
+			  "raw, qcow2 ... (default: the pool's)" },
+			{ "allocation", 0, "SIZE", CLI_TEXT, "take so much room at once" },
+			{ "backing-vol", 0, "VOLUME", CLI_VOLUME, "it begins as that one is" },
+			{ "backing-vol-format", 0, "FORMAT", CLI_TEXT, "the format of that one" },
+			{ "print-xml", 0, NULL, CLI_NOTHING, "print the XML, and no more" },
+			ROW_PREALLOC,
+			CLI_ROW_END },
+	.what = { CLI_POOL, CLI_TEXT },
+	.min = 3,
+	.max = 3,
+	.flags = CLI_WRITES,
+	.run = run_create_as,
+};
+
+/* ---- clone ---- */
+
+struct socle_volume *vol_clone(struct socle_pool *pool, struct socle_volume *from, const char *name,
+			       bool linked, unsigned flags, GError **error)
+{
+	autoptr(storage_vol) source = vol_definition(from, error);
+	g_autofree char *copy = g_strdup(name), *xml = NULL;
+	char qcow2[] = "qcow2";
+	struct storage_vol wanted = { .name = copy };
+	struct socle_error *why = NULL;
+	struct socle_volume *vol;
+
+	if (!source)
+		return NULL;
+	wanted.capacity = source->capacity;
+	if (linked) {
+		wanted.target.format.type = qcow2;
+		wanted.backing.path = source->target.path;
+		wanted.backing.format.type = source->target.format.type;
+	} else {
+		wanted.allocation = source->allocation;
+		wanted.target.format.type = source->target.format.type;
+	}
+	xml = storage_vol_format(&wanted);
+	vol = linked ? socle_volume_create(pool, xml, flags, &why)
+		     : socle_volume_create_from(pool, xml, from, flags, &why);
+	if (!vol)
+		cli_fail(error, why, "volume '%s'", name);
+	return vol;
+}
+
+static int run_clone(struct cli *cli, const struct cli_args *args, GError **error)
+{
+	SOCLE_AUTO(volume) from = cli_volume(cli, args, cli_args_word(args, 0), error);
+	const char *to = cli_args_value(args, "to");
+	SOCLE_AUTO(pool) pool = NULL;
+	SOCLE_AUTO(volume) vol = NULL;
+	struct socle_error *why = NULL;
+
+	if (!from)
+		return CLI_FAILED;
+	pool = to ? cli_pool(cli, to, error) : socle_volume_pool(from, &why);
+	if (!pool)
+		return to ? CLI_FAILED : (int)cli_fail(error, why, "'%s'", cli_args_word(args, 0));
+	vol = vol_clone(pool, from, cli_args_word(args, 1), cli_args_has(args, "linked"),
+			prealloc(args) | reflink(args), error);
+	if (!vol)
+		return CLI_FAILED;
+	cli_done_object(cli, &object_volume, vol, "clone", "is made");
+	return CLI_OK;
+}
+
+const struct cli_command cli_vol_clone = {
+	.noun = "vol",
+	.verb = "clone",
+	.names = "vol-clone",
+	.arguments = "VOLUME NAME",
+	.summary = "Make a volume that has what another one has",
+	.options =
+		(const struct cli_option[]){
+			VOL_ROW_POOL,
+			{ "to", 0, "POOL", CLI_POOL, "in that pool (default: that of VOLUME)" },
+			{ "linked", 'l', NULL, CLI_NOTHING,
+			  "a qcow2 image that refers to VOLUME, which must stay as it is" },
+			ROW_PREALLOC,
+			ROW_REFLINK,
+			CLI_ROW_END },
+	.what = { CLI_VOLUME, CLI_TEXT },
+	.min = 2,
+	.max = 2,
+	.flags = CLI_WRITES,
+	.run = run_clone,
+};
