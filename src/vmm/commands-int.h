@@ -36,6 +36,18 @@ QMP_START(blockdev_insert_medium);
 QMP_START(blockdev_change_medium);
 QMP_START(eject);
 
+/* commands-peek.c */
+QMP_RUN(memory_read);
+QMP_RUN(memsave);
+QMP_RUN(pmemsave);
+QMP_RUN(block_read);
+
+/* commands-dump.c */
+QMP_START(dump_guest_memory);
+QMP_RUN(query_dump);
+QMP_RUN(query_dump_guest_memory_capability);
+QMP_RUN(dump_cancel);
+
 /* secrets.c */
 QMP_RUN(object_add);
 QMP_RUN(object_del);
