@@ -32,6 +32,8 @@ static const char *const folder_names[] = {
 	[STORE_DOMAIN] = "domains",
 	[STORE_STATUS] = "status",
 	[STORE_SNAPSHOTS] = "snapshots",
+	[STORE_NETWORK] = "networks",
+	[STORE_NETWORK_STATUS] = "network-status",
 };
 
 static_assert(ARRAY_SIZE(folder_names) == STORE_KIND_COUNT, "a folder for each kind");
@@ -227,6 +229,12 @@ static bool sync_parent(const char *path, GError **error)
 	return r < 0 ? error_sys(error, r, "cannot keep folder '%s' on the disk", path) : true;
 }
 
+/* What a restart of the host ends. */
+static bool is_status(enum store_kind kind)
+{
+	return kind == STORE_STATUS || kind == STORE_NETWORK_STATUS;
+}
+
 bool store_folders_init(struct store_folders *folders, const char *state, const char *run,
 			GError **error)
 {
@@ -235,7 +243,7 @@ bool store_folders_init(struct store_folders *folders, const char *state, const 
 	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++)
 		folders->fd[kind] = -1;
 	for (unsigned kind = 0; kind < STORE_KIND_COUNT && ok; kind++)
-		ok = folder_open(folders, kind, kind == STORE_STATUS ? run : state, error);
+		ok = folder_open(folders, kind, is_status(kind) ? run : state, error);
 	if (ok && sync_parent(state, error))
 		return true;
 	store_folders_release(folders);

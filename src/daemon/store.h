@@ -4,7 +4,9 @@
  *
  *	STATE/domains/UUID.xml    STORE_DOMAIN
  *	STATE/snapshots/UUID.xml  STORE_SNAPSHOTS
+ *	STATE/networks/UUID.xml   STORE_NETWORK
  *	RUN/status/UUID.xml       STORE_STATUS
+ *	RUN/network-status/UUID.xml  STORE_NETWORK_STATUS
  *
  * A change is done by a thread, so that the main loop never waits for a disk. At any moment, and
  * after a crash of the host, a file has its old text or its new one, and a task that has ended well

@@ -8,6 +8,7 @@
 #include "manage/define-int.h"
 #include "manage/event-int.h"
 #include "manage/handler-int.h"
+#include "manage/net-int.h"
 #include "model/plug.h"
 
 enum {
@@ -90,8 +91,11 @@ static struct domain *device_for(struct call *call, const struct domain *domain,
 	if (!domain_check_device(device, domain, support, domain->id.set ? DOMAIN_CHECK_START : 0,
 				 NULL, error))
 		return NULL;
-	if (domain->id.set)
+	if (domain->id.set) {
+		if (!cards_connect(call->node, device, error))
+			return NULL;
 		domain_name_device(device, domain);
+	}
 	*made = g_steal_pointer(&device);
 	return *made;
 }

@@ -20,6 +20,7 @@ static const struct call_entry *const tables[] = {
 	card_handlers,          stats_handlers,    console_handlers,     metadata_handlers,
 	snapshot_list_handlers, snapshot_handlers, agent_handlers,       host_handlers,
 	host_caps_handlers,     host_cpu_handlers, host_device_handlers, absent_handlers,
+	net_handlers,           net_list_handlers, net_event_handlers,
 };
 
 call_handler *dispatch_new(void)
