@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -141,6 +142,13 @@ int process_pid(const struct process *process)
 uint64_t process_start(const struct process *process)
 {
 	return process->start;
+}
+
+bool process_ended(const struct process *process)
+{
+	struct pollfd p = { .fd = process->fd, .events = POLLIN };
+
+	return sys_poll(&p, 1, 0) > 0;
 }
 
 bool process_signal(const struct process *process, int sig, GError **error)

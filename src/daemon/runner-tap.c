@@ -18,7 +18,9 @@
 bool tap_wanted(const struct domain_interface *card)
 {
 	return card->info.fate != FATE_LEFT_OUT &&
-	       (card->type == INTERFACE_BRIDGE || card->type == INTERFACE_ETHERNET);
+	       (card->type == INTERFACE_BRIDGE || card->type == INTERFACE_ETHERNET ||
+		/* What the network means for it was found out before. */
+		(card->type == INTERFACE_NETWORK && card->source.bridge));
 }
 
 static bool check_name(const char *name, GError **error)
@@ -119,7 +121,8 @@ int tap_open(struct domain_interface *card, GError **error)
 		error_sys(error, sock, "cannot make a socket");
 		return -1;
 	}
-	if (card->type == INTERFACE_BRIDGE && !join(sock, name, card->source.bridge, error))
+	if (card->source.bridge && card->type != INTERFACE_ETHERNET &&
+	    !join(sock, name, card->source.bridge, error))
 		return -1;
 	if (!set_up(sock, name, card, error))
 		return -1;

@@ -30,6 +30,7 @@ struct store_change {
 struct store_folders {
 	char *path[STORE_KIND_COUNT];
 	int fd[STORE_KIND_COUNT];
+	bool is_new[STORE_KIND_COUNT]; /* it was not there before */
 };
 
 bool store_folders_init(struct store_folders *folders, const char *state, const char *run,

@@ -55,6 +55,9 @@ void store_load(struct store *store,
 			     GError **error),
 		void *opaque, struct store_count *ret_count);
 
+/* Has the folder of this kind just been made? */
+bool store_is_new(const struct store *store, enum store_kind kind);
+
 /* Their opaque is the store. */
 extern const struct store_ops store_file_ops;
 
