@@ -153,7 +153,8 @@ static bool add(const struct network *n, GError **error)
 		.alias = alias,
 		.mac = has_mac ? mac : NULL,
 		.mtu = n->mtu.size.set ? (unsigned)n->mtu.size.value : 0,
-		.stp = n->bridge.stp == TRI_YES,
+		/* A delay of 0 means that guests are heard at once, which the kernel has without STP only. */
+		.stp = n->bridge.stp == TRI_YES && n->bridge.delay.value > 0,
 		.forward_delay_s = (unsigned)MIN(n->bridge.delay.value, 30),
 	};
 	int r;
@@ -248,9 +249,10 @@ bool bridge_make(const struct network *n, GError **error)
 	return false;
 }
 
-bool bridge_mend(const struct network *n, GError **error)
+bool bridge_mend(const struct network *n, bool *ret_anew, GError **error)
 {
-	if (!is_ours(n))
+	*ret_anew = !is_ours(n);
+	if (*ret_anew)
 		return bridge_make(n, error);
 	return fill(n, error);
 }

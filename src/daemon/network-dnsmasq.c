@@ -296,6 +296,13 @@ static void end_process(struct dnsmasq *d)
 	g_clear_pointer(&d->process, process_free);
 }
 
+bool dnsmasq_restart(struct dnsmasq *d, GError **error)
+{
+	stop_timers(d);
+	end_process(d);
+	return start(d, error);
+}
+
 bool dnsmasq_update(struct dnsmasq *d, const struct network *network, GError **error)
 {
 	g_autofree char *before = g_strdup(d->config);
@@ -304,9 +311,7 @@ bool dnsmasq_update(struct dnsmasq *d, const struct network *network, GError **e
 		return false;
 	if (!strcmp(before, d->config) && d->process)
 		return process_signal(d->process, SIGHUP, error);
-	stop_timers(d);
-	end_process(d);
-	return start(d, error);
+	return dnsmasq_restart(d, error);
 }
 
 bool dnsmasq_process(const struct dnsmasq *d, int *ret_pid, uint64_t *ret_start)

@@ -49,6 +49,8 @@ struct dnsmasq *dnsmasq_find(const struct network *network, const struct dnsmasq
 			     int pid, uint64_t start, void (*changed)(void *opaque), void *opaque);
 /* The definition has changed. */
 bool dnsmasq_update(struct dnsmasq *dnsmasq, const struct network *network, GError **error);
+/* As it is, with another process. */
+bool dnsmasq_restart(struct dnsmasq *dnsmasq, GError **error);
 /* Its process; false: there is none at the moment. */
 bool dnsmasq_process(const struct dnsmasq *dnsmasq, int *ret_pid, uint64_t *ret_start);
 /* It ends, and its files go but the leases. */

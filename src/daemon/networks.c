@@ -280,17 +280,22 @@ static void mend(struct hostnet *h, int pid, uint64_t start)
 	const struct network *n = h->net->live;
 	struct dnsmasq_places places;
 	g_autoptr(GError) error = NULL;
+	bool anew;
 
 	if (!network_has_own_bridge(n))
 		return;
-	if (!bridge_mend(n, &error) || !make_rules(h->all, n, &error))
+	if (!bridge_mend(n, &anew, &error) || !make_rules(h->all, n, &error))
 		log_warning("network '%s' is not as it should be: %s", h->net->name,
 			    error->message);
+	g_clear_error(&error);
 	open_doors(h->all);
 	if (!dnsmasq_wanted(n))
 		return;
 	places_of(h, &places);
 	h->dnsmasq = dnsmasq_find(n, &places, pid, start, on_changed, h);
+	/* It listens on an interface that is no more. */
+	if (anew && !dnsmasq_restart(h->dnsmasq, &error))
+		log_warning("network '%s': %s", h->net->name, error->message);
 }
 
 static void host_find(void *opaque, struct virtnet *net, const char *state, struct task *task)

@@ -266,6 +266,8 @@ struct machine *runner_start(struct dom *dom, unsigned flags, struct task *task)
 
 	runner->begin = task;
 	if (!start(runner, flags, &error)) {
+		for (unsigned i = 0; i < dom->live->devices.interface_count; i++)
+			tap_remove(&dom->live->devices.interfaces[i]);
 		runner_begun(runner, error);
 		return NULL;
 	}

@@ -225,12 +225,13 @@ int link_kind(const char *name, char ret_kind[LINK_NAME_SIZE])
 	return ask_words(name, &words);
 }
 
-/* Its alias cannot be given when it is made. */
-static int set_alias(const char *name, const char *alias)
+int link_set_alias(const char *name, const char *alias)
 {
 	const struct ifinfomsg msg = { .ifi_family = AF_UNSPEC, .ifi_index = link_index(name) };
 	struct request req;
 
+	if (msg.ifi_index < 0)
+		return msg.ifi_index;
 	request_init(&req, RTM_SETLINK, 0, &msg, sizeof(msg));
 	put(&req, IFLA_IFALIAS, alias, strlen(alias));
 	return ask(&req, NULL, NULL);
@@ -262,7 +263,8 @@ int link_bridge_add(const char *name, const struct link_bridge *bridge)
 	r = ask(&req, NULL, NULL);
 	if (r < 0)
 		return r;
-	r = bridge->alias ? set_alias(name, bridge->alias) : 0;
+	/* It cannot be given when it is made. */
+	r = bridge->alias ? link_set_alias(name, bridge->alias) : 0;
 	if (r < 0)
 		(void)link_delete(name);
 	return r;

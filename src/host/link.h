@@ -48,6 +48,7 @@ int link_alias(const char *name, char ret_alias[LINK_ALIAS_SIZE]);
 /* "bridge", "tun" ... */
 int link_kind(const char *name, char ret_kind[LINK_NAME_SIZE]);
 
+int link_set_alias(const char *name, const char *alias);
 int link_bridge_add(const char *name, const struct link_bridge *bridge);
 /* @name may have %d in it; the one that it has got is read back by its number, which is returned. */
 int link_macvtap_add(const char *name, const char *parent, enum link_macvtap mode,
