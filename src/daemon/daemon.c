@@ -145,9 +145,10 @@ static bool start_machines(struct daemon *daemon, GError **error)
 	store_load(daemon->store, load_one, daemon, &count);
 	orphans_end(daemon->known, daemon->machines.run_dir);
 	g_hash_table_unref(daemon->known);
-	default_network = networks_default(&daemon->networks);
-	if (store_is_new(daemon->store, STORE_NETWORK))
+	if (store_is_new(daemon->store, STORE_NETWORK)) {
+		default_network = networks_default();
 		node_default_network(daemon->node, default_network, false);
+	}
 	node_loaded(daemon->node, booted);
 	boot_remember(config->run, daemon->facts->boot_id);
 	log_info("%u definitions, %u machines that run%s", count.loaded[STORE_DOMAIN],

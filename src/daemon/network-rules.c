@@ -77,6 +77,19 @@ static char *way(const struct network *n, const char *word)
 	return dev ? g_strdup_printf(" %s \"%s\"", word, dev) : g_strdup("");
 }
 
+/* KiB in a second, of what goes through the host; what is beyond is dropped, and TCP slows down. */
+static void add_limit(GString *out, const char *word, const char *bridge,
+		      const struct bandwidth_way *w)
+{
+	const int64_t burst = w->burst.set ? w->burst.value : w->average.value;
+
+	if (w->average.value > 0)
+		line(out,
+		     "%s \"%s\" limit rate over %" PRId64 " kbytes/second burst %" PRId64
+		     " kbytes drop",
+		     word, bridge, w->average.value, MAX(burst, 64));
+}
+
 static void add_forward_chain(GString *out, const struct network *n, bool forwards)
 {
 	const char *br = n->bridge.name;
@@ -85,8 +98,12 @@ static void add_forward_chain(GString *out, const struct network *n, bool forwar
 	g_string_append(out, "\tchain forward {\n");
 	line(out, "type filter hook forward priority filter; policy accept;");
 	line(out, "iifname \"%s\" oifname \"%s\" accept", br, br);
-	if (forwards)
+	add_limit(out, "oifname", br, &n->bandwidth.inbound);
+	add_limit(out, "iifname", br, &n->bandwidth.outbound);
+	if (forwards) {
 		line(out, "oifname \"%s\" ct status dnat accept", br);
+		line(out, "iifname \"%s\" ct status dnat accept", br);
+	}
 	for (unsigned i = 0; network_mode(n) != FORWARD_MODE_ABSENT && i < n->ip_count; i++) {
 		char subnet[INET_TEXT_MAX + 4];
 		bool v6;

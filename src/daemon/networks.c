@@ -512,11 +512,10 @@ void networks_release(struct networks *networks)
 	*networks = (struct networks){ 0 };
 }
 
-char *networks_default(const struct networks *networks)
+char *networks_default(void)
 {
 	unsigned third = 122;
 
-	(void)networks;
 	/* What libvirt's package takes, or the next one that is free. */
 	for (unsigned i = 0; i < 100; i++) {
 		const struct inet inet = { .bytes = { 192, 168, (uint8_t)(122 + i), 0 } };

@@ -30,6 +30,6 @@ void networks_release(struct networks *networks);
 extern const struct network_ops network_host_ops, network_user_ops;
 
 /* The definition of a network 'default' whose addresses nobody has, for g_free(). */
-char *networks_default(const struct networks *networks);
+char *networks_default(void);
 
 #endif

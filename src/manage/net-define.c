@@ -384,6 +384,15 @@ static void swap(struct network **a, struct network **b)
 	*b = old;
 }
 
+/* It is so; a definition that is kept is what the next start is made of. */
+static void update_saved(struct call *call, const GError *error)
+{
+	if (error)
+		g_warning("network '%s': its state cannot be kept: %s",
+			  net_of_call(call)->virtnet.name, error->message);
+	call_reply(call, NULL);
+}
+
 static void update_made(struct call *call, const GError *error)
 {
 	struct net *net = net_of_call(call);
@@ -394,9 +403,7 @@ static void update_made(struct call *call, const GError *error)
 		call_fail_error(call, RPC_FROM_NETWORK, error);
 		return;
 	}
-	if (update->live)
-		net_keep_status(net);
-	call_reply(call, NULL);
+	net_save_status(net, call_task(call, update_saved));
 }
 
 static void update_kept(struct call *call, const GError *error)

@@ -89,6 +89,9 @@ void net_choose_bridge(struct node *node, struct network *network);
 
 void net_keep_config(struct net *net, struct task *task);
 void net_keep_no_config(struct net *net, struct task *task);
+/* The file of an active one; @task ends when it is kept, or is gone with the network. */
+void net_save_status(struct net *net, struct task *task);
+/* The same, which nobody waits for. */
 void net_keep_status(struct net *net);
 bool net_load(struct node *node, const char *key, const char *text, GError **error);
 bool net_load_status(struct node *node, const char *key, const char *text, GError **error);

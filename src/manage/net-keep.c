@@ -45,21 +45,21 @@ void net_keep_no_config(struct net *net, struct task *task)
 
 /* == The file of an active one: the last state wins, one write at a time == */
 
-static void write_status(struct net *net)
+void net_save_status(struct net *net, struct task *task)
 {
 	struct virtnet *v = &net->virtnet;
 	const struct network_ops *ops = v->node->config.networks;
 	g_autofree char *state = NULL, *xml = NULL, *text = NULL;
 
 	if (!v->live || !v->made) {
-		forget(net, STORE_NETWORK_STATUS, &net->status_task);
+		forget(net, STORE_NETWORK_STATUS, task);
 		return;
 	}
 	state = ops->state ? ops->state(v) : g_strdup("");
 	xml = network_format(v->live, NETWORK_FORMAT_INACTIVE);
 	text = g_strdup_printf("%ssocle network-status\nstate %s\n%s%s", KEEP_HEAD_START, state,
 			       KEEP_HEAD_END, xml);
-	save(net, STORE_NETWORK_STATUS, text, &net->status_task);
+	save(net, STORE_NETWORK_STATUS, text, task);
 }
 
 static void status_written(struct task *task, const GError *error)
@@ -71,7 +71,7 @@ static void status_written(struct task *task, const GError *error)
 			  error->message);
 	if (net->status_again) {
 		net->status_again = false;
-		write_status(net);
+		net_save_status(net, &net->status_task);
 		return;
 	}
 	net->status_busy = false;
@@ -89,7 +89,7 @@ void net_keep_status(struct net *net)
 	net->status_busy = true;
 	object_ref(&net->object);
 	net->status_task.end = status_written;
-	write_status(net);
+	net_save_status(net, &net->status_task);
 }
 
 void virtnet_changed(struct virtnet *virtnet)

@@ -58,7 +58,18 @@ static void set_inactive(struct net *net)
 {
 	network_free(net->virtnet.live);
 	net->virtnet.live = NULL;
-	net_keep_status(net);
+}
+
+/* It goes on all the same; the next daemon would not know it. */
+static void start_kept(struct call *call, const GError *error)
+{
+	struct net *net = net_of_call(call);
+
+	if (error)
+		g_warning("network '%s': its state cannot be kept: %s", net->virtnet.name,
+			  error->message);
+	event_network(net, NET_STARTED);
+	net->start_next(call, NULL);
 }
 
 static void started(struct call *call, const GError *error)
@@ -68,13 +79,13 @@ static void started(struct call *call, const GError *error)
 	net->starting = false;
 	if (error) {
 		set_inactive(net);
-	} else {
-		/* Machines may run that were in it before it ended. */
-		net_each_card(net, join_card, &net->virtnet);
 		net_keep_status(net);
-		event_network(net, NET_STARTED);
+		net->start_next(call, error);
+		return;
 	}
-	net->start_next(call, error);
+	/* Machines may run that were in it before it ended. */
+	net_each_card(net, join_card, &net->virtnet);
+	net_save_status(net, call_task(call, start_kept));
 }
 
 void net_start(struct call *call, struct network *network, call_next next)
@@ -90,20 +101,32 @@ void net_start(struct call *call, struct network *network, call_next next)
 
 /* == End == */
 
-static void stopped(struct call *call, const GError *error)
+static void stop_kept(struct call *call, const GError *error)
 {
 	struct net *net = net_of_call(call);
 	call_next next = net->start_next;
 
-	if (!error) {
-		net->virtnet.node->config.networks->free(&net->virtnet);
-		net->virtnet.made = NULL;
-		set_inactive(net);
-		event_network(net, NET_STOPPED);
-		if (!net->virtnet.config)
-			net_remove(net);
+	if (error)
+		g_warning("network '%s': that it has ended cannot be kept: %s", net->virtnet.name,
+			  error->message);
+	event_network(net, NET_STOPPED);
+	if (!net->virtnet.config)
+		net_remove(net);
+	next(call, NULL);
+}
+
+static void stopped(struct call *call, const GError *error)
+{
+	struct net *net = net_of_call(call);
+
+	if (error) {
+		net->start_next(call, error);
+		return;
 	}
-	next(call, error);
+	net->virtnet.node->config.networks->free(&net->virtnet);
+	net->virtnet.made = NULL;
+	set_inactive(net);
+	net_save_status(net, call_task(call, stop_kept));
 }
 
 void net_stop(struct call *call, call_next next)
@@ -188,6 +211,7 @@ static void found(struct call *call, const GError *error)
 		g_warning("network '%s' is not there any more: %s", net->virtnet.name,
 			  error->message);
 		set_inactive(net);
+		net_keep_status(net);
 		if (!net->virtnet.config)
 			net_remove(net);
 	} else {

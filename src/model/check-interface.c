@@ -190,7 +190,8 @@ static bool check_options(const struct check *c, const struct domain_interface *
 		{ interface->driver.kept_guest, "guest", NULL },
 	};
 
-	if (interface->forward_count && interface->type != INTERFACE_USER)
+	if (interface->forward_count && interface->type != INTERFACE_USER &&
+	    !(interface->type == INTERFACE_NETWORK && !c->support->networks))
 		return wrong(c, "interface '%s': only type='user' has a <portForward>; remove it",
 			     mac);
 	if (!check_rate(c, &interface->bandwidth.inbound, mac) ||

@@ -224,6 +224,29 @@ class Plain(net.Case):
         self.assertEqual(ask(world, '203.0.113.1', 2222), '')
 
 
+class Limits(net.Case):
+    """How much may go through a network."""
+
+    def test_bandwidth(self):
+        world = World(self)
+        self.make(NAT.format(more="<bandwidth><outbound average='256' burst='64'/></bandwidth>", ip='', dhcp=''),
+                  'n')
+        guest = Guest(self, 'virbr5')
+        guest.dhcp()
+        sink = ('import socket\ns = socket.create_server(("", 9))\nprint("ready", flush=True)\n'
+                'c = s.accept()[0]\nn = 0\nwhile d := c.recv(65536): n += len(d)\nprint(n)\n')
+        process = subprocess.Popen(world.words(sys.executable, '-c', sink), stdout=subprocess.PIPE, text=True)
+        process.stdout.readline()
+        begin = time.monotonic()
+        guest.run(sys.executable, '-c', 'import socket\ns = socket.create_connection(("203.0.113.2", 9))\n'
+                  's.sendall(bytes(1 << 20))\ns.close()\n')
+        self.assertEqual(process.communicate(timeout=60)[0], f'{1 << 20}\n')
+        took = time.monotonic() - begin
+        # 1 MiB at 256 KiB in a second.
+        self.assertGreater(took, 2.5)
+        self.assertLess(took, 15)
+
+
 class Neighbours(net.Case):
     """Others have rules, too."""
 
@@ -452,6 +475,19 @@ class Machines(net.Case):
         self.assertNotIn('connections', self.net('net-dumpxml', 'default'))
         self.net('net-destroy', 'default')
         self.assertEqual(self.left(), ([], [], []))
+
+    def test_addresses(self):
+        self.define_with("<interface type='network'><mac address='52:54:00:00:00:01'/>"
+                         "<source network='default'/></interface>")
+        self.net('start', 'one')
+        # This machine is mute: somebody else speaks for it.
+        speaker = Guest(self, 'virbr0', 'one', mac='52:54:00:00:00:01')
+        address = speaker.dhcp()
+        row = rf'vnet0 +52:54:00:00:00:01 +ipv4 +{address}/'
+        self.assertRegex(self.net('domifaddr', 'one'), row + '24')
+        self.assertTrue(speaker.reaches('192.168.122.1'))
+        self.assertRegex(self.net('domifaddr', 'one', '--source', 'arp'), row + '0')
+        self.net('destroy', 'one')
 
     def test_bridge(self):
         run('ip', 'link', 'add', 'br9', 'type', 'bridge')
