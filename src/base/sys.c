@@ -481,6 +481,17 @@ int sys_memfd(const char *name)
 	return SYS_RETRY(SYS_OPEN, int, memfd_create(name, MFD_CLOEXEC));
 }
 
+int sys_memfd_fixed(const char *name, size_t len)
+{
+	autofd int fd =
+		SYS_RETRY(SYS_OPEN, int, memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+	int rc = fd < 0 ? fd : sys_ftruncate(fd, (off_t)len);
+
+	if (rc == 0)
+		rc = SYS_RETRY(SYS_OPEN, int, fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK));
+	return rc < 0 ? rc : fd_steal(&fd);
+}
+
 int sys_pipe(int fds[2], int flags)
 {
 	return SYS_RETRY(SYS_PIPE, int, pipe2(fds, flags | O_CLOEXEC));

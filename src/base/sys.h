@@ -162,6 +162,8 @@ int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int sys_pipe(int fds[2], int flags);
 /* A file without a name, as by memfd_create(2); counts as SYS_OPEN. */
 int sys_memfd(const char *name);
+/* The same with so many zeroes in it, and never more than that: writing behind them fails. */
+int sys_memfd_fixed(const char *name, size_t len);
 int sys_epoll_create(void);
 /* @op: EPOLL_CTL_...; @events of epoll, @data comes back with them. */
 int sys_epoll_ctl(int epoll, int op, int fd, uint32_t events, uint64_t data);

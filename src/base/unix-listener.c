@@ -13,6 +13,7 @@
 #include "base/acceptor.h"
 #include "base/error.h"
 #include "base/sys.h"
+#include "base/unix-connect.h"
 
 enum {
 	BACKLOG = 128
@@ -25,31 +26,25 @@ struct unix_listener {
 	ino_t ino;
 };
 
-/* Is the file at @addr a socket that nobody listens on? Else tell what it is. */
-static bool check_stale(const struct sockaddr_un *addr, GError **error)
+/* Is the file at @path a socket that nobody listens on? Else tell what it is. */
+static bool check_stale(const char *path, GError **error)
 {
-	const struct sockaddr *any = (const void *)addr;
 	autofd int fd = -1;
 	struct stat st;
-	int r;
 
-	if (lstat(addr->sun_path, &st) == 0 && !S_ISSOCK(st.st_mode))
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
 		return error_set(
 			error, SOCLE_ERROR_EXISTS,
-			"'%s' exists and is not a socket; remove it or choose another path",
-			addr->sun_path);
-	fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return error_sys(error, fd, "cannot make a socket");
-	r = sys_connect(fd, any, sizeof(*addr));
-	if (r == -ECONNREFUSED || r == -ENOENT)
+			"'%s' exists and is not a socket; remove it or choose another path", path);
+	fd = unix_connect(path, SOCK_NONBLOCK);
+	if (fd == -ECONNREFUSED || fd == -ENOENT)
 		return true;
-	if (r == 0 || r == -EAGAIN)
+	if (fd >= 0 || fd == -EAGAIN)
 		return error_set(error, SOCLE_ERROR_BUSY,
 				 "socket '%s' is in use by another process; choose another path or "
 				 "end that process",
-				 addr->sun_path);
-	return error_sys(error, r, "cannot replace socket '%s'", addr->sun_path);
+				 path);
+	return error_sys(error, fd, "cannot replace socket '%s'", path);
 }
 
 /* bind(), without a moment in which others may connect. */
@@ -87,7 +82,7 @@ struct unix_listener *unix_listener_new(const char *path, GError **error)
 	}
 	r = bind_private(fd, &addr);
 	if (r == -EADDRINUSE) {
-		if (!check_stale(&addr, error))
+		if (!check_stale(path, error))
 			return NULL;
 		(void)sys_unlink(path);
 		r = bind_private(fd, &addr);

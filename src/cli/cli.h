@@ -54,6 +54,10 @@ enum cli_status cli_status_of(const GError *error);
 /* ---- connection and machines (connect.c) ---- */
 
 bool cli_connect(struct cli *cli, GError **error);
+/* What the user has said, by -c or the environment; NULL: nothing. */
+const char *cli_given_uri(const struct cli *cli);
+/* The URI by which any client of libvirt comes to the same daemon; g_free() it. NULL with an error. */
+char *cli_uri(struct cli *cli, GError **error);
 /* Extra flags of enum socle_open_flags. */
 bool cli_connect_flags(struct cli *cli, unsigned flags, GError **error);
 void cli_disconnect(struct cli *cli);
@@ -76,6 +80,12 @@ typedef bool cli_act(struct cli *cli, const struct cli_args *args, struct socle_
 		     GError **error);
 int cli_each(struct cli *cli, const struct cli_args *args, const char *text, const char *done,
 	     cli_act *act, GError **error);
+struct table;
+/*
+ * The end of a command that lists: prints @list for JSON, @table for people, or @none if it is empty.
+ * Names alone were printed by the caller. The reference to @list goes.
+ */
+void cli_out_list(const struct cli *cli, json_t *list, const struct table *table, const char *none);
 /* Tell that something is done, unless --quiet or JSON say otherwise. */
 void cli_done(const struct cli *cli, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* The same for what has a machine and JSON: {"machine", "action", "ok"}. */

@@ -71,6 +71,7 @@ const struct cli_command *const cli_commands[] = {
 	&cli_snapshot_revert,
 	&cli_snapshot_delete,
 	&cli_host_info,
+	&cli_host_uri,
 	&cli_host_stats,
 	&cli_host_capabilities,
 	&cli_host_domain_capabilities,

@@ -46,7 +46,7 @@ extern const struct cli_command cli_snapshot_create, cli_snapshot_list, cli_snap
 extern const struct cli_command cli_snapshot_xml, cli_snapshot_delete, cli_snapshot_revert;
 extern const struct cli_command cli_snapshot_current;
 extern const struct cli_command cli_host_info, cli_host_capabilities, cli_host_stats;
-extern const struct cli_command cli_host_domain_capabilities, cli_host_doctor;
+extern const struct cli_command cli_host_domain_capabilities, cli_host_doctor, cli_host_uri;
 extern const struct cli_command cli_top, cli_run, cli_completion, cli_complete;
 
 #endif

@@ -219,7 +219,8 @@ static void ask_names(struct complete *complete, enum cli_what what, const char 
 		asking->cli->uri = complete->uri;
 	asking->cli->timeout_ms = PATIENCE_MS;
 	asking->cli->readonly = true;
-	if (!cli_connect_flags(asking->cli, SOCLE_OPEN_NO_AUTOSTART, NULL))
+	if (!cli_connect_flags(asking->cli, SOCLE_OPEN_NO_AUTOSTART | SOCLE_OPEN_NO_QUESTIONS,
+			       NULL))
 		return;
 	if (what == CLI_MACHINE || what == CLI_RUNNING || what == CLI_STOPPED) {
 		offer_machines(asking,
@@ -270,28 +271,33 @@ const struct cli_command cli_complete = {
 static const char bash_script[] =
 	"# bash completion of socle; load it by: source <(socle completion bash)\n"
 	"_socle() {\n"
-	"\tlocal words=(\"${COMP_WORDS[@]:1:COMP_CWORD}\") line cur=${COMP_WORDS[COMP_CWORD]}\n"
-	"\tCOMPREPLY=()\n"
-	"\t# Bash makes three words of --name=value.\n"
-	"\tlocal joined=() word\n"
-	"\tfor word in \"${words[@]}\"; do\n"
-	"\t\tlocal n=${#joined[@]}\n"
-	"\t\tif ((n > 0)) && [[ $word == = || ${joined[n - 1]} == --*= ]]; then\n"
-	"\t\t\tjoined[n - 1]+=$word\n"
-	"\t\telse\n"
+	"\t# Bash makes several words of --name=value and of a URI: what has no blank between is "
+	"one.\n"
+	"\tlocal rest=${COMP_LINE:0:COMP_POINT} joined=() i word gap line\n"
+	"\tfor ((i = 0; i <= COMP_CWORD; i++)); do\n"
+	"\t\tgap=${rest%%[![:space:]]*}\n"
+	"\t\trest=${rest#\"$gap\"}\n"
+	"\t\tword=$rest\n"
+	"\t\t((i < COMP_CWORD)) && word=${COMP_WORDS[i]}\n"
+	"\t\trest=${rest#\"$word\"}\n"
+	"\t\tif ((i == 0)) || [[ -n $gap ]]; then\n"
 	"\t\t\tjoined+=(\"$word\")\n"
+	"\t\telse\n"
+	"\t\t\tjoined[-1]+=$word\n"
 	"\t\tfi\n"
 	"\tdone\n"
-	"\t[[ $cur == = ]] && cur=\n"
+	"\t# Bash puts the answer in the place of its own last word.\n"
+	"\t[[ $word == [=:] ]] && word=\n"
+	"\tlocal before=${joined[-1]%\"$word\"}\n"
+	"\tCOMPREPLY=()\n"
 	"\twhile IFS= read -r line; do\n"
 	"\t\tif [[ $line == :file ]]; then\n"
-	"\t\t\tcompopt -o filenames\n"
-	"\t\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+	"\t\t\tcompopt -o filenames 2>/dev/null\n"
+	"\t\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
 	"\t\t\treturn\n"
 	"\t\tfi\n"
-	"\t\t[[ $line == --*=* ]] && line=${line#*=}\n"
-	"\t\tCOMPREPLY+=(\"$(printf %q \"$line\")\")\n"
-	"\tdone < <(socle __complete -- \"${joined[@]}\" 2>/dev/null)\n"
+	"\t\tCOMPREPLY+=(\"$(printf %q \"${line#\"$before\"}\")\")\n"
+	"\tdone < <(socle __complete -- \"${joined[@]:1}\" 2>/dev/null)\n"
 	"}\n"
 	"complete -F _socle socle\n";
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,25 +13,36 @@
 #include "base/sys.h"
 #include "cli/cli.h"
 #include "cli/names.h"
+#include "cli/table.h"
 
 enum {
 	FILE_MAX = 16 << 20 /* bytes of a definition that is read, far more than daemons take */
 };
 
+const char *cli_given_uri(const struct cli *cli)
+{
+	const char *places[] = { cli->uri, g_getenv("SOCLE_URI"), g_getenv("SOCLE_DEFAULT_URI"),
+				 g_getenv("LIBVIRT_DEFAULT_URI") };
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		if (places[i] && *places[i])
+			return places[i];
+	}
+	return NULL;
+}
+
 bool cli_connect_flags(struct cli *cli, unsigned flags, GError **error)
 {
-	const char *uri = cli->uri;
+	const char *uri = cli_given_uri(cli);
 	struct socle_error *why = NULL;
 
 	if (cli->conn)
 		return true;
-	if (!uri || !*uri)
-		uri = g_getenv("SOCLE_URI");
 	if (cli->readonly)
 		flags |= SOCLE_OPEN_READONLY;
 	g_free(cli->where);
-	cli->where = uri && *uri ? cli_plain(uri) : g_strdup("the default place");
-	cli->conn = socle_conn_open(uri, flags, &why);
+	cli->where = uri ? cli_plain(uri) : g_strdup("the default place");
+	cli->conn = socle_conn_open_timeout(uri, flags, (unsigned)cli->timeout_ms, &why);
 	if (!cli->conn) {
 		/* Whatever it is about, there is no connection. */
 		cli_fail(error, why, NULL);
@@ -45,6 +57,27 @@ bool cli_connect_flags(struct cli *cli, unsigned flags, GError **error)
 bool cli_connect(struct cli *cli, GError **error)
 {
 	return cli_connect_flags(cli, 0, error);
+}
+
+char *cli_uri(struct cli *cli, GError **error)
+{
+	struct socle_error *why = NULL;
+	char *uri = socle_conn_uri(cli->conn, &why), *socket = socle_conn_socket(cli->conn);
+	g_autofree char *escaped = NULL, *text = NULL;
+	const char *path = uri ? strstr(uri, "://") : NULL;
+
+	if (path && socket) {
+		escaped = g_uri_escape_string(socket, "/", false);
+		text = g_strdup_printf("%.*s+unix%s%csocket=%s", (int)(path - uri), uri, path,
+				       strchr(path, '?') ? '&' : '?', escaped);
+	} else if (uri) {
+		text = g_strdup(cli_given_uri(cli) ? cli_given_uri(cli) : uri);
+	} else {
+		cli_fail(error, why, NULL);
+	}
+	free(uri);
+	free(socket);
+	return g_steal_pointer(&text);
 }
 
 void cli_disconnect(struct cli *cli)
@@ -156,6 +189,17 @@ void cli_done(const struct cli *cli, const char *fmt, ...)
 	cli_out("%s\n", text);
 }
 
+void cli_out_list(const struct cli *cli, json_t *list, const struct table *table, const char *none)
+{
+	if (cli->output == OUTPUT_JSON)
+		cli_out_json(json_incref(list));
+	else if (cli->output == OUTPUT_TABLE && table_rows(table))
+		table_print(table);
+	else if (cli->output == OUTPUT_TABLE)
+		cli_done(cli, "%s", none);
+	json_decref(list);
+}
+
 static json_t *action_json(struct socle_domain *dom, const char *action, const GError *error)
 {
 	json_t *object = json_object();
@@ -180,7 +224,7 @@ void cli_done_machine(const struct cli *cli, struct socle_domain *dom, const cha
 		json_array_append_new(list, action_json(dom, action, NULL));
 		cli_out_json(list);
 	} else if (cli->output == OUTPUT_NAME) {
-		cli_out("%s\n", name);
+		cli_out_name(name);
 	} else {
 		cli_done(cli, "'%s' %s", name, done);
 	}
@@ -204,7 +248,7 @@ int cli_each(struct cli *cli, const struct cli_args *args, const char *text, con
 
 		json_array_append_new(list, action_json(dom, text, why));
 		if (ok && cli->output == OUTPUT_NAME) {
-			cli_out("%s\n", name);
+			cli_out_name(name);
 		} else if (ok) {
 			cli_done(cli, "'%s' %s", name, done);
 		} else {
@@ -243,7 +287,8 @@ unsigned cli_affect(const struct cli_args *args)
 char *cli_read_file(const char *path, size_t *ret_len, GError **error)
 {
 	bool is_stdin = !strcmp(path, "-");
-	autofd int fd = is_stdin ? dup(STDIN_FILENO) : sys_open(path, O_RDONLY, 0);
+	autofd int opened = is_stdin ? -1 : sys_open(path, O_RDONLY, 0);
+	int fd = is_stdin ? STDIN_FILENO : opened;
 	g_autofree char *text = NULL;
 	ssize_t len;
 

@@ -215,6 +215,8 @@ int console_attach(struct cli *cli, struct socle_domain *dom, const struct conso
 			tell_keys(&console);
 	}
 	ok = talk(&console, error);
+	if (options && options->ret_left)
+		*options->ret_left = console.left;
 	if (console.on_terminal) {
 		terminal_restore();
 		(void)fputs("\n", stderr);

@@ -17,6 +17,7 @@ struct console_options {
 	bool force;         /* whoever has it loses it */
 	int escape;         /* see struct console_keys */
 	bool starts_it;     /* its CPUs are stopped, until the console listens */
+	bool *ret_left;     /* NULL, or set: was it the user who ended the talk? */
 };
 
 /**

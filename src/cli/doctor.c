@@ -7,11 +7,12 @@
 #include <grp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/session.h"
 #include "base/sys.h"
+#include "base/unix-connect.h"
 #include "cli/commands.h"
 #include "cli/doctor.h"
 
@@ -47,21 +48,6 @@ void doctor_add(struct doctor *doctor, enum doctor_verdict verdict, const char *
 
 /* ---- sockets ---- */
 
-/* 0, or -errno of the attempt. */
-static int try_connect(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	autofd int fd = -1;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	fd = sys_socket(AF_UNIX, SOCK_STREAM, 0);
-	if (fd < 0)
-		return fd;
-	return sys_connect(fd, (const struct sockaddr *)&address, sizeof(address));
-}
-
 /* Who is it? The name and version of what answers; NULL with an error. */
 static char *who_answers(const char *path, bool system, GError **error)
 {
@@ -96,12 +82,11 @@ static void check_socket(struct doctor *doctor, const char *path, bool system)
 	g_autofree char *what = g_strdup_printf("socket %s", path);
 	g_autofree char *found = NULL, *remedy = NULL;
 	g_autoptr(GError) error = NULL;
-	int ret;
+	autofd int ret = -1;
 
 	if (!g_file_test(path, G_FILE_TEST_EXISTS))
 		return;
-	doctor->sockets++;
-	ret = try_connect(path);
+	ret = unix_connect(path, 0);
 	if (ret == -EACCES || ret == -EPERM) {
 		struct stat st;
 		const struct group *group = sys_stat(path, &st) < 0 ? NULL : getgrgid(st.st_gid);
@@ -118,42 +103,41 @@ static void check_socket(struct doctor *doctor, const char *path, bool system)
 		return;
 	}
 	found = who_answers(path, system, &error);
-	if (found)
-		doctor->daemons++;
 	doctor_add(doctor, found ? DOCTOR_OK : DOCTOR_WARNING, what, found ? found : error->message,
 		   found ? NULL : "look into the daemon's log, or start it again");
+}
+
+static void check_folder(struct doctor *doctor, const char *used)
+{
+	const char *given = g_getenv("XDG_RUNTIME_DIR");
+
+	if (!given || !*given)
+		doctor_add(doctor, DOCTOR_NOTE, "XDG_RUNTIME_DIR",
+			   "not set; a daemon of the session has its socket elsewhere", NULL);
+	else if (strcmp(given, used))
+		doctor_add(doctor, DOCTOR_WARNING, "XDG_RUNTIME_DIR",
+			   "the folder is another user's, and not used",
+			   "log in as yourself, or set it to a folder of your own of mode 0700");
 }
 
 static void check_sockets(struct doctor *doctor)
 {
 	static const char *const names[] = { "virtsocled-sock", "virtqemud-sock", "libvirt-sock" };
-	const char *run = g_getenv("XDG_RUNTIME_DIR");
 	const char *uri = g_getenv("SOCLE_URI");
 
-	check_socket(doctor, "/run/socle/socled-sock", true);
-	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
-		g_autofree char *path = g_strdup_printf("/run/libvirt/%s", names[i]);
+	for (unsigned session = 0; session < 2; session++) {
+		g_autofree char *run = session_runtime_dir(session);
+		g_autofree char *own = session_socket(session, false);
 
-		check_socket(doctor, path, true);
-	}
-	for (unsigned i = 0; run && *run && i < G_N_ELEMENTS(names); i++) {
-		g_autofree char *path = g_strdup_printf("%s/libvirt/%s", run, names[i]);
+		check_socket(doctor, own, !session);
+		for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+			g_autofree char *path = g_strdup_printf("%s/libvirt/%s", run, names[i]);
 
-		check_socket(doctor, path, false);
+			check_socket(doctor, path, !session);
+		}
+		if (session)
+			check_folder(doctor, run);
 	}
-	if (run && *run) {
-		g_autofree char *path = g_strdup_printf("%s/socle/socled-sock", run);
-
-		check_socket(doctor, path, false);
-	}
-	if (!run || !*run)
-		doctor_add(doctor, geteuid() ? DOCTOR_WARNING : DOCTOR_NOTE, "XDG_RUNTIME_DIR",
-			   "not set, so there is no place for a daemon of the session",
-			   "log in by pam_systemd, or set it to a folder of your own of mode 0700");
-	if (!doctor->sockets)
-		doctor_add(doctor, DOCTOR_NOTE, "daemon", "no socket of a daemon is there",
-			   geteuid() ? "none is needed: that of the session starts by itself"
-				     : "start socled, or name another place by --connect");
 	if (uri && *uri)
 		doctor_add(doctor, DOCTOR_NOTE, "SOCLE_URI", uri, NULL);
 }
@@ -180,26 +164,49 @@ static void check_group(struct doctor *doctor, const char *name, const char *giv
 	doctor_add(doctor, DOCTOR_NOTE, what, gives, remedy);
 }
 
+/* What happens with no daemon that answers, and nobody who has named one. */
+static void tell_start(struct doctor *doctor)
+{
+	const char *said = g_getenv("SOCLE_AUTOSTART");
+	g_autofree char *program = session_program(), *found = NULL;
+
+	if (said && !strcmp(said, "0")) {
+		doctor_add(doctor, DOCTOR_WARNING, "connection",
+			   "no daemon runs, and SOCLE_AUTOSTART=0 says to start none",
+			   "start 'socled --session', or unset SOCLE_AUTOSTART");
+	} else if (!program) {
+		doctor_add(doctor, DOCTOR_WARNING, "connection",
+			   "no daemon runs, and there is no program 'socled' to start",
+			   "install it, or set SOCLED_PATH");
+	} else {
+		found = g_strdup_printf(
+			"no daemon runs; the first command starts that of your session, '%s'",
+			program);
+		doctor_add(doctor, DOCTOR_NOTE, "connection", found,
+			   geteuid() ? NULL : "for machines of the whole host, start 'socled'");
+	}
+}
+
 /* What -c, or the default, leads to. */
 static void check_default(struct doctor *doctor, struct cli *cli)
 {
 	g_autoptr(GError) error = NULL;
-	struct socle_error *why = NULL;
-	char *uri;
+	g_autofree char *uri = NULL;
 
 	if (!cli->timeout_ms)
 		cli->timeout_ms = PATIENCE_MS;
 	if (!cli_connect_flags(cli, SOCLE_OPEN_NO_AUTOSTART, &error)) {
-		doctor_add(doctor, DOCTOR_WARNING, "connection", error->message,
-			   "start socled, or name a daemon by --connect or SOCLE_URI");
+		if (cli_given_uri(cli))
+			doctor_add(doctor, DOCTOR_WARNING, "connection", error->message,
+				   "start that daemon, or name another one by --connect");
+		else
+			tell_start(doctor);
 		return;
 	}
-	uri = socle_conn_uri(cli->conn, &why);
+	uri = cli_uri(cli, &error);
 	doctor_add(doctor, uri ? DOCTOR_OK : DOCTOR_WARNING, "connection",
-		   uri ? uri : socle_error_message(why),
+		   uri ? uri : error->message,
 		   uri ? NULL : "look into the daemon's log, or start it again");
-	free(uri);
-	socle_error_free(why);
 }
 
 static int run_doctor(struct cli *cli, const struct cli_args *args, GError **error)

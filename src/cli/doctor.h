@@ -19,7 +19,6 @@ struct doctor {
 	json_t *list; /* NULL: text for people */
 	bool quiet;
 	enum doctor_verdict worst;
-	unsigned sockets, daemons;
 };
 
 /* @remedy may be NULL. */

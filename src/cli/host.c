@@ -104,7 +104,7 @@ static int run_info(struct cli *cli, const struct cli_args *args, GError **error
 	if (cli->output == OUTPUT_JSON)
 		facts_json(&facts);
 	else if (cli->output == OUTPUT_NAME)
-		cli_out("%s\n", facts.hostname ? facts.hostname : "-");
+		cli_out_name(facts.hostname);
 	else
 		facts_out(&facts);
 	facts_release(&facts);
@@ -118,6 +118,34 @@ const struct cli_command cli_host_info = {
 	.arguments = "",
 	.summary = "Show the host, its daemon, its CPUs and memory",
 	.run = run_info,
+};
+
+/* ---- URI ---- */
+
+static int run_uri(struct cli *cli, const struct cli_args *args, GError **error)
+{
+	g_autofree char *uri = NULL;
+
+	(void)args;
+	if (!cli_connect(cli, error))
+		return CLI_FAILED;
+	uri = cli_uri(cli, error);
+	if (!uri)
+		return CLI_FAILED;
+	if (cli->output == OUTPUT_JSON)
+		cli_out_json(json_pack("{s:o}", "uri", cli_json_string(uri)));
+	else
+		cli_out("%s\n", uri);
+	return CLI_OK;
+}
+
+const struct cli_command cli_host_uri = {
+	.noun = "host",
+	.verb = "uri",
+	.names = "uri",
+	.arguments = "",
+	.summary = "Print the URI by which virsh and others come to the same daemon",
+	.run = run_uri,
 };
 
 /* ---- documents ---- */

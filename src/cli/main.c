@@ -40,8 +40,9 @@ static int run(const struct cli_args *args)
 	if (!cli_args_seconds(args, "timeout", &cli.timeout_ms, &error))
 		return fail(error);
 	if (cli.readonly && command->flags & CLI_WRITES) {
-		cli_warn("'socle %s' changes something, which --readonly does not allow",
-			 command->verb);
+		g_autofree char *name = cli_command_name(command);
+
+		cli_warn("'socle %s' changes something, which --readonly does not allow", name);
 		return CLI_DENIED;
 	}
 	status = command->run(&cli, args, &error);

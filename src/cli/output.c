@@ -27,16 +27,25 @@ void cli_out_text(const char *text)
 	cli_out("%s%s", text, g_str_has_suffix(text, "\n") ? "" : "\n");
 }
 
+void cli_out_name(const char *name)
+{
+	g_autofree char *plain = cli_plain(name ? name : "-");
+
+	cli_out("%s\n", plain);
+}
+
 void cli_warn(const char *fmt, ...)
 {
+	g_autofree char *text = NULL, *plain = NULL;
 	va_list ap;
 
-	(void)fflush(stdout);
-	(void)fputs("socle: ", stderr);
 	va_start(ap, fmt);
-	(void)vfprintf(stderr, fmt, ap);
+	text = g_strdup_vprintf(fmt, ap);
 	va_end(ap);
-	(void)fputs("\n", stderr);
+	/* Names and words of others may be in it. */
+	plain = cli_plain(text);
+	(void)fflush(stdout);
+	(void)fprintf(stderr, "socle: %s\n", plain);
 }
 
 bool cli_out_finish(GError **error)

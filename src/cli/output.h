@@ -27,7 +27,9 @@ enum cli_colour {
 void cli_out(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 /* As it is, unless its last character is no line end: then with one. */
 void cli_out_text(const char *text);
-/* To stderr, behind "socle: ". */
+/* A line with a name of others and nothing else, for --output=name; "-" for NULL. */
+void cli_out_name(const char *name);
+/* One line to stderr, behind "socle: ", fit to be shown. */
 void cli_warn(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 bool cli_out_finish(GError **error);
 /* With two spaces a level; the caller's reference goes. */

@@ -20,6 +20,8 @@ enum {
 	MEMORY_KIB = 1 << 20,
 	CPUS_MAX = 255,
 	MIB = 1 << 20,
+	TELL_MS = 2000, /* for the daemon to tell how a machine has ended */
+	LOOK_MS = 100,
 };
 
 /* "disk" of "/images/disk.qcow2", and four digits that make it one of its kind. */
@@ -129,17 +131,63 @@ static bool take_options(struct run_machine *machine, const struct cli_args *arg
 	return cli_args_has(args, "net") || run_add_nic(machine, "user", error);
 }
 
+/* How the machine has ended, as the daemon tells. */
+struct ending {
+	bool told;
+	bool crashed;
+	bool by_us; /* the user has left its console */
+};
+
+static void on_lifecycle(struct socle_conn *conn, const struct socle_event *event, void *opaque)
+{
+	struct ending *ending = opaque;
+	int what = event->u.lifecycle.event;
+	const char *why = socle_event_detail_name(what, event->u.lifecycle.detail);
+
+	(void)conn;
+	ending->crashed |= what == SOCLE_LIFECYCLE_CRASHED ||
+			   (what == SOCLE_LIFECYCLE_STOPPED &&
+			    (!strcmp(why, "crashed") || !strcmp(why, "failed")));
+	ending->told |= what == SOCLE_LIFECYCLE_STOPPED || what == SOCLE_LIFECYCLE_CRASHED;
+}
+
+/* A daemon that tells nothing of it is believed to have nothing to tell. */
+static bool has_crashed(struct cli *cli, const struct ending *ending)
+{
+	uint64_t end = sys_monotonic_ns() + TELL_MS * UINT64_C(1000000);
+
+	while (!ending->told && sys_monotonic_ns() < end &&
+	       socle_conn_dispatch(cli->conn, LOOK_MS, NULL) >= 0)
+		;
+	return ending->crashed;
+}
+
 /* With its CPUs stopped, so that the console has the first byte. */
 static int talk(struct cli *cli, struct socle_domain *dom, GError **error)
 {
 	struct socle_error *why = NULL;
+	struct ending ending = { .told = false };
 	g_autofree char *name = cli_name(dom);
-	struct console_options options = { .escape = CONSOLE_CTRL_BRACKET, .starts_it = true };
+	struct console_options options = {
+		.escape = CONSOLE_CTRL_BRACKET,
+		.starts_it = true,
+		.ret_left = &ending.by_us,
+	};
+	int callback = socle_event_register(cli->conn, SOCLE_EVENT_LIFECYCLE, dom, on_lifecycle,
+					    &ending, NULL, NULL);
 	int status = console_attach(cli, dom, &options, CONSOLE_ENDS, error);
+	/* Its end is heard before its plug is pulled, which would be another end. */
+	bool crashed =
+		status == CLI_OK && !ending.by_us && callback >= 0 && has_crashed(cli, &ending);
 
-	/* It may have powered off by itself; whether it has is all the same. */
 	(void)socle_domain_destroy(dom, 0, &why);
 	socle_error_free(why);
+	if (crashed) {
+		error_set(error, SOCLE_ERROR_FAILED, "'%s' has crashed", name);
+		status = CLI_FAILED;
+	}
+	if (callback >= 0)
+		(void)socle_event_deregister(cli->conn, callback, NULL);
 	if (status == CLI_OK)
 		cli_done(cli, "'%s' is gone", name);
 	return status;

@@ -79,7 +79,11 @@ void sample_add(struct sample *sample, const struct socle_params *params)
 
 static void init_of_domain(struct sample *sample, const struct socle_domain *dom)
 {
-	*sample = (struct sample){ .name = cli_name(dom), .id = socle_domain_id(dom) };
+	*sample = (struct sample){
+		.name = cli_name(dom),
+		.real_name = g_strdup(socle_domain_name(dom)),
+		.id = socle_domain_id(dom),
+	};
 	g_strlcpy(sample->uuid, socle_domain_uuid_text(dom), sizeof(sample->uuid));
 }
 
@@ -94,6 +98,7 @@ void sample_init(struct sample *sample, const struct socle_domain_stats *stats)
 void sample_release(struct sample *sample)
 {
 	g_free(sample->name);
+	g_free(sample->real_name);
 }
 
 static void clear_sample(void *data)

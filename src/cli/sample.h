@@ -16,7 +16,8 @@
 
 /* A machine; numbers that nobody knows are 0. */
 struct sample {
-	char *name; /* fit to be shown */
+	char *name;      /* fit to be shown */
+	char *real_name; /* for JSON; may not be UTF-8 */
 	char uuid[SOCLE_UUID_TEXT];
 	int id; /* -1: does not run */
 	int state, reason;

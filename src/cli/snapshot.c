@@ -215,19 +215,17 @@ static int run_list(struct cli *cli, const struct cli_args *args, GError **error
 	list = json_array();
 	for (int i = 0; i < count && ok; i++) {
 		if (cli->output == OUTPUT_NAME)
-			cli_out("%s\n", socle_snapshot_name(snaps[i]));
+			cli_out_name(socle_snapshot_name(snaps[i]));
 		else
 			ok = add_row(snaps[i], current, table, list, error);
 	}
 	socle_snapshots_free(snaps);
-	if (ok && cli->output == OUTPUT_JSON)
-		cli_out_json(json_incref(list));
-	else if (ok && cli->output == OUTPUT_TABLE && count)
-		table_print(table);
-	else if (ok && cli->output == OUTPUT_TABLE)
-		cli_done(cli, "no snapshots");
-	json_decref(list);
-	return ok ? CLI_OK : CLI_FAILED;
+	if (!ok) {
+		json_decref(list);
+		return CLI_FAILED;
+	}
+	cli_out_list(cli, list, table, "no snapshots");
+	return CLI_OK;
 }
 
 const struct cli_command cli_snapshot_list = {

@@ -16,6 +16,7 @@ static void add_row(struct top_rates *rates, const struct sample *before, const 
 {
 	struct top_row row = {
 		.name = now->name,
+		.real_name = now->real_name,
 		.uuid = now->uuid,
 		.id = now->id,
 		.state = now->state,

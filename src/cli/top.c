@@ -23,8 +23,9 @@
 
 enum {
 	DELAY_MS = 2000,
-	BETWEEN_MS = 500, /* for the first rates, if nothing else was asked for */
-	ESC_MS = 50,      /* bytes of one key come within that time */
+	BETWEEN_MS = 500,   /* for the first rates, if nothing else was asked for */
+	ESC_MS = 50,        /* bytes of one key come within that time */
+	PATIENCE_MS = 3000, /* with a daemon, while keys wait; unless --timeout says another time */
 };
 
 static const char screen_on[] = "\033[?1049h\033[?25l\033[2J",
@@ -118,7 +119,7 @@ static struct top_rates *rates_of(const struct top *top, bool all)
 static json_t *row_json(const struct top_row *row)
 {
 	return json_pack("{s:o, s:s, s:o, s:s, s:I, s:f, s:I, s:f, s:f, s:f, s:f}", "name",
-			 cli_json_string(row->name), "uuid", row->uuid, "id",
+			 cli_json_string(row->real_name), "uuid", row->uuid, "id",
 			 row->id < 0 ? json_null() : json_integer(row->id), "state",
 			 socle_domain_state_name(row->state), "vcpus", (json_int_t)row->vcpus,
 			 "cpu_percent", row->cpu, "memory", (json_int_t)row->memory_kib * 1024,
@@ -157,7 +158,7 @@ static void print(const struct top *top, bool blank)
 		return;
 	}
 	for (unsigned i = 0; top->cli->output == OUTPUT_NAME && i < rates->rows->len; i++)
-		cli_out("%s\n", g_array_index(rates->rows, struct top_row, i).name);
+		cli_out_name(g_array_index(rates->rows, struct top_row, i).name);
 	if (top->cli->output == OUTPUT_NAME)
 		return;
 	top_print(rates, &screen, text);
@@ -284,6 +285,10 @@ static bool live(struct top *top, uint64_t count, GError **error)
 	/* What cannot be reached at the start is an error as everywhere. */
 	if (!look(top, error) || !enter_screen(error))
 		return false;
+	if (!top->cli->timeout_ms) {
+		top->cli->timeout_ms = PATIENCE_MS;
+		socle_conn_set_timeout(top->cli->conn, PATIENCE_MS);
+	}
 	next = sys_monotonic_ns() + MIN(top->state.delay_ms, BETWEEN_MS) * 1000000;
 	while (!top->state.quit) {
 		uint64_t delay = top->state.delay_ms;

@@ -27,7 +27,7 @@ enum top_sort {
 
 /* A machine between two samples. */
 struct top_row {
-	const char *name; /* the sample's */
+	const char *name, *real_name; /* the sample's */
 	const char *uuid;
 	int id, state;
 	uint64_t vcpus, memory_kib;

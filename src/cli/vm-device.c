@@ -170,7 +170,7 @@ static int run_disks(struct cli *cli, const struct cli_args *args, GError **erro
 		table_add(table, disk->driver.type);
 		table_add(table, disk_source(disk));
 		if (cli->output == OUTPUT_NAME)
-			cli_out("%s\n", disk->target.dev ? disk->target.dev : "-");
+			cli_out_name(disk->target.dev);
 		json_array_append_new(list, json_pack("{s:o, s:s, s:o, s:o, s:b}", "target",
 						      cli_json_string(disk->target.dev), "device",
 						      disk_device(disk), "format",
@@ -178,11 +178,7 @@ static int run_disks(struct cli *cli, const struct cli_args *args, GError **erro
 						      cli_json_string(disk_source(disk)),
 						      "readonly", disk->readonly));
 	}
-	if (cli->output == OUTPUT_JSON)
-		cli_out_json(json_incref(list));
-	else if (cli->output == OUTPUT_TABLE)
-		table_print(table);
-	json_decref(list);
+	cli_out_list(cli, list, table, "no disks");
 	return CLI_OK;
 }
 
@@ -238,7 +234,7 @@ static int run_nics(struct cli *cli, const struct cli_args *args, GError **error
 		table_add(table, nic->model.type);
 		table_add(table, nic->mac.address);
 		if (cli->output == OUTPUT_NAME)
-			cli_out("%s\n", nic->mac.address ? nic->mac.address : "-");
+			cli_out_name(nic->mac.address);
 		json_array_append_new(list,
 				      json_pack("{s:o, s:s, s:o, s:o, s:o}", "device",
 						cli_json_string(nic->target.dev), "type",
@@ -246,11 +242,7 @@ static int run_nics(struct cli *cli, const struct cli_args *args, GError **error
 						"model", cli_json_string(nic->model.type), "mac",
 						cli_json_string(nic->mac.address)));
 	}
-	if (cli->output == OUTPUT_JSON)
-		cli_out_json(json_incref(list));
-	else if (cli->output == OUTPUT_TABLE)
-		table_print(table);
-	json_decref(list);
+	cli_out_list(cli, list, table, "no network cards");
 	return CLI_OK;
 }
 
@@ -309,15 +301,9 @@ static int run_addresses(struct cli *cli, const struct cli_args *args, GError **
 	for (int i = 0; i < count; i++) {
 		add_addresses(&nics[i], table, list);
 		for (unsigned n = 0; cli->output == OUTPUT_NAME && n < nics[i].count; n++)
-			cli_out("%s\n", nics[i].addresses[n].address);
+			cli_out_name(nics[i].addresses[n].address);
 	}
-	if (cli->output == OUTPUT_JSON)
-		cli_out_json(json_incref(list));
-	else if (cli->output == OUTPUT_TABLE && table_rows(table))
-		table_print(table);
-	else if (cli->output == OUTPUT_TABLE)
-		cli_done(cli, "no address is known; '--source=agent' asks the guest");
-	json_decref(list);
+	cli_out_list(cli, list, table, "no address is known; '--source=agent' asks the guest");
 	socle_interfaces_free(nics);
 	return CLI_OK;
 }

@@ -246,19 +246,46 @@ const struct cli_command cli_vm_destroy = {
 	.run = run_destroy,
 };
 
-static bool reset(struct cli *cli, const struct cli_args *args, struct socle_domain *dom,
-		  GError **error)
-{
-	struct socle_error *why = NULL;
+/* Those that are no more than a call, by their verbs. */
+static const struct one_call {
+	const char *verb, *done;
+	int (*call)(struct socle_domain *dom, struct socle_error **error);
+	int (*call_flags)(struct socle_domain *dom, unsigned flags, struct socle_error **error);
+} one_calls[] = {
+	{ "reset", "is reset", .call_flags = socle_domain_reset },
+	{ "suspend", "is paused", .call = socle_domain_suspend },
+	{ "resume", "goes on", .call = socle_domain_resume },
+	{ "save", "is saved; 'start' lets it go on", .call_flags = socle_domain_managed_save },
+	{ "save-remove", "is not saved any more", .call_flags = socle_domain_managed_save_remove },
+	{ "nmi", "has had an NMI", .call_flags = socle_domain_inject_nmi },
+};
 
-	(void)cli;
-	(void)args;
-	return told(socle_domain_reset(dom, 0, &why), dom, &why, error);
+static const struct one_call *one_call_of(const struct cli_args *args)
+{
+	unsigned i = 0;
+
+	/* Each command whose function is run_one_call() has its row. */
+	while (strcmp(one_calls[i].verb, cli_args_command(args)->verb) != 0)
+		g_assert(++i < G_N_ELEMENTS(one_calls));
+	return &one_calls[i];
 }
 
-static int run_reset(struct cli *cli, const struct cli_args *args, GError **error)
+static bool one_call(struct cli *cli, const struct cli_args *args, struct socle_domain *dom,
+		     GError **error)
 {
-	return cli_each(cli, args, "reset", "is reset", reset, error);
+	const struct one_call *one = one_call_of(args);
+	struct socle_error *why = NULL;
+	int ret = one->call ? one->call(dom, &why) : one->call_flags(dom, 0, &why);
+
+	(void)cli;
+	return told(ret, dom, &why, error);
+}
+
+static int run_one_call(struct cli *cli, const struct cli_args *args, GError **error)
+{
+	const struct one_call *one = one_call_of(args);
+
+	return cli_each(cli, args, one->verb, one->done, one_call, error);
 }
 
 const struct cli_command cli_vm_reset = {
@@ -270,23 +297,8 @@ const struct cli_command cli_vm_reset = {
 	.min = 1,
 	.max = CLI_ANY_NUMBER,
 	.flags = CLI_WRITES | CLI_BARE,
-	.run = run_reset,
+	.run = run_one_call,
 };
-
-static bool suspend(struct cli *cli, const struct cli_args *args, struct socle_domain *dom,
-		    GError **error)
-{
-	struct socle_error *why = NULL;
-
-	(void)cli;
-	(void)args;
-	return told(socle_domain_suspend(dom, &why), dom, &why, error);
-}
-
-static int run_suspend(struct cli *cli, const struct cli_args *args, GError **error)
-{
-	return cli_each(cli, args, "suspend", "is paused", suspend, error);
-}
 
 const struct cli_command cli_vm_suspend = {
 	.noun = "vm",
@@ -298,23 +310,8 @@ const struct cli_command cli_vm_suspend = {
 	.min = 1,
 	.max = CLI_ANY_NUMBER,
 	.flags = CLI_WRITES | CLI_BARE,
-	.run = run_suspend,
+	.run = run_one_call,
 };
-
-static bool resume(struct cli *cli, const struct cli_args *args, struct socle_domain *dom,
-		   GError **error)
-{
-	struct socle_error *why = NULL;
-
-	(void)cli;
-	(void)args;
-	return told(socle_domain_resume(dom, &why), dom, &why, error);
-}
-
-static int run_resume(struct cli *cli, const struct cli_args *args, GError **error)
-{
-	return cli_each(cli, args, "resume", "goes on", resume, error);
-}
 
 const struct cli_command cli_vm_resume = {
 	.noun = "vm",
@@ -325,23 +322,8 @@ const struct cli_command cli_vm_resume = {
 	.min = 1,
 	.max = CLI_ANY_NUMBER,
 	.flags = CLI_WRITES | CLI_BARE,
-	.run = run_resume,
+	.run = run_one_call,
 };
-
-static bool save(struct cli *cli, const struct cli_args *args, struct socle_domain *dom,
-		 GError **error)
-{
-	struct socle_error *why = NULL;
-
-	(void)cli;
-	(void)args;
-	return told(socle_domain_managed_save(dom, 0, &why), dom, &why, error);
-}
-
-static int run_save(struct cli *cli, const struct cli_args *args, GError **error)
-{
-	return cli_each(cli, args, "save", "is saved; 'start' lets it go on", save, error);
-}
 
 const struct cli_command cli_vm_save = {
 	.noun = "vm",
@@ -353,23 +335,8 @@ const struct cli_command cli_vm_save = {
 	.min = 1,
 	.max = CLI_ANY_NUMBER,
 	.flags = CLI_WRITES | CLI_BARE,
-	.run = run_save,
+	.run = run_one_call,
 };
-
-static bool save_remove(struct cli *cli, const struct cli_args *args, struct socle_domain *dom,
-			GError **error)
-{
-	struct socle_error *why = NULL;
-
-	(void)cli;
-	(void)args;
-	return told(socle_domain_managed_save_remove(dom, 0, &why), dom, &why, error);
-}
-
-static int run_save_remove(struct cli *cli, const struct cli_args *args, GError **error)
-{
-	return cli_each(cli, args, "save-remove", "is not saved any more", save_remove, error);
-}
 
 const struct cli_command cli_vm_save_remove = {
 	.noun = "vm",
@@ -381,23 +348,8 @@ const struct cli_command cli_vm_save_remove = {
 	.min = 1,
 	.max = CLI_ANY_NUMBER,
 	.flags = CLI_WRITES | CLI_BARE,
-	.run = run_save_remove,
+	.run = run_one_call,
 };
-
-static bool nmi(struct cli *cli, const struct cli_args *args, struct socle_domain *dom,
-		GError **error)
-{
-	struct socle_error *why = NULL;
-
-	(void)cli;
-	(void)args;
-	return told(socle_domain_inject_nmi(dom, 0, &why), dom, &why, error);
-}
-
-static int run_nmi(struct cli *cli, const struct cli_args *args, GError **error)
-{
-	return cli_each(cli, args, "nmi", "has had an NMI", nmi, error);
-}
 
 const struct cli_command cli_vm_nmi = {
 	.noun = "vm",
@@ -409,5 +361,5 @@ const struct cli_command cli_vm_nmi = {
 	.min = 1,
 	.max = CLI_ANY_NUMBER,
 	.flags = CLI_WRITES | CLI_BARE,
-	.run = run_nmi,
+	.run = run_one_call,
 };

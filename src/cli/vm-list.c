@@ -50,7 +50,7 @@ static json_t *sample_json(const struct sample *sample, GHashTable *persistent,
 {
 	json_t *object = json_object();
 
-	json_object_set_new(object, "name", cli_json_string(sample->name));
+	json_object_set_new(object, "name", cli_json_string(sample->real_name));
 	json_object_set_new(object, "uuid", json_string(sample->uuid));
 	json_object_set_new(object, "id", sample->id < 0 ? json_null() : json_integer(sample->id));
 	json_object_set_new(object, "state", json_string(socle_domain_state_name(sample->state)));
@@ -137,7 +137,7 @@ static int run_list(struct cli *cli, const struct cli_args *args, GError **error
 		return list_json(cli, samples, error) ? CLI_OK : CLI_FAILED;
 	if (cli->output == OUTPUT_NAME) {
 		for (unsigned i = 0; i < samples->list->len; i++)
-			cli_out("%s\n", g_array_index(samples->list, struct sample, i).name);
+			cli_out_name(g_array_index(samples->list, struct sample, i).name);
 		return CLI_OK;
 	}
 	list_table(cli, samples, cli_args_has(args, "uuid"));
@@ -284,7 +284,7 @@ static int run_show(struct cli *cli, const struct cli_args *args, GError **error
 			return CLI_FAILED;
 		}
 		if (cli->output == OUTPUT_NAME)
-			line(socle_domain_name(dom), "");
+			cli_out_name(socle_domain_name(dom));
 		else if (cli->output == OUTPUT_JSON)
 			json_array_append_new(list, facts_json(&facts, dom));
 		else

@@ -24,39 +24,44 @@ static bool not_up_locked(const struct socle_conn *conn, struct socle_error **er
 }
 
 /* A connection that is being opened again is waited for. */
-static bool wait_until_up_locked(struct socle_conn *conn, unsigned timeout_ms,
+static bool wait_until_up_locked(struct socle_conn *conn, unsigned generation, uint64_t deadline,
 				 struct socle_error **error)
 {
-	uint64_t deadline = conn_deadline(timeout_ms ? timeout_ms : REOPEN_WAIT_MS);
-
 	while (conn->state == CONN_REOPENING) {
 		if (!conn_wait_locked(conn, &conn->changed, deadline))
 			break;
 	}
-	return conn->state == CONN_UP || not_up_locked(conn, error);
+	if (conn->state != CONN_UP)
+		return not_up_locked(conn, error);
+	return !generation || generation == conn->generation ||
+	       client_error(error, SOCLE_ERR_CONNECTION_LOST,
+			    "the connection was lost before the call, and is another one now");
 }
 
 /* The answer has come, or will never come, or is not waited for any more. */
-static void wait_for_answer_locked(struct socle_conn *conn, struct call *call, unsigned timeout_ms)
+static void wait_for_answer_locked(struct socle_conn *conn, struct call *call, uint64_t deadline,
+				   unsigned timeout_ms)
 {
-	uint64_t deadline = conn_deadline(timeout_ms);
-
 	while (!call->done) {
 		if (conn_wait_locked(conn, &call->answered, deadline) || call->done)
 			continue;
 		g_hash_table_remove(conn->calls, GUINT_TO_POINTER(call->serial));
+		conn_expect_late_locked(conn, call);
 		call->done = true;
 		client_error(&call->error, SOCLE_ERR_OPERATION_TIMEOUT,
-			     "no answer to procedure %d within %u ms; it may yet be done",
-			     call->procedure, timeout_ms);
+			     "no answer to %s within %u ms; it may yet be done",
+			     link_call_name(call->procedure), timeout_ms);
 	}
 }
 
 static bool send_and_wait(struct socle_conn *conn, struct call *call, unsigned timeout_ms,
 			  struct rpc_message *msg, struct socle_error **error)
 {
+	uint64_t deadline = conn_deadline(timeout_ms);
+
 	pthread_mutex_lock(&conn->lock);
-	if (!wait_until_up_locked(conn, timeout_ms, error)) {
+	if (!wait_until_up_locked(conn, call->generation,
+				  timeout_ms ? deadline : conn_deadline(REOPEN_WAIT_MS), error)) {
 		pthread_mutex_unlock(&conn->lock);
 		rpc_message_free(msg);
 		return false;
@@ -66,7 +71,7 @@ static bool send_and_wait(struct socle_conn *conn, struct call *call, unsigned t
 	if (call->stream)
 		stream_expect_locked(call->stream, call->serial);
 	conn_send_locked(conn, msg, NULL);
-	wait_for_answer_locked(conn, call, timeout_ms);
+	wait_for_answer_locked(conn, call, deadline, timeout_ms);
 	if (call->stream && !call->answer)
 		stream_opened_locked(call->stream, false);
 	pthread_mutex_unlock(&conn->lock);
@@ -157,6 +162,7 @@ void conn_answer_locked(struct socle_conn *conn, struct packet *packet)
 
 	/* Late: who called does not wait any more. */
 	if (!call) {
+		conn_answer_late_locked(conn, packet);
 		packet_free(packet);
 		return;
 	}
@@ -179,12 +185,12 @@ void conn_fail_calls_locked(struct socle_conn *conn, const char *why)
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		struct call *call = value;
 
-		client_error(
-			&call->error, SOCLE_ERR_CONNECTION_LOST,
-			"no answer to procedure %d, and it is not known whether it was done: %s",
-			call->procedure, why);
+		client_error(&call->error, SOCLE_ERR_CONNECTION_LOST,
+			     "no answer to %s, and it is not known whether it was done: %s",
+			     link_call_name(call->procedure), why);
 		call->done = true;
 		pthread_cond_signal(&call->answered);
 	}
 	g_hash_table_remove_all(conn->calls);
+	g_hash_table_remove_all(conn->late);
 }

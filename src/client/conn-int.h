@@ -53,6 +53,7 @@ struct call {
 	struct socle_error *error;   /* why it failed */
 	struct handler *handler;     /* a registration: learns its number as soon as it is there */
 	struct socle_stream *stream; /* a call that opens one */
+	unsigned generation;         /* it is for this link only; 0: for any */
 };
 
 /* Something that waits to be sent. */
@@ -69,11 +70,17 @@ struct queued {
 	enum socle_event_id id;
 	int reason;    /* of SOCLE_EVENT_CLOSED, _LOST */
 	char *problem; /* of SOCLE_EVENT_REOPENED, or NULL */
+	int handler;   /* whom it is for, or one of these */
+};
+
+enum {
+	QUEUED_BY_NUMBER = -1, /* whom the server's number says */
+	QUEUED_FOR_NOBODY = -2,
 };
 
 /* Somebody who wants to be told. */
 struct handler {
-	unsigned refs; /* the list of the connection, and who is calling back */
+	unsigned refs; /* the list of the connection, who registers it, and who is calling back */
 	int id;        /* ours: stays when the connection is opened again */
 	enum socle_event_id event;
 	int server_id; /* the server's, -1 if it has none */
@@ -111,10 +118,12 @@ struct socle_conn {
 	bool secure;
 	struct socle_error *why; /* the connection ended, or is being opened again */
 	struct link *link;       /* while it is up */
+	unsigned generation;     /* of the link, from 1 on: numbers of the server are its */
 	struct link_features features;
 	char *broken;        /* why the link is of no use any more, or NULL */
 	GHashTable *calls;   /* of struct call, by serial */
 	GHashTable *streams; /* of struct socle_stream, by serial */
+	GHashTable *late;    /* procedures, by serial of calls that were given up (conn-late.c) */
 	size_t stream_bytes; /* that were received for all of them */
 	GQueue out;
 	unsigned keepalive_ms;
@@ -206,6 +215,15 @@ bool conn_call_for(struct socle_conn *conn, struct call *call, unsigned timeout_
 void conn_answer_locked(struct socle_conn *conn, struct packet *packet);
 void conn_fail_calls_locked(struct socle_conn *conn, const char *why);
 
+/* == conn-late.c == */
+
+/* It is given up; what its answer brings is to be undone. */
+void conn_expect_late_locked(struct socle_conn *conn, const struct call *call);
+/* An answer that nobody waits for. */
+void conn_answer_late_locked(struct socle_conn *conn, struct packet *packet);
+/* Let the server forget a callback, and do not wait for it. */
+void conn_deregister_locked(struct socle_conn *conn, int server_id);
+
 /* == event.c, event-queue.c == */
 
 void conn_queue_event_locked(struct socle_conn *conn, struct packet *packet);
@@ -217,6 +235,8 @@ void handler_unref(struct handler *handler);
 struct queued *conn_next_event_locked(struct socle_conn *conn);
 void conn_event_fd_locked(struct socle_conn *conn);
 struct handler *conn_find_handler_locked(const struct socle_conn *conn, int id);
+/* The server's numbers are about to change: what waits is for those who have them now. */
+void conn_bind_events_locked(struct socle_conn *conn);
 
 /* == event-decode.c == */
 

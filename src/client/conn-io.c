@@ -82,7 +82,8 @@ static void put_out_locked(struct socle_conn *conn, struct rpc_message *msg, boo
 void conn_send_locked(struct socle_conn *conn, struct rpc_message *msg, struct socle_stream *stream)
 {
 	put_out_locked(conn, msg, false, stream);
-	if (conn->out.length > 0)
+	/* The I/O thread sends the rest; and if it does not read it is to do so, for the answer. */
+	if (conn->out.length > 0 || conn->stream_bytes >= CONN_STREAM_PAUSE)
 		conn_wake(conn);
 }
 
@@ -150,8 +151,11 @@ static bool read_some_locked(struct socle_conn *conn)
 	bool more = true;
 
 	for (int i = 0; i < READS_AT_ONCE; i++) {
-		if (conn->broken || is_paused_locked(conn))
+		if (conn->broken)
 			return false;
+		/* What TLS has decrypted already is nothing that poll() would tell of. */
+		if (is_paused_locked(conn))
+			return true;
 		if (!conn_read_locked(conn, &more) || !more)
 			return false;
 	}

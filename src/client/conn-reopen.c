@@ -104,6 +104,9 @@ static void up_again_locked(struct socle_conn *conn, struct link *link,
 {
 	struct packet *packet;
 
+	conn_bind_events_locked(conn);
+	conn->link = link;
+	conn->generation++;
 	for (unsigned i = 0; i < list->len; i++) {
 		const struct registration *r = &g_array_index(list, struct registration, i);
 		struct handler *h = conn_find_handler_locked(conn, r->handler);
@@ -111,8 +114,9 @@ static void up_again_locked(struct socle_conn *conn, struct link *link,
 		/* It may have gone meanwhile. */
 		if (h)
 			h->server_id = r->server_id;
+		else if (r->server_id >= 0)
+			conn_deregister_locked(conn, r->server_id);
 	}
-	conn->link = link;
 	conn->features = *features;
 	conn->state = CONN_UP;
 	conn->pings = 0;

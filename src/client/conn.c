@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/sys.h"
 #include "base/thread.h"
+#include "base/unix-connect.h"
 #include "client/error-int.h"
 #include "rpc/codes.h"
 
@@ -94,7 +95,8 @@ void flag_fd_release(struct flag_fd *flag)
 struct link *conn_dial(struct dialer *dialer, bool readonly, bool again,
 		       struct link_features *ret_features, struct socle_error **error)
 {
-	uint64_t deadline = conn_deadline(dialer->slow ? 0 : OPEN_TIMEOUT_MS);
+	unsigned usual_ms = dialer->slow ? 0 : OPEN_TIMEOUT_MS;
+	uint64_t deadline = conn_deadline(dialer->timeout_ms ? dialer->timeout_ms : usual_ms);
 	g_autofree char *name = NULL;
 	GError *why = NULL;
 	autoptr(link) link = NULL;
@@ -125,6 +127,8 @@ static struct socle_conn *conn_alloc(struct dialer *dialer, bool readonly, bool 
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.calls = g_hash_table_new(g_direct_hash, g_direct_equal),
 		.streams = g_hash_table_new(g_direct_hash, g_direct_equal),
+		.late = g_hash_table_new(g_direct_hash, g_direct_equal),
+		.generation = 1,
 		.out = G_QUEUE_INIT,
 		.events = G_QUEUE_INIT,
 		.event_fd = { .fd = -1 },
@@ -187,9 +191,12 @@ struct socle_conn *conn_open_dialer(struct dialer *dialer, unsigned flags,
 			error);
 }
 
-struct socle_conn *socle_conn_open(const char *uri, unsigned flags, struct socle_error **error)
+struct socle_conn *socle_conn_open_timeout(const char *uri, unsigned flags, unsigned timeout_ms,
+					   struct socle_error **error)
 {
-	const unsigned known = SOCLE_OPEN_READONLY | SOCLE_OPEN_RECONNECT | SOCLE_OPEN_NO_AUTOSTART;
+	const unsigned known = SOCLE_OPEN_READONLY | SOCLE_OPEN_RECONNECT |
+			       SOCLE_OPEN_NO_AUTOSTART | SOCLE_OPEN_NO_QUESTIONS;
+	struct dialer *dialer;
 	struct uri *parsed;
 	GError *why = NULL;
 
@@ -203,9 +210,16 @@ struct socle_conn *socle_conn_open(const char *uri, unsigned flags, struct socle
 		client_error_take(error, SOCLE_ERR_INVALID_ARG, why);
 		return NULL;
 	}
-	return conn_open_dialer(
-		dialer_new(parsed, flags & SOCLE_OPEN_READONLY, !(flags & SOCLE_OPEN_NO_AUTOSTART)),
-		flags, error);
+	parsed->no_tty |= (flags & SOCLE_OPEN_NO_QUESTIONS) != 0;
+	dialer =
+		dialer_new(parsed, flags & SOCLE_OPEN_READONLY, !(flags & SOCLE_OPEN_NO_AUTOSTART));
+	dialer->timeout_ms = timeout_ms;
+	return conn_open_dialer(dialer, flags, error);
+}
+
+struct socle_conn *socle_conn_open(const char *uri, unsigned flags, struct socle_error **error)
+{
+	return socle_conn_open_timeout(uri, flags, 0, error);
 }
 
 /* == Closing == */
@@ -263,11 +277,10 @@ void conn_destroy(struct socle_conn *conn)
 	dialer_free(conn->dialer);
 	g_queue_clear_full(&conn->events, free_queued);
 	g_queue_clear_full(&conn->out, free_out);
-	for (unsigned i = 0; i < conn->handlers->len; i++)
-		handler_unref(conn->handlers->pdata[i]);
 	g_ptr_array_free(conn->handlers, TRUE);
 	g_hash_table_destroy(conn->calls);
 	g_hash_table_destroy(conn->streams);
+	g_hash_table_destroy(conn->late);
 	socle_error_free(conn->why);
 	g_free(conn->broken);
 	flag_fd_release(&conn->event_fd);
@@ -283,16 +296,28 @@ struct socle_conn *socle_conn_ref(struct socle_conn *conn)
 	return conn;
 }
 
+/* On the thread of who has no connection any more: the I/O thread never calls back. */
+static void release_handlers(GPtrArray *handlers)
+{
+	for (unsigned i = 0; i < handlers->len; i++)
+		handler_unref(handlers->pdata[i]);
+	g_ptr_array_free(handlers, TRUE);
+}
+
 void socle_conn_unref(struct socle_conn *conn)
 {
+	GPtrArray *handlers;
 	bool orphan;
 
 	if (!conn || atomic_fetch_sub(&conn->refs, 1) != 1)
 		return;
 	socle_conn_close(conn);
 	pthread_mutex_lock(&conn->lock);
+	handlers = conn->handlers;
+	conn->handlers = g_ptr_array_new();
 	orphan = conn->orphan = conn->dialing;
 	pthread_mutex_unlock(&conn->lock);
+	release_handlers(handlers);
 	if (orphan)
 		return;
 	thread_join(conn->io);
@@ -333,4 +358,14 @@ bool socle_conn_is_encrypted(struct socle_conn *conn)
 	secure = conn->secure;
 	pthread_mutex_unlock(&conn->lock);
 	return secure;
+}
+
+char *socle_conn_socket(struct socle_conn *conn)
+{
+	char *path;
+
+	pthread_mutex_lock(&conn->lock);
+	path = conn->link ? unix_peer_path(link_transport(conn->link)->fd) : NULL;
+	pthread_mutex_unlock(&conn->lock);
+	return path;
 }

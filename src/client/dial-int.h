@@ -29,7 +29,8 @@ struct dialer_ops {
 
 struct dialer {
 	const struct dialer_ops *ops;
-	bool slow; /* a person may be asked for a password: no deadline */
+	bool slow;           /* a person may be asked for a password: no deadline */
+	unsigned timeout_ms; /* for opening; 0: the usual one */
 };
 
 /* @uri is owned from now on. */

@@ -7,7 +7,8 @@
 #include "client/error-int.h"
 #include "client/object-int.h"
 #include "client/params-int.h"
-#include "client/socle-device.h"
+#include "client/socle-disk.h"
+#include "client/socle-save.h"
 #include "client/tune-int.h"
 
 static bool has_disk(const char *disk, struct socle_error **error)

@@ -5,6 +5,7 @@
 #include "client/error-int.h"
 #include "client/object-int.h"
 #include "client/params-int.h"
+#include "client/socle-save.h"
 
 int socle_domain_save(struct socle_domain *dom, const char *to, const char *xml, unsigned flags,
 		      struct socle_error **error)

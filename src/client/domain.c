@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/uuid.h"
 #include "client/error-int.h"
 #include "client/object-int.h"
 #include "client/socle.h"
@@ -67,24 +68,6 @@ struct socle_domain *socle_domain_by_uuid(struct socle_conn *conn, const unsigne
 	return take(conn, &ret.dom);
 }
 
-/* 32 digits; hyphens may stand between bytes. */
-static bool read_uuid(const char *text, unsigned char *ret_uuid)
-{
-	unsigned digits = 0;
-
-	for (; *text; text++) {
-		int digit = g_ascii_xdigit_value(*text);
-
-		if (*text == '-' && digits % 2 == 0)
-			continue;
-		if (digit < 0 || digits == 32)
-			return false;
-		ret_uuid[digits / 2] = (unsigned char)(ret_uuid[digits / 2] << 4 | digit);
-		digits++;
-	}
-	return digits == 32;
-}
-
 struct socle_domain *socle_domain_by_uuid_text(struct socle_conn *conn, const char *uuid,
 					       struct socle_error **error)
 {
@@ -92,7 +75,7 @@ struct socle_domain *socle_domain_by_uuid_text(struct socle_conn *conn, const ch
 
 	if (!client_has(uuid, "UUID", error))
 		return NULL;
-	if (!read_uuid(uuid, bytes)) {
+	if (!uuid_read(uuid, bytes)) {
 		client_error(error, SOCLE_ERR_INVALID_ARG,
 			     "'%.80s' is no UUID: it has 32 hexadecimal digits", uuid);
 		return NULL;

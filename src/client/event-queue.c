@@ -43,9 +43,21 @@ struct queued *conn_next_event_locked(struct socle_conn *conn)
 	return queued;
 }
 
+/* One place in the queue stands for all that are lost. */
+static void drop_locked(struct socle_conn *conn)
+{
+	if (conn->events_dropped++ == 0)
+		push_locked(conn, (struct queued){ .id = SOCLE_EVENT_DROPPED });
+}
+
 void conn_queue_local_locked(struct socle_conn *conn, enum socle_event_id id, int reason,
 			     const char *problem)
 {
+	/* A connection may be lost and opened again for ever; it is closed once. */
+	if (id != SOCLE_EVENT_CLOSED && conn->events.length >= CONN_EVENTS_MAX) {
+		drop_locked(conn);
+		return;
+	}
 	push_locked(conn, (struct queued){
 				  .id = id,
 				  .reason = reason,
@@ -55,7 +67,7 @@ void conn_queue_local_locked(struct socle_conn *conn, enum socle_event_id id, in
 
 void conn_queue_event_locked(struct socle_conn *conn, struct packet *packet)
 {
-	struct queued queued = { .packet = packet };
+	struct queued queued = { .packet = packet, .handler = QUEUED_BY_NUMBER };
 	int server_id;
 
 	/* Also that of the server that it closes: the end itself comes right behind. */
@@ -66,10 +78,27 @@ void conn_queue_event_locked(struct socle_conn *conn, struct packet *packet)
 	if (conn->events.length >= CONN_EVENTS_MAX ||
 	    conn->event_bytes + cost_of(&queued) > CONN_EVENT_BYTES_MAX) {
 		packet_free(packet);
-		/* One place in the queue stands for all that are lost. */
-		if (conn->events_dropped++ == 0)
-			conn_queue_local_locked(conn, SOCLE_EVENT_DROPPED, 0, NULL);
+		drop_locked(conn);
 		return;
 	}
 	push_locked(conn, queued);
+}
+
+void conn_bind_events_locked(struct socle_conn *conn)
+{
+	for (GList *l = conn->events.head; l; l = l->next) {
+		struct queued *q = l->data;
+		int server_id = -1;
+
+		if (!q->packet || q->handler != QUEUED_BY_NUMBER)
+			continue;
+		(void)event_peek(q->packet, &q->id, &server_id);
+		q->handler = QUEUED_FOR_NOBODY;
+		for (unsigned i = 0; i < conn->handlers->len; i++) {
+			const struct handler *h = conn->handlers->pdata[i];
+
+			if (h->event == q->id && h->server_id == server_id)
+				q->handler = h->id;
+		}
+	}
 }

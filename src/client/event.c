@@ -94,6 +94,29 @@ static bool can_register(struct socle_conn *conn, enum socle_event_id id,
 				    "the server is too old to tell events by callbacks");
 }
 
+/* What it has must be released without the lock, for it is the caller's. */
+static void put_back(struct socle_conn *conn, struct handler *h)
+{
+	bool last;
+
+	pthread_mutex_lock(&conn->lock);
+	last = h->refs == 1;
+	if (!last)
+		h->refs--;
+	pthread_mutex_unlock(&conn->lock);
+	if (last)
+		handler_unref(h);
+}
+
+/* It was not registered, as far as the caller can know. */
+static void give_up_locked(struct socle_conn *conn, struct handler *h)
+{
+	h->refs--;
+	/* The call was lost with its link, and the new one has it. */
+	if (h->server_id >= 0 && conn->state == CONN_UP)
+		conn_deregister_locked(conn, h->server_id);
+}
+
 int socle_event_register(struct socle_conn *conn, enum socle_event_id id, struct socle_domain *dom,
 			 socle_event_fn *fn, void *opaque, void (*release)(void *opaque),
 			 struct socle_error **error)
@@ -109,40 +132,28 @@ int socle_event_register(struct socle_conn *conn, enum socle_event_id id, struct
 	pthread_mutex_lock(&conn->lock);
 	number = h->id = conn->next_handler++;
 	g_ptr_array_add(conn->handlers, h);
+	/* Ours: its first event, on another thread, may deregister it. */
+	h->refs++;
 	conn->registering++;
 	pthread_mutex_unlock(&conn->lock);
 	if (id < SOCLE_EVENT_DOMAIN_COUNT)
 		ok = ask_for_events(conn, h, dom, error);
 	pthread_mutex_lock(&conn->lock);
 	conn->registering--;
-	if (ok) {
+	if (ok)
 		h->release = release;
-	} else {
-		g_ptr_array_remove(conn->handlers, h);
-		handler_unref(h);
-	}
+	else if (g_ptr_array_remove(conn->handlers, h))
+		give_up_locked(conn, h);
 	pthread_cond_broadcast(&conn->changed);
 	pthread_mutex_unlock(&conn->lock);
+	put_back(conn, h);
 	return ok ? number : -1;
-}
-
-/* @unlocked: what it has must be released without the lock, for it is the caller's. */
-static void put_back(struct socle_conn *conn, struct handler *h)
-{
-	bool last;
-
-	pthread_mutex_lock(&conn->lock);
-	last = h->refs == 1;
-	if (!last)
-		h->refs--;
-	pthread_mutex_unlock(&conn->lock);
-	if (last)
-		handler_unref(h);
 }
 
 int socle_event_deregister(struct socle_conn *conn, int callback_id, struct socle_error **error)
 {
 	rpc_connect_domain_event_callback_deregister_any_args args;
+	struct call call = { .procedure = RPC_PROC_CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY };
 	struct handler *h;
 	bool ask;
 
@@ -153,6 +164,8 @@ int socle_event_deregister(struct socle_conn *conn, int callback_id, struct socl
 		g_ptr_array_remove(conn->handlers, h);
 	}
 	ask = h && h->server_id >= 0 && conn->state == CONN_UP;
+	/* On another link the number may be somebody else's. */
+	call.generation = conn->generation;
 	conn_event_fd_locked(conn);
 	pthread_mutex_unlock(&conn->lock);
 	if (!h) {
@@ -162,14 +175,26 @@ int socle_event_deregister(struct socle_conn *conn, int callback_id, struct socl
 	put_back(conn, h);
 	if (!ask)
 		return 0;
-	return CALL_ARGS(conn, CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY,
-			 connect_domain_event_callback_deregister_any, &args, error);
+	return conn_call_for(conn, &call, atomic_load(&conn->timeout_ms),
+			     RPC_BODY(rpc_connect_domain_event_callback_deregister_any_args, &args),
+			     NULL, error)
+		       ? 0
+		       : -1;
 }
 
 /* == Telling == */
 
+static bool is_for(const struct queued *q, int server_id, const struct handler *h)
+{
+	if (h->event != q->id)
+		return false;
+	if (!q->packet)
+		return true;
+	return q->handler == QUEUED_BY_NUMBER ? h->server_id == server_id : h->id == q->handler;
+}
+
 /* Those whom an event is for, each with a reference; for g_ptr_array_free(). */
-static GPtrArray *find_handlers_locked(struct socle_conn *conn, enum socle_event_id id,
+static GPtrArray *find_handlers_locked(struct socle_conn *conn, const struct queued *q,
 				       int server_id)
 {
 	GPtrArray *list = g_ptr_array_new();
@@ -177,7 +202,7 @@ static GPtrArray *find_handlers_locked(struct socle_conn *conn, enum socle_event
 	for (unsigned i = 0; i < conn->handlers->len; i++) {
 		struct handler *h = conn->handlers->pdata[i];
 
-		if (h->event != id || (id < SOCLE_EVENT_DOMAIN_COUNT && h->server_id != server_id))
+		if (!is_for(q, server_id, h))
 			continue;
 		h->refs++;
 		g_ptr_array_add(list, h);
@@ -232,9 +257,10 @@ static int tell_next_locked(struct socle_conn *conn)
 		return -1;
 	if (q->packet)
 		(void)event_peek(q->packet, &q->id, &server_id);
-	list = find_handlers_locked(conn, q->id, server_id);
+	list = find_handlers_locked(conn, q, server_id);
 	/* Its callback may be one whose number is not known yet. */
-	if (list->len == 0 && q->packet && conn->registering > 0) {
+	if (list->len == 0 && q->packet && q->handler == QUEUED_BY_NUMBER &&
+	    conn->registering > 0) {
 		g_ptr_array_free(list, TRUE);
 		return -1;
 	}

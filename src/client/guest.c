@@ -7,6 +7,7 @@
 #include "client/object-int.h"
 #include "client/params-int.h"
 #include "client/socle-device.h"
+#include "client/socle-guest.h"
 
 char *socle_domain_hostname(struct socle_domain *dom, unsigned flags, struct socle_error **error)
 {

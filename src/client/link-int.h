@@ -75,6 +75,9 @@ struct packet *link_take_event(struct link *link);
 bool link_call(struct link *link, int procedure, void *args, void *ret, uint64_t deadline,
 	       struct socle_error **ret_server, GError **error);
 
+/* What people are told that a procedure is called: its name in libvirt's protocol. */
+const char *link_call_name(int procedure);
+
 /* Put a call together; NULL if it is beyond a limit. */
 struct rpc_message *link_new_call(uint32_t serial, int procedure, void *args, GError **error);
 

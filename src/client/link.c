@@ -194,6 +194,13 @@ ssize_t link_write(struct link *link, const uint8_t *data, size_t len, GError **
 	return n;
 }
 
+const char *link_call_name(int procedure)
+{
+	const struct rpc_procedure *proc = rpc_procedure_find(procedure);
+
+	return proc ? proc->name : "(unknown)";
+}
+
 struct rpc_message *link_new_call(uint32_t serial, int procedure, void *args, GError **error)
 {
 	const struct rpc_procedure *proc = rpc_procedure_find(procedure);
@@ -225,27 +232,28 @@ bool link_read_answer(struct packet *packet, int procedure, void *ret,
 
 	if (header->procedure != procedure)
 		return error_set(error, SOCLE_ERROR_CORRUPT,
-				 "the server answers procedure %d where %d was called",
-				 header->procedure, procedure);
+				 "the server answers %s where %s was called",
+				 link_call_name(header->procedure), link_call_name(procedure));
 	if (header->status == RPC_STATUS_ERROR) {
 		if (!rpc_received_get(&packet->received, rpc_error, &body, NULL))
 			return error_set(error, SOCLE_ERROR_CORRUPT,
-					 "the server refuses procedure %d, and does not say why",
-					 procedure);
+					 "the server refuses %s, and does not say why",
+					 link_call_name(procedure));
 		client_error_server(ret_server, &body);
 		rpc_body_release(rpc_error, &body);
 		return false;
 	}
 	if (header->status != RPC_STATUS_OK)
 		return error_set(error, SOCLE_ERROR_CORRUPT,
-				 "the server's answer to procedure %d has status %u", procedure,
-				 header->status);
+				 "the server's answer to %s has status %u",
+				 link_call_name(procedure), header->status);
 	if (!ret)
 		return true;
 	assert(proc && proc->ret.xdr);
 	if (!rpc_received_get_xdr(&packet->received, proc->ret.xdr, ret, proc->ret.size, NULL))
 		return error_set(error, SOCLE_ERROR_CORRUPT,
-				 "the server's answer to procedure %d makes no sense", procedure);
+				 "the server's answer to %s makes no sense",
+				 link_call_name(procedure));
 	return true;
 }
 

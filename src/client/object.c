@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "base/bytes.h"
+#include "base/uuid.h"
 #include "client/error-int.h"
 
 struct socle_domain *domain_new(struct socle_conn *conn, const rpc_domain *wire)
@@ -21,9 +21,7 @@ struct socle_domain *domain_new(struct socle_conn *conn, const rpc_domain *wire)
 		.id = wire->id,
 	};
 	memcpy(dom->uuid, u, sizeof(dom->uuid));
-	g_snprintf(dom->uuid_text, sizeof(dom->uuid_text), "%08x-%04x-%04x-%04x-%08x%04x",
-		   get_be32(u), get_be16(u + 4), get_be16(u + 6), get_be16(u + 8), get_be32(u + 10),
-		   get_be16(u + 14));
+	uuid_write(u, dom->uuid_text);
 	return dom;
 }
 

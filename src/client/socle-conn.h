@@ -23,25 +23,43 @@ enum socle_open_flags {
 	/* When the connection breaks, open it again and register its events again. */
 	SOCLE_OPEN_RECONNECT = 1 << 16,
 	SOCLE_OPEN_NO_AUTOSTART = 1 << 17, /* do not start the daemon of the session */
+	SOCLE_OPEN_NO_QUESTIONS = 1 << 18, /* ssh asks nobody for a password */
 };
 
 /**
  * socle_conn_open() - connect to a daemon
- * @uri:   NULL or "": $SOCLE_DEFAULT_URI, $LIBVIRT_DEFAULT_URI, or the daemon of the system for root
- *         and of the session for others; else scheme[+transport]://[user@]host[:port]/path?parameters,
+ * @uri:   NULL or "": $SOCLE_DEFAULT_URI, $LIBVIRT_DEFAULT_URI, or the daemon of the session; for root
+ *         that of the system, if it runs; else scheme[+transport]://[user@]host[:port]/path?parameters,
  *         as libvirt has them. Transports: unix, tcp, tls, ssh, ext. Parameters: socket, mode,
- *         no_verify, pkipath,
- *         command, keyfile, netcat, proxy, no_tty, known_hosts_verify; others are passed on
+ *         no_verify, pkipath, command, keyfile, netcat, proxy, no_tty, known_hosts_verify; others
+ *         are passed on
  * @flags: enum socle_open_flags
  * @error: says why not
  *
  * The daemon of a session is started if there is none, unless a flag or SOCLE_AUTOSTART=0 in the
- * environment says not to.
+ * environment says not to. A server that does not answer is given up after a minute; one behind ssh or
+ * a command is not, since a person may be asked for a password.
  *
  * Return: for socle_conn_unref(); NULL on failure
  */
 SOCLE_API struct socle_conn *socle_conn_open(const char *uri, unsigned flags,
 					     struct socle_error **error);
+
+/**
+ * socle_conn_open_timeout() - the same, with another patience
+ * @uri:        as for socle_conn_open()
+ * @flags:      enum socle_open_flags
+ * @timeout_ms: how long opening may take, also when it is opened again; 0: as socle_conn_open()
+ * @error:      says why not
+ *
+ * The name of a host is looked up as long as the host's resolver takes. Calls have a time of their own,
+ * see socle_conn_set_timeout().
+ *
+ * Return: for socle_conn_unref(); NULL on failure
+ */
+SOCLE_API struct socle_conn *socle_conn_open_timeout(const char *uri, unsigned flags,
+						     unsigned timeout_ms,
+						     struct socle_error **error);
 
 /**
  * socle_conn_ref() - one more owner
@@ -97,6 +115,14 @@ SOCLE_API bool socle_conn_is_alive(struct socle_conn *conn);
  * @conn: the connection
  */
 SOCLE_API bool socle_conn_is_encrypted(struct socle_conn *conn);
+
+/**
+ * socle_conn_socket() - the Unix socket of this host that it goes to. Asks nobody
+ * @conn: the connection
+ *
+ * Return: for free(3); NULL: it goes another way, or is lost
+ */
+SOCLE_API char *socle_conn_socket(struct socle_conn *conn);
 
 /**
  * socle_conn_uri() - the URI as the server names it

@@ -17,11 +17,14 @@
 
 #include "client/socle-conn.h"
 #include "client/socle-device.h"
+#include "client/socle-disk.h"
 #include "client/socle-domain.h"
 #include "client/socle-error.h"
 #include "client/socle-event.h"
+#include "client/socle-guest.h"
 #include "client/socle-params.h"
 #include "client/socle-resource.h"
+#include "client/socle-save.h"
 #include "client/socle-snapshot.h"
 #include "client/socle-stream.h"
 

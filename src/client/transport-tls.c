@@ -92,9 +92,10 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *data, size_t len)
 	return -1;
 }
 
-/* Files of certificates: those of a folder, of the user, or of the host, whichever are there. */
+/* Files of certificates, each of a folder, of the user, or of the host, whichever is there. */
 struct tls_files {
 	char *ca;
+	char *crl; /* certificates that their authority has taken back; may be missing */
 	char *cert;
 	char *key;
 };
@@ -102,6 +103,7 @@ struct tls_files {
 static void tls_files_release(struct tls_files *files)
 {
 	g_free(files->ca);
+	g_free(files->crl);
 	g_free(files->cert);
 	g_free(files->key);
 }
@@ -113,30 +115,43 @@ static bool file_is_there(const char *path)
 	return sys_stat(path, &st) == 0;
 }
 
+static void in_folder(struct tls_files *files, const char *folder)
+{
+	files->ca = g_build_filename(folder, "cacert.pem", NULL);
+	files->crl = g_build_filename(folder, "cacrl.pem", NULL);
+	files->cert = g_build_filename(folder, "clientcert.pem", NULL);
+	files->key = g_build_filename(folder, "clientkey.pem", NULL);
+}
+
+static void set(char **path, const char *text)
+{
+	g_free(*path);
+	*path = g_strdup(text);
+}
+
 static void find_files(struct tls_files *files, const char *pkipath)
 {
-	g_autofree char *own = NULL;
+	g_autofree char *own = g_build_filename(g_get_home_dir(), ".pki", "libvirt", NULL);
+	bool root = geteuid() == 0;
 
-	if (!pkipath) {
-		own = g_build_filename(g_get_home_dir(), ".pki", "libvirt", NULL);
-		if (geteuid() != 0 && file_is_there(own))
-			pkipath = own;
-	}
-	if (pkipath) {
-		files->ca = g_build_filename(pkipath, "cacert.pem", NULL);
-		files->cert = g_build_filename(pkipath, "clientcert.pem", NULL);
-		files->key = g_build_filename(pkipath, "clientkey.pem", NULL);
+	in_folder(files, pkipath ? pkipath : own);
+	if (pkipath)
 		return;
+	if (root || !file_is_there(files->ca))
+		set(&files->ca, "/etc/pki/CA/cacert.pem");
+	if (root || !file_is_there(files->crl))
+		set(&files->crl, "/etc/pki/CA/cacrl.pem");
+	/* One is of no use without the other. */
+	if (root || !file_is_there(files->cert) || !file_is_there(files->key)) {
+		set(&files->cert, "/etc/pki/libvirt/clientcert.pem");
+		set(&files->key, "/etc/pki/libvirt/private/clientkey.pem");
 	}
-	files->ca = g_strdup("/etc/pki/CA/cacert.pem");
-	files->cert = g_strdup("/etc/pki/libvirt/clientcert.pem");
-	files->key = g_strdup("/etc/pki/libvirt/private/clientkey.pem");
 }
 
 static bool load_files(struct tls_transport *tls, const char *pkipath, bool no_verify,
 		       GError **error)
 {
-	__attribute__((cleanup(tls_files_release))) struct tls_files files = { NULL, NULL, NULL };
+	__attribute__((cleanup(tls_files_release))) struct tls_files files = { NULL };
 	int rc;
 
 	find_files(&files, pkipath);
@@ -147,6 +162,18 @@ static bool load_files(struct tls_transport *tls, const char *pkipath, bool no_v
 				 "cannot read the authority's certificate '%s' (%s): put it there, "
 				 "or name its folder by ?pkipath=",
 				 files.ca, gnutls_strerror(rc));
+	if (rc == 0 && !no_verify)
+		return error_set(error, SOCLE_ERROR_CORRUPT,
+				 "the file '%s' has no certificate of an authority in it",
+				 files.ca);
+	rc = no_verify || !file_is_there(files.crl)
+		     ? 0
+		     : gnutls_certificate_set_x509_crl_file(tls->credentials, files.crl,
+							    GNUTLS_X509_FMT_PEM);
+	if (rc < 0)
+		return error_set(error, SOCLE_ERROR_CORRUPT,
+				 "cannot read the list of certificates taken back '%s': %s",
+				 files.crl, gnutls_strerror(rc));
 	if (!file_is_there(files.cert) && !file_is_there(files.key))
 		return true;
 	rc = gnutls_certificate_set_x509_key_file(tls->credentials, files.cert, files.key,
@@ -185,11 +212,16 @@ static bool refuse_certificate(struct tls_transport *tls, const char *host, GErr
 	unsigned status = gnutls_session_get_verify_cert_status(tls->session);
 	bool told = gnutls_certificate_verification_status_print(
 			    status, gnutls_certificate_type_get(tls->session), &text, 0) == 0;
+	g_autofree char *why = g_strdup(told ? (const char *)text.data : "for no known reason");
+	size_t len;
 
-	error_set(error, SOCLE_ERROR_DENIED, "the certificate of '%s' is not accepted: %s", host,
-		  told ? (const char *)text.data : "for no known reason");
 	gnutls_free(text.data);
-	return false;
+	/* Its last sentence is the end of ours. */
+	len = strlen(g_strchomp(why));
+	if (len > 0 && why[len - 1] == '.')
+		why[len - 1] = '\0';
+	return error_set(error, SOCLE_ERROR_DENIED, "the certificate of '%s' is not accepted: %s",
+			 host, why);
 }
 
 static bool handshake(struct tls_transport *tls, const char *host, uint64_t deadline,

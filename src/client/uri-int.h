@@ -26,9 +26,15 @@ enum uri_mode {
 };
 
 enum uri_proxy {
-	URI_PROXY_AUTO, /* virt-ssh-helper if it is there, else netcat */
+	URI_PROXY_AUTO, /* a helper if it is there, else netcat */
 	URI_PROXY_NETCAT,
-	URI_PROXY_NATIVE, /* virt-ssh-helper */
+	URI_PROXY_NATIVE, /* virt-ssh-helper, or socle-ssh-helper */
+};
+
+enum uri_known_hosts {
+	URI_KNOWN_HOSTS_NORMAL, /* as ssh is configured */
+	URI_KNOWN_HOSTS_AUTO,   /* a host that is not known is, from now on */
+	URI_KNOWN_HOSTS_IGNORE, /* whoever it is */
 };
 
 struct uri {
@@ -48,6 +54,7 @@ struct uri {
 	char *netcat;
 	char *keyfile;
 	char *pkipath;
+	enum uri_known_hosts known_hosts;
 	bool no_verify;
 	bool no_tty;
 };

@@ -99,6 +99,7 @@ static int set_parameter(struct uri *uri, const char *name, const char *value, G
 {
 	static const char *const modes[] = { "auto", "legacy", "direct", NULL };
 	static const char *const proxies[] = { "auto", "netcat", "native", NULL };
+	static const char *const known_hosts[] = { "normal", "auto", "ignore", NULL };
 	const struct {
 		const char *name;
 		char **text;
@@ -124,6 +125,10 @@ static int set_parameter(struct uri *uri, const char *name, const char *value, G
 		if (!set_enum(name, value, proxies, &index, error))
 			return -1;
 		uri->proxy = (enum uri_proxy)index;
+	} else if (!strcmp(name, "known_hosts_verify")) {
+		if (!set_enum(name, value, known_hosts, &index, error))
+			return -1;
+		uri->known_hosts = (enum uri_known_hosts)index;
 	} else if (!strcmp(name, "no_verify")) {
 		uri->no_verify = strcmp(value, "0") != 0;
 	} else if (!strcmp(name, "no_tty")) {

@@ -5,8 +5,9 @@
 #include <grp.h>
 #include <unistd.h>
 
+#include "base/program.h"
+#include "base/session.h"
 #include "daemon/config-int.h"
-#include "daemon/runtime-dir.h"
 
 enum {
 	SESSION_TIMEOUT_S = 120,
@@ -38,20 +39,12 @@ char *config_policy_file(const struct config *config)
 	return config_default_file(config, "policy.conf");
 }
 
-/* Beside this program, or where it is installed. */
+/* Where it should be if it is nowhere: starting a machine tells what is missing. */
 static char *find_vm(void)
 {
-	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
-	g_autofree char *folder = self ? g_path_get_dirname(self) : NULL;
-	g_autofree char *beside = folder ? g_build_filename(folder, "socle-vm", NULL) : NULL;
-	g_autofree char *built = folder ? g_build_filename(folder, "../vmm/socle-vm", NULL) : NULL;
+	char *found = program_find("socle-vm");
 
-	if (beside && g_file_test(beside, G_FILE_TEST_IS_EXECUTABLE))
-		return g_steal_pointer(&beside);
-	/* In the build folder. */
-	if (built && g_file_test(built, G_FILE_TEST_IS_EXECUTABLE))
-		return g_canonicalize_filename(built, NULL);
-	return g_strdup(SOCLE_BINDIR "/socle-vm");
+	return found ? found : g_strdup(SOCLE_BINDIR "/socle-vm");
 }
 
 static void fill(char **member, char *value)
@@ -73,7 +66,7 @@ static void make_absolute(char **member)
 
 void config_complete(struct config *config)
 {
-	g_autofree char *runtime = runtime_dir(config->session);
+	g_autofree char *runtime = session_runtime_dir(config->session);
 
 	if (config->state && !config->run)
 		config->run = g_build_filename(config->state, "run", NULL);
@@ -83,7 +76,7 @@ void config_complete(struct config *config)
 	fill(&config->state, config->session
 				     ? g_build_filename(g_get_user_data_dir(), "socle", NULL)
 				     : g_strdup("/var/lib/socle"));
-	fill(&config->listen, g_build_filename(runtime, "socle", "socled-sock", NULL));
+	fill(&config->listen, session_socket(config->session, false));
 	fill(&config->vm, find_vm());
 	fill(&config->log_dir, g_build_filename(config->state, "log", NULL));
 	make_absolute(&config->run);

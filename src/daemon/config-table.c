@@ -36,8 +36,12 @@ const struct config_option config_options[] = {
 	  AT(log_dir), 0, 0, NULL, false },
 	{ "vm", "PATH", "The program that runs a machine (default: socle-vm beside socled).", NULL,
 	  CONFIG_TEXT, AT(vm), 0, 0, NULL, false },
-	{ "machine-user", "NAME", "Run the system's machines as this user.", NULL, CONFIG_TEXT,
-	  AT(machine_user), 0, 0, NULL, false },
+	{ "machine-user", "NAME", "Run the system's machines as this user.",
+	  "Images that only root may open are lent to it by their access control lists while a "
+	  "machine needs them; it has to be let through by folders, and what is behind an overlay "
+	  "has to "
+	  "be readable by it.",
+	  CONFIG_TEXT, AT(machine_user), 0, 0, NULL, false },
 	{ "policy", "FILE", "Who may do what (default /etc/socle/policy.conf).",
 	  "Without such a file the permissions of the sockets decide. It is read again at SIGHUP. "
 	  "See POLICY below.",
@@ -120,12 +124,10 @@ char *config_help(void)
 			g_string_append_printf(text, "  %-22s  %s\n", left, option->help);
 	}
 	g_string_append(
-		text,
-		"\nMachines go on when socled ends, and it finds them again.\n"
-		"Exit status: 0 ended as asked, 1 an error, 3 another socled is there.\n"
-		"\n"
-		"  socled --session &\n"
-		"  virsh -c \"qemu:///session?socket=$XDG_RUNTIME_DIR/socle/socled-sock\" list\n");
+		text, "\nMachines go on when socled ends, and it finds them again.\n"
+		      "Exit status: 0 ended as asked, 1 an error, 3 another socled is there.\n"
+		      "\n"
+		      "A session's daemon is started by clients: virsh -c \"$(socle uri)\" list\n");
 	return g_string_free(text, FALSE);
 }
 

@@ -116,9 +116,17 @@ static void on_close(void *opaque)
 	conn_close(opaque);
 }
 
+static bool wants_input(const struct conn *conn);
+
 static void on_changed(void *opaque)
 {
-	wake(opaque);
+	struct conn *conn = opaque;
+
+	/* Mostly an answer was sent, and all is waited for that there is to wait for. */
+	if (conn->state == SERVED && !conn->rest && conn->told == conn->output.queued &&
+	    conn->waiting_for == G_IO_IN && wants_input(conn))
+		return;
+	wake(conn);
 }
 
 /* == Input == */
@@ -362,6 +370,8 @@ struct conn *conn_new(int fd, struct tls_session *tls, const struct conn_owner *
 	((struct conn_source *)conn->source)->conn = conn;
 	output_init(&conn->output, fd, tls, owner->total);
 	conn->tag = g_source_add_unix_fd(conn->source, fd, 0);
+	/* Else GLib takes the descriptor out of the loop and back for each turn, and wakes itself twice. */
+	g_source_set_can_recurse(conn->source, TRUE);
 	g_source_set_static_name(conn->source, "client");
 	g_source_attach(conn->source, g_main_context_get_thread_default());
 	wake(conn);

@@ -19,6 +19,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/session.h"
 #include "base/sys.h"
 #include "daemon/activation.h"
 #include "daemon/boot.h"
@@ -31,7 +32,6 @@
 #include "daemon/networks.h"
 #include "daemon/orphans.h"
 #include "daemon/policy.h"
-#include "daemon/runtime-dir.h"
 #include "daemon/store.h"
 #include "daemon/support.h"
 #include "daemon/tls.h"
@@ -150,7 +150,8 @@ static bool start_machines(struct daemon *daemon, GError **error)
 		node_default_network(daemon->node, default_network, false);
 	}
 	node_loaded(daemon->node, booted);
-	boot_remember(config->run, daemon->facts->boot_id);
+	if (booted)
+		boot_remember(config->run, daemon->facts->boot_id);
 	log_info("%u definitions, %u machines that run%s", count.loaded[STORE_DOMAIN],
 		 count.loaded[STORE_STATUS],
 		 booted ? "; the host has just started, so those with autostart are started" : "");
@@ -222,8 +223,8 @@ static void listen_for_libvirt(struct daemon *daemon)
 {
 	static const char *const names[] = { "virtqemud-sock", "virtsocled-sock" };
 	const struct config *config = daemon->config;
-	g_autofree char *folder = g_build_filename(
-		config->session ? g_get_user_runtime_dir() : "/run", "libvirt", NULL);
+	g_autofree char *runtime = session_runtime_dir(config->session);
+	g_autofree char *folder = g_build_filename(runtime, "libvirt", NULL);
 
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
 		g_autofree char *path = g_build_filename(folder, names[i], NULL);

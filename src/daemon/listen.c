@@ -236,11 +236,11 @@ static bool add_activated(struct listeners *listeners, int fd, struct tls *tls, 
 	struct acceptor *acceptor;
 
 	if (getsockname(fd, &addr.any, &len) < 0) {
+		error_set(error, SOCLE_ERROR_USAGE,
+			  "descriptor %d of the service manager is no socket; mend the unit file",
+			  fd);
 		fd_autoclose(&fd);
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "descriptor %d of the service manager is no socket; mend the unit "
-				 "file",
-				 fd);
+		return false;
 	}
 	if (addr.any.sa_family == AF_UNIX) {
 		door = (struct clients_door){ .local = true };

@@ -12,6 +12,8 @@
 #include <sys/file.h>
 
 #include "base/error.h"
+#include "base/log.h"
+#include "base/replace.h"
 #include "base/sys.h"
 
 struct lock {
@@ -32,6 +34,7 @@ struct lock *lock_new(const char *folder, GError **error)
 {
 	g_autofree char *path = g_build_filename(folder, "lock", NULL);
 	autofd int fd = sys_open(path, O_RDWR | O_CREAT, 0600);
+	g_autoptr(GError) local = NULL;
 	struct lock *lock;
 	char text[16] = "";
 
@@ -48,9 +51,9 @@ struct lock *lock_new(const char *folder, GError **error)
 			  folder, text);
 		return NULL;
 	}
-	/* The number is for people. */
-	if (!write_number(fd, path, error))
-		return NULL;
+	/* The number is for people, and no reason to leave machines alone on a disk that is full. */
+	if (!write_number(fd, path, &local))
+		log_warning("%s", local->message);
 	lock = g_new(struct lock, 1);
 	*lock = (struct lock){ .fd = fd_steal(&fd) };
 	return lock;
@@ -58,24 +61,14 @@ struct lock *lock_new(const char *folder, GError **error)
 
 bool lock_write_pidfile(struct lock *lock, const char *path, GError **error)
 {
-	g_autofree char *temp = path ? g_strdup_printf("%s.%d", path, (int)getpid()) : NULL;
-	autofd int fd = -1;
+	g_autofree char *text = g_strdup_printf("%d\n", (int)getpid());
 	int r;
 
 	if (!path)
 		return true;
-	fd = sys_open(temp, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-	if (fd < 0)
-		return error_sys(error, fd, "cannot create pidfile '%s'", path);
-	if (!write_number(fd, path, error)) {
-		(void)sys_unlink(temp);
-		return false;
-	}
-	r = sys_rename(temp, path);
-	if (r < 0) {
-		(void)sys_unlink(temp);
+	r = file_replace(path, text, 0644);
+	if (r < 0)
 		return error_sys(error, r, "cannot create pidfile '%s'", path);
-	}
 	lock->pidfile = g_strdup(path);
 	return true;
 }

@@ -49,6 +49,7 @@ bool machines_init(struct machines *machines, const struct config *config, GErro
 	};
 	/* A session has none of its own unless its service manager has handed one on. */
 	machines->cgroups = host_cgroups_new("/", NULL);
+	host_cgroups_sweep(machines->cgroups);
 	if (host_cgroups_missing(machines->cgroups))
 		log_info("%s", host_cgroups_missing(machines->cgroups));
 	machines->runner.cgroups = &runner_host_cgroups;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "daemon/runner.h"
 
 void orphans_know(GHashTable *known, const char *status)
 {
@@ -49,6 +50,14 @@ void orphans_end(GHashTable *known, const char *run_dir)
 		if (pid <= 0 || g_hash_table_contains(known, GINT_TO_POINTER(pid)) ||
 		    !has_word(name, start))
 			continue;
+		/* It was known once, or its file would not be missing. */
+		if (runner_guest_has_run(pid)) {
+			log_warning(
+				"process %d is a machine that runs and that nothing is known of; "
+				"it is left alone: mend its file, or shut its guest down",
+				pid);
+			continue;
+		}
 		log_info("process %d is a machine whose start nobody was told of: it is ended",
 			 pid);
 		(void)kill(pid, SIGKILL);

@@ -3,7 +3,8 @@
  * orphans.h - processes of machines that nobody knows
  *
  * A daemon that is killed between the start of a process and the file that tells of it leaves one
- * behind. Its guest has not begun, and nobody was told of it: it is ended.
+ * behind. Its guest has not begun, and nobody was told of it: it is ended. One whose guest has run was
+ * known once: that one is told of, and goes on.
  */
 #ifndef DAEMON_ORPHANS_H
 #define DAEMON_ORPHANS_H

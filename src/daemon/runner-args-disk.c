@@ -48,6 +48,16 @@ void keys_of_image(struct keys *keys, const struct domain_disk *disk)
 		keys_bool(keys, "snapshot", true);
 }
 
+void keys_of_medium(struct keys *keys, const struct domain_disk *disk)
+{
+	if (!disk_path(disk))
+		return;
+	keys_add(keys, "path", disk_path(disk));
+	keys_add(keys, "format", disk->driver.type);
+	if (has_backing(disk))
+		keys_bool(keys, "backing", true);
+}
+
 void keys_of_limits(struct keys *keys, const struct disk_iotune *t, bool all)
 {
 	const struct {
@@ -115,12 +125,39 @@ json_t *runner_disk_node(const struct domain_disk *disk, const char *node_name)
 	return keys.object;
 }
 
+static json_t *drive_device(const struct domain_disk *disk, const char *node_name)
+{
+	struct keys keys = keys_object();
+
+	keys_add(&keys, "driver", "virtio-scsi-pci");
+	keys_add(&keys, "drive", node_name);
+	keys_of_info(&keys, &disk->info);
+	return keys.object;
+}
+
+json_t *runner_disk_medium(const struct domain_disk *disk, bool force)
+{
+	struct keys keys = keys_object();
+
+	keys_add(&keys, "id", disk->info.alias.name);
+	keys_bool(&keys, "force", force);
+	if (!disk_path(disk))
+		return keys.object;
+	keys_add(&keys, "filename", disk_path(disk));
+	keys_add(&keys, "format", disk->driver.type);
+	return keys.object;
+}
+
 json_t *runner_disk_device(const struct domain_disk *disk, const char *node_name)
 {
 	struct keys keys = keys_object();
 	const bool through =
 		disk->driver.cache == CACHE_WRITETHROUGH || disk->driver.cache == CACHE_DIRECTSYNC;
 
+	if (disk->device == DISK_CDROM) {
+		json_decref(keys.object);
+		return drive_device(disk, node_name);
+	}
 	keys_add(&keys, "driver", "virtio-blk-pci");
 	keys_add(&keys, "drive", node_name);
 	keys_of_disk(&keys, disk);

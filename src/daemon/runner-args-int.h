@@ -16,6 +16,8 @@ void keys_of_info(struct keys *keys, const struct device_info *info);
 /* Of an image; of a disk but for its image. */
 void keys_of_image(struct keys *keys, const struct domain_disk *disk);
 void keys_of_disk(struct keys *keys, const struct domain_disk *disk);
+/* Of what is in a CD drive. */
+void keys_of_medium(struct keys *keys, const struct domain_disk *disk);
 /* @all: what is not limited is said, too. */
 void keys_of_limits(struct keys *keys, const struct disk_iotune *tune, bool all);
 

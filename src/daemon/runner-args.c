@@ -180,13 +180,13 @@ static void add_boot(struct args *a)
 	add(a, "append", os->cmdline);
 }
 
-/* A guest that boots from a CD wants a drive; to all others it is a disk that can only be read. */
+/* A drive, which may be empty. */
 static void add_cd(struct args *a, const struct domain_disk *disk)
 {
 	struct keys keys = keys_text();
 
-	keys_add(&keys, "path", disk_path(disk));
-	if (disk->boot.order.set)
+	keys_of_medium(&keys, disk);
+	if (!a->domain->os.kernel && disk->boot.order.set)
 		keys_number(&keys, "bootindex", disk->boot.order.value);
 	keys_of_info(&keys, &disk->info);
 	add_place(a, &keys, &disk->info);
@@ -197,8 +197,7 @@ static void add_disk(struct args *a, const struct domain_disk *disk)
 {
 	struct keys keys = keys_text();
 
-	if (!a->domain->os.kernel && disk->device == DISK_CDROM &&
-	    !strcmp(disk->driver.type, "raw")) {
+	if (disk->device == DISK_CDROM) {
 		g_string_free(keys.text, TRUE);
 		add_cd(a, disk);
 		return;

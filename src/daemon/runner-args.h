@@ -31,6 +31,9 @@ char **runner_argv(const struct domain *live, const struct runner_places *places
 
 /* The same in QMP, for one device. NULL with @error. */
 json_t *runner_disk_node(const struct domain_disk *disk, const char *node_name);
+/* Of blockdev-change-medium, or of eject if the drive is to be empty. */
+json_t *runner_disk_medium(const struct domain_disk *disk, bool force);
+/* @node_name NULL: of an empty drive. */
 json_t *runner_disk_device(const struct domain_disk *disk, const char *node_name);
 json_t *runner_netdev(const struct domain_interface *card, const char *id, GError **error);
 json_t *runner_card_device(const struct domain_interface *card, const char *id);

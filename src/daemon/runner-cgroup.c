@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "host/cgroup.h"
+#include "host/cpumap.h"
 #include "manage/dom.h"
 #include "model/domain.h"
 
@@ -55,7 +56,14 @@ static bool set_cpu(struct host_cgroup *group, const struct domain *d, GError **
 
 static bool set_cpus(struct host_cgroup *group, const struct domain *d, GError **error)
 {
-	return !d->vcpu.cpuset || host_cgroup_set_cpus(group, d->vcpu.cpuset, error);
+	g_autofree char *cpus = NULL;
+	struct host_cpumap map;
+
+	/* The kernel does not know of CPUs that are taken out. */
+	if (!d->vcpu.cpuset || !host_cpumap_parse(&map, d->vcpu.cpuset))
+		return true;
+	cpus = host_cpumap_format(&map);
+	return host_cgroup_set_cpus(group, cpus, error);
 }
 
 static uint64_t limit(const struct number *number)
@@ -120,24 +128,17 @@ static bool (*const setters[])(struct host_cgroup *group, const struct domain *d
 
 /* == Pins: of threads, by the scheduler == */
 
-/* "0-3,^2,8"; the step check has looked at it. */
+/* The step check has looked at the text. */
 static bool parse_cpus(const char *text, cpu_set_t *ret)
 {
-	g_auto(GStrv) items = g_strsplit(text, ",", -1);
+	struct host_cpumap map;
 
 	CPU_ZERO(ret);
-	for (unsigned i = 0; items[i]; i++) {
-		const bool out = items[i][0] == '^';
-		char *end;
-		const guint64 first = g_ascii_strtoull(items[i] + out, &end, 10);
-		const guint64 last = *end == '-' ? g_ascii_strtoull(end + 1, NULL, 10) : first;
-
-		for (guint64 cpu = first; cpu <= last && cpu < CPU_SETSIZE; cpu++) {
-			if (out)
-				CPU_CLR(cpu, ret);
-			else
-				CPU_SET(cpu, ret);
-		}
+	if (!host_cpumap_parse(&map, text))
+		return false;
+	for (unsigned cpu = 0; cpu < MIN(host_cpumap_end(&map), CPU_SETSIZE); cpu++) {
+		if (host_cpumap_has(&map, cpu))
+			CPU_SET(cpu, ret);
 	}
 	return CPU_COUNT(ret) > 0;
 }

@@ -102,6 +102,13 @@ static void plug_disk(struct plug *plug, const struct domain_disk *disk)
 {
 	g_autofree char *node = node_name(disk->info.alias.name);
 
+	if (!disk_path(disk)) {
+		plug->device = runner_disk_device(disk, NULL);
+		runner_call(plug->runner, "device_add", g_steal_pointer(&plug->device), 0, on_added,
+			    plug);
+		return;
+	}
+	runner_grant(plug->runner, disk_path(disk), !disk->readonly && !disk->transient.set);
 	plug->device = runner_disk_device(disk, node);
 	plug->undo = g_strdup("blockdev-del");
 	plug->undo_args = json_pack("{s:s}", "node-name", node);
@@ -216,13 +223,27 @@ void runner_unplug(struct machine *machine, const char *alias, struct task *task
 	runner_command(runner_of(machine), "device_del", json_pack("{s:s}", "id", alias), task);
 }
 
+static bool only_user(struct runner *runner, const struct domain_disk *disk)
+{
+	const struct domain_devices *d = &runner->machine.dom->live->devices;
+	unsigned users = 0;
+
+	for (unsigned i = 0; i < d->disk_count; i++)
+		users += !g_strcmp0(disk_path(&d->disks[i]), disk_path(disk));
+	return users == 1;
+}
+
 /* Nodes and networks that were made at the start go with their devices; then there is none here. */
 void runner_unplugged(struct runner *runner, const char *alias)
 {
 	g_autofree char *node = node_name(alias);
 	g_autofree char *link = netdev_name(alias);
+	const struct domain_disk *disk = runner_disk(runner, alias, NULL);
 	const struct domain *live = runner->machine.dom->live;
 
+	/* What goes is the entry, not what is open; another disk may be the same file. */
+	if (disk && only_user(runner, disk))
+		runner_grant_end(runner, disk_path(disk));
 	for (unsigned i = 0; live && i < live->devices.interface_count; i++) {
 		const struct domain_interface *card = &live->devices.interfaces[i];
 
@@ -249,8 +270,12 @@ static void refuse(struct task *task, const char *what)
 }
 
 static void update_disk(struct runner *runner, const struct domain_disk *now,
-			struct domain_disk *disk, struct task *task)
+			struct domain_disk *disk, bool force, struct task *task)
 {
+	if (now->device == DISK_CDROM) {
+		runner_change_medium(runner, now, disk, force, task);
+		return;
+	}
 	if (g_strcmp0(disk_path(now), disk_path(disk)) != 0) {
 		refuse(task, "the image of a disk");
 		return;
@@ -283,7 +308,7 @@ static void update_card(struct runner *runner, const struct domain_interface *no
 	runner_command(runner, "set_link", args, task);
 }
 
-void runner_update(struct machine *machine, const char *alias, struct domain *device,
+void runner_update(struct machine *machine, const char *alias, struct domain *device, bool force,
 		   struct task *task)
 {
 	struct runner *runner = runner_of(machine);
@@ -292,7 +317,7 @@ void runner_update(struct machine *machine, const char *alias, struct domain *de
 	const struct domain_disk *disk = runner_disk(runner, alias, NULL);
 
 	if (disk && d->disk_count) {
-		update_disk(runner, disk, &d->disks[0], task);
+		update_disk(runner, disk, &d->disks[0], force, task);
 		return;
 	}
 	for (unsigned i = 0; i < live->interface_count && d->interface_count; i++) {

@@ -118,6 +118,7 @@ void runner_remove_files(const struct runner *runner)
 static void clean(struct runner *runner)
 {
 	runner_remove_files(runner);
+	runner_grants_end(runner);
 	machine_log_rotate(runner->log, &runner->config->log);
 	if (runner->cgroup)
 		runner->config->cgroups->close(runner->cgroup, true);
@@ -178,8 +179,24 @@ void runner_destroy(struct machine *machine, bool graceful, struct task *task)
 	struct runner *runner = runner_of(machine);
 	struct graceful *who = NULL;
 
-	/* What fails here has ended meanwhile, of which we shall hear. */
+	if (!runner->process && runner->finding) {
+		g_autoptr(GError) error = NULL;
+
+		error_set(
+			&error, SOCLE_ERROR_BUSY,
+			"the machine's process cannot be watched yet; look what the daemon says to "
+			"that, and try again");
+		task_end(task, error);
+		return;
+	}
 	g_ptr_array_add(runner->destroys, task);
+	if (!runner->process) {
+		error_set(&runner->begin_error, SOCLE_ERROR_STATE,
+			  "the machine was destroyed before it had begun");
+		runner_begun(runner, runner->begin_error);
+		return;
+	}
+	/* What fails here has ended meanwhile, of which we shall hear. */
 	(void)process_signal(runner->process, SIGTERM, NULL);
 	/* A stopped process does not hear of it otherwise. */
 	(void)process_signal(runner->process, SIGCONT, NULL);

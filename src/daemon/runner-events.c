@@ -77,6 +77,12 @@ static void on_deleted(struct runner *runner, const json_t *data)
 	machine_device_removed(runner->machine.dom, alias);
 }
 
+static void on_tray(struct runner *runner, const json_t *data)
+{
+	machine_tray_moved(runner->machine.dom, text(data, "id"),
+			   json_is_true(json_object_get(data, "tray-open")));
+}
+
 static void on_io_error(struct runner *runner, const json_t *data)
 {
 	const char *alias = name_of_path(text(data, "qom-path")), *action = text(data, "action");
@@ -126,15 +132,25 @@ static const struct {
 	{ "SHUTDOWN", on_shutdown },
 	{ "BALLOON_CHANGE", on_balloon },
 	{ "DEVICE_DELETED", on_deleted },
+	{ "DEVICE_TRAY_MOVED", on_tray },
 	{ "BLOCK_IO_ERROR", on_io_error },
 	{ "WATCHDOG", on_watchdog },
 };
+
+static void tell_as_is(struct runner *runner, const char *name, const json_t *data)
+{
+	char *details = data ? json_dumps(data, JSON_COMPACT) : NULL;
+
+	machine_monitor_event(runner->machine.dom, name, details);
+	free(details);
+}
 
 void runner_event(struct runner *runner, const char *name, const json_t *data)
 {
 	/* What happens before a machine is there is seen when it is asked then. */
 	if (!runner->machine.dom->live)
 		return;
+	tell_as_is(runner, name, data);
 	if (g_str_has_prefix(name, "BLOCK_JOB_")) {
 		runner_job_event(runner, name, data);
 		return;

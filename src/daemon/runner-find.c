@@ -5,8 +5,8 @@
  * In both cases the machine has gone on meanwhile. It is asked what has become of it: whether it
  * runs, which devices it still has, which images its disks have, which jobs there are.
  *
- * The line of text that is kept: "pid=N start=N from=N names=ALIAS,... jobs=ALIAS:TYPE,... dir=PATH". The
- * names are those of disks and cards: a definition that is read again has lost them, and they are not
+ * The line of text that is kept: "pid=N start=N from=N names=ALIAS,... jobs=ALIAS:TYPE,... own=PATH,...
+ * dir=PATH". Paths in own= are escaped as in a URI, and are those of runner-grant.c. The names are those of disks and cards: a definition that is read again has lost them, and they are not
  * what would be made up now if some have been unplugged.
  */
 #include <inttypes.h>
@@ -23,7 +23,13 @@ enum {
 };
 
 enum {
-	FIND_MS = 10000 /* a machine that says nothing for so long is taken as it was */
+	/* The type of an active commit that is part of deleting a snapshot. */
+	OF_SNAPSHOT = MACHINE_BLOCK_ACTIVE_COMMIT + 1
+};
+
+enum {
+	FIND_MS = 10000, /* a machine that says nothing for so long is taken as it was */
+	WATCH_MS = 1000  /* what keeps us from watching it may be over */
 };
 
 static unsigned name_count(const struct domain_devices *d)
@@ -69,17 +75,21 @@ char *runner_state(struct machine *machine)
 	struct runner *runner = runner_of(machine);
 	g_autoptr(GString) jobs = g_string_new(NULL);
 	g_autofree char *names = format_names(machine->dom->live);
+	g_autofree char *own = runner_grants_format(runner);
 
 	for (unsigned i = 0; i < runner->jobs->len; i++) {
 		const struct runner_job *job = g_ptr_array_index(runner->jobs, i);
 
-		g_string_append_printf(jobs, "%s%s:%d", i ? "," : "", job->alias, (int)job->type);
+		g_string_append_printf(jobs, "%s%s:%d", i ? "," : "", job->alias,
+				       job->of_snapshot ? OF_SNAPSHOT : (int)job->type);
 	}
-	if (!runner->process)
+	if (!runner->process && !runner->found_pid)
 		return g_strdup("");
-	return g_strdup_printf("pid=%d start=%" PRIu64 " from=%" PRId64 " names=%s jobs=%s dir=%s",
-			       process_pid(runner->process), process_start(runner->process),
-			       (int64_t)runner->log_from, names, jobs->str, runner->dir);
+	return g_strdup_printf(
+		"pid=%d start=%" PRIu64 " from=%" PRId64 " names=%s jobs=%s own=%s dir=%s",
+		runner->process ? process_pid(runner->process) : runner->found_pid,
+		runner->process ? process_start(runner->process) : runner->found_start,
+		(int64_t)runner->log_from, names, jobs->str, own, runner->dir);
 }
 
 static void take_jobs(struct runner *runner, const char *text)
@@ -91,32 +101,40 @@ static void take_jobs(struct runner *runner, const char *text)
 		guint64 type = 0;
 
 		if (!colon || !g_ascii_string_to_unsigned(colon + 1, 10, MACHINE_BLOCK_PULL,
-							  MACHINE_BLOCK_ACTIVE_COMMIT, &type, NULL))
+							  OF_SNAPSHOT, &type, NULL))
 			continue;
 		*colon = '\0';
-		(void)runner_job_add(runner, list[i], (enum machine_block_job)type);
+		if (type == OF_SNAPSHOT)
+			runner_job_add(runner, list[i], MACHINE_BLOCK_ACTIVE_COMMIT)->of_snapshot =
+				true;
+		else
+			(void)runner_job_add(runner, list[i], (enum machine_block_job)type);
 	}
 }
 
-static bool take_state(struct runner *runner, const char *state, int *ret_pid, uint64_t *ret_start,
-		       GError **error)
+static bool take_state(struct runner *runner, const char *state, GError **error)
 {
 	const char *names = strstr(state, " names="), *jobs = strstr(state, " jobs=");
-	const char *dir = strstr(state, " dir=");
+	const char *files = strstr(state, " own="), *dir = strstr(state, " dir=");
 	g_autofree char *list = NULL, *own = NULL;
 	int64_t from = 0;
 
-	if (sscanf(state, "pid=%d start=%" SCNu64 " from=%" SCNd64, ret_pid, ret_start, &from) !=
-		    3 ||
+	if (sscanf(state, "pid=%d start=%" SCNu64 " from=%" SCNd64, &runner->found_pid,
+		   &runner->found_start, &from) != 3 ||
 	    !names || !jobs || !dir || jobs < names || dir < jobs || dir[5] != '/' ||
-	    *ret_pid <= 1 || !*ret_start)
+	    runner->found_pid <= 1 || !runner->found_start)
 		return error_set(error, SOCLE_ERROR_CORRUPT,
 				 "what was kept of its process makes no sense: '%.128s'", state);
 	runner->log_from = from;
 	own = g_strndup(names + 7, (size_t)(jobs - names - 7));
 	take_names(runner->machine.dom->live, own);
-	list = g_strndup(jobs + 6, (size_t)(dir - jobs - 6));
+	list = g_strndup(jobs + 6, strcspn(jobs + 6, " "));
 	take_jobs(runner, list);
+	if (files && files < dir) {
+		g_autofree char *escaped = g_strndup(files + 5, (size_t)(dir - files - 5));
+
+		runner_grants_take(runner, escaped);
+	}
 	g_free(runner->dir);
 	g_free(runner->monitor);
 	g_free(runner->exit_file);
@@ -148,39 +166,61 @@ static void tell_end(struct runner *runner)
 		  "%s", why);
 	machine_log_say(runner->log, "ended while there was no daemon: %s", why);
 	runner_remove_files(runner);
+	runner_grants_end(runner);
 	runner_begun(runner, error);
+}
+
+static gboolean on_watch(gpointer opaque);
+
+/* False: it has ended, and the runner is freed. */
+static bool watch(struct runner *runner)
+{
+	const struct runner_config *config = runner->config;
+	struct dom *dom = runner->machine.dom;
+	g_autoptr(GError) error = NULL;
+
+	runner->process = process_open(runner->found_pid, runner->found_start, runner_on_ended,
+				       runner, &error);
+	if (g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND)) {
+		tell_end(runner);
+		return false;
+	}
+	/* Too many open files perhaps: it is not taken for dead because of that. */
+	if (!runner->process) {
+		log_warning("machine '%s' is looked for again: %s", dom->name, error->message);
+		runner->watch_timer = g_timeout_add(WATCH_MS, on_watch, runner);
+		return true;
+	}
+	runner_produce(dom->live, runner->dir);
+	if (config->cgroups)
+		runner->cgroup = config->cgroups->open(config->cgroups_opaque, dom,
+						       runner->found_pid, true, NULL);
+	runner->deadline = g_timeout_add(FIND_MS, on_deadline, runner);
+	runner_connect(runner);
+	return true;
+}
+
+static gboolean on_watch(gpointer opaque)
+{
+	struct runner *runner = opaque;
+
+	runner->watch_timer = 0;
+	(void)watch(runner);
+	return G_SOURCE_REMOVE;
 }
 
 struct machine *runner_find(struct dom *dom, const char *state, struct task *task)
 {
 	struct runner *runner = runner_new(dom);
 	g_autoptr(GError) error = NULL;
-	uint64_t start = 0;
-	int pid = 0;
 
 	runner->begin = task;
 	runner->finding = true;
-	if (!take_state(runner, state, &pid, &start, &error)) {
+	if (!take_state(runner, state, &error)) {
 		runner_begun(runner, error);
 		return NULL;
 	}
-	runner->process = process_open(pid, start, runner_on_ended, runner, &error);
-	if (!runner->process && error->code == SOCLE_ERROR_NOT_FOUND &&
-	    error->domain == SOCLE_ERROR) {
-		tell_end(runner);
-		return NULL;
-	}
-	if (!runner->process) {
-		runner_begun(runner, error);
-		return NULL;
-	}
-	runner_produce(dom->live, runner->dir);
-	if (runner->config->cgroups)
-		runner->cgroup = runner->config->cgroups->open(runner->config->cgroups_opaque, dom,
-							       pid, true, NULL);
-	runner->deadline = g_timeout_add(FIND_MS, on_deadline, runner);
-	runner_connect(runner);
-	return &runner->machine;
+	return watch(runner) ? &runner->machine : NULL;
 }
 
 /* == What has become of it == */

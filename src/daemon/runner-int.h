@@ -32,6 +32,15 @@ struct runner_job {
 	bool ready, cancelled;
 	/* Of block_job_abort(): ends with the job. NULL: nobody waits. */
 	struct task *abort;
+	bool going_over;         /* without having been asked */
+	bool of_snapshot;        /* it goes over by itself when nobody waits for it any more */
+	struct merging *merging; /* of runner-merge.c: who waits for its end, or that it is ready */
+};
+
+/* What is known of the start goes into the machine's file; the guest runs behind that. */
+struct runner_keeping {
+	struct task task;
+	struct runner *runner; /* NULL: it is gone */
 };
 
 struct runner {
@@ -40,6 +49,9 @@ struct runner {
 	char *dir, *monitor, *exit_file, *log;
 	off_t log_from; /* where what this process said begins */
 	struct process *process;
+	int found_pid; /* whom find() looks for, until it is process */
+	uint64_t found_start;
+	guint watch_timer;
 	struct runner_cgroup *cgroup;
 	struct qmp_client *qmp; /* NULL: there is no connection, for now */
 	guint connect_timer, log_timer, deadline, kill_timer;
@@ -55,8 +67,16 @@ struct runner {
 	unsigned tid_count;
 	uint64_t balloon;  /* bytes; 0: not known */
 	GPtrArray *jobs;   /* struct runner_job */
+	GPtrArray *grants; /* paths of files that it may open because of us */
 	GPtrArray *agents; /* of runner-agent.c: what is asked of the guest's agent */
+	GPtrArray *media;  /* of runner-medium.c: changes that wait for the guest */
 	guint changed_idle;
+	struct runner_keeping *keeping; /* NULL: it is kept, or was not begun */
+	bool ready;                     /* the monitor waits for that */
+	int orphan;                     /* the pid file of a process that ends first; -1: none */
+	long orphan_pid;
+	unsigned orphan_ms; /* how long it has been waited for */
+	guint orphan_timer;
 	GQueue no_calls; /* that could not be made, and are to be told so */
 	guint no_call_idle;
 };
@@ -98,6 +118,8 @@ void runner_disconnect(struct runner *runner);
 struct machine *runner_start(struct dom *dom, unsigned flags, struct task *task);
 struct machine *runner_find(struct dom *dom, const char *state, struct task *task);
 char *runner_state(struct machine *machine);
+/* Not begun, kept, or let go: whatever waits for the file does not any more. */
+void runner_keeping_end(struct runner *runner);
 /* The connection is there: ask what has to be known. */
 void runner_started(struct runner *runner);
 void runner_found(struct runner *runner);
@@ -114,6 +136,16 @@ void runner_destroy(struct machine *machine, bool graceful, struct task *task);
 void runner_remove_files(const struct runner *runner);
 /* How it ended, in a sentence for g_free(). */
 char *runner_end_reason(struct runner *runner, enum machine_end *ret_end);
+
+/* == runner-grant.c: files for a machine that runs as somebody else == */
+
+/* Let it open a file, if it may not anyway. */
+void runner_grant(struct runner *runner, const char *path, bool write);
+void runner_grant_end(struct runner *runner, const char *path);
+void runner_grants_end(struct runner *runner);
+/* As a word of its state, for g_free(). */
+char *runner_grants_format(const struct runner *runner);
+void runner_grants_take(struct runner *runner, const char *text);
 
 /* == runner-events.c == */
 
@@ -141,10 +173,16 @@ void runner_query(struct machine *machine, unsigned what, struct machine_stats *
 
 void runner_plug(struct machine *machine, struct domain *device, struct task *task);
 void runner_unplug(struct machine *machine, const char *alias, struct task *task);
-void runner_update(struct machine *machine, const char *alias, struct domain *device,
+void runner_update(struct machine *machine, const char *alias, struct domain *device, bool force,
 		   struct task *task);
 /* What stood behind a device that is gone is taken away. */
 void runner_unplugged(struct runner *runner, const char *alias);
+
+/* == runner-medium.c == */
+
+void runner_change_medium(struct runner *runner, const struct domain_disk *now,
+			  struct domain_disk *disk, bool force, struct task *task);
+void runner_media_end(struct runner *runner);
 
 /* == runner-job.c == */
 
@@ -156,6 +194,7 @@ void runner_job_query(struct machine *machine, unsigned disk, struct machine_blo
 void runner_job_abort(struct machine *machine, unsigned disk, bool pivot, struct task *task);
 void runner_job_speed(struct machine *machine, unsigned disk, uint64_t bandwidth,
 		      struct task *task);
+struct runner_job *runner_job_find(struct runner *runner, const char *alias);
 struct runner_job *runner_job_add(struct runner *runner, const char *alias,
 				  enum machine_block_job type);
 void runner_job_free(void *opaque);
@@ -164,6 +203,18 @@ void runner_job_event(struct runner *runner, const char *name, const json_t *dat
 void runner_jobs_found(struct runner *runner, const json_t *jobs, const json_t *disks);
 /* The live definition gets the images that disks have by now. True: something was changed. */
 bool runner_images_found(struct runner *runner, const json_t *disks);
+
+/* == runner-merge.c, runner-offline-merge.c == */
+
+void runner_merge(struct machine *machine, struct machine_merge *merge, struct task *task);
+void runner_merge_end(struct machine *machine, struct machine_merge *merge, bool go_over,
+		      struct task *task);
+/* One of its disks is done, or cannot be. */
+void runner_merge_part(struct merging *merging, const GError *error);
+/* A job is ready to go over. */
+void runner_merge_ready(struct runner *runner, struct runner_job *job);
+void runner_offline_merge(struct dom *dom, struct machine_merge *merge, struct task *task);
+void runner_merge_discard(struct dom *dom, const struct machine_merge *merge);
 
 /* == runner-snapshot.c, runner-offline.c == */
 

@@ -23,15 +23,16 @@ void runner_job_free(void *opaque)
 	struct runner_job *job = opaque;
 	g_autoptr(GError) error = NULL;
 
-	if (job->abort) {
-		error_set(&error, SOCLE_ERROR_STATE, "the machine is gone");
+	error_set(&error, SOCLE_ERROR_STATE, "the machine is gone");
+	if (job->abort)
 		task_end(job->abort, error);
-	}
+	if (job->merging)
+		runner_merge_part(job->merging, error);
 	g_free(job->alias);
 	g_free(job);
 }
 
-static struct runner_job *find_job(struct runner *runner, const char *alias)
+struct runner_job *runner_job_find(struct runner *runner, const char *alias)
 {
 	for (unsigned i = 0; alias && i < runner->jobs->len; i++) {
 		struct runner_job *job = g_ptr_array_index(runner->jobs, i);
@@ -45,7 +46,7 @@ static struct runner_job *find_job(struct runner *runner, const char *alias)
 struct runner_job *runner_job_add(struct runner *runner, const char *alias,
 				  enum machine_block_job type)
 {
-	struct runner_job *job = find_job(runner, alias);
+	struct runner_job *job = runner_job_find(runner, alias);
 
 	if (!job) {
 		job = g_new0(struct runner_job, 1);
@@ -58,24 +59,33 @@ struct runner_job *runner_job_add(struct runner *runner, const char *alias,
 
 /* == Which images there are == */
 
-static void set_text(char **member, const char *text)
+/* What a drive's tray is like, and that nothing is in it. True: something was changed. */
+static bool drive_found(struct domain_disk *disk, const json_t *one)
 {
-	g_free(*member);
-	*member = g_strdup(text);
-}
+	const bool open = json_is_true(json_object_get(one, "tray_open"));
+	const bool emptied = !json_object_get(one, "inserted") && disk_path(disk);
 
-/* The image became another one: what was said of the old one's chain does not hold. */
-static void set_image(struct domain_disk *disk, const char *path, const char *format)
-{
-	set_text(disk->type == DISK_BLOCK && g_str_has_prefix(path, "/dev/") ? &disk->source.dev
-									     : &disk->source.file,
-		 path);
-	if (disk->type == DISK_BLOCK && !g_str_has_prefix(path, "/dev/")) {
-		disk->type = DISK_FILE;
+	if (disk->device != DISK_CDROM || (!emptied && open == (disk->target.tray != NULL)))
+		return false;
+	g_free(disk->target.tray);
+	disk->target.tray = open ? g_strdup("open") : NULL;
+	if (emptied) {
+		g_clear_pointer(&disk->source.file, g_free);
 		g_clear_pointer(&disk->source.dev, g_free);
 	}
-	set_text(&disk->driver.type, format);
-	g_clear_pointer(&disk->kept_backing_store, g_free);
+	return true;
+}
+
+static void take_image(struct runner *runner, struct domain_disk *disk, const char *file,
+		       const char *format)
+{
+	g_autofree char *old = g_strdup(disk_path(disk));
+
+	domain_disk_set_image(disk, file, format);
+	if (disk->device != DISK_CDROM)
+		machine_image_changed(runner->machine.dom,
+				      (unsigned)(disk - runner->machine.dom->live->devices.disks),
+				      old);
 }
 
 bool runner_images_found(struct runner *runner, const json_t *disks)
@@ -93,10 +103,12 @@ bool runner_images_found(struct runner *runner, const json_t *disks)
 		const char *slash = qdev ? strrchr(qdev, '/') : NULL;
 		struct domain_disk *disk = slash ? runner_disk(runner, slash + 1, NULL) : NULL;
 
+		if (disk)
+			changed |= drive_found(disk, one);
 		if (!disk || !file || !format || disk->transient.set || file[0] != '/' ||
 		    (!g_strcmp0(disk_path(disk), file) && !g_strcmp0(disk->driver.type, format)))
 			continue;
-		set_image(disk, file, format);
+		take_image(runner, disk, file, format);
 		changed = true;
 	}
 	return changed;
@@ -110,8 +122,22 @@ struct finish {
 	enum machine_block_job type;
 	int status;
 	struct task *abort;
+	struct merging *merging;
 	char *why;
 };
+
+/* How it ended, for who waits; @error is NULL, or a sentence. */
+static void end_merging(struct merging *merging, int status, const char *why)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!merging)
+		return;
+	if (status != JOB_COMPLETED)
+		error_set(&error, SOCLE_ERROR_FAILED, "the images could not be merged: %s",
+			  why ? why : "the job was given up");
+	runner_merge_part(merging, error);
+}
 
 static void end_abort(struct task *task, int status, const char *why)
 {
@@ -140,6 +166,7 @@ static void on_images(void *opaque, json_t *result, const GError *error)
 		runner_changed(runner);
 	}
 	end_abort(finish->abort, finish->status, finish->why);
+	end_merging(finish->merging, finish->status, finish->why);
 	g_free(finish->alias);
 	g_free(finish->why);
 	g_free(finish);
@@ -154,6 +181,7 @@ static void finish_job(struct runner *runner, struct runner_job *job, int status
 				   .type = job->type,
 				   .status = status,
 				   .abort = g_steal_pointer(&job->abort),
+				   .merging = g_steal_pointer(&job->merging),
 				   .why = g_strdup(why) };
 	g_ptr_array_remove(runner->jobs, job);
 	runner_call(runner, "query-block", NULL, 0, on_images, finish);
@@ -162,7 +190,7 @@ static void finish_job(struct runner *runner, struct runner_job *job, int status
 void runner_job_event(struct runner *runner, const char *name, const json_t *data)
 {
 	struct runner_job *job =
-		find_job(runner, json_string_value(json_object_get(data, "device")));
+		runner_job_find(runner, json_string_value(json_object_get(data, "device")));
 	const char *why = json_string_value(json_object_get(data, "error"));
 	unsigned disk;
 
@@ -170,6 +198,7 @@ void runner_job_event(struct runner *runner, const char *name, const json_t *dat
 		return;
 	if (!strcmp(name, "BLOCK_JOB_READY")) {
 		job->ready = true;
+		runner_merge_ready(runner, job);
 		if (runner_disk(runner, job->alias, &disk))
 			machine_block_job(runner->machine.dom, disk, job->type, JOB_READY);
 	} else if (!strcmp(name, "BLOCK_JOB_CANCELLED")) {
@@ -198,10 +227,39 @@ static const json_t *find_found(const json_t *jobs, const char *alias)
 	return NULL;
 }
 
+static enum machine_block_job type_found(const json_t *job)
+{
+	const char *type = json_string_value(json_object_get(job, "type"));
+
+	return !g_strcmp0(type, "stream")   ? MACHINE_BLOCK_PULL
+	       : !g_strcmp0(type, "mirror") ? MACHINE_BLOCK_COPY
+					    : MACHINE_BLOCK_COMMIT;
+}
+
+/* Jobs of our disks that were begun, and of which nobody was told before the daemon was killed. */
+static void cancel_unknown(struct runner *runner, const json_t *jobs)
+{
+	json_t *job;
+	size_t i;
+
+	json_array_foreach(jobs, i, job)
+	{
+		const char *alias = json_string_value(json_object_get(job, "device"));
+
+		if (!alias || !runner_disk(runner, alias, NULL) || runner_job_find(runner, alias))
+			continue;
+		/* Nothing else is begun on the disk before its end has been told. */
+		runner_job_add(runner, alias, type_found(job))->cancelled = true;
+		runner_call(runner, "block-job-cancel", json_pack("{s:s}", "device", alias), 0,
+			    NULL, NULL);
+	}
+}
+
 void runner_jobs_found(struct runner *runner, const json_t *jobs, const json_t *disks)
 {
 	const bool changed = runner_images_found(runner, disks);
 
+	cancel_unknown(runner, jobs);
 	for (unsigned i = runner->jobs->len; i-- > 0;) {
 		struct runner_job *job = g_ptr_array_index(runner->jobs, i);
 		const json_t *found = find_found(jobs, job->alias);
@@ -219,6 +277,7 @@ void runner_jobs_found(struct runner *runner, const json_t *jobs, const json_t *
 			job->ready = true;
 			if (runner_disk(runner, job->alias, &disk))
 				machine_block_job(runner->machine.dom, disk, job->type, JOB_READY);
+			runner_merge_ready(runner, job);
 		}
 	}
 	if (changed)
@@ -237,11 +296,13 @@ static void on_started(void *opaque, json_t *result, const GError *error)
 {
 	struct starting *starting = opaque;
 	struct runner *runner = starting->runner;
-	struct runner_job *job = runner->ended ? NULL : find_job(runner, starting->alias);
+	struct runner_job *job = runner->ended ? NULL : runner_job_find(runner, starting->alias);
 
 	(void)result;
-	if (error && job)
+	if (error && job) {
+		job->merging = NULL; /* it hears by the task */
 		g_ptr_array_remove(runner->jobs, job);
+	}
 	if (!runner->ended)
 		runner_changed(runner);
 	task_end(starting->task, error);
@@ -292,7 +353,7 @@ void runner_job_start(struct machine *machine, const struct machine_block_job_sp
 	struct starting *starting;
 	json_t *args;
 
-	if (alias && find_job(runner, alias))
+	if (alias && runner_job_find(runner, alias))
 		error_set(&error, SOCLE_ERROR_BUSY,
 			  "the disk has a job already; wait for it, or abort it");
 	if (error) {
@@ -342,7 +403,7 @@ void runner_job_query(struct machine *machine, unsigned disk, struct machine_blo
 	struct runner *runner = runner_of(machine);
 	g_autoptr(GError) error = NULL;
 	const char *alias = runner_disk_alias(runner, disk, &error);
-	const struct runner_job *job = find_job(runner, alias);
+	const struct runner_job *job = runner_job_find(runner, alias);
 	struct asking *asking;
 
 	*info = (struct machine_block_job_info){ .type = MACHINE_BLOCK_NONE };
@@ -359,7 +420,7 @@ static void on_abort(void *opaque, json_t *result, const GError *error)
 {
 	struct starting *starting = opaque;
 	struct runner *runner = starting->runner;
-	struct runner_job *job = runner->ended ? NULL : find_job(runner, starting->alias);
+	struct runner_job *job = runner->ended ? NULL : runner_job_find(runner, starting->alias);
 
 	(void)result;
 	/* The end of the job is what is waited for; it may have been told already. */
@@ -377,7 +438,7 @@ void runner_job_abort(struct machine *machine, unsigned disk, bool pivot, struct
 	struct runner *runner = runner_of(machine);
 	g_autoptr(GError) error = NULL;
 	const char *alias = runner_disk_alias(runner, disk, &error);
-	struct runner_job *job = find_job(runner, alias);
+	struct runner_job *job = runner_job_find(runner, alias);
 	struct starting *starting;
 
 	if (alias && !job)

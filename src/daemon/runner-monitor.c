@@ -7,11 +7,11 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/un.h>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/sys.h"
+#include "base/unix-connect.h"
 #include "daemon/runner-int.h"
 
 enum {
@@ -38,22 +38,10 @@ static bool check_peer(const struct runner *runner, int fd, const char *path, GE
 
 int runner_connect_unix(const struct runner *runner, const char *path, GError **error)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	const struct sockaddr *any = (const void *)&addr;
-	autofd int fd = -1;
-	int r;
+	autofd int fd = unix_connect(path, SOCK_NONBLOCK);
 
-	if (strlen(path) >= sizeof(addr.sun_path)) {
-		error_set(error, SOCLE_ERROR_LIMIT,
-			  "socket path '%s' is longer than the system allows; use a shorter one",
-			  path);
-		return -1;
-	}
-	g_strlcpy(addr.sun_path, path, sizeof(addr.sun_path));
-	fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	r = fd < 0 ? fd : sys_connect(fd, any, sizeof(addr));
-	if (r < 0) {
-		error_sys(error, r, "cannot connect to '%s'", path);
+	if (fd < 0) {
+		error_sys(error, fd, "cannot connect to '%s'", path);
 		return -1;
 	}
 	if (!check_peer(runner, fd, path, error))

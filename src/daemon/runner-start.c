@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "base/error.h"
 #include "base/sys.h"
@@ -28,10 +29,12 @@
 #include "daemon/runner-int.h"
 #include "daemon/runner-spawn.h"
 #include "daemon/runner-tap.h"
+#include "host/process.h"
 
 enum {
 	START_MS = 30000,
 	ORPHAN_MS = 2000,
+	ORPHAN_LOOK_MS = 2,
 };
 
 static bool make_folder(const char *path, int mode, GError **error)
@@ -59,21 +62,9 @@ static bool make_folders(struct runner *runner, GError **error)
 }
 
 /* A vCPU has a thread once the guest may run. */
-static bool guest_has_run(long pid)
+bool runner_guest_has_run(long pid)
 {
-	g_autofree char *path = g_strdup_printf("/proc/%ld/task", pid);
-	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-	const char *tid;
-	bool found = false;
-
-	while (dir && !found && (tid = g_dir_read_name(dir))) {
-		g_autofree char *comm = g_build_filename(path, tid, "comm", NULL);
-		g_autofree char *name = NULL;
-
-		found = g_file_get_contents(comm, &name, NULL, NULL) &&
-			g_str_has_prefix(name, "vcpu");
-	}
-	return found;
+	return host_thread_named("", (pid_t)pid, "vcpu0") > 0;
 }
 
 /* The file is in a folder of the machine, which may have written anything there. */
@@ -86,7 +77,10 @@ static bool is_ours(const struct runner *runner, long pid)
 	       st.st_uid == runner_uid(runner);
 }
 
-/* The process of a start that no daemon has seen the end of. It has a lock on its pid file. */
+/*
+ * The process of a start that no daemon has seen the end of. It has a lock on its pid file, which stays
+ * open in orphan until it has ended.
+ */
 static bool end_orphan(struct runner *runner, GError **error)
 {
 	g_autofree char *path = g_build_filename(runner->dir, "pid", NULL);
@@ -103,7 +97,7 @@ static bool end_orphan(struct runner *runner, GError **error)
 		return error_set(error, SOCLE_ERROR_CORRUPT,
 				 "'%s' names process %ld, which is no machine; remove the folder",
 				 path, pid);
-	if (guest_has_run(pid))
+	if (runner_guest_has_run(pid))
 		return error_set(
 			error, SOCLE_ERROR_BUSY,
 			"the machine runs already, as process %ld, which this daemon does not "
@@ -112,15 +106,9 @@ static bool end_orphan(struct runner *runner, GError **error)
 	machine_log_say(runner->log, "ending process %ld, whose start no daemon has waited for",
 			pid);
 	(void)kill((pid_t)pid, SIGKILL);
-	for (unsigned i = 0; i < ORPHAN_MS; i++) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-			return true;
-		g_usleep(1000);
-	}
-	return error_set(error, SOCLE_ERROR_BUSY,
-			 "process %ld of an earlier start of this machine does not end; look what "
-			 "keeps it, and try again",
-			 pid);
+	runner->orphan = fd_steal(&fd);
+	runner->orphan_pid = pid;
+	return true;
 }
 
 static void add_path(GArray *paths, const char *path, bool write)
@@ -166,6 +154,8 @@ static int run(struct runner *runner, char *const *argv, const GArray *fds, GErr
 
 	if (log < 0)
 		return -1;
+	for (unsigned i = 0; i < paths->len; i++)
+		runner_grant(runner, what.paths[i].path, what.paths[i].write);
 	machine_log_command(runner->log, argv);
 	runner->log_from = machine_log_size(runner->log);
 	return spawn(&what, error);
@@ -183,15 +173,25 @@ static bool open_cgroup(struct runner *runner, int pid, GError **error)
 	return runner->cgroup;
 }
 
+/* The start fails, for this reason, when the process has ended. */
+static void fail(struct runner *runner, GError *why)
+{
+	if (runner->begin_error)
+		g_error_free(why);
+	else
+		runner->begin_error = why;
+	(void)process_signal(runner->process, SIGKILL, NULL);
+}
+
 static gboolean on_deadline(gpointer opaque)
 {
 	struct runner *runner = opaque;
 
 	runner->deadline = 0;
-	error_set(&runner->begin_error, SOCLE_ERROR_FAILED,
-		  "the machine was not there in time, and was ended; its log '%s' may say why",
-		  runner->log);
-	(void)process_signal(runner->process, SIGKILL, NULL);
+	fail(runner, g_error_new(SOCLE_ERROR, SOCLE_ERROR_FAILED,
+				 "the machine was not there in time, and was ended; its log '%s' "
+				 "may say why",
+				 runner->log));
 	return G_SOURCE_REMOVE;
 }
 
@@ -218,12 +218,57 @@ static int *open_taps(struct domain *live, GArray *fds, GError **error)
 	return g_steal_pointer(&taps);
 }
 
-static bool start(struct runner *runner, unsigned flags, GError **error)
+/* == Its file: a daemon that ends now is to be able to find it == */
+
+void runner_keeping_end(struct runner *runner)
+{
+	if (runner->keeping)
+		runner->keeping->runner = NULL;
+	runner->keeping = NULL;
+}
+
+static void kept(struct task *task, const GError *error)
+{
+	g_autofree struct runner_keeping *keeping = container_of(task, struct runner_keeping, task);
+	struct runner *runner = keeping->runner;
+
+	if (!runner)
+		return;
+	runner->keeping = NULL;
+	if (error)
+		fail(runner, g_error_copy(error));
+	else if (runner->ready)
+		runner_started(runner);
+}
+
+static gboolean on_keep(gpointer opaque)
+{
+	struct runner_keeping *keeping = opaque;
+
+	if (keeping->runner)
+		machine_keep(keeping->runner->machine.dom, &keeping->task);
+	else
+		g_free(keeping);
+	return G_SOURCE_REMOVE;
+}
+
+/* As soon as it can be: when start() has returned. */
+static void keep(struct runner *runner)
+{
+	runner->keeping = g_new(struct runner_keeping, 1);
+	*runner->keeping = (struct runner_keeping){ .task.end = kept, .runner = runner };
+	g_idle_add_full(G_PRIORITY_DEFAULT, on_keep, runner->keeping, NULL);
+}
+
+/* == The process == */
+
+static bool launch(struct runner *runner, GError **error)
 {
 	struct dom *dom = runner->machine.dom;
 	const struct runner_config *config = runner->config;
 	g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
 	g_autofree int *taps = NULL;
+	g_autoptr(GError) why = NULL;
 	struct runner_places places = {
 		.program = config->program,
 		.dir = runner->dir,
@@ -233,11 +278,6 @@ static bool start(struct runner *runner, unsigned flags, GError **error)
 	g_auto(GStrv) argv = NULL;
 	int pid;
 
-	if (!make_folders(runner, error))
-		return false;
-	machine_log_rotate(runner->log, &config->log);
-	if (!end_orphan(runner, error))
-		return false;
 	(void)sys_unlink(runner->exit_file);
 	runner_produce(dom->live, runner->dir);
 	g_array_set_clear_func(fds, close_fd);
@@ -248,15 +288,64 @@ static bool start(struct runner *runner, unsigned flags, GError **error)
 	argv = runner_argv(dom->live, &places, error);
 	if (!argv)
 		return false;
-	runner->paused = flags & MACHINE_START_PAUSED;
 	pid = run(runner, argv, fds, error);
-	if (pid < 0)
+	if (pid < 0) {
+		runner_grants_end(runner);
 		return false;
+	}
 	runner->process = process_open(pid, 0, runner_on_ended, runner, error);
-	if (runner->process && open_cgroup(runner, pid, error))
-		return true;
-	(void)kill(pid, SIGKILL);
-	return false;
+	if (!runner->process) {
+		/* Of a child that has only just begun nothing keeps us waiting. */
+		(void)kill(pid, SIGKILL);
+		(void)waitpid(pid, NULL, 0);
+		runner_grants_end(runner);
+		return false;
+	}
+	runner->deadline =
+		g_timeout_add(config->start_ms ? config->start_ms : START_MS, on_deadline, runner);
+	runner_connect(runner);
+	keep(runner);
+	if (!open_cgroup(runner, pid, &why))
+		fail(runner, g_steal_pointer(&why));
+	return true;
+}
+
+static gboolean on_orphan(gpointer opaque)
+{
+	struct runner *runner = opaque;
+	g_autoptr(GError) error = NULL;
+	const bool ended = flock(runner->orphan, LOCK_EX | LOCK_NB) == 0;
+	bool ok;
+
+	runner->orphan_ms += ORPHAN_LOOK_MS;
+	if (!ended && runner->orphan_ms < ORPHAN_MS)
+		return G_SOURCE_CONTINUE;
+	/* The lock is the next process's. */
+	fd_autoclose(&runner->orphan);
+	runner->orphan_timer = 0;
+	if (ended)
+		ok = launch(runner, &error);
+	else
+		ok = error_set(&error, SOCLE_ERROR_BUSY,
+			       "process %ld of an earlier start of this machine does not end; look "
+			       "what keeps it, and try again",
+			       runner->orphan_pid);
+	if (!ok)
+		runner_begun(runner, error);
+	return G_SOURCE_REMOVE;
+}
+
+static bool start(struct runner *runner, GError **error)
+{
+	if (!make_folders(runner, error))
+		return false;
+	machine_log_rotate(runner->log, &runner->config->log);
+	if (!end_orphan(runner, error))
+		return false;
+	if (runner->orphan < 0)
+		return launch(runner, error);
+	runner->orphan_timer = g_timeout_add(ORPHAN_LOOK_MS, on_orphan, runner);
+	return true;
 }
 
 struct machine *runner_start(struct dom *dom, unsigned flags, struct task *task)
@@ -265,19 +354,13 @@ struct machine *runner_start(struct dom *dom, unsigned flags, struct task *task)
 	g_autoptr(GError) error = NULL;
 
 	runner->begin = task;
-	if (!start(runner, flags, &error)) {
-		for (unsigned i = 0; i < dom->live->devices.interface_count; i++)
-			tap_remove(&dom->live->devices.interfaces[i]);
-		runner_begun(runner, error);
-		return NULL;
-	}
-	runner->deadline =
-		g_timeout_add(runner->config->start_ms ? runner->config->start_ms : START_MS,
-			      on_deadline, runner);
-	runner_connect(runner);
-	/* As soon as it can be: a daemon that ends now is to be able to find it. */
-	runner_changed(runner);
-	return &runner->machine;
+	runner->paused = flags & MACHINE_START_PAUSED;
+	if (start(runner, &error))
+		return &runner->machine;
+	for (unsigned i = 0; i < dom->live->devices.interface_count; i++)
+		tap_remove(&dom->live->devices.interfaces[i]);
+	runner_begun(runner, error);
+	return NULL;
 }
 
 /* == What only the machine knows == */
@@ -446,6 +529,9 @@ void runner_ask_basics(struct runner *runner)
 
 void runner_started(struct runner *runner)
 {
+	runner->ready = true;
+	if (runner->keeping)
+		return;
 	/* In this order: cables before the guest runs, CPUs behind that. */
 	set_links(runner);
 	if (!runner->paused) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/sys.h"
 #include "daemon/runner-args.h"
 #include "daemon/runner-int.h"
 #include "manage/node.h"
@@ -155,7 +156,10 @@ struct runner *runner_new(struct dom *dom)
 	runner->log = g_build_filename(config->log_dir, log, NULL);
 	runner->destroys = g_ptr_array_new();
 	runner->agents = g_ptr_array_new();
+	runner->grants = g_ptr_array_new_with_free_func(g_free);
+	runner->media = g_ptr_array_new();
 	g_queue_init(&runner->no_calls);
+	runner->orphan = -1;
 	runner->jobs = g_ptr_array_new_with_free_func(runner_job_free);
 	runner->log_timer = g_timeout_add_seconds(LOG_LOOK_S, on_log_timer, runner);
 	return runner;
@@ -163,8 +167,10 @@ struct runner *runner_new(struct dom *dom)
 
 static void stop_timers(struct runner *runner)
 {
-	guint *const timers[] = { &runner->log_timer, &runner->deadline, &runner->kill_timer,
-				  &runner->changed_idle, &runner->no_call_idle };
+	guint *const timers[] = { &runner->log_timer,    &runner->deadline,
+				  &runner->kill_timer,   &runner->changed_idle,
+				  &runner->no_call_idle, &runner->orphan_timer,
+				  &runner->watch_timer };
 
 	for (size_t i = 0; i < ARRAY_SIZE(timers); i++) {
 		if (*timers[i])
@@ -182,8 +188,12 @@ static void release(struct runner *runner)
 	stop_timers(runner);
 	runner_disconnect(runner);
 	end_no_calls(runner);
+	runner_keeping_end(runner);
 	runner_agents_end(runner);
 	g_ptr_array_unref(runner->agents);
+	g_ptr_array_unref(runner->grants);
+	runner_media_end(runner);
+	g_ptr_array_unref(runner->media);
 	g_clear_pointer(&runner->jobs, g_ptr_array_unref);
 	if (begin) {
 		error_set(&error, SOCLE_ERROR_STATE, "the machine was let go before it was there");
@@ -196,6 +206,7 @@ static void release(struct runner *runner)
 	if (runner->cgroup)
 		runner->config->cgroups->close(runner->cgroup, !runner->process);
 	process_free(runner->process);
+	fd_autoclose(&runner->orphan);
 	g_clear_error(&runner->begin_error);
 	g_free(runner->tids);
 	g_free(runner->dir);
@@ -264,4 +275,8 @@ const struct machine_ops vm_machine_ops = {
 	.agent = runner_agent,
 	.monitor = runner_monitor,
 	.offline_snapshot = runner_offline_snapshot,
+	.merge = runner_merge,
+	.merge_end = runner_merge_end,
+	.offline_merge = runner_offline_merge,
+	.merge_discard = runner_merge_discard,
 };

@@ -55,4 +55,7 @@ struct runner_config {
 
 extern const struct machine_ops vm_machine_ops;
 
+/* Has the guest of a process of socle-vm run? */
+bool runner_guest_has_run(long pid);
+
 #endif

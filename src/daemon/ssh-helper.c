@@ -12,9 +12,9 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/session.h"
 #include "base/sys.h"
-#include "daemon/runtime-dir.h"
-#include "daemon/session-start.h"
+#include "base/unix-connect.h"
 
 static const char usage[] =
 	"Usage: socle-ssh-helper [-r] URI\n"
@@ -107,25 +107,22 @@ static bool wants_session(const char *uri)
 	const char *path = strstr(uri, "://");
 
 	path = path ? path + 3 + strcspn(path + 3, "/?") : "";
-	return geteuid() != 0 && g_str_has_prefix(path, "/session");
+	return g_str_has_prefix(path, "/session");
 }
 
 static int reach(const char *uri, bool read_only, GError **error)
 {
 	bool session = wants_session(uri);
 	g_autofree char *given = query(uri, "socket");
-	g_autofree char *folder = runtime_dir(session);
-	g_autofree char *path =
-		given ? g_strdup(given) : g_build_filename(folder, "socle", "socled-sock", NULL);
-	g_autofree char *full = g_strconcat(path, read_only && !given ? "-ro" : NULL, NULL);
-	int fd = session_connect(full);
+	g_autofree char *path = given ? g_strdup(given) : session_socket(session, read_only);
+	int fd = unix_connect(path, 0);
 
 	if (fd >= 0)
 		return fd;
 	if (session && !given && (fd == -ENOENT || fd == -ECONNREFUSED))
-		return session_start(full, error);
+		return session_start(path, UINT64_MAX, error);
 	error_sys(error, fd, "cannot reach the daemon at '%s' (is socled running, and may you?)",
-		  full);
+		  path);
 	return -1;
 }
 

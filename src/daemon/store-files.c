@@ -2,7 +2,8 @@
 /*
  * store-files.c - files that are replaced as a whole or not at all
  *
- * For several changes at once, in steps:
+ * For several changes at once, in steps; what is lost with the host anyway (STORE_STATUS) is not
+ * synced, since it has to survive the daemon only:
  *
  *	1. write   each new text into a file of its own beside the old one, .KEY.N.new
  *	2. fsync   of each
@@ -13,6 +14,8 @@
  *
  * A killed daemon leaves names with a dot in front, which mean nothing: those of step 1 and 2 were
  * never told to be there, and those of step 3 are replaced or removed by then.
+ *
+ * store-commit.c has another way for most changes: its log stands for steps 2 and 4.
  *
  * In any crash: (1) KEY.xml has a whole text, since it was on the disk before it got that name; (2)
  * a change that was told to be done is on the disk, since its folder was.
@@ -56,7 +59,7 @@ static void sync_fresh(struct store_change *change)
 {
 	if (change->fd < 0)
 		return;
-	if (!change->err)
+	if (!change->err && change->kind != STORE_STATUS)
 		change->err = sys_fsync(change->fd);
 	fd_autoclose(&change->fd);
 }
@@ -143,17 +146,18 @@ static void sync_folder(const struct store_folders *folders, enum store_kind kin
 	}
 }
 
-/* Step 5, and what a change that failed has left. */
-static void clean_up(struct store_change *change)
+void store_clean_up(struct store_change *change)
 {
+	fd_autoclose(&change->fd);
 	if (change->fresh)
 		(void)sys_unlink(change->fresh);
 	if (change->former)
 		(void)sys_unlink(change->former);
+	g_clear_pointer(&change->fresh, g_free);
+	g_clear_pointer(&change->former, g_free);
 }
 
-void store_carry_out(const struct store_folders *folders, struct store_change **changes,
-		     unsigned count)
+void store_write(const struct store_folders *folders, struct store_change **changes, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		g_autofree char *fresh = g_strdup_printf(
@@ -162,19 +166,81 @@ void store_carry_out(const struct store_folders *folders, struct store_change **
 		if (changes[i]->text)
 			changes[i]->err = write_fresh(changes[i], fresh);
 	}
+}
+
+static int place_one(const struct store_folders *folders, struct store_change *change, unsigned i)
+{
+	g_autofree char *former =
+		g_strdup_printf("%s/.%s.%u.old", folders->path[change->kind], change->key, i);
+
+	return place(change, former);
+}
+
+bool store_place(const struct store_folders *folders, struct store_change **changes, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (place_one(folders, changes[i], i) < 0)
+			return false;
+	}
+	return true;
+}
+
+void store_take_back(struct store_change **changes, unsigned count)
+{
+	for (unsigned i = count; i-- > 0;) {
+		if (changes[i]->placed)
+			take_back(changes[i], 0);
+		changes[i]->err = 0;
+		changes[i]->replaced = false;
+	}
+}
+
+void store_carry_out(const struct store_folders *folders, struct store_change **changes,
+		     unsigned count)
+{
+	store_write(folders, changes, count);
 	for (unsigned i = 0; i < count; i++)
 		sync_fresh(changes[i]);
 	for (unsigned i = 0; i < count; i++) {
-		g_autofree char *former = g_strdup_printf(
-			"%s/.%s.%u.old", folders->path[changes[i]->kind], changes[i]->key, i);
-
 		if (!changes[i]->err)
-			changes[i]->err = place(changes[i], former);
+			changes[i]->err = place_one(folders, changes[i], i);
 	}
-	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++)
-		sync_folder(folders, kind, changes, count);
+	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++) {
+		if (kind != STORE_STATUS)
+			sync_folder(folders, kind, changes, count);
+	}
 	for (unsigned i = 0; i < count; i++)
-		clean_up(changes[i]);
+		store_clean_up(changes[i]);
+}
+
+/* == Changes == */
+
+struct store_change *store_change_new(enum store_kind kind, const char *key, const char *text)
+{
+	struct store_change *change = g_new(struct store_change, 1);
+
+	*change = (struct store_change){
+		.kind = kind,
+		.key = g_strdup(key),
+		.text = g_strdup(text),
+		.fd = -1,
+	};
+	return change;
+}
+
+void store_change_set_path(struct store_change *change, const struct store_folders *folders)
+{
+	change->path = g_strconcat(folders->path[change->kind], "/", change->key, ".xml", NULL);
+}
+
+void store_change_free(struct store_change *change)
+{
+	g_free(change->key);
+	g_free(change->text);
+	g_free(change->path);
+	g_free(change->fresh);
+	g_free(change->former);
+	g_free(change);
 }
 
 /* == Folders == */

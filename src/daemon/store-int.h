@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * store-int.h - what store.c and store-files.c share
+ * store-int.h - what the files of the store share
  */
 #ifndef DAEMON_STORE_INT_H
 #define DAEMON_STORE_INT_H
@@ -16,8 +16,9 @@ struct store_change {
 	char *text; /* NULL: remove */
 	struct task *task;
 
+	char *path; /* of the file */
+
 	/* The thread's: */
-	char *path;    /* of the file */
 	char *fresh;   /* the new text, not in place yet; NULL: none */
 	char *former;  /* what the file was, under another name; NULL: nothing */
 	int fd;        /* of @fresh, -1: none */
@@ -44,8 +45,35 @@ void store_load_folders(const struct store_folders *folders,
 				     const char *text, GError **error),
 			void *opaque, struct store_count *ret_count);
 
-/* Carry out all of them, in order. Each then has its err. [store's thread] */
+struct store_change *store_change_new(enum store_kind kind, const char *key, const char *text);
+void store_change_set_path(struct store_change *change, const struct store_folders *folders);
+void store_change_free(struct store_change *change);
+
+/* == store-files.c [store's thread] == */
+
+/* Carry out all of them, in order, each synced. Each then has its err. */
 void store_carry_out(const struct store_folders *folders, struct store_change **changes,
 		     unsigned count);
+/* Its steps 1, 3 up to the first that fails, and 3 backwards: then each is as it was given. */
+void store_write(const struct store_folders *folders, struct store_change **changes,
+		 unsigned count);
+bool store_place(const struct store_folders *folders, struct store_change **changes,
+		 unsigned count);
+void store_take_back(struct store_change **changes, unsigned count);
+/* Step 5, and what a change that failed has left. */
+void store_clean_up(struct store_change *change);
+
+/* == store-commit.c [store's thread, or the main loop while it is not there] == */
+
+struct store_commit;
+
+/* What a crash has left undone is done. */
+struct store_commit *store_commit_new(const struct store_folders *folders, const char *state,
+				      GError **error);
+void store_commit_free(struct store_commit *commit);
+/* As store_carry_out(), but most changes are durable before they are in files that are. */
+void store_commit(struct store_commit *commit, struct store_change **changes, unsigned count);
+/* All is in files that are on the disk. False: not yet, try again. */
+bool store_commit_settle(struct store_commit *commit);
 
 #endif

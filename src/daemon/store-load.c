@@ -90,7 +90,11 @@ static void read_one(const struct reader *reader, enum store_kind kind, const ch
 		return;
 	}
 	reader->count->refused++;
-	keep_broken(path, error);
+	/* What cannot be read now may be good all the same. */
+	if (error->domain == SYS_ERROR)
+		log_warning("'%s' is left out: %s; mend that, and restart", path, error->message);
+	else
+		keep_broken(path, error);
 }
 
 static int by_name(const void *a, const void *b)

@@ -7,16 +7,23 @@
  */
 #include "daemon/store.h"
 
+#include <errno.h>
 #include <pthread.h>
-#include <string.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/thread.h"
 #include "daemon/store-int.h"
 
+enum {
+	SETTLE_S = 1
+};
+
 struct store {
 	struct store_folders folders;
+	struct store_commit *commit;
 	struct thread *thread;
+	bool settled; /* [thread] all is in the files */
 	GSource *bell;
 
 	pthread_mutex_t lock; /* guards what follows */
@@ -30,14 +37,22 @@ struct bell {
 	struct store *store;
 };
 
-static void change_free(struct store_change *change)
+/* Until there is more. When nothing comes for a while, all that is in the log goes to its files. */
+static void wait_for_more(struct store *store)
 {
-	g_free(change->key);
-	g_free(change->text);
-	g_free(change->path);
-	g_free(change->fresh);
-	g_free(change->former);
-	g_free(change);
+	struct timespec until;
+
+	if (store->settled) {
+		pthread_cond_wait(&store->more, &store->lock);
+		return;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += SETTLE_S;
+	if (pthread_cond_timedwait(&store->more, &store->lock, &until) != ETIMEDOUT)
+		return;
+	pthread_mutex_unlock(&store->lock);
+	store->settled = store_commit_settle(store->commit);
+	pthread_mutex_lock(&store->lock);
 }
 
 static void run(void *opaque)
@@ -49,17 +64,19 @@ static void run(void *opaque)
 		GPtrArray *batch = store->queue;
 
 		if (!batch->len) {
-			pthread_cond_wait(&store->more, &store->lock);
+			wait_for_more(store);
 			continue;
 		}
 		store->queue = g_ptr_array_new();
 		pthread_mutex_unlock(&store->lock);
-		store_carry_out(&store->folders, (struct store_change **)batch->pdata, batch->len);
+		store_commit(store->commit, (struct store_change **)batch->pdata, batch->len);
+		store->settled = false;
 		pthread_mutex_lock(&store->lock);
 		g_ptr_array_extend_and_steal(store->done, batch);
 		g_source_set_ready_time(store->bell, 0);
 	}
 	pthread_mutex_unlock(&store->lock);
+	(void)store_commit_settle(store->commit);
 }
 
 static void change_end(struct store_change *change)
@@ -72,7 +89,7 @@ static void change_end(struct store_change *change)
 			  "again)",
 			  change->text ? "write" : "remove", change->path);
 	task_end(change->task, error);
-	change_free(change);
+	store_change_free(change);
 }
 
 /* Tell those who wait; they may ask for more. */
@@ -109,6 +126,17 @@ static GSource *bell_new(struct store *store)
 	return source;
 }
 
+static void init_lock(struct store *store)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&store->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&store->more, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
 struct store *store_new(const char *state, const char *run_dir, GError **error)
 {
 	struct store *store = g_new0(struct store, 1);
@@ -117,8 +145,14 @@ struct store *store_new(const char *state, const char *run_dir, GError **error)
 		g_free(store);
 		return NULL;
 	}
-	pthread_mutex_init(&store->lock, NULL);
-	pthread_cond_init(&store->more, NULL);
+	store->commit = store_commit_new(&store->folders, state, error);
+	if (!store->commit) {
+		store_folders_release(&store->folders);
+		g_free(store);
+		return NULL;
+	}
+	store->settled = true;
+	init_lock(store);
 	store->queue = g_ptr_array_new();
 	store->done = g_ptr_array_new();
 	store->bell = bell_new(store);
@@ -150,6 +184,7 @@ void store_free(struct store *store)
 	g_ptr_array_unref(store->done);
 	pthread_cond_destroy(&store->more);
 	pthread_mutex_destroy(&store->lock);
+	store_commit_free(store->commit);
 	store_folders_release(&store->folders);
 	g_free(store);
 }
@@ -188,15 +223,9 @@ static void ask(struct store *store, enum store_kind kind, const char *key, cons
 		refuse(task);
 		return;
 	}
-	change = g_new(struct store_change, 1);
-	*change = (struct store_change){
-		.kind = kind,
-		.key = g_strdup(key),
-		.text = g_strdup(text),
-		.task = task,
-		.path = g_strconcat(store->folders.path[kind], "/", key, ".xml", NULL),
-		.fd = -1,
-	};
+	change = store_change_new(kind, key, text);
+	change->task = task;
+	store_change_set_path(change, &store->folders);
 	pthread_mutex_lock(&store->lock);
 	g_ptr_array_add(store->queue, change);
 	pthread_cond_signal(&store->more);

@@ -7,11 +7,12 @@
  *	STATE/networks/UUID.xml   STORE_NETWORK
  *	RUN/status/UUID.xml       STORE_STATUS
  *	RUN/network-status/UUID.xml  STORE_NETWORK_STATUS
+ *	STATE/wal                 changes that may not be on the disk in their files (store-wal.h)
  *
  * A change is done by a thread, so that the main loop never waits for a disk. At any moment, and
- * after a crash of the host, a file has its old text or its new one, and a task that has ended well
- * means the new one. If a change fails, the old text stays. All that is waiting is done together:
- * one fsync(2) of a folder serves many.
+ * after a crash of the host and a start, a file has its old text or its new one, and a task that has
+ * ended well means the new one. If a change fails, the old text stays. All that is waiting is done
+ * together: one write to the disk serves many.
  *
  * Threads: main loop.
  */
@@ -33,7 +34,8 @@ struct store_count {
 };
 
 /**
- * store_new() - make what folders are missing, and remove what a killed daemon has left half-written
+ * store_new() - make what folders are missing, remove what a killed daemon has left half-written, and
+ * put in place what a crash of the host has left in the log
  * @state: the folder of definitions
  * @run:   the folder of what a restart of the host ends
  */

@@ -2,8 +2,8 @@
 /*
  * scsi-cd.c - what a CD drive answers to SCSI commands
  *
- * The commands are those that firmware and operating systems use to find a medium, to learn its size
- * and to read it. The medium has one session with one track of data.
+ * The commands are those that firmware and operating systems use to find a medium, to learn its size,
+ * to read it, and to have it out. The medium has one session with one track of data.
  */
 #include "dev/scsi-cd.h"
 
@@ -38,6 +38,10 @@ enum {
 	ILLEGAL_FIELD = 0x052400,
 	ILLEGAL_UNIT = 0x052500,
 	OUT_OF_RANGE = 0x052100,
+	NO_MEDIUM = 0x023a01, /* the tray is closed */
+	TRAY_OPEN = 0x023a02,
+	TRAY_LOCKED = 0x055302,
+	MEDIUM_CHANGED = 0x062800,
 
 	TYPE_CD = 0x05,
 	TYPE_NONE = 0x7f, /* no such unit */
@@ -48,6 +52,10 @@ enum {
 	FRAMES = 75,       /* in a second */
 	EVENT_MEDIA = 4,
 	EVENT_NONE = 0x80,
+	EVENT_TRAY_OPEN = 1,
+	EVENT_MEDIUM = 2,
+	START_LOAD = 3, /* bits of START_STOP: the tray is meant; let it in */
+	START_EJECT = 2,
 	PAGE_ERRORS = 0x01,
 	PAGE_CAPABILITIES = 0x2a,
 	PAGE_ALL = 0x3f,
@@ -143,7 +151,7 @@ static void inquiry(const uint8_t *cdb, uint32_t lun, struct scsi_answer *ret)
 }
 
 /* Pages of modes from @p on; their length, 0: no such page. */
-static uint32_t mode_pages(uint8_t page, uint8_t *p)
+static uint32_t mode_pages(const struct scsi_cd *cd, uint8_t page, uint8_t *p)
 {
 	uint32_t len = 0;
 
@@ -157,8 +165,9 @@ static uint32_t mode_pages(uint8_t page, uint8_t *p)
 
 		c[0] = PAGE_CAPABILITIES;
 		c[1] = 18;
-		c[2] = 0x3b;               /* reads CD-R, CD-RW, DVD */
-		c[6] = 0x28;               /* a tray */
+		c[2] = 0x3b; /* reads CD-R, CD-RW, DVD */
+		/* A tray that can be locked, and opens. */
+		c[6] = cd->locked ? 0x2b : 0x29;
 		put_be16(c + 8, 706 * 16); /* speed in kB/s, and so now */
 		put_be16(c + 10, 2);
 		put_be16(c + 12, 512); /* buffer in KiB */
@@ -168,11 +177,11 @@ static uint32_t mode_pages(uint8_t page, uint8_t *p)
 	return len;
 }
 
-static void mode_sense(const uint8_t *cdb, struct scsi_answer *ret)
+static void mode_sense(const struct scsi_cd *cd, const uint8_t *cdb, struct scsi_answer *ret)
 {
 	const bool is_long = cdb[0] == MODE_SENSE_10;
 	const uint32_t header = is_long ? 8 : 4;
-	uint32_t len = mode_pages(cdb[2] & 0x3f, ret->data + header);
+	uint32_t len = mode_pages(cd, cdb[2] & 0x3f, ret->data + header);
 
 	if (!len || cdb[2] >> 6 == 3) { /* nothing is saved */
 		scsi_fail(ret, ILLEGAL_FIELD);
@@ -186,10 +195,16 @@ static void mode_sense(const uint8_t *cdb, struct scsi_answer *ret)
 	deliver(ret, len, is_long ? get_be16(cdb + 7) : cdb[4]);
 }
 
-static void get_configuration(uint64_t size, const uint8_t *cdb, struct scsi_answer *ret)
+/* There is a medium that can be read. */
+static bool is_ready(const struct scsi_cd *cd)
+{
+	return cd->medium && !cd->open;
+}
+
+static void get_configuration(const struct scsi_cd *cd, const uint8_t *cdb, struct scsi_answer *ret)
 {
 	static const uint16_t profiles[] = { PROFILE_DVD, PROFILE_CD };
-	const uint16_t current = size > CD_MAX ? PROFILE_DVD : PROFILE_CD;
+	const uint16_t current = !is_ready(cd) ? 0 : cd->size > CD_MAX ? PROFILE_DVD : PROFILE_CD;
 	uint32_t len = 8;
 	uint8_t *p = ret->data;
 
@@ -208,7 +223,7 @@ static void get_configuration(uint64_t size, const uint8_t *cdb, struct scsi_ans
 	deliver(ret, len, get_be16(cdb + 7));
 }
 
-static void get_event_status(const uint8_t *cdb, struct scsi_answer *ret)
+static void get_event_status(struct scsi_cd *cd, const uint8_t *cdb, struct scsi_answer *ret)
 {
 	uint8_t *p = ret->data;
 	uint32_t len = 4;
@@ -221,7 +236,9 @@ static void get_event_status(const uint8_t *cdb, struct scsi_answer *ret)
 	p[3] = 1 << EVENT_MEDIA;
 	if (cdb[4] & 1 << EVENT_MEDIA) {
 		p[2] = EVENT_MEDIA;
-		p[5] = 2; /* nothing new; a medium is there */
+		p[4] = (uint8_t)cd->event;
+		p[5] = (cd->open ? EVENT_TRAY_OPEN : 0) | (is_ready(cd) ? EVENT_MEDIUM : 0);
+		cd->event = SCSI_CD_NOTHING;
 		len += 4;
 	}
 	put_be16(p, (uint16_t)(len - 2));
@@ -325,55 +342,140 @@ static void read_disc_information(const uint8_t *cdb, struct scsi_answer *ret)
 
 /* ---- */
 
-static void request_sense(const uint8_t *cdb, struct scsi_answer *ret)
+/* ---- the tray ---- */
+
+void scsi_cd_open(struct scsi_cd *cd)
 {
-	/* Whatever went wrong was told at once. */
-	ret->data[0] = 0x70;
-	ret->data[7] = SCSI_SENSE_LEN - 8;
-	deliver(ret, SCSI_SENSE_LEN, cdb[4]);
+	if (!cd->open && cd->medium)
+		cd->event = SCSI_CD_REMOVED;
+	cd->open = true;
+	cd->locked = cd->changed = false;
 }
 
-void scsi_cd_execute(uint64_t size, uint32_t lun, const uint8_t cdb[SCSI_CDB_LEN],
+void scsi_cd_close(struct scsi_cd *cd)
+{
+	if (cd->open && cd->medium) {
+		cd->changed = true;
+		cd->event = SCSI_CD_NEW_MEDIUM;
+	}
+	cd->open = false;
+}
+
+static void start_stop(struct scsi_cd *cd, const uint8_t *cdb, struct scsi_answer *ret)
+{
+	const uint8_t bits = cdb[4];
+
+	if (bits == START_LOAD)
+		scsi_cd_close(cd);
+	if (bits != START_EJECT)
+		return;
+	if (cd->locked)
+		scsi_fail(ret, TRAY_LOCKED);
+	else
+		scsi_cd_open(cd);
+}
+
+/* ---- */
+
+static void request_sense(struct scsi_cd *cd, const uint8_t *cdb, struct scsi_answer *ret)
+{
+	const uint8_t asked = cdb[4];
+
+	/* Whatever else went wrong was told at once. */
+	scsi_fail(ret, cd->changed ? MEDIUM_CHANGED : 0);
+	cd->changed = false;
+	memcpy(ret->data, ret->sense, SCSI_SENSE_LEN);
+	ret->status = SCSI_GOOD;
+	deliver(ret, SCSI_SENSE_LEN, asked);
+}
+
+/* Commands that are answered whatever has happened to the medium. */
+static bool is_about_drive(uint8_t opcode)
+{
+	return opcode == INQUIRY || opcode == REPORT_LUNS || opcode == REQUEST_SENSE;
+}
+
+static bool wants_medium(uint8_t opcode)
+{
+	switch (opcode) {
+	case TEST_UNIT_READY:
+	case SEEK_10:
+	case SYNCHRONIZE_CACHE:
+	case READ_CAPACITY_10:
+	case SERVICE_ACTION_IN:
+	case READ_10:
+	case READ_12:
+	case READ_TOC:
+	case READ_DISC_INFORMATION:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* 0, or why the command cannot be executed now. */
+static uint32_t obstacle(struct scsi_cd *cd, uint32_t lun, uint8_t opcode)
+{
+	if (is_about_drive(opcode))
+		return 0;
+	if (lun)
+		return ILLEGAL_UNIT;
+	if (cd->changed && opcode != GET_EVENT_STATUS) {
+		cd->changed = false;
+		return MEDIUM_CHANGED;
+	}
+	if (!is_ready(cd) && wants_medium(opcode))
+		return cd->open ? TRAY_OPEN : NO_MEDIUM;
+	return 0;
+}
+
+void scsi_cd_execute(struct scsi_cd *cd, uint32_t lun, const uint8_t cdb[SCSI_CDB_LEN],
 		     struct scsi_answer *ret)
 {
+	const uint32_t sense = obstacle(cd, lun, cdb[0]);
+
 	*ret = (struct scsi_answer){ .status = SCSI_GOOD };
-	if (lun && cdb[0] != INQUIRY && cdb[0] != REPORT_LUNS && cdb[0] != REQUEST_SENSE) {
-		scsi_fail(ret, ILLEGAL_UNIT);
+	if (sense) {
+		scsi_fail(ret, sense);
 		return;
 	}
 	switch (cdb[0]) {
 	case TEST_UNIT_READY:
-	case START_STOP:
-	case PREVENT_REMOVAL:
 	case SEEK_10:
 	case SYNCHRONIZE_CACHE:
 		break;
+	case START_STOP:
+		start_stop(cd, cdb, ret);
+		break;
+	case PREVENT_REMOVAL:
+		cd->locked = cdb[4] & 1 && !cd->open;
+		break;
 	case REQUEST_SENSE:
-		request_sense(cdb, ret);
+		request_sense(cd, cdb, ret);
 		break;
 	case INQUIRY:
 		inquiry(cdb, lun, ret);
 		break;
 	case MODE_SENSE_6:
 	case MODE_SENSE_10:
-		mode_sense(cdb, ret);
+		mode_sense(cd, cdb, ret);
 		break;
 	case READ_CAPACITY_10:
 	case SERVICE_ACTION_IN:
-		read_capacity(size, cdb, ret);
+		read_capacity(cd->size, cdb, ret);
 		break;
 	case READ_10:
 	case READ_12:
-		read_sectors(size, cdb, ret);
+		read_sectors(cd->size, cdb, ret);
 		break;
 	case READ_TOC:
-		read_toc(size, cdb, ret);
+		read_toc(cd->size, cdb, ret);
 		break;
 	case GET_CONFIGURATION:
-		get_configuration(size, cdb, ret);
+		get_configuration(cd, cdb, ret);
 		break;
 	case GET_EVENT_STATUS:
-		get_event_status(cdb, ret);
+		get_event_status(cd, cdb, ret);
 		break;
 	case READ_DISC_INFORMATION:
 		read_disc_information(cdb, ret);

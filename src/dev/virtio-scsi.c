@@ -7,7 +7,10 @@
  * request to the image is a step; a command takes as many as it needs.
  *
  * Commands that are not reads, and tasks of the control queue, are answered at once. The drive is
- * target 0, which has unit 0; nothing is ever told on the event queue.
+ * target 0, which has unit 0; nothing is ever told on the event queue, drivers poll for media.
+ *
+ * The main loop rings at a bell for what is its business: the driver moves the tray, and a read has
+ * ended that a change of the medium waits for.
  *
  *  (1) chain is the read that is under way, or NULL; then the image has no request of ours.
  *  (2) While there is one, nothing is taken from the request queues.
@@ -17,9 +20,12 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/error.h"
 #include "base/iov.h"
 #include "block/block.h"
+#include "dev/clock.h"
 #include "dev/scsi-cd.h"
+#include "dev/virtio-blk.h"
 
 enum {
 	QUEUE_CONTROL = 0,
@@ -67,18 +73,30 @@ enum {
 
 struct virtio_scsi {
 	struct virtio_device dev;
-	struct block_queue *queue;
 	struct block_request io;
 	struct iovec io_iov;
-	uint64_t size; /* bytes of the medium */
 	uint8_t *buffer;
+	struct dev_clock *clock;
+	struct dev_timer *bell;
+	void (*tray)(void *opaque, bool open);
+	void *opaque;
+
+	/* of the main loop: a change of the medium, NULL if there is none */
+	void (*changed)(void *opaque, bool done);
+	void *changed_opaque;
 
 	/* guarded by dev.lock; a step's belong to the image until it is done */
+	struct scsi_cd cd;
+	struct block_queue *queue, *next_queue; /* NULL: of no medium */
+	bool changing;
+	bool told_open; /* as config.tray() has heard */
 	struct virtq_chain *chain;
 	struct virtq *vq;
 	struct scsi_answer answer; /* of chain */
 	uint64_t done;             /* bytes of it that are in the driver's memory */
 	uint64_t wanted;           /* and that there is room for */
+	uint64_t begin_ns;         /* of chain */
+	struct disk_stats stats;
 };
 
 static struct virtio_scsi *scsi_of(struct virtio_device *dev)
@@ -110,6 +128,19 @@ static void respond(struct virtq *vq, struct virtq_chain *chain, const struct sc
 
 static void step(struct virtio_scsi *scsi);
 
+static void count(struct virtio_scsi *scsi)
+{
+	struct disk_stats *s = &scsi->stats;
+
+	s->idle_since_ns = dev_clock_monotonic_ns(scsi->clock);
+	s->time_ns[BLOCK_READ] += s->idle_since_ns - scsi->begin_ns;
+	s->bytes[BLOCK_READ] += scsi->done;
+	if (scsi->answer.status == SCSI_GOOD)
+		s->ops[BLOCK_READ]++;
+	else
+		s->failed[BLOCK_READ]++;
+}
+
 /* The read is over; the next one may come. */
 static void finish(struct virtio_scsi *scsi)
 {
@@ -117,6 +148,9 @@ static void finish(struct virtio_scsi *scsi)
 	struct virtq_chain *chain = scsi->chain;
 
 	scsi->chain = NULL;
+	if (scsi->changing)
+		dev_timer_set(scsi->bell, 0);
+	count(scsi);
 	if (virtq_live(vq)) {
 		respond(vq, chain, &scsi->answer, CODE_OK, scsi->done);
 		virtq_flush(vq);
@@ -159,8 +193,8 @@ static void step(struct virtio_scsi *scsi)
 	uint64_t off = from & ~(uint64_t)(ALIGN - 1);
 	uint64_t end = (scsi->answer.read_off + scsi->wanted + ALIGN - 1) & ~(uint64_t)(ALIGN - 1);
 
-	if (end > scsi->size)
-		end = scsi->size;
+	if (end > scsi->cd.size)
+		end = scsi->cd.size;
 	if (end - off > BUFFER_LEN)
 		end = off + BUFFER_LEN;
 	scsi->io_iov = (struct iovec){ scsi->buffer, (size_t)(end - off) };
@@ -199,13 +233,16 @@ static bool execute(struct virtio_scsi *scsi, struct virtq *vq, struct virtq_cha
 		respond(vq, chain, &answer, CODE_BAD_TARGET, 0);
 		return true;
 	}
-	scsi_cd_execute(scsi->size, lun, request + REQUEST_CDB, &answer);
+	scsi_cd_execute(&scsi->cd, lun, request + REQUEST_CDB, &answer);
+	if (scsi->cd.open != scsi->told_open)
+		dev_timer_set(scsi->bell, 0);
 	if (answer.read_len && room) {
 		scsi->chain = chain;
 		scsi->vq = vq;
 		scsi->answer = answer;
 		scsi->done = 0;
 		scsi->wanted = MIN(answer.read_len, room);
+		scsi->begin_ns = dev_clock_monotonic_ns(scsi->clock);
 		step(scsi);
 		return false;
 	}
@@ -275,13 +312,133 @@ static bool scsi_busy(struct virtio_device *dev)
 	return scsi_of(dev)->chain;
 }
 
+/* The driver begins anew, and so does the drive. */
+static void scsi_reset(struct virtio_device *dev, int index)
+{
+	struct virtio_scsi *scsi = scsi_of(dev);
+
+	if (index >= 0)
+		return;
+	scsi->cd.locked = scsi->cd.changed = false;
+	scsi->cd.event = SCSI_CD_NOTHING;
+}
+
+/* ---- the medium ---- */
+
+/* Its size, and that it is there; the lock is held, or nobody has the device. */
+static void set_medium(struct virtio_scsi *scsi, struct block *block)
+{
+	struct block_info info = { 0 };
+
+	if (block)
+		block_info(block, &info);
+	scsi->cd.medium = block;
+	scsi->cd.size = info.size - info.size % SCSI_CD_SECTOR;
+}
+
+/* On the main loop. */
+static void ring(void *opaque)
+{
+	struct virtio_scsi *scsi = opaque;
+	struct block_queue *old = NULL;
+	bool open, moved, changed;
+
+	virtio_lock(&scsi->dev);
+	open = scsi->cd.open;
+	moved = open != scsi->told_open;
+	scsi->told_open = open;
+	changed = scsi->changing && !scsi->chain;
+	if (changed) {
+		old = scsi->queue;
+		scsi->queue = g_steal_pointer(&scsi->next_queue);
+		set_medium(scsi, scsi->queue ? block_queue_block(scsi->queue) : NULL);
+		scsi->changing = false;
+	}
+	virtio_unlock(&scsi->dev);
+	block_queue_free(old);
+	if (moved && scsi->tray)
+		scsi->tray(scsi->opaque, open);
+	if (changed)
+		scsi->changed(scsi->changed_opaque, true);
+}
+
+void virtio_scsi_tray(struct virtio_device *dev, struct virtio_scsi_tray *ret_tray)
+{
+	struct virtio_scsi *scsi = scsi_of(dev);
+
+	virtio_lock(dev);
+	*ret_tray = (struct virtio_scsi_tray){ scsi->cd.open, scsi->cd.locked };
+	virtio_unlock(dev);
+}
+
+void virtio_scsi_stats(struct virtio_device *dev, struct disk_stats *ret_stats)
+{
+	virtio_lock(dev);
+	*ret_stats = scsi_of(dev)->stats;
+	virtio_unlock(dev);
+}
+
+void virtio_scsi_set_tray(struct virtio_device *dev, bool open)
+{
+	struct virtio_scsi *scsi = scsi_of(dev);
+
+	virtio_lock(dev);
+	if (open)
+		scsi_cd_open(&scsi->cd);
+	else
+		scsi_cd_close(&scsi->cd);
+	scsi->told_open = open;
+	virtio_unlock(dev);
+}
+
+void virtio_scsi_request_eject(struct virtio_device *dev)
+{
+	virtio_lock(dev);
+	scsi_of(dev)->cd.event = SCSI_CD_EJECT_REQUEST;
+	virtio_unlock(dev);
+}
+
+bool virtio_scsi_change(struct virtio_device *dev, struct block *block,
+			void (*changed)(void *opaque, bool done), void *opaque, GError **error)
+{
+	struct virtio_scsi *scsi = scsi_of(dev);
+	struct block_queue *queue = NULL;
+	bool open;
+
+	virtio_lock(dev);
+	open = scsi->cd.open;
+	virtio_unlock(dev);
+	if (!open)
+		return error_set(error, SOCLE_ERROR_STATE, "the tray of the drive is not open");
+	if (scsi->changing)
+		return error_set(error, SOCLE_ERROR_BUSY,
+				 "the medium is being changed already; try again");
+	if (block) {
+		queue = block_queue_new(block, dev->loop, error);
+		if (!queue)
+			return false;
+	}
+	virtio_lock(dev);
+	scsi->next_queue = queue;
+	scsi->changing = true;
+	scsi->changed = changed;
+	scsi->changed_opaque = opaque;
+	dev_timer_set(scsi->bell, 0);
+	virtio_unlock(dev);
+	return true;
+}
+
 /* ---- life ---- */
 
 static void scsi_free(struct virtio_device *dev)
 {
 	struct virtio_scsi *scsi = scsi_of(dev);
 
+	dev_timer_free(scsi->bell);
 	block_queue_free(scsi->queue);
+	block_queue_free(scsi->next_queue);
+	if (scsi->changing)
+		scsi->changed(scsi->changed_opaque, false);
 	virtio_release(dev);
 	g_aligned_free(scsi->buffer);
 	g_free(scsi);
@@ -289,6 +446,7 @@ static void scsi_free(struct virtio_device *dev)
 
 static const struct virtio_ops scsi_ops = {
 	.kick = scsi_kick,
+	.reset = scsi_reset,
 	.busy = scsi_busy,
 	.free = scsi_free,
 };
@@ -296,11 +454,12 @@ static const struct virtio_ops scsi_ops = {
 struct virtio_device *virtio_scsi_new(const struct virtio_scsi_config *config, GError **error)
 {
 	struct virtio_scsi *scsi = g_new0(struct virtio_scsi, 1);
-	struct block_info info;
 	uint8_t *c;
 
-	block_info(config->block, &info);
-	scsi->size = info.size - info.size % SCSI_CD_SECTOR;
+	scsi->clock = config->clock;
+	scsi->tray = config->tray;
+	scsi->opaque = config->opaque;
+	set_medium(scsi, config->block);
 	scsi->buffer = g_aligned_alloc(1, BUFFER_LEN, ALIGN);
 	virtio_init(&scsi->dev, &(struct virtio_config){
 					.ops = &scsi_ops,
@@ -320,6 +479,9 @@ struct virtio_device *virtio_scsi_new(const struct virtio_scsi_config *config, G
 	put_le32(c + CONFIG_SENSE_LEN, SENSE_LEN);
 	put_le32(c + CONFIG_CDB_LEN, CDB_LEN);
 	/* Channel, target and unit go up to 0. */
+	scsi->bell = dev_timer_new(config->clock, ring, scsi);
+	if (!config->block)
+		return &scsi->dev;
 	scsi->queue = block_queue_new(config->block, config->loop, error);
 	if (!scsi->queue) {
 		scsi_free(&scsi->dev);

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 
 #include "base/sys.h"
+#include "base/unix-connect.h"
 #include "dev/vsock-int.h"
 
 enum {
@@ -134,17 +135,16 @@ void vsock_answer(struct vsock_conn *conn)
 
 struct vsock_conn *vsock_connect(struct vsock *vsock, uint32_t host_port, uint32_t guest_port)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	const struct sockaddr *any = (const void *)&addr;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	struct vsock_conn *conn;
 	autofd int fd = -1;
 
 	if (!vsock->free)
 		return NULL;
 	/* That it fits was checked when the device was made. */
-	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s_%u", vsock->path, host_port);
-	fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	if (fd < 0 || sys_connect(fd, any, sizeof(addr)) < 0)
+	(void)snprintf(path, sizeof(path), "%s_%u", vsock->path, host_port);
+	fd = unix_connect(path, SOCK_NONBLOCK);
+	if (fd < 0)
 		return NULL;
 	conn = vsock_conn_new(vsock, fd_steal(&fd), CONN_OPEN);
 	if (conn)

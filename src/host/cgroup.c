@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/sys.h"
@@ -107,6 +108,9 @@ static void make_base(struct host_cgroups *groups, struct hierarchy *h)
 		return;
 	dir = g_strconcat(h->parent, "/socle", NULL);
 	h->err = make_dir(groups, h, dir);
+	/* What root has made is there for others, too, but not to make groups in. */
+	if (!h->err && access(dir, W_OK) < 0)
+		h->err = sys_last_error();
 	if (!h->err)
 		h->base = g_steal_pointer(&dir);
 }
@@ -231,6 +235,34 @@ char *host_cgroup_name(const char *name, const char *uuid)
 	return g_string_free(text, FALSE);
 }
 
+static bool is_machines(const char *name)
+{
+	enum {
+		UUID_LEN = 36
+	};
+	const size_t len = strlen(name);
+
+	return len > UUID_LEN && name[len - UUID_LEN - 1] == '-' &&
+	       g_uuid_string_is_valid(name + len - UUID_LEN);
+}
+
+void host_cgroups_sweep(struct host_cgroups *groups)
+{
+	for (unsigned i = 0; i < groups->count; i++) {
+		const char *base = groups->hierarchies[i].base;
+		g_autoptr(GDir) dir = base ? g_dir_open(base, 0, NULL) : NULL;
+		const char *name;
+
+		while (dir && (name = g_dir_read_name(dir))) {
+			g_autofree char *path = g_build_filename(base, name, NULL);
+
+			/* The kernel refuses those in which a process is. */
+			if (is_machines(name))
+				(void)sys_rmdir(path);
+		}
+	}
+}
+
 /* Where an earlier daemon has put the process, if that was a group of this name. */
 static char *left_path(const struct host_cgroups *groups, const struct hierarchy *h,
 		       const char *name, pid_t pid)
@@ -285,6 +317,10 @@ bool host_cgroup_add(struct host_cgroup *group, pid_t pid, GError **error)
 		if (!group->paths[i])
 			continue;
 		err = cgroup_write(group->paths[i], "cgroup.procs", "%d", pid);
+		/* Another daemon that starts takes away what is empty. */
+		if (err == -ENOENT &&
+		    !make_dir(group->groups, &group->groups->hierarchies[i], group->paths[i]))
+			err = cgroup_write(group->paths[i], "cgroup.procs", "%d", pid);
 		if (err)
 			return error_sys(error, err,
 					 "cannot move process %d to the control group '%s'", pid,

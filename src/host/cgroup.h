@@ -54,6 +54,9 @@ bool host_cgroups_have(const struct host_cgroups *groups, enum host_controller c
 /* A sentence with cause and remedy on what is missing, or NULL. */
 const char *host_cgroups_missing(const struct host_cgroups *groups);
 
+/* Remove machines' groups in which no process is: their daemon was killed, or they ended without one. */
+void host_cgroups_sweep(struct host_cgroups *groups);
+
 /* The group's name for a machine: what may not be in a path is escaped. g_free() it. */
 char *host_cgroup_name(const char *name, const char *uuid);
 

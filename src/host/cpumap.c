@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * cpumap.c - a set of CPUs, as bits and as the kernel's text "0-3,8"
+ * cpumap.c - a set of CPUs, as bits and as text
  */
 #include "host/cpumap.h"
 
@@ -31,9 +31,11 @@ unsigned host_cpumap_end(const struct host_cpumap *map)
 
 static const char *parse_range(struct host_cpumap *map, const char *text)
 {
+	void (*take)(struct host_cpumap *, unsigned) =
+		*text == '^' ? host_cpumap_remove : host_cpumap_add;
 	uint64_t first, last;
 
-	text = host_scan_number(text, &first);
+	text = host_scan_number(text + (*text == '^'), &first);
 	if (!text)
 		return NULL;
 	last = first;
@@ -42,7 +44,7 @@ static const char *parse_range(struct host_cpumap *map, const char *text)
 	if (!text || last < first)
 		return NULL;
 	for (uint64_t cpu = first; cpu <= last && cpu < HOST_CPUS_MAX; cpu++)
-		host_cpumap_add(map, (unsigned)cpu);
+		take(map, (unsigned)cpu);
 	return text;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * cpumap.h - a set of CPUs, as bits and as the kernel's text "0-3,8"
+ * cpumap.h - a set of CPUs, as bits and as text: the kernel's "0-3,8", and that of definitions, in which
+ * "^" takes out what stands before it: "0-3,^2"
  *
  * Threads: any, one at a time for each set.
  */
@@ -29,6 +30,12 @@ static inline void host_cpumap_add(struct host_cpumap *map, unsigned cpu)
 {
 	if (cpu < HOST_CPUS_MAX)
 		map->bits[cpu / 8] |= (uint8_t)(1 << cpu % 8);
+}
+
+static inline void host_cpumap_remove(struct host_cpumap *map, unsigned cpu)
+{
+	if (cpu < HOST_CPUS_MAX)
+		map->bits[cpu / 8] &= (uint8_t) ~(1 << cpu % 8);
 }
 
 /* How many are in it. */

@@ -59,7 +59,10 @@ static bool parse_stat(const char *text, struct stat_line *ret)
 	return true;
 }
 
-/* A name that no process has ends at a number, and reading a process that ends is -ESRCH. */
+/*
+ * A process that is not there has no folder, and reading one that ends is -ESRCH. What else is in the way,
+ * too many open files perhaps, tells nothing of the process.
+ */
 static int read_stat(const char *root, pid_t pid, pid_t tid, struct stat_line *ret)
 {
 	char text[STAT_MAX];
@@ -69,6 +72,8 @@ static int read_stat(const char *root, pid_t pid, pid_t tid, struct stat_line *r
 		len = host_read_text(text, sizeof(text), root, "/proc/%d/task/%d/stat", pid, tid);
 	else
 		len = host_read_text(text, sizeof(text), root, "/proc/%d/stat", pid);
+	if (len < 0 && len != -ENOENT)
+		return len;
 	return len > 0 && parse_stat(text, ret) ? 0 : -ESRCH;
 }
 

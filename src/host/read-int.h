@@ -33,7 +33,7 @@ char *host_read_all(const char *root, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /**
  * host_read_text() - the first line of a file, without spaces around it
  *
- * Return: its length, -1 if there is none; @buf then is empty
+ * Return: its length, or -errno; @buf then is empty
  */
 int host_read_text(char *buf, size_t size, const char *root, const char *fmt, ...)
 	G_GNUC_PRINTF(4, 5);

@@ -20,6 +20,7 @@ char *host_root_dup(const char *root)
 }
 
 /* O_NONBLOCK: a pipe in the place of a file is not waited for. */
+G_GNUC_PRINTF(2, 0)
 static int open_path(const char *root, const char *fmt, va_list ap)
 {
 	char path[HOST_PATH_MAX];
@@ -72,12 +73,12 @@ int host_read_text(char *buf, size_t size, const char *root, const char *fmt, ..
 	fd = open_path(root, fmt, ap);
 	va_end(ap);
 	if (fd < 0)
-		return -1;
+		return fd;
 	len = sys_read(fd, buf, size - 1);
 	fd_autoclose(&fd);
 	buf[len > 0 ? len : 0] = '\0';
 	if (len < 0)
-		return -1;
+		return (int)len;
 	buf[strcspn(buf, "\n")] = '\0';
 	g_strstrip(buf);
 	return (int)strlen(buf);

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "base/uuid.h"
 #include "manage/event-kind-int.h"
 #include "manage/peer-int.h"
 
@@ -84,13 +85,10 @@ static void none_named(struct call *call, const struct kind *kind, const void *a
 
 static void none_of_uuid(struct call *call, const struct kind *kind, const void *args)
 {
-	const uint8_t *u = args;
+	char text[UUID_TEXT_SIZE];
 
-	call_fail(call, kind->code, kind->from,
-		  "no %s with matching uuid '%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
-		  "%02x%02x%02x%02x%02x%02x'",
-		  kind->noun, u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10],
-		  u[11], u[12], u[13], u[14], u[15]);
+	uuid_write(args, text);
+	call_fail(call, kind->code, kind->from, "no %s with matching uuid '%s'", kind->noun, text);
 }
 
 static void refuse(struct call *call, const struct kind *kind)

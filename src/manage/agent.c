@@ -112,6 +112,16 @@ static char *lend(const char *text)
 	return (char *)(uintptr_t)(text ? text : "");
 }
 
+/* JSON takes nothing else. */
+static bool check_utf8(struct call *call, const char *text)
+{
+	if (g_utf8_validate(text, -1, NULL))
+		return true;
+	call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_QEMU,
+		  "what the guest is to be told is not UTF-8; convert it");
+	return false;
+}
+
 static void say_done(struct call *call, json_t *value)
 {
 	(void)value;
@@ -133,10 +143,19 @@ static void hostname_known(struct call *call, json_t *value)
 
 static void on_hostname(struct call *call, const rpc_domain_get_hostname_args *args)
 {
+	enum {
+		BY_LEASE = 1,
+		BY_AGENT = 2,
+	};
 	struct vm *vm = call_active(call, &args->dom);
 
-	if (!vm || !call_flags(call, args->flags, 3))
+	if (!vm || !call_flags(call, args->flags, BY_LEASE | BY_AGENT))
 		return;
+	if (args->flags & BY_LEASE) {
+		call_fail(call, RPC_CODE_OPERATION_UNSUPPORTED, RPC_FROM_QEMU,
+			  "user networks have no leases that name a guest; ask its agent");
+		return;
+	}
 	ask(call, vm, "guest-get-host-name", NULL, hostname_known);
 }
 
@@ -158,7 +177,8 @@ static unsigned count_addresses(json_t *list, rpc_ip_addr *addrs, unsigned max)
 		addrs[n++] = (rpc_ip_addr){
 			.type = strcmp(type, "ipv6") ? 0 : 1,
 			.addr = lend(address),
-			.prefix = (unsigned)json_integer_value(json_object_get(item, "prefix")),
+			.prefix = (unsigned)CLAMP(
+				json_integer_value(json_object_get(item, "prefix")), 0, 128),
 		};
 	}
 	return n;
@@ -277,6 +297,10 @@ static void on_freeze(struct call *call, const rpc_domain_fsfreeze_args *args)
 		ask(call, vm, "guest-fsfreeze-freeze", NULL, count_known);
 		return;
 	}
+	for (unsigned i = 0; i < args->mountpoints.mountpoints_len; i++) {
+		if (!check_utf8(call, args->mountpoints.mountpoints_val[i]))
+			return;
+	}
 	list = json_array();
 	for (unsigned i = 0; i < args->mountpoints.mountpoints_len; i++)
 		json_array_append_new(list, json_string(args->mountpoints.mountpoints_val[i]));
@@ -298,9 +322,12 @@ static void time_known(struct call *call, json_t *value)
 {
 	json_int_t ns = json_integer_value(value);
 	rpc_domain_get_time_ret ret = { .seconds = ns / 1000000000,
-					.nseconds = (unsigned)(ABS(ns) % 1000000000) };
+					.nseconds = (unsigned)(ns % 1000000000) };
 
-	call_reply(call, &ret);
+	if (!json_is_integer(value) || ns < 0)
+		no_agent(call, "its answer has no time since 1970");
+	else
+		call_reply(call, &ret);
 }
 
 static void on_get_time(struct call *call, const rpc_domain_get_time_args *args)
@@ -342,6 +369,8 @@ static void on_password(struct call *call, const rpc_domain_set_user_password_ar
 			  "a user and a password are needed");
 		return;
 	}
+	if (!check_utf8(call, *args->user))
+		return;
 	coded = g_base64_encode((const guchar *)*args->password, strlen(*args->password));
 	ask(call, vm, "guest-set-user-password",
 	    json_pack("{sssssb}", "username", *args->user, "password", coded, "crypted",

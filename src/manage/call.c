@@ -14,10 +14,8 @@
 #include "manage/vm-int.h"
 
 enum {
-	CALL_QUEUE_MAX = 64 /* calls that wait for their turn at one object */
+	CALL_QUEUE_MAX = 64 /* calls of clients that wait for their turn at one object */
 };
-
-static void start_next(struct object *object);
 
 static void task_ended(struct task *task, const GError *error)
 {
@@ -116,7 +114,8 @@ static void finish(struct call *call)
 	call_enter(call);
 	if (call->queued) {
 		g_queue_unlink(&object->jobs, &call->link);
-		start_next(object);
+		object->client_jobs -= call->proc != NULL;
+		object_next_job(object);
 	}
 	call_leave(call);
 }
@@ -302,11 +301,11 @@ void call_hold(struct call *call, struct vm *vm)
 	call_hold_object(call, &vm->object);
 }
 
-static void start_next(struct object *object)
+void object_next_job(struct object *object)
 {
 	struct call *call = g_queue_peek_head(&object->jobs);
 
-	if (!call || call->running)
+	if (!call || call->running || object->ending)
 		return;
 	call->running = true;
 	object->job_since = g_get_monotonic_time();
@@ -317,7 +316,8 @@ static void start_next(struct object *object)
 
 void call_job_object(struct call *call, struct object *object, void (*run)(struct call *call))
 {
-	if (g_queue_get_length(&object->jobs) >= CALL_QUEUE_MAX) {
+	/* Clients cannot fill it so that there is no place for what the object itself needs. */
+	if (call->proc && object->client_jobs >= CALL_QUEUE_MAX) {
 		call_fail(call, RPC_CODE_RESOURCE_BUSY, object->kind->from,
 			  "%s '%s' has %d operations that wait; try again when they are done",
 			  object->kind->noun, object->name, CALL_QUEUE_MAX);
@@ -326,8 +326,9 @@ void call_job_object(struct call *call, struct object *object, void (*run)(struc
 	call_hold_object(call, object);
 	call->run = run;
 	call->queued = true;
+	object->client_jobs += call->proc != NULL;
 	g_queue_push_tail_link(&object->jobs, &call->link);
-	start_next(object);
+	object_next_job(object);
 }
 
 void call_job(struct call *call, struct vm *vm, void (*run)(struct call *call))

@@ -101,6 +101,10 @@ void *call_data(struct call *call, size_t size);
 
 typedef void (*call_handler)(struct call *call, const void *args);
 
+enum {
+	QEMU_PROCEDURES = 512 /* program qemu's numbers stand behind these */
+};
+
 struct call_entry {
 	int number;
 	call_handler handler;
@@ -129,7 +133,8 @@ extern const struct call_entry memory_handlers[], vcpu_handlers[], tune_handlers
 extern const struct call_entry device_handlers[], disk_handlers[], block_job_handlers[];
 extern const struct call_entry card_handlers[], stats_handlers[], console_handlers[];
 extern const struct call_entry metadata_handlers[], snapshot_handlers[], agent_handlers[];
-extern const struct call_entry snapshot_list_handlers[];
+extern const struct call_entry snapshot_list_handlers[], snapshot_delete_handlers[];
+extern const struct call_entry qemu_handlers[];
 extern const struct call_entry host_handlers[], host_caps_handlers[], host_cpu_handlers[];
 extern const struct call_entry host_device_handlers[], absent_handlers[];
 extern const struct call_entry net_handlers[], net_list_handlers[], net_event_handlers[];

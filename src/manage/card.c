@@ -72,6 +72,7 @@ static void on_stats(struct call *call, const rpc_domain_interface_stats_args *a
 
 /* == How much may go through == */
 
+/* The average of each way before the others. */
 #define BAND(name, member)                                                \
 	{                                                                 \
 		name, offsetof(struct domain_interface, bandwidth.member) \
@@ -139,10 +140,15 @@ static bool apply_params(struct call *call, struct domain *domain, GError **erro
 					bands[i].name, RPC_PARAM_UINT, NULL);
 		struct number *n = band_at(&domain->devices.interfaces[index], i);
 
-		if (param)
-			*n = param->value.rpc_param_value_u.ui
-				     ? number_of(param->value.rpc_param_value_u.ui)
-				     : (struct number){ 0 };
+		if (!param)
+			continue;
+		*n = (struct number){ 0 };
+		if (param->value.rpc_param_value_u.ui)
+			*n = number_of(param->value.rpc_param_value_u.ui);
+		/* As clients know it: an average of 0 is no limit, whatever peak there was. */
+		else if (g_str_has_suffix(bands[i].name, ".average"))
+			*container_of(n, struct bandwidth_way, average) =
+				(struct bandwidth_way){ 0 };
 	}
 	return true;
 }

@@ -3,8 +3,8 @@
  * change.c - changes of a definition, of what runs, or of both: all or nothing
  *
  *  1. Both are tried on copies; what is refused has changed nothing.
- *  2. The new definition is kept.
- *  3. The machine is told. If it refuses, the old definition is put back.
+ *  2. The new definition is kept, then what is to run.
+ *  3. The machine is told. If it refuses, the old ones are put back.
  */
 #include "manage/handler-int.h"
 
@@ -53,16 +53,26 @@ static bool choose(struct call *call, unsigned flags, bool *ret_live, bool *ret_
 	return true;
 }
 
+/* What matters was kept before, or the machine can be asked for it. */
+static void finish_kept(struct call *call, const GError *error)
+{
+	struct changing *c = call->data;
+
+	(void)error;
+	if (c->change->done)
+		c->change->done(call, c->live, c->config);
+	else
+		call_reply(call, NULL);
+}
+
 static void finish(struct call *call)
 {
 	struct changing *c = call->data;
 
 	if (c->live)
-		vm_keep_status(call->vm);
-	if (c->change->done)
-		c->change->done(call, c->live, c->config);
+		vm_keep_status_for(call->vm, call_task(call, finish_kept));
 	else
-		call_reply(call, NULL);
+		finish_kept(call, NULL);
 }
 
 static void put_back(struct domain **now, struct domain **old)
@@ -88,21 +98,56 @@ static void machine_told(struct call *call, const GError *error)
 	struct changing *c = call->data;
 	struct vm *vm = call->vm;
 
-	if (!error && c->change->machine_first && vm_active(vm))
-		c->change->apply(call, vm->dom.live, &c->why);
+	vm->before = NULL;
 	if (!error) {
+		/* The machine has it, so it is done, whatever its definition says. */
+		if (c->change->machine_first && vm_active(vm) &&
+		    !c->change->apply(call, vm->dom.live, &c->why))
+			g_warning(
+				"domain '%s': its machine has changed, and what is told of it has "
+				"not: %s",
+				vm->dom.name, c->why->message);
 		finish(call);
 		return;
 	}
 	c->why = g_error_copy(error);
-	if (vm_active(vm))
+	if (vm_active(vm) && c->old_live) {
 		put_back(&vm->dom.live, &c->old_live);
+		vm_keep_status(vm);
+	}
 	if (!c->config) {
 		call_fail_error(call, RPC_FROM_QEMU, c->why);
 		return;
 	}
 	put_back(&vm->dom.config, &c->old_config);
 	vm_keep_config(vm, call_task(call, put_back_kept));
+}
+
+static void do_tell_machine(struct call *call)
+{
+	struct changing *c = call->data;
+	struct machine *machine = call->vm->dom.machine;
+
+	if (c->change->machine)
+		c->change->machine(call, machine, call_task(call, machine_told));
+	else
+		machine_told(call, NULL);
+}
+
+static void live_kept(struct call *call, const GError *error)
+{
+	g_autoptr(GError) why = NULL;
+
+	if (error)
+		error_set(&why, SOCLE_ERROR_FAILED, "the state of domain '%s' cannot be kept: %s",
+			  call->vm->dom.name, error->message);
+	else if (!call->vm->dom.machine)
+		error_set(&why, SOCLE_ERROR_STATE, "domain '%s' has ended meanwhile",
+			  call->vm->dom.name);
+	if (why)
+		machine_told(call, why);
+	else
+		do_tell_machine(call);
 }
 
 static void tell_machine(struct call *call)
@@ -130,13 +175,11 @@ static void tell_machine(struct call *call)
 			machine_told(call, error);
 			return;
 		}
-		c->old_live = vm->dom.live;
+		c->old_live = vm->before = vm->dom.live;
 		vm->dom.live = live;
 	}
-	if (c->change->machine)
-		c->change->machine(call, machine, call_task(call, machine_told));
-	else
-		machine_told(call, NULL);
+	/* Also with nothing new in it: where it cannot be kept now, what comes behind could not be. */
+	vm_keep_status_for(vm, call_task(call, live_kept));
 }
 
 static void config_kept(struct call *call, const GError *error)
@@ -160,7 +203,8 @@ static struct domain *try_change(struct call *call, const struct domain *domain,
 	autoptr(domain) copy = domain_copy(domain);
 
 	if (!c->change->apply(call, copy, error) ||
-	    !domain_check(copy, &call->node->config.support, 0, NULL, error))
+	    !domain_check(copy, &call->node->config.support, 0, NULL, error) ||
+	    !domain_check_text(copy, error))
 		return NULL;
 	return g_steal_pointer(&copy);
 }

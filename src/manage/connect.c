@@ -39,6 +39,15 @@ static void on_feature(struct call *call, const rpc_connect_supports_feature_arg
 	call_reply(call, &ret);
 }
 
+/*
+ * What libvirt's client tells of itself. Only the first counts: 2 stands for a user's own daemon, 4 for one
+ * that it would have started, as every client without root's rights does for a session.
+ */
+enum {
+	OPEN_READ_ONLY = 1 << 0,
+	OPEN_FLAGS = 7u
+};
+
 static void on_open(struct call *call, const rpc_connect_open_args *args)
 {
 	struct peer *peer = call->peer;
@@ -52,9 +61,10 @@ static void on_open(struct call *call, const rpc_connect_open_args *args)
 		peer_close(peer);
 		return;
 	}
-	if (args->flags & ~3u) {
+	if (args->flags & ~OPEN_FLAGS) {
 		call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_RPC,
-			  "unsupported flags (0x%x) for opening a connection", args->flags & ~3u);
+			  "unsupported flags (0x%x) for opening a connection",
+			  args->flags & ~OPEN_FLAGS);
 		return;
 	}
 	node = config->open(config->opaque, uri, peer, &error);
@@ -66,17 +76,20 @@ static void on_open(struct call *call, const rpc_connect_open_args *args)
 		return;
 	}
 	peer->node = node;
-	peer->has = peer->config.read_only || args->flags & 1 ? RPC_ACCESS_READ : RPC_ACCESS_WRITE;
+	peer->has = peer->config.read_only || args->flags & OPEN_READ_ONLY ? RPC_ACCESS_READ
+									   : RPC_ACCESS_WRITE;
 	g_ptr_array_add(node->peers, peer);
 	call_reply(call, NULL);
 }
 
+/* Behind its answer the connection is closed: who keeps it open after this is not waited for. */
 static void on_close(struct call *call, const void *args)
 {
+	struct peer *peer = call->peer;
+
 	(void)args;
-	if (call->peer)
-		call->peer->goodbye = true;
 	call_reply(call, NULL);
+	peer_close(peer);
 }
 
 static void on_get_type(struct call *call, const void *args)

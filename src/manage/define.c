@@ -39,7 +39,8 @@ struct domain *call_domain(struct call *call, const char *xml, bool strict)
 
 	if (domain) {
 		domain_fill(domain, support);
-		if (domain_check(domain, support, 0, NULL, &error))
+		if (domain_check(domain, support, 0, NULL, &error) &&
+		    domain_check_text(domain, &error))
 			return g_steal_pointer(&domain);
 	}
 	call_fail_xml(call, error);
@@ -50,11 +51,8 @@ struct domain *call_domain(struct call *call, const char *xml, bool strict)
 bool call_same(struct call *call, const struct domain *domain, struct vm **ret_vm)
 {
 	struct vm *by_name = vm_by_name(call->node, domain->name);
-	struct vm *by_uuid = NULL;
-	uint8_t uuid[16];
+	struct vm *by_uuid = vm_by_uuid_text(call->node, domain->uuid);
 
-	uuid_of_text(domain->uuid, uuid);
-	by_uuid = vm_by_uuid(call->node, uuid);
 	if (by_uuid && strcmp(by_uuid->dom.name, domain->name) != 0) {
 		call_fail(call, RPC_CODE_OPERATION_FAILED, RPC_FROM_QEMU,
 			  "operation failed: domain '%s' is already defined with uuid %s",
@@ -123,7 +121,10 @@ static void define_run(struct call *call)
 {
 	struct define *define = call->data;
 
-	if (!call_still_there(call))
+	struct vm *vm;
+
+	/* It may have got another name while this waited. */
+	if (!call_still_there(call) || !call_same(call, define->config, &vm))
 		return;
 	define->added |= !call->vm->dom.config;
 	swap_config(call->vm, define);
@@ -178,31 +179,56 @@ static void on_define_flags(struct call *call, const rpc_domain_define_xml_flags
 
 /* == Undefine == */
 
+static void fail_undefine(struct call *call, const GError *error)
+{
+	call_fail(call, call_code_of(error), RPC_FROM_QEMU,
+		  "the definition of domain '%s' cannot be removed: %s", call->vm->dom.name,
+		  error->message);
+}
+
+static void free_error(void *data)
+{
+	g_error_free(data);
+}
+
+static void snapshots_back(struct call *call, const GError *error)
+{
+	if (error)
+		g_warning("domain '%s': its snapshots cannot be kept again: %s", call->vm->dom.name,
+			  error->message);
+	fail_undefine(call, call->subject);
+}
+
 static void undefined(struct call *call, const GError *error)
 {
 	struct vm *vm = call->vm;
 
+	if (error && call->data) {
+		snapshots_put_back(vm, call->data);
+		call->subject = g_error_copy(error);
+		call->subject_free = free_error;
+		vm_keep_snapshots(vm, call_task(call, snapshots_back));
+		return;
+	}
 	if (error) {
-		call_fail(call, call_code_of(error), RPC_FROM_QEMU,
-			  "the definition of domain '%s' cannot be removed: %s", vm->dom.name,
-			  error->message);
+		fail_undefine(call, error);
 		return;
 	}
 	domain_free(vm->dom.config);
 	vm->dom.config = NULL;
 	vm->autostart = false;
 	event_lifecycle(vm, EVENT_UNDEFINED, EVENT_UNDEFINED_REMOVED);
-	if (!vm_active(vm))
-		vm_remove(vm);
-	else
+	if (vm_active(vm))
 		vm_keep_status(vm);
+	vm_leave(vm);
 	call_reply(call, NULL);
 }
 
 static void snapshots_forgotten(struct call *call, const GError *error)
 {
 	if (error) {
-		undefined(call, error);
+		snapshots_put_back(call->vm, call->data);
+		fail_undefine(call, error);
 		return;
 	}
 	vm_keep_no_config(call->vm, call_task(call, undefined));
@@ -243,6 +269,8 @@ static void undefine_run(struct call *call)
 		return;
 	}
 	if (!vm_active(vm) && snapshots_count(vm)) {
+		call->data = snapshots_format(vm);
+		call->data_free = g_free;
 		snapshots_free(vm->snapshots);
 		vm->snapshots = NULL;
 		vm_keep_snapshots(vm, call_task(call, snapshots_forgotten));
@@ -259,7 +287,13 @@ static void undefine(struct call *call, const rpc_domain *dom, unsigned flags)
 		return;
 	if (flags & ~(unsigned)UNDEFINE_FLAGS) {
 		call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_QEMU,
-			  "unsupported flags (0x%x) for undefine", flags);
+			  "unsupported flags (0x%x) for undefine",
+			  flags & ~(unsigned)UNDEFINE_FLAGS);
+		return;
+	}
+	if (flags & UNDEFINE_NVRAM && flags & UNDEFINE_KEEP_NVRAM) {
+		call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_QEMU,
+			  "the firmware's variables cannot be removed and kept; choose one");
 		return;
 	}
 	call_job(call, vm, undefine_run);

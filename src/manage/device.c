@@ -20,6 +20,7 @@ struct subject {
 	struct domain *device;        /* as it came; NULL: only an alias did */
 	struct domain *live, *config; /* filled in and checked for each */
 	char *alias;                  /* of the one that the machine is told about */
+	bool force;
 };
 
 static void subject_free(void *data)
@@ -297,7 +298,7 @@ static void tell_update(struct call *call, struct machine *machine, struct task 
 	g_autoptr(GError) error = NULL;
 
 	if (machine->ops->update && subject->alias) {
-		machine->ops->update(machine, subject->alias, subject->live, task);
+		machine->ops->update(machine, subject->alias, subject->live, subject->force, task);
 		return;
 	}
 	error_set(&error, SOCLE_ERROR_UNSUPPORTED,
@@ -313,9 +314,14 @@ static void on_update(struct call *call, const rpc_domain_update_device_flags_ar
 {
 	struct vm *vm = call_vm(call, &args->dom);
 
-	if (vm && call_flags(call, args->flags, AFFECT_BOTH | UPDATE_FORCE) &&
-	    take_device(call, vm, args->xml))
-		call_change(call, vm, &update_change, args->flags & AFFECT_BOTH);
+	struct subject *subject;
+
+	if (!vm || !call_flags(call, args->flags, AFFECT_BOTH | UPDATE_FORCE) ||
+	    !take_device(call, vm, args->xml))
+		return;
+	subject = call->subject;
+	subject->force = args->flags & UPDATE_FORCE;
+	call_change(call, vm, &update_change, args->flags & AFFECT_BOTH);
 }
 
 const struct call_entry device_handlers[] = {

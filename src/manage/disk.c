@@ -202,33 +202,44 @@ static void on_block_resize(struct call *call, const rpc_domain_block_resize_arg
 
 /* == How fast == */
 
-#define TUNE(member)                                                 \
-	{                                                            \
-#member, offsetof(struct domain_disk, iotune.member) \
+/* What is set together: who sets one of a group takes away what he does not name. */
+enum tune_group {
+	TUNE_BYTES,
+	TUNE_IOPS,
+	TUNE_BYTES_MAX,
+	TUNE_IOPS_MAX,
+	TUNE_SIZE,
+	TUNE_ALONE, /* each for itself */
+};
+
+#define TUNE(member, group)                                                        \
+	{                                                                          \
+#member, offsetof(struct domain_disk, iotune.member), TUNE_##group \
 	}
 static const struct {
 	const char *name;
 	size_t offset;
+	enum tune_group group;
 } tunes[] = {
-	TUNE(total_bytes_sec),
-	TUNE(read_bytes_sec),
-	TUNE(write_bytes_sec),
-	TUNE(total_iops_sec),
-	TUNE(read_iops_sec),
-	TUNE(write_iops_sec),
-	TUNE(total_bytes_sec_max),
-	TUNE(read_bytes_sec_max),
-	TUNE(write_bytes_sec_max),
-	TUNE(total_iops_sec_max),
-	TUNE(read_iops_sec_max),
-	TUNE(write_iops_sec_max),
-	TUNE(size_iops_sec),
-	TUNE(total_bytes_sec_max_length),
-	TUNE(read_bytes_sec_max_length),
-	TUNE(write_bytes_sec_max_length),
-	TUNE(total_iops_sec_max_length),
-	TUNE(read_iops_sec_max_length),
-	TUNE(write_iops_sec_max_length),
+	TUNE(total_bytes_sec, BYTES),
+	TUNE(read_bytes_sec, BYTES),
+	TUNE(write_bytes_sec, BYTES),
+	TUNE(total_iops_sec, IOPS),
+	TUNE(read_iops_sec, IOPS),
+	TUNE(write_iops_sec, IOPS),
+	TUNE(total_bytes_sec_max, BYTES_MAX),
+	TUNE(read_bytes_sec_max, BYTES_MAX),
+	TUNE(write_bytes_sec_max, BYTES_MAX),
+	TUNE(total_iops_sec_max, IOPS_MAX),
+	TUNE(read_iops_sec_max, IOPS_MAX),
+	TUNE(write_iops_sec_max, IOPS_MAX),
+	TUNE(size_iops_sec, SIZE),
+	TUNE(total_bytes_sec_max_length, ALONE),
+	TUNE(read_bytes_sec_max_length, ALONE),
+	TUNE(write_bytes_sec_max_length, ALONE),
+	TUNE(total_iops_sec_max_length, ALONE),
+	TUNE(read_iops_sec_max_length, ALONE),
+	TUNE(write_iops_sec_max_length, ALONE),
 };
 
 static struct number *tune_at(struct domain_disk *disk, size_t i)
@@ -280,10 +291,29 @@ static bool check_tunes(const rpc_domain_set_block_io_tune_args *args, GError **
 				ARRAY_SIZE(specs), error);
 }
 
+static const rpc_param *wanted_tune(const rpc_domain_set_block_io_tune_args *args, size_t i)
+{
+	return rpc_params_find(args->params.params_val, args->params.params_len, tunes[i].name,
+			       RPC_PARAM_ULLONG, NULL);
+}
+
+/* Which groups the client sets a member of, a bit for each. */
+static unsigned wanted_groups(const rpc_domain_set_block_io_tune_args *args)
+{
+	unsigned groups = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(tunes); i++) {
+		if (wanted_tune(args, i))
+			groups |= 1u << tunes[i].group;
+	}
+	return groups & ~(1u << TUNE_ALONE);
+}
+
 static bool apply_io_tune(struct call *call, struct domain *domain, GError **error)
 {
 	const rpc_domain_set_block_io_tune_args *args = call->args;
 	int index = disk_index(domain, args->disk);
+	unsigned groups = wanted_groups(args);
 	const rpc_param *param;
 	struct domain_disk *disk;
 
@@ -294,16 +324,14 @@ static bool apply_io_tune(struct call *call, struct domain *domain, GError **err
 		return false;
 	disk = &domain->devices.disks[index];
 	for (size_t i = 0; i < ARRAY_SIZE(tunes); i++) {
-		param = rpc_params_find(args->params.params_val, args->params.params_len,
-					tunes[i].name, RPC_PARAM_ULLONG, NULL);
-		if (!param)
-			continue;
-		if (param->value.rpc_param_value_u.ul > INT64_MAX)
+		param = wanted_tune(args, i);
+		if (param && param->value.rpc_param_value_u.ul > INT64_MAX)
 			return error_set(error, SOCLE_ERROR_USAGE, "%s is too large",
 					 tunes[i].name);
-		*tune_at(disk, i) = param->value.rpc_param_value_u.ul
-					    ? number_of((int64_t)param->value.rpc_param_value_u.ul)
-					    : (struct number){ 0 };
+		if (param || groups & 1u << tunes[i].group)
+			*tune_at(disk, i) = (struct number){ 0 };
+		if (param && param->value.rpc_param_value_u.ul)
+			*tune_at(disk, i) = number_of((int64_t)param->value.rpc_param_value_u.ul);
 	}
 	param = rpc_params_find(args->params.params_val, args->params.params_len, "group_name",
 				RPC_PARAM_STRING, NULL);
@@ -327,7 +355,7 @@ void tell_device(struct call *call, struct machine *machine, const struct device
 	if (machine->ops->update) {
 		call->subject = domain_extract_device(machine->dom->live, info);
 		call->subject_free = free_domain;
-		machine->ops->update(machine, info->alias.name, call->subject, task);
+		machine->ops->update(machine, info->alias.name, call->subject, false, task);
 		return;
 	}
 	error_set(&error, SOCLE_ERROR_UNSUPPORTED,

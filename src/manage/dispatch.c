@@ -10,7 +10,7 @@
 #include "manage/peer-int.h"
 
 enum {
-	PROCEDURES_MAX = 512
+	PROCEDURES_MAX = QEMU_PROCEDURES + 16
 };
 
 static const struct call_entry *const tables[] = {
@@ -20,7 +20,8 @@ static const struct call_entry *const tables[] = {
 	card_handlers,          stats_handlers,    console_handlers,     metadata_handlers,
 	snapshot_list_handlers, snapshot_handlers, agent_handlers,       host_handlers,
 	host_caps_handlers,     host_cpu_handlers, host_device_handlers, absent_handlers,
-	net_handlers,           net_list_handlers, net_event_handlers,
+	net_handlers,           net_list_handlers, net_event_handlers,   snapshot_delete_handlers,
+	qemu_handlers,
 };
 
 call_handler *dispatch_new(void)
@@ -61,8 +62,12 @@ static char *public_name(const char *name)
 	return g_string_free(text, FALSE);
 }
 
-static bool may_precede_open(int number)
+static bool may_precede_open(const struct rpc_procedure *proc)
 {
+	const int number = proc->number;
+
+	if (proc->program != RPC_PROGRAM_REMOTE)
+		return false;
 	return number == RPC_PROC_CONNECT_OPEN || number == RPC_PROC_CONNECT_SUPPORTS_FEATURE ||
 	       number == RPC_PROC_CONNECT_CLOSE;
 }
@@ -77,12 +82,12 @@ static bool is_allowed(struct peer *peer, const struct rpc_header *header,
 		       "authentication required: ask for its ways (AUTH_LIST) first");
 		return false;
 	}
-	if (proc->access != RPC_ACCESS_NONE && !peer->node && !may_precede_open(proc->number)) {
+	if (proc->access != RPC_ACCESS_NONE && !peer->node && !may_precede_open(proc)) {
 		refuse(peer, header, RPC_CODE_INTERNAL, "hypervisor connection not open");
 		return false;
 	}
 	if (rpc_procedure_may_be_called(proc, args, peer->has) ||
-	    (!peer->node && may_precede_open(proc->number)))
+	    (!peer->node && may_precede_open(proc)))
 		return true;
 	name = public_name(proc->name);
 	text = g_strdup_printf("operation forbidden: read only access prevents %s", name);
@@ -93,8 +98,9 @@ static bool is_allowed(struct peer *peer, const struct rpc_header *header,
 static void run_call(struct peer *peer, const struct rpc_header *header,
 		     const struct rpc_procedure *proc, void *args)
 {
-	call_handler handler =
-		proc->number < PROCEDURES_MAX ? peer->server->handlers[proc->number] : NULL;
+	const int index =
+		proc->program == RPC_PROGRAM_QEMU ? QEMU_PROCEDURES + proc->number : proc->number;
+	call_handler handler = index < PROCEDURES_MAX ? peer->server->handlers[index] : NULL;
 	struct call *call;
 
 	if (!handler) {

@@ -54,6 +54,7 @@ void event_balloon_change(struct vm *vm, uint64_t kib);
 void event_device_added(struct vm *vm, const char *alias);
 void event_device_removed(struct vm *vm, const char *alias);
 void event_device_removal_failed(struct vm *vm, const char *alias);
+void event_tray_change(struct vm *vm, const char *alias, bool open);
 void event_agent(struct vm *vm, bool connected);
 void event_metadata(struct vm *vm, int type, const char *uri);
 /* Both that there are for it. */

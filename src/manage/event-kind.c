@@ -12,10 +12,9 @@
 void event_kind_register(struct call *call, const struct event_kind *kind, int event,
 			 const void *uuid)
 {
-	struct peer *peer = call->peer;
-	struct subscription sub = { .callback = peer->next_callback, .event = kind->base + event };
+	struct subscription sub = { .event = kind->base + event, .one = uuid != NULL };
 	/* All kinds answer with nothing but that. */
-	rpc_connect_network_event_register_any_ret ret = { .callbackID = sub.callback };
+	rpc_connect_network_event_register_any_ret ret;
 
 	if (event < 0 || event >= kind->count) {
 		call_fail(call, RPC_CODE_INVALID_ARG, kind->from,
@@ -23,19 +22,11 @@ void event_kind_register(struct call *call, const struct event_kind *kind, int e
 			  kind->count - 1);
 		return;
 	}
-	if (peer->subscriptions->len >= PEER_EVENTS_MAX) {
-		call_fail(call, RPC_CODE_OPERATION_FAILED, kind->from,
-			  "this connection has asked for %d kinds of events already; drop some",
-			  PEER_EVENTS_MAX);
-		return;
-	}
-	if (uuid) {
-		sub.one = true;
+	if (uuid)
 		memcpy(sub.uuid, uuid, sizeof(sub.uuid));
-	}
-	peer->next_callback++;
-	g_array_append_val(peer->subscriptions, sub);
-	call_reply(call, &ret);
+	ret.callbackID = call_subscribe(call, sub, true, kind->from);
+	if (ret.callbackID >= 0)
+		call_reply(call, &ret);
 }
 
 void event_kind_deregister(struct call *call, const struct event_kind *kind, int callback)

@@ -4,6 +4,7 @@
  */
 #include "manage/event-int.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "manage/peer-int.h"
@@ -178,6 +179,15 @@ void event_device_removed(struct vm *vm, const char *alias)
 	emit(vm, 15, &body);
 }
 
+void event_tray_change(struct vm *vm, const char *alias, bool open)
+{
+	rpc_domain_event_callback_tray_change_msg body = { .dom = vm_handle(vm),
+							   .devAlias = text(alias),
+							   .reason = open ? 0 : 1 };
+
+	emit(vm, 10, &body);
+}
+
 void event_device_removal_failed(struct vm *vm, const char *alias)
 {
 	rpc_domain_event_callback_device_removal_failed_msg body = { .dom = vm_handle(vm),
@@ -220,10 +230,45 @@ void event_block_job(struct vm *vm, const char *path, const char *target, int ty
 
 /* == Who has asked == */
 
-static int subscribe(struct call *call, int event, const rpc_domain *dom, bool old)
+static bool has_callback(const struct peer *peer, int callback)
+{
+	for (unsigned i = 0; i < peer->subscriptions->len; i++) {
+		if (g_array_index(peer->subscriptions, struct subscription, i).callback == callback)
+			return true;
+	}
+	return false;
+}
+
+/* They begin anew behind the highest, and then some are still in use. */
+static int free_callback(struct peer *peer)
+{
+	int callback;
+
+	do {
+		callback = peer->next_callback;
+		peer->next_callback = callback < INT_MAX ? callback + 1 : 0;
+	} while (has_callback(peer, callback));
+	return callback;
+}
+
+int call_subscribe(struct call *call, struct subscription sub, bool numbered, enum rpc_from from)
 {
 	struct peer *peer = call->peer;
-	struct subscription sub = { .callback = old ? -1 : peer->next_callback, .event = event };
+
+	if (peer->subscriptions->len >= PEER_EVENTS_MAX) {
+		call_fail(call, RPC_CODE_OPERATION_FAILED, from,
+			  "this connection has asked for %d kinds of events already; drop some",
+			  PEER_EVENTS_MAX);
+		return -1;
+	}
+	sub.callback = numbered ? free_callback(peer) : -1;
+	g_array_append_val(peer->subscriptions, sub);
+	return numbered ? sub.callback : 0;
+}
+
+static int subscribe(struct call *call, int event, const rpc_domain *dom, bool old)
+{
+	struct subscription sub = { .event = event };
 
 	if (event < 0 || event >= EVENT_COUNT || (old && !events[event].old)) {
 		call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_QEMU,
@@ -231,20 +276,11 @@ static int subscribe(struct call *call, int event, const rpc_domain *dom, bool o
 			  EVENT_COUNT - 1);
 		return -1;
 	}
-	if (peer->subscriptions->len >= PEER_EVENTS_MAX) {
-		call_fail(call, RPC_CODE_OPERATION_FAILED, RPC_FROM_QEMU,
-			  "this connection has asked for %d kinds of events already; drop some",
-			  PEER_EVENTS_MAX);
-		return -1;
-	}
 	if (dom) {
 		sub.one = true;
 		memcpy(sub.uuid, dom->uuid, sizeof(sub.uuid));
 	}
-	if (!old)
-		peer->next_callback++;
-	g_array_append_val(peer->subscriptions, sub);
-	return old ? 0 : sub.callback;
+	return call_subscribe(call, sub, !old, RPC_FROM_QEMU);
 }
 
 static bool unsubscribe(struct peer *peer, int callback, int event)
@@ -333,6 +369,7 @@ void peer_forget_node(struct peer *peer)
 		return;
 	peer->node = NULL;
 	g_array_set_size(peer->subscriptions, 0);
+	g_ptr_array_set_size(peer->monitor_watches, 0);
 	g_ptr_array_remove_fast(node->peers, peer);
 	vms_destroy_with(node, peer);
 }

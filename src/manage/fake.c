@@ -298,8 +298,9 @@ static void fake_unplug(struct machine *machine, const char *alias, struct task 
 }
 
 static void fake_update(struct machine *machine, const char *alias, struct domain *device,
-			struct task *task)
+			bool force, struct task *task)
 {
+	(void)force;
 	(void)machine;
 	(void)alias;
 	(void)device;

@@ -256,6 +256,8 @@ static void on_get_messages(struct call *call, const rpc_domain_get_messages_arg
 	copy = domain_copy(vm_shown(vm));
 	if (!domain_check(copy, &call->node->config.support, 0, &notes, NULL))
 		notes_add(&notes, "this host would not start it again");
+	if (vm->tainted && vm_active(vm))
+		notes_add(&notes, "tainted: use of custom monitor control commands");
 	/* Nothing of ours is deprecated. */
 	if (args->flags != 1) {
 		ret.msgs.msgs_val = notes.text;

@@ -18,7 +18,12 @@
 #include "manage/keep-int.h"
 #include "manage/net-int.h"
 #include "manage/snapshots-int.h"
+#include "manage/timer-int.h"
 #include "manage/vm-int.h"
+
+enum {
+	STATUS_AGAIN_MS = 1000 /* behind a state that could not be kept */
+};
 
 static void save(struct vm *vm, enum store_kind kind, const char *text, struct task *task)
 {
@@ -73,13 +78,31 @@ void vm_keep_snapshots(struct vm *vm, struct task *task)
 	save(vm, STORE_SNAPSHOTS, text, task);
 }
 
-/* == The file of an active machine: the last state wins, one write at a time == */
+/*
+ * == The file of an active machine: the last state wins, one write at a time ==
+ *
+ * Who wants to know stands in status_next until a write begins that has what he means, then in
+ * status_told. What could not be written is tried again: the machine is as it is.
+ */
+
+/* Is there a domain of its UUID that runs by now? Then the file is that one's. */
+static bool is_followed(const struct vm *vm)
+{
+	const struct vm *other = vm_by_uuid(vm->dom.node, vm->dom.uuid);
+
+	return other && other != vm && vm_active(other);
+}
 
 static void write_status(struct vm *vm)
 {
 	struct machine *machine = vm->dom.machine;
 	g_autofree char *state = NULL, *xml = NULL, *text = NULL;
 
+	vm->status_told = g_steal_pointer(&vm->status_next);
+	if (is_followed(vm)) {
+		task_end(&vm->status_task, NULL);
+		return;
+	}
 	if (!vm_active(vm) || !machine) {
 		forget(vm, STORE_STATUS, &vm->status_task);
 		return;
@@ -93,20 +116,44 @@ static void write_status(struct vm *vm)
 	save(vm, STORE_STATUS, text, &vm->status_task);
 }
 
+static gboolean on_status_again(gpointer opaque)
+{
+	struct vm *vm = opaque;
+
+	timer_stop(&vm->status_timer);
+	vm_keep_status(vm);
+	return G_SOURCE_REMOVE;
+}
+
+static void status_failed(struct vm *vm, const GError *error)
+{
+	if (!vm->status_failing)
+		g_warning("domain '%s': its state cannot be kept for now, which is tried again: %s",
+			  vm->dom.name, error->message);
+	vm->status_failing = true;
+	timer_stop(&vm->status_timer);
+	vm->status_timer = timer_start(STATUS_AGAIN_MS, on_status_again, vm);
+}
+
 static void status_written(struct task *task, const GError *error)
 {
 	struct vm *vm = container_of(task, struct vm, status_task);
+	g_autoptr(GPtrArray) told = g_steal_pointer(&vm->status_told);
+	const bool again = vm->status_again;
 
-	if (error)
-		g_warning("domain '%s': its state cannot be kept: %s", vm->dom.name,
-			  error->message);
-	if (vm->status_again) {
-		vm->status_again = false;
+	vm->status_again = false;
+	if (error && !again)
+		status_failed(vm, error);
+	else if (!error)
+		vm->status_failing = false;
+	if (again)
 		write_status(vm);
-		return;
-	}
-	vm->status_busy = false;
-	vm_unref(vm);
+	else
+		vm->status_busy = false;
+	for (unsigned i = 0; told && i < told->len; i++)
+		task_end(told->pdata[i], error);
+	if (!again)
+		vm_unref(vm);
 }
 
 void vm_keep_status(struct vm *vm)
@@ -121,6 +168,18 @@ void vm_keep_status(struct vm *vm)
 	vm_ref(vm);
 	vm->status_task.end = status_written;
 	write_status(vm);
+}
+
+void vm_keep_status_for(struct vm *vm, struct task *task)
+{
+	if (!vm->dom.node->config.store) {
+		task_end(task, NULL);
+		return;
+	}
+	if (!vm->status_next)
+		vm->status_next = g_ptr_array_new();
+	g_ptr_array_add(vm->status_next, task);
+	vm_keep_status(vm);
 }
 
 /* == What was kept == */
@@ -174,7 +233,7 @@ bool keep_head_yes(const char *text, const char *key)
 static struct domain *load_xml(struct node *node, const char *key, const char *xml, bool running,
 			       GError **error)
 {
-	autoptr(domain) domain = domain_parse(xml, strlen(xml), 0, NULL, error);
+	autoptr(domain) domain = domain_parse(xml, strlen(xml), DOMAIN_PARSE_KEPT, NULL, error);
 
 	if (!domain)
 		return NULL;
@@ -208,14 +267,6 @@ static bool load_domain(struct node *node, const char *key, const char *text, GE
 	return true;
 }
 
-static struct vm *find_key(struct node *node, const char *key)
-{
-	uint8_t uuid[16];
-
-	uuid_of_text(key, uuid);
-	return vm_by_uuid(node, uuid);
-}
-
 static bool load_status(struct node *node, const char *key, const char *text, GError **error)
 {
 	const char *xml = keep_check_head(text, "status", error);
@@ -224,7 +275,7 @@ static bool load_status(struct node *node, const char *key, const char *text, GE
 
 	if (!domain)
 		return false;
-	vm = find_key(node, key);
+	vm = vm_by_uuid_text(node, key);
 	if (!vm && vm_by_name(node, domain->name))
 		return error_set(error, SOCLE_ERROR_EXISTS, "there is another domain '%s'",
 				 domain->name);
@@ -243,7 +294,7 @@ static bool load_status(struct node *node, const char *key, const char *text, GE
 static bool load_snapshots(struct node *node, const char *key, const char *text, GError **error)
 {
 	const char *list = keep_check_head(text, "snapshots", error);
-	struct vm *vm = find_key(node, key);
+	struct vm *vm = vm_by_uuid_text(node, key);
 
 	if (!list)
 		return false;

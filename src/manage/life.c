@@ -12,9 +12,44 @@
 #include "manage/event-int.h"
 #include "manage/net-int.h"
 #include "manage/peer-int.h"
+#include "manage/snapshots-int.h"
 #include "model/plug.h"
 
+static void forgotten(struct call *call, const GError *error)
+{
+	if (error)
+		g_warning("domain '%s' is gone, and what was kept of its snapshots is not: %s",
+			  call->vm->dom.name, error->message);
+	call_reply(call, NULL);
+}
+
+void vm_leave(struct vm *vm)
+{
+	struct call *call;
+
+	if (vm->object.gone || vm_active(vm) || vm->dom.config)
+		return;
+	vm_ref(vm);
+	vm_remove(vm);
+	/* A domain of the same UUID that comes later would have them. */
+	if (snapshots_count(vm)) {
+		snapshots_free(vm->snapshots);
+		vm->snapshots = NULL;
+		call = call_new(vm->dom.node);
+		call_hold(call, vm);
+		vm_keep_snapshots(vm, call_task(call, forgotten));
+	}
+	vm_unref(vm);
+}
+
 /* == Begin == */
+
+/* The machine was kept before its guest ran; of what could not be written now it is asked then. */
+static void start_kept(struct call *call, const GError *error)
+{
+	(void)error;
+	call->vm->start_next(call, NULL);
+}
 
 static void start_ended(struct call *call, const GError *error)
 {
@@ -41,11 +76,10 @@ static void start_ended(struct call *call, const GError *error)
 		vm_set_state(vm, DOM_PAUSED, 1);
 	else
 		vm_set_state(vm, DOM_RUNNING, 1);
-	vm_keep_status(vm);
 	event_lifecycle(vm, EVENT_STARTED, EVENT_STARTED_BOOTED);
 	if (vm->start_paused)
 		event_lifecycle(vm, EVENT_SUSPENDED, EVENT_SUSPENDED_PAUSED);
-	next(call, NULL);
+	vm_keep_status_for(vm, call_task(call, start_kept));
 }
 
 static void begin_making(struct vm *vm)
@@ -99,7 +133,8 @@ static void networks_ready(struct call *call, const GError *given)
 		vm->start_next(call, error);
 		return;
 	}
-	vm_set_state(vm, DOM_PAUSED, 11); /* starting up */
+	/* Starting up; a daemon that is killed now lets it run when it is back, unless it is to wait. */
+	vm_set_state(vm, DOM_PAUSED, vm->start_paused ? 1 : 11);
 	begin_making(vm);
 	machine = node->config.machines->start(&vm->dom, flags, call_task(call, start_ended));
 	end_making(call, machine, start_ended);
@@ -137,8 +172,7 @@ static void restarted(struct call *call, const GError *error)
 	if (error) {
 		g_warning("domain '%s' is to run again, and does not: %s", call->vm->dom.name,
 			  error->message);
-		if (!call->vm->dom.config)
-			vm_remove(call->vm);
+		vm_leave(call->vm);
 	}
 	call_reply(call, NULL);
 }
@@ -187,9 +221,13 @@ void vm_ended(struct vm *vm, enum machine_end end, const char *why)
 	vm_ref(vm);
 	again = wants_restart(vm, end);
 	vm->dom.machine = NULL;
+	/* What waited for the machine ends by that, and what stands behind it begins when all is done: it
+	 * would find a domain that is active without a machine, or give it one that we then took away. */
+	vm->object.ending++;
 	if (machine)
 		machine->ops->free(machine);
-	/* What waited for the machine has ended by that; if it was its start, all is done. */
+	vm->object.ending--;
+	/* If it was its start that has ended, all is done. */
 	if (vm_active(vm)) {
 		vm_set_inactive(vm, (int)end);
 		vm_keep_status(vm);
@@ -201,10 +239,18 @@ void vm_ended(struct vm *vm, enum machine_end end, const char *why)
 		call->data = again;
 		call->data_free = free_domain;
 		call_job(call, vm, restart_run);
-	} else if (!vm->dom.config) {
-		vm_remove(vm);
+	} else {
+		vm_leave(vm);
 	}
+	object_next_job(&vm->object);
 	vm_unref(vm);
+}
+
+/* It has ended, whatever its file says. */
+static void end_kept(struct call *call, const GError *error)
+{
+	(void)error;
+	call_reply(call, NULL);
 }
 
 static void destroyed(struct call *call, const GError *error)
@@ -217,7 +263,7 @@ static void destroyed(struct call *call, const GError *error)
 		return;
 	}
 	vm_ended(vm, MACHINE_END_DESTROYED, NULL);
-	call_reply(call, NULL);
+	vm_keep_status_for(vm, call_task(call, end_kept));
 }
 
 void vm_destroy(struct call *call, struct vm *vm, bool graceful)
@@ -311,6 +357,8 @@ void machine_balloon_changed(struct dom *dom, uint64_t kib)
 	if (!vm_active(vm))
 		return;
 	dom->live->current_memory = number_of((int64_t)kib);
+	if (vm->before)
+		vm->before->current_memory = dom->live->current_memory;
 	event_balloon_change(vm, kib);
 	vm_keep_status(vm);
 }
@@ -327,6 +375,9 @@ void machine_device_removed(struct dom *dom, const char *alias)
 		g_autofree char *name = g_strdup(alias);
 
 		domain_remove_device(dom->live, info);
+		info = vm->before ? domain_find_alias(vm->before, name) : NULL;
+		if (info)
+			domain_remove_device(vm->before, info);
 		event_device_removed(vm, name);
 	}
 	vm_keep_status(vm);
@@ -335,6 +386,23 @@ void machine_device_removed(struct dom *dom, const char *alias)
 void machine_device_removal_failed(struct dom *dom, const char *alias)
 {
 	event_device_removal_failed(vm_of(dom), alias);
+}
+
+void machine_tray_moved(struct dom *dom, const char *alias, bool open)
+{
+	struct domain_devices *d = &dom->live->devices;
+
+	for (unsigned i = 0; i < d->disk_count; i++) {
+		struct domain_disk *disk = &d->disks[i];
+
+		if (g_strcmp0(disk->info.alias.name, alias) != 0)
+			continue;
+		g_free(disk->target.tray);
+		disk->target.tray = open ? g_strdup("open") : NULL;
+		event_tray_change(vm_of(dom), alias, open);
+		machine_changed(dom);
+		return;
+	}
 }
 
 void machine_io_error(struct dom *dom, const char *alias, const char *path, int action,
@@ -372,9 +440,40 @@ void machine_block_job(struct dom *dom, unsigned disk, enum machine_block_job ty
 	vm_keep_status(vm);
 }
 
+static void followed(struct task *task, const GError *error)
+{
+	if (error)
+		g_warning("the new image of a disk cannot be kept: %s", error->message);
+	g_free(task);
+}
+
+void machine_image_changed(struct dom *dom, unsigned disk, const char *old)
+{
+	const struct domain_disk *now = &dom->live->devices.disks[disk];
+
+	for (unsigned i = 0; dom->config && i < dom->config->devices.disk_count; i++) {
+		struct domain_disk *config = &dom->config->devices.disks[i];
+		struct task *task;
+
+		if (g_strcmp0(config->target.dev, now->target.dev) != 0 ||
+		    g_strcmp0(disk_path(config), old) != 0)
+			continue;
+		domain_disk_set_image(config, disk_path(now), now->driver.type);
+		task = g_new0(struct task, 1);
+		task->end = followed;
+		vm_keep_config(vm_of(dom), task);
+		return;
+	}
+}
+
 void machine_changed(struct dom *dom)
 {
 	vm_keep_status(vm_of(dom));
+}
+
+void machine_keep(struct dom *dom, struct task *task)
+{
+	vm_keep_status_for(vm_of(dom), task);
 }
 
 /* == At the daemon's start == */
@@ -400,8 +499,7 @@ static void found(struct call *call, const GError *error)
 		vm_set_inactive(vm, (int)end);
 		vm_keep_status(vm);
 		event_lifecycle(vm, EVENT_STOPPED, stopped_detail(end));
-		if (!vm->dom.config)
-			vm_remove(vm);
+		vm_leave(vm);
 	} else {
 		vm_keep_status(vm);
 	}

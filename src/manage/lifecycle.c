@@ -18,6 +18,9 @@ enum {
 	START_VALIDATE = 1 << 4,
 	START_RESET_NVRAM = 1 << 5,
 	START_FLAGS = 0x3f,
+	SHUTDOWN_ACPI = 1 << 0,
+	SHUTDOWN_AGENT = 1 << 1, /* others are for containers and other hosts */
+	SHUTDOWN_FLAGS = SHUTDOWN_ACPI | SHUTDOWN_AGENT,
 	DESTROY_GRACEFUL = 1 << 0,
 	DESTROY_FLAGS = 3,
 };
@@ -67,21 +70,9 @@ static void began(struct call *call, const GError *error)
 
 	if (error) {
 		event_lifecycle(vm, EVENT_STOPPED, EVENT_STOPPED_FAILED);
-		if (!vm->dom.config)
-			vm_remove(vm);
+		vm_leave(vm);
 		fail_start(call, error);
 		return;
-	}
-	if (create_flags(call) & START_AUTODESTROY) {
-		vm->destroy_with = call->peer;
-		if (!call->peer) {
-			/* The client is gone already. */
-			struct node *node = vm->dom.node;
-
-			answer_domain(call);
-			vm_destroy(call_new(node), vm, false);
-			return;
-		}
 	}
 	if (call->proc->number == RPC_PROC_DOMAIN_CREATE)
 		call_reply(call, NULL);
@@ -100,14 +91,31 @@ static bool is_stopped(struct call *call)
 	return false;
 }
 
+/* @domain is taken over. */
+static void start(struct call *call, struct domain *domain)
+{
+	unsigned flags = create_flags(call);
+
+	/* From the beginning: the client may go, or be told that it takes longer, before there is a machine. */
+	if (flags & START_AUTODESTROY)
+		call->vm->destroy_with = call->peer;
+	vm_start(call, domain, flags & START_PAUSED ? MACHINE_START_PAUSED : 0, began);
+}
+
+/* Would its machine end with a client that is gone already? Then nobody wants it any more. */
+static bool is_wanted(struct call *call)
+{
+	if (call->peer || !(create_flags(call) & START_AUTODESTROY))
+		return true;
+	vm_leave(call->vm);
+	call_fail(call, RPC_CODE_OPERATION_ABORTED, RPC_FROM_QEMU, "its client is gone");
+	return false;
+}
+
 static void create_run(struct call *call)
 {
-	struct vm *vm = call->vm;
-
-	if (!call_still_there(call) || !is_stopped(call))
-		return;
-	vm_start(call, domain_copy(vm->dom.config),
-		 create_flags(call) & START_PAUSED ? MACHINE_START_PAUSED : 0, began);
+	if (call_still_there(call) && is_stopped(call) && is_wanted(call))
+		start(call, domain_copy(call->vm->dom.config));
 }
 
 static void on_create(struct call *call, const rpc_domain_create_args *args)
@@ -134,10 +142,12 @@ static void free_domain(void *data)
 /* A transient machine, or one that has a definition and runs another one this time. */
 static void create_xml_run(struct call *call)
 {
-	if (!call_still_there(call) || !is_stopped(call))
-		return;
-	vm_start(call, g_steal_pointer(&call->data),
-		 create_flags(call) & START_PAUSED ? MACHINE_START_PAUSED : 0, began);
+	struct vm *vm;
+
+	/* It may have got another name while this waited. */
+	if (call_still_there(call) && is_stopped(call) && call_same(call, call->data, &vm) &&
+	    is_wanted(call))
+		start(call, g_steal_pointer(&call->data));
 }
 
 static void on_create_xml(struct call *call, const rpc_domain_create_xml_args *args)
@@ -246,14 +256,9 @@ void call_done(struct call *call, const GError *error)
 
 static enum machine_shutdown how_of(unsigned flags)
 {
-	enum {
-		BY_ACPI = 1,
-		BY_AGENT = 2,
-	};
-
-	if (flags & BY_AGENT && !(flags & BY_ACPI))
+	if (flags == SHUTDOWN_AGENT)
 		return MACHINE_SHUTDOWN_AGENT;
-	return flags == BY_ACPI ? MACHINE_SHUTDOWN_ACPI : MACHINE_SHUTDOWN_ANY;
+	return flags == SHUTDOWN_ACPI ? MACHINE_SHUTDOWN_ACPI : MACHINE_SHUTDOWN_ANY;
 }
 
 static void shutdown_run(struct call *call)
@@ -319,7 +324,7 @@ static void on_shutdown_flags(struct call *call, const rpc_domain_shutdown_flags
 {
 	struct vm *vm = call_active(call, &args->dom);
 
-	if (vm && call_flags(call, args->flags, 0x1f))
+	if (vm && call_flags(call, args->flags, SHUTDOWN_FLAGS))
 		call_job(call, vm, shutdown_run);
 }
 
@@ -327,7 +332,7 @@ static void on_reboot(struct call *call, const rpc_domain_reboot_args *args)
 {
 	struct vm *vm = call_active(call, &args->dom);
 
-	if (vm && call_flags(call, args->flags, 0x1f))
+	if (vm && call_flags(call, args->flags, SHUTDOWN_FLAGS))
 		call_job(call, vm, reboot_run);
 }
 

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/uuid.h"
 #include "manage/snapshots-int.h"
 
 /* Is the domain what one bit or more of a group ask for? @is has the bit of the group it is. */
@@ -185,13 +186,11 @@ static void on_by_uuid(struct call *call, const rpc_domain_lookup_by_uuid_args *
 	rpc_domain_lookup_by_uuid_ret ret;
 
 	if (!vm) {
-		const uint8_t *u = (const uint8_t *)args->uuid;
+		char text[UUID_TEXT_SIZE];
 
+		uuid_write((const uint8_t *)args->uuid, text);
 		call_fail(call, RPC_CODE_NO_DOMAIN, RPC_FROM_QEMU,
-			  "Domain not found: no domain with matching uuid "
-			  "'%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x'",
-			  u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11],
-			  u[12], u[13], u[14], u[15]);
+			  "Domain not found: no domain with matching uuid '%s'", text);
 		return;
 	}
 	ret.dom = vm_handle(vm);

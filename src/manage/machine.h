@@ -119,6 +119,21 @@ struct machine_block_job_info {
 	bool ready;
 };
 
+/* A snapshot that is deleted: on each of its disks what stands in @top goes into @base, the image
+ * right behind it. */
+struct machine_merge_disk {
+	unsigned disk; /* of the live definition, or of the configuration if there is none */
+	char *top, *base, *base_format;
+	/* Set by merge(): it is done, or ready to go over. False: @top is not in use, so an earlier
+	 * attempt has done it. */
+	bool merged;
+};
+
+struct machine_merge {
+	struct machine_merge_disk *disks;
+	unsigned count;
+};
+
 struct machine_ops {
 	const char *name;
 
@@ -163,9 +178,9 @@ struct machine_ops {
 	 * machine_device_removed() tells that it is gone. */
 	void (*unplug)(struct machine *machine, const char *alias, struct task *task);
 	/* A device of the live definition, by alias, is to be as in @device: another medium, limits,
-	 * link. */
+	 * link. @force: also if the guest has locked the tray. */
 	void (*update)(struct machine *machine, const char *alias, struct domain *device,
-		       struct task *task);
+		       bool force, struct task *task);
 
 	void (*block_resize)(struct machine *machine, unsigned disk, uint64_t bytes,
 			     struct task *task);
@@ -184,6 +199,14 @@ struct machine_ops {
 	void (*snapshot)(struct machine *machine, const struct snapshot *snapshot,
 			 struct task *task);
 
+	/* Carry out @merge, which stays until the task has ended. A disk that uses @top goes on
+	 * using it: @base has the same, and all that is written, until merge_end(). After an error
+	 * all disks are as they were, or have nothing of @top in their chain. */
+	void (*merge)(struct machine *machine, struct machine_merge *merge, struct task *task);
+	/* Those disks go over to @base, or do not. The machine changes the live definition. */
+	void (*merge_end)(struct machine *machine, struct machine_merge *merge, bool go_over,
+			  struct task *task);
+
 	/* The byte stream behind a console, serial port or channel of the live definition. @alias
 	 * NULL: the first console. The descriptor is the caller's; it is not blocking. */
 	int (*console)(struct machine *machine, const char *alias, GError **error);
@@ -198,10 +221,13 @@ struct machine_ops {
 	/* QMP as it is, for program qemu's monitor command. */
 	void (*monitor)(struct machine *machine, const char *command, char **ret_answer,
 			struct task *task);
-	/* Disks of a machine that is off: external snapshots, commit (@top of @disk into its base).
-	 * @dom->config is the definition. May be NULL. */
+	/* Disks of a machine that is off: external snapshots, and merge(), after which nothing but
+	 * @dom->config may name @top. */
 	void (*offline_snapshot)(struct dom *dom, const struct snapshot *snapshot,
 				 struct task *task);
+	void (*offline_merge)(struct dom *dom, struct machine_merge *merge, struct task *task);
+	/* Nobody names the files @top of those that are merged any more. */
+	void (*merge_discard)(struct dom *dom, const struct machine_merge *merge);
 };
 
 /* == What a machine tells (all: main loop) == */
@@ -225,6 +251,10 @@ void machine_rebooted(struct dom *dom);
 void machine_shutting_down(struct dom *dom);
 void machine_balloon_changed(struct dom *dom, uint64_t kib);
 void machine_device_removed(struct dom *dom, const char *alias);
+/* What its monitor tells, as it is; @details is JSON, or NULL. */
+void machine_monitor_event(struct dom *dom, const char *event, const char *details);
+/* The live definition has it afterwards. */
+void machine_tray_moved(struct dom *dom, const char *alias, bool open);
 void machine_device_removal_failed(struct dom *dom, const char *alias);
 void machine_io_error(struct dom *dom, const char *alias, const char *path, int action,
 		      const char *reason);
@@ -234,7 +264,11 @@ void machine_agent_state(struct dom *dom, bool connected);
 /* @status: libvirt's, 0 completed, 1 failed, 2 cancelled, 3 ready. The live definition is changed
  * by the machine before it tells. */
 void machine_block_job(struct dom *dom, unsigned disk, enum machine_block_job type, int status);
+/* A disk of the live definition goes on in another image than @old: so does the configuration. */
+void machine_image_changed(struct dom *dom, unsigned disk, const char *old);
 /* The live definition or state() has changed: it is to be kept. */
 void machine_changed(struct dom *dom);
+/* The same; @task ends when it is kept. Not before start() has returned. */
+void machine_keep(struct dom *dom, struct task *task);
 
 #endif

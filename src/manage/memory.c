@@ -76,6 +76,9 @@ static bool apply_memory(struct call *call, struct domain *domain, GError **erro
 {
 	uint64_t kib = wanted_kib(call);
 
+	if (kib == 0)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "a domain cannot have no memory at all; give it some");
 	if (kib > (uint64_t)domain->memory.value)
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "cannot set memory to %" PRIu64 " KiB: the domain has at most "

@@ -96,7 +96,6 @@ static void on_set(struct call *call, const rpc_domain_set_metadata_args *args)
 
 static void renamed(struct call *call, const GError *error)
 {
-	const rpc_domain_rename_args *args = call->args;
 	rpc_domain_rename_ret ret = { .retcode = 0 };
 	struct vm *vm = call->vm;
 	struct domain *config = vm->dom.config;
@@ -104,13 +103,14 @@ static void renamed(struct call *call, const GError *error)
 	if (error) {
 		g_free(config->name);
 		config->name = g_strdup(vm->dom.name);
+		vm_free_name(vm);
 		call_fail(call, call_code_of(error), RPC_FROM_QEMU,
 			  "the new name of domain '%s' cannot be kept: %s", vm->dom.name,
 			  error->message);
 		return;
 	}
 	event_lifecycle(vm, EVENT_UNDEFINED, EVENT_UNDEFINED_RENAMED);
-	vm_rename(vm, *args->new_name);
+	vm_take_name(vm);
 	event_lifecycle(vm, EVENT_DEFINED, EVENT_DEFINED_RENAMED);
 	call_reply(call, &ret);
 }
@@ -138,10 +138,13 @@ static void rename_run(struct call *call)
 	copy = domain_copy(vm->dom.config);
 	g_free(copy->name);
 	copy->name = g_strdup(*args->new_name);
-	if (!domain_check(copy, &call->node->config.support, 0, NULL, &error)) {
+	if (!domain_check(copy, &call->node->config.support, 0, NULL, &error) ||
+	    !domain_check_text(copy, &error)) {
 		call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_QEMU, "%s", error->message);
 		return;
 	}
+	/* While it is being kept somebody else may want the name. */
+	vm_reserve_name(vm, *args->new_name);
 	g_free(vm->dom.config->name);
 	vm->dom.config->name = g_strdup(*args->new_name);
 	vm_keep_config(vm, call_task(call, renamed));

@@ -59,7 +59,7 @@ static bool find_same(struct call *call, const struct network *network, struct n
 	struct net *by_name = net_by_name(call->node, network->name), *by_uuid;
 	uint8_t uuid[16];
 
-	uuid_of_text(network->uuid, uuid);
+	net_read_uuid(network->uuid, uuid);
 	by_uuid = net_by_uuid(call->node, uuid);
 	if (by_uuid && strcmp(by_uuid->virtnet.name, network->name) != 0) {
 		call_fail(call, RPC_CODE_OPERATION_FAILED, RPC_FROM_NETWORK,

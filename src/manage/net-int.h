@@ -8,6 +8,9 @@
 #ifndef MANAGE_NET_INT_H
 #define MANAGE_NET_INT_H
 
+#include <string.h>
+
+#include "base/uuid.h"
 #include "manage/call.h"
 #include "manage/network.h"
 #include "manage/node-int.h"
@@ -46,6 +49,13 @@ static inline bool net_active(const struct net *net)
 static inline struct network *net_shown(const struct net *net)
 {
 	return net->virtnet.live ? net->virtnet.live : net->virtnet.config;
+}
+
+/* What is no UUID is all zeroes. */
+static inline void net_read_uuid(const char *text, uint8_t ret[UUID_BYTES])
+{
+	if (!uuid_read(text, ret))
+		memset(ret, 0, UUID_BYTES);
 }
 
 /* == Tables (net.c) == */

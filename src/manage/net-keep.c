@@ -101,7 +101,7 @@ void virtnet_changed(struct virtnet *virtnet)
 
 static struct network *load_xml(struct node *node, const char *key, const char *xml, GError **error)
 {
-	autoptr(network) network = network_parse(xml, strlen(xml), 0, NULL, error);
+	autoptr(network) network = network_parse(xml, strlen(xml), NETWORK_PARSE_KEPT, NULL, error);
 
 	if (!network)
 		return NULL;
@@ -120,7 +120,7 @@ static struct net *net_for(struct node *node, const struct network *network, GEr
 	struct net *net;
 	uint8_t uuid[16];
 
-	uuid_of_text(network->uuid, uuid);
+	net_read_uuid(network->uuid, uuid);
 	net = net_by_uuid(node, uuid);
 	if (net)
 		return net;

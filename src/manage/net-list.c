@@ -271,7 +271,7 @@ static bool add_port(struct vm *vm, struct domain_interface *card, void *opaque)
 	if (ports->count == ports->max)
 		return true;
 	port->net = net_handle(ports->net);
-	uuid_of_text(card->source.portid, (uint8_t *)port->uuid);
+	net_read_uuid(card->source.portid, (uint8_t *)port->uuid);
 	ports->count++;
 	return false;
 }
@@ -299,7 +299,7 @@ static bool is_port(struct vm *vm, struct domain_interface *card, void *opaque)
 	struct ports *ports = opaque;
 	uint8_t uuid[16];
 
-	uuid_of_text(card->source.portid, uuid);
+	net_read_uuid(card->source.portid, uuid);
 	if (memcmp(uuid, ports->uuid, sizeof(uuid)) != 0)
 		return false;
 	ports->vm = vm;

@@ -45,7 +45,7 @@ struct net *net_new(struct node *node, const struct network *network)
 
 	v->node = node;
 	v->name = g_strdup(network->name);
-	uuid_of_text(network->uuid, v->uuid);
+	net_read_uuid(network->uuid, v->uuid);
 	g_strlcpy(v->uuid_text, network->uuid, sizeof(v->uuid_text));
 	for (char *p = v->uuid_text; *p; p++)
 		*p = g_ascii_tolower(*p);

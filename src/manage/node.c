@@ -4,6 +4,7 @@
  */
 #include "manage/node.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "manage/net-int.h"
@@ -11,12 +12,14 @@
 #include "manage/stream-int.h"
 #include "manage/vm-int.h"
 
-/* A UUID is random, or nearly; any four bytes of it will do. */
+/* A UUID is random, or people count in its last digits. */
 static guint hash_uuid(const void *key)
 {
-	guint hash;
+	guint words[4], hash = 0;
 
-	memcpy(&hash, key, sizeof(hash));
+	memcpy(words, key, sizeof(words));
+	for (unsigned i = 0; i < G_N_ELEMENTS(words); i++)
+		hash = hash * 31 + words[i];
 	return hash;
 }
 
@@ -52,6 +55,7 @@ static void let_go(struct vm *vm)
 			  "the daemon is being stopped");
 	vm_close_streams(vm);
 	vm->dom.machine = NULL;
+	assert(!vm->status_busy);
 	if (machine)
 		machine->ops->free(machine);
 	vm_remove(vm);

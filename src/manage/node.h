@@ -39,7 +39,7 @@ struct node_config {
 };
 
 struct node *node_new(const struct node_config *config);
-/* Machines go on. */
+/* Machines go on. The store has ended all tasks that it was given, and begins none any more. */
 void node_free(struct node *node);
 DEFINE_AUTOPTR(node, node_free);
 

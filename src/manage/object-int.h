@@ -30,8 +30,10 @@ struct object {
 	const char *name; /* the owner's, who keeps this up to date */
 	unsigned refs;
 	bool gone;
-	GQueue jobs;      /* of struct call: the first one runs */
-	gint64 job_since; /* monotonic, microseconds; when the first one began */
+	GQueue jobs;          /* of struct call: the first one runs */
+	unsigned client_jobs; /* of them, those that clients have asked for */
+	unsigned ending;      /* no job begins meanwhile: what it is about is being let go */
+	gint64 job_since;     /* monotonic, microseconds; when the first one began */
 };
 
 /* With one reference. */
@@ -53,5 +55,8 @@ static inline void object_unref(struct object *object)
 	if (object && --object->refs == 0)
 		object->kind->free(object);
 }
+
+/* The first job begins, unless it runs already or has to wait (call.c). */
+void object_next_job(struct object *object);
 
 #endif

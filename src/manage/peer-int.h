@@ -37,7 +37,6 @@ struct peer {
 	struct rpc_frame *frame;
 	bool wants_close_event;
 	bool closing;   /* nothing is sent or read any more */
-	bool goodbye;   /* it has said that it leaves */
 	bool keepalive; /* it answers pings */
 	gint64 heard;   /* when bytes came; monotonic, microseconds */
 	unsigned pings; /* without an answer */
@@ -49,10 +48,14 @@ struct peer {
 	unsigned fds_wanted, fd_count;
 	int fds[RPC_FDS_MAX];
 	GArray *subscriptions;
+	GPtrArray *monitor_watches; /* of qemu.c: who wants what machines' monitors tell */
 	int next_callback;
 	GQueue streams;      /* of struct stream */
 	size_t stream_bytes; /* of them, which wait to be taken */
 };
+
+/* qemu.c */
+void monitor_watch_free(void *watch);
 
 /* @msg is taken over, as are @fds. */
 void peer_send(struct peer *peer, struct rpc_message *msg, const int *fds, unsigned fd_count);
@@ -69,6 +72,8 @@ call_handler *dispatch_new(void);
 bool dispatch_packet(struct peer *peer, struct span packet, GError **error);
 
 /* event.c */
+/* The client of @call is told of @sub from now on, by a number that it gets. -1: the call has failed. */
+int call_subscribe(struct call *call, struct subscription sub, bool numbered, enum rpc_from from);
 void peer_forget_node(struct peer *peer);
 
 /* stream.c */

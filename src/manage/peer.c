@@ -51,6 +51,7 @@ struct peer *peer_new(struct server *server, const struct peer_config *config)
 	peer->frame = rpc_frame_new();
 	peer->heard = g_get_monotonic_time();
 	peer->subscriptions = g_array_new(FALSE, FALSE, sizeof(struct subscription));
+	peer->monitor_watches = g_ptr_array_new_with_free_func(monitor_watch_free);
 	g_ptr_array_add(server->peers, peer);
 	if (server->config.keepalive_interval)
 		peer->timer =
@@ -81,6 +82,7 @@ void peer_free(struct peer *peer)
 	if (peer->server)
 		g_ptr_array_remove_fast(peer->server->peers, peer);
 	g_array_unref(peer->subscriptions);
+	g_ptr_array_unref(peer->monitor_watches);
 	rpc_frame_free(peer->frame);
 	g_free((char *)(uintptr_t)peer->config.who);
 	g_free(peer);

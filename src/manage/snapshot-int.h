@@ -28,7 +28,11 @@ rpc_domain_snapshot snapshot_handle(const struct vm *vm, const struct snapshot *
 /* NULL: it is not there, and the call has failed. */
 struct snapshot *call_snapshot(struct call *call, const rpc_domain_snapshot *handle,
 			       struct vm **ret_vm);
-bool snapshot_descends(const struct vm *vm, const struct snapshot *snapshot,
-		       const struct snapshot *from);
+/* A set of those that descend from @from, of struct snapshot; g_hash_table_unref() it. */
+GHashTable *snapshots_below(const struct vm *vm, const struct snapshot *from);
+bool snapshot_has_disks(const struct snapshot *snapshot, enum snapshot_where where);
+/* How all was before, in @call->data, to be put back if it cannot be kept. */
+void snapshots_remember(struct call *call);
+void snapshots_fail_keeping(struct call *call, const GError *error);
 
 #endif

@@ -36,25 +36,45 @@ static bool is_child(const struct snapshot *snapshot, const struct snapshot *par
 	return !g_strcmp0(snapshot->parent.name, parent->name);
 }
 
-bool snapshot_descends(const struct vm *vm, const struct snapshot *snapshot,
-		       const struct snapshot *from)
+/* For each name of a parent, those that name it: of struct snapshot. */
+static GHashTable *by_parent(const struct vm *vm)
 {
-	/* A file may have been made by hand: a circle has an end, too. */
-	for (unsigned i = 0; snapshot && i <= snapshots_count(vm); i++) {
-		if (is_child(snapshot, from))
-			return true;
-		snapshot = snapshot->parent.name ? snapshots_find(vm, snapshot->parent.name) : NULL;
+	GHashTable *children = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
+						     (GDestroyNotify)g_ptr_array_unref);
+
+	for (unsigned i = 0; i < snapshots_count(vm); i++) {
+		struct snapshot *snapshot = vm->snapshots->list->pdata[i];
+		char *parent = snapshot->parent.name;
+		GPtrArray *list = parent ? g_hash_table_lookup(children, parent) : NULL;
+
+		if (parent && !list) {
+			list = g_ptr_array_new();
+			g_hash_table_insert(children, parent, list);
+		}
+		if (parent)
+			g_ptr_array_add(list, snapshot);
 	}
-	return false;
+	return children;
 }
 
-static unsigned count_children(const struct vm *vm, const struct snapshot *snapshot)
+GHashTable *snapshots_below(const struct vm *vm, const struct snapshot *from)
 {
-	unsigned n = 0;
+	g_autoptr(GHashTable) children = by_parent(vm);
+	g_autoptr(GPtrArray) todo = g_ptr_array_new();
+	GHashTable *below = g_hash_table_new(NULL, NULL);
 
-	for (unsigned i = 0; i < snapshots_count(vm); i++)
-		n += is_child(vm->snapshots->list->pdata[i], snapshot);
-	return n;
+	g_ptr_array_add(todo, (void *)(uintptr_t)from);
+	while (todo->len) {
+		const struct snapshot *parent = g_ptr_array_steal_index_fast(todo, todo->len - 1);
+		const GPtrArray *list = g_hash_table_lookup(children, parent->name);
+
+		/* A file may have been made by hand: a circle has an end, too. */
+		for (unsigned i = 0; list && i < list->len; i++) {
+			if (list->pdata[i] != from && g_hash_table_add(below, list->pdata[i]))
+				g_ptr_array_add(todo, list->pdata[i]);
+		}
+	}
+	return below;
 }
 
 /* == Lists == */
@@ -83,13 +103,12 @@ static bool is_external(const struct snapshot *snapshot)
 	return external;
 }
 
-static bool wants(const struct vm *vm, const struct snapshot *snapshot, unsigned flags)
+static bool wants(const struct snapshot *snapshot, bool leaf, unsigned flags)
 {
 	return in_group(flags, SNAPSHOT_LIST_METADATA | SNAPSHOT_LIST_NO_METADATA,
 			SNAPSHOT_LIST_METADATA) &&
 	       in_group(flags, SNAPSHOT_LIST_LEAVES | SNAPSHOT_LIST_NO_LEAVES,
-			count_children(vm, snapshot) ? SNAPSHOT_LIST_NO_LEAVES
-						     : SNAPSHOT_LIST_LEAVES) &&
+			leaf ? SNAPSHOT_LIST_LEAVES : SNAPSHOT_LIST_NO_LEAVES) &&
 	       in_group(flags,
 			SNAPSHOT_LIST_INACTIVE | SNAPSHOT_LIST_ACTIVE | SNAPSHOT_LIST_DISK_ONLY,
 			state_bit(snapshot)) &&
@@ -101,18 +120,21 @@ static bool wants(const struct vm *vm, const struct snapshot *snapshot, unsigned
 static GPtrArray *choose(const struct vm *vm, const struct snapshot *from, unsigned flags)
 {
 	GPtrArray *list = g_ptr_array_new();
+	g_autoptr(GHashTable) children = by_parent(vm);
+	g_autoptr(GHashTable) below = from ? snapshots_below(vm, from) : NULL;
 
 	for (unsigned i = 0; i < snapshots_count(vm); i++) {
 		struct snapshot *snapshot = vm->snapshots->list->pdata[i];
+		bool leaf = !g_hash_table_contains(children, snapshot->name);
 		bool here;
 
 		/* One flag has two names: of a domain only roots, of a snapshot all below. */
 		if (from)
-			here = flags & SNAPSHOT_LIST_ROOTS ? snapshot_descends(vm, snapshot, from)
+			here = flags & SNAPSHOT_LIST_ROOTS ? g_hash_table_contains(below, snapshot)
 							   : is_child(snapshot, from);
 		else
 			here = !(flags & SNAPSHOT_LIST_ROOTS) || !snapshot->parent.name;
-		if (here && wants(vm, snapshot, flags))
+		if (here && wants(snapshot, leaf, flags))
 			g_ptr_array_add(list, snapshot);
 	}
 	return list;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * snapshot-make.c - snapshots are made, deleted, and gone back to
+ * snapshot-make.c - snapshots are made, and gone back to
  *
  * Real machines have external snapshots of disks: the machine goes on in new images. What needs the
  * machine's memory is refused until it can be kept; the machines of the driver "test" have it all.
@@ -19,13 +19,10 @@ enum {
 	CREATE_NO_METADATA = 1 << 2,
 	CREATE_HALT = 1 << 3,
 	CREATE_DISK_ONLY = 1 << 4,
+	CREATE_REUSE = 1 << 5,
 	CREATE_QUIESCE = 1 << 6,
 	CREATE_VALIDATE = 1 << 9,
 	CREATE_FLAGS = 0x3ff,
-	DELETE_CHILDREN = 1 << 0,
-	DELETE_METADATA_ONLY = 1 << 1,
-	DELETE_CHILDREN_ONLY = 1 << 2,
-	DELETE_FLAGS = 7,
 	REVERT_RUNNING = 1 << 0,
 	REVERT_PAUSED = 1 << 1,
 	REVERT_FLAGS = 0xf,
@@ -36,21 +33,10 @@ static bool is_test(const struct call *call)
 	return call->node->config.support.test;
 }
 
-/* How all was before, to be put back if it cannot be kept. */
-static void remember(struct call *call)
+void snapshots_remember(struct call *call)
 {
 	call->data = snapshots_format(call->vm);
 	call->data_free = g_free;
-}
-
-static void put_back(struct call *call)
-{
-	struct vm *vm = call->vm;
-
-	snapshots_free(vm->snapshots);
-	vm->snapshots = NULL;
-	if (!snapshots_parse(vm, call->data, NULL))
-		g_warning("domain '%s': its snapshots cannot be put back", vm->dom.name);
 }
 
 /* == Make == */
@@ -60,9 +46,9 @@ static void free_snapshot(void *data)
 	snapshot_free(data);
 }
 
-static void fail_keeping(struct call *call, const GError *error)
+void snapshots_fail_keeping(struct call *call, const GError *error)
 {
-	put_back(call);
+	snapshots_put_back(call->vm, call->data);
 	call_fail(call, call_code_of(error), RPC_FROM_QEMU,
 		  "the snapshots of domain '%s' cannot be kept: %s", call->vm->dom.name,
 		  error->message);
@@ -75,6 +61,7 @@ static void halted(struct call *call, const GError *error)
 	const struct snapshot *snapshot = call->subject;
 
 	if (error) {
+		call->vm->destroying = false;
 		call_fail_error(call, RPC_FROM_QEMU, error);
 		return;
 	}
@@ -90,7 +77,7 @@ static void created(struct call *call, const GError *error)
 	struct machine *machine = call->vm->dom.machine;
 
 	if (error) {
-		fail_keeping(call, error);
+		snapshots_fail_keeping(call, error);
 		return;
 	}
 	if (args->flags & CREATE_HALT && machine) {
@@ -108,7 +95,7 @@ static void insert(struct call *call)
 	struct snapshots *all = snapshots_of(call->vm);
 	struct snapshot *old = snapshots_find(call->vm, snapshot->name);
 
-	remember(call);
+	snapshots_remember(call);
 	if (args->flags & CREATE_NO_METADATA) {
 		created(call, NULL);
 		return;
@@ -128,22 +115,37 @@ static void insert(struct call *call)
 	vm_keep_snapshots(call->vm, call_task(call, created));
 }
 
-/* The disk goes on in its new image. */
-static void use_image(struct domain *domain, const struct snapshot_disk *entry)
+static struct domain_disk *disk_of(struct domain *domain, const char *target)
 {
-	for (unsigned i = 0; i < domain->devices.disk_count; i++) {
-		struct domain_disk *disk = &domain->devices.disks[i];
-
-		if (g_strcmp0(disk->target.dev, entry->name) != 0)
-			continue;
-		g_free(disk->source.file);
-		g_free(disk->source.dev);
-		g_free(disk->driver.type);
-		disk->type = entry->type;
-		disk->source.file = g_strdup(entry->source.file);
-		disk->source.dev = g_strdup(entry->source.dev);
-		disk->driver.type = g_strdup(entry->driver.type);
+	for (unsigned i = 0; domain && i < domain->devices.disk_count; i++) {
+		if (!g_strcmp0(domain->devices.disks[i].target.dev, target))
+			return &domain->devices.disks[i];
 	}
+	return NULL;
+}
+
+/* The disk goes on in its new image. */
+static void use_image(struct domain_disk *disk, const struct snapshot_disk *entry)
+{
+	g_free(disk->source.file);
+	g_free(disk->source.dev);
+	g_free(disk->driver.type);
+	disk->type = entry->type;
+	disk->source.file = g_strdup(entry->source.file);
+	disk->source.dev = g_strdup(entry->source.dev);
+	disk->driver.type = g_strdup(entry->driver.type);
+}
+
+/* So does the definition, if the disk in it is this one: it may have another image by now. */
+static void use_images(struct vm *vm, const struct snapshot_disk *entry)
+{
+	struct domain_disk *live = disk_of(vm->dom.live, entry->name);
+	struct domain_disk *config = disk_of(vm->dom.config, entry->name);
+
+	if (config && (!live || !g_strcmp0(disk_path(live), disk_path(config))))
+		use_image(config, entry);
+	if (live)
+		use_image(live, entry);
 }
 
 static void images_kept(struct call *call, const GError *error)
@@ -167,12 +169,8 @@ static void images_made(struct call *call, const GError *error)
 	for (unsigned i = 0; i < snapshot->disks.count; i++) {
 		const struct snapshot_disk *entry = &snapshot->disks.list[i];
 
-		if (entry->where != SNAPSHOT_EXTERNAL)
-			continue;
-		if (vm->dom.live)
-			use_image(vm->dom.live, entry);
-		if (vm->dom.config)
-			use_image(vm->dom.config, entry);
+		if (entry->where == SNAPSHOT_EXTERNAL)
+			use_images(vm, entry);
 	}
 	vm_keep_status(vm);
 	if (vm->dom.config)
@@ -181,7 +179,7 @@ static void images_made(struct call *call, const GError *error)
 		insert(call);
 }
 
-static bool has_disks(const struct snapshot *snapshot, enum snapshot_where where)
+bool snapshot_has_disks(const struct snapshot *snapshot, enum snapshot_where where)
 {
 	bool has = false;
 
@@ -224,6 +222,13 @@ static bool check_kind(struct call *call, const struct snapshot *snapshot)
 	}
 	if (is_test(call))
 		return true;
+	if (args->flags & CREATE_REUSE) {
+		call_fail(
+			call, RPC_CODE_OPERATION_UNSUPPORTED, RPC_FROM_QEMU,
+			"the new images of a snapshot are made by it, not taken as they are; leave "
+			"reuse-external out, and the files, too");
+		return false;
+	}
 	if (snapshot->memory.where == SNAPSHOT_INTERNAL ||
 	    snapshot->memory.where == SNAPSHOT_EXTERNAL) {
 		call_fail(call, RPC_CODE_OPERATION_UNSUPPORTED, RPC_FROM_QEMU,
@@ -231,7 +236,7 @@ static bool check_kind(struct call *call, const struct snapshot *snapshot)
 			  "disks only");
 		return false;
 	}
-	if (has_disks(snapshot, SNAPSHOT_INTERNAL)) {
+	if (snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL)) {
 		call_fail(call, RPC_CODE_OPERATION_UNSUPPORTED, RPC_FROM_QEMU,
 			  "snapshots inside of images cannot be made for machines yet; ask for an "
 			  "external one (disk-only)");
@@ -261,13 +266,40 @@ static bool fill_and_check(struct call *call, struct snapshot *snapshot)
 		snapshot->domain = NULL;
 	}
 	snapshot_fill(snapshot, vm_shown(vm), &request);
-	ok = snapshot_check(snapshot, vm_shown(vm), &error);
+	ok = snapshot_check(snapshot, vm_shown(vm), &error) &&
+	     snapshot_check_text(snapshot, &error);
 	/* Images of the driver "test" hold whatever they are asked to. */
 	if (!ok && is_test(call) && g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_UNSUPPORTED))
 		ok = true;
 	if (!ok)
 		call_fail_xml(call, error);
 	return ok;
+}
+
+/* The tree stays one, whatever a client says of the past. False: the call has failed. */
+static bool check_parent(struct call *call, const struct snapshot *snapshot)
+{
+	const struct vm *vm = call->vm;
+	const struct snapshot *at = snapshot;
+
+	for (unsigned i = 0; at->parent.name && i <= snapshots_count(vm); i++) {
+		at = snapshots_find(vm, at->parent.name);
+		if (!at && i > 0)
+			return true; /* of a file that was made by hand */
+		if (!at) {
+			call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_DOMAIN_SNAPSHOT,
+				  "parent '%.255s' of snapshot '%s' not found; define that first",
+				  snapshot->parent.name, snapshot->name);
+			return false;
+		}
+		if (!strcmp(at->name, snapshot->name)) {
+			call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_DOMAIN_SNAPSHOT,
+				  "parent '%.255s' would create a cycle to '%s'; name another one",
+				  snapshot->parent.name, snapshot->name);
+			return false;
+		}
+	}
+	return true;
 }
 
 static void create_run(struct call *call)
@@ -293,12 +325,13 @@ static void create_run(struct call *call)
 		return;
 	}
 	if (redefine) {
-		insert(call);
+		if (check_parent(call, snapshot))
+			insert(call);
 		return;
 	}
 	if (!check_kind(call, snapshot))
 		return;
-	if (!has_disks(snapshot, SNAPSHOT_EXTERNAL))
+	if (!snapshot_has_disks(snapshot, SNAPSHOT_EXTERNAL))
 		insert(call);
 	else if (vm->dom.machine)
 		ops->snapshot(vm->dom.machine, snapshot, call_task(call, images_made));
@@ -328,75 +361,6 @@ static void on_create(struct call *call, const rpc_domain_snapshot_create_xml_ar
 	call_job(call, vm, create_run);
 }
 
-/* == Delete == */
-
-static void deleted(struct call *call, const GError *error)
-{
-	if (error)
-		fail_keeping(call, error);
-	else
-		call_reply(call, NULL);
-}
-
-static void take_out(struct vm *vm, struct snapshot *snapshot)
-{
-	struct snapshots *all = vm->snapshots;
-
-	for (unsigned i = 0; i < all->list->len; i++) {
-		struct snapshot *child = all->list->pdata[i];
-
-		if (!g_strcmp0(child->parent.name, snapshot->name)) {
-			g_free(child->parent.name);
-			child->parent.name = g_strdup(snapshot->parent.name);
-		}
-	}
-	if (all->current == snapshot)
-		all->current =
-			snapshot->parent.name ? snapshots_find(vm, snapshot->parent.name) : NULL;
-	g_ptr_array_remove(all->list, snapshot);
-}
-
-static void delete_run(struct call *call)
-{
-	const rpc_domain_snapshot_delete_args *args = call->args;
-	struct vm *vm = call->vm;
-	struct snapshot *snapshot;
-
-	if (!call_still_there(call))
-		return;
-	snapshot = call_snapshot(call, &args->snap, &vm);
-	if (!snapshot)
-		return;
-	if (!is_test(call) && !(args->flags & DELETE_METADATA_ONLY) &&
-	    has_disks(snapshot, SNAPSHOT_EXTERNAL)) {
-		call_fail(call, RPC_CODE_OPERATION_UNSUPPORTED, RPC_FROM_QEMU,
-			  "the images of snapshot '%s' cannot be merged by deleting it yet; merge "
-			  "them by a block commit, then delete its metadata",
-			  snapshot->name);
-		return;
-	}
-	remember(call);
-	if (args->flags & (DELETE_CHILDREN | DELETE_CHILDREN_ONLY)) {
-		for (unsigned i = snapshots_count(vm); i-- > 0;) {
-			struct snapshot *child = vm->snapshots->list->pdata[i];
-
-			if (child != snapshot && snapshot_descends(vm, child, snapshot))
-				take_out(vm, child);
-		}
-	}
-	if (!(args->flags & DELETE_CHILDREN_ONLY))
-		take_out(vm, snapshot);
-	vm_keep_snapshots(vm, call_task(call, deleted));
-}
-
-static void on_delete(struct call *call, const rpc_domain_snapshot_delete_args *args)
-{
-	struct vm *vm;
-
-	if (call_snapshot(call, &args->snap, &vm) && call_flags(call, args->flags, DELETE_FLAGS))
-		call_job(call, vm, delete_run);
-}
-
 /* == Go back == */
 
 static struct snapshot *wanted(struct call *call)
@@ -420,24 +384,26 @@ static bool wants_running(struct call *call, bool *ret_paused)
 static void revert_kept(struct call *call, const GError *error)
 {
 	if (error)
-		fail_keeping(call, error);
+		snapshots_fail_keeping(call, error);
 	else
 		call_reply(call, NULL);
 }
 
 static void keep_revert(struct call *call)
 {
-	remember(call);
+	snapshots_remember(call);
 	call->vm->snapshots->current = wanted(call);
 	vm_keep_snapshots(call->vm, call_task(call, revert_kept));
 }
 
 static void revert_started(struct call *call, const GError *error)
 {
-	if (error)
-		call_fail_error(call, RPC_FROM_QEMU, error);
-	else
+	if (!error) {
 		keep_revert(call);
+		return;
+	}
+	vm_leave(call->vm);
+	call_fail_error(call, RPC_FROM_QEMU, error);
 }
 
 /* As it was then; its identity is the one that it has. */
@@ -522,7 +488,6 @@ static void on_revert(struct call *call, const rpc_domain_revert_to_snapshot_arg
 
 const struct call_entry snapshot_handlers[] = {
 	HANDLE(RPC_PROC_DOMAIN_SNAPSHOT_CREATE_XML, rpc_domain_snapshot_create_xml_args, on_create),
-	HANDLE(RPC_PROC_DOMAIN_SNAPSHOT_DELETE, rpc_domain_snapshot_delete_args, on_delete),
 	HANDLE(RPC_PROC_DOMAIN_REVERT_TO_SNAPSHOT, rpc_domain_revert_to_snapshot_args, on_revert),
 	HANDLERS_END,
 };

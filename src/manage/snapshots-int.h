@@ -23,6 +23,8 @@ struct snapshot *snapshots_find(const struct vm *vm, const char *name);
 unsigned snapshots_count(const struct vm *vm);
 /* What the store keeps; g_free() it. */
 char *snapshots_format(const struct vm *vm);
+/* All as it was when snapshots_format() made @text. */
+void snapshots_put_back(struct vm *vm, const char *text);
 bool snapshots_parse(struct vm *vm, const char *text, GError **error);
 
 #endif

@@ -70,7 +70,7 @@ static bool parse_one(struct vm *vm, const char **at, GError **error)
 	if (sscanf(*at, "<!-- %15s %zu -->\n%n", word, &len, &head) < 2 || !head ||
 	    len > strlen(*at + head))
 		return error_set(error, SOCLE_ERROR_CORRUPT, "it is cut off");
-	snapshot = snapshot_parse(*at + head, len, 0, NULL, error);
+	snapshot = snapshot_parse(*at + head, len, SNAPSHOT_PARSE_KEPT, NULL, error);
 	if (!snapshot)
 		return false;
 	if (!snapshot->name || snapshots_find(vm, snapshot->name)) {
@@ -92,4 +92,12 @@ bool snapshots_parse(struct vm *vm, const char *text, GError **error)
 			return false;
 	}
 	return true;
+}
+
+void snapshots_put_back(struct vm *vm, const char *text)
+{
+	snapshots_free(vm->snapshots);
+	vm->snapshots = NULL;
+	if (!snapshots_parse(vm, text, NULL))
+		g_warning("domain '%s': its snapshots cannot be put back", vm->dom.name);
 }

@@ -157,13 +157,14 @@ static void write_cards(struct writer *w, const struct domain *domain,
 	add_uint(w, "net.count", domain->devices.interface_count);
 	for (unsigned i = 0; i < domain->devices.interface_count; i++) {
 		const struct domain_interface *card = &domain->devices.interfaces[i];
-		const struct machine_card_stats *s = &stats->cards[i];
+		const struct machine_card_stats *s;
 		const char *name = card->target.dev ? card->target.dev : card->info.alias.name;
 
 		if (name)
 			add_text(w, numbered(w, "net", i, "name"), name);
 		if (!valid || i >= stats->card_count)
 			continue;
+		s = &stats->cards[i];
 		add_u64(w, numbered(w, "net", i, "rx.bytes"), s->rx_bytes);
 		add_u64(w, numbered(w, "net", i, "rx.pkts"), s->rx_packets);
 		add_u64(w, numbered(w, "net", i, "rx.errs"), s->rx_errs);
@@ -344,6 +345,8 @@ static bool choose(struct call *call, const rpc_connect_get_all_domain_stats_arg
 	struct collection *all = call->data;
 	GPtrArray *vms = call->node->vms;
 	unsigned filter = args->flags & LIST_FLAGS;
+	/* A domain that is named often is asked once. */
+	g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
 
 	all->entries = g_new0(struct entry, MAX(MAX(vms->len, args->doms.doms_len), 1));
 	for (unsigned i = 0; i < args->doms.doms_len; i++) {
@@ -351,7 +354,7 @@ static bool choose(struct call *call, const rpc_connect_get_all_domain_stats_arg
 
 		if (!vm)
 			return false;
-		if (list_wants(vm, filter))
+		if (list_wants(vm, filter) && g_hash_table_add(seen, vm))
 			add_entry(all, vm);
 	}
 	for (unsigned i = 0; !args->doms.doms_len && i < vms->len; i++) {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "manage/cpuset-int.h"
+#include "host/cpumap.h"
 #include "manage/handler-int.h"
 #include "manage/host-int.h"
 
@@ -160,15 +160,13 @@ static const char *pin_of(const struct domain *domain, unsigned vcpu)
 /* Without a word, all that the host has. */
 static void fill_map(const struct vm *vm, const char *cpuset, uint8_t *map, size_t len)
 {
-	struct host_cpumap present;
+	struct host_cpumap cpus;
 
-	if (cpuset) {
-		cpuset_to_map(cpuset, map, len);
-		return;
-	}
-	host_cpus_present(node_facts(vm->dom.node), &present);
+	/* The step check has looked at the text. */
+	if (!cpuset || !host_cpumap_parse(&cpus, cpuset))
+		host_cpus_present(node_facts(vm->dom.node), &cpus);
 	memset(map, 0, len);
-	memcpy(map, present.bits, MIN(len, sizeof(present.bits)));
+	memcpy(map, cpus.bits, MIN(len, sizeof(cpus.bits)));
 }
 
 static bool check_maps(struct call *call, int count, int len)
@@ -258,11 +256,13 @@ static void set_pin(struct domain_cputune *tune, unsigned vcpu, char *cpuset)
 
 static char *wanted_set(const char *map, unsigned len, GError **error)
 {
-	char *text = cpuset_of_map((const uint8_t *)map, len);
+	struct host_cpumap cpus = { 0 };
 
-	if (!text)
-		error_set(error, SOCLE_ERROR_USAGE, "the set of CPUs is empty; name one or more");
-	return text;
+	memcpy(cpus.bits, map, MIN(len, sizeof(cpus.bits)));
+	if (host_cpumap_end(&cpus))
+		return host_cpumap_format(&cpus);
+	error_set(error, SOCLE_ERROR_USAGE, "the set of CPUs is empty; name one or more");
+	return NULL;
 }
 
 static bool apply_pin(struct call *call, struct domain *domain, GError **error)

@@ -20,8 +20,10 @@ struct snapshots;
 struct vm {
 	struct object object;
 	struct dom dom;
+	char *next_name; /* it is being renamed: under both it is found; NULL: it is not */
 	bool autostart;
 	bool updated;    /* defined anew since it runs */
+	bool tainted;    /* somebody spoke to the machine's monitor since it runs */
 	bool destroying; /* whatever end is told: it was us */
 	bool starting;   /* its machine is being made, or found */
 	bool start_paused;
@@ -35,9 +37,15 @@ struct vm {
 	gint64 state_since;
 	struct snapshots *snapshots; /* NULL: none */
 	GPtrArray *streams;          /* open consoles; NULL: none */
+	/* While a machine is told of a change: what its live definition is again if it refuses. Events
+	 * of that time change both. change.c owns it; NULL: there is none. */
+	struct domain *before;
 	char *found_state; /* of a machine that an earlier daemon had, until it is found */
-	bool status_busy, status_again; /* the file of an active one is being written */
+	bool status_busy, status_again;       /* the file of an active one is being written */
+	bool status_failing;                  /* which has been told */
+	GPtrArray *status_next, *status_told; /* struct task: who waits for it */
 	struct task status_task;
+	GSource *status_timer;
 };
 
 static inline struct vm *vm_of(struct dom *dom)
@@ -53,10 +61,13 @@ struct vm *vm_ref(struct vm *vm);
 void vm_unref(struct vm *vm);
 /* Out of the tables. Who has a reference sees that it is gone. */
 void vm_remove(struct vm *vm);
-void vm_rename(struct vm *vm, const char *name);
+/* Nobody else gets @name from now on; it is the domain's name when it is taken, or free again. */
+void vm_reserve_name(struct vm *vm, const char *name);
+void vm_take_name(struct vm *vm);
+void vm_free_name(struct vm *vm);
 
-void uuid_of_text(const char *text, uint8_t uuid[16]);
 struct vm *vm_by_uuid(struct node *node, const uint8_t uuid[16]);
+struct vm *vm_by_uuid_text(struct node *node, const char *text);
 struct vm *vm_by_name(struct node *node, const char *name);
 struct vm *vm_by_id(struct node *node, int id);
 
@@ -98,6 +109,8 @@ void vms_destroy_with(struct node *node, struct peer *peer);
  * @next:   called when it runs, or with an error: then the domain is not active
  */
 void vm_start(struct call *call, struct domain *domain, unsigned flags, call_next next);
+/* If it is neither active nor defined any more it goes, with what was kept of its snapshots. */
+void vm_leave(struct vm *vm);
 /* The machine ends, whatever else goes on; the call is answered then. */
 void vm_destroy(struct call *call, struct vm *vm, bool graceful);
 /* It has ended, with all that follows from it. */
@@ -108,7 +121,9 @@ void vm_ended(struct vm *vm, enum machine_end end, const char *why);
 void vm_keep_config(struct vm *vm, struct task *task);
 void vm_keep_no_config(struct vm *vm, struct task *task);
 void vm_keep_snapshots(struct vm *vm, struct task *task);
-/* The file of an active machine: nobody waits for it. */
+/* The file of an active machine, whose last state wins; what fails is tried again. */
 void vm_keep_status(struct vm *vm);
+/* The same, and @task ends when what is so now is in the file, or with the reason why not yet. */
+void vm_keep_status_for(struct vm *vm, struct task *task);
 
 #endif

@@ -6,25 +6,10 @@
 
 #include <string.h>
 
+#include "base/uuid.h"
 #include "manage/snapshots-int.h"
 #include "manage/stream-int.h"
 #include "manage/timer-int.h"
-
-/* Text or not, the 16 bytes of a UUID. */
-void uuid_of_text(const char *text, uint8_t uuid[16])
-{
-	unsigned n = 0;
-
-	memset(uuid, 0, 16);
-	for (const char *p = text; *p && n < 32; p++) {
-		int digit = g_ascii_xdigit_value(*p);
-
-		if (digit < 0)
-			continue;
-		uuid[n / 2] = (uint8_t)(uuid[n / 2] << 4 | digit);
-		n++;
-	}
-}
 
 static void add_to_tables(struct vm *vm)
 {
@@ -52,10 +37,9 @@ struct vm *vm_new_empty(struct node *node, const struct domain *domain)
 		.node = node, .name = g_strdup(domain->name), .id = -1, .state = DOM_SHUTOFF
 	};
 	object_init(&vm->object, &vm_kind, vm->dom.name);
-	uuid_of_text(domain->uuid, vm->dom.uuid);
-	g_strlcpy(vm->dom.uuid_text, domain->uuid, sizeof(vm->dom.uuid_text));
-	for (char *p = vm->dom.uuid_text; *p; p++)
-		*p = g_ascii_tolower(*p);
+	/* The step check has looked at it. */
+	(void)uuid_read(domain->uuid, vm->dom.uuid);
+	uuid_write(vm->dom.uuid, vm->dom.uuid_text);
 	vm->state_since = g_get_monotonic_time();
 	add_to_tables(vm);
 	return vm;
@@ -88,6 +72,7 @@ static void vm_free(struct object *object)
 
 	if (vm->streams)
 		g_ptr_array_unref(vm->streams);
+	timer_stop(&vm->status_timer);
 	snapshots_free(vm->snapshots);
 	domain_free(vm->dom.config);
 	domain_free(vm->dom.live);
@@ -105,25 +90,43 @@ void vm_remove(struct vm *vm)
 	vm->object.gone = true;
 	g_hash_table_remove(node->by_uuid, vm->dom.uuid);
 	g_hash_table_remove(node->by_name, vm->dom.name);
+	vm_free_name(vm);
 	if (vm->dom.id >= 0)
 		g_hash_table_remove(node->by_id, GINT_TO_POINTER(vm->dom.id));
 	g_ptr_array_remove(node->vms, vm);
 	vm_unref(vm);
 }
 
-void vm_rename(struct vm *vm, const char *name)
+void vm_reserve_name(struct vm *vm, const char *name)
 {
-	GHashTable *by_name = vm->dom.node->by_name;
+	vm->next_name = g_strdup(name);
+	g_hash_table_insert(vm->dom.node->by_name, vm->next_name, vm);
+}
 
-	g_hash_table_remove(by_name, vm->dom.name);
+void vm_take_name(struct vm *vm)
+{
+	g_hash_table_remove(vm->dom.node->by_name, vm->dom.name);
 	g_free(vm->dom.name);
-	vm->object.name = vm->dom.name = g_strdup(name);
-	g_hash_table_replace(by_name, vm->dom.name, vm);
+	vm->object.name = vm->dom.name = g_steal_pointer(&vm->next_name);
+}
+
+void vm_free_name(struct vm *vm)
+{
+	if (vm->next_name)
+		g_hash_table_remove(vm->dom.node->by_name, vm->next_name);
+	g_clear_pointer(&vm->next_name, g_free);
 }
 
 struct vm *vm_by_uuid(struct node *node, const uint8_t uuid[16])
 {
 	return g_hash_table_lookup(node->by_uuid, uuid);
+}
+
+struct vm *vm_by_uuid_text(struct node *node, const char *text)
+{
+	uint8_t uuid[UUID_BYTES];
+
+	return uuid_read(text, uuid) ? vm_by_uuid(node, uuid) : NULL;
 }
 
 struct vm *vm_by_name(struct node *node, const char *name)
@@ -227,6 +230,6 @@ void vm_set_inactive(struct vm *vm, int reason)
 	domain_free(vm->dom.live);
 	vm->dom.live = NULL;
 	vm->destroy_with = NULL;
-	vm->destroying = vm->starting = vm->updated = false;
+	vm->destroying = vm->starting = vm->updated = vm->tainted = false;
 	vm_set_state(vm, DOM_SHUTOFF, reason);
 }

@@ -45,11 +45,15 @@ static bool check_target(const struct check *c, const struct domain_disk *disk, 
 	return true;
 }
 
+static bool is_empty(const struct domain_disk *disk)
+{
+	return !disk_path(disk) && disk->type != DISK_VOLUME && disk->type != DISK_NETWORK;
+}
+
 /* Decide what the machine has for it. */
 static bool check_bus(const struct check *c, struct domain_disk *disk)
 {
 	const char *dev = disk->target.dev;
-	bool empty = !disk_path(disk) && disk->type != DISK_VOLUME && disk->type != DISK_NETWORK;
 
 	disk->info.fate = FATE_HONOURED;
 	if (disk->device == DISK_LUN)
@@ -62,21 +66,20 @@ static bool check_bus(const struct check *c, struct domain_disk *disk)
 		notes_add(c->notes, "floppy drive '%s' is left out: the machine has none", dev);
 		return true;
 	}
-	if (empty && disk->device == DISK_CDROM) {
-		disk->info.fate = FATE_LEFT_OUT;
-		notes_add(c->notes,
-			  "CD drive '%s' is left out: it is empty, and media are not changed "
-			  "while the machine runs",
-			  dev);
+	if (disk->device == DISK_CDROM) {
+		if (disk->target.bus == BUS_SCSI)
+			return true;
+		disk->info.fate = FATE_MAPPED;
+		notes_add(c->notes, "CD drive '%s' on bus '%s' becomes one of a SCSI controller",
+			  dev, disk_bus_names[disk->target.bus]);
 		return true;
 	}
-	if (empty)
+	if (is_empty(disk))
 		return wrong(c, "disk '%s' has no image; give it a <source>", dev);
-	if (disk->target.bus == BUS_VIRTIO && disk->device == DISK_DISK)
+	if (disk->target.bus == BUS_VIRTIO)
 		return true;
 	disk->info.fate = FATE_MAPPED;
-	notes_add(c->notes, "%s '%s' on bus '%s' becomes a %svirtio disk",
-		  disk->device == DISK_CDROM ? "CD drive" : "disk", dev,
+	notes_add(c->notes, "disk '%s' on bus '%s' becomes a %svirtio disk", dev,
 		  disk_bus_names[disk->target.bus], disk->readonly ? "read-only " : "");
 	return true;
 }
@@ -87,6 +90,8 @@ static bool check_image(const struct check *c, const struct domain_disk *disk)
 					       "vmdk", "vpc",   "vhdx", NULL };
 	const char *dev = disk->target.dev, *path = disk_path(disk);
 
+	if (disk->device == DISK_CDROM && is_empty(disk))
+		return true;
 	if (disk->type == DISK_VOLUME) {
 		if (!disk->source.pool || !disk->source.volume)
 			return wrong(c, "disk '%s' names no pool and volume; give both in <source>",

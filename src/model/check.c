@@ -372,6 +372,42 @@ static bool check_unknown(const struct check *c)
 	return check_kept(c, "the domain", kept, G_N_ELEMENTS(kept));
 }
 
+static void add_order(GArray *orders, const struct device_boot *boot)
+{
+	if (boot->order.set)
+		g_array_append_val(orders, boot->order.value);
+}
+
+static void add_orders(GArray *orders, const struct domain_devices *d)
+{
+	for (unsigned i = 0; i < d->disk_count; i++)
+		add_order(orders, &d->disks[i].boot);
+	for (unsigned i = 0; i < d->interface_count; i++)
+		add_order(orders, &d->interfaces[i].boot);
+}
+
+/* Which of two would be first? */
+static bool check_orders(const struct check *c)
+{
+	g_autoptr(GArray) orders = g_array_new(FALSE, FALSE, sizeof(int64_t));
+
+	add_orders(orders, &c->domain->devices);
+	if (c->others)
+		add_orders(orders, &c->others->devices);
+	for (unsigned i = 0; i < orders->len; i++) {
+		int64_t order = g_array_index(orders, int64_t, i);
+
+		for (unsigned j = 0; j < i; j++) {
+			if (g_array_index(orders, int64_t, j) == order)
+				return wrong(c,
+					     "two devices have the place %" PRId64
+					     " in the boot order; give one another <boot order>",
+					     order);
+		}
+	}
+	return true;
+}
+
 static bool check_devices(struct check *c)
 {
 	return check_disks(c) && check_interfaces(c) && check_chars(c) && check_display(c) &&
@@ -390,10 +426,10 @@ bool domain_check(struct domain *domain, const struct support *support, unsigned
 		return false;
 	/* The driver for tests has all hardware there is, as long as it makes sense. */
 	if (support->test)
-		return check_addresses(&c);
+		return check_orders(&c) && check_addresses(&c);
 	return check_type(&c) && check_machine(&c) && check_cpu(&c) && check_boot(&c) &&
 	       check_features(&c) && check_clock(&c) && check_events(&c) && check_unknown(&c) &&
-	       check_devices(&c);
+	       check_orders(&c) && check_devices(&c);
 }
 
 bool domain_check_device(struct domain *device, const struct domain *domain,
@@ -407,5 +443,5 @@ bool domain_check_device(struct domain *device, const struct domain *domain,
 			   .notes = notes,
 			   .error = error };
 
-	return support->test ? check_addresses(&c) : check_devices(&c);
+	return check_orders(&c) && (support->test ? check_addresses(&c) : check_devices(&c));
 }

@@ -156,5 +156,7 @@ struct domain_disk {
 
 /* The image of a file, block device or directory, or NULL. */
 const char *disk_path(const struct domain_disk *disk);
+/* The disk goes on in another image: what was said of the old one's chain does not hold. */
+void domain_disk_set_image(struct domain_disk *disk, const char *path, const char *format);
 
 #endif

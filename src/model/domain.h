@@ -242,6 +242,8 @@ struct domain {
 
 enum domain_parse_flags {
 	DOMAIN_PARSE_STRICT = 1 << 0, /* an unknown element or attribute is an error */
+	DOMAIN_PARSE_KEPT =
+		1 << 1, /* a file of ours: it may be larger than what a stranger sends */
 };
 
 enum domain_check_flags {
@@ -295,6 +297,14 @@ bool domain_check(struct domain *domain, const struct support *support, unsigned
 bool domain_check_device(struct domain *device, const struct domain *domain,
 			 const struct support *support, unsigned flags, struct notes *notes,
 			 GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/**
+ * domain_check_text() - could the step parse read what the step format writes?
+ *
+ * Texts that did not come in XML may have characters that XML lacks, and devices that were added one
+ * by one may be too many. Who keeps a definition asks this before.
+ */
+bool domain_check_text(const struct domain *domain, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The step format. @flags are of enum domain_format_flags. */
 char *domain_format(const struct domain *domain, unsigned flags);

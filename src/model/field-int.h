@@ -135,6 +135,7 @@ static inline const void *field_in(const struct field *field, const void *rec)
 struct field_parse {
 	struct notes *notes; /* gets a sentence for each, or NULL */
 	bool strict;         /* they are errors */
+	bool kept;           /* the document is one of ours */
 };
 
 /**

@@ -220,6 +220,25 @@ static const struct field disk_fields[] = {
 #undef T
 const struct record disk_record = RECORD(domain_disk, disk_fields);
 
+static void set_text(char **member, const char *text)
+{
+	g_free(*member);
+	*member = g_strdup(text);
+}
+
+void domain_disk_set_image(struct domain_disk *disk, const char *path, const char *format)
+{
+	set_text(disk->type == DISK_BLOCK && g_str_has_prefix(path, "/dev/") ? &disk->source.dev
+									     : &disk->source.file,
+		 path);
+	if (disk->type == DISK_BLOCK && !g_str_has_prefix(path, "/dev/")) {
+		disk->type = DISK_FILE;
+		g_clear_pointer(&disk->source.dev, g_free);
+	}
+	set_text(&disk->driver.type, format);
+	g_clear_pointer(&disk->kept_backing_store, g_free);
+}
+
 const char *disk_path(const struct domain_disk *disk)
 {
 	if (disk->type == DISK_BLOCK)

@@ -11,6 +11,12 @@
 
 DEFINE_AUTOPTR(_xmlDoc, xml_doc_free);
 
+/* What there is is part of a definition, which has its own limits. */
+static xmlDoc *read_kept(const char *text, GError **error)
+{
+	return xml_read(text, strlen(text), &xml_limits_kept, error);
+}
+
 static xmlNode *find(xmlNode *root, const char *uri)
 {
 	for (xmlNode *child = root->children; child; child = child->next) {
@@ -23,7 +29,7 @@ static xmlNode *find(xmlNode *root, const char *uri)
 
 char *metadata_get(const char *metadata, const char *uri)
 {
-	autoptr(_xmlDoc) doc = metadata ? xml_read(metadata, strlen(metadata), NULL) : NULL;
+	autoptr(_xmlDoc) doc = metadata ? read_kept(metadata, NULL) : NULL;
 	xmlNode *node = doc ? find(xmlDocGetRootElement(doc), uri) : NULL;
 
 	return node ? xml_dump(node) : NULL;
@@ -43,12 +49,16 @@ static void inject(xmlNode *node, xmlNs *ns)
 
 static bool add(xmlDoc *doc, const char *key, const char *uri, const char *xml, GError **error)
 {
-	autoptr(_xmlDoc) new = xml_read(xml, strlen(xml), error);
+	autoptr(_xmlDoc) new = xml_read(xml, strlen(xml), &xml_limits_sent, error);
 	xmlNode *root, *copy;
 	xmlNs *ns;
 
 	if (!new)
 		return false;
+	if (xmlValidateNCName(xml_str(key), 0) != 0)
+		return error_set(
+			error, SOCLE_ERROR_USAGE,
+			"the key '%.64s' is no prefix of a namespace; choose one of letters", key);
 	root = xmlDocGetRootElement(new);
 	ns = xmlNewNs(root, xml_str(uri), xml_str(key));
 	if (!ns)
@@ -69,7 +79,7 @@ bool metadata_set(char **metadata, const char *key, const char *uri, const char 
 		  GError **error)
 {
 	const char *text = *metadata ? *metadata : "<metadata/>";
-	autoptr(_xmlDoc) doc = xml_read(text, strlen(text), error);
+	autoptr(_xmlDoc) doc = read_kept(text, error);
 	xmlNode *root, *old;
 
 	if (!doc)

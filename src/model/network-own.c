@@ -96,7 +96,7 @@ GArray *network_forwards(const struct network *network, GError **error)
 {
 	g_autofree char *xml = metadata_get(network->metadata, NETWORK_OWN_NAMESPACE);
 	g_autoptr(GArray) list = g_array_new(FALSE, FALSE, sizeof(struct network_forward_port));
-	autoptr(_xmlDoc) doc = xml ? xml_read(xml, strlen(xml), NULL) : NULL;
+	autoptr(_xmlDoc) doc = xml ? xml_read(xml, strlen(xml), &xml_limits_kept, NULL) : NULL;
 	xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
 
 	for (xmlNode *node = root ? root->children : NULL; node; node = node->next) {
@@ -211,7 +211,7 @@ char **network_dnsmasq_options(const struct network *network, GError **error)
 {
 	const char *xml = network->dnsmasq_options;
 	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(g_free);
-	autoptr(_xmlDoc) doc = xml ? xml_read(xml, strlen(xml), NULL) : NULL;
+	autoptr(_xmlDoc) doc = xml ? xml_read(xml, strlen(xml), &xml_limits_kept, NULL) : NULL;
 	xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
 
 	for (xmlNode *node = root ? root->children : NULL; node; node = node->next) {

@@ -12,7 +12,9 @@
 struct network *network_parse(const char *xml, size_t len, unsigned flags, struct notes *notes,
 			      GError **error)
 {
-	struct field_parse how = { .notes = notes, .strict = flags & NETWORK_PARSE_STRICT };
+	struct field_parse how = { .notes = notes,
+				   .strict = flags & NETWORK_PARSE_STRICT,
+				   .kept = flags & NETWORK_PARSE_KEPT };
 
 	return document_parse(&network_record, "network", xml, len, &how, error);
 }

@@ -203,6 +203,7 @@ struct network {
 
 enum network_parse_flags {
 	NETWORK_PARSE_STRICT = 1 << 0, /* an unknown element or attribute is an error */
+	NETWORK_PARSE_KEPT = 1 << 1,   /* written by us: what was let in once may have grown */
 };
 
 enum network_format_flags {

@@ -25,7 +25,8 @@ static bool root_is(const xmlNode *root, const char *name, GError **error)
 void *document_parse(const struct record *record, const char *root, const char *xml, size_t len,
 		     const struct field_parse *how, GError **error)
 {
-	autoptr(_xmlDoc) doc = xml_read(xml, len, error);
+	autoptr(_xmlDoc) doc =
+		xml_read(xml, len, how->kept ? &xml_limits_kept : &xml_limits_sent, error);
 	void *rec;
 
 	if (!doc || !root_is(xmlDocGetRootElement(doc), root, error))
@@ -48,7 +49,9 @@ void document_free(const struct record *record, void *rec)
 struct domain *domain_parse(const char *xml, size_t len, unsigned flags, struct notes *notes,
 			    GError **error)
 {
-	struct field_parse how = { .notes = notes, .strict = flags & DOMAIN_PARSE_STRICT };
+	struct field_parse how = { .notes = notes,
+				   .strict = flags & DOMAIN_PARSE_STRICT,
+				   .kept = flags & DOMAIN_PARSE_KEPT };
 
 	return document_parse(&domain_record, "domain", xml, len, &how, error);
 }
@@ -82,7 +85,7 @@ struct domain *domain_parse_device(const char *xml, size_t len, unsigned flags, 
 				   GError **error)
 {
 	struct field_parse how = { .notes = notes, .strict = flags & DOMAIN_PARSE_STRICT };
-	autoptr(_xmlDoc) doc = xml_read(xml, len, error);
+	autoptr(_xmlDoc) doc = xml_read(xml, len, &xml_limits_sent, error);
 	struct domain *domain;
 
 	if (!doc)
@@ -97,9 +100,28 @@ struct domain *domain_parse_device(const char *xml, size_t len, unsigned flags, 
 struct snapshot *snapshot_parse(const char *xml, size_t len, unsigned flags, struct notes *notes,
 				GError **error)
 {
-	struct field_parse how = { .notes = notes, .strict = flags & SNAPSHOT_PARSE_STRICT };
+	struct field_parse how = { .notes = notes,
+				   .strict = flags & SNAPSHOT_PARSE_STRICT,
+				   .kept = flags & SNAPSHOT_PARSE_KEPT };
 
 	return document_parse(&snapshot_record, "domainsnapshot", xml, len, &how, error);
+}
+
+bool domain_check_text(const struct domain *domain, GError **error)
+{
+	g_autofree char *xml = domain_format(domain, DOMAIN_FORMAT_SECURE);
+	autoptr(domain) again = domain_parse(xml, strlen(xml), 0, NULL, error);
+
+	return again != NULL;
+}
+
+bool snapshot_check_text(const struct snapshot *snapshot, GError **error)
+{
+	g_autofree char *xml = snapshot_format(snapshot, DOMAIN_FORMAT_SECURE);
+	autoptr(snapshot) again =
+		snapshot_parse(xml, strlen(xml), SNAPSHOT_PARSE_KEPT, NULL, error);
+
+	return again != NULL;
 }
 
 struct capabilities *capabilities_parse(const char *xml, size_t len, struct notes *notes,

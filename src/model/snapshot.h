@@ -77,6 +77,8 @@ struct snapshot {
 
 enum snapshot_parse_flags {
 	SNAPSHOT_PARSE_STRICT = 1 << 0, /* an unknown element or attribute is an error */
+	SNAPSHOT_PARSE_KEPT =
+		1 << 1, /* a file of ours: it may be larger than what a stranger sends */
 };
 
 /* What is asked for beside the description: libvirt's flags of a new snapshot. */
@@ -102,6 +104,9 @@ void snapshot_fill(struct snapshot *snapshot, const struct domain *domain,
 /* The step check, of a snapshot that was filled in. */
 bool snapshot_check(const struct snapshot *snapshot, const struct domain *domain, GError **error)
 	G_GNUC_WARN_UNUSED_RESULT;
+
+/* As domain_check_text(), with SNAPSHOT_PARSE_KEPT: there are whole domains in it. */
+bool snapshot_check_text(const struct snapshot *snapshot, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The step format. @flags are those of domain_format(). */
 char *snapshot_format(const struct snapshot *snapshot, unsigned flags);

@@ -14,14 +14,17 @@
 
 #include "base/cleanup.h"
 
-enum {
-	XML_MAX_SIZE = 1 << 20, /* bytes of a document */
-	XML_MAX_DEPTH = 32,
-	XML_MAX_NODES = 20000, /* elements and attributes */
+struct xml_limits {
+	size_t size; /* bytes of a document */
+	unsigned depth;
+	unsigned nodes; /* elements and attributes */
 };
 
+/* Of what strangers send, and of what we have kept: two such documents with something around them. */
+extern const struct xml_limits xml_limits_sent, xml_limits_kept;
+
 /* Return the document, to be freed with xmlFreeDoc(), or NULL. */
-xmlDoc *xml_read(const char *text, size_t len, GError **error);
+xmlDoc *xml_read(const char *text, size_t len, const struct xml_limits *limits, GError **error);
 
 static inline void xml_doc_free(xmlDoc *doc)
 {

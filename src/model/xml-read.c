@@ -8,23 +8,32 @@
  */
 #include <libxml/SAX2.h>
 #include <libxml/parser.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "model/say-int.h"
 #include "model/xml-int.h"
 
+const struct xml_limits xml_limits_sent = { .size = 1 << 20, .depth = 32, .nodes = 20000 };
+const struct xml_limits xml_limits_kept = { .size = 4 << 20, .depth = 40, .nodes = 60000 };
+
 struct reading {
+	const struct xml_limits *limits;
 	unsigned depth;
 	unsigned nodes;
-	const char *refused; /* why we stopped the parser, or NULL */
+	char *refused; /* why we stopped the parser, or NULL */
 };
 
-static void stop(xmlParserCtxt *ctxt, const char *why)
+G_GNUC_PRINTF(2, 3)
+static void stop(xmlParserCtxt *ctxt, const char *fmt, ...)
 {
 	struct reading *reading = ctxt->_private;
+	va_list ap;
 
+	va_start(ap, fmt);
 	if (!reading->refused)
-		reading->refused = why;
+		reading->refused = g_strdup_vprintf(fmt, ap);
+	va_end(ap);
 	xmlStopParser(ctxt);
 }
 
@@ -38,12 +47,14 @@ static void on_start(void *opaque, const xmlChar *name, const xmlChar *prefix, c
 	if (reading->refused)
 		return;
 	reading->nodes += 1 + (unsigned)namespaces + (unsigned)attributes;
-	if (++reading->depth > XML_MAX_DEPTH) {
-		stop(ctxt, "its elements are nested more than 32 deep; take the innermost out");
+	if (++reading->depth > reading->limits->depth) {
+		stop(ctxt, "its elements are nested more than %u deep; take the innermost out",
+		     reading->limits->depth);
 		return;
 	}
-	if (reading->nodes > XML_MAX_NODES) {
-		stop(ctxt, "it has more than 20000 elements and attributes; take some out");
+	if (reading->nodes > reading->limits->nodes) {
+		stop(ctxt, "it has more than %u elements and attributes; take some out",
+		     reading->limits->nodes);
 		return;
 	}
 	xmlSAX2StartElementNs(opaque, name, prefix, uri, namespaces, namespace_pairs, attributes,
@@ -84,14 +95,14 @@ static bool set_reason(GError **error, xmlParserCtxt *ctxt, const struct reading
 			   last ? last->line : 1, what);
 }
 
-static bool text_is_plausible(const char *text, size_t len, GError **error)
+static bool text_is_plausible(const char *text, size_t len, size_t max, GError **error)
 {
-	if (len > XML_MAX_SIZE)
+	if (len > max)
 		return model_error(
 			error, SOCLE_ERROR_LIMIT,
-			"cannot take the XML: it has %zu bytes, and %d are the most; make "
+			"cannot take the XML: it has %zu bytes, and %zu are the most; make "
 			"it smaller",
-			len, XML_MAX_SIZE);
+			len, max);
 	/* This refuses NUL bytes, too. */
 	if (!g_utf8_validate(text, (gssize)len, NULL))
 		return model_error(error, SOCLE_ERROR_USAGE,
@@ -99,14 +110,14 @@ static bool text_is_plausible(const char *text, size_t len, GError **error)
 	return true;
 }
 
-xmlDoc *xml_read(const char *text, size_t len, GError **error)
+xmlDoc *xml_read(const char *text, size_t len, const struct xml_limits *limits, GError **error)
 {
 	static size_t once;
-	struct reading reading = { 0 };
+	struct reading reading = { .limits = limits };
 	xmlParserCtxt *ctxt;
 	xmlDoc *doc;
 
-	if (!text_is_plausible(text, len, error))
+	if (!text_is_plausible(text, len, limits->size, error))
 		return NULL;
 	if (g_once_init_enter(&once)) {
 		xmlInitParser();
@@ -128,6 +139,7 @@ xmlDoc *xml_read(const char *text, size_t len, GError **error)
 		xmlFreeDoc(doc);
 		doc = NULL;
 	}
+	g_free(reading.refused);
 	xmlFreeParserCtxt(ctxt);
 	return doc;
 }

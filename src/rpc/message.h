@@ -23,12 +23,14 @@
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "rpc/codes.h"
+#include "rpc/qemu.h"
 #include "rpc/remote.h"
 
 enum {
 	RPC_PROGRAM_REMOTE = 0x20008086,
+	RPC_PROGRAM_QEMU = 0x20008087,
 	RPC_PROGRAM_KEEPALIVE = 0x6b656570,
-	RPC_VERSION = 1, /* of both */
+	RPC_VERSION = 1, /* of all */
 	RPC_KEEPALIVE_PING = 1,
 	RPC_KEEPALIVE_PONG = 2,
 	RPC_FDS_MAX = 32,           /* descriptors behind a packet */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * procedure.c - the procedures and events of remote.x, and what a packet's header asks for
+ * procedure.c - the procedures and events of remote.x and qemu.x, and what a packet's header asks for
  */
 #include "rpc/procedure.h"
 
@@ -21,6 +21,12 @@ const struct rpc_procedure *rpc_procedure_find(int number)
 {
 	return bsearch(&number, rpc_procedures, rpc_procedures_count, sizeof(rpc_procedures[0]),
 		       by_number);
+}
+
+const struct rpc_procedure *rpc_qemu_procedure_find(int number)
+{
+	return bsearch(&number, rpc_qemu_procedures, rpc_qemu_procedures_count,
+		       sizeof(rpc_qemu_procedures[0]), by_number);
 }
 
 bool rpc_procedure_may_be_called(const struct rpc_procedure *proc, const void *args,
@@ -50,17 +56,27 @@ static enum rpc_sort sort_keepalive(const struct rpc_header *header, GError **er
 	return RPC_SORT_DROP;
 }
 
-static bool is_known(const struct rpc_header *header, GError **error)
+/* @qemu: that program is spoken, too. */
+static bool is_known(const struct rpc_header *header, bool qemu, GError **error)
 {
-	if (header->program == RPC_PROGRAM_REMOTE && header->version == RPC_VERSION)
+	if ((header->program == RPC_PROGRAM_REMOTE ||
+	     (qemu && header->program == RPC_PROGRAM_QEMU)) &&
+	    header->version == RPC_VERSION)
 		return true;
 	return error_set(error, SOCLE_ERROR_UNSUPPORTED, "Cannot find program %u version %u",
 			 header->program, header->version);
 }
 
+static const struct rpc_procedure *find(const struct rpc_header *header)
+{
+	return header->program == RPC_PROGRAM_QEMU ? rpc_qemu_procedure_find(header->procedure)
+						   : rpc_procedure_find(header->procedure);
+}
+
 static bool is_stream(const struct rpc_header *header)
 {
-	return header->type == RPC_TYPE_STREAM || header->type == RPC_TYPE_STREAM_HOLE;
+	return header->program == RPC_PROGRAM_REMOTE &&
+	       (header->type == RPC_TYPE_STREAM || header->type == RPC_TYPE_STREAM_HOLE);
 }
 
 enum rpc_sort rpc_sort_for_server(const struct rpc_header *header,
@@ -71,7 +87,7 @@ enum rpc_sort rpc_sort_for_server(const struct rpc_header *header,
 
 	if (header->program == RPC_PROGRAM_KEEPALIVE)
 		return sort_keepalive(header, error);
-	if (!is_known(header, error))
+	if (!is_known(header, true, error))
 		return call ? RPC_SORT_REFUSE : RPC_SORT_DROP;
 	if (is_stream(header))
 		return RPC_SORT_STREAM;
@@ -85,7 +101,7 @@ enum rpc_sort rpc_sort_for_server(const struct rpc_header *header,
 			  header->status);
 		return RPC_SORT_REFUSE;
 	}
-	proc = rpc_procedure_find(header->procedure);
+	proc = find(header);
 	if (!proc || proc->access == RPC_ACCESS_EVENT) {
 		/* The client library looks for these words, and falls back to older calls. */
 		error_set(error, SOCLE_ERROR_UNSUPPORTED, "unknown procedure: %d",
@@ -104,7 +120,8 @@ enum rpc_sort rpc_sort_for_client(const struct rpc_header *header,
 
 	if (header->program == RPC_PROGRAM_KEEPALIVE)
 		return sort_keepalive(header, error);
-	if (!is_known(header, error))
+	/* What only servers speak to a client of ours, it has not asked for. */
+	if (!is_known(header, false, error))
 		return RPC_SORT_DROP;
 	if (is_stream(header))
 		return RPC_SORT_STREAM;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * procedure.h - the procedures and events of remote.x, and what a packet's header asks for
+ * procedure.h - the procedures and events of remote.x and qemu.x, and what a packet's header asks for
  *
  * Threads: any.
  */
@@ -29,7 +29,8 @@ struct rpc_layout {
 };
 
 struct rpc_procedure {
-	int number; /* enum rpc_proc */
+	uint32_t program; /* RPC_PROGRAM_REMOTE or RPC_PROGRAM_QEMU */
+	int number;       /* enum rpc_proc, or rpc_qemu_proc */
 	const char *name;
 	enum rpc_access access;
 	struct rpc_layout args; /* of a call; what an event says */
@@ -40,12 +41,13 @@ struct rpc_procedure {
 	bool fds;    /* call or answer may carry descriptors */
 };
 
-/* By number, ascending. */
-extern const struct rpc_procedure rpc_procedures[];
-extern const size_t rpc_procedures_count;
+/* By number, ascending: of program remote, and of program qemu. */
+extern const struct rpc_procedure rpc_procedures[], rpc_qemu_procedures[];
+extern const size_t rpc_procedures_count, rpc_qemu_procedures_count;
 
 /* The procedure or event with this number, or NULL. */
 const struct rpc_procedure *rpc_procedure_find(int number);
+const struct rpc_procedure *rpc_qemu_procedure_find(int number);
 
 /**
  * rpc_procedure_may_be_called() - does the access class allow it?
@@ -76,7 +78,7 @@ enum rpc_sort {
 enum rpc_sort rpc_sort_for_server(const struct rpc_header *header,
 				  const struct rpc_procedure **ret_proc, GError **error);
 
-/* The same for a packet of a server; @ret_proc for RPC_SORT_REPLY and _EVENT. */
+/* The same for a packet of a server, of program remote; @ret_proc for RPC_SORT_REPLY and _EVENT. */
 enum rpc_sort rpc_sort_for_client(const struct rpc_header *header,
 				  const struct rpc_procedure **ret_proc, GError **error);
 

@@ -331,17 +331,21 @@ static struct vmm_node *node_of_user(struct vmm *vmm, const char *id)
 	return NULL;
 }
 
+void node_unused(struct vmm *vmm, struct vmm_node *node)
+{
+	g_clear_pointer(&node->user, g_free);
+	if (!node->implicit)
+		return;
+	job_node_gone(node);
+	node_drop(vmm, node);
+}
+
 void backends_unused(struct vmm *vmm, const char *id)
 {
 	struct vmm_node *node = node_of_user(vmm, id);
 
-	if (node) {
-		g_clear_pointer(&node->user, g_free);
-		if (node->implicit) {
-			job_node_gone(node);
-			node_drop(vmm, node);
-		}
-	}
+	if (node)
+		node_unused(vmm, node);
 	for (unsigned i = vmm->netdevs->len; i-- > 0;) {
 		struct vmm_netdev *netdev = g_ptr_array_index(vmm->netdevs, i);
 

@@ -69,6 +69,8 @@ struct vmm_netdev *netdev_add(struct vmm *vmm, const struct netdev_spec *spec, b
 struct vmm_netdev *netdev_find(struct vmm *vmm, const char *id, GError **error);
 bool netdev_remove(struct vmm *vmm, const char *id, GError **error);
 
+/* It is no device's any more; goes if it is implicit. */
+void node_unused(struct vmm *vmm, struct vmm_node *node);
 /* The device @id is gone: what it used is free, or goes too. */
 void backends_unused(struct vmm *vmm, const char *id);
 

@@ -3,7 +3,8 @@
  * char-pty.c - a pseudo terminal that others open: screen, minicom, cat
  *
  * While nobody has it open, poll() on our side reports a hang-up, all the time. So the reader is
- * stopped then, and a timer looks whether somebody came; what the guest prints is dropped.
+ * stopped then, and a timer looks whether somebody came; the last of what the guest has printed is there
+ * for him, as it would be on a screen.
  */
 #include <fcntl.h>
 #include <glib-unix.h>
@@ -68,6 +69,7 @@ static gboolean on_look(gpointer opaque)
 		return G_SOURCE_CONTINUE;
 	pty->timer = 0;
 	reader_start(pty->reader, pty->fd);
+	writer_look(pty->writer);
 	return G_SOURCE_REMOVE;
 }
 
@@ -129,7 +131,7 @@ struct chardev *char_pty_new(char **ret_path, GError **error)
 	}
 	pty->writer = writer_new(&(struct writer_config){ .what = "serial output",
 							  .fd = pty->fd,
-							  .drop_on_hup = true,
+							  .keep_on_hup = true,
 							  .writable = pty_writable,
 							  .opaque = pty },
 				 error);

@@ -10,6 +10,7 @@
 #include "block/chain.h"
 #include "block/keep.h"
 #include "dev/virtio-blk.h"
+#include "dev/virtio-scsi.h"
 #include "vmm/backends.h"
 #include "vmm/commands-int.h"
 #include "vmm/devices.h"
@@ -117,6 +118,26 @@ static struct vmm_device *node_disk(struct vmm *vmm, const struct vmm_node *node
 	return device && device->kind == DEVICE_DISK ? device : NULL;
 }
 
+static json_t *query_one(struct vmm_device *device)
+{
+	const bool is_cd = device->kind == DEVICE_CDROM;
+	struct virtio_scsi_tray tray = { 0 };
+	g_autofree char *path = device_path(device);
+	json_t *one;
+
+	if (is_cd)
+		virtio_scsi_tray(device->virtio, &tray);
+	one = json_pack("{s:s,s:s,s:s,s:b,s:b,s:s}", "device", "", "qdev", path, "type", "unknown",
+			"removable", (int)is_cd, "locked", (int)tray.locked, "io-status",
+			device->io_failed ? "failed" : "ok");
+	if (device->node)
+		json_object_set_new(one, "inserted",
+				    node_info(device->node, is_cd ? NULL : device));
+	if (is_cd)
+		json_object_set_new(one, "tray_open", json_boolean(tray.open));
+	return one;
+}
+
 json_t *run_query_block(void *opaque, const json_t *args, GError **error)
 {
 	struct vmm *vmm = opaque;
@@ -126,19 +147,9 @@ json_t *run_query_block(void *opaque, const json_t *args, GError **error)
 	(void)error;
 	for (unsigned i = 0; i < vmm->devices->len; i++) {
 		struct vmm_device *device = g_ptr_array_index(vmm->devices, i);
-		g_autofree char *path = NULL;
-		bool is_cd;
 
-		if (device->kind != DEVICE_DISK && device->kind != DEVICE_CDROM)
-			continue;
-		is_cd = device->kind == DEVICE_CDROM;
-		path = device_path(device);
-		json_array_append_new(list,
-				      json_pack("{s:s,s:s,s:s,s:b,s:b,s:s,s:o}", "device", "",
-						"qdev", path, "type", "unknown", "removable",
-						(int)is_cd, "locked", 0, "io-status",
-						device->io_failed ? "failed" : "ok", "inserted",
-						node_info(device->node, is_cd ? NULL : device)));
+		if (device->kind == DEVICE_DISK || device->kind == DEVICE_CDROM)
+			json_array_append_new(list, query_one(device));
 	}
 	return list;
 }
@@ -173,7 +184,10 @@ static json_t *format_stats(struct vmm_device *device)
 	struct disk_stats stats;
 	json_t *object = json_object();
 
-	virtio_blk_stats(device->virtio, &stats);
+	if (device->kind == DEVICE_CDROM)
+		virtio_scsi_stats(device->virtio, &stats);
+	else
+		virtio_blk_stats(device->virtio, &stats);
 	for (unsigned i = 0; i < ARRAY_SIZE(ops); i++) {
 		g_autofree char *bytes = g_strconcat(ops[i].name, "_bytes", NULL);
 		g_autofree char *count = g_strconcat(ops[i].name, "_operations", NULL);
@@ -218,11 +232,12 @@ json_t *run_query_blockstats(void *opaque, const json_t *args, GError **error)
 		struct vmm_device *device = g_ptr_array_index(vmm->devices, i);
 		g_autofree char *path = NULL;
 
-		if (device->kind != DEVICE_DISK)
+		if (device->kind != DEVICE_DISK && device->kind != DEVICE_CDROM)
 			continue;
 		path = device_path(device);
-		json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:o}", "device", "", "qdev",
-						      path, "node-name", device->node->name,
+		json_array_append_new(list, json_pack("{s:s,s:s,s:s*,s:o}", "device", "", "qdev",
+						      path, "node-name",
+						      device->node ? device->node->name : NULL,
 						      "stats", format_stats(device)));
 	}
 	return list;

@@ -28,6 +28,14 @@ QMP_RUN(blockdev_del);
 QMP_START(block_resize);
 QMP_RUN(block_set_io_throttle);
 
+/* commands-medium.c */
+QMP_RUN(blockdev_open_tray);
+QMP_RUN(blockdev_close_tray);
+QMP_START(blockdev_remove_medium);
+QMP_START(blockdev_insert_medium);
+QMP_START(blockdev_change_medium);
+QMP_START(eject);
+
 /* secrets.c */
 QMP_RUN(object_add);
 QMP_RUN(object_del);

@@ -8,6 +8,7 @@
 #define VMM_DEVICE_EVENTS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct disk_error;
@@ -15,6 +16,8 @@ struct disk_error;
 /* @opaque is the struct vmm_device. */
 void on_disk_error(void *opaque, const struct disk_error *error);
 void on_filter_changed(void *opaque);
+/* In commands-medium.c. */
+void on_tray_moved(void *opaque, bool open);
 void on_balloon_changed(void *opaque, uint64_t actual);
 
 /* @opaque is the struct vmm. What event-limit.h lets through; @data is taken over. */

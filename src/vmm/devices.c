@@ -173,14 +173,23 @@ static bool make_cdrom(struct vmm_device *device, const struct device_spec *spec
 	struct virtio_scsi_config config;
 	struct block_info info;
 
-	if (!use_node(device, spec, error))
+	if (spec->backend) {
+		if (!use_node(device, spec, error))
+			return false;
+		block_info(device->node->block, &info);
+		if (!info.read_only)
+			return error_set(
+				error, SOCLE_ERROR_USAGE,
+				"node '%s' can be written, which a CD cannot: open it read-only",
+				spec->backend);
+	} else if (!own_loop(device, error)) {
 		return false;
-	block_info(device->node->block, &info);
-	if (!info.read_only)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "node '%s' can be written, which a CD cannot: open it read-only",
-				 spec->backend);
-	config = (struct virtio_scsi_config){ .block = device->node->block, .loop = device->loop };
+	}
+	config = (struct virtio_scsi_config){ .block = device->node ? device->node->block : NULL,
+					      .loop = device->loop,
+					      .clock = dev_clock_host(),
+					      .tray = on_tray_moved,
+					      .opaque = device };
 	device->virtio = virtio_scsi_new(&config, error);
 	return device->virtio;
 }
@@ -445,8 +454,12 @@ void device_gone(struct vmm *vmm, const char *id)
 static bool build_disk(struct vmm *vmm, struct device_option *option, GError **error)
 {
 	struct device_spec spec = option->device;
-	struct vmm_node *node = node_add(vmm, &option->node, true, error);
+	struct vmm_node *node;
 
+	/* A drive may be empty. */
+	if (spec.kind == DEVICE_CDROM && !option->node.open.path)
+		return device_make(vmm, &spec, error);
+	node = node_add(vmm, &option->node, true, error);
 	if (!node)
 		return false;
 	spec.backend = node->name;

@@ -33,7 +33,7 @@ struct vmm_device {
 	struct virtio_device *virtio; /* NULL: is none */
 	struct pci_device *pci;       /* until it is the machine's, if it is no virtio */
 	struct io_loop *loop;         /* its own, or NULL */
-	struct vmm_node *node;        /* DISK */
+	struct vmm_node *node;        /* DISK; CDROM: NULL if the drive is empty */
 	struct vmm_netdev *netdev;    /* NET; may be NULL */
 	unsigned slot;
 	unsigned boot_index; /* DISK, CDROM: as in struct device_spec */

@@ -31,6 +31,18 @@ static int print(char *text)
 	return ok ? VMM_EXIT_OK : VMM_EXIT_ERROR;
 }
 
+/* It has not come to be a machine. Whoever was not there when that was said reads it in the file. */
+static int fail_start(const struct options *options, const GError *error)
+{
+	g_autoptr(GError) local = NULL;
+
+	/* The last sentence is the one that counts. */
+	if (options->exit_file && !exit_file_write(options->exit_file, VMM_EXIT_ERROR,
+						   "start-failed", error->message, &local))
+		(void)fail(local);
+	return fail(error);
+}
+
 static int run(const struct options *options)
 {
 	struct daemonize background = { .fd = -1 };
@@ -48,7 +60,7 @@ static int run(const struct options *options)
 	    (options->daemonize && !daemonize_ready(&background, &error))) {
 		/* The terminal first: the sentence is for people. */
 		g_clear_pointer(&vmm, vmm_free);
-		return fail(error);
+		return fail_start(options, error);
 	}
 	status = vmm_run(vmm, &report);
 	if (options->exit_file &&

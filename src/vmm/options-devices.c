@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "vmm/device-spec.h"
 #include "vmm/options.h"
@@ -81,6 +82,18 @@ bool options_have_disk(const struct options *options)
 	return false;
 }
 
+static bool cdrom_has_image(const struct keyvalue *list)
+{
+	static const char *const keys[] = { "path", "format", "file.filename", "filename",
+					    "driver" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (keyvalue_get(list, keys[i]))
+			return true;
+	}
+	return false;
+}
+
 /* A path alone, or keys. */
 static bool parse_cdrom(struct device_option *option, const char *value, GError **error)
 {
@@ -93,7 +106,9 @@ static bool parse_cdrom(struct device_option *option, const char *value, GError 
 		option->list.item[0].key = g_strdup("path");
 	}
 	option->node.open.read_only = true;
-	if (!node_spec_take(&option->node, &option->list, error) ||
+	/* Without an image it is empty, which is no disk of any sort. */
+	if ((cdrom_has_image(&option->list) &&
+	     !node_spec_take(&option->node, &option->list, error)) ||
 	    !device_spec_take(&option->device, &option->list, error))
 		return false;
 	if (!option->node.open.read_only)

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/sys.h"
+#include "base/uuid.h"
 #include "block/crypt/secret.h"
 #include "cpu/cpu.h"
 #include "cpu/model.h"
@@ -274,25 +275,9 @@ static bool set_uuid(struct options *options, const char *value, GError **error)
 	return true;
 }
 
-/* @text is valid. */
-static void uuid_bytes(const char *text, uint8_t ret[16])
-{
-	unsigned byte = 0;
-
-	for (const char *p = text; *p; p++) {
-		if (*p == '-')
-			continue;
-		ret[byte++] =
-			(uint8_t)(g_ascii_xdigit_value(p[0]) << 4 | g_ascii_xdigit_value(p[1]));
-		p++;
-	}
-}
-
 bool options_uuid(const struct options *options, uint8_t ret[16])
 {
-	if (options->uuid)
-		uuid_bytes(options->uuid, ret);
-	return options->uuid;
+	return options->uuid && uuid_read(options->uuid, ret);
 }
 
 static bool set_generation_id(struct options *options, const char *value, GError **error)
@@ -305,7 +290,7 @@ static bool set_generation_id(struct options *options, const char *value, GError
 	if (!g_uuid_string_is_valid(value))
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "'%s' is neither auto nor a UUID; uuidgen makes one", value);
-	uuid_bytes(value, options->generation);
+	(void)uuid_read(value, options->generation);
 	options->has_generation = true;
 	return true;
 }
@@ -412,7 +397,9 @@ static const struct option option_table[] = {
 	  "See DISKS below.", set_disk, false },
 	{ "cdrom", "FILE", "Add a CD with this image; can be given several times.",
 	  "Or path=FILE[,bootindex=N][,id=ID][,addr=SLOT]. A CD of a virtio SCSI controller, read "
-	  "only.",
+	  "only. Without path (--cdrom id=ID) the drive is empty; QMP's blockdev-change-medium "
+	  "puts "
+	  "another one in.",
 	  set_cdrom, false },
 	{ "net", "user|tap|stream|dgram|fd=N[,KEY=VALUE...]",
 	  "Add a network card; can be given several times.", "See NETWORKS below.", set_net,

@@ -5,7 +5,8 @@
  *  (1) The bytes to write are ring[head .. head + used), modulo WRITER_ROOM.
  *  (2) While busy, the thread reads ring[head ..] and uses fd without the lock; whoever changes
  *      head or fd waits until it is not. Others only append.
- *  (3) A thread that stays stuck in write() when all ends is left behind, with the writer.
+ *  (3) While away, nobody is at the other end, and the thread sleeps until it is to look again.
+ *  (4) A thread that stays stuck in write() when all ends is left behind, with the writer.
  */
 #include "vmm/writer.h"
 
@@ -40,6 +41,7 @@ struct writer {
 	unsigned long writes;
 	int fd;
 	bool sleeping; /* the thread waits for wake */
+	bool away, look;
 	bool busy;
 	bool starved;   /* somebody waits for room */
 	bool notifying; /* and is about to hear of it, on the main loop */
@@ -69,14 +71,19 @@ static void notify_locked(struct writer *writer)
 	writer->starved = false;
 }
 
-/* Write some of it, without the lock. Return: how many bytes are done with; 0: not now. */
-static size_t push(struct writer *writer, int fd, const uint8_t *buf, size_t len)
+/*
+ * Write some of it, without the lock. Return: how many bytes are done with; 0: not now.
+ * @excess: how many of them go if nobody is there
+ */
+static size_t push(struct writer *writer, int fd, const uint8_t *buf, size_t len, size_t excess,
+		   bool *ret_away)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
 	ssize_t n;
 
-	if (writer->config.drop_on_hup && sys_poll(&pfd, 1, 0) > 0 && pfd.revents & POLLHUP)
-		return len;
+	*ret_away = writer->config.keep_on_hup && sys_poll(&pfd, 1, 0) > 0 && pfd.revents & POLLHUP;
+	if (*ret_away)
+		return MIN(len, excess);
 	n = sys_write(fd, buf, len);
 	if (n >= 0)
 		return (size_t)n;
@@ -99,10 +106,11 @@ static void writer_main(void *opaque)
 
 	pthread_mutex_lock(&writer->lock);
 	while (!writer->stop) {
-		size_t len, done;
+		size_t len, done, excess;
+		bool away;
 		int fd;
 
-		if (!writer->used) {
+		if (!writer->used || (writer->away && !writer->look)) {
 			writer->sleeping = true;
 			pthread_cond_wait(&writer->wake, &writer->lock);
 			writer->sleeping = false;
@@ -116,12 +124,17 @@ static void writer_main(void *opaque)
 		}
 		len = MIN(writer->used, WRITER_ROOM - writer->head);
 		fd = writer->fd;
+		excess = writer->used - MIN(writer->used, WRITER_KEPT);
 		writer->busy = true;
+		writer->look = false;
 		pthread_mutex_unlock(&writer->lock);
-		done = push(writer, fd, writer->ring + writer->head, len);
+		done = push(writer, fd, writer->ring + writer->head, len, excess, &away);
 		written = sys_monotonic_ns();
 		pthread_mutex_lock(&writer->lock);
 		writer->busy = false;
+		writer->away = away;
+		/* The rest of what is too much may be at the ring's other end. */
+		writer->look |= away && done && done < excess;
 		writer->head = (writer->head + done) % WRITER_ROOM;
 		writer->used -= done;
 		writer->writes += done > 0;
@@ -157,6 +170,20 @@ fail:
 	return NULL;
 }
 
+static void look_locked(struct writer *writer)
+{
+	writer->look = true;
+	if (writer->sleeping)
+		pthread_cond_signal(&writer->wake);
+}
+
+void writer_look(struct writer *writer)
+{
+	pthread_mutex_lock(&writer->lock);
+	look_locked(writer);
+	pthread_mutex_unlock(&writer->lock);
+}
+
 static size_t append_locked(struct writer *writer, const uint8_t *buf, size_t len, size_t limit)
 {
 	size_t room = limit - MIN(limit, writer->used), tail, first;
@@ -167,8 +194,8 @@ static size_t append_locked(struct writer *writer, const uint8_t *buf, size_t le
 	memcpy(writer->ring + tail, buf, first);
 	memcpy(writer->ring, buf + first, len - first);
 	writer->used += len;
-	if (len && writer->sleeping)
-		pthread_cond_signal(&writer->wake);
+	if (len)
+		look_locked(writer);
 	return len;
 }
 
@@ -221,14 +248,16 @@ static bool wait_moved_locked(struct writer *writer, const struct timespec *end)
 	return pthread_cond_clockwait(&writer->moved, &writer->lock, CLOCK_MONOTONIC, end) == 0;
 }
 
-/* Wait until there is nothing more to write, or no progress. */
+/* Wait until there is nothing more to write, nobody to read it, or no progress. */
 static void drain_locked(struct writer *writer)
 {
-	while (writer->used > 0) {
+	writer->away = false;
+	look_locked(writer);
+	while (writer->used > 0 && !writer->away) {
 		unsigned long writes = writer->writes;
 		struct timespec end = in_ms(DRAIN_MS);
 
-		while (writer->used > 0 && writer->writes == writes) {
+		while (writer->used > 0 && !writer->away && writer->writes == writes) {
 			if (!wait_moved_locked(writer, &end))
 				return;
 		}

@@ -21,13 +21,16 @@ struct writer;
 
 enum {
 	WRITER_ROOM = 64 * 1024,
-	WRITER_RESERVE = 4096, /* of that for writer_put_text() only */
+	WRITER_RESERVE = 4096,   /* of that for writer_put_text() only */
+	WRITER_KEPT = 32 * 1024, /* of what is printed while nobody is there */
 };
 
 struct writer_config {
 	const char *what; /* for messages: "serial output" */
 	int fd;           /* borrowed; -1: bytes are dropped until writer_set_fd() */
-	bool drop_on_hup; /* bytes are dropped while poll() reports a hang-up: nobody has the pty open */
+	/* While poll() reports a hang-up, nobody has the pty open: the last bytes wait for who comes, those
+	 * before are dropped. */
+	bool keep_on_hup;
 	/* [main] There is room again, after writer_put() took less than all. */
 	void (*writable)(void *opaque);
 	void *opaque;
@@ -43,6 +46,9 @@ void writer_put_text(struct writer *writer, const char *text);
 /* Write to @fd from now on (-1: nowhere) and forget what was not written yet. The old one, which
  * must be non-blocking or broken, is not used any more on return. */
 void writer_set_fd(struct writer *writer, int fd);
+
+/* Somebody may have come: look again. Without it that is done when there is more to write. */
+void writer_look(struct writer *writer);
 
 /* Wait until all is written, as long as it goes on, and free it. NULL is fine. */
 void writer_free(struct writer *writer);

@@ -16,6 +16,7 @@ import unittest
 SOCLED = os.environ['SOCLED']
 VM = os.environ['SOCLE_VM']
 KEYS = os.path.join(os.environ['SOCLE_GUESTS'], 'keys.elf')
+IDLE = os.path.join(os.environ['SOCLE_GUESTS'], 'idle.elf')
 PATIENCE = float(os.environ.get("SOCLE_PATIENCE", "60"))
 VIRSH = shutil.which('virsh')
 
@@ -30,11 +31,11 @@ def wait_for(condition, what):
     raise AssertionError(f'{what}: not within {PATIENCE} seconds')
 
 
-def definition(name, uuid=None, devices=''):
-    """A machine that does nothing for ever."""
+def definition(name, uuid=None, devices='', kernel=KEYS):
+    """A machine that waits for words on its serial port, for ever, or with IDLE does nothing."""
     uuid = f'<uuid>{uuid}</uuid>' if uuid else ''
     return (f"<domain type='qemu'><name>{name}</name>{uuid}<memory>16384</memory><os><type>hvm</type>"
-            f"<kernel>{KEYS}</kernel></os><devices>{devices}</devices></domain>")
+            f"<kernel>{kernel}</kernel></os><devices>{devices}</devices></domain>")
 
 
 class Daemon:

@@ -113,6 +113,26 @@ void machine_device_removed(struct dom *d, const char *alias)
 	}
 }
 
+void machine_tray_moved(struct dom *d, const char *alias, bool open)
+{
+	(void)d;
+	say("event tray %s %s", alias, open ? "open" : "closed");
+}
+
+void machine_image_changed(struct dom *d, unsigned disk, const char *old)
+{
+	(void)d;
+	(void)disk;
+	(void)old;
+}
+
+void machine_monitor_event(struct dom *d, const char *event, const char *details)
+{
+	(void)d;
+	(void)event;
+	(void)details;
+}
+
 void machine_io_error(struct dom *d, const char *alias, const char *path, int action,
 		      const char *reason)
 {
@@ -131,6 +151,12 @@ void machine_block_job(struct dom *d, unsigned disk, enum machine_block_job type
 	const struct domain_disk *of = &d->live->devices.disks[disk];
 
 	say("event job %u %d %d %s %s", disk, (int)type, status, disk_path(of), of->driver.type);
+}
+
+void machine_keep(struct dom *d, struct task *task)
+{
+	machine_changed(d);
+	task_end(task, NULL);
 }
 
 void machine_changed(struct dom *d)

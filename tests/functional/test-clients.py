@@ -55,7 +55,8 @@ class Case(unittest.TestCase):
     def start(self):
         log = open(self.path('log'), 'ab')
         self.daemon = subprocess.Popen(
-            [*self.prefix, SOCLED, '--listen', self.path('sock'), '--state', self.path('state')],
+            [*self.prefix, SOCLED, '--vm', vm.VM, '--listen', self.path('sock'),
+             '--state', self.path('state')],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         log.close()
         self.uri = f'qemu:///system?socket={self.path("sock")}'
@@ -301,6 +302,90 @@ class Console(Case):
         vm.read_until(fd, b'42-from-the-guest')
         os.write(fd, b'\x1d')
         self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
+
+
+class VirtManager(Case):
+    """virt-manager on a screen that nobody sees, by mouse and keyboard."""
+
+    ROWS = {'one': 139, 'two': 180}  # where the machines are, from the top
+
+    def setUp(self):
+        self.processes = []
+        for program in ('virt-manager', 'Xvfb', 'xdotool', 'dbus-run-session'):
+            if not shutil.which(program):
+                self.skipTest(f'{program} is not installed')
+        super().setUp()
+        self.addCleanup(self.end_processes)
+        runtime = self.path('runtime')
+        os.mkdir(runtime, 0o700)
+        self.env = {**os.environ, 'HOME': self.folder, 'XDG_RUNTIME_DIR': runtime, 'LC_ALL': 'C.UTF-8',
+                    'GSETTINGS_BACKEND': 'memory', 'NO_AT_BRIDGE': '1', 'GDK_BACKEND': 'x11',
+                    'GTK_THEME': 'Adwaita', 'DISPLAY': self.start_screen()}
+        for name in self.ROWS:
+            self.conn.defineXML(definition(name))
+
+    def launch(self, *words, **options):
+        with open(self.path('gui-log'), 'ab') as log:
+            process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                       start_new_session=True, **options)
+        self.processes.append(process)
+
+    def end_processes(self):
+        for process in reversed(self.processes):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(vm.PATIENCE)
+
+    def start_screen(self):
+        ours, theirs = os.pipe()
+        self.launch('Xvfb', '-displayfd', str(theirs), '-screen', '0', '1024x768x24', '-nolisten', 'tcp',
+                    pass_fds=[theirs])
+        os.close(theirs)
+        with open(ours, encoding='ascii') as file:
+            number = file.readline().strip()
+        self.assertNotEqual(number, '', 'Xvfb has ended')
+        return f':{number}'
+
+    def xdotool(self, *words):
+        return subprocess.run(['xdotool', *map(str, words)], env=self.env, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True, check=False,
+                              timeout=vm.PATIENCE).stdout
+
+    def state(self, name):
+        return self.virsh('domstate', name).strip()
+
+    def menu(self, name, keys, wanted):
+        """From the menu of the machine's row, until it is as wanted: windows take their time."""
+        end = time.monotonic() + vm.PATIENCE
+        while self.state(name) != wanted:
+            self.assertLess(time.monotonic(), end, self.failure(f'{name} is not {wanted}'))
+            self.xdotool('key', 'Escape', 'key', 'Escape', 'mousemove', 70, self.ROWS[name],
+                         'click', 1, 'click', 3)
+            for key in keys:
+                time.sleep(0.3)
+                self.xdotool('key', key)
+            again = time.monotonic() + 2
+            while self.state(name) != wanted and time.monotonic() < again:
+                time.sleep(0.05)
+
+    def failure(self, what):
+        with open(self.path('gui-log'), encoding='utf-8') as log:
+            return f'{what}: {log.read()}'
+
+    def test_power(self):
+        self.launch('dbus-run-session', '--', 'virt-manager', '--no-fork', '--connect', self.uri,
+                    env=self.env)
+        vm.wait_for(lambda: self.xdotool('search', '--onlyvisible', '--name',
+                                         'Virtual Machine Manager'), 'the window')
+        # Run, in the menu.
+        self.menu('one', ('r',), 'running')
+        self.assertEqual(self.state('two'), 'shut off')
+        # Shut Down, Force Off; and yes, we are sure.
+        self.menu('one', ('s', 'f', 'alt+y'), 'shut off')
+        # What somebody else has started can be forced off where virt-manager has heard of it.
+        self.virsh('start', 'two')
+        self.menu('two', ('s', 'f', 'alt+y'), 'shut off')
+        self.assertIn('destroyed', self.virsh('domstate', '--reason', 'two'))
 
 
 if __name__ == '__main__':

@@ -87,6 +87,12 @@ class Ends:
             machine.expect(b'B')
             vm.end_by_signal(machine.process, signal.SIGKILL)
             self.assertEqual(os.listdir(), [])
+        result = vm.run(*vm.arguments('--exit-file', 'end', '--disk', 'path=none'))
+        self.assertEqual(result.returncode, 1)
+        with open('end', encoding='utf-8') as file:
+            self.assertEqual(file.read(), '1 start-failed\n' +
+                             result.stderr.decode().removeprefix('socle-vm: '))
+        os.unlink('end')
         with self.machine('--exit-file', 'none/end') as machine:
             machine.expect(b'B')
             machine.keys(b'q')

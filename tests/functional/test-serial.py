@@ -3,7 +3,9 @@
 """Where the serial port can go: file, socket, pty, nowhere."""
 import os
 import re
+import signal
 import socket
+import time
 import tty
 
 import vm
@@ -90,6 +92,21 @@ class Serial(vm.Case):
         while client.recv(1 << 16):
             pass
         self.assertEqual(machine.end()[0], 0)
+
+    def test_pty_kept(self):
+        """What was printed before somebody came is there for him."""
+        machine = self.machine('pty')
+        line = machine.process.stderr.readline().decode()
+        path = re.search(r'/dev/pts/\d+', line)[0]
+        for words in (b'B', b''):
+            time.sleep(0.5)
+            fd = os.open(path, os.O_RDWR | os.O_NOCTTY)
+            tty.setraw(fd, tty.TCSANOW)
+            if words:
+                self.assertEqual(os.read(fd, 100), words)
+            self.echo(fd, b'hello')
+            os.close(fd)
+        self.assertEqual(vm.end_by_signal(machine.process, signal.SIGTERM), 0)
 
     def test_pty(self):
         machine = self.machine('pty')

@@ -26,7 +26,7 @@ import unittest
 SOCLE = os.environ['SOCLE']
 KEYS = os.path.join(os.environ['SOCLE_GUESTS'], 'keys.elf')
 LIBVIRTD = shutil.which('libvirtd', path=os.environ.get('PATH', '') + ':/usr/sbin')
-PATIENCE = 60
+PATIENCE = float(os.environ.get("SOCLE_PATIENCE", "60"))
 NOBODY = 65534
 UUID = r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'
 
@@ -113,22 +113,22 @@ class OwnDaemon(Daemon):
         return path
 
 
-def run(*words, env=None, **more):
+def run(*words, env=None, program=SOCLE, **more):
     more.setdefault('stdin', subprocess.DEVNULL)
-    return subprocess.run([SOCLE, *words], capture_output=True, text=True, check=False,
+    return subprocess.run([program, *words], capture_output=True, text=True, check=False,
                           timeout=2 * PATIENCE, env={**os.environ, **(env or {})}, **more)
 
 
 class Terminal:
     """A program on a terminal of its own."""
 
-    def __init__(self, *words, env=None, size=(24, 80)):
+    def __init__(self, *words, program=SOCLE, env=None, size=(24, 80)):
         self.master, self.slave = pty.openpty()
         self.resize(*size)
         self.before = termios.tcgetattr(self.slave)
         self.data = b''
         self.process = subprocess.Popen(
-            [SOCLE, *words], stdin=self.slave, stdout=self.slave, stderr=self.slave,
+            [program, *words], stdin=self.slave, stdout=self.slave, stderr=self.slave,
             start_new_session=True, env={**os.environ, 'TERM': 'xterm', **(env or {})},
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
 
@@ -229,8 +229,9 @@ class TestDriver(Case):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.keeper = subprocess.Popen([SOCLE, '-c', cls.uri, 'events', '-o', 'json'],
-                                      stdout=subprocess.PIPE, text=True)
+        # Without a buffer, whose lines select() would not see.
+        cls.keeper = subprocess.Popen([SOCLE, '-c', cls.uri, 'events', '-o', 'json'], bufsize=0,
+                                      stdout=subprocess.PIPE)
         cls.addClassCleanup(cls.end_keeper)
         # It is there when its first event comes.
         wait_for(cls.keeper_listens, 'events')
@@ -447,6 +448,9 @@ class TestDriver(Case):
         self.assertEqual(self.good('vm', 'events', '--for', '0.2', '-e', 'reboot'), '')
         self.bad('events', '-e', 'nonsense', status=2, says='lifecycle')
 
+    def test_uri(self):
+        self.assertEqual(self.good('host', 'uri'), f'{self.uri}\n')
+
     def test_top_batch(self):
         lines = self.good('top', '-b', '-n', '2', '-d', '0.1').splitlines()
         self.assertEqual(len([x for x in lines if x.startswith('NAME ')]), 2)
@@ -545,30 +549,42 @@ class TestDriver(Case):
         self.bad('completion', 'csh', status=2)
 
     def test_bash(self):
-        """What bash makes of it: words with '=' in them are three for bash."""
+        """A bash with a terminal, and somebody who types and presses Tab."""
         folder = os.path.dirname(SOCLE)
-        for line, wanted in (('vm star', 'start'), ('list --output=j', 'json'),
-                             ('list --runn', '--running'), (f'-c {self.uri} stop te', 'test')):
-            words = ['socle', *re.split(r'( |=)', line)]
-            words = [x for x in words if x not in ('', ' ')]
-            # Words of a URI are not split here as '=' and ':' would be; they are quoted.
-            if self.uri in line:
-                words = ['socle', '-c', self.uri, 'stop', 'te']
-            script = ('source <("$0" completion bash); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
-                      '_socle; printf "%s\\n" "${COMPREPLY[@]}"')
-            found = subprocess.run(['bash', '-c', script, SOCLE, *words], check=True, text=True,
-                                   capture_output=True,
-                                   env=dict(os.environ, PATH=f'{folder}:{os.environ["PATH"]}'))
-            self.assertEqual(found.stdout.split(), [wanted], (line, found.stderr))
+        env = {'PATH': f'{folder}:{os.environ["PATH"]}', 'PS1': '$ ', 'TERM': 'dumb', 'SOCLE_URI': self.uri,
+               'HOME': self.daemon.dir,
+               'INPUTRC': self.daemon.place('inputrc', b'set bell-style none\n')}
+        self.define('a b')
+        self.daemon.place('a-kernel', b'')
+        bash = Terminal('--norc', '--noprofile', '-i', program='bash', env=env,
+                        size=(24, 300))
+        self.addCleanup(bash.close)
+        bash.keys(b'source <(socle completion bash); cd "$HOME"; echo rea""dy\n')
+        bash.expect(rb'ready\r\n')
+        uri = self.uri.encode()
+        for typed, added in (('vm und', 'efine '), ('vm resum', 'e '), ('snapshot rev', 'ert '),
+                             ('list --runn', 'ing '), ('list --output=j', 'son '), ('list --output=', ''),
+                             ('-o na', 'me '), ('stop te', 'st '), (f'-c {self.uri} stop te', 'st '),
+                             (f'--connect={self.uri} vm block-info te', 'st '),
+                             ('block-info test vd', 'a '), ('start a', '\\ b '), ('run a-k', 'ernel '),
+                             ('run x --initrd=a-k', 'ernel ')):
+            bash.keys(f'socle {typed}\t'.encode())
+            bash.expect(re.escape(f'socle {typed}{added}'.encode()))
+            bash.keys(b'\x15')
+        bash.keys(b'exit\n')
 
     def test_doctor(self):
-        self.assertIn('connection: test:///default\n', self.good('host', 'doctor'))
+        self.assertIn(f'connection: {self.uri}\n', self.good('host', 'doctor'))
         self.shape(self.json('doctor'), [{
             'what': str, 'verdict': 'ok|note|warning|problem', 'found': str,
             'remedy': (str, type(None))}])
-        env = {'XDG_RUNTIME_DIR': self.daemon.dir}
-        self.assertRegex(self.good('doctor', env=env),
-                         rf'socket {self.daemon.socket}: a daemon answers')
+        with tempfile.TemporaryDirectory() as own:
+            os.symlink(os.path.dirname(self.daemon.socket), f'{own}/libvirt')
+            self.assertIn(f'socket {own}/libvirt/libvirt-sock: a daemon answers',
+                          self.good('doctor', env={'XDG_RUNTIME_DIR': own}))
+        if os.getuid() == 0:
+            said = self.good('doctor', env={'XDG_RUNTIME_DIR': self.daemon.dir})
+            self.assertIn("the folder is another user's", said)
 
     def edit(self, script, *more, **env):
         path = self.daemon.place('editor', f'#!/bin/sh\n{script}\n'.encode())
@@ -817,11 +833,186 @@ if 'SOCLED' in os.environ:
         """The same by our own daemon and machines, which have no keyboard."""
         DAEMON = OwnDaemon
 
+        def test_guest_ends(self):
+            """The machine goes with its guest, and it is told how that has ended."""
+            for key, says, status in ((b'q', rb"'end' is gone", 0), (b'c', rb"socle: 'end' has crashed", 1)):
+                terminal = self.terminal('run', self.kernel, '--net', 'none', '-m', '64M', '-n', 'end')
+                terminal.expect(rb'help\r\n')
+                terminal.expect(rb'B')
+                terminal.keys(key)
+                terminal.expect(says)
+                self.assertEqual(terminal.end(), status)
+                self.restored(terminal)
+                self.assertEqual(self.good('list', '-o', 'name'), '')
+
+        def test_top_silent(self):
+            """A daemon that stands still is told of, keys work, and it goes on with it."""
+            terminal = self.terminal('top', '-d', '0.2', '-a')
+            terminal.expect(rb'q quit')
+            self.addCleanup(self.daemon.process.send_signal, signal.SIGCONT)
+            self.daemon.process.send_signal(signal.SIGSTOP)
+            terminal.expect(rb'no answer to CONNECT_GET_ALL_DOMAIN_STATS')
+            self.daemon.process.send_signal(signal.SIGCONT)
+            terminal.expect(rb'q quit')
+            self.daemon.process.send_signal(signal.SIGSTOP)
+            terminal.expect(rb'no answer to CONNECT_GET_ALL_DOMAIN_STATS')
+            terminal.keys(b'q')
+            self.assertEqual(terminal.end(), 0)
+            self.restored(terminal)
+            self.bad('list', '-t', '0.3', status=4, says='does not answer in time')
+
+        def test_nobody_listens(self):
+            """A guest that prints while nobody listens goes on; the next one hears what it says then."""
+            self.good('run', '--detach', self.kernel, '-m', '64M', '-n', 'alone', '--net', 'none')
+            for _ in range(3):
+                terminal = self.terminal('console', 'alone')
+                terminal.expect(rb'leaves the console')
+                # What it prints is more than a terminal holds.
+                terminal.keys(b'F\x01x')
+                self.assertEqual(terminal.end(), 0)
+                self.restored(terminal)
+            terminal = self.terminal('console', 'alone')
+            terminal.expect(rb'leaves the console')
+            terminal.keys(b'12345')
+            terminal.expect(rb'12345')
+            terminal.keys(b'\x1d')
+            self.assertEqual(terminal.end(), 0)
+
         def test_keyboard(self):
             self.good('run', '--detach', self.kernel, '-m', '64M', '-n', 'kbd', '--net', 'none')
             self.bad('send-key', 'kbd', 'ctrl', says='keyboard')
             self.good('reset', 'kbd')
             self.assertIn('<domainCapabilities>', self.good('host', 'domain-capabilities'))
+
+
+class Alone(unittest.TestCase):
+    """Nobody has started anything: the programs of a build tree, by themselves."""
+
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix='socle-alone-')
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+        self.bin = os.path.join(self.dir, 'bin')
+        self.runtime = os.path.join(self.dir, 'r')
+        os.mkdir(self.bin)
+        os.mkdir(self.runtime, 0o700)
+        # As ./dev build has them.
+        for name in ('SOCLE', 'SOCLED', 'SOCLE_VM'):
+            os.symlink(os.environ[name], os.path.join(self.bin, os.path.basename(os.environ[name])))
+        self.env = {**dict.fromkeys(('SOCLED_PATH', 'SOCLE_URI', 'SOCLE_DEFAULT_URI',
+                                     'LIBVIRT_DEFAULT_URI', 'SOCLE_AUTOSTART'), ''),
+                    'HOME': self.dir, 'XDG_RUNTIME_DIR': self.runtime, 'LC_ALL': 'C',
+                    **{f'XDG_{x}_HOME': f'{self.dir}/{x}' for x in ('CONFIG', 'DATA', 'CACHE')}}
+        self.program = os.path.join(self.bin, 'socle')
+        # So that it ends while somebody waits for it.
+        os.makedirs(f'{self.dir}/CONFIG/socle')
+        pathlib.Path(self.dir, 'CONFIG/socle/socled.conf').write_text('[socled]\ntimeout = 1\n')
+        self.addCleanup(self.nothing_left)
+        system = [path for path in ('/run/socle/socled-sock', '/run/libvirt/virtqemud-sock',
+                                    '/run/libvirt/libvirt-sock') if os.path.exists(path)]
+        if os.getuid() == 0 and system:
+            self.skipTest(f'root uses the daemon of the system, whose socket is {system[0]}')
+
+    def processes(self):
+        """Those of our folder, by what stands in their environment."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir('/proc')):
+            try:
+                words = pathlib.Path('/proc', pid, 'environ').read_bytes().split(b'\0')
+                line = pathlib.Path('/proc', pid, 'cmdline').read_bytes()
+            except OSError:
+                continue
+            if f'HOME={self.dir}'.encode() in words and line:
+                found.append(line.replace(b'\0', b' ').decode().strip())
+        return found
+
+    def nothing_left(self):
+        wait_for(lambda: not self.processes(), f'the end of {self.processes()}')
+        left = [path for path in pathlib.Path(self.runtime).rglob('*') if path.is_socket()]
+        self.assertEqual(left, [])
+
+    def socle(self, *words, status=0, env=None):
+        result = run(*words, program=self.program, env={**self.env, **(env or {})}, cwd='/')
+        self.assertEqual(result.returncode, status, (words, result.stdout, result.stderr))
+        return result.stdout if status == 0 else result.stderr
+
+    def test_list(self):
+        self.assertEqual(self.socle('list'), 'no machines\n')
+        self.assertEqual(self.processes(), [f'{self.bin}/socled --session'])
+        self.assertEqual(json.loads(self.socle('list', '-o', 'json')), [])
+
+    def test_from_elsewhere(self):
+        """By a relative name, and by a link to a link."""
+        result = run('list', program='bin/socle', env=self.env, cwd=self.dir)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.nothing_left()
+        os.symlink(self.program, f'{self.dir}/short')
+        result = run('list', program='./short', env=self.env, cwd=self.dir)
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_run(self):
+        terminal = Terminal('run', KEYS, '--net', 'none', '-m', '64M', '-n', 'lone', env=self.env,
+                            program=self.program)
+        terminal.expect(rb'Ctrl-\] or Ctrl-A X ends the machine, Ctrl-A H is help\r\n')
+        terminal.expect(rb'B')
+        self.assertEqual(self.socle('list', '-o', 'name'), 'lone\n')
+        terminal.keys(b'\x1d')
+        terminal.expect(rb"'lone' is gone")
+        self.assertEqual(terminal.end(), 0)
+
+    def test_many_at_once(self):
+        clients = [subprocess.Popen([self.program, 'list', '-o', 'name'], stdout=subprocess.PIPE,
+                                    stderr=subprocess.STDOUT, text=True,
+                                    env={**os.environ, **self.env}) for _ in range(4)]
+        for client in clients:
+            said = client.communicate(timeout=PATIENCE)[0]
+            self.assertEqual((client.returncode, said), (0, ''))
+
+    def test_others_follow(self):
+        """What 'socle uri' prints leads others to the same daemon."""
+        uri = self.socle('uri').strip()
+        self.assertEqual(uri, f'qemu+unix:///session?socket={self.runtime}/socle/socled-sock')
+        self.socle('-c', uri, 'run', '--detach', KEYS, '-m', '64M', '-n', 'shared', '--net', 'none')
+        self.addCleanup(self.socle, 'destroy', 'shared')
+        self.assertEqual(json.loads(self.socle('-c', uri, 'uri', '-o', 'json')), {'uri': uri})
+        if shutil.which('virsh'):
+            result = subprocess.run(['virsh', '-c', uri, 'list', '--name'], capture_output=True,
+                                    text=True, check=False, timeout=PATIENCE)
+            self.assertEqual(result.stdout.split(), ['shared'], result.stderr)
+
+    def test_system(self):
+        """Who says 'system' means it, and hears what to do."""
+        for uri, remedy in (('socle:///system', "start 'socled' as root"),
+                            ('qemu:///system', "'socled --libvirt-sockets'")):
+            said = self.socle('-c', uri, 'list', status=4)
+            self.assertIn('No such file', said)
+            self.assertIn(remedy, said)
+        self.assertEqual(self.processes(), [])
+
+    def test_doctor(self):
+        self.assertIn(f"the first command starts that of your session, '{self.bin}/socled'",
+                      self.socle('doctor'))
+        self.assertIn('SOCLE_AUTOSTART=0', self.socle('doctor', env={'SOCLE_AUTOSTART': '0'}))
+        self.assertEqual(self.processes(), [])
+        self.socle('list')
+        said = self.socle('doctor')
+        path = f'{self.runtime}/socle/socled-sock'
+        self.assertIn(f'socket {path}: a daemon answers (QEMU', said)
+        self.assertIn(f'connection: qemu+unix:///session?socket={path}\n', said)
+
+    def test_does_not_start(self):
+        """The daemon's own words tell why."""
+        pathlib.Path(self.dir, 'CONFIG/socle/socled.conf').write_text('[socled]\ntimeout = x\n')
+        said = self.socle('list', status=4)
+        self.assertIn(f"'{self.bin}/socled --session' was started", said)
+        self.assertIn('timeout', said)
+
+    def test_no_runtime_dir(self):
+        """As over ssh, or as root in a container."""
+        if os.path.isdir(f'/run/user/{os.getuid()}'):
+            self.skipTest('there is a folder of a session')
+        self.runtime = f'{self.dir}/CACHE'
+        env = {'XDG_RUNTIME_DIR': ''}
+        self.assertIn(f'socket={self.runtime}/socle/socled-sock', self.socle('uri', env=env))
 
 
 class ZCoverage(unittest.TestCase):
@@ -837,7 +1028,7 @@ class ZCoverage(unittest.TestCase):
 def main():
     theirs = LIBVIRTD and shutil.which('qemu-system-x86_64')
     names = (['TestDriver', 'Qemu', 'ZCoverage'] if theirs else []) + \
-        (['Socled'] if 'SOCLED' in os.environ else [])
+        (['Alone', 'Socled'] if 'SOCLED' in os.environ else [])
     if not names:
         print('there is no libvirtd, or no QEMU')
         sys.exit(77)

@@ -2,17 +2,19 @@
 /*
  * fuzz-virtio-scsi.c - a hostile driver before a CD drive
  *
- * An act of its own: commands that are nearly right. Beside what virtio-fuzz.h checks: an answer to a
- * proper request has a status and a response that are some, the residual fits its room, and a drive
- * that has seen all that answers and delivers zeros.
+ * Acts of its own: commands that are nearly right, and a tray that is moved. Beside what
+ * virtio-fuzz.h checks: an answer to a proper request has a status and a response that are some, the
+ * residual fits its room, and a drive that has seen all that answers and delivers zeros.
  */
 #include "block/block.h"
+#include "dev/clock.h"
 #include "dev/virtio-scsi.h"
 
 #include "virtio-fuzz.h"
 
 enum {
 	ACT_COMMAND = VFUZZ_ACTS,
+	ACT_TRAY, /* the user's hand moves it */
 	ACT_COUNT,
 	SIZE = 3 << 20,
 	REQUEST_LEN = 51,
@@ -48,7 +50,9 @@ static void world_init(struct world *w)
 	vfuzz_init(&w->f, IO_LOOP_AUTO);
 	w->block = block_open(&open, NULL);
 	g_assert_nonnull(w->block);
-	dev = virtio_scsi_new(&(struct virtio_scsi_config){ .block = w->block, .loop = w->f.loop },
+	dev = virtio_scsi_new(&(struct virtio_scsi_config){ .block = w->block,
+							    .loop = w->f.loop,
+							    .clock = dev_clock_host() },
 			      NULL);
 	g_assert_nonnull(dev);
 	vfuzz_attach(&w->f, dev);
@@ -56,7 +60,8 @@ static void world_init(struct world *w)
 
 static void command(struct world *w)
 {
-	static const uint8_t opcodes[] = { 0x28, 0xa8, 0x12, 0x43, 0x5a, 0x46, 0x4a, 0x9e };
+	static const uint8_t opcodes[] = { 0x28, 0xa8, 0x12, 0x43, 0x5a, 0x46, 0x4a, 0x9e,
+					   0x1b, 0x1e, 0x00, 0x03, 0x25, 0x51, 0xa0, 0x1a };
 	struct vfuzz *f = &w->f;
 	const unsigned byte = (unsigned)vfuzz_get(&f->in, 1), number = w->next++ % SLOTS;
 	const uint64_t gpa = f->buffers + (uint64_t)number * SLOT_LEN;
@@ -70,7 +75,7 @@ static void command(struct world *w)
 	p[0] = 1;
 	p[1] = byte & 0x40 ? (uint8_t)vfuzz_get(&f->in, 1) : 0;
 	p[3] = byte & 0x10 ? (uint8_t)vfuzz_get(&f->in, 1) : 0;
-	p[19] = byte & 0x80 ? (uint8_t)vfuzz_get(&f->in, 1) : opcodes[byte % 8];
+	p[19] = byte & 0x80 ? (uint8_t)vfuzz_get(&f->in, 1) : opcodes[byte % 16];
 	for (unsigned i = 20; i < 32; i++)
 		p[i] = (uint8_t)vfuzz_get(&f->in, 1);
 	if (vdriver_add(f->d, QUEUE,
@@ -111,6 +116,9 @@ static void check_serves(struct world *w)
 
 	mem_clear(w->f.mem);
 	vfuzz_restart(&w->f, w->f.features);
+	virtio_scsi_set_tray(w->f.dev, false);
+	/* What has happened to the medium is told to the first that asks. */
+	(void)vdriver_request(w->f.d, QUEUE, request, sizeof(request), in, sizeof(in));
 	request[19] = 0x28;
 	request[27] = 1;
 	memset(in, 0xee, sizeof(in));
@@ -132,7 +140,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned i = 0; i < VFUZZ_MAX_ACTS && w->f.in.len; i++) {
 		const unsigned byte = (unsigned)vfuzz_get(&w->f.in, 1) % (ACT_COUNT + 5);
 
-		if (byte >= ACT_COMMAND)
+		if (byte == ACT_TRAY)
+			virtio_scsi_set_tray(w->f.dev, vfuzz_get(&w->f.in, 1) & 1);
+		else if (byte >= ACT_COMMAND)
 			command(w);
 		else
 			vfuzz_act(&w->f, byte);

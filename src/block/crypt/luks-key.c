@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/sys.h"
+#include "base/uuid.h"
 #include "block/crypt/luks.h"
 
 enum {
@@ -295,7 +296,7 @@ static bool fill_slot(const struct luks_place *place, const struct luks_header *
 }
 
 /* A random one, in the form of version 4. */
-static bool make_uuid(char *ret, size_t len, GError **error)
+static bool make_uuid(char ret[UUID_TEXT_SIZE], GError **error)
 {
 	uint8_t b[16];
 
@@ -303,8 +304,7 @@ static bool make_uuid(char *ret, size_t len, GError **error)
 		return false;
 	b[6] = (b[6] & 0x0f) | 0x40;
 	b[8] = (b[8] & 0x3f) | 0x80;
-	(void)g_snprintf(ret, len, "%08x-%04x-%04x-%04x-%04x%08x", get_be32(b), get_be16(b + 4),
-			 get_be16(b + 6), get_be16(b + 8), get_be16(b + 10), get_be32(b + 12));
+	uuid_write(b, ret);
 	return true;
 }
 
@@ -319,7 +319,7 @@ bool luks_create(const struct luks_place *place, const struct luks_options *opti
 	ok = crypt_method_check(&header.method, error) &&
 	     random_bytes(key.bytes, header.key_len, error) &&
 	     random_bytes(header.digest_salt, LUKS_SALT_LEN, error) &&
-	     make_uuid(header.uuid, sizeof(header.uuid), error) &&
+	     make_uuid(header.uuid, error) &&
 	     iterations_for(header.hash, LUKS_DIGEST_LEN, options->iter_time_ms, DIGEST_SHARE,
 			    &header.digest_iterations, error) &&
 	     digest_of(&header, &key, header.digest, error) &&

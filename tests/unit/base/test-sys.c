@@ -367,10 +367,25 @@ static void test_pidfd(void)
 	g_assert_cmpint(sys_pidfd_open(0x3fffffff), ==, -ESRCH);
 }
 
+/* What is written to it ends where it does. */
+static void test_memfd_fixed(void)
+{
+	autofd int fd = sys_memfd_fixed("test", 8);
+	char text[16] = "";
+
+	g_assert_cmpint(fd, >=, 0);
+	g_assert_cmpint((int)sys_write(fd, "01234567", 8), ==, 8);
+	g_assert_cmpint((int)sys_write(fd, "x", 1), ==, -EPERM);
+	g_assert_cmpint((int)sys_pread(fd, text, sizeof(text), 0), ==, 8);
+	g_assert_cmpstr(text, ==, "01234567");
+	g_assert_cmpint(sys_ftruncate(fd, 4), ==, -EPERM);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/sys/file", test_file);
+	g_test_add_func("/sys/memfd-fixed", test_memfd_fixed);
 	g_test_add_func("/sys/pipe", test_pipe);
 	g_test_add_func("/sys/eventfd", test_eventfd);
 	g_test_add_func("/sys/socket", test_socket);

@@ -294,9 +294,77 @@ static void serve(void *opaque)
 		if (rpc_frame_filled(frame, (size_t)n, NULL) != RPC_FRAME_PACKET)
 			continue;
 		g_assert_true(rpc_received_init(&packet, rpc_frame_packet(frame), NULL));
+		if (fake->mute)
+			continue;
 		if (!first_calls(fake, &packet) && fake->on_packet)
 			fake->on_packet(fake, &packet);
 	}
+}
+
+/* == A transport that reads ahead == */
+
+struct hoard {
+	struct transport transport;
+	struct transport *socket;
+	uint8_t bytes[65536];
+	size_t off, len;
+};
+
+static struct hoard *hoard_of(struct transport *transport)
+{
+	return container_of(transport, struct hoard, transport);
+}
+
+static ssize_t hoard_send(struct transport *transport, const void *data, size_t len)
+{
+	struct transport *socket = hoard_of(transport)->socket;
+
+	return socket->ops->send(socket, data, len);
+}
+
+static ssize_t hoard_recv(struct transport *transport, void *data, size_t len)
+{
+	struct hoard *hoard = hoard_of(transport);
+	size_t n;
+
+	if (hoard->len == 0) {
+		ssize_t got =
+			hoard->socket->ops->recv(hoard->socket, hoard->bytes, sizeof(hoard->bytes));
+
+		if (got < 0)
+			return got;
+		hoard->off = 0;
+		hoard->len = (size_t)got;
+	}
+	n = MIN(len, hoard->len);
+	memcpy(data, hoard->bytes + hoard->off, n);
+	hoard->off += n;
+	hoard->len -= n;
+	return (ssize_t)n;
+}
+
+static void hoard_free(struct transport *transport)
+{
+	struct hoard *hoard = hoard_of(transport);
+
+	transport_free(hoard->socket);
+	g_free(hoard);
+}
+
+static const struct transport_ops hoard_ops = {
+	.send = hoard_send,
+	.recv = hoard_recv,
+	.free = hoard_free,
+};
+
+static struct transport *hoard_new(struct transport *socket)
+{
+	struct hoard *hoard = g_new0(struct hoard, 1);
+
+	hoard->socket = socket;
+	hoard->transport =
+		(struct transport){ .ops = &hoard_ops, .fd = socket->fd, .secure = true };
+	return &hoard->transport;
 }
 
 /* == Life == */
@@ -315,6 +383,7 @@ static struct transport *fake_dial(struct dialer *dialer, bool again, uint64_t d
 				   char **ret_name, GError **error)
 {
 	struct fake *fake = container_of(dialer, struct fake, dialer);
+	struct transport *socket;
 	int fds[2];
 
 	(void)again;
@@ -332,7 +401,8 @@ static struct transport *fake_dial(struct dialer *dialer, bool again, uint64_t d
 	g_assert_nonnull(fake->thread);
 	fake->sessions++;
 	*ret_name = g_strdup("test:///default");
-	return transport_new_socket(fds[1], true);
+	socket = transport_new_socket(fds[1], true);
+	return fake->hoards ? hoard_new(socket) : socket;
 }
 
 static void fake_dialer_free(struct dialer *dialer)

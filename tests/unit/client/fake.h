@@ -20,11 +20,13 @@ struct fake {
 	void *opaque;
 	bool no_events; /* an old server: no callbacks of events */
 	bool no_keepalive;
+	bool hoards; /* the client's transport reads ahead, as TLS does */
 	enum rpc_auth_type auth;
 	char *opened; /* what CONNECT_OPEN asked for */
 	unsigned opened_flags;
 	atomic_uint sessions; /* how often a client has connected */
 	atomic_bool unreachable;
+	atomic_bool mute;   /* says nothing from the first call on */
 	atomic_uint closes; /* CONNECT_CLOSE */
 	atomic_uint pings;
 

@@ -71,6 +71,20 @@ static void test_auth(void)
 	fake_release(&fake);
 }
 
+/* It is there, takes all, and says nothing. */
+static void test_mute(void)
+{
+	struct fake fake;
+	struct socle_error *error = NULL;
+
+	fake_init(&fake, NULL);
+	fake.mute = true;
+	fake.dialer.timeout_ms = 1;
+	g_assert_null(conn_open_dialer(&fake.dialer, 0, &error));
+	assert_error(error, SOCLE_ERR_NO_CONNECT, "does not answer in time");
+	fake_release(&fake);
+}
+
 static void test_bad_uris(void)
 {
 	struct socle_error *error = NULL;
@@ -287,7 +301,8 @@ static void code_zero(struct fake *fake, const struct rpc_received *packet)
 }
 
 static const struct nonsense nonsense[] = {
-	{ "wrong-procedure", wrong_procedure, SOCLE_ERR_RPC, "answers procedure 3" },
+	{ "wrong-procedure", wrong_procedure, SOCLE_ERR_RPC,
+	  "answers CONNECT_GET_TYPE where CONNECT_GET_MAX_VCPUS" },
 	{ "error-without-body", error_without_body, SOCLE_ERR_RPC, "does not say why" },
 	{ "wrong-status", wrong_status, SOCLE_ERR_RPC, "status 2" },
 	{ "negative-count", negative_count, SOCLE_ERR_RPC, "-5" },
@@ -543,6 +558,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/client/conn/open", test_open);
 	g_test_add_func("/client/conn/read-only", test_readonly);
 	g_test_add_func("/client/conn/auth", test_auth);
+	g_test_add_func("/client/conn/mute", test_mute);
 	g_test_add_func("/client/conn/bad-uris", test_bad_uris);
 	g_test_add_func("/client/conn/pipelined", test_pipelined);
 	g_test_add_func("/client/conn/threads", test_threads);

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/sys.h"
+#include "base/thread.h"
 #include "fake.h"
 
 /* A server that numbers callbacks from 40 on; sends an event when it is asked for a type. */
@@ -17,7 +18,11 @@ struct source {
 	int procedure;
 	const char *spec;
 	bool before_answer; /* the event comes before the answer to its registration */
+	bool behind_answer;
 	bool refuse;
+	bool late; /* the next registration is answered before the next other call */
+	struct rpc_header kept;
+	int last_deregistered;
 };
 
 static void register_one(struct fake *fake, struct source *s, const struct rpc_received *packet)
@@ -28,9 +33,16 @@ static void register_one(struct fake *fake, struct source *s, const struct rpc_r
 		fake_error(fake, packet, SOCLE_ERR_NO_SUPPORT, "no such event");
 		return;
 	}
+	if (s->late) {
+		s->late = false;
+		s->kept = packet->header;
+		return;
+	}
 	if (s->before_answer)
 		fake_event(fake, s->procedure, s->spec);
 	fake_reply(fake, packet, answer);
+	if (s->behind_answer)
+		fake_event(fake, s->procedure, s->spec);
 	s->next++;
 }
 
@@ -45,10 +57,20 @@ static void on_packet(struct fake *fake, const struct rpc_received *packet)
 		break;
 	case RPC_PROC_CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY:
 		s->deregistered++;
+		s->last_deregistered = (int)get_be32(packet->body.p);
 		fake_reply(fake, packet, "");
 		break;
 	case RPC_PROC_CONNECT_GET_TYPE:
+		if (s->kept.procedure) {
+			const struct rpc_received kept = { .header = s->kept };
+
+			s->kept.procedure = 0;
+			register_one(fake, s, &kept);
+		}
 		fake_event(fake, s->procedure, s->spec);
+		fake_reply(fake, packet, "s:x");
+		break;
+	case RPC_PROC_CONNECT_GET_URI:
 		fake_reply(fake, packet, "s:x");
 		break;
 	case RPC_PROC_CONNECT_GET_HOSTNAME:
@@ -395,6 +417,108 @@ static void test_deregister_inside(void)
 	world_release(&w);
 }
 
+/* Who called has gone when it is registered: the server must not tell it for ever. */
+static void test_late(void)
+{
+	struct world w;
+	struct socle_error *error = NULL;
+
+	world_init(&w, 0);
+	w.source.late = true;
+	set_event(&w, RPC_PROC_DOMAIN_EVENT_CALLBACK_LIFECYCLE, STARTED);
+	socle_conn_set_timeout(w.conn, 1);
+	g_assert_cmpint(socle_event_register(w.conn, SOCLE_EVENT_LIFECYCLE, NULL, say, &w, put_back,
+					     &error),
+			==, -1);
+	g_assert_cmpint(socle_error_code(error), ==, SOCLE_ERR_OPERATION_TIMEOUT);
+	socle_error_free(error);
+	socle_conn_set_timeout(w.conn, 0);
+	free(socle_conn_type(w.conn, NULL));
+	free(socle_conn_type(w.conn, NULL));
+	g_assert_cmpuint(w.source.deregistered, ==, 1);
+	g_assert_cmpint(w.source.last_deregistered, ==, 40);
+	g_assert_cmpint(socle_conn_dispatch(w.conn, 0, NULL), ==, 0);
+	world_release(&w);
+	g_assert_cmpuint(w.released, ==, 0);
+}
+
+/* What came before the connection was lost is for whom the server's number meant then. */
+static void test_old_numbers(void)
+{
+	struct world w, other = { .told = g_string_new(NULL) };
+	int first;
+
+	world_init(&w, SOCLE_OPEN_RECONNECT);
+	other.conn = w.conn;
+	first = socle_event_register(w.conn, SOCLE_EVENT_LIFECYCLE, NULL, say, &other, NULL, NULL);
+	socle_event_register(w.conn, SOCLE_EVENT_LIFECYCLE, NULL, say, &w, NULL, NULL);
+	socle_event_register(w.conn, SOCLE_EVENT_REOPENED, NULL, say, &w, NULL, NULL);
+	send_event(&w, RPC_PROC_DOMAIN_EVENT_CALLBACK_LIFECYCLE, "i41 D i2 i0");
+	send_event(&w, RPC_PROC_DOMAIN_EVENT_CALLBACK_LIFECYCLE, "i99 D i2 i0");
+	/* The new server counts from 41 on: 41 is the other one there. */
+	pthread_mutex_lock(&w.source.lock);
+	w.source.next = 41;
+	pthread_mutex_unlock(&w.source.lock);
+	g_assert_null(socle_conn_hostname(w.conn, NULL));
+	send_event(&w, RPC_PROC_DOMAIN_EVENT_CALLBACK_LIFECYCLE, "i41 D i3 i0");
+	g_assert_cmpint(socle_conn_dispatch(w.conn, -1, NULL), ==, 3);
+	g_assert_cmpstr(w.told->str, ==, "lifecycle: started booted; reopened: none");
+	g_assert_cmpstr(other.told->str, ==, "lifecycle: suspended paused");
+	g_assert_cmpint(socle_event_deregister(w.conn, first, NULL), ==, 0);
+	g_assert_cmpint(w.source.last_deregistered, ==, 41);
+	world_release(&w);
+	g_string_free(other.told, TRUE);
+}
+
+static void deregister_once(struct socle_conn *conn, const struct socle_event *e, void *opaque)
+{
+	(void)opaque;
+	g_assert_cmpint(socle_event_deregister(conn, e->callback_id, NULL), ==, 0);
+}
+
+static void count_released(void *opaque)
+{
+	atomic_fetch_add((atomic_uint *)opaque, 1);
+}
+
+static void dispatch_until_closed(void *opaque)
+{
+	while (socle_conn_dispatch(opaque, -1, NULL) >= 0)
+		;
+}
+
+/* A callback that deregisters itself may run before its registration has returned. */
+static void test_deregister_early(void)
+{
+	enum {
+		TIMES = 200
+	};
+	struct world w;
+	struct thread *thread;
+	atomic_uint released = 0;
+
+	world_init(&w, 0);
+	w.source.behind_answer = true;
+	thread = thread_start("dispatch", dispatch_until_closed, w.conn, NULL);
+	for (unsigned i = 0; i < TIMES; i++) {
+		g_autofree char *spec = g_strdup_printf("i%u D i2 i0", 40 + i);
+
+		set_event(&w, RPC_PROC_DOMAIN_EVENT_CALLBACK_LIFECYCLE, spec);
+		g_assert_cmpint(socle_event_register(w.conn, SOCLE_EVENT_LIFECYCLE, NULL,
+						     deregister_once, &released, count_released,
+						     NULL),
+				==, (int)i);
+		/* It is sent by now. */
+		free(socle_conn_uri(w.conn, NULL));
+	}
+	while (atomic_load(&released) < TIMES)
+		g_usleep(1000);
+	socle_conn_close(w.conn);
+	thread_join(thread);
+	world_release(&w);
+	g_assert_cmpuint(released, ==, TIMES);
+}
+
 static void test_released_at_end(void)
 {
 	struct world w;
@@ -548,6 +672,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/client/event/not-ours", test_not_ours);
 	g_test_add_func("/client/event/before-answer", test_before_answer);
 	g_test_add_func("/client/event/deregister-inside", test_deregister_inside);
+	g_test_add_func("/client/event/late", test_late);
+	g_test_add_func("/client/event/old-numbers", test_old_numbers);
+	g_test_add_func("/client/event/deregister-early", test_deregister_early);
 	g_test_add_func("/client/event/released-at-end", test_released_at_end);
 	g_test_add_func("/client/event/refused", test_refused);
 	g_test_add_func("/client/event/old-server", test_old_server);

@@ -11,6 +11,12 @@
 #include "fake.h"
 #include "rpc/stream.h"
 
+enum {
+	PACKET_COST = RPC_STREAM_DATA_MAX + (int)sizeof(struct packet),
+	/* The pause comes behind the last of so many large ones. */
+	PACKETS_TO_PAUSE = (CONN_STREAM_PAUSE + PACKET_COST - 1) / PACKET_COST,
+};
+
 /* A server of streams: answers the opening, and does as the name of the console says. */
 struct server {
 	pthread_mutex_t lock;
@@ -18,6 +24,8 @@ struct server {
 	struct rpc_header call; /* of the stream that is open */
 	unsigned finishes;
 	unsigned aborts;
+	struct rpc_header
+		late; /* the call of a stream that is answered before the next other one */
 	int64_t holes;
 	bool stalled; /* takes nothing for now */
 	pthread_cond_t go;
@@ -64,6 +72,8 @@ static void play(struct fake *fake, const struct rpc_header *call, const char *n
 		return;
 	} else if (!strcmp(name, "many")) {
 		many(fake, call, 80);
+	} else if (!strcmp(name, "enough")) {
+		many(fake, call, PACKETS_TO_PAUSE);
 	} else {
 		data(fake, call, "hello ");
 		data(fake, call, "world");
@@ -80,6 +90,14 @@ static void open_stream(struct fake *fake, struct server *s, const struct rpc_re
 	s->call = packet->header;
 	s->call.type = RPC_TYPE_STREAM;
 	s->stalled = !strcmp(*args.dev_name, "stall");
+	if (!strcmp(*args.dev_name, "late")) {
+		s->late = packet->header;
+		rpc_body_release(rpc_domain_open_console_args, &args);
+		return;
+	}
+	/* Holes that are none, before there is a stream. */
+	if (!strcmp(*args.dev_name, "torn"))
+		play(fake, &s->call, "bad-hole");
 	/* libvirtd sends data by another thread than the answer. */
 	if (!strcmp(*args.dev_name, "early"))
 		play(fake, &s->call, *args.dev_name);
@@ -119,6 +137,17 @@ static void stream_packet(struct fake *fake, struct server *s, const struct rpc_
 	}
 }
 
+static void answer_type(struct fake *fake, struct server *s, const struct rpc_received *packet)
+{
+	if (s->late.procedure) {
+		const struct rpc_received late = { .header = s->late };
+
+		fake_reply(fake, &late, "");
+		s->late.procedure = 0;
+	}
+	fake_reply(fake, packet, "s:x");
+}
+
 static void on_packet(struct fake *fake, const struct rpc_received *packet)
 {
 	struct server *s = fake->opaque;
@@ -131,7 +160,7 @@ static void on_packet(struct fake *fake, const struct rpc_received *packet)
 	else if (packet->header.procedure == RPC_PROC_DOMAIN_LOOKUP_BY_NAME)
 		fake_reply(fake, packet, "D");
 	else if (packet->header.procedure == RPC_PROC_CONNECT_GET_TYPE)
-		fake_reply(fake, packet, "s:x");
+		answer_type(fake, s, packet);
 	else if (packet->header.procedure == RPC_PROC_CONNECT_GET_HOSTNAME)
 		fake_hang_up(fake);
 	pthread_mutex_unlock(&s->lock);
@@ -145,7 +174,7 @@ struct world {
 	struct socle_error *error;
 };
 
-static void world_init(struct world *w, const char *name, unsigned flags)
+static void world_open(struct world *w, const char *name, unsigned flags, bool hoards)
 {
 	struct socle_domain *dom;
 
@@ -156,11 +185,17 @@ static void world_init(struct world *w, const char *name, unsigned flags)
 	};
 	fake_init(&w->fake, on_packet);
 	w->fake.opaque = &w->server;
+	w->fake.hoards = hoards;
 	w->conn = fake_connect(&w->fake, 0);
 	dom = socle_domain_by_name(w->conn, "vm", NULL);
 	w->stream = socle_domain_console(dom, name, 0, flags, NULL);
 	g_assert_nonnull(w->stream);
 	socle_domain_unref(dom);
+}
+
+static void world_init(struct world *w, const char *name, unsigned flags)
+{
+	world_open(w, name, flags, false);
 }
 
 static void world_release(struct world *w)
@@ -372,22 +407,59 @@ static void test_full(void)
 	world_release(&w);
 }
 
-/* 20 MB that nobody takes: the connection stops reading, but a call gets its answer. */
-static void test_paused(void)
+static void take(struct world *w, size_t packets)
 {
-	struct world w;
-	g_autofree char *all = NULL;
 	g_autofree char *piece = g_malloc(1 << 20);
 	size_t total = 0;
 	ssize_t n;
 
-	world_init(&w, "many", 0);
-	sync_with_server(&w);
-	while ((n = socle_stream_recv(w.stream, piece, 1 << 20, NULL)) > 0)
+	while ((n = socle_stream_recv(w->stream, piece, 1 << 20, NULL)) > 0)
 		total += (size_t)n;
 	g_assert_cmpint((int)n, ==, 0);
-	g_assert_cmpuint(total, ==, 80 * (size_t)RPC_STREAM_DATA_MAX);
-	g_assert_cmpint(socle_stream_finish(w.stream, NULL), ==, 0);
+	g_assert_cmpuint(total, ==, packets * (size_t)RPC_STREAM_DATA_MAX);
+	g_assert_cmpint(socle_stream_finish(w->stream, NULL), ==, 0);
+}
+
+/* Without pings, by which it would look again. */
+static void wait_until_paused(struct world *w)
+{
+	bool paused = false;
+
+	socle_conn_set_keepalive(w->conn, 0, 0);
+	while (!paused) {
+		pthread_mutex_lock(&w->conn->lock);
+		paused = w->conn->stream_bytes >= CONN_STREAM_PAUSE;
+		pthread_mutex_unlock(&w->conn->lock);
+		g_usleep(1000);
+	}
+	/* Now it sleeps. Earlier would be no harm, and no proof. */
+	g_usleep(50000);
+}
+
+/* 20 MB that nobody takes: the connection stops reading, but a call gets its answer. */
+static void test_paused(void)
+{
+	struct world w;
+	char *type;
+
+	world_init(&w, "many", 0);
+	wait_until_paused(&w);
+	socle_conn_set_timeout(w.conn, 60000);
+	type = socle_conn_type(w.conn, NULL);
+	g_assert_cmpstr(type, ==, "x");
+	free(type);
+	take(&w, 80);
+	world_release(&w);
+}
+
+/* The end has left the socket before the pause, and is told behind it. */
+static void test_paused_ahead(void)
+{
+	struct world w;
+
+	world_open(&w, "enough", 0, true);
+	wait_until_paused(&w);
+	take(&w, PACKETS_TO_PAUSE);
 	world_release(&w);
 }
 
@@ -400,6 +472,40 @@ static void test_paused_and_left(void)
 	socle_stream_unref(w.stream);
 	w.stream = NULL;
 	sync_with_server(&w);
+	world_release(&w);
+}
+
+/* Who called has gone when the stream is there: the server must not keep it for ever. */
+static void test_late(void)
+{
+	struct world w;
+	struct socle_domain *dom;
+
+	world_init(&w, "echo", 0);
+	dom = socle_domain_by_name(w.conn, "vm", NULL);
+	socle_conn_set_timeout(w.conn, 1);
+	g_assert_null(socle_domain_console(dom, "late", 0, 0, &w.error));
+	g_assert_cmpint(socle_error_code(w.error), ==, SOCLE_ERR_OPERATION_TIMEOUT);
+	socle_conn_set_timeout(w.conn, 0);
+	/* The answer comes before that of this call, and the end of the stream before the next call. */
+	sync_with_server(&w);
+	sync_with_server(&w);
+	g_assert_cmpuint(w.server.aborts, ==, 1);
+	socle_domain_unref(dom);
+	world_release(&w);
+}
+
+/* It makes no sense before its call is answered: given up at once, and ended behind the answer. */
+static void test_torn(void)
+{
+	struct world w;
+	char some[4];
+
+	world_init(&w, "torn", 0);
+	g_assert_cmpint((int)socle_stream_recv(w.stream, some, sizeof(some), &w.error), ==, -1);
+	g_assert_cmpint(socle_error_code(w.error), ==, SOCLE_ERR_RPC);
+	sync_with_server(&w);
+	g_assert_cmpuint(w.server.aborts, ==, 1);
 	world_release(&w);
 }
 
@@ -430,7 +536,10 @@ int main(int argc, char **argv)
 	g_test_add_func("/client/stream/nonblock", test_nonblock);
 	g_test_add_func("/client/stream/full", test_full);
 	g_test_add_func("/client/stream/paused", test_paused);
+	g_test_add_func("/client/stream/paused-ahead", test_paused_ahead);
 	g_test_add_func("/client/stream/paused-and-left", test_paused_and_left);
+	g_test_add_func("/client/stream/late", test_late);
+	g_test_add_func("/client/stream/torn", test_torn);
 	g_test_add_func("/client/stream/lost", test_lost);
 	return g_test_run();
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/session.h"
 
 /* socled WORDS, separated by spaces; with @file, that is what --config F stands for. */
 static bool parse(struct config *config, const char *words, const char *file, GError **error)
@@ -55,8 +56,7 @@ static void test_defaults(void)
 
 static void test_session(void)
 {
-	g_autofree char *sock =
-		g_build_filename(g_get_user_runtime_dir(), "socle/socled-sock", NULL);
+	g_autofree char *sock = session_socket(true, false);
 	struct config config = good("--session", NULL);
 
 	g_assert_cmpstr(config.listen, ==, sock);

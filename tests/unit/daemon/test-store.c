@@ -2,8 +2,8 @@
 /*
  * test-store.c - definitions in files: order, together, every system call that fails, what is found
  *
- * What is said of a crash of the host is tested by the order of system calls: a name is given only
- * to what was synced, and a task ends well only when the folder was.
+ * What is said of a crash of the host is tested by what the log has, without the files: they may have
+ * any bytes, or none, until they are synced.
  */
 #include "daemon/store.h"
 
@@ -50,6 +50,12 @@ static void open_store(struct fixture *f)
 
 	f->store = store_new(f->dir, f->run, &error);
 	g_assert_no_error(error);
+}
+
+static void reopen(struct fixture *f)
+{
+	store_free(f->store);
+	open_store(f);
 }
 
 static void setup(struct fixture *f, const void *data)
@@ -214,7 +220,16 @@ static void test_order(struct fixture *f, const void *data)
 	g_assert_cmpuint(count_names(f->dir, "domains"), ==, 2);
 }
 
-/* A folder is synced once for all that waits; the files each. */
+/* One save, which holds the thread so that others gather behind it. */
+static void hold(struct fixture *f, struct wait *wait, enum sys_call call)
+{
+	sys_fail_nth(call, 1, SYS_HANG);
+	begin_save(f, wait, STORE_DOMAIN, key_a, "first");
+	while (sys_fail_pending(call))
+		g_usleep(1000);
+}
+
+/* All that waits is synced once. */
 static void test_together(struct fixture *f, const void *data)
 {
 	enum {
@@ -225,54 +240,55 @@ static void test_together(struct fixture *f, const void *data)
 	unsigned syncs;
 
 	(void)data;
-	/* The first one holds the thread, so that the others gather. */
-	sys_fail_nth(SYS_FSYNC, 1, SYS_HANG);
-	begin_save(f, &waits[COUNT], STORE_DOMAIN, key_a, "first");
-	while (sys_fail_pending(SYS_FSYNC))
-		g_usleep(1000);
+	hold(f, &waits[COUNT], SYS_PWRITE);
 	for (unsigned i = 0; i < COUNT; i++) {
 		g_autofree char *key = g_strdup_printf("11111111-1111-4111-8111-1111111100%02u", i);
 
 		begin_save(f, &waits[i], STORE_DOMAIN, key, "one of many");
 	}
-	sys_fail_nth(SYS_FSYNC, MANY, EIO);
+	sys_fail_nth(SYS_PWRITE, MANY, EIO);
 	for (unsigned i = 0; i <= COUNT; i++) {
 		wait_end(&waits[i]);
 		g_assert_no_error(waits[i].error);
 	}
-	syncs = MANY - sys_fail_pending(SYS_FSYNC);
-	sys_fail_nth(SYS_FSYNC, 0, 0);
-	/* Each file, the folder once; before, the first one's file and folder. */
-	g_assert_cmpuint(syncs, <=, COUNT + 3);
+	syncs = MANY - sys_fail_pending(SYS_PWRITE);
+	sys_fail_nth(SYS_PWRITE, 0, 0);
+	/* The first one, the others; and perhaps the log was emptied meanwhile. */
+	g_assert_cmpuint(syncs, >=, 1);
+	g_assert_cmpuint(syncs, <=, 3);
 }
 
 static const struct {
 	enum sys_call call;
 	int err;
 } faults[] = {
-	{ SYS_OPEN, ENOSPC }, { SYS_OPEN, EACCES }, { SYS_OPEN, EMFILE },  { SYS_WRITE, ENOSPC },
-	{ SYS_WRITE, EIO },   { SYS_FSYNC, EIO },   { SYS_FSYNC, ENOSPC }, { SYS_RENAME, ENOSPC },
-	{ SYS_RENAME, EIO },  { SYS_LINK, ENOSPC }, { SYS_LINK, EIO },
+	{ SYS_OPEN, ENOSPC },  { SYS_OPEN, EACCES },      { SYS_OPEN, EMFILE },
+	{ SYS_WRITE, ENOSPC }, { SYS_WRITE, EIO },        { SYS_FSYNC, EIO },
+	{ SYS_FSYNC, ENOSPC }, { SYS_RENAME, ENOSPC },    { SYS_RENAME, EIO },
+	{ SYS_LINK, ENOSPC },  { SYS_LINK, EIO },         { SYS_PWRITE, ENOSPC },
+	{ SYS_PWRITE, EIO },   { SYS_PWRITE, SYS_SHORT },
 };
 
 /* Each call that fails, at each place: the client hears of it and the old text stays, or the new one is
  * there. Then it goes on as if nothing had been. */
-static void one_fault(struct fixture *f, unsigned which, unsigned nth, const char *from,
-		      const char *to, bool *ret_hit)
+static void one_fault(struct fixture *f, enum store_kind kind, unsigned which, unsigned nth,
+		      const char *from, const char *to, bool *ret_hit)
 {
+	const char *folder = kind == STORE_STATUS ? "status" : "domains";
+	const char *parent = kind == STORE_STATUS ? f->run : f->dir;
 	g_autoptr(GError) error = NULL;
 	unsigned left;
 
-	save_well(f, STORE_DOMAIN, key_a, from);
+	save_well(f, kind, key_a, from);
 	sys_fail_nth(faults[which].call, nth, faults[which].err);
-	error = save(f, STORE_DOMAIN, key_a, to);
+	error = save(f, kind, key_a, to);
 	left = sys_fail_pending(faults[which].call);
 	sys_fail_nth(faults[which].call, 0, 0);
 	*ret_hit = left == 0;
 	if (error)
 		g_assert_error(error, SYS_ERROR, faults[which].err);
-	expect(f, STORE_DOMAIN, key_a, error ? from : to);
-	g_assert_cmpuint(count_names(f->dir, "domains"), ==, (error ? from : to) ? 1 : 0);
+	expect(f, kind, key_a, error ? from : to);
+	g_assert_cmpuint(count_names(parent, folder), ==, (error ? from : to) ? 1 : 0);
 }
 
 static void test_faults(struct fixture *f, const void *data)
@@ -282,13 +298,13 @@ static void test_faults(struct fixture *f, const void *data)
 	};
 	unsigned hits = 0;
 
-	(void)data;
 	for (unsigned i = 0; i < G_N_ELEMENTS(changes); i++) {
 		for (unsigned which = 0; which < G_N_ELEMENTS(faults); which++) {
 			bool hit = true;
 
 			for (unsigned nth = 1; hit; nth++) {
-				one_fault(f, which, nth, changes[i][0], changes[i][1], &hit);
+				one_fault(f, (enum store_kind)GPOINTER_TO_INT(data), which, nth,
+					  changes[i][0], changes[i][1], &hit);
 				hits += hit;
 			}
 		}
@@ -310,32 +326,184 @@ static void test_no_links(struct fixture *f, const void *data)
 /* When the folder cannot be synced all that was put in place is taken back, in the right order. */
 static void test_take_back(struct fixture *f, const void *data)
 {
-	struct wait hold, waits[4];
+	/* Too long for the log, so that all goes the long way. */
+	g_autofree char *huge = g_strnfill(5 * 1000 * 1000, 'y');
+	struct wait first, waits[4];
 
 	(void)data;
 	save_well(f, STORE_DOMAIN, key_a, "old a");
 	save_well(f, STORE_DOMAIN, key_b, "old b");
+	reopen(f);
 	sys_fail_nth(SYS_FSYNC, 1, SYS_HANG);
-	begin_save(f, &hold, STORE_SNAPSHOTS, key_a, "hold");
+	begin_save(f, &first, STORE_DOMAIN, key_a, huge);
 	while (sys_fail_pending(SYS_FSYNC))
 		g_usleep(1000);
 	begin_save(f, &waits[0], STORE_DOMAIN, key_a, "1");
 	begin_save(f, &waits[1], STORE_DOMAIN, key_b, NULL);
-	begin_save(f, &waits[2], STORE_DOMAIN, key_a, "2");
+	begin_save(f, &waits[2], STORE_DOMAIN, key_a, huge);
 	begin_save(f, &waits[3], STORE_DOMAIN, key_b, "3");
 	/* The one that hangs, its folder, three files, the folder. */
 	sys_fail_nth(SYS_FSYNC, 5, EIO);
-	wait_end(&hold);
-	g_assert_no_error(hold.error);
+	wait_end(&first);
+	g_assert_no_error(first.error);
 	for (unsigned i = 0; i < G_N_ELEMENTS(waits); i++) {
 		wait_end(&waits[i]);
 		g_assert_error(waits[i].error, SYS_ERROR, EIO);
 		g_clear_error(&waits[i].error);
 	}
 	g_assert_cmpuint(sys_fail_pending(SYS_FSYNC), ==, 0);
-	expect(f, STORE_DOMAIN, key_a, "old a");
+	expect(f, STORE_DOMAIN, key_a, huge);
 	expect(f, STORE_DOMAIN, key_b, "old b");
 	g_assert_cmpuint(count_names(f->dir, "domains"), ==, 2);
+}
+
+/* == Crashes of the host == */
+
+/* What the disk has of the log. */
+static void take_log(struct fixture *f, char **ret_bytes, gsize *ret_len)
+{
+	g_autofree char *path = g_build_filename(f->dir, "wal", NULL);
+
+	g_assert_true(g_file_get_contents(path, ret_bytes, ret_len, NULL));
+}
+
+/* The host crashes and is back: it has that log, and @text in the file; NULL: there is none. */
+static void crash(struct fixture *f, const char *log, gsize len, const char *text)
+{
+	g_autofree char *path = g_build_filename(f->dir, "wal", NULL);
+	g_autofree char *file = file_of(f, STORE_DOMAIN, key_a);
+
+	store_free(f->store);
+	if (text)
+		g_assert_true(g_file_set_contents(file, text, -1, NULL));
+	else
+		(void)g_remove(file);
+	g_assert_true(g_file_set_contents(path, log, (gssize)len, NULL));
+	open_store(f);
+}
+
+/* What was told to be done is there, whatever became of its file. */
+static void test_crash(struct fixture *f, const void *data)
+{
+	static const char *const left[] = { NULL, "", "former", "hal" };
+	g_autofree char *saved = NULL, *again = NULL, *removed = NULL;
+	gsize len;
+
+	(void)data;
+	save_well(f, STORE_DOMAIN, key_a, "first text");
+	take_log(f, &saved, &len);
+	save_well(f, STORE_DOMAIN, key_a, "second text");
+	save_well(f, STORE_SNAPSHOTS, key_a, "snapshots");
+	take_log(f, &again, &len);
+	save_well(f, STORE_DOMAIN, key_a, NULL);
+	take_log(f, &removed, &len);
+	for (unsigned i = 0; i < G_N_ELEMENTS(left); i++) {
+		crash(f, saved, len, left[i]);
+		expect(f, STORE_DOMAIN, key_a, "first text");
+		crash(f, again, len, left[i]);
+		expect(f, STORE_DOMAIN, key_a, "second text");
+		expect(f, STORE_SNAPSHOTS, key_a, "snapshots");
+		crash(f, removed, len, left[i]);
+		expect(f, STORE_DOMAIN, key_a, NULL);
+	}
+}
+
+/* A batch that was cut off has not happened; those before it have. Any byte that is wrong cuts. */
+static void test_torn(struct fixture *f, const void *data)
+{
+	enum {
+		BLOCK = 4096,
+		BYTES = 120
+	};
+	g_autofree char *log = NULL;
+	gsize len;
+
+	(void)data;
+	save_well(f, STORE_DOMAIN, key_a, "first text");
+	save_well(f, STORE_DOMAIN, key_a, "second text");
+	take_log(f, &log, &len);
+	for (unsigned at = 0; at < BYTES; at += 3) {
+		bool within = at < 24 + 32 + 8 + 36 + strlen("second text");
+
+		log[BLOCK + at] ^= 0x40;
+		crash(f, log, len, "torn");
+		expect(f, STORE_DOMAIN, key_a, within ? "first text" : "second text");
+		log[BLOCK + at] ^= 0x40;
+	}
+	/* Half of a log, and none at all. */
+	crash(f, log, BLOCK, "torn");
+	expect(f, STORE_DOMAIN, key_a, "first text");
+	crash(f, log, BLOCK + 50, "torn");
+	expect(f, STORE_DOMAIN, key_a, "first text");
+	crash(f, log, 0, "as it was");
+	expect(f, STORE_DOMAIN, key_a, "as it was");
+}
+
+/* When it was emptied, what is behind its first block means nothing, even at the place where more follows. */
+static void test_emptied(struct fixture *f, const void *data)
+{
+	g_autofree char *log = NULL;
+	gsize len;
+
+	(void)data;
+	save_well(f, STORE_DOMAIN, key_a, "1");
+	save_well(f, STORE_DOMAIN, key_a, "2");
+	reopen(f);
+	take_log(f, &log, &len);
+	crash(f, log, len, "as it was");
+	expect(f, STORE_DOMAIN, key_a, "as it was");
+	save_well(f, STORE_DOMAIN, key_a, "3");
+	g_clear_pointer(&log, g_free);
+	take_log(f, &log, &len);
+	crash(f, log, len, "torn");
+	expect(f, STORE_DOMAIN, key_a, "3");
+}
+
+/* More than the log has room for: it is emptied on the way, and what is too long for it needs none. */
+static void test_full(struct fixture *f, const void *data)
+{
+	enum {
+		LONG = 100 * 1000,
+		COUNT = 40
+	};
+	g_autofree char *text = g_strnfill(LONG, 'x'), *huge = g_strnfill(30 * LONG, 'y');
+	g_autofree char *log = NULL;
+	gsize len;
+
+	(void)data;
+	for (unsigned i = 0; i < COUNT; i++) {
+		text[0] = (char)('a' + i % 26);
+		save_well(f, STORE_DOMAIN, key_a, text);
+	}
+	save_well(f, STORE_DOMAIN, key_a, huge);
+	expect(f, STORE_DOMAIN, key_a, huge);
+	take_log(f, &log, &len);
+	crash(f, log, len, huge);
+	expect(f, STORE_DOMAIN, key_a, huge);
+}
+
+/* The log cannot be emptied: nothing is changed until it can be, and then nothing was lost. */
+static void test_stuck(struct fixture *f, const void *data)
+{
+	g_autofree char *folder = g_build_filename(f->dir, "domains", NULL);
+	g_autofree char *aside = g_build_filename(f->dir, "aside", NULL);
+	g_autoptr(GError) error = NULL;
+
+	(void)data;
+	save_well(f, STORE_DOMAIN, key_a, "kept");
+	g_assert_cmpint(g_rename(folder, aside), ==, 0);
+	error = save(f, STORE_DOMAIN, key_b, "refused");
+	g_assert_error(error, SYS_ERROR, ENOENT);
+	g_clear_error(&error);
+	error = save(f, STORE_SNAPSHOTS, key_b, "refused");
+	g_assert_error(error, SYS_ERROR, ENOENT);
+	g_assert_cmpint(g_rename(aside, folder), ==, 0);
+	expect(f, STORE_DOMAIN, key_a, "kept");
+	save_well(f, STORE_DOMAIN, key_b, "taken");
+	expect(f, STORE_DOMAIN, key_b, "taken");
+	expect(f, STORE_SNAPSHOTS, key_b, NULL);
+	reopen(f);
+	expect(f, STORE_DOMAIN, key_a, "kept");
 }
 
 /* Behind the end nothing is begun, and what was begun is done. */
@@ -382,12 +550,6 @@ static void put(const char *dir, const char *name, const char *text)
 	g_autofree char *path = g_build_filename(dir, name, NULL);
 
 	g_assert_true(g_file_set_contents(path, text, -1, NULL));
-}
-
-static void reopen(struct fixture *f)
-{
-	store_free(f->store);
-	open_store(f);
 }
 
 static void test_load(struct fixture *f, const void *data)
@@ -438,8 +600,10 @@ static void test_unreadable(struct fixture *f, const void *data)
 	g_assert_cmpuint(sys_fail_pending(SYS_READ), ==, 0);
 	g_assert_cmpstr(out->str, ==, "");
 	g_assert_cmpuint(count.refused, ==, 1);
-	expect(f, STORE_DOMAIN, key_a, NULL);
-	g_assert_cmpuint(count_names(f->dir, "domains"), ==, 1);
+	/* It is good all the same, and read by the next one. */
+	expect(f, STORE_DOMAIN, key_a, "one");
+	store_load(f->store, on_load, out, &count);
+	g_assert_cmpuint(count.loaded[STORE_DOMAIN], ==, 1);
 	g_string_free(out, TRUE);
 }
 
@@ -464,6 +628,30 @@ static void test_thousand(struct fixture *f, const void *data)
 	g_assert_cmpuint(count.loaded[STORE_DOMAIN], ==, 1000);
 	g_string_free(out, TRUE);
 	g_string_free(text, TRUE);
+}
+
+/* Without room for a log it is slower, and all the same otherwise. */
+static void test_no_log(struct fixture *f, const void *data)
+{
+	g_autofree char *path = g_build_filename(f->dir, "wal", NULL);
+
+	(void)data;
+	save_well(f, STORE_DOMAIN, key_a, "logged");
+	for (int err = ENOSPC;; err = SYS_SHORT) {
+		store_free(f->store);
+		g_assert_cmpint(g_remove(path), ==, 0);
+		sys_fail_nth(SYS_PWRITE, 1, err);
+		open_store(f);
+		g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+		save_well(f, STORE_DOMAIN, key_a, "not logged");
+		save_well(f, STORE_DOMAIN, key_b, NULL);
+		expect(f, STORE_DOMAIN, key_a, "not logged");
+		reopen(f);
+		g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS));
+		expect(f, STORE_DOMAIN, key_a, "not logged");
+		if (err == SYS_SHORT)
+			return;
+	}
 }
 
 static void test_folders(struct fixture *f, const void *data)
@@ -492,13 +680,22 @@ int main(int argc, char **argv)
 	CASE(kinds);
 	CASE(order);
 	CASE(together);
-	CASE(faults);
+	g_test_add("/store/faults", struct fixture, GINT_TO_POINTER(STORE_DOMAIN), setup,
+		   test_faults, teardown);
+	g_test_add("/store/faults-long-way", struct fixture, GINT_TO_POINTER(STORE_STATUS), setup,
+		   test_faults, teardown);
 	CASE(no_links);
 	CASE(take_back);
+	CASE(crash);
+	CASE(torn);
+	CASE(emptied);
+	CASE(full);
+	CASE(stuck);
 	CASE(end);
 	CASE(load);
 	CASE(unreadable);
 	CASE(thousand);
+	CASE(no_log);
 	CASE(folders);
 	return g_test_run();
 }

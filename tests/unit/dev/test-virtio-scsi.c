@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "dev/virtio-blk.h"
 #include "dev/virtio-scsi.h"
 #include "tests/lib/virtio-driver.h"
 
 #include "fake-block.h"
+#include "fake.h"
 #include "virtio-rig.h"
 
 enum {
@@ -20,11 +22,30 @@ enum {
 
 struct rig {
 	uint64_t now_ns;
-	struct block block;
+	struct fake_clock clock;
+	struct block block, other;
 	struct io_loop *loop;
 	struct virtio_device *dev;
 	struct vdriver *d;
+	unsigned moved, changed; /* how often config.tray() and the change's end were called */
+	bool open, done;         /* and with what */
 };
+
+static void on_tray(void *opaque, bool open)
+{
+	struct rig *rig = opaque;
+
+	rig->moved++;
+	rig->open = open;
+}
+
+static void on_changed(void *opaque, bool done)
+{
+	struct rig *rig = opaque;
+
+	rig->changed++;
+	rig->done = done;
+}
 
 static void rig_init(struct rig *rig, uint64_t features)
 {
@@ -35,8 +56,17 @@ static void rig_init(struct rig *rig, uint64_t features)
 	rig->block.info.read_only = true;
 	for (unsigned i = 0; i < IMAGE; i++)
 		rig->block.data[i] = (uint8_t)(i / 2048 + i);
+	fake_block_init(&rig->other, IMAGE / 2);
+	rig->other.info.read_only = true;
+	memset(rig->other.data, 0x77, IMAGE / 2);
+	fake_clock_init(&rig->clock);
 	rig->loop = rig_loop_new(&rig->now_ns);
-	rig->dev = virtio_scsi_new(&(struct virtio_scsi_config){ &rig->block, rig->loop }, &error);
+	rig->dev = virtio_scsi_new(&(struct virtio_scsi_config){ .block = &rig->block,
+								 .loop = rig->loop,
+								 .clock = &rig->clock.clock,
+								 .tray = on_tray,
+								 .opaque = rig },
+				   &error);
 	g_assert_no_error(error);
 	rig->d = vdriver_new(&(struct vdriver_config){
 		.dev = rig->dev, .loop = rig->loop, .features = features });
@@ -48,6 +78,7 @@ static void rig_release(struct rig *rig)
 	rig->dev->ops->free(rig->dev);
 	io_loop_free(rig->loop);
 	fake_block_release(&rig->block);
+	fake_block_release(&rig->other);
 }
 
 static void put_request(uint8_t *request, uint8_t target, const uint8_t *cdb, size_t len)
@@ -118,6 +149,8 @@ static void test_read(const void *features)
 		{ 0, 4, 5 * 2048, 1 },
 	};
 	g_autofree uint8_t *in = g_malloc(RESPONSE_LEN + IMAGE);
+	struct disk_stats stats;
+	uint64_t sum = 0;
 	uint8_t cdb[10];
 	struct rig rig;
 
@@ -134,7 +167,11 @@ static void test_read(const void *features)
 		g_assert_cmpmem(in + RESPONSE_LEN, len,
 				rig.block.data + (size_t)reads[i].sector * 2048, len);
 		g_assert_cmpuint(rig.block.count, ==, reads[i].steps);
+		sum += len;
 	}
+	virtio_scsi_stats(rig.dev, &stats);
+	g_assert_cmpuint(stats.ops[BLOCK_READ], ==, G_N_ELEMENTS(reads));
+	g_assert_cmpuint(stats.bytes[BLOCK_READ], ==, sum);
 	/* Behind the end; no room at all. */
 	rig.block.count = 0;
 	read_cdb(cdb, 450, 1);
@@ -268,6 +305,111 @@ static void test_control(const void *features)
 	rig_release(&rig);
 }
 
+static uint8_t status_of(struct rig *rig, uint8_t opcode, uint8_t bits)
+{
+	const uint8_t cdb[6] = { opcode, 0, 0, 0, bits, 0 };
+	uint8_t in[RESPONSE_LEN];
+
+	(void)command(rig, 0, cdb, sizeof(cdb), in, sizeof(in));
+	return in[10];
+}
+
+static uint8_t first_byte(struct rig *rig, uint32_t sector)
+{
+	uint8_t in[RESPONSE_LEN + 2048], cdb[10];
+
+	read_cdb(cdb, sector, 1);
+	(void)command(rig, 0, cdb, sizeof(cdb), in, sizeof(in));
+	return in[10] ? in[10] : in[RESPONSE_LEN];
+}
+
+/* The driver ejects, the user puts in another one. */
+static void test_change(const void *features)
+{
+	static struct rig rig;
+	struct virtio_scsi_tray tray;
+
+	rig_init(&rig, *(const uint64_t *)features);
+	g_assert_false(virtio_scsi_change(rig.dev, &rig.other, on_changed, &rig, NULL));
+	g_assert_cmpuint(status_of(&rig, 0x1e, 1), ==, 0);
+	virtio_scsi_tray(rig.dev, &tray);
+	g_assert_true(tray.locked && !tray.open);
+	g_assert_cmpuint(status_of(&rig, 0x1e, 0), ==, 0);
+	g_assert_cmpuint(status_of(&rig, 0x1b, 2), ==, 0);
+	fake_clock_run(&rig.clock);
+	g_assert_cmpuint(rig.moved, ==, 1);
+	g_assert_true(rig.open);
+	g_assert_true(virtio_scsi_change(rig.dev, &rig.other, on_changed, &rig, NULL));
+	g_assert_false(virtio_scsi_change(rig.dev, NULL, on_changed, &rig, NULL));
+	fake_clock_run(&rig.clock);
+	g_assert_cmpuint(rig.changed, ==, 1);
+	g_assert_true(rig.done);
+	virtio_scsi_set_tray(rig.dev, false);
+	fake_clock_run(&rig.clock);
+	g_assert_cmpuint(rig.moved, ==, 1);
+	g_assert_cmpuint(status_of(&rig, 0x00, 0), ==, 2);
+	g_assert_cmpuint(status_of(&rig, 0x00, 0), ==, 0);
+	g_assert_cmphex(first_byte(&rig, 3), ==, 0x77);
+	g_assert_cmphex(first_byte(&rig, 449), ==, 2); /* it is smaller */
+	/* Out with it. */
+	virtio_scsi_set_tray(rig.dev, true);
+	g_assert_true(virtio_scsi_change(rig.dev, NULL, on_changed, &rig, NULL));
+	fake_clock_run(&rig.clock);
+	virtio_scsi_set_tray(rig.dev, false);
+	g_assert_cmpuint(status_of(&rig, 0x00, 0), ==, 2);
+	g_assert_cmpuint(status_of(&rig, 0x00, 0), ==, 2);
+	/* One that goes with the drive is not done. */
+	virtio_scsi_set_tray(rig.dev, true);
+	g_assert_true(virtio_scsi_change(rig.dev, &rig.block, on_changed, &rig, NULL));
+	rig_release(&rig);
+	g_assert_cmpuint(rig.changed, ==, 3);
+	g_assert_false(rig.done);
+}
+
+/* A read of the old one ends before it is taken away; a driver that begins anew has locked nothing. */
+static void test_change_while_reading(const void *features)
+{
+	static struct rig rig;
+	struct virtio_scsi_tray tray;
+	uint64_t request, in;
+	uint8_t cdb[10];
+	uint32_t len;
+
+	rig_init(&rig, *(const uint64_t *)features);
+	rig.block.hold = true;
+	request = vdriver_alloc(rig.d, REQUEST_LEN);
+	in = vdriver_alloc(rig.d, RESPONSE_LEN + 2048);
+	read_cdb(cdb, 5, 1);
+	put_request(vdriver_ptr(rig.d, request, REQUEST_LEN), 0, cdb, 10);
+	g_assert_true(vdriver_add(rig.d, QUEUE,
+				  (struct vdriver_buf[]){ { request, REQUEST_LEN, false },
+							  { in, RESPONSE_LEN + 2048, true } },
+				  2, NULL));
+	(void)vdriver_kick(rig.d, QUEUE);
+	vdriver_run(rig.d);
+	virtio_scsi_set_tray(rig.dev, true);
+	g_assert_true(virtio_scsi_change(rig.dev, &rig.other, on_changed, &rig, NULL));
+	fake_clock_run(&rig.clock);
+	g_assert_cmpuint(rig.changed, ==, 0);
+	rig.block.hold = false;
+	fake_block_complete(&rig.block);
+	vdriver_run(rig.d);
+	fake_clock_run(&rig.clock);
+	g_assert_cmpuint(rig.changed, ==, 1);
+	g_assert_true(vdriver_used(rig.d, QUEUE, NULL, &len));
+	g_assert_cmpmem(vdriver_ptr(rig.d, in + RESPONSE_LEN, 2048), 2048,
+			rig.block.data + (size_t)5 * 2048, 2048);
+	virtio_scsi_set_tray(rig.dev, false);
+	g_assert_true(vdriver_restart(rig.d, *(const uint64_t *)features));
+	g_assert_cmphex(first_byte(&rig, 5), ==, 0x77);
+	(void)status_of(&rig, 0x1e, 1);
+	g_assert_true(vdriver_restart(rig.d, *(const uint64_t *)features));
+	virtio_scsi_tray(rig.dev, &tray);
+	g_assert_false(tray.locked);
+	virtio_scsi_request_eject(rig.dev);
+	rig_release(&rig);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -277,5 +419,7 @@ int main(int argc, char **argv)
 	rig_add("/dev/virtio-scsi", "many", test_many);
 	rig_add("/dev/virtio-scsi", "reset", test_reset);
 	rig_add("/dev/virtio-scsi", "control", test_control);
+	rig_add("/dev/virtio-scsi", "change", test_change);
+	rig_add("/dev/virtio-scsi", "change-while-reading", test_change_while_reading);
 	return g_test_run();
 }

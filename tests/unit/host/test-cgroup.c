@@ -346,6 +346,27 @@ static void test_remove(void)
 	g_assert_true(host_cgroup_remove(group, NULL));
 }
 
+/* What machines have left that nobody ended; the kernel refuses to remove others. */
+static void test_sweep(void)
+{
+	autoptr(tree) tree = unified("cpu\n");
+	autoptr(host_cgroups) groups = host_cgroups_new(tree->root, NULL);
+	autoptr(host_cgroup) group = host_cgroup_new(groups, "left", UUID, 0, NULL);
+	autoptr(host_cgroup) busy = host_cgroup_new(groups, "web/1", UUID, 0, NULL);
+	g_autofree char *in = tree_path(tree, IN), *above = g_path_get_dirname(in);
+	g_autofree char *left = g_build_filename(above, "left-" UUID, NULL);
+	g_autofree char *other =
+		g_build_filename(above, "other-things-of-thirty-six-letters-and-more", NULL);
+
+	g_assert_nonnull(group);
+	g_assert_nonnull(busy);
+	g_assert_cmpint(g_mkdir(other, 0755), ==, 0);
+	host_cgroups_sweep(groups);
+	g_assert_false(g_file_test(left, G_FILE_TEST_EXISTS));
+	g_assert_true(g_file_test(in, G_FILE_TEST_IS_DIR));
+	g_assert_true(g_file_test(other, G_FILE_TEST_IS_DIR));
+}
+
 static void test_names(void)
 {
 	g_autofree char *long_name = g_strnfill(1000, '/');
@@ -370,6 +391,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/host/cgroup/none", test_none);
 	g_test_add_func("/host/cgroup/denied", test_denied);
 	g_test_add_func("/host/cgroup/remove", test_remove);
+	g_test_add_func("/host/cgroup/sweep", test_sweep);
 	g_test_add_func("/host/cgroup/names", test_names);
 	return g_test_run();
 }

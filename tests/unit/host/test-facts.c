@@ -334,9 +334,12 @@ static void test_cpumap(void)
 		{ "", "" },
 		{ "0\n", "0" },
 		{ " 3-1000,0,2\n", "0,2-1000" },
+		{ "0-3,^2", "0-1,3" },
+		{ "^2,0-3,^1-2,^9", "0,3" },
 		{ "16383,16384", "16383" },
 	};
-	static const char *const bad[] = { "-", "1-", "3-1", "1,", "1 2", "a", ",1", "1--2" };
+	static const char *const bad[] = { "-",  "1-",   "3-1", "1,",  "1 2", "a",
+					   ",1", "1--2", "^",   "^^1", "1^",  "1-^2" };
 	g_autofree struct host_cpumap *map = g_new(struct host_cpumap, 1);
 
 	for (size_t i = 0; i < G_N_ELEMENTS(good); i++) {

@@ -25,6 +25,7 @@ void script_reset(void)
 			g_hash_table_unref(script.kept[i]);
 	}
 	g_queue_clear(&script.held);
+	g_queue_clear(&script.store_held);
 	g_free(script.asked);
 	memset(&script, 0, sizeof(script));
 	for (unsigned i = 0; i < STORE_KIND_COUNT; i++)
@@ -50,12 +51,22 @@ static void do_task(struct task *task)
 		end(task, fail);
 }
 
-void script_release(const char *fail)
+static void release(GQueue *held, const char *fail)
 {
-	struct task *task = g_queue_pop_head(&script.held);
+	struct task *task = g_queue_pop_head(held);
 
 	g_assert_nonnull(task);
 	end(task, fail);
+}
+
+void script_release(const char *fail)
+{
+	release(&script.held, fail);
+}
+
+void script_store_release(const char *fail)
+{
+	release(&script.store_held, fail);
 }
 
 static struct machine *script_start(struct dom *dom, unsigned flags, struct task *task)
@@ -129,6 +140,12 @@ static void script_plug(struct machine *machine, struct domain *device, struct t
 	do_task(task);
 }
 
+static void script_tune(struct machine *machine, struct task *task)
+{
+	(void)machine;
+	do_task(task);
+}
+
 static void script_query(struct machine *machine, unsigned what, struct machine_stats *stats,
 			 struct task *task)
 {
@@ -161,9 +178,18 @@ const struct machine_ops script_machines = {
 	.pause = script_pause,
 	.resume = script_resume,
 	.plug = script_plug,
+	.tune = script_tune,
 	.query = script_query,
 	.agent = script_agent,
 };
+
+static void store_end(struct task *task)
+{
+	if (script.store_hold)
+		g_queue_push_tail(&script.store_held, task);
+	else
+		end(task, script.store_fail);
+}
 
 static void store_save(void *opaque, enum store_kind kind, const char *key, const char *text,
 		       struct task *task)
@@ -172,7 +198,7 @@ static void store_save(void *opaque, enum store_kind kind, const char *key, cons
 	if (!script.store_fail)
 		g_hash_table_replace(script.kept[kind], g_strdup(key), g_strdup(text));
 	script.saves++;
-	end(task, script.store_fail);
+	store_end(task);
 }
 
 static void store_remove(void *opaque, enum store_kind kind, const char *key, struct task *task)
@@ -180,7 +206,7 @@ static void store_remove(void *opaque, enum store_kind kind, const char *key, st
 	(void)opaque;
 	if (!script.store_fail)
 		g_hash_table_remove(script.kept[kind], key);
-	end(task, script.store_fail);
+	store_end(task);
 }
 
 const struct store_ops script_store = { .save = store_save, .remove = store_remove };

@@ -16,10 +16,12 @@
 struct script {
 	bool hold;         /* tasks of machines wait for script_release() */
 	bool hold_queries; /* those of query() too */
+	bool store_hold;   /* those of the store wait for script_store_release() */
 	const char *fail;  /* what the next task ends with, once */
 	const char *agent; /* what the agent answers; NULL: nothing */
 	char *asked;       /* what it was asked last */
 	GQueue held;       /* of struct task */
+	GQueue store_held; /* the same */
 	struct dom *last;  /* whose machine was made last */
 	unsigned machines; /* that there are */
 	unsigned started, destroyed, paused, plugged;
@@ -37,6 +39,8 @@ extern const struct store_ops script_store;
 void script_reset(void);
 /* End the oldest task that is held. */
 void script_release(const char *fail);
+/* End the oldest task of the store that is held. */
+void script_store_release(const char *fail);
 struct node *script_node(bool store, unsigned deadline_ms);
 
 #endif

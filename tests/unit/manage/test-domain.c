@@ -17,15 +17,20 @@ struct setup {
 	struct test_client *c;
 };
 
-static struct setup begin(bool store)
+static struct setup begin_with(bool store, unsigned deadline_ms)
 {
 	struct setup s;
 
 	script_reset();
-	s.node = script_node(store, 0);
+	s.node = script_node(store, deadline_ms);
 	s.server = test_server(s.node);
 	s.c = client_open(s.server, false);
 	return s;
+}
+
+static struct setup begin(bool store)
+{
+	return begin_with(store, 0);
 }
 
 static void end(struct setup *s)
@@ -205,6 +210,47 @@ static void test_autodestroy(void)
 	g_assert_false(client_find(s.c, "a", NULL));
 	g_assert_true(client_find(s.c, "b", NULL));
 	g_assert_cmpuint(script.destroyed, ==, 1);
+	end(&s);
+}
+
+/* Also if the client goes, or was told that it takes longer, before there is a machine. */
+static void test_autodestroy_early(void)
+{
+	g_autofree char *xml = test_xml("a", uuid_a, NULL);
+	rpc_domain_create_xml_args args = { .xml_desc = xml, .flags = 2 };
+	struct setup s = begin(false);
+	struct test_client *other = client_open(s.server, false);
+
+	script.hold = true;
+	client_send_xdr(other, RPC_PROC_DOMAIN_CREATE_XML,
+			(xdrproc_t)xdr_rpc_domain_create_xml_args, &args);
+	g_assert_cmpuint(script.machines, ==, 1);
+	client_free(other);
+	g_assert_false(client_find(s.c, "a", NULL));
+	g_assert_cmpuint(script.machines, ==, 0);
+	end(&s);
+}
+
+/* A client that is there still has its machine, however long that took. */
+static void test_autodestroy_late(void)
+{
+	g_autofree char *xml = test_xml("a", uuid_a, NULL);
+	rpc_domain_create_xml_args args = { .xml_desc = xml, .flags = 2 };
+	struct setup s = begin_with(false, 20);
+	struct test_client *other = client_open(s.server, false);
+	uint32_t serial;
+
+	script.hold = true;
+	serial = client_send_xdr(other, RPC_PROC_DOMAIN_CREATE_XML,
+				 (xdrproc_t)xdr_rpc_domain_create_xml_args, &args);
+	g_assert_false(client_read(other, client_wait(other, serial), NULL, NULL, 0));
+	g_assert_cmpint(other->code, ==, RPC_CODE_OPERATION_TIMEOUT);
+	script.hold = false;
+	script_release(NULL);
+	g_assert_true(client_find(s.c, "a", NULL));
+	g_assert_cmpuint(script.machines, ==, 1);
+	client_free(other);
+	g_assert_cmpuint(script.machines, ==, 0);
 	end(&s);
 }
 
@@ -471,6 +517,70 @@ static void test_load_nonsense(void)
 	node_free(node);
 }
 
+/* == What is told of a machine that runs is kept before == */
+
+static uint32_t send_do(struct test_client *c, int proc, rpc_domain dom)
+{
+	rpc_domain_create_args args = { .dom = dom };
+
+	return client_send_xdr(c, proc, (xdrproc_t)xdr_rpc_domain_create_args, &args);
+}
+
+static void test_start_is_kept(void)
+{
+	struct setup s = begin(true);
+	g_autofree char *xml = test_xml("a", uuid_a, NULL);
+	rpc_domain dom = client_define(s.c, xml);
+	struct rpc_message *answer;
+	uint32_t serial;
+
+	/* The file, then the answer; the same at its end. */
+	static const int procs[] = { RPC_PROC_DOMAIN_CREATE, RPC_PROC_DOMAIN_DESTROY };
+	for (size_t i = 0; i < ARRAY_SIZE(procs); i++) {
+		script.store_hold = true;
+		serial = send_do(s.c, procs[i], dom);
+		turn();
+		g_assert_null(client_take(s.c, serial));
+		script.store_hold = false;
+		script_store_release(NULL);
+		turn();
+		answer = client_take(s.c, serial);
+		g_assert_nonnull(answer);
+		rpc_message_free(answer);
+		g_assert_cmpuint(g_hash_table_size(script.kept[STORE_STATUS]), ==, i == 0);
+	}
+	end(&s);
+}
+
+static void test_live_is_kept(void)
+{
+	struct setup s = begin(true);
+	g_autofree char *xml = test_xml("a", uuid_a, "<title>old</title>"), *shown = NULL;
+	rpc_domain dom = client_define(s.c, xml);
+	char title[] = "new", *title_text = title;
+	rpc_domain_set_metadata_args args = {
+		.dom = dom, .type = 1, .metadata = &title_text, .flags = 1 /* live */
+	};
+
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_CREATE, dom));
+	g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*cannot be kept for now*");
+	script.store_fail = "the disk is full";
+	g_assert_false(client_call(s.c, RPC_PROC_DOMAIN_SET_METADATA, domain_set_metadata, &args));
+	g_assert_nonnull(strstr(s.c->error, "the disk is full"));
+	shown = client_xml(s.c, dom, 0);
+	g_assert_nonnull(strstr(shown, "<title>old</title>"));
+	g_test_assert_expected_messages();
+	/* Whatever else happens to it meanwhile is kept as soon as that is possible. */
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_SUSPEND, dom));
+	g_hash_table_remove_all(script.kept[STORE_STATUS]);
+	script.store_fail = NULL;
+	turn_ms(1100);
+	g_assert_cmpuint(g_hash_table_size(script.kept[STORE_STATUS]), ==, 1);
+	g_assert_true(client_call(s.c, RPC_PROC_DOMAIN_SET_METADATA, domain_set_metadata, &args));
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_DESTROY, dom));
+	end(&s);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -479,9 +589,13 @@ int main(int argc, char **argv)
 	g_test_add_func("/domain/life", test_life);
 	g_test_add_func("/domain/transient", test_transient);
 	g_test_add_func("/domain/autodestroy", test_autodestroy);
+	g_test_add_func("/domain/autodestroy-early", test_autodestroy_early);
+	g_test_add_func("/domain/autodestroy-late", test_autodestroy_late);
 	g_test_add_func("/domain/ends", test_ends);
 	g_test_add_func("/domain/events", test_events_are_asked_for);
 	g_test_add_func("/domain/store-fails", test_store_fails);
+	g_test_add_func("/domain/start-is-kept", test_start_is_kept);
+	g_test_add_func("/domain/live-is-kept", test_live_is_kept);
 	g_test_add_func("/domain/restart", test_restart);
 	g_test_add_func("/domain/restart-ended", test_restart_ended);
 	g_test_add_func("/domain/load-nonsense", test_load_nonsense);

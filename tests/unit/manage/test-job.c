@@ -27,14 +27,21 @@ static rpc_domain start_one(struct test_client *c, const char *name, const char 
 	return dom;
 }
 
-static struct setup begin(unsigned deadline_ms)
+static struct setup begin_kept(bool store, unsigned deadline_ms)
 {
-	struct setup s;
+	struct setup s = { 0 };
 
 	script_reset();
-	s.node = script_node(false, deadline_ms);
+	s.node = script_node(store, deadline_ms);
 	s.server = test_server(s.node);
 	s.c = client_open(s.server, false);
+	return s;
+}
+
+static struct setup begin(unsigned deadline_ms)
+{
+	struct setup s = begin_kept(false, deadline_ms);
+
 	s.a = start_one(s.c, "a", uuid_a);
 	s.b = start_one(s.c, "b", uuid_b);
 	return s;
@@ -114,6 +121,69 @@ static void test_deadline(void)
 	end(&s);
 }
 
+static uint32_t send_autostart(struct test_client *c, rpc_domain dom)
+{
+	return client_send_xdr(c, RPC_PROC_DOMAIN_SET_AUTOSTART,
+			       (xdrproc_t)xdr_rpc_domain_set_autostart_args,
+			       &(rpc_domain_set_autostart_args){ .dom = dom, .autostart = 1 });
+}
+
+/* Clients that fill a domain's queue are refused; what the domain needs itself has a place in it. */
+static void test_full_queue(void)
+{
+	enum {
+		QUEUE_MAX = 64
+	};
+	struct setup s = begin_kept(true, 0);
+	g_autofree char *xml = test_xml("a", uuid_a, "<on_poweroff>restart</on_poweroff>");
+	struct test_client *others[] = { client_open(s.server, false),
+					 client_open(s.server, false) };
+	struct dom *dom;
+	uint32_t last = 0;
+
+	s.a = client_define(s.c, xml);
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_CREATE, s.a));
+	dom = script.last;
+	script.store_hold = true;
+	for (unsigned i = 0; i < QUEUE_MAX; i++)
+		last = send_autostart(i < QUEUE_MAX / 2 ? s.c : others[0], s.a);
+	g_assert_null(client_take(others[0], last));
+	last = send_autostart(others[1], s.a);
+	g_assert_false(client_read(others[1], client_wait(others[1], last), NULL, NULL, 0));
+	g_assert_cmpint(others[1]->code, ==, RPC_CODE_RESOURCE_BUSY);
+	/* The guest powers off, and its definition says that it begins anew. */
+	machine_ended(dom, MACHINE_END_SHUTDOWN, NULL);
+	g_assert_cmpuint(script.started, ==, 1);
+	script.store_hold = false;
+	while (script.store_held.length)
+		script_store_release(NULL);
+	g_assert_cmpuint(script.started, ==, 2);
+	g_assert_cmpint(client_state(s.c, s.a, NULL), ==, 1);
+	/* All of them are done: there is room again. */
+	last = send_autostart(others[1], s.a);
+	g_assert_true(client_read(others[1], client_wait(others[1], last), NULL, NULL, 0));
+	client_free(others[0]);
+	client_free(others[1]);
+	end(&s);
+}
+
+/* What waits behind a job that the machine's end has ended finds a domain without a machine. */
+static void test_create_behind_an_end(void)
+{
+	struct setup s = begin(0);
+	uint32_t first, second;
+
+	script.hold = true;
+	first = send_domain(s.c, RPC_PROC_DOMAIN_SUSPEND, s.a);
+	second = send_domain(s.c, RPC_PROC_DOMAIN_CREATE, s.a);
+	script.hold = false;
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_DESTROY, s.a));
+	g_assert_false(client_read(s.c, client_wait(s.c, first), NULL, NULL, 0));
+	g_assert_true(client_read(s.c, client_wait(s.c, second), NULL, NULL, 0));
+	g_assert_cmpint(client_state(s.c, s.a, NULL), ==, 1);
+	end(&s);
+}
+
 static void test_destroy_waits_for_nobody(void)
 {
 	struct setup s = begin(0);
@@ -179,27 +249,6 @@ static void test_open_calls(void)
 	for (unsigned i = 0; i < PEER_CALLS_MAX; i++)
 		rpc_message_free(client_wait(s.c, serials[i]));
 	g_assert_true(peer_wants_input(s.c->peer));
-	end(&s);
-}
-
-static void test_queue_bound(void)
-{
-	struct setup s = begin(0);
-	struct test_client *clients[3];
-	uint32_t last = 0;
-
-	script.hold = true;
-	for (unsigned k = 0; k < 3; k++) {
-		clients[k] = client_open(s.server, false);
-		for (unsigned i = 0; i < PEER_CALLS_MAX - 1; i++)
-			last = send_domain(clients[k], RPC_PROC_DOMAIN_SUSPEND, s.a);
-	}
-	g_assert_false(client_read(clients[2], client_wait(clients[2], last), NULL, NULL, 0));
-	g_assert_cmpint(clients[2]->code, ==, RPC_CODE_RESOURCE_BUSY);
-	script.hold = false;
-	script_release(NULL);
-	for (unsigned k = 0; k < 3; k++)
-		client_free(clients[k]);
 	end(&s);
 }
 
@@ -429,7 +478,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/job/destroy-start", test_destroy_start);
 	g_test_add_func("/job/client-goes", test_client_goes);
 	g_test_add_func("/job/open-calls", test_open_calls);
-	g_test_add_func("/job/queue-bound", test_queue_bound);
+	g_test_add_func("/job/full-queue", test_full_queue);
+	g_test_add_func("/job/create-behind-an-end", test_create_behind_an_end);
 	g_test_add_func("/job/hung-stats", test_hung_stats);
 	g_test_add_func("/job/hung-info", test_hung_info);
 	g_test_add_func("/job/plug-fails", test_plug_fails);

@@ -2,9 +2,11 @@
 /*
  * test-peer.c - what a client may do, when, and how much of it
  */
+#include <limits.h>
 #include <string.h>
 
 #include "client.h"
+#include "manage/peer-int.h"
 #include "rpc/procedure.h"
 
 /* Enough of them are any procedure's arguments: empty texts, lists and options. */
@@ -171,6 +173,23 @@ static void test_read_only_by_choice(void)
 	client_free(c);
 }
 
+/* As a client opens that has no rights of root, and a session: it means nothing to us. */
+static void test_open_session(void)
+{
+	struct test_client *c = client_new(server, false);
+	rpc_connect_open_args open = { .flags = 2 | 4 };
+
+	client_call_xdr(c, RPC_PROC_AUTH_LIST, NULL, NULL, NULL, NULL, 0);
+	g_assert_true(client_call(c, RPC_PROC_CONNECT_OPEN, connect_open, &open));
+	g_assert_false(peer_read_only(c->peer));
+	client_free(c);
+	c = client_new(server, false);
+	open.flags = 8;
+	client_call_xdr(c, RPC_PROC_AUTH_LIST, NULL, NULL, NULL, NULL, 0);
+	g_assert_false(client_call(c, RPC_PROC_CONNECT_OPEN, connect_open, &open));
+	client_free(c);
+}
+
 /* Each call has one answer, whatever stands in it. */
 static void test_every_procedure(void)
 {
@@ -182,7 +201,8 @@ static void test_every_procedure(void)
 		const struct rpc_procedure *proc = &rpc_procedures[i];
 		uint32_t serial;
 
-		if (proc->access == RPC_ACCESS_EVENT || proc->number == RPC_PROC_CONNECT_OPEN)
+		if (proc->access == RPC_ACCESS_EVENT || proc->number == RPC_PROC_CONNECT_OPEN ||
+		    proc->number == RPC_PROC_CONNECT_CLOSE)
 			continue;
 		serial = client_send(c, proc->number, zeroes, sizeof(zeroes));
 		rpc_message_free(client_wait(c, serial));
@@ -193,6 +213,40 @@ static void test_every_procedure(void)
 	client_free(c);
 	server_free(own);
 	node_free(own_node);
+}
+
+/* Who says goodbye is answered, and then the connection is closed. */
+static void test_goodbye(void)
+{
+	struct test_client *c = client_open(server, false);
+
+	g_assert_true(client_call_xdr(c, RPC_PROC_CONNECT_CLOSE, NULL, NULL, NULL, NULL, 0));
+	g_assert_true(c->closed);
+	g_assert_false(peer_wants_input(c->peer));
+	client_free(c);
+}
+
+static int register_event(struct test_client *c)
+{
+	rpc_connect_domain_event_callback_register_any_args args = { .eventID = 0 };
+	rpc_connect_domain_event_callback_register_any_ret ret;
+
+	g_assert_true(client_ask(c, RPC_PROC_CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY,
+				 connect_domain_event_callback_register_any, &args, &ret));
+	return ret.callbackID;
+}
+
+/* Numbers of callbacks begin anew behind the highest; those in use are not given again. */
+static void test_callback_numbers(void)
+{
+	struct test_client *c = client_open(server, false);
+
+	g_assert_cmpint(register_event(c), ==, 0);
+	c->peer->next_callback = INT_MAX - 1;
+	g_assert_cmpint(register_event(c), ==, INT_MAX - 1);
+	g_assert_cmpint(register_event(c), ==, INT_MAX);
+	g_assert_cmpint(register_event(c), ==, 1);
+	client_free(c);
 }
 
 static void test_output_bound(void)
@@ -254,7 +308,10 @@ int main(int argc, char **argv)
 	g_test_add_func("/peer/read-only", test_read_only);
 	g_test_add_func("/peer/read-only-flags", test_read_only_flags);
 	g_test_add_func("/peer/read-only-by-choice", test_read_only_by_choice);
+	g_test_add_func("/peer/open-session", test_open_session);
 	g_test_add_func("/peer/every-procedure", test_every_procedure);
+	g_test_add_func("/peer/goodbye", test_goodbye);
+	g_test_add_func("/peer/callback-numbers", test_callback_numbers);
 	g_test_add_func("/peer/output-bound", test_output_bound);
 	g_test_add_func("/peer/server-closes", test_server_closes);
 	r = g_test_run();

@@ -46,6 +46,10 @@ static const struct refusal refusals[] = {
 	  "the machine type 'microvm' is not there; give pc" },
 	{ "<os><type>hvm</type><boot dev='tape'/></os>", "",
 	  "hd, cdrom, network or fd, not 'tape'" },
+	{ "",
+	  "<disk><source file='/a'/><target dev='vda'/><boot order='2'/></disk>"
+	  "<interface type='user'><boot order='2'/></interface>",
+	  "two devices have the place 2 in the boot order; give one another" },
 	{ "<os firmware='coreboot'><type>hvm</type></os>", "", "'efi' or 'bios', not 'coreboot'" },
 	{ "<os><type>hvm</type><dtb>/a</dtb></os>", "", "this machine has ACPI; remove it" },
 	{ "<os><type>hvm</type><initrd>/a</initrd></os>", "", "but no <kernel>; give that, too" },
@@ -305,9 +309,10 @@ static void test_notes(void)
 		{ "", "<disk><source file='/a'/><target dev='hda' bus='ide'/></disk>",
 		  "disk 'hda' on bus 'ide' becomes a virtio disk" },
 		{ "", "<disk device='cdrom'><target dev='hdc'/></disk>",
-		  "CD drive 'hdc' is left out" },
-		{ "", "<disk device='cdrom'><source file='/a'/><target dev='sda'/></disk>",
-		  "CD drive 'sda' on bus 'scsi' becomes a read-only virtio disk" },
+		  "CD drive 'hdc' on bus 'ide' becomes one of a SCSI controller" },
+		{ "",
+		  "<disk device='cdrom'><source file='/a'/><target dev='sda' bus='sata'/></disk>",
+		  "CD drive 'sda' on bus 'sata' becomes one of a SCSI controller" },
 		{ "", "<disk device='floppy'><target dev='fda'/></disk>",
 		  "floppy drive 'fda' is left" },
 		{ "", FILE_DISK("<serial>123456789012345678901</serial>"),
@@ -398,7 +403,7 @@ static void test_fates(void)
 	g_assert_cmpint(domain->type_fate, ==, FATE_MAPPED);
 	g_assert_cmpint(domain->machine_fate, ==, FATE_MAPPED);
 	g_assert_cmpint(d->disks[0].info.fate, ==, FATE_HONOURED);
-	g_assert_cmpint(d->disks[1].info.fate, ==, FATE_LEFT_OUT);
+	g_assert_cmpint(d->disks[1].info.fate, ==, FATE_MAPPED);
 	g_assert_cmpint(d->interfaces[0].info.fate, ==, FATE_MAPPED);
 	g_assert_cmpint(d->serials[0].info.fate, ==, FATE_HONOURED);
 	g_assert_cmpint(d->graphics[0].info.fate, ==, FATE_LEFT_OUT);

@@ -55,6 +55,39 @@ static void test_nodes(void)
 	assert_refused(xml->str, xml->len, SOCLE_ERROR_LIMIT, "more than 20000 elements");
 }
 
+/* What could not be read again is refused before it is kept; a file of ours may be larger than a letter. */
+static void test_text(void)
+{
+	g_autoptr(GString) long_text = g_string_new(NULL);
+	autoptr(domain) domain = parse_domain("<domain><name>n</name></domain>");
+	g_autoptr(GError) error = NULL;
+	g_autofree char *xml = NULL;
+
+	g_assert_true(domain_check_text(domain, &error));
+	domain->description = g_strdup("a\001b");
+	g_assert_false(domain_check_text(domain, &error));
+	g_clear_error(&error);
+	g_free(domain->description);
+	domain->description = g_strdup("\xff");
+	g_assert_false(domain_check_text(domain, &error));
+	g_clear_error(&error);
+	/* Each of them is six bytes. */
+	for (unsigned i = 0; i < 200000; i++)
+		g_string_append_c(long_text, '\'');
+	g_free(domain->description);
+	domain->description = g_strdup(long_text->str);
+	g_assert_false(domain_check_text(domain, &error));
+	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_LIMIT);
+	xml = domain_format(domain, 0);
+	{
+		autoptr(domain) kept =
+			domain_parse(xml, strlen(xml), DOMAIN_PARSE_KEPT, NULL, NULL);
+
+		g_assert_nonnull(kept);
+		g_assert_cmpstr(kept->description, ==, domain->description);
+	}
+}
+
 static void test_devices(void)
 {
 	static const char *const kinds[] = { "disk", "interface", "controller", "channel", "rng" };
@@ -162,6 +195,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/limits/depth", test_depth);
 	g_test_add_func("/limits/nodes", test_nodes);
 	g_test_add_func("/limits/devices", test_devices);
+	g_test_add_func("/limits/text", test_text);
 	g_test_add_func("/limits/doctype", test_doctype);
 	g_test_add_func("/limits/broken", test_broken);
 	g_test_add_func("/limits/values", test_values);

@@ -41,6 +41,20 @@ static void test_table(void)
 	g_assert_null(rpc_procedure_find(444));
 }
 
+static void test_qemu(void)
+{
+	g_assert_cmpuint(rpc_qemu_procedures_count, ==, 5);
+	for (size_t i = 0; i < rpc_qemu_procedures_count; i++) {
+		const struct rpc_procedure *proc = &rpc_qemu_procedures[i];
+
+		g_assert_true(rpc_qemu_procedure_find(proc->number) == proc);
+		g_assert_cmpuint(proc->program, ==, RPC_PROGRAM_QEMU);
+		g_assert_true(proc->access == RPC_ACCESS_WRITE || proc->number == 6);
+	}
+	g_assert_null(rpc_qemu_procedure_find(2));
+	g_assert_null(rpc_qemu_procedure_find(66));
+}
+
 static void test_some(void)
 {
 	static const struct {
@@ -144,6 +158,7 @@ static void test_access(void)
 
 enum {
 	S = RPC_PROGRAM_REMOTE,
+	Q = RPC_PROGRAM_QEMU,
 	K = RPC_PROGRAM_KEEPALIVE
 };
 
@@ -188,9 +203,16 @@ static void test_sort_for_server(void)
 		{ { K, 1, 1, RPC_TYPE_CALL, 0, 0 },
 		  RPC_SORT_DROP,
 		  "a keepalive that is neither ping nor pong" },
-		{ { 0x20008087, 1, 1, RPC_TYPE_CALL, 0, 0 },
+		{ { Q, 1, 1, RPC_TYPE_CALL, 0, 0 }, RPC_SORT_CALL, NULL },
+		{ { Q, 1, 2, RPC_TYPE_CALL, 0, 0 }, RPC_SORT_REFUSE, "unknown procedure: 2" },
+		{ { Q, 1, 6, RPC_TYPE_CALL, 0, 0 }, RPC_SORT_REFUSE, "unknown procedure: 6" },
+		{ { Q, 1, 443, RPC_TYPE_CALL, 0, 0 }, RPC_SORT_REFUSE, "unknown procedure: 443" },
+		{ { Q, 1, 1, RPC_TYPE_STREAM, 0, 0 },
+		  RPC_SORT_DROP,
+		  "a client sends calls and streams, not type 3" },
+		{ { 0x20008088, 1, 1, RPC_TYPE_CALL, 0, 0 },
 		  RPC_SORT_REFUSE,
-		  "Cannot find program 536903815 version 1" },
+		  "Cannot find program 536903816 version 1" },
 		{ { S, 2, 1, RPC_TYPE_CALL, 0, 0 },
 		  RPC_SORT_REFUSE,
 		  "Cannot find program 536903814 version 2" },
@@ -219,6 +241,9 @@ static void test_sort_for_server(void)
 static void test_sort_for_client(void)
 {
 	static const struct sort_case cases[] = {
+		{ { Q, 1, 6, RPC_TYPE_MESSAGE, 0, 0 },
+		  RPC_SORT_DROP,
+		  "Cannot find program 536903815 version 1" },
 		{ { S, 1, 1, RPC_TYPE_REPLY, 0, 0 }, RPC_SORT_REPLY, NULL },
 		{ { S, 1, 1, RPC_TYPE_REPLY, 0, 1 }, RPC_SORT_REPLY, NULL },
 		{ { S, 1, 343, RPC_TYPE_REPLY_WITH_FDS, 0, 0 }, RPC_SORT_REPLY, NULL },
@@ -245,6 +270,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/rpc/procedure/table", test_table);
+	g_test_add_func("/rpc/procedure/qemu", test_qemu);
 	g_test_add_func("/rpc/procedure/some", test_some);
 	g_test_add_func("/rpc/procedure/names-and-access", test_names_and_access);
 	g_test_add_func("/rpc/procedure/access", test_access);

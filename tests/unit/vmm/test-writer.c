@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 
 #include <glib.h>
 
@@ -160,6 +162,47 @@ static void test_reserve(void)
 	g_string_free(out, TRUE);
 }
 
+/* Bytes that were put while nobody had the pty open are there for who comes: the last ones. */
+static void test_away(void)
+{
+	GString *text = numbers(100000), *out = g_string_new(NULL);
+	const char *end = text->str + text->len - WRITER_KEPT;
+	struct termios mode;
+	struct writer *writer;
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK), slave;
+	char name[64];
+
+	if (master < 0 || grantpt(master) || unlockpt(master) ||
+	    ptsname_r(master, name, sizeof(name))) {
+		g_test_skip("there are no ptys here");
+		return;
+	}
+	slave = open(name, O_RDWR | O_NOCTTY | O_NONBLOCK);
+	g_assert_cmpint(tcgetattr(slave, &mode), ==, 0);
+	cfmakeraw(&mode);
+	g_assert_cmpint(tcsetattr(slave, TCSANOW, &mode), ==, 0);
+	(void)close(slave);
+	writer = writer_new(
+		&(struct writer_config){ .what = "test", .fd = master, .keep_on_hup = true }, NULL);
+	for (size_t off = 0; off < text->len;)
+		off += writer_put(writer, (const uint8_t *)text->str + off, text->len - off);
+	slave = open(name, O_RDWR | O_NOCTTY | O_NONBLOCK);
+	/* As long as it was looking it has seen nobody: there may be more than that. */
+	while (out->len < WRITER_KEPT || strcmp(out->str + out->len - WRITER_KEPT, end) != 0) {
+		writer_look(writer);
+		read_all(slave, out);
+		g_assert_cmpuint(out->len, <=, text->len);
+	}
+	g_assert_true(g_str_has_suffix(text->str, out->str));
+	/* Nobody is waited for at the end. */
+	(void)close(slave);
+	(void)writer_put(writer, (const uint8_t *)"x", 1);
+	writer_free(writer);
+	(void)close(master);
+	g_string_free(text, TRUE);
+	g_string_free(out, TRUE);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -168,5 +211,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/vmm/writer/no-reader", test_no_reader);
 	g_test_add_func("/vmm/writer/exchange", test_exchange);
 	g_test_add_func("/vmm/writer/reserve", test_reserve);
+	g_test_add_func("/vmm/writer/away", test_away);
 	return g_test_run();
 }
