@@ -258,6 +258,26 @@ struct dnsmasq *dnsmasq_new(const struct network *network, const struct dnsmasq_
 	return NULL;
 }
 
+/* One whose start no daemon has seen the end of, by the file that it was started with; 0: there is none. */
+static int orphan(const struct dnsmasq *d)
+{
+	g_autofree char *word =
+		g_strconcat("--conf-file=", d->places.folder, "/dnsmasq.conf", NULL);
+	g_autoptr(GDir) dir = g_dir_open("/proc", 0, NULL);
+	const char *name;
+
+	while (dir && (name = g_dir_read_name(dir))) {
+		g_autofree char *path = g_build_filename("/proc", name, "cmdline", NULL);
+		g_autofree char *line = NULL;
+		size_t len;
+
+		if (g_ascii_isdigit(*name) && g_file_get_contents(path, &line, &len, NULL) &&
+		    memmem(line, len, word, strlen(word) + 1))
+			return (int)g_ascii_strtoll(name, NULL, 10);
+	}
+	return 0;
+}
+
 struct dnsmasq *dnsmasq_find(const struct network *network, const struct dnsmasq_places *places,
 			     int pid, uint64_t start_time, void (*changed)(void *opaque),
 			     void *opaque)
@@ -269,6 +289,10 @@ struct dnsmasq *dnsmasq_find(const struct network *network, const struct dnsmasq
 	d->config = dnsmasq_config(network, &d->places);
 	if (pid > 1 && start_time)
 		d->process = process_open(pid, start_time, on_ended, d, NULL);
+	if (!d->process) {
+		pid = orphan(d);
+		d->process = pid ? process_open(pid, 0, on_ended, d, NULL) : NULL;
+	}
 	if (d->process)
 		return d;
 	log_info("dnsmasq of '%s' has ended while there was no daemon, and is started again",

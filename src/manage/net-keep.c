@@ -51,11 +51,11 @@ void net_save_status(struct net *net, struct task *task)
 	const struct network_ops *ops = v->node->config.networks;
 	g_autofree char *state = NULL, *xml = NULL, *text = NULL;
 
-	if (!v->live || !v->made) {
+	if (!v->live) {
 		forget(net, STORE_NETWORK_STATUS, task);
 		return;
 	}
-	state = ops->state ? ops->state(v) : g_strdup("");
+	state = v->made && ops->state ? ops->state(v) : g_strdup("");
 	xml = network_format(v->live, NETWORK_FORMAT_INACTIVE);
 	text = g_strdup_printf("%ssocle network-status\nstate %s\n%s%s", KEEP_HEAD_START, state,
 			       KEEP_HEAD_END, xml);

@@ -88,15 +88,30 @@ static void started(struct call *call, const GError *error)
 	net_save_status(net, call_task(call, start_kept));
 }
 
-void net_start(struct call *call, struct network *network, call_next next)
+/* A daemon that is killed from here on leaves something that the next one knows of, and completes. */
+static void start_told(struct call *call, const GError *error)
 {
 	struct net *net = net_of_call(call);
 	const struct node_config *config = &net->virtnet.node->config;
+	g_autoptr(GError) copy = error ? g_error_copy(error) : NULL;
+
+	if (!copy) {
+		config->networks->start(config->networks_opaque, &net->virtnet,
+					call_task(call, started));
+		return;
+	}
+	g_prefix_error(&copy, "its state cannot be kept: ");
+	started(call, copy);
+}
+
+void net_start(struct call *call, struct network *network, call_next next)
+{
+	struct net *net = net_of_call(call);
 
 	net->virtnet.live = network;
 	net->starting = true;
 	net->start_next = next;
-	config->networks->start(config->networks_opaque, &net->virtnet, call_task(call, started));
+	net_save_status(net, call_task(call, start_told));
 }
 
 /* == End == */

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Networks of a system's daemon: guests get addresses and names and reach who they may, whatever else is going on."""
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -403,6 +404,24 @@ class Killed(net.Case):
         wait_for(self.dnsmasqs, 'another dnsmasq')
         self.assertEqual(self.guest.dhcp(), self.address)
         self.assertTrue(self.guest.reaches('203.0.113.2'))
+
+    def test_starts(self):
+        # Killed in the middle of starts and ends: the network is there, or it is not, and nothing is left of it.
+        rand = random.Random(int(os.environ.get("SOCLE_SEED", "7")))
+        for _ in range(12):
+            verb = 'net-destroy' if 'active' in self.net('net-list').replace('inactive', '') else 'net-start'
+            call = subprocess.Popen([net.tool.VIRSH, '-c', self.uri, verb, 'n'], stdin=subprocess.DEVNULL,
+                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(rand.random() * 0.12)
+            self.again()
+            call.wait(net.tool.PATIENCE)
+            if 'n ' in self.net('net-list'):
+                wait_for(lambda: len(self.dnsmasqs()) == 1, 'one dnsmasq')
+                self.assertIn('virbr5', run('nft', 'list', 'ruleset'))
+                self.net('net-destroy', 'n')
+            self.assertEqual(self.left(), ([], [], []))
+            if rand.random() < 0.5:
+                self.net('net-start', 'n')
 
     def test_bridge(self):
         # All is gone, as if the host had been restarted without our files being lost.
