@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * keep-int.h - the comment in front of a text that is kept
+ * keep-int.h - the comment in front of what is kept: see keep.c
  */
 #ifndef MANAGE_KEEP_INT_H
 #define MANAGE_KEEP_INT_H
@@ -8,13 +8,13 @@
 #include <glib.h>
 #include <stdbool.h>
 
-#define KEEP_HEAD_START "<!--\n"
-#define KEEP_HEAD_END   "-->\n"
+extern const char keep_head_start[], keep_head_end[];
 
-/* What is behind the comment, which has to say 'socle @kind'; or NULL. */
+/* What follows the head of a text that says 'socle @kind', or NULL. */
 const char *keep_check_head(const char *text, const char *kind, GError **error);
-/* The value behind @key in the comment, for g_free(), or NULL. */
-char *keep_head_value(const char *text, const char *key);
+/* Does the head say 'yes' behind @key? */
 bool keep_head_yes(const char *text, const char *key);
+/* What it says behind @key, for g_free(), or NULL. */
+char *keep_head_value(const char *text, const char *key);
 
 #endif

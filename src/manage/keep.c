@@ -25,6 +25,8 @@ enum {
 	STATUS_AGAIN_MS = 1000 /* behind a state that could not be kept */
 };
 
+const char keep_head_start[] = "<!--\n", keep_head_end[] = "-->\n";
+
 static void save(struct vm *vm, enum store_kind kind, const char *text, struct task *task)
 {
 	const struct node_config *config = &vm->dom.node->config;
@@ -55,8 +57,8 @@ void vm_keep_config(struct vm *vm, struct task *task)
 		return;
 	}
 	xml = domain_format(vm->dom.config, DOMAIN_FORMAT_SECURE | DOMAIN_FORMAT_INACTIVE);
-	text = g_strdup_printf("%ssocle domain\nautostart %s\n%s%s", KEEP_HEAD_START,
-			       vm->autostart ? "yes" : "no", KEEP_HEAD_END, xml);
+	text = g_strdup_printf("%ssocle domain\nautostart %s\n%s%s", keep_head_start,
+			       vm->autostart ? "yes" : "no", keep_head_end, xml);
 	save(vm, STORE_DOMAIN, text, task);
 }
 
@@ -74,7 +76,7 @@ void vm_keep_snapshots(struct vm *vm, struct task *task)
 		return;
 	}
 	list = snapshots_format(vm);
-	text = g_strdup_printf("%ssocle snapshots\n%s%s", KEEP_HEAD_START, KEEP_HEAD_END, list);
+	text = g_strdup_printf("%ssocle snapshots\n%s%s", keep_head_start, keep_head_end, list);
 	save(vm, STORE_SNAPSHOTS, text, task);
 }
 
@@ -111,8 +113,8 @@ static void write_status(struct vm *vm)
 	xml = domain_format(vm->dom.live, DOMAIN_FORMAT_SECURE);
 	text = g_strdup_printf("%ssocle status\nid %d\nstate %d\nreason %d\npersistent %s\n"
 			       "machine %s\n%s%s",
-			       KEEP_HEAD_START, vm->dom.id, (int)vm->dom.state, vm->dom.reason,
-			       vm->dom.config ? "yes" : "no", state, KEEP_HEAD_END, xml);
+			       keep_head_start, vm->dom.id, (int)vm->dom.state, vm->dom.reason,
+			       vm->dom.config ? "yes" : "no", state, keep_head_end, xml);
 	save(vm, STORE_STATUS, text, &vm->status_task);
 }
 
@@ -187,7 +189,7 @@ void vm_keep_status_for(struct vm *vm, struct task *task)
 char *keep_head_value(const char *text, const char *key)
 {
 	size_t len = strlen(key);
-	const char *end = strstr(text, KEEP_HEAD_END);
+	const char *end = strstr(text, keep_head_end);
 
 	for (const char *line = text; line && line < end; line = strchr(line, '\n')) {
 		if (*line == '\n')
@@ -204,16 +206,16 @@ char *keep_head_value(const char *text, const char *key)
 const char *keep_check_head(const char *text, const char *kind, GError **error)
 {
 	g_autofree char *found = NULL;
-	const char *end = strstr(text, KEEP_HEAD_END);
+	const char *end = strstr(text, keep_head_end);
 
-	if (!strncmp(text, KEEP_HEAD_START, strlen(KEEP_HEAD_START)) && end)
+	if (!strncmp(text, keep_head_start, strlen(keep_head_start)) && end)
 		found = keep_head_value(text, "socle");
 	if (!found || strcmp(found, kind) != 0) {
 		error_set(error, SOCLE_ERROR_CORRUPT,
 			  "it does not begin with a comment that says 'socle %s'", kind);
 		return NULL;
 	}
-	return end + strlen(KEEP_HEAD_END);
+	return end + strlen(keep_head_end);
 }
 
 static long head_number(const char *text, const char *key)

@@ -32,8 +32,8 @@ void net_keep_config(struct net *net, struct task *task)
 {
 	g_autofree char *xml = network_format(net->virtnet.config, NETWORK_FORMAT_INACTIVE);
 	g_autofree char *text =
-		g_strdup_printf("%ssocle network\nautostart %s\n%s%s", KEEP_HEAD_START,
-				net->autostart ? "yes" : "no", KEEP_HEAD_END, xml);
+		g_strdup_printf("%ssocle network\nautostart %s\n%s%s", keep_head_start,
+				net->autostart ? "yes" : "no", keep_head_end, xml);
 
 	save(net, STORE_NETWORK, text, task);
 }
@@ -57,8 +57,8 @@ void net_save_status(struct net *net, struct task *task)
 	}
 	state = v->made && ops->state ? ops->state(v) : g_strdup("");
 	xml = network_format(v->live, NETWORK_FORMAT_INACTIVE);
-	text = g_strdup_printf("%ssocle network-status\nstate %s\n%s%s", KEEP_HEAD_START, state,
-			       KEEP_HEAD_END, xml);
+	text = g_strdup_printf("%ssocle network-status\nstate %s\n%s%s", keep_head_start, state,
+			       keep_head_end, xml);
 	save(net, STORE_NETWORK_STATUS, text, task);
 }
 
