@@ -59,7 +59,7 @@ static void sync_fresh(struct store_change *change)
 {
 	if (change->fd < 0)
 		return;
-	if (!change->err && change->kind != STORE_STATUS)
+	if (!change->err && !store_is_in_run(change->kind))
 		change->err = sys_fsync(change->fd);
 	fd_autoclose(&change->fd);
 }
@@ -206,7 +206,7 @@ void store_carry_out(const struct store_folders *folders, struct store_change **
 			changes[i]->err = place_one(folders, changes[i], i);
 	}
 	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++) {
-		if (kind != STORE_STATUS)
+		if (!store_is_in_run(kind))
 			sync_folder(folders, kind, changes, count);
 	}
 	for (unsigned i = 0; i < count; i++)
@@ -296,12 +296,6 @@ static bool sync_parent(const char *path, GError **error)
 	return r < 0 ? error_sys(error, r, "cannot keep folder '%s' on the disk", path) : true;
 }
 
-/* What a restart of the host ends. */
-static bool is_status(enum store_kind kind)
-{
-	return kind == STORE_STATUS || kind == STORE_NETWORK_STATUS;
-}
-
 bool store_folders_init(struct store_folders *folders, const char *state, const char *run,
 			GError **error)
 {
@@ -310,7 +304,7 @@ bool store_folders_init(struct store_folders *folders, const char *state, const 
 	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++)
 		folders->fd[kind] = -1;
 	for (unsigned kind = 0; kind < STORE_KIND_COUNT && ok; kind++)
-		ok = folder_open(folders, kind, is_status(kind) ? run : state, error);
+		ok = folder_open(folders, kind, store_is_in_run(kind) ? run : state, error);
 	if (ok && sync_parent(state, error))
 		return true;
 	store_folders_release(folders);

@@ -9,6 +9,12 @@
 
 #include "manage/store.h"
 
+/* What a restart of the host ends. */
+static inline bool store_is_in_run(enum store_kind kind)
+{
+	return kind == STORE_STATUS || kind == STORE_NETWORK_STATUS;
+}
+
 /* One save or remove. */
 struct store_change {
 	enum store_kind kind;

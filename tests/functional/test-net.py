@@ -536,8 +536,24 @@ class Machines(net.Case):
         self.net('attach-interface', 'one', 'network', 'default', '--live', '--mac', '52:54:00:00:00:09')
         self.assertEqual(self.ports('virbr0'), ['vnet0'])
         self.assertIn("connections='1'", self.net('net-dumpxml', 'default'))
+        # Into another network, and back.
+        self.make(NAT.format(more='', ip='', dhcp=''), 'n')
+        card = os.path.join(self.dir, 'card.xml')
+        for name, bridge in (('n', 'virbr5'), ('default', 'virbr0')):
+            with open(card, 'w', encoding='utf-8') as file:
+                file.write(f"<interface type='network'><mac address='52:54:00:00:00:09'/>"
+                           f"<source network='{name}'/></interface>")
+            self.net('update-device', 'one', card, '--live')
+            self.assertEqual(self.ports(bridge), ['vnet0'])
+            live = self.net('dumpxml', 'one')
+            self.assertRegex(live, rf"<source network='{name}' portid='[0-9a-f-]{{36}}' bridge='{bridge}'/>")
+            self.assertIn("<target dev='vnet0'/>", live)
+        self.net('domif-setlink', 'one', 'vnet0', 'down')
+        self.assertIn("<target dev='vnet0'/>", self.net('dumpxml', 'one'))
         self.net('destroy', 'one')
+        self.net('net-destroy', 'n')
         self.net('net-destroy', 'default')
+        self.assertEqual(self.left(), ([], [], []))
 
     def test_direct(self):
         run('ip', 'link', 'add', 'up0', 'type', 'veth', 'peer', 'name', 'up1')
