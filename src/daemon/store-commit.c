@@ -18,7 +18,7 @@
  *  (2) nothing goes the long way while the log has anything: after a crash the log would undo it.
  *  (3) a log that cannot be emptied is "stuck": there are no changes until it can be.
  *
- * States of machines (STORE_STATUS) go the long way always, which does not sync them: they have to outlive the
+ * States of machines (store_is_in_run()) go the long way always, which does not sync them: they have to outlive the
  * daemon, not the host.
  */
 #include <errno.h>
@@ -164,7 +164,7 @@ void store_commit(struct store_commit *commit, struct store_change **changes, un
 	g_autoptr(GPtrArray) status = g_ptr_array_new(), kept = g_ptr_array_new();
 
 	for (unsigned i = 0; i < count; i++)
-		g_ptr_array_add(changes[i]->kind == STORE_STATUS ? status : kept, changes[i]);
+		g_ptr_array_add(store_is_in_run(changes[i]->kind) ? status : kept, changes[i]);
 	make_durable(commit, (struct store_change **)kept->pdata, kept->len);
 	store_carry_out(commit->folders, (struct store_change **)status->pdata, status->len);
 }

@@ -35,6 +35,8 @@ static const char *const folder_names[] = {
 	[STORE_DOMAIN] = "domains",
 	[STORE_STATUS] = "status",
 	[STORE_SNAPSHOTS] = "snapshots",
+	[STORE_NETWORK] = "networks",
+	[STORE_NETWORK_STATUS] = "network-status",
 };
 
 static_assert(ARRAY_SIZE(folder_names) == STORE_KIND_COUNT, "a folder for each kind");
@@ -57,7 +59,7 @@ static void sync_fresh(struct store_change *change)
 {
 	if (change->fd < 0)
 		return;
-	if (!change->err && change->kind != STORE_STATUS)
+	if (!change->err && !store_is_in_run(change->kind))
 		change->err = sys_fsync(change->fd);
 	fd_autoclose(&change->fd);
 }
@@ -204,7 +206,7 @@ void store_carry_out(const struct store_folders *folders, struct store_change **
 			changes[i]->err = place_one(folders, changes[i], i);
 	}
 	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++) {
-		if (kind != STORE_STATUS)
+		if (!store_is_in_run(kind))
 			sync_folder(folders, kind, changes, count);
 	}
 	for (unsigned i = 0; i < count; i++)
@@ -243,10 +245,11 @@ void store_change_free(struct store_change *change)
 
 /* == Folders == */
 
-static bool make_folder(const char *path, GError **error)
+static bool make_folder(const char *path, bool *ret_is_new, GError **error)
 {
 	int r = sys_mkdir(path, 0700);
 
+	*ret_is_new = r >= 0;
 	if (r < 0 && r != -EEXIST)
 		return error_sys(error, r, "cannot make folder '%s'", path);
 	return true;
@@ -275,7 +278,7 @@ static bool folder_open(struct store_folders *folders, enum store_kind kind, con
 	char *path = g_strconcat(parent, "/", folder_names[kind], NULL);
 
 	folders->path[kind] = path;
-	if (!make_folder(path, error))
+	if (!make_folder(path, &folders->is_new[kind], error))
 		return false;
 	folders->fd[kind] = sys_open(path, O_RDONLY | O_DIRECTORY, 0);
 	if (folders->fd[kind] < 0)
@@ -301,7 +304,7 @@ bool store_folders_init(struct store_folders *folders, const char *state, const 
 	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++)
 		folders->fd[kind] = -1;
 	for (unsigned kind = 0; kind < STORE_KIND_COUNT && ok; kind++)
-		ok = folder_open(folders, kind, kind == STORE_STATUS ? run : state, error);
+		ok = folder_open(folders, kind, store_is_in_run(kind) ? run : state, error);
 	if (ok && sync_parent(state, error))
 		return true;
 	store_folders_release(folders);

@@ -137,6 +137,7 @@ extern const struct call_entry snapshot_list_handlers[], snapshot_delete_handler
 extern const struct call_entry qemu_handlers[];
 extern const struct call_entry host_handlers[], host_caps_handlers[], host_cpu_handlers[];
 extern const struct call_entry host_device_handlers[], absent_handlers[];
+extern const struct call_entry net_handlers[], net_list_handlers[], net_event_handlers[];
 
 /* Our own call, which nobody waits for; @node is needed, @run as in call_job(). */
 struct call *call_new(struct node *node);

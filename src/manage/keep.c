@@ -15,6 +15,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "manage/keep-int.h"
+#include "manage/net-int.h"
 #include "manage/snapshots-int.h"
 #include "manage/timer-int.h"
 #include "manage/vm-int.h"
@@ -23,7 +25,7 @@ enum {
 	STATUS_AGAIN_MS = 1000 /* behind a state that could not be kept */
 };
 
-static const char head_start[] = "<!--\n", head_end[] = "-->\n";
+const char keep_head_start[] = "<!--\n", keep_head_end[] = "-->\n";
 
 static void save(struct vm *vm, enum store_kind kind, const char *text, struct task *task)
 {
@@ -55,8 +57,8 @@ void vm_keep_config(struct vm *vm, struct task *task)
 		return;
 	}
 	xml = domain_format(vm->dom.config, DOMAIN_FORMAT_SECURE | DOMAIN_FORMAT_INACTIVE);
-	text = g_strdup_printf("%ssocle domain\nautostart %s\n%s%s", head_start,
-			       vm->autostart ? "yes" : "no", head_end, xml);
+	text = g_strdup_printf("%ssocle domain\nautostart %s\n%s%s", keep_head_start,
+			       vm->autostart ? "yes" : "no", keep_head_end, xml);
 	save(vm, STORE_DOMAIN, text, task);
 }
 
@@ -74,7 +76,7 @@ void vm_keep_snapshots(struct vm *vm, struct task *task)
 		return;
 	}
 	list = snapshots_format(vm);
-	text = g_strdup_printf("%ssocle snapshots\n%s%s", head_start, head_end, list);
+	text = g_strdup_printf("%ssocle snapshots\n%s%s", keep_head_start, keep_head_end, list);
 	save(vm, STORE_SNAPSHOTS, text, task);
 }
 
@@ -111,8 +113,8 @@ static void write_status(struct vm *vm)
 	xml = domain_format(vm->dom.live, DOMAIN_FORMAT_SECURE);
 	text = g_strdup_printf("%ssocle status\nid %d\nstate %d\nreason %d\npersistent %s\n"
 			       "machine %s\n%s%s",
-			       head_start, vm->dom.id, (int)vm->dom.state, vm->dom.reason,
-			       vm->dom.config ? "yes" : "no", state, head_end, xml);
+			       keep_head_start, vm->dom.id, (int)vm->dom.state, vm->dom.reason,
+			       vm->dom.config ? "yes" : "no", state, keep_head_end, xml);
 	save(vm, STORE_STATUS, text, &vm->status_task);
 }
 
@@ -184,11 +186,10 @@ void vm_keep_status_for(struct vm *vm, struct task *task)
 
 /* == What was kept == */
 
-/* The value behind @key in the head, or NULL. */
-static char *head_value(const char *text, const char *key)
+char *keep_head_value(const char *text, const char *key)
 {
 	size_t len = strlen(key);
-	const char *end = strstr(text, head_end);
+	const char *end = strstr(text, keep_head_end);
 
 	for (const char *line = text; line && line < end; line = strchr(line, '\n')) {
 		if (*line == '\n')
@@ -202,31 +203,31 @@ static char *head_value(const char *text, const char *key)
 	return NULL;
 }
 
-static const char *check_head(const char *text, const char *kind, GError **error)
+const char *keep_check_head(const char *text, const char *kind, GError **error)
 {
 	g_autofree char *found = NULL;
-	const char *end = strstr(text, head_end);
+	const char *end = strstr(text, keep_head_end);
 
-	if (!strncmp(text, head_start, strlen(head_start)) && end)
-		found = head_value(text, "socle");
+	if (!strncmp(text, keep_head_start, strlen(keep_head_start)) && end)
+		found = keep_head_value(text, "socle");
 	if (!found || strcmp(found, kind) != 0) {
 		error_set(error, SOCLE_ERROR_CORRUPT,
 			  "it does not begin with a comment that says 'socle %s'", kind);
 		return NULL;
 	}
-	return end + strlen(head_end);
+	return end + strlen(keep_head_end);
 }
 
 static long head_number(const char *text, const char *key)
 {
-	g_autofree char *value = head_value(text, key);
+	g_autofree char *value = keep_head_value(text, key);
 
 	return value ? strtol(value, NULL, 10) : 0;
 }
 
-static bool head_yes(const char *text, const char *key)
+bool keep_head_yes(const char *text, const char *key)
 {
-	g_autofree char *value = head_value(text, key);
+	g_autofree char *value = keep_head_value(text, key);
 
 	return value && !strcmp(value, "yes");
 }
@@ -253,7 +254,7 @@ static struct domain *load_xml(struct node *node, const char *key, const char *x
 
 static bool load_domain(struct node *node, const char *key, const char *text, GError **error)
 {
-	const char *xml = check_head(text, "domain", error);
+	const char *xml = keep_check_head(text, "domain", error);
 	autoptr(domain) domain = xml ? load_xml(node, key, xml, false, error) : NULL;
 	struct vm *vm;
 
@@ -264,13 +265,13 @@ static bool load_domain(struct node *node, const char *key, const char *text, GE
 				 "there is a domain '%s' already; give one of them another name",
 				 domain->name);
 	vm = vm_new(node, g_steal_pointer(&domain), NULL);
-	vm->autostart = head_yes(text, "autostart");
+	vm->autostart = keep_head_yes(text, "autostart");
 	return true;
 }
 
 static bool load_status(struct node *node, const char *key, const char *text, GError **error)
 {
-	const char *xml = check_head(text, "status", error);
+	const char *xml = keep_check_head(text, "status", error);
 	autoptr(domain) domain = xml ? load_xml(node, key, xml, true, error) : NULL;
 	struct vm *vm;
 
@@ -288,13 +289,13 @@ static bool load_status(struct node *node, const char *key, const char *text, GE
 	vm_set_state(vm,
 		     (enum dom_state)CLAMP(head_number(text, "state"), DOM_RUNNING, DOM_CRASHED),
 		     (int)head_number(text, "reason"));
-	vm->found_state = head_value(text, "machine");
+	vm->found_state = keep_head_value(text, "machine");
 	return true;
 }
 
 static bool load_snapshots(struct node *node, const char *key, const char *text, GError **error)
 {
-	const char *list = check_head(text, "snapshots", error);
+	const char *list = keep_check_head(text, "snapshots", error);
 	struct vm *vm = vm_by_uuid_text(node, key);
 
 	if (!list)
@@ -314,6 +315,10 @@ bool node_load(struct node *node, enum store_kind kind, const char *key, const c
 		return load_status(node, key, text, error);
 	case STORE_SNAPSHOTS:
 		return load_snapshots(node, key, text, error);
+	case STORE_NETWORK:
+		return net_load(node, key, text, error);
+	case STORE_NETWORK_STATUS:
+		return net_load_status(node, key, text, error);
 	case STORE_KIND_COUNT:
 	default:
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED, "nothing of this kind is kept");

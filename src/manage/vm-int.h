@@ -30,6 +30,9 @@ struct vm {
 	bool making, made; /* start() has not returned; and its task has ended already */
 	GError *made_error;
 	call_next start_next;
+	struct domain *start_of; /* until its networks are there */
+	struct domain *cards_of; /* whose networks are waited for (net-card.c) */
+	call_next cards_next;
 	struct peer *destroy_with; /* with this client it ends */
 	gint64 state_since;
 	struct snapshots *snapshots; /* NULL: none */
