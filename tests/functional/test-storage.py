@@ -364,6 +364,51 @@ class Streams(Pools):
         self.assertEqual(os.stat(self.path('v')).st_size, 64 * MIB)
         self.virsh(self.uri, 'vol-delete', 'v', 'p')
 
+    def test_daemon_dies_in_the_middle(self):
+        """The same, and the next daemon has the volume as it was."""
+        self.virsh(self.uri, 'vol-create-as', 'p', 'v', '64M', '--allocation', '0')
+        with open(self.path('v'), 'r+b') as file:
+            file.write(b'old' * 1000)
+        conn = libvirt.open(self.uri)
+        stream = conn.newStream(0)
+        conn.storagePoolLookupByName('p').storageVolLookupByName('v').upload(stream, 0, 0, 0)
+        for _ in range(50):
+            stream.send(os.urandom(100000))
+        self.one.end(signal.SIGKILL)
+        self.one.start()
+        with open(self.path('v'), 'rb') as file:
+            self.assertEqual(file.read(3000), b'old' * 1000)
+        self.assertEqual(self.names(), ['v'])
+        self.virsh(self.uri, 'vol-upload', 'v', tool.KEYS, 'p')
+
+    def test_clone_is_given_up(self):
+        """A client that goes away in the middle of a long clone leaves nothing."""
+        with open(self.path('v'), 'wb') as file:
+            for _ in range(256):
+                file.write(os.urandom(MIB))
+        script = ("import libvirt, sys\n"
+                  "c = libvirt.open(sys.argv[1])\n"
+                  "p = c.storagePoolLookupByName('p')\n"
+                  "v = p.storageVolLookupByName('v')\n"
+                  "print('now', flush=True)\n"
+                  "p.createXMLFrom('<volume><name>w</name><capacity>0</capacity><target>'\n"
+                  "                '<format type=\"qcow2\"/></target></volume>', v, 0)\n")
+        client = subprocess.Popen(['/usr/bin/python3', '-c', script, self.uri], stdout=subprocess.PIPE)
+        client.stdout.readline()
+        tool.wait_for(self.parts, 'the clone has begun')
+        conn = libvirt.open(self.uri)
+        pool = conn.storagePoolLookupByName('p')
+        # It is there for clients, grows, and is nobody's yet.
+        seen = 0
+        while client.poll() is None and seen < 16 * MIB:
+            seen = pool.storageVolLookupByName('w').info()[2]
+        self.assertIsNone(client.poll(), 'the clone was too quick for this test')
+        client.kill()
+        client.wait()
+        client.stdout.close()
+        tool.wait_for(lambda: pool.listVolumes() == ['v'] and not self.parts(), 'nothing is left')
+        conn.close()
+
     def test_rest_stays(self):
         """A short upload changes the beginning, one with an offset the middle."""
         self.virsh(self.uri, 'vol-create-as', 'p', 'v', '1M')
