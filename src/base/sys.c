@@ -4,9 +4,11 @@
  */
 #include "base/sys.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/openat2.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -401,6 +403,90 @@ int sys_rename(const char *from, const char *to)
 int sys_unlink(const char *path)
 {
 	return SYS_RETRY(SYS_UNLINK, int, unlink(path));
+}
+
+static int open_beneath(int dir, const char *name, int flags, mode_t mode)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+		.mode = flags & O_CREAT ? mode : 0,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+	};
+	int fd = (int)syscall(SYS_openat2, dir, name, &how, sizeof(how));
+
+	/* A kernel or a sandbox without it: of one component O_NOFOLLOW says the same. */
+	if (fd >= 0 || errno != ENOSYS)
+		return fd;
+	if (strchr(name, '/') || !strcmp(name, "..")) {
+		errno = EXDEV;
+		return -1;
+	}
+	return openat(dir, name, flags | O_CLOEXEC | O_NOFOLLOW, mode);
+}
+
+int sys_open_beneath(int dir, const char *name, int flags, mode_t mode)
+{
+	return SYS_RETRY(SYS_OPEN, int, open_beneath(dir, name, flags, mode));
+}
+
+int sys_stat_at(int dir, const char *name, struct stat *ret_st)
+{
+	return SYS_RETRY(SYS_STAT, int, fstatat(dir, name, ret_st, AT_SYMLINK_NOFOLLOW));
+}
+
+int sys_unlink_at(int dir, const char *name)
+{
+	return SYS_RETRY(SYS_UNLINK, int, unlinkat(dir, name, 0));
+}
+
+/* File systems that do not know RENAME_NOREPLACE know hard links, which never replace. */
+static int rename_new(int dir, const char *from, const char *to)
+{
+	int ret = renameat2(dir, from, dir, to, RENAME_NOREPLACE);
+
+	if (ret == 0 || (errno != EINVAL && errno != ENOSYS))
+		return ret;
+	ret = linkat(dir, from, dir, to, 0);
+	return ret < 0 ? ret : unlinkat(dir, from, 0);
+}
+
+int sys_rename_at(int dir, const char *from, const char *to, bool replace)
+{
+	return SYS_RETRY(SYS_RENAME, int,
+			 replace ? renameat(dir, from, dir, to) : rename_new(dir, from, to));
+}
+
+int sys_list_dir(int dir, void (*each)(void *opaque, const char *name), void *opaque)
+{
+	/* Its own place in the list, not one that is shared. */
+	int fd = SYS_RETRY(SYS_OPEN, int, openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
+	    err;
+	DIR *list = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!list) {
+		err = fd < 0 ? fd : -errno;
+		if (fd >= 0)
+			(void)close(fd);
+		return err;
+	}
+	for (errno = 0; (entry = readdir(list)); errno = 0) {
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			each(opaque, entry->d_name);
+	}
+	err = -errno;
+	(void)closedir(list);
+	return err;
+}
+
+ssize_t sys_copy_range(int from, off_t off_from, int to, off_t off_to, size_t len)
+{
+	ssize_t ret = SYS_RETRY(SYS_PWRITE, ssize_t,
+				copy_file_range(from, &off_from, to, &off_to, len, 0));
+
+	return likely(ret != -SYS_SHORT)
+		       ? ret
+		       : sys_copy_range(from, off_from, to, off_to, sys_short_len(len));
 }
 
 int sys_link(const char *from, const char *to)

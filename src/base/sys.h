@@ -13,6 +13,7 @@
 
 #include <poll.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -144,6 +145,20 @@ int sys_byte_is_locked(int fd, off_t off);
 int sys_rename(const char *from, const char *to);
 int sys_unlink(const char *path);
 int sys_link(const char *from, const char *to);
+/*
+ * In the folder that is open as @dir: @name is looked for in there and nowhere else. No symbolic link is
+ * followed, and what is above the folder is not reached, whatever others do to it meanwhile: -ELOOP, -EXDEV.
+ */
+int sys_open_beneath(int dir, const char *name, int flags, mode_t mode);
+/* Of a symbolic link itself. */
+int sys_stat_at(int dir, const char *name, struct stat *ret_st);
+int sys_unlink_at(int dir, const char *name);
+/* @replace: what has the name @to goes; else that is -EEXIST. */
+int sys_rename_at(int dir, const char *from, const char *to, bool replace);
+/* Call @each for all names but . and .. */
+int sys_list_dir(int dir, void (*each)(void *opaque, const char *name), void *opaque);
+/* As copy_file_range(2), which counts as SYS_PWRITE: how many bytes, 0 at the end of @from. */
+ssize_t sys_copy_range(int from, off_t off_from, int to, off_t off_to, size_t len);
 /* As stat(2): of what a symbolic link stands for. */
 int sys_stat(const char *path, struct stat *ret_st);
 int sys_chmod(const char *path, mode_t mode);

@@ -330,6 +330,13 @@ struct block_file *block_file_again(int fd, bool fd_writes, const char *path, un
 	return host_new(host_open(name, flags), fd, fd_writes, path, flags, error);
 }
 
+struct block_file *block_file_of_fd(int fd, const char *path, unsigned flags, GError **error)
+{
+	g_autofree char *name = g_strdup_printf("/proc/self/fd/%d", fd);
+
+	return host_new(host_open(name, flags), -1, false, path, flags, error);
+}
+
 int block_file_sync_error(struct block_file *file)
 {
 	return file->ops == &host_ops ? container_of(file, struct host_file, base)->sync_error : 0;

@@ -71,6 +71,8 @@ struct block_file *block_file_open(const char *path, unsigned flags, GError **er
  */
 struct block_file *block_file_again(int fd, bool fd_writes, const char *path, unsigned flags,
 				    GError **error);
+/* The same with locks of its own, for a descriptor that has none; @path is what it is called. */
+struct block_file *block_file_of_fd(int fd, const char *path, unsigned flags, GError **error);
 /* -errno of a sync that failed, by which all fail from then on; 0: none has. */
 int block_file_sync_error(struct block_file *file);
 void block_file_set_sync_error(struct block_file *file, int err);

@@ -32,6 +32,7 @@
 #include "daemon/networks.h"
 #include "daemon/orphans.h"
 #include "daemon/policy.h"
+#include "daemon/pools.h"
 #include "daemon/store.h"
 #include "daemon/support.h"
 #include "daemon/tls.h"
@@ -51,6 +52,7 @@ struct daemon {
 	struct host_facts *facts;
 	struct machines machines;
 	struct networks networks;
+	struct pools *pools;
 	struct node *node, *test; /* the second one: for test:///default, once somebody has asked */
 	struct clients *clients;
 	struct listeners *listeners;
@@ -124,6 +126,7 @@ static bool start_machines(struct daemon *daemon, GError **error)
 		.machines_opaque = &daemon->machines.runner,
 		.networks = config->session ? &network_user_ops : &network_host_ops,
 		.networks_opaque = &daemon->networks,
+		.pools = &pools_ops,
 		.store = &store_file_ops,
 		.deadline_ms = config->deadline_s * 1000,
 	};
@@ -135,6 +138,9 @@ static bool start_machines(struct daemon *daemon, GError **error)
 	daemon->store = store_new(config->state, config->run, error);
 	if (!daemon->store)
 		return false;
+	daemon->pools = pools_new(&(struct pools_config){ .uid = daemon->machines.runner.uid,
+							  .gid = daemon->machines.runner.gid });
+	node.pools_opaque = daemon->pools;
 	daemon->facts = host_facts_new("/");
 	booted = boot_is_new(config->run, daemon->facts->boot_id);
 	node.store_opaque = daemon->store;
@@ -152,8 +158,8 @@ static bool start_machines(struct daemon *daemon, GError **error)
 	node_loaded(daemon->node, booted);
 	if (booted)
 		boot_remember(config->run, daemon->facts->boot_id);
-	log_info("%u definitions, %u machines that run%s", count.loaded[STORE_DOMAIN],
-		 count.loaded[STORE_STATUS],
+	log_info("%u definitions, %u storage pools, %u machines that run%s",
+		 count.loaded[STORE_DOMAIN], count.loaded[STORE_POOL], count.loaded[STORE_STATUS],
 		 booted ? "; the host has just started, so those with autostart are started" : "");
 	return true;
 }
@@ -368,8 +374,10 @@ void daemon_free(struct daemon *daemon)
 		g_source_remove(daemon->idle);
 	if (daemon->store)
 		store_finish(daemon->store);
+	pools_finish(daemon->pools);
 	node_free(daemon->test);
 	node_free(daemon->node);
+	pools_free(daemon->pools);
 	store_free(daemon->store);
 	networks_release(&daemon->networks);
 	machines_release(&daemon->machines);

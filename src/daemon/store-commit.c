@@ -18,7 +18,7 @@
  *  (2) nothing goes the long way while the log has anything: after a crash the log would undo it.
  *  (3) a log that cannot be emptied is "stuck": there are no changes until it can be.
  *
- * States of machines (store_is_in_run()) go the long way always, which does not sync them: they have to outlive the
+ * States (store_is_in_run()) go the long way always, which does not sync them: they have to outlive the
  * daemon, not the host.
  */
 #include <errno.h>

@@ -2,7 +2,7 @@
 /*
  * store-files.c - files that are replaced as a whole or not at all
  *
- * For several changes at once, in steps; what is lost with the host anyway (STORE_STATUS) is not
+ * For several changes at once, in steps; what is lost with the host anyway (store_is_in_run()) is not
  * synced, since it has to survive the daemon only:
  *
  *	1. write   each new text into a file of its own beside the old one, .KEY.N.new
@@ -37,6 +37,8 @@ static const char *const folder_names[] = {
 	[STORE_SNAPSHOTS] = "snapshots",
 	[STORE_NETWORK] = "networks",
 	[STORE_NETWORK_STATUS] = "network-status",
+	[STORE_POOL] = "pools",
+	[STORE_POOL_STATUS] = "pool-status",
 };
 
 static_assert(ARRAY_SIZE(folder_names) == STORE_KIND_COUNT, "a folder for each kind");

@@ -12,7 +12,7 @@
 /* What a restart of the host ends. */
 static inline bool store_is_in_run(enum store_kind kind)
 {
-	return kind == STORE_STATUS || kind == STORE_NETWORK_STATUS;
+	return kind == STORE_STATUS || kind == STORE_NETWORK_STATUS || kind == STORE_POOL_STATUS;
 }
 
 /* One save or remove. */

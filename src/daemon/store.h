@@ -7,6 +7,8 @@
  *	STATE/networks/UUID.xml   STORE_NETWORK
  *	RUN/status/UUID.xml       STORE_STATUS
  *	RUN/network-status/UUID.xml  STORE_NETWORK_STATUS
+ *	STATE/pools/UUID.xml      STORE_POOL
+ *	RUN/pool-status/UUID.xml  STORE_POOL_STATUS
  *	STATE/wal                 changes that may not be on the disk in their files (store-wal.h)
  *
  * A change is done by a thread, so that the main loop never waits for a disk. At any moment, and

@@ -76,6 +76,7 @@ void support_init(struct support *support, const struct config *config)
 	*support = (struct support){
 		.emulator = config->vm,
 		.kvm = kvm_works(config->vm),
+		.pools = true,
 		.bridges = !config->session && access("/dev/net/tun", R_OK | W_OK) == 0,
 	};
 	support->networks = support->bridges;

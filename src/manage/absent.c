@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * absent.c - kinds of objects of which this daemon has none: storage pools, interfaces, filters of
- * packets, secrets
+ * absent.c - kinds of objects of which this daemon has none: interfaces, filters of packets, secrets
  *
  * Clients ask for them when they start, whether they need one or not, and go on if the answer is that
  * there is none: lists are empty, look-ups fail with the code of the kind, events may be asked for and
@@ -21,20 +20,6 @@ struct kind {
 	const char *remedy;
 };
 
-static const struct kind pool = {
-	"storage pool",
-	RPC_CODE_NO_STORAGE_POOL,
-	RPC_FROM_STORAGE,
-	{ "storage pool", RPC_FROM_STORAGE, 1100, 2 },
-	"storage pools are not supported; name images of disks by their paths",
-};
-static const struct kind volume = {
-	"storage vol",
-	RPC_CODE_NO_STORAGE_VOL,
-	RPC_FROM_STORAGE,
-	{ "storage vol", RPC_FROM_STORAGE, 0, 0 },
-	"storage pools are not supported; name images of disks by their paths",
-};
 static const struct kind interface = {
 	"interface",
 	RPC_CODE_NO_INTERFACE,
@@ -112,10 +97,6 @@ static void refuse(struct call *call, const struct kind *kind)
 		(void)args;                                            \
 		refuse(call, &(kind));                                 \
 	}
-NAMED(pool)
-OF_UUID(pool)
-REFUSED(pool)
-NAMED(volume)
 NAMED(interface)
 REFUSED(interface)
 NAMED(filter)
@@ -141,56 +122,10 @@ static void no_secret_of_usage(struct call *call, const rpc_secret_lookup_by_usa
 	{                                                                            \
 		event_kind_deregister(call, &(kind).events, *(const int *)args);     \
 	}
-EVENTS(pool)
 EVENTS(secret)
 EVENTS(device)
 
 const struct call_entry absent_handlers[] = {
-	HANDLE_BARE(RPC_PROC_CONNECT_LIST_ALL_STORAGE_POOLS, on_none),
-	HANDLE_BARE(RPC_PROC_CONNECT_LIST_STORAGE_POOLS, on_none),
-	HANDLE_BARE(RPC_PROC_CONNECT_LIST_DEFINED_STORAGE_POOLS, on_none),
-	HANDLE_BARE(RPC_PROC_CONNECT_NUM_OF_STORAGE_POOLS, on_none),
-	HANDLE_BARE(RPC_PROC_CONNECT_NUM_OF_DEFINED_STORAGE_POOLS, on_none),
-	HANDLE_BARE(RPC_PROC_STORAGE_POOL_LOOKUP_BY_NAME, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_POOL_LOOKUP_BY_UUID, no_pool_of_uuid),
-	HANDLE_BARE(RPC_PROC_STORAGE_POOL_LOOKUP_BY_VOLUME, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_POOL_LOOKUP_BY_TARGET_PATH, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_POOL_CREATE, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_POOL_BUILD, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_POOL_DESTROY, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_POOL_DELETE, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_POOL_UNDEFINE, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_POOL_REFRESH, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_POOL_GET_INFO, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_POOL_GET_XML_DESC, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_POOL_GET_AUTOSTART, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_POOL_SET_AUTOSTART, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_POOL_IS_ACTIVE, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_POOL_IS_PERSISTENT, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_POOL_LIST_ALL_VOLUMES, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_POOL_NUM_OF_VOLUMES, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_POOL_LIST_VOLUMES, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_POOL_CREATE_XML, refuse_pool),
-	HANDLE_BARE(RPC_PROC_STORAGE_POOL_DEFINE_XML, refuse_pool),
-	HANDLE_BARE(RPC_PROC_CONNECT_FIND_STORAGE_POOL_SOURCES, refuse_pool),
-	HANDLE_BARE(RPC_PROC_CONNECT_GET_STORAGE_POOL_CAPABILITIES, refuse_pool),
-	HANDLE_BARE(RPC_PROC_STORAGE_VOL_LOOKUP_BY_NAME, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_VOL_CREATE_XML, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_VOL_CREATE_XML_FROM, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_VOL_LOOKUP_BY_KEY, no_volume_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_VOL_LOOKUP_BY_PATH, no_volume_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_VOL_DELETE, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_VOL_GET_INFO, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_VOL_GET_INFO_FLAGS, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_VOL_GET_XML_DESC, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_VOL_GET_PATH, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_VOL_UPLOAD, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_VOL_DOWNLOAD, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_VOL_RESIZE, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_VOL_WIPE, no_pool_named),
-	HANDLE_BARE(RPC_PROC_STORAGE_VOL_WIPE_PATTERN, no_pool_named),
-	HANDLE_BARE(RPC_PROC_CONNECT_STORAGE_POOL_EVENT_REGISTER_ANY, want_pool),
-	HANDLE_BARE(RPC_PROC_CONNECT_STORAGE_POOL_EVENT_DEREGISTER_ANY, drop_pool),
 
 	HANDLE_BARE(RPC_PROC_CONNECT_LIST_ALL_INTERFACES, on_none),
 	HANDLE_BARE(RPC_PROC_CONNECT_LIST_INTERFACES, on_none),

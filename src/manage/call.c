@@ -70,6 +70,8 @@ void call_forget_peer(struct call *call)
 {
 	leave_peer(call);
 	call->answered = true;
+	if (call->forsaken)
+		call->forsaken(call);
 }
 
 static void call_free(struct call *call)
@@ -287,11 +289,16 @@ void call_deadline(struct call *call, unsigned ms, void (*late)(struct call *cal
 	call->deadline = timer_start(ms, deadline_passed, call);
 }
 
+void call_takes_long(struct call *call)
+{
+	call->takes_long = true;
+}
+
 void call_hold_object(struct call *call, struct object *object)
 {
 	assert(!call->object);
 	call->object = object_ref(object);
-	if (call->peer)
+	if (call->peer && !call->takes_long)
 		call_deadline(call, node_deadline(call->node), say_late);
 }
 

@@ -49,8 +49,11 @@ struct call {
 	void *subject; /* the same, for what a change is about */
 	GDestroyNotify subject_free;
 
+	/* The client is gone, who might have been the only one to want it; or NULL. */
+	void (*forsaken)(struct call *call);
+
 	/* Below: call.c only. */
-	bool answered, queued, running, finished;
+	bool answered, queued, running, finished, takes_long;
 	unsigned entered;
 	void (*run)(struct call *call);
 	void (*late)(struct call *call);
@@ -87,6 +90,8 @@ void call_hold(struct call *call, struct vm *vm);
 /* The same for objects that are no domains. */
 void call_job_object(struct call *call, struct object *object, void (*run)(struct call *call));
 void call_hold_object(struct call *call, struct object *object);
+/* Before that: it takes as long as it has bytes to move, and there is no deadline. */
+void call_takes_long(struct call *call);
 /* Instead of the node's deadline: @late is called, and may answer by call_answer_late(). */
 void call_deadline(struct call *call, unsigned ms, void (*late)(struct call *call));
 /* Answers now; the call stays until its task has ended, and its answer then is dropped. */
@@ -138,6 +143,8 @@ extern const struct call_entry qemu_handlers[];
 extern const struct call_entry host_handlers[], host_caps_handlers[], host_cpu_handlers[];
 extern const struct call_entry host_device_handlers[], absent_handlers[];
 extern const struct call_entry net_handlers[], net_list_handlers[], net_event_handlers[];
+extern const struct call_entry pool_list_handlers[], pool_define_handlers[], pool_life_handlers[];
+extern const struct call_entry pool_event_handlers[], vol_handlers[], vol_change_handlers[];
 
 /* Our own call, which nobody waits for; @node is needed, @run as in call_job(). */
 struct call *call_new(struct node *node);

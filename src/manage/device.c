@@ -9,6 +9,7 @@
 #include "manage/event-int.h"
 #include "manage/handler-int.h"
 #include "manage/net-int.h"
+#include "manage/pool-int.h"
 #include "model/plug.h"
 
 enum {
@@ -89,6 +90,8 @@ static struct domain *device_for(struct call *call, const struct domain *domain,
 		return *made;
 	device = domain_copy(subject->device);
 	domain_fill_device(device, domain, support);
+	if (domain->id.set && !pools_resolve(call->node, device, error))
+		return NULL;
 	if (!domain_check_device(device, domain, support, domain->id.set ? DOMAIN_CHECK_START : 0,
 				 NULL, error))
 		return NULL;

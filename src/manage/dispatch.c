@@ -22,6 +22,12 @@ static const struct call_entry *const tables[] = {
 	host_caps_handlers,     host_cpu_handlers, host_device_handlers, absent_handlers,
 	net_handlers,           net_list_handlers, net_event_handlers,   snapshot_delete_handlers,
 	qemu_handlers,
+	pool_list_handlers,
+	pool_define_handlers,
+	pool_life_handlers,
+	pool_event_handlers,
+	vol_handlers,
+	vol_change_handlers,
 };
 
 call_handler *dispatch_new(void)

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "manage/keep-int.h"
 #include "manage/net-int.h"
+#include "manage/pool-int.h"
 #include "manage/snapshots-int.h"
 #include "manage/timer-int.h"
 #include "manage/vm-int.h"
@@ -319,6 +320,9 @@ bool node_load(struct node *node, enum store_kind kind, const char *key, const c
 		return net_load(node, key, text, error);
 	case STORE_NETWORK_STATUS:
 		return net_load_status(node, key, text, error);
+	case STORE_POOL:
+	case STORE_POOL_STATUS:
+		return pool_load(node, kind, key, text, error);
 	case STORE_KIND_COUNT:
 	default:
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED, "nothing of this kind is kept");

@@ -12,6 +12,7 @@
 #include "manage/event-int.h"
 #include "manage/net-int.h"
 #include "manage/peer-int.h"
+#include "manage/pool-int.h"
 #include "manage/snapshots-int.h"
 #include "model/plug.h"
 
@@ -105,7 +106,8 @@ static bool make_live(struct vm *vm, struct domain *domain, GError **error)
 {
 	const struct support *support = &vm->dom.node->config.support;
 
-	if (!domain_check(domain, support, DOMAIN_CHECK_START, NULL, error) ||
+	if (!pools_resolve(vm->dom.node, domain, error) ||
+	    !domain_check(domain, support, DOMAIN_CHECK_START, NULL, error) ||
 	    !cards_connect(vm->dom.node, domain, error)) {
 		domain_free(domain);
 		return false;
@@ -545,11 +547,36 @@ static void autostart_run(struct call *call)
 	vm_start(call, domain_copy(vm->dom.config), 0, autostarted);
 }
 
+/* Its disks are volumes: their pools have to be active first. */
+static bool needs_pools(const struct vm *vm)
+{
+	const struct domain_devices *devices = vm->dom.config ? &vm->dom.config->devices : NULL;
+
+	for (unsigned i = 0; devices && i < devices->disk_count; i++) {
+		if (devices->disks[i].type == DISK_VOLUME)
+			return true;
+	}
+	return false;
+}
+
+void vms_pools_ready(struct node *node)
+{
+	g_autoptr(GPtrArray) vms = g_ptr_array_copy(node->vms, NULL, NULL);
+
+	for (unsigned i = 0; node->autostart && i < vms->len; i++) {
+		struct vm *vm = vms->pdata[i];
+
+		if (vm->autostart && needs_pools(vm))
+			call_job(call_new(node), vm, autostart_run);
+	}
+}
+
 void node_loaded(struct node *node, bool autostart)
 {
 	g_autoptr(GPtrArray) vms = g_ptr_array_new_with_free_func((GDestroyNotify)vm_unref);
 
 	nets_loaded(node, autostart);
+	node->autostart = autostart;
 	for (unsigned i = 0; i < node->vms->len; i++)
 		g_ptr_array_add(vms, vm_ref(node->vms->pdata[i]));
 	for (unsigned i = 0; i < vms->len; i++) {
@@ -557,7 +584,8 @@ void node_loaded(struct node *node, bool autostart)
 
 		if (vm_active(vm))
 			call_job(call_new(node), vm, find_run);
-		else if (autostart && vm->autostart)
+		else if (autostart && vm->autostart && !needs_pools(vm))
 			call_job(call_new(node), vm, autostart_run);
 	}
+	pools_loaded(node);
 }

@@ -18,9 +18,12 @@ struct node {
 	GHashTable *by_id;
 	GPtrArray *vms;   /* in the order in which they came */
 	GPtrArray *nets;  /* of struct net, which it owns, as they came */
+	GPtrArray *pools; /* of struct pool; the owner */
 	GPtrArray *peers; /* that have opened it */
 	int next_id;
 	unsigned active;
+	bool autostart;         /* the host has just started */
+	unsigned pools_loading; /* that are being started since the daemon is */
 };
 
 unsigned node_deadline(const struct node *node);

@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "manage/machine.h"
 #include "manage/network.h"
+#include "manage/pool.h"
 #include "manage/store.h"
 #include "manage/task.h"
 #include "model/support.h"
@@ -31,6 +32,8 @@ struct node_config {
 	void *machines_opaque;              /* node_machines_opaque() */
 	const struct network_ops *networks; /* NULL: there are none here */
 	void *networks_opaque;
+	const struct pool_ops *pools; /* NULL: there are no storage pools */
+	void *pools_opaque; /* given to those of its functions that are about definitions */
 	const struct store_ops *store; /* NULL: nothing is kept */
 	void *store_opaque;
 	struct support support;         /* copied; its texts must outlive the node */

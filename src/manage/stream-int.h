@@ -8,8 +8,33 @@
 #include <sys/types.h>
 
 #include "manage/call.h"
+#include "rpc/stream.h"
 
 struct vm;
+
+/* What a client and the daemon have beside calls; embedded in what it is about. */
+struct stream {
+	GList link; /* of its client */
+	struct peer *peer;
+	struct rpc_header header;
+	const struct stream_ops *ops;
+};
+
+struct stream_ops {
+	void (*packet)(struct stream *stream, const struct rpc_stream_packet *packet);
+	/* The client has sent what makes no sense. */
+	void (*broken)(struct stream *stream, const char *why);
+	/* The client has taken what was sent, or some of it. */
+	void (*wake)(struct stream *stream);
+	/* The client is gone: the stream is to leave it now. */
+	void (*drop)(struct stream *stream);
+};
+
+/* Of a call that has a client; false: that has too many. */
+bool stream_join(struct stream *stream, const struct stream_ops *ops, struct call *call);
+void stream_leave(struct stream *stream);
+/* May more be sent? Else wake() comes later. */
+bool stream_has_room(const struct stream *stream);
 
 /**
  * stream_open() - the call's answer opens a stream to @fd, which is taken over

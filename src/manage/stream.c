@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * stream.c - bytes between a client and a descriptor
+ * stream.c - streams of a client; bytes between it and a descriptor
  *
  * Nobody waits for the other: while a client does not read, nothing is read for it, and while the
  * descriptor takes nothing, a bounded heap of bytes waits and no more packets of the client are read.
@@ -24,12 +24,10 @@ enum {
 	STREAM_QUEUED_MAX = 1024 * 1024, /* unsent bytes of a client beyond which nothing is read */
 };
 
-struct stream {
-	GList link; /* of its client */
-	struct peer *peer;
+struct fd_stream {
+	struct stream base;
 	struct vm *vm; /* held, or NULL */
 	char *key;
-	struct rpc_header header;
 	int fd;
 	bool ended;  /* all was read */
 	bool finish; /* the client is done; what waits is still written */
@@ -37,10 +35,42 @@ struct stream {
 	GByteArray *waiting; /* of the client, for fd */
 };
 
+bool stream_join(struct stream *stream, const struct stream_ops *ops, struct call *call)
+{
+	struct peer *peer = call->peer;
+
+	if (g_queue_get_length(&peer->streams) >= PEER_STREAMS_MAX)
+		return false;
+	*stream = (struct stream){
+		.link.data = stream, .peer = peer, .header = call->header, .ops = ops
+	};
+	stream->header.type = RPC_TYPE_STREAM; /* of what is said about it from now on */
+	g_queue_push_tail_link(&peer->streams, &stream->link);
+	return true;
+}
+
+void stream_leave(struct stream *stream)
+{
+	g_queue_unlink(&stream->peer->streams, &stream->link);
+	stream->peer = NULL;
+}
+
+bool stream_has_room(const struct stream *stream)
+{
+	return stream->peer->queued < STREAM_QUEUED_MAX;
+}
+
+static const struct stream_ops fd_stream_ops;
+
+static struct fd_stream *fd_stream_of(struct stream *stream)
+{
+	return container_of(stream, struct fd_stream, base);
+}
+
 static gboolean can_read(int fd, GIOCondition condition, void *data);
 static gboolean can_write(int fd, GIOCondition condition, void *data);
 
-static GSource *watch(struct stream *stream, GIOCondition condition, GUnixFDSourceFunc fire)
+static GSource *watch(struct fd_stream *stream, GIOCondition condition, GUnixFDSourceFunc fire)
 {
 	GSource *source = g_unix_fd_source_new(stream->fd, condition);
 
@@ -50,28 +80,27 @@ static GSource *watch(struct stream *stream, GIOCondition condition, GUnixFDSour
 	return source;
 }
 
-static void watch_input(struct stream *stream)
+static void watch_input(struct fd_stream *stream)
 {
-	if (!stream->in && !stream->ended && stream->fd >= 0 &&
-	    stream->peer->queued < STREAM_QUEUED_MAX)
+	if (!stream->in && !stream->ended && stream->fd >= 0 && stream_has_room(&stream->base))
 		stream->in = watch(stream, G_IO_IN | G_IO_HUP | G_IO_ERR, can_read);
 }
 
-static void close_fd(struct stream *stream)
+static void close_fd(struct fd_stream *stream)
 {
 	timer_stop(&stream->in);
 	timer_stop(&stream->out);
 	if (stream->fd >= 0)
 		(void)close(stream->fd);
 	stream->fd = -1;
-	stream->peer->stream_bytes -= stream->waiting->len;
+	stream->base.peer->stream_bytes -= stream->waiting->len;
 	g_byte_array_set_size(stream->waiting, 0);
 }
 
-static void stream_free(struct stream *stream)
+static void stream_free(struct fd_stream *stream)
 {
 	close_fd(stream);
-	g_queue_unlink(&stream->peer->streams, &stream->link);
+	stream_leave(&stream->base);
 	if (stream->vm) {
 		if (stream->vm->streams)
 			g_ptr_array_remove_fast(stream->vm->streams, stream);
@@ -82,16 +111,16 @@ static void stream_free(struct stream *stream)
 	g_free(stream);
 }
 
-static void send_data(struct stream *stream, const void *data, size_t len)
+static void send_data(struct fd_stream *stream, const void *data, size_t len)
 {
-	struct rpc_message *msg = rpc_stream_new_data(&stream->header, data, len, NULL);
+	struct rpc_message *msg = rpc_stream_new_data(&stream->base.header, data, len, NULL);
 
 	if (msg)
-		peer_send(stream->peer, msg, NULL, 0);
+		peer_send(stream->base.peer, msg, NULL, 0);
 }
 
 /* Nothing more will come from it; the client says when the stream is over. */
-static void end_data(struct stream *stream)
+static void end_data(struct fd_stream *stream)
 {
 	if (stream->ended)
 		return;
@@ -102,7 +131,7 @@ static void end_data(struct stream *stream)
 
 static gboolean can_read(int fd, GIOCondition condition, void *data)
 {
-	struct stream *stream = data;
+	struct fd_stream *stream = data;
 	uint8_t bytes[STREAM_READ / 32];
 	ssize_t n;
 
@@ -116,7 +145,7 @@ static gboolean can_read(int fd, GIOCondition condition, void *data)
 			return G_SOURCE_REMOVE;
 		}
 		send_data(stream, bytes, (size_t)n);
-		if (stream->peer->queued >= STREAM_QUEUED_MAX) {
+		if (!stream_has_room(&stream->base)) {
 			timer_stop(&stream->in);
 			return G_SOURCE_REMOVE;
 		}
@@ -124,11 +153,11 @@ static gboolean can_read(int fd, GIOCondition condition, void *data)
 	return G_SOURCE_CONTINUE;
 }
 
-static void finish(struct stream *stream)
+static void finish(struct fd_stream *stream)
 {
-	struct peer *peer = stream->peer;
+	struct peer *peer = stream->base.peer;
 
-	peer_send(peer, rpc_stream_new_finish(&stream->header), NULL, 0);
+	peer_send(peer, rpc_stream_new_finish(&stream->base.header), NULL, 0);
 	stream_free(stream);
 	peer_changed(peer);
 }
@@ -143,7 +172,7 @@ ssize_t stream_write(int fd, const void *data, size_t len)
 }
 
 /* Return false when nothing more can be written. */
-static bool flush(struct stream *stream)
+static bool flush(struct fd_stream *stream)
 {
 	while (stream->waiting->len) {
 		ssize_t n = stream_write(stream->fd, stream->waiting->data, stream->waiting->len);
@@ -156,7 +185,7 @@ static bool flush(struct stream *stream)
 		if (n < 0)
 			return false;
 		g_byte_array_remove_range(stream->waiting, 0, (guint)n);
-		stream->peer->stream_bytes -= (size_t)n;
+		stream->base.peer->stream_bytes -= (size_t)n;
 	}
 	timer_stop(&stream->out);
 	return true;
@@ -164,7 +193,7 @@ static bool flush(struct stream *stream)
 
 static gboolean can_write(int fd, GIOCondition condition, void *data)
 {
-	struct stream *stream = data;
+	struct fd_stream *stream = data;
 
 	(void)fd;
 	(void)condition;
@@ -173,37 +202,32 @@ static gboolean can_write(int fd, GIOCondition condition, void *data)
 	if (!stream->waiting->len && stream->finish)
 		finish(stream);
 	else
-		peer_changed(stream->peer);
+		peer_changed(stream->base.peer);
 	/* The source was stopped if there is nothing left for it. */
 	return G_SOURCE_CONTINUE;
 }
 
 void stream_open(struct call *call, struct vm *vm, const char *key, int fd, const void *ret)
 {
-	struct peer *peer = call->peer;
-	struct stream *stream;
+	struct fd_stream *stream;
 
-	if (!peer || call->answered) {
+	if (!call->peer || call->answered) {
 		(void)close(fd);
 		call_reply(call, ret);
 		return;
 	}
-	if (g_queue_get_length(&peer->streams) >= PEER_STREAMS_MAX) {
+	stream = g_new0(struct fd_stream, 1);
+	if (!stream_join(&stream->base, &fd_stream_ops, call)) {
+		g_free(stream);
 		(void)close(fd);
 		call_fail(call, RPC_CODE_OPERATION_FAILED, RPC_FROM_STREAMS,
 			  "this connection has %d streams open already; close one",
 			  PEER_STREAMS_MAX);
 		return;
 	}
-	stream = g_new0(struct stream, 1);
-	stream->link.data = stream;
-	stream->peer = peer;
-	stream->header = call->header;
-	stream->header.type = RPC_TYPE_STREAM; /* of what is said about it from now on */
 	stream->fd = fd;
 	stream->key = g_strdup(key);
 	stream->waiting = g_byte_array_new();
-	g_queue_push_tail_link(&peer->streams, &stream->link);
 	if (vm) {
 		stream->vm = vm_ref(vm);
 		if (!vm->streams)
@@ -214,10 +238,10 @@ void stream_open(struct call *call, struct vm *vm, const char *key, int fd, cons
 	watch_input(stream);
 }
 
-static struct stream *find(struct vm *vm, const char *key)
+static struct fd_stream *find(struct vm *vm, const char *key)
 {
 	for (unsigned i = 0; vm->streams && i < vm->streams->len; i++) {
-		struct stream *stream = vm->streams->pdata[i];
+		struct fd_stream *stream = vm->streams->pdata[i];
 
 		if (stream->key && !strcmp(stream->key, key))
 			return stream;
@@ -230,10 +254,10 @@ bool stream_is_open(struct vm *vm, const char *key)
 	return find(vm, key) != NULL;
 }
 
-static void abort_stream(struct stream *stream, const char *why)
+static void abort_stream(struct fd_stream *stream, const char *why)
 {
-	peer_send(stream->peer,
-		  rpc_message_new_error(&stream->header, RPC_FROM_STREAMS,
+	peer_send(stream->base.peer,
+		  rpc_message_new_error(&stream->base.header, RPC_FROM_STREAMS,
 					RPC_CODE_OPERATION_ABORTED, why),
 		  NULL, 0);
 	stream_free(stream);
@@ -241,7 +265,7 @@ static void abort_stream(struct stream *stream, const char *why)
 
 void stream_cut(struct vm *vm, const char *key)
 {
-	struct stream *stream = find(vm, key);
+	struct fd_stream *stream = find(vm, key);
 
 	if (stream)
 		abort_stream(stream, "another client has taken over the console");
@@ -250,7 +274,7 @@ void stream_cut(struct vm *vm, const char *key)
 void vm_close_streams(struct vm *vm)
 {
 	while (vm->streams && vm->streams->len) {
-		struct stream *stream = vm->streams->pdata[0];
+		struct fd_stream *stream = vm->streams->pdata[0];
 
 		g_ptr_array_remove_index_fast(vm->streams, 0);
 		stream->vm = NULL;
@@ -263,42 +287,25 @@ void vm_close_streams(struct vm *vm)
 	}
 }
 
-static void take_data(struct stream *stream, struct span data)
+static void take_data(struct fd_stream *stream, struct span data)
 {
 	if (stream->fd < 0)
 		return;
 	g_byte_array_append(stream->waiting, data.p, (guint)data.len);
-	stream->peer->stream_bytes += data.len;
+	stream->base.peer->stream_bytes += data.len;
 	if (!flush(stream)) {
 		end_data(stream);
 		close_fd(stream);
 	}
 }
 
-void peer_stream_packet(struct peer *peer, const struct rpc_received *received)
+static void take_packet(struct stream *base, const struct rpc_stream_packet *packet)
 {
-	const struct rpc_header *header = &received->header;
-	struct rpc_stream_packet packet;
-	struct stream *stream = NULL;
-	g_autoptr(GError) error = NULL;
+	struct fd_stream *stream = fd_stream_of(base);
 
-	for (GList *l = peer->streams.head; l && !stream; l = l->next) {
-		struct stream *other = l->data;
-
-		if (other->header.serial == header->serial &&
-		    other->header.procedure == header->procedure)
-			stream = other;
-	}
-	/* It may have been given up by us while the packet was on its way. */
-	if (!stream)
-		return;
-	if (!rpc_stream_read(received, &packet, &error)) {
-		abort_stream(stream, error->message);
-		return;
-	}
-	switch (packet.what) {
+	switch (packet->what) {
 	case RPC_STREAM_DATA:
-		take_data(stream, packet.data);
+		take_data(stream, packet->data);
 		break;
 	case RPC_STREAM_HOLE:
 		abort_stream(stream, "a hole makes no sense in a stream of characters");
@@ -318,14 +325,68 @@ void peer_stream_packet(struct peer *peer, const struct rpc_received *received)
 	}
 }
 
+static void broken(struct stream *base, const char *why)
+{
+	abort_stream(fd_stream_of(base), why);
+}
+
+static void wake(struct stream *base)
+{
+	watch_input(fd_stream_of(base));
+}
+
+static void drop(struct stream *base)
+{
+	stream_free(fd_stream_of(base));
+}
+
+static const struct stream_ops fd_stream_ops = {
+	.packet = take_packet,
+	.broken = broken,
+	.wake = wake,
+	.drop = drop,
+};
+
+/* == Streams of a client == */
+
+void peer_stream_packet(struct peer *peer, const struct rpc_received *received)
+{
+	const struct rpc_header *header = &received->header;
+	struct rpc_stream_packet packet;
+	struct stream *stream = NULL;
+	g_autoptr(GError) error = NULL;
+
+	for (GList *l = peer->streams.head; l && !stream; l = l->next) {
+		struct stream *other = l->data;
+
+		if (other->header.serial == header->serial &&
+		    other->header.procedure == header->procedure)
+			stream = other;
+	}
+	/* It may have been given up by us while the packet was on its way. */
+	if (!stream)
+		return;
+	if (rpc_stream_read(received, &packet, &error))
+		stream->ops->packet(stream, &packet);
+	else
+		stream->ops->broken(stream, error->message);
+}
+
 void peer_close_streams(struct peer *peer)
 {
-	while (peer->streams.head)
-		stream_free(peer->streams.head->data);
+	while (peer->streams.head) {
+		struct stream *stream = peer->streams.head->data;
+
+		stream->ops->drop(stream);
+	}
 }
 
 void peer_wake_streams(struct peer *peer)
 {
-	for (GList *l = peer->streams.head; l; l = l->next)
-		watch_input(l->data);
+	for (GList *l = peer->streams.head, *next; l; l = next) {
+		struct stream *stream = l->data;
+
+		next = l->next;
+		stream->ops->wake(stream);
+	}
 }

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "manage/fake-int.h"
 #include "manage/net-int.h"
+#include "manage/pool-int.h"
 #include "manage/vm-int.h"
 
 static const char test_domain[] = "<domain type='test'>\n"
@@ -43,6 +44,13 @@ static const char test_network[] = "<network>\n"
 				   "    </dhcp>\n"
 				   "  </ip>\n"
 				   "</network>\n";
+static const char test_pool[] = "<pool type='dir'>\n"
+				"  <name>default-pool</name>\n"
+				"  <uuid>dfe224cb-28fb-8dd0-c4b2-64eb3f0f4566</uuid>\n"
+				"  <target>\n"
+				"    <path>/default-pool</path>\n"
+				"  </target>\n"
+				"</pool>\n";
 
 static void started(struct call *call, const GError *error)
 {
@@ -55,6 +63,26 @@ static void start_run(struct call *call)
 	vm_start(call, domain_copy(call->vm->dom.config), 0, started);
 }
 
+static void start_pool_run(struct call *call)
+{
+	struct pool *pool = pool_of(call->object);
+
+	pool_start(call, pool, storage_pool_copy(pool->config), 0, started);
+}
+
+static void add_pool(struct node *node)
+{
+	struct storage_pool *def =
+		storage_pool_parse(test_pool, strlen(test_pool), STORAGE_PARSE_STRICT, NULL, NULL);
+	struct pool *pool;
+
+	g_assert(def);
+	storage_pool_fill(def);
+	pool = pool_new(node, def, NULL);
+	pool->autostart = true;
+	call_job_object(call_new(node), &pool->object, start_pool_run);
+}
+
 struct node *node_new_test_at(const struct fake_clock *clock)
 {
 	struct node_config config = { .uri = "test:///default",
@@ -62,6 +90,7 @@ struct node *node_new_test_at(const struct fake_clock *clock)
 				      .machines = &fake_machines,
 				      .machines_opaque = (void *)(uintptr_t)clock,
 				      .networks = &fake_networks,
+				      .pools = &fake_pools,
 				      .support = { .test = true,
 						   .kvm = true,
 						   .networks = true,
@@ -76,6 +105,7 @@ struct node *node_new_test_at(const struct fake_clock *clock)
 	domain_fill(domain, &config.support);
 	node_default_network(node, test_network, false);
 	call_job(call_new(node), vm_new(node, domain, NULL), start_run);
+	add_pool(node);
 	return node;
 }
 

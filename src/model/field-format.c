@@ -39,11 +39,14 @@ static char *value_text(const struct field *field, const void *rec, unsigned mar
 	case FIELD_NUMBER:
 		if (!number->set)
 			return NULL;
+		if (field->marks & FIELD_OCTAL)
+			return g_strdup_printf("0%" PRIo64, (uint64_t)number->value);
 		if (field->hex && (!field->hex_if || field->hex_if(rec)))
 			return g_strdup_printf("0x%0*" PRIx64, (int)field->hex,
 					       (uint64_t)number->value);
 		return g_strdup_printf("%" PRId64, number->value);
 	case FIELD_SIZE:
+	case FIELD_BYTES:
 		return number->set ? g_strdup_printf("%" PRId64, number->value) : NULL;
 	case FIELD_FLAG:
 	case FIELD_SELF:
@@ -86,6 +89,8 @@ static void format_value(const struct field *field, const void *rec, struct xml_
 	xml_out_start(out, field->name);
 	if (field->kind == FIELD_SIZE && !(field->marks & FIELD_BARE))
 		xml_out_attr(out, "unit", "KiB");
+	else if (field->kind == FIELD_BYTES)
+		xml_out_attr(out, "unit", "bytes");
 	xml_out_end(out, field->name, value);
 }
 
@@ -99,6 +104,7 @@ static void format_child(const struct field *field, const void *rec, struct xml_
 	case FIELD_NUMBER:
 	case FIELD_ENUM:
 	case FIELD_SIZE:
+	case FIELD_BYTES:
 		format_value(field, rec, out, marks);
 		break;
 	case FIELD_FLAG:

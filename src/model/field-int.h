@@ -21,6 +21,7 @@ enum field_kind {
 	FIELD_TEXT,   /* char * */
 	FIELD_NUMBER, /* struct number, from min to max */
 	FIELD_SIZE,   /* struct number of KiB; in XML with a unit */
+	FIELD_BYTES,  /* the same of bytes, which is also what a number without a unit is */
 	FIELD_ENUM,   /* an enum whose 0 stands for absent, by names[] */
 	FIELD_FLAG,   /* bool: there is an element of this name */
 	FIELD_SELF,   /* bool: the element itself is there, even if nothing stands in it */
@@ -35,6 +36,7 @@ enum field_mark {
 	FIELD_SECRET = 1 << 0, /* only written when secrets are asked for */
 	FIELD_LIVE = 1 << 1,   /* only of a running machine */
 	FIELD_BARE = 1 << 2,   /* of a FIELD_SIZE: written without its unit */
+	FIELD_OCTAL = 1 << 3,  /* of a FIELD_NUMBER: read and written so, as permissions are */
 };
 
 struct record;
@@ -86,6 +88,15 @@ struct record {
 #define F_SIZE(x, m)                                                             \
 	{                                                                        \
 		.name = (x), .kind = FIELD_SIZE, .offset = offsetof(struct T, m) \
+	}
+#define F_BYTES(x, m)                                                             \
+	{                                                                         \
+		.name = (x), .kind = FIELD_BYTES, .offset = offsetof(struct T, m) \
+	}
+#define F_OCTAL(x, m, hi)                                                                        \
+	{                                                                                        \
+		.name = (x), .kind = FIELD_NUMBER, .offset = offsetof(struct T, m), .max = (hi), \
+		.marks = FIELD_OCTAL                                                             \
 	}
 #define F_ENUM(x, m, n)                                                                        \
 	{                                                                                      \

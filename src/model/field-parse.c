@@ -40,20 +40,39 @@ static bool unknown(const struct field_parse *how, const xmlNode *node, const ch
 	return true;
 }
 
-static bool parse_int(const char *text, int64_t *ret_value)
+static bool parse_based(const char *text, unsigned base, int64_t *ret_value)
 {
 	char *end;
-	const char *digits = text + (*text == '-');
-	bool hex = g_str_has_prefix(digits, "0x");
 	int64_t value;
 
-	if (!g_ascii_isdigit(*digits))
+	if (!g_ascii_isdigit(text[*text == '-']))
 		return false;
 	errno = 0;
-	value = g_ascii_strtoll(text, &end, hex ? 16 : 10);
+	value = g_ascii_strtoll(text, &end, base);
 	if (errno || *end)
 		return false;
 	*ret_value = value;
+	return true;
+}
+
+static bool parse_int(const char *text, int64_t *ret_value)
+{
+	bool hex = g_str_has_prefix(text + (*text == '-'), "0x");
+
+	return parse_based(text, hex ? 16 : 10, ret_value);
+}
+
+static bool take_octal(const struct field *field, struct number *number, const char *text,
+		       const xmlNode *node, GError **error)
+{
+	g_autofree char *wanted = NULL;
+	int64_t value;
+
+	if (!parse_based(text, 8, &value) || value < field->min || value > field->max) {
+		wanted = g_strdup_printf("an octal number up to 0%" PRIo64, (uint64_t)field->max);
+		return fail(error, node, field, text, wanted);
+	}
+	*number = number_of(value);
 	return true;
 }
 
@@ -79,7 +98,7 @@ static uint64_t unit_bytes(const char *unit)
 	const char *letter = *unit ? strchr(letters, g_ascii_tolower(*unit)) : NULL;
 	uint64_t step, bytes = 1;
 
-	if (!strcmp(unit, "b") || !strcmp(unit, "bytes"))
+	if (!strcmp(unit, "b") || !strcmp(unit, "B") || !strcmp(unit, "bytes"))
 		return 1;
 	if (!letter)
 		return 0;
@@ -98,7 +117,8 @@ static bool take_size(const struct field *field, struct number *number, const ch
 		      xmlNode *node, GError **error)
 {
 	xmlChar *given = xmlGetNoNsProp(node, xml_str("unit"));
-	uint64_t unit = given ? unit_bytes((const char *)given) : 1024;
+	uint64_t kept = field->kind == FIELD_BYTES ? 1 : 1024;
+	uint64_t unit = given ? unit_bytes((const char *)given) : kept;
 	__int128 bytes;
 	int64_t value;
 
@@ -112,7 +132,7 @@ static bool take_size(const struct field *field, struct number *number, const ch
 	bytes = (__int128)value * unit;
 	if (bytes > ((__int128)1 << 62))
 		return fail(error, node, field, text, "a size that an address can reach");
-	*number = number_of((int64_t)((bytes + 1023) / 1024));
+	*number = number_of((int64_t)((bytes + kept - 1) / kept));
 	return true;
 }
 
@@ -141,8 +161,10 @@ static bool take_value(const struct field *field, void *rec, const char *text, x
 
 	switch (field->kind) {
 	case FIELD_NUMBER:
-		return take_number(field, at, stripped, node, error);
+		return field->marks & FIELD_OCTAL ? take_octal(field, at, stripped, node, error)
+						  : take_number(field, at, stripped, node, error);
 	case FIELD_SIZE:
+	case FIELD_BYTES:
 		return take_size(field, at, stripped, node, error);
 	case FIELD_ENUM:
 		return take_enum(field, at, stripped, node, error);
@@ -229,7 +251,8 @@ static bool check_plain(const struct field *field, xmlNode *node, const struct f
 	for (const xmlAttr *attr = node->properties; attr; attr = attr->next) {
 		const char *name = (const char *)attr->name;
 
-		if (field->kind == FIELD_SIZE && !strcmp(name, "unit"))
+		if ((field->kind == FIELD_SIZE || field->kind == FIELD_BYTES) &&
+		    !strcmp(name, "unit"))
 			continue;
 		if (!unknown(how, node, "attribute", name, error))
 			return false;
@@ -265,6 +288,7 @@ static bool take_child(const struct field *field, void *rec, xmlNode *node,
 	case FIELD_TEXT:
 	case FIELD_NUMBER:
 	case FIELD_SIZE:
+	case FIELD_BYTES:
 	case FIELD_ENUM:
 		text = own_text(node);
 		ok = take_value(field, rec, text ? (const char *)text : "", node, error);

@@ -114,6 +114,7 @@ static bool is_absent(const struct field *field, const void *rec, unsigned marks
 		return !text || (!*text && field->name[0] != '@');
 	case FIELD_NUMBER:
 	case FIELD_SIZE:
+	case FIELD_BYTES:
 		return !((const struct number *)at)->set;
 	case FIELD_ENUM:
 		memcpy(&number, at, sizeof(number));

@@ -25,6 +25,7 @@ extern const struct record capabilities_record, domain_caps_record;
 extern const struct record caps_text_record, caps_machine_record, caps_domain_record;
 extern const struct record caps_guest_record, caps_enum_record, caps_cpu_mode_record;
 extern const struct record caps_model_record;
+extern const struct record storage_pool_record, storage_source_record, storage_vol_record;
 
 /* Of every device; T is its struct. */
 #define F_INFO                                       \

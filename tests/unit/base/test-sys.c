@@ -367,6 +367,52 @@ static void test_pidfd(void)
 	g_assert_cmpint(sys_pidfd_open(0x3fffffff), ==, -ESRCH);
 }
 
+static void add_name(void *opaque, const char *name)
+{
+	g_ptr_array_add(opaque, g_strdup(name));
+}
+
+/* What is asked for in a folder is in there, and no link leads out. */
+static void test_beneath(void)
+{
+	g_autofree char *folder = g_dir_make_tmp("socle-sys-XXXXXX", NULL);
+	g_autofree char *link = g_build_filename(folder, "link", NULL);
+	g_autofree char *up = g_build_filename(folder, "up", NULL);
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+	autofd int dir = sys_open(folder, O_RDONLY | O_DIRECTORY, 0);
+	autofd int a = sys_open_beneath(dir, "a", O_RDWR | O_CREAT | O_EXCL, 0600);
+	autofd int b = sys_open_beneath(dir, "b", O_RDWR | O_CREAT | O_EXCL, 0600);
+	struct stat st;
+	char text[5] = "";
+
+	g_assert_true(a >= 0 && b >= 0);
+	g_assert_cmpint(symlink("/etc/passwd", link), ==, 0);
+	g_assert_cmpint(symlink("..", up), ==, 0);
+	g_assert_cmpint(sys_open_beneath(dir, "link", O_RDONLY, 0), ==, -ELOOP);
+	g_assert_cmpint(sys_open_beneath(dir, "up/etc", O_RDONLY, 0), <, 0);
+	g_assert_cmpint(sys_open_beneath(dir, "..", O_RDONLY, 0), ==, -EXDEV);
+	g_assert_cmpint(sys_open_beneath(dir, "/etc/passwd", O_RDONLY, 0), ==, -EXDEV);
+	g_assert_cmpint(sys_open_beneath(dir, "none", O_RDONLY, 0), ==, -ENOENT);
+	g_assert_cmpint(sys_stat_at(dir, "link", &st), ==, 0);
+	g_assert_true(S_ISLNK(st.st_mode));
+	g_assert_cmpint(sys_list_dir(dir, add_name, names), ==, 0);
+	g_assert_cmpuint(names->len, ==, 4);
+	/* Twice is the same: nobody's place in the list moves. */
+	g_assert_cmpint(sys_list_dir(dir, add_name, names), ==, 0);
+	g_assert_cmpuint(names->len, ==, 8);
+	g_assert_cmpint(sys_rename_at(dir, "a", "b", false), ==, -EEXIST);
+	g_assert_cmpint(sys_rename_at(dir, "a", "c", false), ==, 0);
+	g_assert_cmpint(sys_rename_at(dir, "c", "b", true), ==, 0);
+	g_assert_cmpint(sys_write_full(a, "text", 4), ==, 4);
+	g_assert_cmpint(sys_copy_range(a, 0, b, 0, 100), ==, 4);
+	g_assert_cmpint(sys_pread(b, text, 4, 0), ==, 4);
+	g_assert_cmpstr(text, ==, "text");
+	for (unsigned i = 0; i < 3; i++)
+		g_assert_cmpint(sys_unlink_at(dir, i == 0 ? "b" : i == 1 ? "link" : "up"), ==, 0);
+	g_assert_cmpint(sys_unlink_at(dir, "b"), ==, -ENOENT);
+	g_assert_cmpint(sys_rmdir(folder), ==, 0);
+}
+
 /* What is written to it ends where it does. */
 static void test_memfd_fixed(void)
 {
@@ -385,6 +431,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/sys/file", test_file);
+	g_test_add_func("/sys/beneath", test_beneath);
 	g_test_add_func("/sys/memfd-fixed", test_memfd_fixed);
 	g_test_add_func("/sys/pipe", test_pipe);
 	g_test_add_func("/sys/eventfd", test_eventfd);

@@ -318,11 +318,11 @@ static void test_absent(void)
 	ASK_FAILS(odd, NETWORK_LOOKUP_BY_NAME, rpc_network_lookup_by_name_args, &name, 43,
 		  "no network with matching name 'default'");
 	ASK_FAILS(odd, STORAGE_POOL_REFRESH, rpc_storage_pool_refresh_args, &pool, 49,
-		  "no storage pool with matching name 'images'");
+		  "no storage pool with matching name or uuid 'images'");
 	ASK_FAILS(odd, SECRET_LOOKUP_BY_UUID, rpc_secret_lookup_by_uuid_args, &uuid, 66,
 		  "'01020000-0000-0000-0000-000000000000'");
-	ASK_FAILS(odd, STORAGE_POOL_DEFINE_XML, rpc_storage_pool_define_xml_args, &xml, 3,
-		  "name images of disks by their paths");
+	ASK_FAILS(odd, STORAGE_POOL_DEFINE_XML, rpc_storage_pool_define_xml_args, &xml, 27,
+		  "the storage pool has no name");
 }
 
 static void test_events(void)

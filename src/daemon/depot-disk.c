@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * depot-disk.c - storage pools of type disk: a disk of this host, whose partitions are the volumes
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/sys.h"
+#include "daemon/pools-int.h"
+#include "host/partitions.h"
+#include "host/tool.h"
+
+static const char *disk_of(const struct depot *depot)
+{
+	return depot->def->source.devices[0].path;
+}
+
+/* @argv and @input are taken over. */
+static bool run(char **argv, char *input, char **ret_output, GError **error)
+{
+	bool ok = host_tool_run((const char *const *)argv, input, ret_output, error);
+
+	g_strfreev(argv);
+	g_free(input);
+	return ok;
+}
+
+static bool available(GError **error)
+{
+	return host_tool_find("sfdisk", "fdisk", error);
+}
+
+static GPtrArray *partitions_of(const struct depot *depot, GError **error)
+{
+	g_autofree char *output = NULL;
+
+	return run(partitions_argv_dump(disk_of(depot)), NULL, &output, error)
+		       ? partitions_parse(output)
+		       : NULL;
+}
+
+static bool build(const struct depot *depot, unsigned flags, GError **error)
+{
+	const char *label = depot->def->source.format.type;
+	bool overwrite = flags & POOL_BUILD_OVERWRITE;
+	g_autoptr(GPtrArray) present = overwrite ? NULL : partitions_of(depot, NULL);
+
+	if (present)
+		return error_set(error, SOCLE_ERROR_EXISTS,
+				 "'%s' has partitions already; build with overwrite to lose them",
+				 disk_of(depot));
+	if (label && strcmp(label, "dos") && strcmp(label, "gpt"))
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+				 "tables of type '%.64s' are not made here; use gpt or dos", label);
+	return run(partitions_argv_label(disk_of(depot), overwrite),
+		   partitions_input_label(label ? label : "gpt"), NULL, error);
+}
+
+static bool start(const struct depot *depot, unsigned flags, GError **error)
+{
+	g_autoptr(GPtrArray) partitions = partitions_of(depot, error);
+
+	(void)flags;
+	return partitions != NULL;
+}
+
+static bool usage(const struct depot *depot, struct pool_usage *ret_usage, GError **error)
+{
+	g_autoptr(GPtrArray) partitions = partitions_of(depot, error);
+	autofd int fd = partitions ? sys_open(disk_of(depot), O_RDONLY, 0) : -1;
+	off_t size = fd < 0 ? fd : sys_lseek(fd, 0, SEEK_END);
+	uint64_t taken = 0;
+
+	if (!partitions)
+		return false;
+	if (size < 0)
+		return error_sys(error, (int)size, "cannot open disk '%s'", disk_of(depot));
+	for (unsigned i = 0; i < partitions->len; i++)
+		taken += ((const struct partition *)partitions->pdata[i])->size;
+	*ret_usage = (struct pool_usage){ (uint64_t)size, taken,
+					  (uint64_t)size - MIN(taken, (uint64_t)size) };
+	return true;
+}
+
+static bool list(const struct depot *depot, GPtrArray *names, GError **error)
+{
+	g_autoptr(GPtrArray) partitions = partitions_of(depot, error);
+
+	if (!partitions)
+		return false;
+	for (unsigned i = 0; i < partitions->len; i++)
+		g_ptr_array_add(names,
+				g_path_get_basename(
+					((const struct partition *)partitions->pdata[i])->path));
+	return true;
+}
+
+static int open_volume(const struct depot *depot, const char *name, int flags, GError **error)
+{
+	g_autofree char *folder = g_path_get_dirname(disk_of(depot));
+	g_autofree char *path = g_build_filename(folder, name, NULL);
+	autofd int fd = -1;
+	struct stat st;
+
+	if (!partitions_number(disk_of(depot), name)) {
+		error_set(error, SOCLE_ERROR_NOT_FOUND, "there is no volume '%s' on disk '%s'",
+			  name, disk_of(depot));
+		return -1;
+	}
+	fd = sys_open(path, flags | O_NONBLOCK | O_NOCTTY, 0);
+	if (fd < 0 || sys_fstat(fd, &st) < 0 || !S_ISBLK(st.st_mode)) {
+		error_set(error, SOCLE_ERROR_NOT_FOUND, "there is no partition '%s'", path);
+		return -1;
+	}
+	return fd_steal(&fd);
+}
+
+/* The table says enough of a partition whose device is not there. */
+static struct storage_vol *look(const struct depot *depot, const char *name, GError **error)
+{
+	g_autoptr(GPtrArray) partitions = partitions_of(depot, error);
+	autofd int fd = partitions ? open_volume(depot, name, O_RDONLY, NULL) : -1;
+	struct storage_vol *vol =
+		fd >= 0 ? vol_look(fd, name, depot->def->target.path, NULL) : NULL;
+
+	for (unsigned i = 0; !vol && partitions && i < partitions->len; i++) {
+		const struct partition *partition = partitions->pdata[i];
+		g_autofree char *own = g_path_get_basename(partition->path);
+
+		if (strcmp(own, name) != 0)
+			continue;
+		vol = g_new0(struct storage_vol, 1);
+		vol->type = STORAGE_VOL_BLOCK;
+		vol->name = g_strdup(name);
+		vol->capacity = vol->allocation = vol->physical =
+			number_of((int64_t)partition->size);
+	}
+	if (!vol && partitions)
+		error_set(error, SOCLE_ERROR_NOT_FOUND, "there is no volume '%s' on disk '%s'",
+			  name, disk_of(depot));
+	return vol;
+}
+
+static bool has(const GPtrArray *list, const char *path)
+{
+	for (unsigned i = 0; i < list->len; i++) {
+		if (!strcmp(((const struct partition *)list->pdata[i])->path, path))
+			return true;
+	}
+	return false;
+}
+
+/* The one that was not there before; NULL: none. */
+static const char *find_new(const GPtrArray *before, const GPtrArray *after)
+{
+	for (unsigned i = 0; i < after->len; i++) {
+		const struct partition *partition = after->pdata[i];
+
+		if (!has(before, partition->path))
+			return partition->path;
+	}
+	return NULL;
+}
+
+/* The disk gives the next name; a client that wants another one is told. */
+static bool create(const struct depot *depot, const struct vol_create *what,
+		   const struct storage_vol *source, int source_fd, struct vol_work *work,
+		   GError **error)
+{
+	const char *name = what->vol->name;
+	uint64_t size = (uint64_t)what->vol->capacity.value;
+	g_autoptr(GPtrArray) before = partitions_of(depot, error), after = NULL;
+	g_autofree char *made = NULL, *path = NULL;
+
+	if (!before)
+		return false;
+	if (!partitions_number(disk_of(depot), name))
+		return error_set(
+			error, SOCLE_ERROR_USAGE,
+			"a partition of '%s' has that disk's name and a number, which '%s' "
+			"is not; give the next free one",
+			disk_of(depot), name);
+	if (source)
+		size = MAX(size, (uint64_t)source->capacity.value);
+	if (!run(partitions_argv_append(disk_of(depot)), partitions_input_append(size), NULL,
+		 error))
+		return false;
+	after = partitions_of(depot, error);
+	path = after ? g_strdup(find_new(before, after)) : NULL;
+	if (!path)
+		return !after ? false
+			      : error_set(error, SOCLE_ERROR_FAILED,
+					  "sfdisk has made no partition on '%s'", disk_of(depot));
+	made = g_path_get_basename(path);
+	if (!strcmp(made, name) &&
+	    (!source || vol_fill_device(path, source, source_fd, work, error)))
+		return true;
+	if (strcmp(made, name) != 0)
+		error_set(error, SOCLE_ERROR_USAGE,
+			  "the next partition of '%s' is '%s'; give the volume that name",
+			  disk_of(depot), made);
+	(void)run(partitions_argv_delete(disk_of(depot), partitions_number(disk_of(depot), made)),
+		  NULL, NULL, NULL);
+	return false;
+}
+
+static bool remove_volume(const struct depot *depot, const char *name, GError **error)
+{
+	unsigned number = partitions_number(disk_of(depot), name);
+
+	if (!number)
+		return error_set(error, SOCLE_ERROR_NOT_FOUND,
+				 "there is no volume '%s' on disk '%s'", name, disk_of(depot));
+	return run(partitions_argv_delete(disk_of(depot), number), NULL, NULL, error);
+}
+
+const struct depot_kind depot_disk = {
+	.available = available,
+	.build = build,
+	.start = start,
+	.usage = usage,
+	.list = list,
+	.open = open_volume,
+	.look = look,
+	.create = create,
+	.remove = remove_volume,
+};

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pools-int.h - kinds of storage pools, each in a file of its own
+ *
+ * All of a kind's functions may take their time: they are called on a thread that has nothing else to do,
+ * several at once. What they share is a struct depot, which does not change while it is there.
+ */
+#ifndef DAEMON_POOLS_INT_H
+#define DAEMON_POOLS_INT_H
+
+#include "daemon/pools.h"
+
+struct depot_kind;
+
+/* An active pool, or one that is to be built. */
+struct depot {
+	const struct depot_kind *kind;
+	struct storage_pool *def;
+	uid_t uid;
+	gid_t gid;
+	char **folders; /* of all active pools when the work began: what an image names may lie there */
+};
+
+struct depot_kind {
+	/* What it needs of the host is there. NULL: it needs nothing. */
+	bool (*available)(GError **error);
+	bool (*build)(const struct depot *depot, unsigned flags, GError **error);
+	bool (*erase)(const struct depot *depot, unsigned flags, GError **error);
+	bool (*find_sources)(const struct storage_pool *like, GPtrArray *list, GError **error);
+	bool (*start)(const struct depot *depot, unsigned flags, GError **error);
+	bool (*stop)(const struct depot *depot, GError **error); /* NULL: nothing is to be done */
+	bool (*usage)(const struct depot *depot, struct pool_usage *ret_usage, GError **error);
+	bool (*list)(const struct depot *depot, GPtrArray *names, GError **error);
+	/*
+	 * A volume's bytes, open with @flags of open(2): a regular file or a block device, and no
+	 * other. SOCLE_ERROR_NOT_FOUND: there is none of this name. @name has been checked.
+	 */
+	int (*open)(const struct depot *depot, const char *name, int flags, GError **error);
+	/* NULL: vol_look() of what open() has opened says all. */
+	struct storage_vol *(*look)(const struct depot *depot, const char *name, GError **error);
+	/* Of volumes that are not files. @source: what it is a copy of, open as @source_fd, or NULL. */
+	bool (*create)(const struct depot *depot, const struct vol_create *what,
+		       const struct storage_vol *source, int source_fd, struct vol_work *work,
+		       GError **error);
+	bool (*remove)(const struct depot *depot, const char *name, GError **error);
+	bool (*resize)(const struct depot *depot, const char *name, uint64_t now, uint64_t wanted,
+		       unsigned flags, struct vol_work *work, GError **error);
+	bool files; /* volumes are files in a folder, of any format (vol-file.c) */
+};
+
+extern const struct depot_kind depot_dir, depot_fs, depot_netfs, depot_logical, depot_disk;
+/* NULL with @error: there is no such kind here. */
+const struct depot_kind *depot_kind_of(enum storage_pool_type type, GError **error);
+
+/* Has somebody cancelled it? */
+bool work_is_wanted(const struct vol_work *work, GError **error);
+
+/* == Folders (depot-dir.c) == */
+
+/* The pool's folder, open; or -1. */
+int folder_open(const struct depot *depot, GError **error);
+/* Is it a name of a volume: a regular file or a block device? */
+bool folder_has_volume(int dir, const char *name);
+/* As the kind's. */
+bool folder_build(const struct depot *depot, GError **error);
+bool folder_list(const struct depot *depot, GPtrArray *names, GError **error);
+bool folder_usage(const struct depot *depot, struct pool_usage *ret_usage, GError **error);
+bool folder_start(const struct depot *depot, GError **error);
+int folder_open_volume(const struct depot *depot, const char *name, int flags, GError **error);
+
+/*
+ * A new file in a folder that nobody sees as a volume until it is complete. The names of those that were
+ * never finished end in ".part"; who makes one has it locked, and removes those whose makers are gone.
+ */
+struct part {
+	int dir, fd; /* the first one the caller's */
+	char name[48];
+	char *path; /* where room block finds it */
+	bool done;
+};
+
+/* @fd is open for reading and writing. */
+bool part_init(struct part *part, int dir, GError **error);
+/* It is synced, and has its name; @replace: another one's. */
+bool part_finish(struct part *part, const char *name, bool replace, GError **error);
+/* What was not finished is removed. */
+void part_release(struct part *part);
+/* Remove what was not finished by those who are gone. */
+void parts_sweep(int dir);
+
+/* == Volumes: files and devices (vol-look.c, vol-file.c, vol-copy.c, vol-io.c) == */
+
+/* What is to be told of the volume that is open as @fd; @path is for what its header names. */
+struct storage_vol *vol_look(int fd, const char *name, const char *path, GError **error);
+bool vol_file_create(const struct depot *depot, const struct vol_create *what,
+		     const struct depot *source, struct vol_work *work, GError **error);
+bool vol_file_remove(const struct depot *depot, const char *name, GError **error);
+bool vol_file_resize(const struct depot *depot, const char *name, uint64_t wanted, unsigned flags,
+		     struct vol_work *work, GError **error);
+bool vol_wipe_bytes(const struct depot *depot, const char *name, enum vol_wipe how,
+		    struct vol_work *work, GError **error);
+/* No machine and no other program has it open for writing. */
+bool vol_is_free(int fd, const char *path, GError **error);
+char *depot_path(const struct depot *depot, const char *name);
+
+/* From @off on, @len bytes of @from to the same place of @to, but holes; @to reads as zero there. */
+bool vol_copy_data(int from, int to, uint64_t off, uint64_t len, struct vol_work *work,
+		   GError **error);
+/* What @source, open as @source_fd, says to a reader, to the device @path, which is large enough. */
+bool vol_fill_device(const char *path, const struct storage_vol *source, int source_fd,
+		     struct vol_work *work, GError **error);
+/* From image to image; the second one is flushed. */
+struct image;
+bool vol_convert(struct image *from, struct image *to, struct vol_work *work, GError **error);
+
+struct vol_io;
+/* For streams. Its functions take threads of their own. */
+struct vol_io *vol_io_new(struct pools *pools, const struct depot *depot, const char *name,
+			  const struct vol_open *how, GError **error);
+
+/* == Work aside (pools.c) == */
+
+struct work;
+
+/* Do @run on a thread, then end @task with what it has said; @free always comes, on either. */
+/* @cancel: is set when the daemon ends; @arg owns it; or NULL. */
+void work_start(struct pools *pools, struct task *task, struct vol_work *cancel,
+		bool (*run)(void *arg, GError **error), void (*deliver)(void *arg),
+		void (*free)(void *arg), void *arg);
+
+#endif

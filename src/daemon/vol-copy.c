@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vol-copy.c - bytes from volume to volume: only data moves, and the kernel moves it where it can
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/sys.h"
+#include "block/image.h"
+#include "daemon/pools-int.h"
+
+enum {
+	COPY_STEP =
+		16
+		<< 20, /* of the kernel; between two of them is looked whether it is still wanted */
+	COPY_BUFFER = 1 << 20,
+};
+
+static const uint64_t map_step = UINT64_C(1) << 30;
+
+static void count(struct vol_work *work, uint64_t bytes)
+{
+	if (work)
+		atomic_fetch_add(&work->done, bytes);
+}
+
+/* Where the kernel cannot. */
+static int copy_by_hand(int from, int to, uint64_t off, uint64_t len, uint8_t *buffer)
+{
+	while (len) {
+		ssize_t n = sys_pread(from, buffer, (size_t)MIN(len, (uint64_t)COPY_BUFFER),
+				      (off_t)off);
+		ssize_t done = 0, m;
+
+		if (n <= 0)
+			return (int)n;
+		while (done < n) {
+			m = sys_pwrite(to, buffer + done, (size_t)(n - done), (off_t)off + done);
+			if (m <= 0)
+				return m ? (int)m : -ENOSPC;
+			done += m;
+		}
+		off += (uint64_t)n;
+		len -= (uint64_t)n;
+	}
+	return 0;
+}
+
+static bool is_refused(ssize_t ret)
+{
+	return ret == -EXDEV || ret == -EINVAL || ret == -EOPNOTSUPP || ret == -ENOSYS ||
+	       ret == -EBADF || ret == -EPERM;
+}
+
+/* [off, end) of data. */
+static bool copy_range(int from, int to, uint64_t off, uint64_t end, struct vol_work *work,
+		       GError **error)
+{
+	g_autofree uint8_t *buffer = NULL;
+
+	while (off < end) {
+		size_t step = (size_t)MIN(end - off, (uint64_t)COPY_STEP);
+		ssize_t n =
+			buffer ? -EXDEV : sys_copy_range(from, (off_t)off, to, (off_t)off, step);
+		int ret;
+
+		if (!work_is_wanted(work, error))
+			return false;
+		if (is_refused(n)) {
+			if (!buffer)
+				buffer = g_malloc(COPY_BUFFER);
+			ret = copy_by_hand(from, to, off, step, buffer);
+			n = ret < 0 ? ret : (ssize_t)step;
+		}
+		if (n < 0)
+			return error_sys(error, (int)n, "cannot copy the volume's bytes");
+		/* It has become shorter meanwhile. */
+		if (n == 0)
+			return true;
+		off += (uint64_t)n;
+		count(work, (uint64_t)n);
+	}
+	return true;
+}
+
+bool vol_copy_data(int from, int to, uint64_t off, uint64_t len, struct vol_work *work,
+		   GError **error)
+{
+	const uint64_t end = off + len;
+
+	while (off < end) {
+		off_t data = sys_lseek(from, (off_t)off, SEEK_DATA), hole;
+		uint64_t stop = end;
+
+		if (data == -ENXIO)
+			return true;
+		/* Who cannot tell has data everywhere. */
+		if (data < 0)
+			return copy_range(from, to, off, end, work, error);
+		if ((uint64_t)data >= end)
+			return true;
+		hole = sys_lseek(from, data, SEEK_HOLE);
+		if (hole > data)
+			stop = MIN(end, (uint64_t)hole);
+		if (!copy_range(from, to, (uint64_t)data, stop, work, error))
+			return false;
+		off = stop;
+	}
+	return true;
+}
+
+/* == From image to image == */
+
+static bool is_zero(const uint8_t *bytes, size_t len)
+{
+	return !bytes[0] && !memcmp(bytes, bytes + 1, len - 1);
+}
+
+static bool put_zeroes(struct image *to, uint64_t off, uint64_t len, GError **error)
+{
+	/* A new image reads as zero, unless there is something behind it. */
+	return (!to->backing_file && !to->ops->new_is_noise) ||
+	       image_zero(to, off, MIN(len, to->size - off), true, error);
+}
+
+static bool convert_data(struct image *from, struct image *to, uint64_t off, uint64_t len,
+			 uint8_t *buffer, struct vol_work *work, GError **error)
+{
+	while (len) {
+		size_t n = (size_t)MIN(len, (uint64_t)COPY_BUFFER);
+		size_t padded = MIN((n + 511) / 512 * 512, (size_t)(to->size - off));
+		bool ok;
+
+		if (!work_is_wanted(work, error) || !image_read(from, off, buffer, n, error))
+			return false;
+		memset(buffer + n, 0, padded - n);
+		ok = is_zero(buffer, padded) ? put_zeroes(to, off, padded, error)
+					     : image_write(to, off, buffer, padded, error);
+		if (!ok)
+			return false;
+		count(work, n);
+		off += n;
+		len -= n;
+	}
+	return true;
+}
+
+bool vol_convert(struct image *from, struct image *to, struct vol_work *work, GError **error)
+{
+	g_autofree uint8_t *buffer = g_malloc(COPY_BUFFER + 512);
+	uint64_t off = 0;
+
+	while (off < from->size) {
+		struct image_extent extent;
+		bool ok;
+
+		if (!work_is_wanted(work, error) ||
+		    !image_map_chain(from, off, MIN(from->size - off, map_step), &extent, error))
+			return false;
+		ok = extent.kind == IMAGE_DATA
+			     ? convert_data(from, to, off, extent.len, buffer, work, error)
+			     : put_zeroes(to, off, (extent.len + 511) / 512 * 512, error);
+		if (!ok)
+			return false;
+		off += extent.len;
+	}
+	if (to->size > off && !put_zeroes(to, off, to->size - off, error))
+		return false;
+	return image_flush(to, error);
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vol-io.c - bytes of a volume as a client sends or takes them
+ *
+ * An upload of a whole file is a part (depot-dir.c) that replaces the volume when the client has finished:
+ * who dies in the middle changes nothing. What the client has not sent is as it was. An upload into a part
+ * of the volume, or to a device, is written where it belongs.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/sys.h"
+#include "daemon/pools-int.h"
+
+struct file_io {
+	struct vol_io io;
+	struct pools *pools;
+	char *name;
+	int fd;           /* of the volume */
+	int dir;          /* of a new file, or -1 */
+	struct part part; /* replaces the volume when it is complete */
+	bool whole;       /* there is one */
+	bool growing;     /* a file without a limit */
+	uint64_t off, end;
+	uint64_t size;     /* of the volume when it was opened */
+	uint64_t data_end; /* of a download: there is data up to here */
+	bool sparse;
+
+	/* Of the step that is under way. */
+	const void *bytes;
+	size_t len;
+	struct vol_chunk *chunk;
+};
+
+static struct file_io *io_of(struct vol_io *io)
+{
+	return container_of(io, struct file_io, io);
+}
+
+static int target(const struct file_io *f)
+{
+	return f->whole ? f->part.fd : f->fd;
+}
+
+static void no_free(void *arg)
+{
+	(void)arg;
+}
+
+static void start_step(struct file_io *f, struct task *task, bool (*run)(void *arg, GError **error))
+{
+	work_start(f->pools, task, NULL, run, NULL, no_free, f);
+}
+
+static bool has_room(const struct file_io *f, uint64_t len, GError **error)
+{
+	if (f->growing ? len <= (uint64_t)INT64_MAX / 2 - f->off : len <= f->end - f->off)
+		return true;
+	return error_sys(error, -ENOSPC, "the volume '%s' ends there", f->name);
+}
+
+/* == Upload == */
+
+static bool run_write(void *arg, GError **error)
+{
+	struct file_io *f = arg;
+	const uint8_t *bytes = f->bytes;
+	size_t len = f->len;
+
+	if (!has_room(f, len, error))
+		return false;
+	while (len) {
+		ssize_t n = sys_pwrite(target(f), bytes, len, (off_t)f->off);
+
+		if (n <= 0)
+			return error_sys(error, n ? (int)n : -ENOSPC, "cannot write volume '%s'",
+					 f->name);
+		bytes += n;
+		len -= (size_t)n;
+		f->off += (uint64_t)n;
+	}
+	return true;
+}
+
+static void io_write(struct vol_io *io, const void *data, size_t len, struct task *task)
+{
+	struct file_io *f = io_of(io);
+
+	f->bytes = data;
+	f->len = len;
+	start_step(f, task, run_write);
+}
+
+static bool make_hole(struct file_io *f, uint64_t len, GError **error)
+{
+	int ret;
+
+	if (!has_room(f, len, error))
+		return false;
+	/* A new file has a hole there. */
+	ret = f->whole || !len ? 0
+			       : sys_fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+					       (off_t)f->off, (off_t)len);
+	f->off += len;
+	return ret >= 0 || error_sys(error, ret, "cannot make a hole in volume '%s'", f->name);
+}
+
+static void io_skip(struct vol_io *io, uint64_t len, struct task *task)
+{
+	GError *error = NULL;
+
+	(void)make_hole(io_of(io), len, &error);
+	task_end(task, error);
+	g_clear_error(&error);
+}
+
+/* The rest of the volume, and whose it is, are as they were. */
+static bool take_over(struct file_io *f, GError **error)
+{
+	g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", f->part.fd);
+	uint64_t size = MAX(f->off, f->size);
+	struct stat st;
+	int ret = sys_ftruncate(f->part.fd, (off_t)size);
+
+	if (ret >= 0)
+		ret = sys_fstat(f->fd, &st);
+	if (ret < 0)
+		return error_sys(error, ret, "cannot write volume '%s'", f->name);
+	if (f->off < f->size &&
+	    !vol_copy_data(f->fd, f->part.fd, f->off, f->size - f->off, NULL, error))
+		return false;
+	/* Only root may give a file away; then it stays ours, and the mode matters the more. */
+	(void)sys_chown(path, st.st_uid, st.st_gid);
+	ret = sys_chmod(path, st.st_mode & 07777);
+	return ret >= 0 || error_sys(error, ret, "cannot protect volume '%s'", f->name);
+}
+
+static bool run_finish(void *arg, GError **error)
+{
+	struct file_io *f = arg;
+	int ret;
+
+	if (f->whole)
+		return take_over(f, error) && part_finish(&f->part, f->name, true, error);
+	ret = sys_fdatasync(f->fd);
+	return ret >= 0 || error_sys(error, ret, "cannot write volume '%s'", f->name);
+}
+
+static void io_finish(struct vol_io *io, struct task *task)
+{
+	start_step(io_of(io), task, run_finish);
+}
+
+/* == Download == */
+
+/* At ->off: a hole of so many bytes, or 0 and data up to ->data_end. */
+static uint64_t hole_here(struct file_io *f)
+{
+	off_t data, hole;
+
+	if (f->off < f->data_end)
+		return 0;
+	data = sys_lseek(f->fd, (off_t)f->off, SEEK_DATA);
+	if (data == -ENXIO)
+		return f->end - f->off;
+	if (data > (off_t)f->off)
+		return MIN((uint64_t)data, f->end) - f->off;
+	hole = data < 0 ? -1 : sys_lseek(f->fd, (off_t)f->off, SEEK_HOLE);
+	f->data_end = hole > (off_t)f->off ? MIN((uint64_t)hole, f->end) : f->end;
+	return 0;
+}
+
+static bool run_read(void *arg, GError **error)
+{
+	struct file_io *f = arg;
+	struct vol_chunk *chunk = f->chunk;
+	size_t want = (size_t)MIN(f->end - f->off, (uint64_t)VOL_CHUNK_MAX);
+	ssize_t n;
+
+	chunk->end = f->off >= f->end;
+	if (chunk->end)
+		return true;
+	chunk->hole = hole_here(f);
+	if (!chunk->hole)
+		want = (size_t)MIN((uint64_t)want, f->data_end - f->off);
+	if (chunk->hole && !f->sparse) {
+		/* Who does not know holes gets zeroes; they need not be read. */
+		chunk->len = (size_t)MIN(chunk->hole, (uint64_t)want);
+		memset(chunk->bytes, 0, chunk->len);
+		chunk->hole = 0;
+	} else if (!chunk->hole) {
+		n = sys_pread(f->fd, chunk->bytes, want, (off_t)f->off);
+		if (n < 0)
+			return error_sys(error, (int)n, "cannot read volume '%s'", f->name);
+		chunk->len = (size_t)n;
+		chunk->end = n == 0;
+	}
+	f->off += chunk->len + chunk->hole;
+	return true;
+}
+
+static void io_read(struct vol_io *io, struct vol_chunk *chunk, struct task *task)
+{
+	struct file_io *f = io_of(io);
+
+	f->chunk = chunk;
+	start_step(f, task, run_read);
+}
+
+static void io_free(struct vol_io *io)
+{
+	struct file_io *f = io_of(io);
+
+	if (f->whole)
+		part_release(&f->part);
+	fd_autoclose(&f->fd);
+	fd_autoclose(&f->dir);
+	g_free(f->name);
+	g_free(f);
+}
+
+static const struct vol_io_ops file_io_ops = {
+	.write = io_write,
+	.skip = io_skip,
+	.finish = io_finish,
+	.read = io_read,
+	.free = io_free,
+};
+
+/* == Begin == */
+
+static bool open_upload(struct file_io *f, const struct depot *depot, const struct vol_open *how,
+			const char *path, GError **error)
+{
+	bool all = !how->off && (!how->len || how->len >= f->size);
+	struct stat st;
+
+	if (!vol_is_free(f->fd, path, error))
+		return false;
+	if (sys_fstat(f->fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return true;
+	f->growing = !how->len;
+	if (!all)
+		return true;
+	f->dir = folder_open(depot, error);
+	if (f->dir < 0 || !part_init(&f->part, f->dir, error))
+		return false;
+	f->whole = true;
+	return true;
+}
+
+struct vol_io *vol_io_new(struct pools *pools, const struct depot *depot, const char *name,
+			  const struct vol_open *how, GError **error)
+{
+	g_autofree char *path = depot_path(depot, name);
+	struct file_io *f = g_new0(struct file_io, 1);
+	off_t size;
+
+	*f = (struct file_io){ .io.ops = &file_io_ops,
+			       .pools = pools,
+			       .name = g_strdup(name),
+			       .dir = -1,
+			       .sparse = how->sparse,
+			       .off = how->off };
+	f->fd = depot->kind->open(depot, name, how->write ? O_RDWR : O_RDONLY, error);
+	size = f->fd < 0 ? -1 : sys_lseek(f->fd, 0, SEEK_END);
+	f->size = f->end = size < 0 ? 0 : (uint64_t)size;
+	if (f->fd < 0)
+		goto fail;
+	if (how->off > f->size) {
+		error_set(error, SOCLE_ERROR_USAGE, "volume '%s' ends before the offset", name);
+		goto fail;
+	}
+	if (how->len && how->len < f->end - how->off)
+		f->end = how->off + how->len;
+	if (!how->write || open_upload(f, depot, how, path, error))
+		return &f->io;
+fail:
+	io_free(&f->io);
+	return NULL;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * lvm.h - lvm2: what its programs are told, and what their reports say
+ *
+ * The functions that make arguments are pure. Names were checked before: they do not begin with '-', have no
+ * slash and no control character; what else lvm2 does not like of them it says itself.
+ *
+ * Threads: any.
+ */
+#ifndef HOST_LVM_H
+#define HOST_LVM_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct lvm_volume {
+	char *name;
+	uint64_t size;
+	char kind; /* of lv_attr's first letter: '-' linear, 'V' thin, 's' snapshot, 't' thin pool ... */
+	bool active;
+	char *origin;        /* of a snapshot, or NULL */
+	char *pool;          /* thin pool, or NULL */
+	double data_percent; /* of a thin one: how much of it is there */
+};
+
+struct lvm_group {
+	uint64_t size, free;
+};
+
+/* Each returns a vector for host_tool_run(), g_strfreev() it. */
+char **lvm_argv_pvcreate(const char *device, bool overwrite);
+char **lvm_argv_vgcreate(const char *group, const char *const *devices);
+char **lvm_argv_vgextend(const char *group, const char *const *devices);
+char **lvm_argv_vgremove(const char *group);
+char **lvm_argv_pvremove(const char *device);
+char **lvm_argv_activate(const char *group, bool active);
+/* @thin_pool: NULL: all of it is allocated. */
+char **lvm_argv_lvcreate(const char *group, const char *name, uint64_t bytes,
+			 const char *thin_pool);
+/* Of @origin; @bytes: room for what changes, 0: it is thin and needs none. */
+char **lvm_argv_snapshot(const char *group, const char *name, const char *origin, uint64_t bytes);
+/* The origin becomes what its snapshot is, and that goes. */
+char **lvm_argv_merge(const char *group, const char *snapshot);
+char **lvm_argv_lvresize(const char *group, const char *name, uint64_t bytes, bool shrink);
+char **lvm_argv_lvremove(const char *group, const char *name);
+char **lvm_argv_report_group(const char *group);
+char **lvm_argv_report_volumes(const char *group);
+char **lvm_argv_report_devices(const char *group);
+char **lvm_argv_report_groups(void);
+
+/* What the reports say; lines that make no sense are left out. */
+bool lvm_parse_group(const char *text, struct lvm_group *ret_group);
+/* Of struct lvm_volume, owned. */
+GPtrArray *lvm_parse_volumes(const char *text);
+/* The first words of lines, owned. */
+GPtrArray *lvm_parse_names(const char *text);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * pool-disk.c - disks that are volumes of a storage pool
+ *
+ * What runs has the path that the volume has then: the live definition names a file or a device, so all
+ * that is said of its disks is by path, and a pool that changes is no matter for a machine that runs.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "manage/pool-int.h"
+#include "model/domain.h"
+
+static bool resolve(struct node *node, struct domain_disk *disk, GError **error)
+{
+	struct disk_source *source = &disk->source;
+	const struct pool *pool = source->pool ? pool_by_name(node, source->pool) : NULL;
+	char *path;
+
+	if (!pool)
+		return error_set(error, SOCLE_ERROR_NOT_FOUND,
+				 "disk '%s' is a volume of storage pool '%s', which is not there; "
+				 "define the pool",
+				 disk->target.dev, source->pool ? source->pool : "");
+	if (!pool_active(pool))
+		return error_set(error, SOCLE_ERROR_STATE,
+				 "disk '%s' is a volume of storage pool '%s', which is not active; "
+				 "start the pool",
+				 disk->target.dev, pool->name);
+	if (!source->volume || !storage_vol_name_check(source->volume, error))
+		return false;
+	path = vol_path(pool, source->volume);
+	if (pool->live->type == STORAGE_POOL_LOGICAL || pool->live->type == STORAGE_POOL_DISK) {
+		disk->type = DISK_BLOCK;
+		g_free(source->dev);
+		source->dev = path;
+	} else {
+		disk->type = DISK_FILE;
+		g_free(source->file);
+		source->file = path;
+	}
+	g_clear_pointer(&source->pool, g_free);
+	g_clear_pointer(&source->volume, g_free);
+	g_clear_pointer(&source->mode, g_free);
+	return true;
+}
+
+bool pools_resolve(struct node *node, struct domain *domain, GError **error)
+{
+	for (unsigned i = 0; i < domain->devices.disk_count; i++) {
+		struct domain_disk *disk = &domain->devices.disks[i];
+
+		if (disk->type == DISK_VOLUME && !resolve(node, disk, error))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * vol-change.c - volumes are made, copied, resized, wiped, removed; bytes of them come and go
+ *
+ * All of it is a call's turn at a struct vol, without a deadline: it takes as long as its bytes. While
+ * it lasts the pool is busy and is not stopped. A client that goes away does not want it any more.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "manage/pool-int.h"
+
+enum {
+	VOL_CREATE_VALIDATE = 1 << 2,
+	VOL_CREATE_FLAGS = 7,
+	VOL_DELETE_ZEROED = 1 << 0,
+	VOL_DELETE_WITH_SNAPSHOTS = 1 << 1,
+	VOL_RESIZE_FLAGS = 7,
+	VOL_SPARSE_STREAM = 1 << 0,
+};
+
+/* == A turn at a volume == */
+
+/* The work of a call whose turn it is. */
+static void forsaken(struct call *call)
+{
+	struct vol *vol = vol_of(call->object);
+
+	if (call->running && vol->work)
+		atomic_store(&vol->work->cancelled, true);
+}
+
+static void turn(struct call *call, struct pool *pool, const char *name,
+		 void (*run)(struct call *call))
+{
+	struct vol *vol = vol_get(pool, name);
+
+	call_takes_long(call);
+	call->forsaken = forsaken;
+	call_job_object(call, &vol->object, run);
+	object_unref(&vol->object);
+}
+
+/* The call's turn has come: NULL: the pool has ended, and the call has failed. */
+static struct storage *begin(struct call *call)
+{
+	struct vol *vol = vol_of(call->object);
+
+	if (!call_pool_still_active(call, vol->pool))
+		return NULL;
+	if (!call->peer && call->proc) {
+		call_fail(call, RPC_CODE_OPERATION_ABORTED, RPC_FROM_STORAGE,
+			  "the client has gone");
+		return NULL;
+	}
+	vol->pool->busy++;
+	vol->work = vol_work_new();
+	return vol->pool->storage;
+}
+
+/* The work of the turn has ended, one way or the other. */
+void vol_turn_end(struct call *call)
+{
+	struct vol *vol = vol_of(call->object);
+
+	vol->pool->busy--;
+	g_clear_pointer(&vol->work, vol_work_unref);
+}
+
+static void changed(struct call *call, const GError *error)
+{
+	const struct vol *vol = vol_of(call->object);
+
+	vol_turn_end(call);
+	if (error)
+		call_fail_vol(call, vol->name, error);
+	else
+		call_reply(call, NULL);
+}
+
+/* == Make: call->subject is what it is to be, call->data whom it is made of == */
+
+struct copying {
+	struct pool *from; /* held, and busy while the copy lasts; NULL: from nothing */
+	char *name;
+	unsigned flags;
+	struct vol_create what;
+};
+
+static void copying_free(void *data)
+{
+	struct copying *copying = data;
+
+	if (copying->from)
+		object_unref(&copying->from->object);
+	g_free(copying->name);
+	g_free(copying);
+}
+
+static void free_vol(void *data)
+{
+	storage_vol_free(data);
+}
+
+static void made(struct call *call, const GError *error)
+{
+	struct vol *vol = vol_of(call->object);
+	struct copying *copying = call->data;
+	g_autofree char *path = vol_path(vol->pool, vol->name);
+	rpc_storage_vol_create_xml_ret ret = {
+		.vol = { .pool = vol->pool->name, .name = vol->name, .key = path }
+	};
+
+	vol_turn_end(call);
+	if (copying->from)
+		copying->from->busy--;
+	g_clear_pointer(&vol->making, storage_vol_free);
+	if (error)
+		call_fail_vol(call, copying->from ? copying->name : vol->name, error);
+	else
+		call_reply(call, &ret);
+}
+
+static void make_run(struct call *call)
+{
+	struct vol *vol = vol_of(call->object);
+	struct copying *copying = call->data;
+	struct storage *storage;
+
+	if (copying->from && !call_pool_still_active(call, copying->from))
+		return;
+	storage = begin(call);
+	if (!storage)
+		return;
+	if (copying->from)
+		copying->from->busy++;
+	vol->making = storage_vol_copy(call->subject);
+	number_default(&vol->making->capacity, 0);
+	copying->what =
+		(struct vol_create){ .vol = call->subject,
+				     .flags = copying->flags,
+				     .source = copying->from ? copying->from->storage : NULL,
+				     .source_name = copying->name };
+	storage->ops->create(storage, &copying->what, vol->work, call_task(call, made));
+}
+
+/* A new volume's definition, or NULL: the call has failed. */
+static struct storage_vol *call_vol_def(struct call *call, const char *xml, bool strict,
+					bool is_copy)
+{
+	g_autoptr(GError) error = NULL;
+	autoptr(storage_vol) def = storage_vol_parse(
+		xml, strlen(xml), strict ? STORAGE_PARSE_STRICT : 0, NULL, &error);
+
+	/* A copy has its source's, if that is larger. */
+	if (def && is_copy)
+		number_default(&def->capacity, 0);
+	if (def && storage_vol_check(def, &error))
+		return g_steal_pointer(&def);
+	call_fail_pool_xml(call, error);
+	return NULL;
+}
+
+static void make(struct call *call, struct pool *pool, struct storage_vol *def,
+		 const struct copying *how)
+{
+	struct copying *copying;
+
+	call->subject = def;
+	call->subject_free = free_vol;
+	copying = call_data(call, sizeof(*copying));
+	*copying = *how;
+	call->data_free = copying_free;
+	if (!pool->storage->ops->create) {
+		call_pool_unsupported(call, pool, "have new volumes");
+		return;
+	}
+	if (g_hash_table_contains(pool->vols, def->name)) {
+		call_fail(call, RPC_CODE_STORAGE_VOL_EXIST, RPC_FROM_STORAGE,
+			  "storage volume '%s' exists already, or is being made", def->name);
+		return;
+	}
+	turn(call, pool, def->name, make_run);
+}
+
+static void on_create(struct call *call, const rpc_storage_vol_create_xml_args *args)
+{
+	struct pool *pool = call_active_pool(call, &args->pool);
+	struct copying how = { .flags = args->flags };
+	struct storage_vol *def;
+
+	if (!pool || !call_pool_flags(call, args->flags, VOL_CREATE_FLAGS))
+		return;
+	def = call_vol_def(call, args->xml, args->flags & VOL_CREATE_VALIDATE, false);
+	if (def)
+		make(call, pool, def, &how);
+}
+
+static void on_create_from(struct call *call, const rpc_storage_vol_create_xml_from_args *args)
+{
+	struct pool *pool = call_active_pool(call, &args->pool);
+	struct pool *from = pool ? call_vol_pool(call, &args->vol) : NULL;
+	struct copying how = { .flags = args->flags, .from = from };
+	struct storage_vol *def;
+
+	if (!from || !call_pool_flags(call, args->flags, VOL_CREATE_FLAGS) ||
+	    call_vol_is_being_made(call, from, args->vol.name))
+		return;
+	def = call_vol_def(call, args->xml, args->flags & VOL_CREATE_VALIDATE, true);
+	if (!def)
+		return;
+	how.name = g_strdup(args->vol.name);
+	object_ref(&from->object);
+	make(call, pool, def, &how);
+}
+
+/* == Change: the call's arguments begin with the volume's handle == */
+
+static const rpc_storage_vol *handle_of(const struct call *call)
+{
+	return call->args;
+}
+
+/* @has: there is a function for it. */
+static void change(struct call *call, unsigned flags, unsigned known, void (*run)(struct call *))
+{
+	const rpc_storage_vol *handle = handle_of(call);
+	struct pool *pool = call_vol_pool(call, handle);
+
+	if (pool && call_pool_flags(call, flags, known) &&
+	    !call_vol_is_being_made(call, pool, handle->name))
+		turn(call, pool, handle->name, run);
+}
+
+/* False: the storage has no such function, and the call has failed. */
+static bool can(struct call *call, bool has, const char *what)
+{
+	if (!has) {
+		const struct vol *vol = vol_of(call->object);
+
+		vol_turn_end(call);
+		call_pool_unsupported(call, vol->pool, what);
+	}
+	return has;
+}
+
+static void delete_run(struct call *call)
+{
+	const rpc_storage_vol_delete_args *args = call->args;
+	const struct vol *vol = vol_of(call->object);
+	struct storage *storage = begin(call);
+
+	if (storage && can(call, storage->ops->remove, "lose volumes"))
+		storage->ops->remove(storage, vol->name, args->flags, vol->work,
+				     call_task(call, changed));
+}
+
+static void on_delete(struct call *call, const rpc_storage_vol_delete_args *args)
+{
+	change(call, args->flags, VOL_DELETE_ZEROED | VOL_DELETE_WITH_SNAPSHOTS, delete_run);
+}
+
+static void resize_run(struct call *call)
+{
+	const rpc_storage_vol_resize_args *args = call->args;
+	const struct vol *vol = vol_of(call->object);
+	struct storage *storage = begin(call);
+
+	if (storage && can(call, storage->ops->resize, "resize volumes"))
+		storage->ops->resize(storage, vol->name, args->capacity, args->flags, vol->work,
+				     call_task(call, changed));
+}
+
+static void on_resize(struct call *call, const rpc_storage_vol_resize_args *args)
+{
+	change(call, args->flags, VOL_RESIZE_FLAGS, resize_run);
+}
+
+static void wipe_run(struct call *call)
+{
+	const struct vol *vol = vol_of(call->object);
+	unsigned how = call->proc->number == RPC_PROC_STORAGE_VOL_WIPE
+			       ? VOL_WIPE_ZERO
+			       : ((const rpc_storage_vol_wipe_pattern_args *)call->args)->algorithm;
+	struct storage *storage = begin(call);
+
+	if (storage && can(call, storage->ops->wipe, "wipe volumes"))
+		storage->ops->wipe(storage, vol->name, (enum vol_wipe)how, vol->work,
+				   call_task(call, changed));
+}
+
+static void on_wipe(struct call *call, const rpc_storage_vol_wipe_args *args)
+{
+	change(call, args->flags, 0, wipe_run);
+}
+
+static void on_wipe_pattern(struct call *call, const rpc_storage_vol_wipe_pattern_args *args)
+{
+	if (args->algorithm != VOL_WIPE_ZERO && args->algorithm != VOL_WIPE_RANDOM &&
+	    args->algorithm != VOL_WIPE_TRIM) {
+		call_fail(call, RPC_CODE_NO_SUPPORT, RPC_FROM_STORAGE,
+			  "wiping by pattern %u is not supported; today's disks need no more than "
+			  "zero, random or trim",
+			  args->algorithm);
+		return;
+	}
+	change(call, args->flags, 0, wipe_run);
+}
+
+/* == Bytes: call->data is the struct vol_io that was opened == */
+
+struct opening {
+	struct vol_open how;
+	struct vol_io *io;
+};
+
+static void opened(struct call *call, const GError *error)
+{
+	struct opening *opening = call->data;
+	const struct vol *vol = vol_of(call->object);
+
+	if (error) {
+		vol_turn_end(call);
+		call_fail_vol(call, vol->name, error);
+		return;
+	}
+	vol_stream_open(call, opening->io, opening->how.write);
+}
+
+static void open_run(struct call *call)
+{
+	/* Both have one layout. */
+	const rpc_storage_vol_upload_args *args = call->args;
+	const struct vol *vol = vol_of(call->object);
+	struct storage *storage = begin(call);
+	struct opening *opening;
+
+	if (!storage || !can(call, storage->ops->open, "be read and written by clients"))
+		return;
+	opening = call_data(call, sizeof(*opening));
+	opening->how =
+		(struct vol_open){ .off = args->offset,
+				   .len = args->length,
+				   .write = call->proc->number == RPC_PROC_STORAGE_VOL_UPLOAD,
+				   .sparse = args->flags & VOL_SPARSE_STREAM };
+	storage->ops->open(storage, vol->name, &opening->how, &opening->io,
+			   call_task(call, opened));
+}
+
+static void on_upload(struct call *call, const rpc_storage_vol_upload_args *args)
+{
+	change(call, args->flags, VOL_SPARSE_STREAM, open_run);
+}
+
+static void on_download(struct call *call, const rpc_storage_vol_download_args *args)
+{
+	change(call, args->flags, VOL_SPARSE_STREAM, open_run);
+}
+
+const struct call_entry vol_change_handlers[] = {
+	HANDLE(RPC_PROC_STORAGE_VOL_CREATE_XML, rpc_storage_vol_create_xml_args, on_create),
+	HANDLE(RPC_PROC_STORAGE_VOL_CREATE_XML_FROM, rpc_storage_vol_create_xml_from_args,
+	       on_create_from),
+	HANDLE(RPC_PROC_STORAGE_VOL_DELETE, rpc_storage_vol_delete_args, on_delete),
+	HANDLE(RPC_PROC_STORAGE_VOL_RESIZE, rpc_storage_vol_resize_args, on_resize),
+	HANDLE(RPC_PROC_STORAGE_VOL_WIPE, rpc_storage_vol_wipe_args, on_wipe),
+	HANDLE(RPC_PROC_STORAGE_VOL_WIPE_PATTERN, rpc_storage_vol_wipe_pattern_args,
+	       on_wipe_pattern),
+	HANDLE(RPC_PROC_STORAGE_VOL_UPLOAD, rpc_storage_vol_upload_args, on_upload),
+	HANDLE(RPC_PROC_STORAGE_VOL_DOWNLOAD, rpc_storage_vol_download_args, on_download),
+	HANDLERS_END,
+};

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * vol-stream.c - bytes of a volume between a client and its storage
+ *
+ * The call that opened it has its turn at the volume until the stream is over. Pieces of an upload wait in
+ * a list that counts as the client's memory, so that its packets are not read while the disk is slow;
+ * of a download there is one piece at a time, while the client's queue has room.
+ *
+ * A task of the storage is never left alone: a stream whose client is gone waits for it, and ends then.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "manage/peer-int.h"
+#include "manage/pool-int.h"
+#include "manage/stream-int.h"
+
+struct piece {
+	GBytes *bytes; /* NULL: a hole */
+	uint64_t hole;
+};
+
+struct vol_stream {
+	struct stream stream;
+	struct call *call;
+	struct vol_io *io;
+	struct task task;
+	bool upload;
+	bool busy;      /* a task is under way */
+	bool finish;    /* the client is done */
+	bool finishing; /* and the storage was told */
+	bool ended;     /* of a download: all was sent */
+	bool stepping;
+	GError *error;
+	GQueue pieces; /* of struct piece; the first one is with the storage while busy */
+	struct vol_chunk chunk;
+};
+
+static const struct stream_ops vol_stream_ops;
+
+static struct vol_stream *stream_of(struct stream *stream)
+{
+	return container_of(stream, struct vol_stream, stream);
+}
+
+static void drop_piece(struct vol_stream *s)
+{
+	struct piece *piece = g_queue_pop_head(&s->pieces);
+
+	if (!piece)
+		return;
+	if (piece->bytes) {
+		if (s->stream.peer)
+			s->stream.peer->stream_bytes -= g_bytes_get_size(piece->bytes);
+		g_bytes_unref(piece->bytes);
+	}
+	g_free(piece);
+}
+
+/* The client hears no more of it. Pieces stop counting as its memory. */
+static void leave(struct vol_stream *s)
+{
+	struct peer *peer = s->stream.peer;
+
+	if (!peer)
+		return;
+	for (GList *l = s->pieces.head; l; l = l->next) {
+		const struct piece *piece = l->data;
+
+		if (piece->bytes)
+			peer->stream_bytes -= g_bytes_get_size(piece->bytes);
+	}
+	stream_leave(&s->stream);
+}
+
+/* It is over for the client, too, if that is still there. */
+static void close_stream(struct vol_stream *s)
+{
+	struct peer *peer = s->stream.peer;
+	struct call *call = s->call;
+
+	leave(s);
+	while (s->pieces.length)
+		drop_piece(s);
+	s->io->ops->free(s->io);
+	g_clear_error(&s->error);
+	g_free(s->chunk.bytes);
+	g_free(s);
+	vol_turn_end(call);
+	call_reply(call, NULL);
+	if (peer)
+		peer_changed(peer);
+}
+
+static void abort_stream(struct vol_stream *s, enum rpc_code code, const char *why)
+{
+	if (s->stream.peer)
+		peer_send(s->stream.peer,
+			  rpc_message_new_error(&s->stream.header, RPC_FROM_STREAMS, code, why),
+			  NULL, 0);
+	leave(s);
+	if (!s->busy && !s->stepping)
+		close_stream(s);
+}
+
+static void send_message(struct vol_stream *s, struct rpc_message *msg)
+{
+	if (msg)
+		peer_send(s->stream.peer, msg, NULL, 0);
+}
+
+static void take_chunk(struct vol_stream *s)
+{
+	const struct vol_chunk *chunk = &s->chunk;
+
+	if (chunk->hole) {
+		send_message(s, rpc_stream_new_hole(&s->stream.header, (int64_t)chunk->hole, NULL));
+	} else if (chunk->len) {
+		send_message(
+			s, rpc_stream_new_data(&s->stream.header, chunk->bytes, chunk->len, NULL));
+	} else {
+		s->ended = true;
+		send_message(s, rpc_stream_new_data(&s->stream.header, NULL, 0, NULL));
+	}
+}
+
+static bool begin_upload_step(struct vol_stream *s)
+{
+	const struct piece *piece = g_queue_peek_head(&s->pieces);
+	size_t len;
+	const void *data;
+
+	if (!piece) {
+		if (!s->finish || s->finishing)
+			return false;
+		s->busy = s->finishing = true;
+		s->io->ops->finish(s->io, &s->task);
+		return true;
+	}
+	s->busy = true;
+	if (!piece->bytes) {
+		s->io->ops->skip(s->io, piece->hole, &s->task);
+		return true;
+	}
+	data = g_bytes_get_data(piece->bytes, &len);
+	s->io->ops->write(s->io, data, len, &s->task);
+	return true;
+}
+
+static bool begin_download_step(struct vol_stream *s)
+{
+	if (s->ended || !stream_has_room(&s->stream))
+		return false;
+	s->busy = true;
+	s->chunk.len = 0;
+	s->chunk.hole = 0;
+	s->chunk.end = false;
+	s->io->ops->read(s->io, &s->chunk, &s->task);
+	return true;
+}
+
+/* Behind a task. False: the stream is over. */
+static bool end_step(struct vol_stream *s)
+{
+	if (s->error) {
+		abort_stream(s, call_code_of(s->error), s->error->message);
+		return false;
+	}
+	if (!s->stream.peer)
+		return false;
+	if (!s->upload) {
+		take_chunk(s);
+		return true;
+	}
+	if (s->finishing) {
+		send_message(s, rpc_stream_new_finish(&s->stream.header));
+		return false;
+	}
+	drop_piece(s);
+	peer_changed(s->stream.peer);
+	/* The client may have gone by that. */
+	return s->stream.peer != NULL;
+}
+
+/* Tasks may end at once: this is a loop, not a recursion. */
+static void step(struct vol_stream *s)
+{
+	bool alive = true;
+
+	if (s->stepping || s->busy)
+		return;
+	s->stepping = true;
+	while (alive && !s->busy && s->stream.peer) {
+		if (!(s->upload ? begin_upload_step(s) : begin_download_step(s)))
+			break;
+		if (!s->busy)
+			alive = end_step(s);
+	}
+	s->stepping = false;
+	if (!s->busy && (!alive || !s->stream.peer))
+		close_stream(s);
+}
+
+static void task_ended(struct task *task, const GError *error)
+{
+	struct vol_stream *s = container_of(task, struct vol_stream, task);
+
+	s->busy = false;
+	if (error)
+		s->error = g_error_copy(error);
+	if (s->stepping)
+		return;
+	s->stepping = true;
+	if (!end_step(s)) {
+		close_stream(s);
+		return;
+	}
+	s->stepping = false;
+	step(s);
+}
+
+void vol_stream_open(struct call *call, struct vol_io *io, bool upload)
+{
+	struct vol_stream *s = g_new0(struct vol_stream, 1);
+
+	s->io = io;
+	s->call = call;
+	s->upload = upload;
+	s->task.end = task_ended;
+	if (!call->peer || call->answered || !stream_join(&s->stream, &vol_stream_ops, call)) {
+		io->ops->free(io);
+		g_free(s);
+		vol_turn_end(call);
+		call_fail(call, RPC_CODE_OPERATION_FAILED, RPC_FROM_STREAMS,
+			  "this connection has %d streams open already; close one",
+			  PEER_STREAMS_MAX);
+		return;
+	}
+	if (!upload)
+		s->chunk.bytes = g_malloc(VOL_CHUNK_MAX);
+	call_answer_late(call, NULL);
+	step(s);
+}
+
+/* == What the client says == */
+
+static void add_piece(struct vol_stream *s, GBytes *bytes, uint64_t hole)
+{
+	struct piece *piece = g_new(struct piece, 1);
+
+	*piece = (struct piece){ bytes, hole };
+	if (bytes)
+		s->stream.peer->stream_bytes += g_bytes_get_size(bytes);
+	g_queue_push_tail(&s->pieces, piece);
+	step(s);
+}
+
+static void take_packet(struct stream *stream, const struct rpc_stream_packet *packet)
+{
+	struct vol_stream *s = stream_of(stream);
+
+	switch (packet->what) {
+	case RPC_STREAM_DATA:
+	case RPC_STREAM_HOLE:
+		if (!s->upload || s->finish)
+			abort_stream(s, RPC_CODE_INTERNAL, "nothing more was to come");
+		else if (packet->what == RPC_STREAM_HOLE)
+			add_piece(s, NULL, (uint64_t)packet->length);
+		else
+			add_piece(s, g_bytes_new(packet->data.p, packet->data.len), 0);
+		break;
+	case RPC_STREAM_FINISH:
+		s->finish = true;
+		if (s->upload) {
+			step(s);
+		} else {
+			send_message(s, rpc_stream_new_finish(&s->stream.header));
+			leave(s);
+			if (!s->busy)
+				close_stream(s);
+		}
+		break;
+	case RPC_STREAM_ABORT:
+		abort_stream(s, RPC_CODE_OPERATION_ABORTED, "stream aborted at client request");
+		break;
+	case RPC_STREAM_END:
+	default:
+		break;
+	}
+}
+
+static void broken(struct stream *stream, const char *why)
+{
+	abort_stream(stream_of(stream), RPC_CODE_OPERATION_ABORTED, why);
+}
+
+static void wake(struct stream *stream)
+{
+	step(stream_of(stream));
+}
+
+static void drop(struct stream *stream)
+{
+	struct vol_stream *s = stream_of(stream);
+
+	leave(s);
+	if (!s->busy && !s->stepping)
+		close_stream(s);
+}
+
+static const struct stream_ops vol_stream_ops = {
+	.packet = take_packet,
+	.broken = broken,
+	.wake = wake,
+	.drop = drop,
+};

@@ -1,0 +1,609 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""socled's storage pools, by unmodified virsh, virt-install, virt-clone and Python's bindings.
+
+Environment: as daemon.py says; SOCLE_IMG socle-img.
+"""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+import daemon as tool
+
+try:
+    import libvirt
+    libvirt.registerErrorHandler(lambda *_: None, None)
+except ImportError:
+    libvirt = None
+
+IMG = os.environ.get('SOCLE_IMG', 'socle-img')
+MIB = 1 << 20
+GIB = 1 << 30
+
+
+class Pools(tool.Case):
+    """One daemon with an active pool `p` of files."""
+
+    def setUp(self):
+        super().setUp()
+        self.one = self.daemon()
+        self.uri = self.one.uri()
+        self.pool = os.path.join(self.dir, 'pool')
+        self.virsh(self.uri, 'pool-define-as', 'p', 'dir', '--target', self.pool)
+        self.virsh(self.uri, 'pool-build', 'p')
+        self.virsh(self.uri, 'pool-start', 'p')
+
+    def path(self, name):
+        return os.path.join(self.pool, name)
+
+    def parts(self):
+        return [name for name in os.listdir(self.pool) if name.startswith('.socle-')]
+
+    def write(self, name, text):
+        path = os.path.join(self.dir, name)
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(text)
+        return path
+
+    def image(self, name):
+        result = subprocess.run([IMG, 'info', '--output=json', self.path(name)], check=True,
+                                capture_output=True, text=True, timeout=tool.PATIENCE)
+        return json.loads(result.stdout)
+
+    def names(self):
+        lines = self.virsh(self.uri, 'vol-list', 'p').splitlines()[2:]
+        return [line.split()[0] for line in lines if line.strip()]
+
+
+class Volumes(Pools):
+    def test_raw(self):
+        self.virsh(self.uri, 'vol-create-as', 'p', 'a.img', '10M', '--allocation', '0')
+        info = os.stat(self.path('a.img'))
+        self.assertEqual((info.st_size, info.st_blocks, info.st_mode & 0o777), (10 * MIB, 0, 0o600))
+        self.virsh(self.uri, 'vol-create-as', 'p', 'full.img', '10M')
+        self.assertGreaterEqual(os.stat(self.path('full.img')).st_blocks * 512, 10 * MIB)
+        self.assertIn("already exists",
+                      self.virsh(self.uri, 'vol-create-as', 'p', 'a.img', '1M', status=1))
+        self.virsh(self.uri, 'vol-resize', 'a.img', '12M', 'p')
+        self.assertEqual(os.stat(self.path('a.img')).st_size, 12 * MIB)
+        self.assertIn('shrink', self.virsh(self.uri, 'vol-resize', 'a.img', '1M', 'p', status=1))
+        self.virsh(self.uri, 'vol-resize', 'a.img', '1M', 'p', '--shrink')
+        self.assertEqual(os.stat(self.path('a.img')).st_size, MIB)
+        self.virsh(self.uri, 'vol-delete', 'full.img', 'p')
+        self.assertEqual(self.names(), ['a.img'])
+        self.assertEqual(self.parts(), [])
+
+    def test_qcow2(self):
+        xml = self.write('v.xml', """<volume><name>q</name><capacity unit='MiB'>64</capacity>
+            <target><format type='qcow2'/><permissions><mode>0640</mode></permissions>
+            <compat>1.1</compat><clusterSize unit='KiB'>128</clusterSize>
+            <features><lazy_refcounts/></features></target></volume>""")
+        self.virsh(self.uri, 'vol-create', 'p', xml, '--validate')
+        info = self.image('q')
+        self.assertEqual((info['virtual-size'], info['cluster-size']), (64 * MIB, 128 * 1024))
+        self.assertTrue(info['format-specific']['data']['lazy-refcounts'])
+        text = self.virsh(self.uri, 'vol-dumpxml', 'q', 'p')
+        for part in ("<format type='qcow2'/>", '<compat>1.1</compat>', '<lazy_refcounts/>', '<mode>0640</mode>',
+                     "<capacity unit='bytes'>67108864</capacity>", "<clusterSize unit='bytes'>131072<"):
+            self.assertIn(part, text)
+        self.virsh(self.uri, 'vol-create-as', 'p', 'linked', '0', '--format', 'qcow2',
+                   '--backing-vol', 'q', '--backing-vol-format', 'qcow2')
+        info = self.image('linked')
+        self.assertEqual((info['virtual-size'], info['full-backing-filename']), (64 * MIB, self.path('q')))
+        self.assertIn(f'<path>{self.path("q")}</path>', self.virsh(self.uri, 'vol-dumpxml', 'linked', 'p'))
+        self.virsh(self.uri, 'vol-resize', 'linked', '80M', 'p')
+        self.assertEqual(self.image('linked')['virtual-size'], 80 * MIB)
+        if shutil.which('virt-xml-validate'):
+            path = self.write('out.xml', text)
+            subprocess.run(['virt-xml-validate', path, 'storagevol'], check=True, timeout=tool.PATIENCE,
+                           stdout=subprocess.DEVNULL)
+
+    def test_clone(self):
+        """Each format into each; what is behind comes along; sizes may grow."""
+        data = os.urandom(300000)
+        with open(self.path('raw'), 'wb') as file:
+            file.truncate(8 * MIB)
+            file.seek(3 * MIB)
+            file.write(data)
+        for source, target, form in (('raw', 'raw2', 'raw'), ('raw', 'q1', 'qcow2'), ('q1', 'q2', 'qcow2'),
+                                     ('q2', 'raw3', 'raw')):
+            xml = self.write('c.xml', f"<volume><name>{target}</name><capacity unit='MiB'>9</capacity>"
+                                      f"<target><format type='{form}'/></target></volume>")
+            self.virsh(self.uri, 'vol-create-from', 'p', xml, source, '--inputpool', 'p')
+            self.assertEqual(self.image(target)['virtual-size'], 9 * MIB)
+        self.virsh(self.uri, 'vol-create-as', 'p', 'linked', '0', '--format', 'qcow2',
+                   '--backing-vol', 'q2', '--backing-vol-format', 'qcow2')
+        xml = self.write('c.xml', "<volume><name>flat</name><capacity>0</capacity><target>"
+                                  "<format type='raw'/></target></volume>")
+        self.virsh(self.uri, 'vol-create-from', 'p', xml, 'linked', '--inputpool', 'p')
+        for name in ('raw2', 'raw3', 'flat'):
+            with open(self.path(name), 'rb') as file:
+                file.seek(3 * MIB)
+                self.assertEqual(file.read(len(data)), data, name)
+            self.assertLess(os.stat(self.path(name)).st_blocks * 512, MIB, name)
+        self.virsh(self.uri, 'vol-clone', 'raw', 'raw4', '--pool', 'p')
+        subprocess.run(['cmp', self.path('raw'), self.path('raw4')], check=True, timeout=tool.PATIENCE)
+        self.assertEqual(self.parts(), [])
+
+    def test_chain_stays_in_pools(self):
+        """A header does not make a clone of what is outside of all pools."""
+        outside = os.path.join(self.dir, 'secret')
+        with open(outside, 'wb') as file:
+            file.write(b'secret' * 1000 + bytes(512 * 1024 - 6000))
+        subprocess.run([IMG, 'create', '-q', '-f', 'qcow2', '-b', outside, '-F', 'raw', self.path('evil')],
+                       check=True, timeout=tool.PATIENCE)
+        xml = self.write('c.xml', "<volume><name>out</name><capacity>0</capacity><target>"
+                                  "<format type='raw'/></target></volume>")
+        self.assertIn('is in no storage pool',
+                      self.virsh(self.uri, 'vol-create-from', 'p', xml, 'evil', '--inputpool', 'p', status=1))
+        os.symlink(outside, self.path('link'))
+        subprocess.run([IMG, 'create', '-q', '-f', 'qcow2', '-b', self.path('link'), '-F', 'raw', '-o',
+                        'size=512K', self.path('evil2')], check=True, timeout=tool.PATIENCE)
+        self.assertIn('is in no storage pool',
+                      self.virsh(self.uri, 'vol-create-from', 'p', xml, 'evil2', '--inputpool', 'p', status=1))
+        self.assertEqual(self.names(), ['evil', 'evil2'])
+
+    def test_only_volumes(self):
+        """Links, FIFOs, sockets and folders are none, and nothing follows or waits for them."""
+        os.symlink('/etc/passwd', self.path('link'))
+        os.symlink('..', self.path('up'))
+        os.mkfifo(self.path('fifo'))
+        os.mkdir(self.path('folder'))
+        with open(self.path('bad\nname'), 'wb'):
+            pass
+        with open(os.path.join(self.dir, 'above'), 'wb') as file:
+            file.write(b'x' * 1000)
+        self.assertEqual(self.names(), [])
+        conn = libvirt.open(self.uri) if libvirt else self.skipTest('python3-libvirt is not installed')
+        pool = conn.storagePoolLookupByName('p')
+        for name in ('link', 'up', 'fifo', 'folder', 'bad\nname', '../above', '..', '.', 'up/above', '',
+                     '/etc/passwd', 'a\0b'):
+            with self.assertRaises((libvirt.libvirtError, ValueError), msg=name):
+                pool.storageVolLookupByName(name)
+        for name in ('../evil', '/tmp/evil', '..', 'a&#10;b', '.socle-1.part', ''):
+            with self.assertRaises(libvirt.libvirtError, msg=name):
+                pool.createXML(f'<volume><name>{name}</name><capacity>1</capacity></volume>', 0)
+        # A name that is taken, if only by a link, is not written through.
+        with self.assertRaises(libvirt.libvirtError):
+            pool.createXML('<volume><name>link</name><capacity>1</capacity></volume>', 0)
+        conn.close()
+
+    def test_races(self):
+        """Somebody changes a volume into a link and back all the time: what is outside is never met."""
+        if not libvirt:
+            self.skipTest('python3-libvirt is not installed')
+        outside = os.path.join(self.dir, 'outside')
+        with open(outside, 'wb') as file:
+            file.write(b'outside!' * 512)
+        stop = threading.Event()
+
+        def swap():
+            while not stop.is_set():
+                for make in (lambda p: os.symlink(outside, p), lambda p: open(p, 'wb').close()):
+                    make(self.path('.tmp'))
+                    os.rename(self.path('.tmp'), self.path('v'))
+
+        thread = threading.Thread(target=swap)
+        thread.start()
+        conn = libvirt.open(self.uri)
+        pool = conn.storagePoolLookupByName('p')
+        seen = 0
+        try:
+            for _ in range(300):
+                for action in (lambda v: v.wipe(0), lambda v: v.resize(1000, libvirt.VIR_STORAGE_VOL_RESIZE_SHRINK),
+                               lambda v: v.info()):
+                    try:
+                        volume = pool.storageVolLookupByName('v')
+                        info = action(volume)
+                        seen += 1
+                        if isinstance(info, list):
+                            self.assertLessEqual(info[1], 1000)
+                    except libvirt.libvirtError:
+                        pass
+        finally:
+            stop.set()
+            thread.join()
+        with open(outside, 'rb') as file:
+            self.assertEqual(file.read(), b'outside!' * 512)
+        self.assertGreater(seen, 0)
+        conn.close()
+
+    def test_iso_and_fresh(self):
+        """Nothing is refreshed, and all is as it is now."""
+        with open(self.path('cd.iso'), 'wb') as file:
+            file.seek(32768)
+            file.write(b'\1CD001\1')
+            file.truncate(MIB)
+        self.assertIn("<format type='iso'/>", self.virsh(self.uri, 'vol-dumpxml', 'cd.iso', 'p'))
+        with open(self.path('garbage'), 'wb') as file:
+            file.write(b'QFI\xfb' + os.urandom(1000))
+        self.assertIn("<format type='raw'/>", self.virsh(self.uri, 'vol-dumpxml', 'garbage', 'p'))
+        os.rename(self.path('cd.iso'), self.path('other.iso'))
+        os.truncate(self.path('other.iso'), 2 * MIB)
+        self.assertEqual(self.names(), ['garbage', 'other.iso'])
+        self.assertIn('2097152 bytes', self.virsh(self.uri, 'vol-info', 'other.iso', 'p', '--bytes'))
+
+    def test_thousand(self):
+        if not libvirt:
+            self.skipTest('python3-libvirt is not installed')
+        for i in range(1000):
+            with open(self.path(f'v{i:04}'), 'wb') as file:
+                file.truncate(MIB)
+        conn = libvirt.open(self.uri)
+        pool = conn.storagePoolLookupByName('p')
+        taken = []
+        for _ in range(5):
+            start = time.monotonic()
+            volumes = pool.listAllVolumes()
+            taken.append(time.monotonic() - start)
+        self.assertEqual(len(volumes), 1000)
+        start = time.monotonic()
+        for volume in volumes:
+            volume.XMLDesc()
+        print(f'# 1000 volumes: listed in {min(taken) * 1000:.1f} ms, XML of all in '
+              f'{(time.monotonic() - start) * 1000:.0f} ms', file=sys.stderr)
+        self.assertLess(min(taken), 0.05)
+        conn.close()
+
+
+class Kept(Pools):
+    def test_kill(self):
+        """A pool that was active is so again, with what a client has defined."""
+        self.virsh(self.uri, 'pool-autostart', 'p')
+        other = os.path.join(self.dir, 'other')
+        os.mkdir(other)
+        self.virsh(self.uri, 'pool-create-as', 'transient', 'dir', '--target', other)
+        self.virsh(self.uri, 'vol-create-as', 'p', 'a', '1M')
+        self.one.end(signal.SIGKILL)
+        # What a daemon that was killed has not finished goes, when it is old enough.
+        left = self.path('.socle-0123456789abcdef.part')
+        with open(left, 'wb'):
+            pass
+        self.one.start()
+        text = self.virsh(self.uri, 'pool-list', '--all')
+        self.assertRegex(text, r' p +active +yes')
+        self.assertRegex(text, r' transient +active +no')
+        self.assertEqual(self.names(), ['a'])
+        self.virsh(self.uri, 'pool-destroy', 'p')
+        self.virsh(self.uri, 'pool-destroy', 'transient')
+        self.one.end()
+        self.one.start()
+        text = self.virsh(self.uri, 'pool-list', '--all')
+        self.assertRegex(text, r' p +inactive +yes')
+        self.assertNotIn('transient', text)
+        self.virsh(self.uri, 'pool-undefine', 'p')
+        self.one.end(signal.SIGKILL)
+        self.one.start()
+        self.assertNotIn(' p ', self.virsh(self.uri, 'pool-list', '--all'))
+
+
+@unittest.skipUnless(libvirt, 'python3-libvirt is not installed')
+class Streams(Pools):
+    def moved(self):
+        """Bytes that the daemon has read and written by system calls."""
+        with open(f'/proc/{self.one.process.pid}/io', encoding='ascii') as file:
+            fields = dict(line.split(': ') for line in file.read().splitlines())
+        return int(fields['rchar']) + int(fields['wchar'])
+
+    def test_sparse(self):
+        """4 GiB of which 3 MiB are data: only those move, in both directions and in a clone."""
+        local = os.path.join(self.dir, 'local')
+        with open(local, 'wb') as file:
+            file.truncate(4 * GIB)
+            for off in (0, GIB + 12345, 4 * GIB - MIB):
+                file.seek(off)
+                file.write(os.urandom(MIB))
+        self.virsh(self.uri, 'vol-create-as', 'p', 'v', '4G', '--allocation', '0')
+        counts = [self.moved()]
+        start = time.monotonic()
+        self.virsh(self.uri, 'vol-upload', 'v', local, 'p', '--sparse')
+        up = time.monotonic()
+        counts.append(self.moved())
+        self.virsh(self.uri, 'vol-download', 'v', local + '2', 'p', '--sparse')
+        down = time.monotonic()
+        counts.append(self.moved())
+        self.virsh(self.uri, 'vol-clone', 'v', 'w', '--pool', 'p')
+        clone = time.monotonic()
+        counts.append(self.moved())
+        moved = [(b - a) / MIB for a, b in zip(counts, counts[1:])]
+        print('# MiB read and written by the daemon: up {:.1f}, down {:.1f}, clone {:.1f}'.format(*moved),
+              file=sys.stderr)
+        self.assertLess(max(moved), 8)
+        conn = libvirt.open(self.uri)
+        pool = conn.storagePoolLookupByName('p')
+        volume = pool.storageVolLookupByName('v')
+        bare = time.monotonic()
+        pool.createXMLFrom('<volume><name>x</name><capacity>0</capacity></volume>', volume, 0)
+        bare = time.monotonic() - bare
+        conn.close()
+        clone_end = time.monotonic()
+        subprocess.run(['cp', '--sparse=always', local, local + '3'], check=True, timeout=tool.PATIENCE)
+        cp = time.monotonic()
+        subprocess.run(['sync', local + '3'], check=True, timeout=tool.PATIENCE)
+        synced = time.monotonic()
+        print(f'# 4 GiB with 3 MiB of data: up {up - start:.2f} s, down {down - up:.2f} s, clone '
+              f'{clone - down:.2f} s by virsh, {bare:.3f} s the call; cp --sparse=always '
+              f'{cp - clone_end:.3f} s, and synced as ours is {synced - clone_end:.3f} s', file=sys.stderr)
+        for path in (self.path('v'), self.path('w'), local + '2'):
+            self.assertEqual(os.stat(path).st_size, 4 * GIB, path)
+            self.assertLess(os.stat(path).st_blocks * 512, 4 * MIB, path)
+            with open(path, 'rb') as one, open(local, 'rb') as other:
+                for off in (0, GIB, GIB + MIB, 4 * GIB - MIB):
+                    one.seek(off)
+                    other.seek(off)
+                    self.assertEqual(one.read(MIB), other.read(MIB), (path, off))
+        self.assertEqual(self.parts(), [])
+
+    def test_dies_in_the_middle(self):
+        """The volume is as it was, and so is the folder."""
+        self.virsh(self.uri, 'vol-create-as', 'p', 'v', '64M', '--allocation', '0')
+        with open(self.path('v'), 'r+b') as file:
+            file.write(b'old' * 1000)
+        script = ("import libvirt, os, sys, time\n"
+                  "c = libvirt.open(sys.argv[1])\n"
+                  "s = c.newStream(0)\n"
+                  "c.storagePoolLookupByName('p').storageVolLookupByName('v').upload(s, 0, 0, 0)\n"
+                  "for _ in range(100): s.send(os.urandom(100000))\n"
+                  "print('sent', flush=True)\n"
+                  "time.sleep(60)\n")
+        client = subprocess.Popen(['/usr/bin/python3', '-c', script, self.uri], stdout=subprocess.PIPE)
+        client.stdout.readline()
+        self.assertEqual(len(self.parts()), 1)
+        client.kill()
+        client.wait()
+        client.stdout.close()
+        tool.wait_for(lambda: not self.parts(), 'what was not finished goes')
+        with open(self.path('v'), 'rb') as file:
+            self.assertEqual(file.read(3000), b'old' * 1000)
+        self.assertEqual(os.stat(self.path('v')).st_size, 64 * MIB)
+        self.virsh(self.uri, 'vol-delete', 'v', 'p')
+
+    def test_daemon_dies_in_the_middle(self):
+        """The same, and the next daemon has the volume as it was."""
+        self.virsh(self.uri, 'vol-create-as', 'p', 'v', '64M', '--allocation', '0')
+        with open(self.path('v'), 'r+b') as file:
+            file.write(b'old' * 1000)
+        conn = libvirt.open(self.uri)
+        stream = conn.newStream(0)
+        conn.storagePoolLookupByName('p').storageVolLookupByName('v').upload(stream, 0, 0, 0)
+        for _ in range(50):
+            stream.send(os.urandom(100000))
+        self.one.end(signal.SIGKILL)
+        self.one.start()
+        with open(self.path('v'), 'rb') as file:
+            self.assertEqual(file.read(3000), b'old' * 1000)
+        self.assertEqual(self.names(), ['v'])
+        self.virsh(self.uri, 'vol-upload', 'v', tool.KEYS, 'p')
+
+    def test_clone_is_given_up(self):
+        """A client that goes away in the middle of a long clone leaves nothing."""
+        with open(self.path('v'), 'wb') as file:
+            for _ in range(256):
+                file.write(os.urandom(MIB))
+        script = ("import libvirt, sys\n"
+                  "c = libvirt.open(sys.argv[1])\n"
+                  "p = c.storagePoolLookupByName('p')\n"
+                  "v = p.storageVolLookupByName('v')\n"
+                  "print('now', flush=True)\n"
+                  "p.createXMLFrom('<volume><name>w</name><capacity>0</capacity><target>'\n"
+                  "                '<format type=\"qcow2\"/></target></volume>', v, 0)\n")
+        client = subprocess.Popen(['/usr/bin/python3', '-c', script, self.uri], stdout=subprocess.PIPE)
+        client.stdout.readline()
+        tool.wait_for(self.parts, 'the clone has begun')
+        conn = libvirt.open(self.uri)
+        pool = conn.storagePoolLookupByName('p')
+        # It is there for clients, grows, and is nobody's yet.
+        seen = 0
+        while client.poll() is None and seen < 16 * MIB:
+            seen = pool.storageVolLookupByName('w').info()[2]
+        self.assertIsNone(client.poll(), 'the clone was too quick for this test')
+        client.kill()
+        client.wait()
+        client.stdout.close()
+        tool.wait_for(lambda: pool.listVolumes() == ['v'] and not self.parts(), 'nothing is left')
+        conn.close()
+
+    def test_rest_stays(self):
+        """A short upload changes the beginning, one with an offset the middle."""
+        self.virsh(self.uri, 'vol-create-as', 'p', 'v', '1M')
+        with open(self.path('v'), 'r+b') as file:
+            file.write(b'a' * MIB)
+        local = os.path.join(self.dir, 'l')
+        with open(local, 'wb') as file:
+            file.write(b'b' * 1000)
+        self.virsh(self.uri, 'vol-upload', 'v', local, 'p')
+        self.virsh(self.uri, 'vol-upload', 'v', local, 'p', '--offset', '500000', '--length', '1000')
+        self.assertIn('ends before',
+                      self.virsh(self.uri, 'vol-upload', 'v', local, 'p', '--offset', '2000000', status=1))
+        with open(self.path('v'), 'rb') as file:
+            data = file.read()
+        self.assertEqual(data, b'b' * 1000 + b'a' * 499000 + b'b' * 1000 + b'a' * (MIB - 501000))
+
+
+class Devices(Pools):
+    """Pools of loop devices; without device-mapper lvm2 goes as far as groups."""
+
+    def loop(self, size):
+        path = os.path.join(self.dir, f'disk{len(os.listdir(self.dir))}')
+        with open(path, 'wb') as file:
+            file.truncate(size)
+        made = subprocess.run(['losetup', '--show', '-f', path], capture_output=True, text=True, check=False,
+                              timeout=tool.PATIENCE) if shutil.which('losetup') and os.geteuid() == 0 else None
+        if not made or made.returncode:
+            self.skipTest('there are no loop devices for us')
+        device = made.stdout.strip()
+        self.addCleanup(subprocess.run, ['losetup', '-d', device], check=False, timeout=tool.PATIENCE)
+        return device
+
+    @unittest.skipUnless(shutil.which('mkfs.ext4', path='/usr/sbin:/sbin'), 'mkfs.ext4 is not installed')
+    def test_fs(self):
+        device = self.loop(32 * MIB)
+        where = os.path.join(self.dir, 'mnt')
+        self.virsh(self.uri, 'pool-define-as', 'f', 'fs', '--source-dev', device, '--source-format', 'ext4',
+                   '--target', where)
+        self.virsh(self.uri, 'pool-build', 'f', '--no-overwrite')
+        self.assertIn('something on', self.virsh(self.uri, 'pool-build', 'f', '--no-overwrite', status=1))
+        self.virsh(self.uri, 'pool-start', 'f')
+        self.addCleanup(subprocess.run, ['umount', where], check=False, timeout=tool.PATIENCE,
+                        stderr=subprocess.DEVNULL)
+        self.virsh(self.uri, 'vol-create-as', 'f', 'v', '1M')
+        with open('/proc/mounts', encoding='ascii') as file:
+            line = next(line for line in file if where in line)
+        self.assertRegex(line, 'nosuid,nodev,noexec')
+        # A daemon that was killed finds it mounted.
+        self.one.end(signal.SIGKILL)
+        self.one.start()
+        self.assertIn(' v ', self.virsh(self.uri, 'vol-list', 'f'))
+        self.virsh(self.uri, 'pool-destroy', 'f')
+        with open('/proc/mounts', encoding='ascii') as file:
+            self.assertNotIn(where, file.read())
+        self.virsh(self.uri, 'pool-delete', 'f')
+        self.assertFalse(os.path.exists(where))
+
+    @unittest.skipUnless(shutil.which('vgs', path='/usr/sbin:/sbin'), 'lvm2 is not installed')
+    def test_logical(self):
+        group = f'socle{os.getpid()}'
+        devices = [self.loop(64 * MIB), self.loop(64 * MIB)]
+        self.addCleanup(subprocess.run, ['vgremove', '-f', group], check=False, timeout=tool.PATIENCE,
+                        capture_output=True)
+
+        def define(count):
+            text = ''.join(f"<device path='{device}'/>" for device in devices[:count])
+            xml = self.write('l.xml', f"<pool type='logical'><name>{group}</name>"
+                                      f"<uuid>00000000-0000-4000-8000-0000000000aa</uuid>"
+                                      f"<source>{text}</source></pool>")
+            self.virsh(self.uri, 'pool-define', xml)
+
+        def capacity():
+            words = self.virsh(self.uri, 'pool-info', group, '--bytes').split()
+            return int(words[words.index('Capacity:') + 1])
+
+        define(1)
+        self.virsh(self.uri, 'pool-build', group)
+        self.virsh(self.uri, 'pool-start', group)
+        self.assertEqual(capacity(), 60 * MIB)
+        # One more disk, while it is in use.
+        define(2)
+        self.virsh(self.uri, 'pool-build', group)
+        self.assertEqual(capacity(), 120 * MIB)
+        self.assertIn(f'<name>{group}</name>', self.virsh(self.uri, 'find-storage-pool-sources', 'logical'))
+        with open('/proc/misc', encoding='ascii') as file:
+            mapper = 'device-mapper' in file.read()
+        if mapper:
+            self.virsh(self.uri, 'vol-create-as', group, 'v', '8M')
+            self.virsh(self.uri, 'vol-resize', 'v', '12M', group)
+            self.assertIn(' v ', self.virsh(self.uri, 'vol-list', group))
+            self.virsh(self.uri, 'vol-delete', 'v', group)
+        else:
+            self.assertIn('not detected in your kernel',
+                          self.virsh(self.uri, 'vol-create-as', group, 'v', '8M', status=1))
+        self.virsh(self.uri, 'pool-destroy', group)
+        self.virsh(self.uri, 'pool-delete', group)
+
+    @unittest.skipUnless(shutil.which('sfdisk', path='/usr/sbin:/sbin'), 'sfdisk is not installed')
+    def test_disk(self):
+        device = self.loop(64 * MIB)
+        name = os.path.basename(device)
+        self.virsh(self.uri, 'pool-define-as', 'd', 'disk', '--source-dev', device, '--source-format', 'gpt',
+                   '--target', '/dev')
+        self.virsh(self.uri, 'pool-build', 'd')
+        self.assertIn('has partitions already', self.virsh(self.uri, 'pool-build', 'd', status=1))
+        self.virsh(self.uri, 'pool-start', 'd')
+        for number in (1, 2):
+            self.virsh(self.uri, 'vol-create-as', 'd', f'{name}p{number}', '8M')
+        self.assertIn('give the volume that name', self.virsh(self.uri, 'vol-create-as', 'd', f'{name}p7', '8M',
+                                                             status=1))
+        self.virsh(self.uri, 'vol-delete', f'{name}p1', 'd')
+        self.assertIn(f' {name}p2 ', self.virsh(self.uri, 'vol-list', 'd'))
+        self.assertNotIn(f' {name}p1 ', self.virsh(self.uri, 'vol-list', 'd'))
+
+    def test_missing(self):
+        """What cannot be done here is said, with what is missing."""
+        self.virsh(self.uri, 'pool-define-as', 'n', 'netfs', '--source-host', 'localhost', '--source-path', '/x',
+                   '--source-format', 'glusterfs', '--target', os.path.join(self.dir, 'n'))
+        if not shutil.which('mount.glusterfs', path='/usr/sbin:/sbin'):
+            self.assertIn("'mount.glusterfs' is missing; install the package glusterfs-client",
+                          self.virsh(self.uri, 'pool-start', 'n', status=1))
+        self.assertIn('not supported', self.virsh(self.uri, 'pool-define-as', 'r', 'rbd', '--source-host', 'h',
+                                                  '--source-name', 'x', status=1))
+
+
+class Machines(Pools):
+    def start(self, name, disk):
+        xml = self.write('m.xml', tool.definition(name, devices=disk))
+        self.virsh(self.uri, 'define', xml)
+        return self.virsh(self.uri, 'start', name)
+
+    def test_volume_as_disk(self):
+        self.virsh(self.uri, 'vol-create-as', 'p', 'v', '1M')
+        disk = "<disk type='volume'><source pool='p' volume='v'/><target dev='vda'/></disk>"
+        self.start('m', disk)
+        self.assertIn(f"<source file='{self.path('v')}'", self.virsh(self.uri, 'dumpxml', 'm'))
+        self.assertIn("<source pool='p' volume='v'/>", self.virsh(self.uri, 'dumpxml', 'm', '--inactive'))
+        # What runs is in use.
+        self.assertIn('in use', self.virsh(self.uri, 'vol-resize', 'v', '2M', 'p', status=1))
+        self.assertIn('in use', self.virsh(self.uri, 'vol-delete', 'v', 'p', status=1))
+        self.assertIn('in use', self.virsh(self.uri, 'vol-wipe', 'v', 'p', status=1))
+        self.virsh(self.uri, 'destroy', 'm')
+        self.virsh(self.uri, 'pool-destroy', 'p')
+        self.assertIn("'p', which is not active; start the pool", self.virsh(self.uri, 'start', 'm', status=1))
+        self.virsh(self.uri, 'pool-start', 'p')
+        self.virsh(self.uri, 'undefine', 'm', '--remove-all-storage')
+        self.assertEqual(self.names(), [])
+
+    def test_autostart(self):
+        """At the start of a host its pools come first, then the machines whose disks are there."""
+        self.virsh(self.uri, 'vol-create-as', 'p', 'v', '1M')
+        self.virsh(self.uri, 'pool-autostart', 'p')
+        xml = self.write('m.xml', tool.definition(
+            'm', devices="<disk type='volume'><source pool='p' volume='v'/><target dev='vda'/></disk>"))
+        self.virsh(self.uri, 'define', xml)
+        self.virsh(self.uri, 'autostart', 'm')
+        self.one.end()
+        shutil.rmtree(os.path.join(self.dir, 'st', 'run'))
+        self.one.start()
+        tool.wait_for(lambda: 'running' in self.virsh(self.uri, 'domstate', 'm'), 'the machine runs')
+
+    def run_tool(self, *words):
+        result = subprocess.run(words, capture_output=True, text=True, timeout=4 * tool.PATIENCE, check=False,
+                                stdin=subprocess.DEVNULL, env={**os.environ, 'LC_ALL': 'C', 'HOME': self.dir})
+        self.assertEqual(result.returncode, 0, (words, result.stdout, result.stderr))
+        return result.stdout
+
+    @unittest.skipUnless(shutil.which('virt-install'), 'virt-install is not installed')
+    def test_virt_install(self):
+        """--import of a disk in a folder of no pool, a new disk of a pool, a clone of both, a CD."""
+        images = os.path.join(self.dir, 'images')
+        os.mkdir(images)
+        disk = os.path.join(images, 'a.qcow2')
+        subprocess.run([IMG, 'create', '-q', '-f', 'qcow2', disk, '10M'], check=True, timeout=tool.PATIENCE)
+        base = ['virt-install', '--connect', self.uri, '--memory', '64', '--osinfo', 'detect=off,require=off',
+                '--network', 'none', '--graphics', 'none', '--noautoconsole', '--virt-type', 'qemu']
+        self.run_tool(*base, '--name', 'a', '--import', '--disk', f'path={disk}')
+        self.assertIn(' images ', self.virsh(self.uri, 'pool-list'))
+        self.run_tool(*base, '--name', 'b', '--import', '--disk', 'size=0.01,pool=p')
+        made = self.names()
+        self.assertEqual(len(made), 1, made)
+        with open(self.path('cd.iso'), 'wb') as file:
+            file.seek(32768)
+            file.write(b'\1CD001\1')
+            file.truncate(MIB)
+        self.run_tool(*base, '--name', 'c', '--cdrom', self.path('cd.iso'), '--disk', 'size=0.01,pool=p')
+        for name in ('a', 'b', 'c'):
+            self.assertEqual(self.virsh(self.uri, 'domstate', name).strip(), 'running', name)
+            self.virsh(self.uri, 'destroy', name)
+        self.run_tool('virt-clone', '--connect', self.uri, '--original', 'a', '--auto-clone', '--name', 'a2')
+        self.assertTrue(os.path.exists(os.path.join(images, 'a-clone.qcow2')) or
+                        os.path.exists(os.path.join(images, 'a2.qcow2')), os.listdir(images))
+        self.virsh(self.uri, 'start', 'a2')
+        self.virsh(self.uri, 'start', 'a')
+
+
+if __name__ == '__main__':
+    unittest.main(verbosity=2)

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fuzz-storage-xml.c - definitions of storage pools and volumes, by strangers
+ *
+ * Properties: what was read once is given back the same by every later reading and writing; filling in twice
+ * is filling in once; an error has one line; a volume that is accepted has a name of one component, which is
+ * not that of an unfinished one; words that tools get as arguments do not begin with '-'.
+ */
+#include <assert.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <glib.h>
+
+#include "model/storage.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_error(GError *error)
+{
+	if (!error)
+		return;
+	assert(*error->message && !strchr(error->message, '\n'));
+	g_error_free(error);
+}
+
+static void try_pool(const char *xml, size_t len)
+{
+	struct notes notes = { 0 };
+	GError *error = NULL;
+	autoptr(storage_pool) pool = storage_pool_parse(xml, len, 0, &notes, &error);
+	autoptr(storage_pool) copy = NULL;
+	autoptr(storage_pool) again = NULL;
+	g_autofree char *first = NULL, *second = NULL, *third = NULL;
+
+	notes_release(&notes);
+	check_error(error);
+	if (!pool)
+		return;
+	storage_pool_fill(pool);
+	first = storage_pool_format(pool);
+	copy = storage_pool_copy(pool);
+	storage_pool_fill(copy);
+	second = storage_pool_format(copy);
+	assert(!strcmp(first, second));
+	error = NULL;
+	if (!storage_pool_check(pool, &error)) {
+		assert(error);
+		check_error(error);
+		return;
+	}
+	assert(!strchr(pool->name, '/') && g_uuid_string_is_valid(pool->uuid));
+	for (unsigned i = 0; pool->type == STORAGE_POOL_LOGICAL && i < pool->source.device_count;
+	     i++)
+		assert(pool->source.devices[i].path[0] != '-');
+	/* Only what was at a limit may have grown beyond it. */
+	again = storage_pool_parse(first, strlen(first), 0, NULL, NULL);
+	if (!again)
+		return;
+	third = storage_pool_format(again);
+	assert(!strcmp(first, third));
+}
+
+static void try_volume(const char *xml, size_t len)
+{
+	GError *error = NULL;
+	autoptr(storage_vol) vol = storage_vol_parse(xml, len, 0, NULL, &error);
+	autoptr(storage_vol) again = NULL;
+	g_autofree char *first = NULL, *second = NULL;
+
+	check_error(error);
+	if (!vol)
+		return;
+	error = NULL;
+	if (!storage_vol_check(vol, &error)) {
+		assert(error);
+		check_error(error);
+		return;
+	}
+	assert(!strchr(vol->name, '/') && strcmp(vol->name, "..") != 0 && *vol->name);
+	assert(!g_str_has_prefix(vol->name, ".socle-"));
+	first = storage_vol_format(vol);
+	again = storage_vol_parse(first, strlen(first), 0, NULL, NULL);
+	if (!again)
+		return;
+	second = storage_vol_format(again);
+	assert(!strcmp(first, second));
+}
+
+static void try_source(const char *xml, size_t len)
+{
+	GError *error = NULL;
+	autoptr(storage_pool) pool = storage_source_parse(xml, len, &error);
+	const struct storage_pool *list[] = { pool };
+
+	check_error(error);
+	if (pool)
+		g_free(storage_sources_format(list, 1));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const char *xml = (const char *)data;
+
+	try_pool(xml, size);
+	try_volume(xml, size);
+	try_source(xml, size);
+	return 0;
+}

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test-pools.c - storage pools of this host, through their seam: failures at every step, what is left half-way,
+ * tools that are fakes
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/sys.h"
+#include "daemon/pools.h"
+
+struct lab {
+	char *dir, *folder;
+	struct pools *pools;
+	struct storage *storage;
+};
+
+struct wait {
+	struct task task;
+	bool ended;
+	GError *error;
+};
+
+static void wait_ended(struct task *task, const GError *error)
+{
+	struct wait *wait = container_of(task, struct wait, task);
+
+	g_assert_false(wait->ended);
+	wait->ended = true;
+	wait->error = error ? g_error_copy(error) : NULL;
+}
+
+static void wait_init(struct wait *wait)
+{
+	*wait = (struct wait){ .task.end = wait_ended };
+}
+
+/* NULL: it went well. */
+static GError *wait_end(struct wait *wait)
+{
+	while (!wait->ended)
+		g_main_context_iteration(NULL, TRUE);
+	return wait->error;
+}
+
+static struct storage_pool *parse_pool(const char *xml)
+{
+	struct storage_pool *def =
+		storage_pool_parse(xml, strlen(xml), STORAGE_PARSE_STRICT, NULL, NULL);
+
+	g_assert_nonnull(def);
+	storage_pool_fill(def);
+	g_assert_true(storage_pool_check(def, NULL));
+	return def;
+}
+
+static GError *start(struct lab *lab, const struct storage_pool *def)
+{
+	struct wait wait;
+
+	wait_init(&wait);
+	pools_ops.start(lab->pools, def, 0, &lab->storage, &wait.task);
+	return wait_end(&wait);
+}
+
+static struct lab begin(void)
+{
+	struct lab lab = { .dir = g_dir_make_tmp("test-pools-XXXXXX", NULL) };
+	g_autofree char *xml = NULL;
+	autoptr(storage_pool) def = NULL;
+	struct wait wait;
+
+	lab.folder = g_build_filename(lab.dir, "p", NULL);
+	xml = g_strdup_printf(
+		"<pool type='dir'><name>p</name><target><path>%s</path></target></pool>",
+		lab.folder);
+	def = parse_pool(xml);
+	lab.pools = pools_new(&(struct pools_config){ 0 });
+	wait_init(&wait);
+	pools_ops.build(lab.pools, def, 0, &wait.task);
+	g_assert_no_error(wait_end(&wait));
+	g_assert_no_error(start(&lab, def));
+	return lab;
+}
+
+static void end(struct lab *lab)
+{
+	g_autofree char *command = g_strdup_printf("rm -rf '%s'", lab->dir);
+
+	if (lab->storage)
+		lab->storage->ops->free(lab->storage);
+	pools_free(lab->pools);
+	g_assert_true(g_spawn_command_line_sync(command, NULL, NULL, NULL, NULL));
+	g_free(lab->dir);
+	g_free(lab->folder);
+}
+
+static GError *create(struct lab *lab, const char *xml, const char *source, struct vol_work *work)
+{
+	autoptr(storage_vol) vol =
+		storage_vol_parse(xml, strlen(xml), STORAGE_PARSE_STRICT, NULL, NULL);
+	struct vol_create what = { .vol = vol,
+				   .source = source ? lab->storage : NULL,
+				   .source_name = source };
+	struct vol_work *own = work ? vol_work_ref(work) : vol_work_new();
+	struct wait wait;
+
+	g_assert_nonnull(vol);
+	wait_init(&wait);
+	pools_ops.create(lab->storage, &what, own, &wait.task);
+	vol_work_unref(own);
+	return wait_end(&wait);
+}
+
+static unsigned count_files(const struct lab *lab)
+{
+	GDir *dir = g_dir_open(lab->folder, 0, NULL);
+	unsigned n = 0;
+
+	while (g_dir_read_name(dir))
+		n++;
+	g_dir_close(dir);
+	return n;
+}
+
+static char *path_of(const struct lab *lab, const char *name)
+{
+	return g_build_filename(lab->folder, name, NULL);
+}
+
+static void put(const struct lab *lab, const char *name, const void *bytes, size_t len)
+{
+	g_autofree char *path = path_of(lab, name);
+
+	g_assert_true(g_file_set_contents(path, bytes, (gssize)len, NULL));
+}
+
+/* Let each call of a kind fail: what was to be made is there as a whole, or nothing is. */
+static void fail_each(struct lab *lab, const char *xml, const char *source)
+{
+	static const enum sys_call calls[] = { SYS_OPEN,      SYS_PWRITE,    SYS_PWRITEV,
+					       SYS_FTRUNCATE, SYS_FALLOCATE, SYS_FSYNC,
+					       SYS_RENAME,    SYS_CHMOD };
+	unsigned before = count_files(lab);
+
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		for (unsigned n = 1; n < 100; n++) {
+			g_autofree char *path = path_of(lab, "new");
+			g_autoptr(GError) error = NULL;
+			bool failed;
+
+			sys_fail_nth(calls[i], n, EIO);
+			error = create(lab, xml, source, NULL);
+			failed = !sys_fail_pending(calls[i]);
+			sys_fail_nth(calls[i], 0, 0);
+			/* The last sync is of the folder, behind the name. */
+			if (error && count_files(lab) != before)
+				g_assert_cmpint(g_unlink(path), ==, 0);
+			else if (!error)
+				g_assert_cmpint(g_unlink(path), ==, 0);
+			g_assert_cmpuint(count_files(lab), ==, before);
+			if (!failed)
+				break;
+		}
+	}
+}
+
+static void test_failures(void)
+{
+	struct lab lab = begin();
+	g_autofree char *bytes = g_strnfill(100000, 'x');
+
+	put(&lab, "old", bytes, 100000);
+	fail_each(&lab, "<volume><name>new</name><capacity>1000000</capacity></volume>", NULL);
+	fail_each(
+		&lab,
+		"<volume><name>new</name><capacity>1000000</capacity><target><format type='qcow2'/>"
+		"</target></volume>",
+		NULL);
+	fail_each(&lab, "<volume><name>new</name><capacity>1</capacity></volume>", "old");
+	fail_each(&lab,
+		  "<volume><name>new</name><capacity>1</capacity><target><format "
+		  "type='qcow2'/></target>"
+		  "</volume>",
+		  "old");
+	end(&lab);
+}
+
+/* It was cancelled before it began, which every piece of work finds out on its way. */
+static void test_cancelled(void)
+{
+	static const char *const formats[] = { "raw", "qcow2" };
+	struct lab lab = begin();
+	g_autofree char *bytes = g_strnfill(100000, 'x');
+
+	put(&lab, "old", bytes, 100000);
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+		struct vol_work *work = vol_work_new();
+		g_autofree char *xml = g_strdup_printf(
+			"<volume><name>new</name><capacity>1</capacity><target><format type='%s'/>"
+			"</target></volume>",
+			formats[i]);
+		g_autoptr(GError) error = NULL;
+
+		atomic_store(&work->cancelled, true);
+		error = create(&lab, xml, "old", work);
+		g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_FAILED);
+		vol_work_unref(work);
+		g_assert_cmpuint(count_files(&lab), ==, 1);
+	}
+	end(&lab);
+}
+
+/* A name that somebody takes while the volume is made stays his. */
+static void test_taken(void)
+{
+	struct lab lab = begin();
+	g_autoptr(GError) error = NULL;
+	g_autofree char *path = path_of(&lab, "new"), *text = NULL;
+
+	put(&lab, "new", "mine", 4);
+	error = create(&lab, "<volume><name>new</name><capacity>1</capacity></volume>", NULL, NULL);
+	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_EXISTS);
+	g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+	g_assert_cmpstr(text, ==, "mine");
+	end(&lab);
+}
+
+/* Unfinished ones are no volumes; young and locked ones stay when the pool starts. */
+static void test_parts(void)
+{
+	struct lab lab = begin();
+	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+	struct wait wait;
+
+	put(&lab, ".socle-00000000000000aa.part", "x", 1);
+	put(&lab, ".socle-like", "x", 1);
+	put(&lab, ".hidden", "x", 1);
+	wait_init(&wait);
+	pools_ops.list(lab.storage, names, &wait.task);
+	g_assert_no_error(wait_end(&wait));
+	g_assert_cmpuint(names->len, ==, 1);
+	g_assert_cmpstr(names->pdata[0], ==, ".hidden");
+	g_assert_cmpuint(count_files(&lab), ==, 3);
+	g_ptr_array_unref(names);
+	end(&lab);
+}
+
+/* == Uploads that fail == */
+
+static GError *upload(struct lab *lab, const char *name, const void *bytes, size_t len)
+{
+	struct vol_open how = { .write = true };
+	struct vol_io *io = NULL;
+	struct wait wait;
+	GError *error;
+
+	wait_init(&wait);
+	pools_ops.open(lab->storage, name, &how, &io, &wait.task);
+	error = wait_end(&wait);
+	if (error)
+		return error;
+	wait_init(&wait);
+	io->ops->write(io, bytes, len, &wait.task);
+	error = wait_end(&wait);
+	if (!error) {
+		wait_init(&wait);
+		io->ops->finish(io, &wait.task);
+		error = wait_end(&wait);
+	}
+	io->ops->free(io);
+	return error;
+}
+
+static void test_upload(void)
+{
+	static const enum sys_call calls[] = { SYS_OPEN, SYS_PWRITE, SYS_FSYNC, SYS_RENAME,
+					       SYS_FTRUNCATE };
+	struct lab lab = begin();
+	g_autofree char *path = path_of(&lab, "v");
+	unsigned failures = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		for (unsigned n = 1; n < 50; n++) {
+			g_autoptr(GError) error = NULL;
+			g_autofree char *text = NULL;
+			bool failed;
+
+			put(&lab, "v", "old old old", 11);
+			sys_fail_nth(calls[i], n, EIO);
+			error = upload(&lab, "v", "new", 3);
+			failed = !sys_fail_pending(calls[i]);
+			sys_fail_nth(calls[i], 0, 0);
+			g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+			/* All or nothing, whatever was told. */
+			if (error)
+				failures++;
+			else
+				g_assert_cmpstr(text, ==, "new old old");
+			g_assert_true(!strcmp(text, "new old old") || !strcmp(text, "old old old"));
+			g_assert_cmpuint(count_files(&lab), ==, 1);
+			if (!failed)
+				break;
+		}
+	}
+	g_assert_cmpuint(failures, >, 5);
+	end(&lab);
+}
+
+/* == Tools == */
+
+/* A program that notes how it was called, and says something. */
+static void fake(const struct lab *lab, const char *name, const char *says)
+{
+	g_autofree char *path = g_build_filename(lab->dir, name, NULL);
+	g_autofree char *text = g_strdup_printf(
+		"#!/bin/sh\necho \"%s $*\" >>'%s/log'\nprintf '%s'\n", name, lab->dir, says);
+
+	g_assert_true(g_file_set_contents(path, text, -1, NULL));
+	g_assert_cmpint(g_chmod(path, 0755), ==, 0);
+}
+
+static char *log_of(const struct lab *lab)
+{
+	g_autofree char *path = g_build_filename(lab->dir, "log", NULL);
+	char *text = NULL;
+
+	(void)g_file_get_contents(path, &text, NULL, NULL);
+	(void)g_unlink(path);
+	return text ? text : g_strdup("");
+}
+
+static void test_logical(void)
+{
+	static const char xml[] =
+		"<pool type='logical'><name>vg</name><source><device "
+		"path='/dev/none-b'/><device path='/dev/none-c'/></source></pool>";
+	struct lab lab = { .dir = g_dir_make_tmp("test-pools-XXXXXX", NULL) };
+	g_autofree char *path = g_strdup_printf("%s:/usr/bin:/bin", lab.dir);
+	autoptr(storage_pool) def = parse_pool(xml);
+	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+	struct storage_vol *vol = NULL;
+	struct vol_work *work = vol_work_new();
+	struct wait wait;
+	g_autofree char *log = NULL, *old_path = g_strdup(g_getenv("PATH"));
+	g_autoptr(GError) error = NULL;
+
+	g_setenv("PATH", path, TRUE);
+	lab.pools = pools_new(&(struct pools_config){ 0 });
+	fake(&lab, "lvs", "  a|8388608|-wi-------|||\\n  t|8388608|twi-------|||\\n");
+	fake(&lab, "vgs", "  /dev/none-b\\n");
+	fake(&lab, "vgchange", "");
+	fake(&lab, "pvcreate", "");
+	fake(&lab, "vgextend", "");
+	fake(&lab, "lvcreate", "");
+	fake(&lab, "lvresize", "");
+	fake(&lab, "lvremove", "");
+
+	wait_init(&wait);
+	pools_ops.build(lab.pools, def, 0, &wait.task);
+	g_assert_no_error(wait_end(&wait));
+	log = log_of(&lab);
+	g_assert_cmpstr(log, ==,
+			"vgs --noheadings --options pv_name -- vg\npvcreate -- /dev/none-c\n"
+			"vgextend -- vg /dev/none-c\n");
+	g_assert_no_error(start(&lab, def));
+	wait_init(&wait);
+	pools_ops.list(lab.storage, names, &wait.task);
+	g_assert_no_error(wait_end(&wait));
+	g_assert_cmpuint(names->len, ==, 1);
+	wait_init(&wait);
+	pools_ops.look(lab.storage, "a", &vol, &wait.task);
+	g_assert_no_error(wait_end(&wait));
+	g_assert_cmpint(vol->capacity.value, ==, 8388608);
+	g_free(log_of(&lab));
+
+	g_assert_no_error(create(&lab, "<volume><name>n</name><capacity>100</capacity></volume>",
+				 NULL, NULL));
+	g_assert_no_error(create(&lab,
+				 "<volume><name>thin</name><capacity>100</capacity><allocation>0"
+				 "</allocation></volume>",
+				 NULL, NULL));
+	g_assert_no_error(create(&lab,
+				 "<volume><name>s</name><capacity>0</capacity><backingStore><path>"
+				 "/dev/vg/a</path></backingStore></volume>",
+				 NULL, NULL));
+	wait_init(&wait);
+	pools_ops.resize(lab.storage, "a", 16777216, 0, work, &wait.task);
+	g_assert_no_error(wait_end(&wait));
+	wait_init(&wait);
+	pools_ops.remove(lab.storage, "a", 0, work, &wait.task);
+	g_assert_no_error(wait_end(&wait));
+	g_free(log);
+	log = log_of(&lab);
+	g_assert_nonnull(strstr(log,
+				"lvcreate --yes --wipesignatures y --zero y --name n --size 100b "
+				"-- vg\n"));
+	g_assert_nonnull(strstr(log,
+				"lvcreate --yes --name thin --virtualsize 100b --thinpool t -- "
+				"vg\n"));
+	g_assert_nonnull(strstr(log, "lvcreate --snapshot --name s --size 8388608b -- vg/a\n"));
+	g_assert_nonnull(strstr(log, "lvresize --size 16777216b -- vg/a\n"));
+	g_assert_nonnull(strstr(log, "lvremove --force -- vg/a\n"));
+	error = create(&lab, "<volume><name>-y</name><capacity>1</capacity></volume>", NULL, NULL);
+	g_assert_nonnull(error);
+	g_clear_error(&error);
+	error = create(&lab, "<volume><name>a</name><capacity>1</capacity></volume>", NULL, NULL);
+	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_EXISTS);
+	wait_init(&wait);
+	pools_ops.stop(lab.storage, &wait.task);
+	g_assert_no_error(wait_end(&wait));
+
+	storage_vol_free(vol);
+	vol_work_unref(work);
+	g_ptr_array_unref(names);
+	g_setenv("PATH", old_path, TRUE);
+	end(&lab);
+}
+
+/* A table that gives a free number in the middle: the new one is told from the others, who stay. */
+static void test_disk(void)
+{
+	static const char xml[] =
+		"<pool type='disk'><name>d</name><source><device path='/dev/sdx'/>"
+		"</source><target><path>/dev</path></target></pool>";
+	static const char script[] =
+		"#!/bin/sh\necho \"$*\" >>'%s/log'\ncase $* in\n"
+		"*--dump*) echo '/dev/sdx2 : start= 10, size= 20'; [ -e '%s/more' ] && "
+		"echo '/dev/sdx1 : start= 30, size= 40' || : ;;\n*--append*) : >'%s/more' "
+		";;\nesac\n";
+	struct lab lab = { .dir = g_dir_make_tmp("test-pools-XXXXXX", NULL) };
+	g_autofree char *path = g_strdup_printf("%s:/usr/bin:/bin", lab.dir);
+	g_autofree char *program = g_build_filename(lab.dir, "sfdisk", NULL);
+	g_autofree char *text = g_strdup_printf(script, lab.dir, lab.dir, lab.dir);
+	g_autofree char *more = g_build_filename(lab.dir, "more", NULL), *log = NULL;
+	g_autofree char *old_path = g_strdup(g_getenv("PATH"));
+	autoptr(storage_pool) def = parse_pool(xml);
+	struct storage_vol *vol = NULL;
+	g_autoptr(GError) error = NULL;
+	struct wait wait;
+
+	g_assert_true(g_file_set_contents(program, text, -1, NULL));
+	g_assert_cmpint(g_chmod(program, 0755), ==, 0);
+	g_setenv("PATH", path, TRUE);
+	lab.pools = pools_new(&(struct pools_config){ 0 });
+	g_assert_no_error(start(&lab, def));
+	error = create(&lab, "<volume><name>sdx3</name><capacity>20000</capacity></volume>", NULL,
+		       NULL);
+	g_assert_nonnull(strstr(error->message, "is 'sdx1'; give the volume that name"));
+	log = log_of(&lab);
+	g_assert_nonnull(strstr(log, "--delete -- /dev/sdx 1\n"));
+	g_assert_null(strstr(log, "--delete -- /dev/sdx 2\n"));
+	g_assert_cmpint(g_unlink(more), ==, 0);
+	g_assert_no_error(create(
+		&lab, "<volume><name>sdx1</name><capacity>20000</capacity></volume>", NULL, NULL));
+	wait_init(&wait);
+	pools_ops.look(lab.storage, "sdx1", &vol, &wait.task);
+	g_assert_no_error(wait_end(&wait));
+	g_assert_cmpint(vol->capacity.value, ==, 40 * 512);
+	storage_vol_free(vol);
+	g_setenv("PATH", old_path, TRUE);
+	end(&lab);
+}
+
+/* Work that hangs does not keep the daemon: its task ends, and what it owns goes with it. */
+static void test_finish(void)
+{
+	struct lab lab = begin();
+	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+	struct wait wait;
+
+	wait_init(&wait);
+	pools_ops.list(lab.storage, names, &wait.task);
+	pools_finish(lab.pools);
+	g_assert_true(wait.ended);
+	g_clear_error(&wait.error);
+	wait_init(&wait);
+	pools_ops.list(lab.storage, names, &wait.task);
+	g_assert_true(wait.ended);
+	g_assert_error(wait.error, SOCLE_ERROR, SOCLE_ERROR_STATE);
+	g_error_free(wait.error);
+	g_ptr_array_unref(names);
+	end(&lab);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/daemon/pools/failures", test_failures);
+	g_test_add_func("/daemon/pools/cancelled", test_cancelled);
+	g_test_add_func("/daemon/pools/taken", test_taken);
+	g_test_add_func("/daemon/pools/parts", test_parts);
+	g_test_add_func("/daemon/pools/upload", test_upload);
+	g_test_add_func("/daemon/pools/logical", test_logical);
+	g_test_add_func("/daemon/pools/disk", test_disk);
+	g_test_add_func("/daemon/pools/finish", test_finish);
+	return g_test_run();
+}

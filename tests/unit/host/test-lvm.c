@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test-lvm.c - what lvm2, mount and sfdisk are told, and what is read of their reports; a program that is run
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "host/lvm.h"
+#include "host/mounts.h"
+#include "host/partitions.h"
+#include "host/tool.h"
+
+/* @argv is taken over. */
+static void expect(char **argv, const char *line)
+{
+	g_autofree char *text = g_strjoinv(" ", argv);
+
+	g_assert_cmpstr(text, ==, line);
+	g_strfreev(argv);
+}
+
+static void test_lvm(void)
+{
+	static const char *const devices[] = { "/dev/sdb", "/dev/sdc", NULL };
+
+	expect(lvm_argv_pvcreate("/dev/sdb", false), "pvcreate -- /dev/sdb");
+	expect(lvm_argv_pvcreate("/dev/sdb", true), "pvcreate --force --yes -- /dev/sdb");
+	expect(lvm_argv_vgcreate("vg", devices), "vgcreate -- vg /dev/sdb /dev/sdc");
+	expect(lvm_argv_vgextend("vg", devices), "vgextend -- vg /dev/sdb /dev/sdc");
+	expect(lvm_argv_vgremove("vg"), "vgremove --force -- vg");
+	expect(lvm_argv_pvremove("/dev/sdb"), "pvremove -- /dev/sdb");
+	expect(lvm_argv_activate("vg", true), "vgchange --activate ly -- vg");
+	expect(lvm_argv_activate("vg", false), "vgchange --activate ln -- vg");
+	expect(lvm_argv_lvcreate("vg", "a", 4096, NULL),
+	       "lvcreate --yes --wipesignatures y --zero y --name a --size 4096b -- vg");
+	expect(lvm_argv_lvcreate("vg", "a", 4096, "pool"),
+	       "lvcreate --yes --name a --virtualsize 4096b --thinpool pool -- vg");
+	expect(lvm_argv_snapshot("vg", "s", "a", 4096),
+	       "lvcreate --snapshot --name s --size 4096b -- vg/a");
+	expect(lvm_argv_snapshot("vg", "s", "a", 0),
+	       "lvcreate --snapshot --setactivationskip n --name s -- vg/a");
+	expect(lvm_argv_merge("vg", "s"), "lvconvert --merge -- vg/s");
+	expect(lvm_argv_lvresize("vg", "a", 8192, false), "lvresize --size 8192b -- vg/a");
+	expect(lvm_argv_lvresize("vg", "a", 8192, true), "lvresize --force --size 8192b -- vg/a");
+	expect(lvm_argv_lvremove("vg", "a"), "lvremove --force -- vg/a");
+	expect(lvm_argv_report_group("vg"), "vgs --noheadings --units b --nosuffix --separator | "
+					    "--options vg_size,vg_free -- vg");
+}
+
+static void test_reports(void)
+{
+	static const char text[] = "  a|20971520|-wi-a-----||| \n"
+				   "  pool|104857600|twi-aotz--|||12.50\n"
+				   "  thin|1073741824|Vwi-aotz--|base|pool|25.00\n"
+				   "nonsense\n  b|x|-wi-------|||\n  c|1|-|||\n"
+				   "  off|4194304|-wi-------|||";
+	g_autoptr(GPtrArray) volumes = lvm_parse_volumes(text);
+	g_autoptr(GPtrArray) names = lvm_parse_names("  vg0 \n\n  vg1\n");
+	const struct lvm_volume *volume;
+	struct lvm_group group;
+
+	g_assert_cmpuint(volumes->len, ==, 4);
+	volume = volumes->pdata[2];
+	g_assert_cmpstr(volume->name, ==, "thin");
+	g_assert_cmpstr(volume->origin, ==, "base");
+	g_assert_cmpstr(volume->pool, ==, "pool");
+	g_assert_true(volume->active && volume->kind == 'V');
+	g_assert_cmpfloat(volume->data_percent, >, 24);
+	volume = volumes->pdata[3];
+	g_assert_true(!volume->active && !volume->origin && !volume->pool);
+	g_assert_cmpuint(volume->size, ==, 4194304);
+	g_assert_true(lvm_parse_group("  205520896|184549376\n", &group));
+	g_assert_cmpuint(group.free, ==, 184549376);
+	g_assert_false(lvm_parse_group("", &group));
+	g_assert_false(lvm_parse_group("a|b", &group));
+	g_assert_cmpuint(names->len, ==, 2);
+	g_assert_cmpstr(names->pdata[1], ==, "vg1");
+}
+
+static void test_mounts(void)
+{
+	static const char info[] = "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+				   "23 22 8:2 / /mnt/a\\040b rw - ext4 /dev/sda2 rw\nx\n";
+
+	g_assert_true(mounts_has("/", info));
+	g_assert_true(mounts_has("/mnt//a b/", info));
+	g_assert_false(mounts_has("/mnt", info));
+	expect(mounts_argv_mount("nfs", "nosuid", "h:/e", "/mnt"),
+	       "mount -t nfs -o nosuid -- h:/e /mnt");
+	expect(mounts_argv_mount(NULL, "nosuid", "/dev/sdb", "/mnt"),
+	       "mount -o nosuid -- /dev/sdb /mnt");
+	expect(mounts_argv_umount("/mnt"), "umount -- /mnt");
+	expect(mounts_argv_mkfs("ext4", "/dev/sdb", true), "mkfs.ext4 -q -F -- /dev/sdb");
+	g_assert_null(mounts_argv_mkfs("-x", "/dev/sdb", false));
+}
+
+static void test_partitions(void)
+{
+	static const char dump[] =
+		"label: gpt\ndevice: /dev/sdb\nunit: sectors\n\n"
+		"/dev/sdb1 : start=        2048, size=       40960, type=0FC63DAF\n"
+		"/dev/sdb2 : start=       43008, size=       61440, type=0FC63DAF\n";
+	g_autoptr(GPtrArray) list = partitions_parse(dump);
+	const struct partition *partition = list->pdata[1];
+	g_autofree char *line = partitions_input_append(1000);
+
+	g_assert_cmpuint(list->len, ==, 2);
+	g_assert_cmpstr(partition->path, ==, "/dev/sdb2");
+	g_assert_cmpuint(partition->size, ==, 61440 * 512);
+	g_assert_cmpstr(line, ==, "size=2\n");
+	g_assert_cmpuint(partitions_number("/dev/sdb", "sdb12"), ==, 12);
+	g_assert_cmpuint(partitions_number("/dev/nvme0n1", "nvme0n1p3"), ==, 3);
+	g_assert_cmpuint(partitions_number("/dev/nvme0n1", "nvme0n13"), ==, 0);
+	g_assert_cmpuint(partitions_number("/dev/sdb", "sdc1"), ==, 0);
+	g_assert_cmpuint(partitions_number("/dev/sdb", "sdb"), ==, 0);
+	g_assert_cmpuint(partitions_number("/dev/sdb", "sdb1/../x"), ==, 0);
+	g_assert_cmpuint(partitions_number("/dev/sdb", "sdb99999999999999999999"), ==, 0);
+	expect(partitions_argv_delete("/dev/sdb", 2), "sfdisk --quiet --delete -- /dev/sdb 2");
+}
+
+static void test_run(void)
+{
+	static const char *const cat[] = { "cat", NULL };
+	static const char *const echo[] = { "echo", "a b; $(id) `id` > x", NULL };
+	static const char *const wrong[] = { "cat", "/no/such/file", NULL };
+	static const char *const none[] = { "socle-no-such-program", NULL };
+	g_autofree char *output = NULL, *said = NULL;
+	g_autoptr(GError) error = NULL;
+
+	g_assert_true(host_tool_run(cat, "in and out\n", &output, &error));
+	g_assert_cmpstr(output, ==, "in and out\n");
+	g_assert_true(host_tool_run(echo, NULL, &said, &error));
+	g_assert_cmpstr(said, ==, "a b; $(id) `id` > x\n");
+	g_assert_false(host_tool_run(wrong, NULL, NULL, &error));
+	g_assert_true(g_str_has_prefix(error->message, "cat has failed: ") &&
+		      g_str_has_suffix(error->message, "/no/such/file: No such file or directory"));
+	g_clear_error(&error);
+	g_assert_false(host_tool_run(none, NULL, NULL, &error));
+	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_UNSUPPORTED);
+	g_clear_error(&error);
+	g_assert_false(host_tool_find("socle-no-such-program", "nothing", &error));
+	g_assert_cmpstr(
+		error->message, ==,
+		"the program 'socle-no-such-program' is missing; install the package nothing");
+}
+
+/* Threads have signals blocked; what they run has not. */
+static void test_signals(void)
+{
+	static const char *const status[] = { "grep", "SigBlk", "/proc/self/status", NULL };
+	g_autofree char *output = NULL;
+	sigset_t all, old;
+
+	(void)sigfillset(&all);
+	g_assert_cmpint(pthread_sigmask(SIG_SETMASK, &all, &old), ==, 0);
+	g_assert_true(host_tool_run(status, NULL, &output, NULL));
+	g_assert_cmpint(pthread_sigmask(SIG_SETMASK, &old, NULL), ==, 0);
+	g_assert_cmpstr(output, ==, "SigBlk:\t0000000000000000\n");
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/host/lvm/arguments", test_lvm);
+	g_test_add_func("/host/lvm/reports", test_reports);
+	g_test_add_func("/host/lvm/mounts", test_mounts);
+	g_test_add_func("/host/lvm/partitions", test_partitions);
+	g_test_add_func("/host/lvm/run", test_run);
+	g_test_add_func("/host/lvm/signals", test_signals);
+	return g_test_run();
+}

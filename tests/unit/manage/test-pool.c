@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test-pool.c - storage pools and volumes: lives, events, turns, what is kept; work that takes long
+ */
+#include <string.h>
+
+#include "client.h"
+#include "manage/call.h"
+#include "manage/fake-int.h"
+#include "manage/pool.h"
+#include "script.h"
+
+static const char uuid_p[] = "00000000-0000-4000-8000-00000000000b";
+
+/* Pools in memory, whose long work ends when a test says so. */
+static struct {
+	bool hold, found;
+	const char *fail_start;
+	GQueue held; /* of struct held */
+} lab;
+
+struct held {
+	struct task *task;
+	struct vol_work *work;
+	char *name;
+};
+
+static void hold(const char *name, struct vol_work *work, struct task *task)
+{
+	struct held *held = g_new(struct held, 1);
+
+	*held = (struct held){ task, vol_work_ref(work), g_strdup(name) };
+	g_queue_push_tail(&lab.held, held);
+}
+
+static void release(bool ok)
+{
+	struct held *held = g_queue_pop_head(&lab.held);
+	g_autoptr(GError) error = NULL;
+
+	g_assert_nonnull(held);
+	if (!ok)
+		g_set_error(&error, g_quark_from_static_string("lab"), 1, "it was given up");
+	task_end(held->task, error);
+	vol_work_unref(held->work);
+	g_free(held->name);
+	g_free(held);
+}
+
+static struct pool_ops lab_pools;
+
+static void ended(struct task *task, const GError *error)
+{
+	(void)task;
+	g_assert_no_error(error);
+}
+
+static void lab_start(void *opaque, const struct storage_pool *def, unsigned flags,
+		      struct storage **ret_storage, struct task *task)
+{
+	g_autoptr(GError) error = NULL;
+
+	lab.found = flags & POOL_START_FOUND;
+	if (!lab.fail_start) {
+		struct task mine = { ended };
+
+		fake_pools.start(opaque, def, flags, ret_storage, &mine);
+		(*ret_storage)->ops = &lab_pools;
+		task_end(task, NULL);
+		return;
+	}
+	g_set_error(&error, g_quark_from_static_string("lab"), 1, "%s", lab.fail_start);
+	task_end(task, error);
+}
+
+static void lab_create(struct storage *storage, const struct vol_create *what,
+		       struct vol_work *work, struct task *task)
+{
+	if (lab.hold)
+		hold(what->vol->name, work, task);
+	else
+		fake_pools.create(storage, what, work, task);
+}
+
+static void lab_resize(struct storage *storage, const char *name, uint64_t bytes, unsigned flags,
+		       struct vol_work *work, struct task *task)
+{
+	if (lab.hold)
+		hold(name, work, task);
+	else
+		fake_pools.resize(storage, name, bytes, flags, work, task);
+}
+
+struct setup {
+	struct node *node;
+	struct server *server;
+	struct test_client *c;
+};
+
+static struct node *lab_node(void)
+{
+	struct node_config config = { .uri = "qemu:///system",
+				      .type = "QEMU",
+				      .machines = &fake_machines,
+				      .pools = &lab_pools,
+				      .store = &script_store,
+				      .support = { .test = true } };
+
+	lab_pools = fake_pools;
+	lab_pools.start = lab_start;
+	lab_pools.create = lab_create;
+	lab_pools.resize = lab_resize;
+	return node_new(&config);
+}
+
+static struct setup begin_with(struct node *node)
+{
+	struct setup s = { .node = node };
+
+	s.server = test_server(s.node);
+	s.c = client_open(s.server, false);
+	return s;
+}
+
+static struct setup begin(void)
+{
+	script_reset();
+	memset(&lab, 0, sizeof(lab));
+	return begin_with(lab_node());
+}
+
+static void end(struct setup *s)
+{
+	client_free(s->c);
+	server_free(s->server);
+	node_free(s->node);
+}
+
+static bool define(struct test_client *c, const char *name, const char *path,
+		   rpc_storage_pool *ret_pool)
+{
+	g_autofree char *xml = g_strdup_printf("<pool type='dir'><name>%s</name><uuid>%s</uuid>"
+					       "<target><path>%s</path></target></pool>",
+					       name, uuid_p, path);
+	rpc_storage_pool_define_xml_args args = { .xml = xml };
+	rpc_storage_pool_define_xml_ret ret;
+
+	memset(&ret, 0, sizeof(ret));
+	if (!client_ask(c, RPC_PROC_STORAGE_POOL_DEFINE_XML, storage_pool_define_xml, &args, &ret))
+		return false;
+	if (ret_pool) {
+		static char text[] = "p";
+
+		*ret_pool = ret.pool;
+		ret_pool->name = text;
+	}
+	rpc_body_release(rpc_storage_pool_define_xml_ret, &ret);
+	return true;
+}
+
+/* Procedures that take a pool, and some flags or none. */
+static bool act(struct test_client *c, int proc, rpc_storage_pool pool)
+{
+	rpc_storage_pool_create_args with = { .pool = pool };
+	rpc_storage_pool_destroy_args bare = { .pool = pool };
+
+	return proc == RPC_PROC_STORAGE_POOL_DESTROY || proc == RPC_PROC_STORAGE_POOL_UNDEFINE
+		       ? client_call(c, proc, storage_pool_destroy, &bare)
+		       : client_call(c, proc, storage_pool_create, &with);
+}
+
+static rpc_storage_pool started(struct test_client *c)
+{
+	rpc_storage_pool pool;
+
+	g_assert_true(define(c, "p", "/p", &pool));
+	g_assert_true(act(c, RPC_PROC_STORAGE_POOL_CREATE, pool));
+	return pool;
+}
+
+static uint32_t send_create(struct test_client *c, rpc_storage_pool pool, const char *name)
+{
+	g_autofree char *xml = g_strdup_printf(
+		"<volume><name>%s</name><capacity>1000000</capacity></volume>", name);
+	rpc_storage_vol_create_xml_args args = { .pool = pool, .xml = xml };
+
+	return client_send_xdr(c, RPC_PROC_STORAGE_VOL_CREATE_XML,
+			       (xdrproc_t)xdr_rpc_storage_vol_create_xml_args, &args);
+}
+
+static bool answered(struct test_client *c, uint32_t serial)
+{
+	struct rpc_message *msg = client_wait(c, serial);
+
+	return client_read(c, msg, NULL, NULL, 0);
+}
+
+static rpc_storage_vol vol_handle(const char *name)
+{
+	static char pool[] = "p", key[] = "";
+
+	return (rpc_storage_vol){ .pool = pool, .name = (char *)(uintptr_t)name, .key = key };
+}
+
+static void want_events(struct test_client *c, int event)
+{
+	rpc_connect_storage_pool_event_register_any_args args = { .eventID = event };
+
+	g_assert_true(client_call(c, RPC_PROC_CONNECT_STORAGE_POOL_EVENT_REGISTER_ANY,
+				  connect_storage_pool_event_register_any, &args));
+}
+
+static void expect(struct test_client *c, int event)
+{
+	rpc_storage_pool_event_lifecycle_msg msg;
+
+	g_assert_true(client_event(c, RPC_PROC_STORAGE_POOL_EVENT_LIFECYCLE,
+				   storage_pool_event_lifecycle, &msg));
+	g_assert_cmpint(msg.event, ==, event);
+	g_assert_cmpstr(msg.pool.name, ==, "p");
+	rpc_body_release(rpc_storage_pool_event_lifecycle_msg, &msg);
+}
+
+static void test_life(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool pool;
+	rpc_storage_pool_event_refresh_msg msg;
+
+	want_events(s.c, 0);
+	want_events(s.c, 1);
+	g_assert_true(define(s.c, "p", "/p", &pool));
+	expect(s.c, 0);
+	g_assert_true(act(s.c, RPC_PROC_STORAGE_POOL_BUILD, pool));
+	expect(s.c, 4);
+	g_assert_false(act(s.c, RPC_PROC_STORAGE_POOL_REFRESH, pool));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_OPERATION_INVALID);
+	g_assert_true(act(s.c, RPC_PROC_STORAGE_POOL_CREATE, pool));
+	expect(s.c, 2);
+	g_assert_true(act(s.c, RPC_PROC_STORAGE_POOL_REFRESH, pool));
+	g_assert_true(client_event(s.c, RPC_PROC_STORAGE_POOL_EVENT_REFRESH,
+				   storage_pool_event_refresh, &msg));
+	rpc_body_release(rpc_storage_pool_event_refresh_msg, &msg);
+	g_assert_false(act(s.c, RPC_PROC_STORAGE_POOL_UNDEFINE, pool));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_OPERATION_INVALID);
+	g_assert_true(act(s.c, RPC_PROC_STORAGE_POOL_DESTROY, pool));
+	expect(s.c, 3);
+	g_assert_true(act(s.c, RPC_PROC_STORAGE_POOL_DELETE, pool));
+	expect(s.c, 5);
+	g_assert_true(act(s.c, RPC_PROC_STORAGE_POOL_UNDEFINE, pool));
+	expect(s.c, 1);
+	g_assert_false(act(s.c, RPC_PROC_STORAGE_POOL_CREATE, pool));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_NO_STORAGE_POOL);
+	g_assert_cmpint(s.c->from, ==, RPC_FROM_STORAGE);
+	end(&s);
+}
+
+/* Whose name, UUID or place it would take keeps it. */
+static void test_names(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool_define_xml_args other = {
+		.xml = (char[]){ "<pool "
+				 "type='dir'><name>q</name><target><path>/p//</path></target></"
+				 "pool>" }
+	};
+	rpc_storage_pool_define_xml_args same = { .xml = (char[]){
+							  "<pool "
+							  "type='dir'><name>p</name><target><path>/"
+							  "q</path></target></pool>" } };
+
+	g_assert_true(define(s.c, "p", "/p", NULL));
+	g_assert_false(define(s.c, "q", "/q", NULL));
+	g_assert_nonnull(strstr(s.c->error, "already defined with uuid"));
+	g_assert_false(client_call(s.c, RPC_PROC_STORAGE_POOL_DEFINE_XML, storage_pool_define_xml,
+				   &other));
+	g_assert_nonnull(strstr(s.c->error, "conflict with pool: 'p'"));
+	g_assert_false(
+		client_call(s.c, RPC_PROC_STORAGE_POOL_DEFINE_XML, storage_pool_define_xml, &same));
+	g_assert_nonnull(strstr(s.c->error, "already exists with uuid"));
+	end(&s);
+}
+
+/* What cannot be kept has not happened; what was is there again. */
+static void test_kept(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool pool;
+	g_autofree char *config = NULL, *status = NULL;
+	g_autoptr(GError) error = NULL;
+
+	script.store_fail = "the disk is full";
+	g_assert_false(define(s.c, "p", "/p", NULL));
+	script.store_fail = NULL;
+	pool = started(s.c);
+	script.store_fail = "the disk is full";
+	g_assert_false(define(s.c, "p", "/other", NULL));
+	script.store_fail = NULL;
+	config = g_strdup(g_hash_table_lookup(script.kept[STORE_POOL], uuid_p));
+	status = g_strdup(g_hash_table_lookup(script.kept[STORE_POOL_STATUS], uuid_p));
+	g_assert_true(strstr(config, "socle pool\nautostart no\n") && strstr(config, "<path>/p<"));
+	g_assert_nonnull(strstr(status, "socle pool-status\n"));
+	end(&s);
+
+	s = begin_with(lab_node());
+	g_assert_true(node_load(s.node, STORE_POOL, uuid_p, config, &error));
+	g_assert_true(node_load(s.node, STORE_POOL_STATUS, uuid_p, status, &error));
+	g_assert_false(node_load(s.node, STORE_POOL, uuid_p, config, NULL));
+	g_assert_false(node_load(s.node, STORE_POOL, uuid_p, "garbage", NULL));
+	node_loaded(s.node, false);
+	g_assert_true(lab.found);
+	g_assert_true(act(s.c, RPC_PROC_STORAGE_POOL_REFRESH, pool));
+	g_assert_true(act(s.c, RPC_PROC_STORAGE_POOL_DESTROY, pool));
+	g_assert_null(g_hash_table_lookup(script.kept[STORE_POOL_STATUS], uuid_p));
+	g_assert_true(act(s.c, RPC_PROC_STORAGE_POOL_UNDEFINE, pool));
+	g_assert_null(g_hash_table_lookup(script.kept[STORE_POOL], uuid_p));
+	end(&s);
+}
+
+/* One that was active and cannot be any more is not, and one that had no definition is gone. */
+static void test_lost(void)
+{
+	static const char status[] =
+		"<!--\nsocle pool-status\n-->\n<pool type='dir'><name>p</name><uuid>"
+		"00000000-0000-4000-8000-00000000000b</uuid><target><path>/p"
+		"</path></target></pool>";
+	struct setup s = begin();
+
+	lab.fail_start = "the folder is gone";
+	g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*'p' cannot be started: the folder*");
+	g_assert_true(node_load(s.node, STORE_POOL_STATUS, uuid_p, status, NULL));
+	node_loaded(s.node, false);
+	g_test_assert_expected_messages();
+	lab.fail_start = NULL;
+	g_assert_true(define(s.c, "p", "/p", NULL));
+	end(&s);
+}
+
+/* A volume that is being made is there, and is nobody's yet. */
+static void test_making(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool pool = started(s.c);
+	rpc_storage_pool_num_of_volumes_args count = { .pool = pool };
+	rpc_storage_pool_num_of_volumes_ret number;
+	rpc_storage_vol_get_info_args about = { .vol = vol_handle("v") };
+	rpc_storage_vol_get_info_ret info;
+	rpc_storage_vol_delete_args gone = { .vol = vol_handle("v") };
+	const struct held *held;
+	uint32_t first;
+
+	lab.hold = true;
+	first = send_create(s.c, pool, "v");
+	turn();
+	held = g_queue_peek_head(&lab.held);
+	g_assert_cmpstr(held->name, ==, "v");
+	atomic_store(&held->work->done, 4711);
+	g_assert_true(client_ask(s.c, RPC_PROC_STORAGE_POOL_NUM_OF_VOLUMES,
+				 storage_pool_num_of_volumes, &count, &number));
+	g_assert_cmpint(number.num, ==, 1);
+	g_assert_true(client_ask(s.c, RPC_PROC_STORAGE_VOL_GET_INFO, storage_vol_get_info, &about,
+				 &info));
+	g_assert_cmpuint(info.capacity, ==, 1000000);
+	g_assert_cmpuint(info.allocation, ==, 4711);
+	g_assert_false(answered(s.c, send_create(s.c, pool, "v")));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_STORAGE_VOL_EXIST);
+	g_assert_false(client_call(s.c, RPC_PROC_STORAGE_VOL_DELETE, storage_vol_delete, &gone));
+	g_assert_nonnull(strstr(s.c->error, "still being allocated"));
+	g_assert_false(act(s.c, RPC_PROC_STORAGE_POOL_DESTROY, pool));
+	g_assert_nonnull(strstr(s.c->error, "asynchronous jobs running"));
+	release(false);
+	g_assert_false(answered(s.c, first));
+	g_assert_false(client_ask(s.c, RPC_PROC_STORAGE_VOL_GET_INFO, storage_vol_get_info, &about,
+				  &info));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_NO_STORAGE_VOL);
+	g_assert_true(act(s.c, RPC_PROC_STORAGE_POOL_DESTROY, pool));
+	end(&s);
+}
+
+/* Who goes away does not want it any more. */
+static void test_forsaken(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool pool = started(s.c);
+	struct test_client *other = client_open(s.server, false);
+	const struct held *held;
+
+	lab.hold = true;
+	(void)send_create(other, pool, "v");
+	turn();
+	held = g_queue_peek_head(&lab.held);
+	g_assert_false(atomic_load(&held->work->cancelled));
+	client_free(other);
+	g_assert_true(atomic_load(&held->work->cancelled));
+	release(false);
+	g_assert_true(act(s.c, RPC_PROC_STORAGE_POOL_DESTROY, pool));
+	end(&s);
+}
+
+/* Changes of a volume come one after the other; another volume does not wait for them. */
+static void test_turns(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool pool = started(s.c);
+	rpc_storage_vol_resize_args args = { .vol = vol_handle("a"), .capacity = 2000000 };
+	uint32_t serials[3];
+
+	g_assert_true(answered(s.c, send_create(s.c, pool, "a")));
+	g_assert_true(answered(s.c, send_create(s.c, pool, "b")));
+	lab.hold = true;
+	for (unsigned i = 0; i < 3; i++) {
+		args.vol = vol_handle(i == 2 ? "b" : "a");
+		serials[i] = client_send_xdr(s.c, RPC_PROC_STORAGE_VOL_RESIZE,
+					     (xdrproc_t)xdr_rpc_storage_vol_resize_args, &args);
+	}
+	turn();
+	g_assert_cmpuint(lab.held.length, ==, 2);
+	release(true);
+	g_assert_true(answered(s.c, serials[0]));
+	g_assert_cmpuint(lab.held.length, ==, 2);
+	release(true);
+	release(true);
+	g_assert_true(answered(s.c, serials[1]));
+	g_assert_true(answered(s.c, serials[2]));
+	end(&s);
+}
+
+/* A node that ends while something is made, and while somebody waits for that. */
+static void test_end(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool pool = started(s.c);
+	rpc_storage_vol_resize_args args = { .vol = vol_handle("a"), .capacity = 2000000 };
+
+	g_assert_true(answered(s.c, send_create(s.c, pool, "a")));
+	lab.hold = true;
+	for (unsigned i = 0; i < 2; i++)
+		(void)client_send_xdr(s.c, RPC_PROC_STORAGE_VOL_RESIZE,
+				      (xdrproc_t)xdr_rpc_storage_vol_resize_args, &args);
+	turn();
+	/* As daemons do it: work ends first. */
+	release(false);
+	release(false);
+	end(&s);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/manage/pool/life", test_life);
+	g_test_add_func("/manage/pool/names", test_names);
+	g_test_add_func("/manage/pool/kept", test_kept);
+	g_test_add_func("/manage/pool/lost", test_lost);
+	g_test_add_func("/manage/pool/making", test_making);
+	g_test_add_func("/manage/pool/forsaken", test_forsaken);
+	g_test_add_func("/manage/pool/turns", test_turns);
+	g_test_add_func("/manage/pool/end", test_end);
+	return g_test_run();
+}
