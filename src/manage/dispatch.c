@@ -40,6 +40,9 @@ static const struct call_entry *const tables[] = {
 	absent_handlers,
 	snapshot_delete_handlers,
 	qemu_handlers,
+	peek_handlers,
+	dump_handlers,
+	migrate_handlers,
 };
 
 call_handler *dispatch_new(void)
