@@ -28,6 +28,9 @@ static const struct call_entry *const tables[] = {
 	pool_event_handlers,
 	vol_handlers,
 	vol_change_handlers,
+	peek_handlers,
+	dump_handlers,
+	migrate_handlers,
 };
 
 call_handler *dispatch_new(void)
