@@ -335,11 +335,11 @@ static void tell_of(struct socle_conn *conn, const void *wire, struct socle_even
 
 	if (event->id == SOCLE_EVENT_NETWORK_LIFECYCLE) {
 		memcpy(&net, wire, sizeof(net));
-		event->network = network_new(conn, &net);
+		event->network = client_network_new(conn, &net);
 	} else if (event->id == SOCLE_EVENT_POOL_LIFECYCLE ||
 		   event->id == SOCLE_EVENT_POOL_REFRESH) {
 		memcpy(&pool, wire, sizeof(pool));
-		event->pool = pool_new(conn, &pool);
+		event->pool = client_pool_new(conn, &pool);
 	} else {
 		memcpy(&dom, wire, sizeof(dom));
 		event->domain = domain_new(conn, &dom);

@@ -12,7 +12,7 @@
 
 /* == Handles == */
 
-struct socle_network *network_new(struct socle_conn *conn, const rpc_network *wire)
+struct socle_network *client_network_new(struct socle_conn *conn, const rpc_network *wire)
 {
 	struct socle_network *net = g_new(struct socle_network, 1);
 
@@ -26,7 +26,7 @@ struct socle_network *network_new(struct socle_conn *conn, const rpc_network *wi
 	return net;
 }
 
-rpc_network network_wire(const struct socle_network *net)
+rpc_network client_network_wire(const struct socle_network *net)
 {
 	rpc_network wire = { .name = net->name };
 
@@ -80,7 +80,7 @@ const char *socle_network_uuid_text(const struct socle_network *net)
 
 static struct socle_network *take(struct socle_conn *conn, rpc_network *wire)
 {
-	struct socle_network *net = network_new(conn, wire);
+	struct socle_network *net = client_network_new(conn, wire);
 
 	rpc_body_release(rpc_network, wire);
 	return net;
@@ -102,7 +102,7 @@ int socle_network_list(struct socle_conn *conn, unsigned flags, struct socle_net
 	if (ret_nets) {
 		*ret_nets = g_new0(struct socle_network *, (size_t)count + 1);
 		for (unsigned i = 0; i < count; i++)
-			(*ret_nets)[i] = network_new(conn, &ret.nets.nets_val[i]);
+			(*ret_nets)[i] = client_network_new(conn, &ret.nets.nets_val[i]);
 	}
 	rpc_body_release(rpc_connect_list_all_networks_ret, &ret);
 	return (int)count;
@@ -180,21 +180,21 @@ struct socle_network *socle_network_create_xml(struct socle_conn *conn, const ch
 
 int socle_network_create(struct socle_network *net, struct socle_error **error)
 {
-	rpc_network_create_args args = { .net = network_wire(net) };
+	rpc_network_create_args args = { .net = client_network_wire(net) };
 
 	return CALL_ARGS(net->conn, NETWORK_CREATE, network_create, &args, error);
 }
 
 int socle_network_destroy(struct socle_network *net, struct socle_error **error)
 {
-	rpc_network_destroy_args args = { .net = network_wire(net) };
+	rpc_network_destroy_args args = { .net = client_network_wire(net) };
 
 	return CALL_ARGS(net->conn, NETWORK_DESTROY, network_destroy, &args, error);
 }
 
 int socle_network_undefine(struct socle_network *net, struct socle_error **error)
 {
-	rpc_network_undefine_args args = { .net = network_wire(net) };
+	rpc_network_undefine_args args = { .net = client_network_wire(net) };
 
 	return CALL_ARGS(net->conn, NETWORK_UNDEFINE, network_undefine, &args, error);
 }
@@ -203,7 +203,7 @@ int socle_network_update(struct socle_network *net, unsigned command, unsigned s
 			 const char *xml, unsigned flags, struct socle_error **error)
 {
 	rpc_network_update_args args = {
-		.net = network_wire(net),
+		.net = client_network_wire(net),
 		.command = command,
 		.section = section,
 		.parentIndex = parent,
@@ -220,7 +220,7 @@ int socle_network_update(struct socle_network *net, unsigned command, unsigned s
 
 char *socle_network_xml(struct socle_network *net, unsigned flags, struct socle_error **error)
 {
-	rpc_network_get_xml_desc_args args = { .net = network_wire(net), .flags = flags };
+	rpc_network_get_xml_desc_args args = { .net = client_network_wire(net), .flags = flags };
 	rpc_network_get_xml_desc_ret ret;
 
 	if (!CALL(net->conn, NETWORK_GET_XML_DESC, network_get_xml_desc, &args, &ret, error))
@@ -230,7 +230,7 @@ char *socle_network_xml(struct socle_network *net, unsigned flags, struct socle_
 
 char *socle_network_bridge(struct socle_network *net, struct socle_error **error)
 {
-	rpc_network_get_bridge_name_args args = { .net = network_wire(net) };
+	rpc_network_get_bridge_name_args args = { .net = client_network_wire(net) };
 	rpc_network_get_bridge_name_ret ret;
 
 	if (!CALL(net->conn, NETWORK_GET_BRIDGE_NAME, network_get_bridge_name, &args, &ret, error))
@@ -240,7 +240,7 @@ char *socle_network_bridge(struct socle_network *net, struct socle_error **error
 
 int socle_network_get_autostart(struct socle_network *net, struct socle_error **error)
 {
-	rpc_network_get_autostart_args args = { .net = network_wire(net) };
+	rpc_network_get_autostart_args args = { .net = client_network_wire(net) };
 	rpc_network_get_autostart_ret ret;
 
 	if (!CALL(net->conn, NETWORK_GET_AUTOSTART, network_get_autostart, &args, &ret, error))
@@ -250,14 +250,14 @@ int socle_network_get_autostart(struct socle_network *net, struct socle_error **
 
 int socle_network_set_autostart(struct socle_network *net, bool on, struct socle_error **error)
 {
-	rpc_network_set_autostart_args args = { .net = network_wire(net), .autostart = on };
+	rpc_network_set_autostart_args args = { .net = client_network_wire(net), .autostart = on };
 
 	return CALL_ARGS(net->conn, NETWORK_SET_AUTOSTART, network_set_autostart, &args, error);
 }
 
 int socle_network_is_active(struct socle_network *net, struct socle_error **error)
 {
-	rpc_network_is_active_args args = { .net = network_wire(net) };
+	rpc_network_is_active_args args = { .net = client_network_wire(net) };
 	rpc_network_is_active_ret ret;
 
 	if (!CALL(net->conn, NETWORK_IS_ACTIVE, network_is_active, &args, &ret, error))
@@ -267,7 +267,7 @@ int socle_network_is_active(struct socle_network *net, struct socle_error **erro
 
 int socle_network_is_persistent(struct socle_network *net, struct socle_error **error)
 {
-	rpc_network_is_persistent_args args = { .net = network_wire(net) };
+	rpc_network_is_persistent_args args = { .net = client_network_wire(net) };
 	rpc_network_is_persistent_ret ret;
 
 	if (!CALL(net->conn, NETWORK_IS_PERSISTENT, network_is_persistent, &args, &ret, error))
@@ -301,7 +301,7 @@ int socle_network_leases(struct socle_network *net, const char *mac, unsigned fl
 			 struct socle_lease **ret_leases, struct socle_error **error)
 {
 	rpc_network_get_dhcp_leases_args args = {
-		.net = network_wire(net),
+		.net = client_network_wire(net),
 		.mac = OPTIONAL(mac),
 		.need_results = ret_leases != NULL,
 		.flags = flags,

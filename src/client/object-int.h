@@ -54,15 +54,15 @@ struct socle_volume {
 /* What a server says is copied. */
 struct socle_domain *domain_new(struct socle_conn *conn, const rpc_domain *wire);
 struct socle_snapshot *snapshot_new(struct socle_conn *conn, const rpc_domain_snapshot *wire);
-struct socle_network *network_new(struct socle_conn *conn, const rpc_network *wire);
-struct socle_pool *pool_new(struct socle_conn *conn, const rpc_storage_pool *wire);
-struct socle_volume *volume_new(struct socle_conn *conn, const rpc_storage_vol *wire);
+struct socle_network *client_network_new(struct socle_conn *conn, const rpc_network *wire);
+struct socle_pool *client_pool_new(struct socle_conn *conn, const rpc_storage_pool *wire);
+struct socle_volume *client_volume_new(struct socle_conn *conn, const rpc_storage_vol *wire);
 
 /* Lent by the handle. */
 rpc_domain domain_wire(const struct socle_domain *dom);
 rpc_domain_snapshot snapshot_wire(const struct socle_snapshot *snap);
-rpc_network network_wire(const struct socle_network *net);
-rpc_storage_pool pool_wire(const struct socle_pool *pool);
+rpc_network client_network_wire(const struct socle_network *net);
+rpc_storage_pool client_pool_wire(const struct socle_pool *pool);
 
 /* The 16 bytes of a UUID that a caller has written down. */
 bool client_uuid(const char *text, unsigned char ret_uuid[16], struct socle_error **error);

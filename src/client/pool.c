@@ -12,7 +12,7 @@
 
 /* == Handles == */
 
-struct socle_pool *pool_new(struct socle_conn *conn, const rpc_storage_pool *wire)
+struct socle_pool *client_pool_new(struct socle_conn *conn, const rpc_storage_pool *wire)
 {
 	struct socle_pool *pool = g_new(struct socle_pool, 1);
 
@@ -26,7 +26,7 @@ struct socle_pool *pool_new(struct socle_conn *conn, const rpc_storage_pool *wir
 	return pool;
 }
 
-rpc_storage_pool pool_wire(const struct socle_pool *pool)
+rpc_storage_pool client_pool_wire(const struct socle_pool *pool)
 {
 	rpc_storage_pool wire = { .name = pool->name };
 
@@ -81,7 +81,7 @@ const char *socle_pool_uuid_text(const struct socle_pool *pool)
 /* Those answers that have a pool and nothing else look alike. */
 static struct socle_pool *take(struct socle_conn *conn, rpc_storage_pool *wire)
 {
-	struct socle_pool *pool = pool_new(conn, wire);
+	struct socle_pool *pool = client_pool_new(conn, wire);
 
 	rpc_body_release(rpc_storage_pool, wire);
 	return pool;
@@ -104,7 +104,7 @@ int socle_pool_list(struct socle_conn *conn, unsigned flags, struct socle_pool *
 	if (ret_pools) {
 		*ret_pools = g_new0(struct socle_pool *, (size_t)count + 1);
 		for (unsigned i = 0; i < count; i++)
-			(*ret_pools)[i] = pool_new(conn, &ret.pools.pools_val[i]);
+			(*ret_pools)[i] = client_pool_new(conn, &ret.pools.pools_val[i]);
 	}
 	rpc_body_release(rpc_connect_list_all_storage_pools_ret, &ret);
 	return (int)count;
@@ -187,42 +187,42 @@ struct socle_pool *socle_pool_create_xml(struct socle_conn *conn, const char *xm
 
 int socle_pool_create(struct socle_pool *pool, unsigned flags, struct socle_error **error)
 {
-	rpc_storage_pool_create_args args = { .pool = pool_wire(pool), .flags = flags };
+	rpc_storage_pool_create_args args = { .pool = client_pool_wire(pool), .flags = flags };
 
 	return CALL_ARGS(pool->conn, STORAGE_POOL_CREATE, storage_pool_create, &args, error);
 }
 
 int socle_pool_build(struct socle_pool *pool, unsigned flags, struct socle_error **error)
 {
-	rpc_storage_pool_build_args args = { .pool = pool_wire(pool), .flags = flags };
+	rpc_storage_pool_build_args args = { .pool = client_pool_wire(pool), .flags = flags };
 
 	return CALL_ARGS(pool->conn, STORAGE_POOL_BUILD, storage_pool_build, &args, error);
 }
 
 int socle_pool_destroy(struct socle_pool *pool, struct socle_error **error)
 {
-	rpc_storage_pool_destroy_args args = { .pool = pool_wire(pool) };
+	rpc_storage_pool_destroy_args args = { .pool = client_pool_wire(pool) };
 
 	return CALL_ARGS(pool->conn, STORAGE_POOL_DESTROY, storage_pool_destroy, &args, error);
 }
 
 int socle_pool_undefine(struct socle_pool *pool, struct socle_error **error)
 {
-	rpc_storage_pool_undefine_args args = { .pool = pool_wire(pool) };
+	rpc_storage_pool_undefine_args args = { .pool = client_pool_wire(pool) };
 
 	return CALL_ARGS(pool->conn, STORAGE_POOL_UNDEFINE, storage_pool_undefine, &args, error);
 }
 
 int socle_pool_delete(struct socle_pool *pool, unsigned flags, struct socle_error **error)
 {
-	rpc_storage_pool_delete_args args = { .pool = pool_wire(pool), .flags = flags };
+	rpc_storage_pool_delete_args args = { .pool = client_pool_wire(pool), .flags = flags };
 
 	return CALL_ARGS(pool->conn, STORAGE_POOL_DELETE, storage_pool_delete, &args, error);
 }
 
 int socle_pool_refresh(struct socle_pool *pool, unsigned flags, struct socle_error **error)
 {
-	rpc_storage_pool_refresh_args args = { .pool = pool_wire(pool), .flags = flags };
+	rpc_storage_pool_refresh_args args = { .pool = client_pool_wire(pool), .flags = flags };
 
 	return CALL_ARGS(pool->conn, STORAGE_POOL_REFRESH, storage_pool_refresh, &args, error);
 }
@@ -232,7 +232,7 @@ int socle_pool_refresh(struct socle_pool *pool, unsigned flags, struct socle_err
 int socle_pool_info(struct socle_pool *pool, struct socle_pool_info *ret_info,
 		    struct socle_error **error)
 {
-	rpc_storage_pool_get_info_args args = { .pool = pool_wire(pool) };
+	rpc_storage_pool_get_info_args args = { .pool = client_pool_wire(pool) };
 	rpc_storage_pool_get_info_ret ret;
 
 	if (!CALL(pool->conn, STORAGE_POOL_GET_INFO, storage_pool_get_info, &args, &ret, error))
@@ -248,7 +248,8 @@ int socle_pool_info(struct socle_pool *pool, struct socle_pool_info *ret_info,
 
 char *socle_pool_xml(struct socle_pool *pool, unsigned flags, struct socle_error **error)
 {
-	rpc_storage_pool_get_xml_desc_args args = { .pool = pool_wire(pool), .flags = flags };
+	rpc_storage_pool_get_xml_desc_args args = { .pool = client_pool_wire(pool),
+						    .flags = flags };
 	rpc_storage_pool_get_xml_desc_ret ret;
 
 	if (!CALL(pool->conn, STORAGE_POOL_GET_XML_DESC, storage_pool_get_xml_desc, &args, &ret,
@@ -259,7 +260,7 @@ char *socle_pool_xml(struct socle_pool *pool, unsigned flags, struct socle_error
 
 int socle_pool_get_autostart(struct socle_pool *pool, struct socle_error **error)
 {
-	rpc_storage_pool_get_autostart_args args = { .pool = pool_wire(pool) };
+	rpc_storage_pool_get_autostart_args args = { .pool = client_pool_wire(pool) };
 	rpc_storage_pool_get_autostart_ret ret;
 
 	if (!CALL(pool->conn, STORAGE_POOL_GET_AUTOSTART, storage_pool_get_autostart, &args, &ret,
@@ -270,7 +271,8 @@ int socle_pool_get_autostart(struct socle_pool *pool, struct socle_error **error
 
 int socle_pool_set_autostart(struct socle_pool *pool, bool on, struct socle_error **error)
 {
-	rpc_storage_pool_set_autostart_args args = { .pool = pool_wire(pool), .autostart = on };
+	rpc_storage_pool_set_autostart_args args = { .pool = client_pool_wire(pool),
+						     .autostart = on };
 
 	return CALL_ARGS(pool->conn, STORAGE_POOL_SET_AUTOSTART, storage_pool_set_autostart, &args,
 			 error);
@@ -278,7 +280,7 @@ int socle_pool_set_autostart(struct socle_pool *pool, bool on, struct socle_erro
 
 int socle_pool_is_active(struct socle_pool *pool, struct socle_error **error)
 {
-	rpc_storage_pool_is_active_args args = { .pool = pool_wire(pool) };
+	rpc_storage_pool_is_active_args args = { .pool = client_pool_wire(pool) };
 	rpc_storage_pool_is_active_ret ret;
 
 	if (!CALL(pool->conn, STORAGE_POOL_IS_ACTIVE, storage_pool_is_active, &args, &ret, error))
@@ -288,7 +290,7 @@ int socle_pool_is_active(struct socle_pool *pool, struct socle_error **error)
 
 int socle_pool_is_persistent(struct socle_pool *pool, struct socle_error **error)
 {
-	rpc_storage_pool_is_persistent_args args = { .pool = pool_wire(pool) };
+	rpc_storage_pool_is_persistent_args args = { .pool = client_pool_wire(pool) };
 	rpc_storage_pool_is_persistent_ret ret;
 
 	if (!CALL(pool->conn, STORAGE_POOL_IS_PERSISTENT, storage_pool_is_persistent, &args, &ret,

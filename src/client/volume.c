@@ -9,7 +9,7 @@
 
 /* == Handles == */
 
-struct socle_volume *volume_new(struct socle_conn *conn, const rpc_storage_vol *wire)
+struct socle_volume *client_volume_new(struct socle_conn *conn, const rpc_storage_vol *wire)
 {
 	struct socle_volume *vol = g_new(struct socle_volume, 1);
 
@@ -24,7 +24,7 @@ struct socle_volume *volume_new(struct socle_conn *conn, const rpc_storage_vol *
 }
 
 /* Lent by the handle. */
-static rpc_storage_vol volume_wire(const struct socle_volume *vol)
+static rpc_storage_vol client_volume_wire(const struct socle_volume *vol)
 {
 	return (rpc_storage_vol){ .pool = vol->pool, .name = vol->name, .key = vol->key };
 }
@@ -78,7 +78,7 @@ const char *socle_volume_key(const struct socle_volume *vol)
 /* Those answers that have a volume and nothing else look alike. */
 static struct socle_volume *take(struct socle_conn *conn, rpc_storage_vol *wire)
 {
-	struct socle_volume *vol = volume_new(conn, wire);
+	struct socle_volume *vol = client_volume_new(conn, wire);
 
 	rpc_body_release(rpc_storage_vol, wire);
 	return vol;
@@ -88,7 +88,7 @@ int socle_volume_list(struct socle_pool *pool, unsigned flags, struct socle_volu
 		      struct socle_error **error)
 {
 	rpc_storage_pool_list_all_volumes_args args = {
-		.pool = pool_wire(pool),
+		.pool = client_pool_wire(pool),
 		.need_results = ret_vols != NULL,
 		.flags = flags,
 	};
@@ -102,7 +102,7 @@ int socle_volume_list(struct socle_pool *pool, unsigned flags, struct socle_volu
 	if (ret_vols) {
 		*ret_vols = g_new0(struct socle_volume *, (size_t)count + 1);
 		for (unsigned i = 0; i < count; i++)
-			(*ret_vols)[i] = volume_new(pool->conn, &ret.vols.vols_val[i]);
+			(*ret_vols)[i] = client_volume_new(pool->conn, &ret.vols.vols_val[i]);
 	}
 	rpc_body_release(rpc_storage_pool_list_all_volumes_ret, &ret);
 	return (int)count;
@@ -111,7 +111,8 @@ int socle_volume_list(struct socle_pool *pool, unsigned flags, struct socle_volu
 struct socle_volume *socle_volume_by_name(struct socle_pool *pool, const char *name,
 					  struct socle_error **error)
 {
-	rpc_storage_vol_lookup_by_name_args args = { .pool = pool_wire(pool), .name = TEXT(name) };
+	rpc_storage_vol_lookup_by_name_args args = { .pool = client_pool_wire(pool),
+						     .name = TEXT(name) };
 	rpc_storage_vol_lookup_by_name_ret ret;
 
 	if (!client_has(name, "name of a volume", error) ||
@@ -147,14 +148,14 @@ struct socle_volume *socle_volume_by_path(struct socle_conn *conn, const char *p
 
 struct socle_pool *socle_volume_pool(struct socle_volume *vol, struct socle_error **error)
 {
-	rpc_storage_pool_lookup_by_volume_args args = { .vol = volume_wire(vol) };
+	rpc_storage_pool_lookup_by_volume_args args = { .vol = client_volume_wire(vol) };
 	rpc_storage_pool_lookup_by_volume_ret ret;
 	struct socle_pool *pool;
 
 	if (!CALL(vol->conn, STORAGE_POOL_LOOKUP_BY_VOLUME, storage_pool_lookup_by_volume, &args,
 		  &ret, error))
 		return NULL;
-	pool = pool_new(vol->conn, &ret.pool);
+	pool = client_pool_new(vol->conn, &ret.pool);
 	rpc_body_release(rpc_storage_pool_lookup_by_volume_ret, &ret);
 	return pool;
 }
@@ -165,7 +166,7 @@ struct socle_volume *socle_volume_create(struct socle_pool *pool, const char *xm
 					 struct socle_error **error)
 {
 	rpc_storage_vol_create_xml_args args = {
-		.pool = pool_wire(pool),
+		.pool = client_pool_wire(pool),
 		.xml = TEXT(xml),
 		.flags = flags,
 	};
@@ -182,9 +183,9 @@ struct socle_volume *socle_volume_create_from(struct socle_pool *pool, const cha
 					      struct socle_error **error)
 {
 	rpc_storage_vol_create_xml_from_args args = {
-		.pool = pool_wire(pool),
+		.pool = client_pool_wire(pool),
 		.xml = TEXT(xml),
-		.vol = volume_wire(from),
+		.vol = client_volume_wire(from),
 		.flags = flags,
 	};
 	rpc_storage_vol_create_xml_from_ret ret;
@@ -198,7 +199,7 @@ struct socle_volume *socle_volume_create_from(struct socle_pool *pool, const cha
 
 int socle_volume_delete(struct socle_volume *vol, unsigned flags, struct socle_error **error)
 {
-	rpc_storage_vol_delete_args args = { .vol = volume_wire(vol), .flags = flags };
+	rpc_storage_vol_delete_args args = { .vol = client_volume_wire(vol), .flags = flags };
 
 	return CALL_ARGS(vol->conn, STORAGE_VOL_DELETE, storage_vol_delete, &args, error);
 }
@@ -207,7 +208,7 @@ int socle_volume_resize(struct socle_volume *vol, uint64_t bytes, unsigned flags
 			struct socle_error **error)
 {
 	rpc_storage_vol_resize_args args = {
-		.vol = volume_wire(vol),
+		.vol = client_volume_wire(vol),
 		.capacity = bytes,
 		.flags = flags,
 	};
@@ -218,9 +219,9 @@ int socle_volume_resize(struct socle_volume *vol, uint64_t bytes, unsigned flags
 int socle_volume_wipe(struct socle_volume *vol, unsigned algorithm, unsigned flags,
 		      struct socle_error **error)
 {
-	rpc_storage_vol_wipe_args args = { .vol = volume_wire(vol), .flags = flags };
+	rpc_storage_vol_wipe_args args = { .vol = client_volume_wire(vol), .flags = flags };
 	rpc_storage_vol_wipe_pattern_args pattern_args = {
-		.vol = volume_wire(vol),
+		.vol = client_volume_wire(vol),
 		.algorithm = algorithm,
 		.flags = flags,
 	};
@@ -237,7 +238,8 @@ int socle_volume_wipe(struct socle_volume *vol, unsigned algorithm, unsigned fla
 static int info_with_flags(struct socle_volume *vol, unsigned flags,
 			   struct socle_volume_info *ret_info, struct socle_error **error)
 {
-	rpc_storage_vol_get_info_flags_args args = { .vol = volume_wire(vol), .flags = flags };
+	rpc_storage_vol_get_info_flags_args args = { .vol = client_volume_wire(vol),
+						     .flags = flags };
 	rpc_storage_vol_get_info_flags_ret ret;
 
 	if (!CALL(vol->conn, STORAGE_VOL_GET_INFO_FLAGS, storage_vol_get_info_flags, &args, &ret,
@@ -250,7 +252,7 @@ static int info_with_flags(struct socle_volume *vol, unsigned flags,
 int socle_volume_info(struct socle_volume *vol, unsigned flags, struct socle_volume_info *ret_info,
 		      struct socle_error **error)
 {
-	rpc_storage_vol_get_info_args args = { .vol = volume_wire(vol) };
+	rpc_storage_vol_get_info_args args = { .vol = client_volume_wire(vol) };
 	rpc_storage_vol_get_info_ret ret;
 
 	if (flags)
@@ -263,7 +265,7 @@ int socle_volume_info(struct socle_volume *vol, unsigned flags, struct socle_vol
 
 char *socle_volume_xml(struct socle_volume *vol, unsigned flags, struct socle_error **error)
 {
-	rpc_storage_vol_get_xml_desc_args args = { .vol = volume_wire(vol), .flags = flags };
+	rpc_storage_vol_get_xml_desc_args args = { .vol = client_volume_wire(vol), .flags = flags };
 	rpc_storage_vol_get_xml_desc_ret ret;
 
 	if (!CALL(vol->conn, STORAGE_VOL_GET_XML_DESC, storage_vol_get_xml_desc, &args, &ret,
@@ -274,7 +276,7 @@ char *socle_volume_xml(struct socle_volume *vol, unsigned flags, struct socle_er
 
 char *socle_volume_path(struct socle_volume *vol, struct socle_error **error)
 {
-	rpc_storage_vol_get_path_args args = { .vol = volume_wire(vol) };
+	rpc_storage_vol_get_path_args args = { .vol = client_volume_wire(vol) };
 	rpc_storage_vol_get_path_ret ret;
 
 	if (!CALL(vol->conn, STORAGE_VOL_GET_PATH, storage_vol_get_path, &args, &ret, error))
@@ -289,7 +291,7 @@ struct socle_stream *socle_volume_upload(struct socle_volume *vol, uint64_t offs
 					 struct socle_error **error)
 {
 	rpc_storage_vol_upload_args args = {
-		.vol = volume_wire(vol),
+		.vol = client_volume_wire(vol),
 		.offset = offset,
 		.length = length,
 		.flags = flags,
@@ -304,7 +306,7 @@ struct socle_stream *socle_volume_download(struct socle_volume *vol, uint64_t of
 					   struct socle_error **error)
 {
 	rpc_storage_vol_download_args args = {
-		.vol = volume_wire(vol),
+		.vol = client_volume_wire(vol),
 		.offset = offset,
 		.length = length,
 		.flags = flags,

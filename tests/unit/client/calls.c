@@ -253,13 +253,13 @@ static void env_init(struct env *e, struct fake *fake)
 	*e = (struct env){ .conn = fake_connect(fake, 0) };
 	e->dom = domain_new(e->conn, &dom);
 	e->snap = snapshot_new(e->conn, &snap);
-	e->net = network_new(e->conn, &net);
-	e->pool = pool_new(e->conn, &pool);
-	e->vol = volume_new(e->conn, &(rpc_storage_vol){
-					     .pool = (char *)(uintptr_t) "pool",
-					     .name = (char *)(uintptr_t) "vol",
-					     .key = (char *)(uintptr_t) "/vol",
-				     });
+	e->net = client_network_new(e->conn, &net);
+	e->pool = client_pool_new(e->conn, &pool);
+	e->vol = client_volume_new(e->conn, &(rpc_storage_vol){
+						    .pool = (char *)(uintptr_t) "pool",
+						    .name = (char *)(uintptr_t) "vol",
+						    .key = (char *)(uintptr_t) "/vol",
+					    });
 }
 
 static void env_release(struct env *e)

@@ -385,8 +385,8 @@ static void test_one_object(void)
 	for (int i = 0; i < (int)G_N_ELEMENTS(objects); i++) {
 		g_autoptr(GByteArray) body = spec_bytes(objects[i].body);
 		SOCLE_AUTO(domain) one = domain_new(w.conn, &dom);
-		SOCLE_AUTO(network) network = network_new(w.conn, &net);
-		SOCLE_AUTO(pool) storage = pool_new(w.conn, &pool);
+		SOCLE_AUTO(network) network = client_network_new(w.conn, &net);
+		SOCLE_AUTO(pool) storage = client_pool_new(w.conn, &pool);
 
 		if (i == 0)
 			g_assert_cmpint(socle_event_register(w.conn, objects[i].id, one, say, &w,
