@@ -26,6 +26,7 @@
 #include "client/socle-event.h"
 #include "client/socle-stream.h"
 #include "rpc/procedure.h"
+#include "rpc/remote.h"
 
 enum {
 	CONN_EVENTS_MAX = 65536,         /* that wait for socle_conn_dispatch() */
@@ -78,15 +79,21 @@ enum {
 	QUEUED_FOR_NOBODY = -2,
 };
 
+/* A domain, network or pool whose events are wanted, or all of them. */
+struct event_subject {
+	bool one;
+	char *name;
+	unsigned char uuid[16];
+	int id; /* of a domain */
+};
+
 /* Somebody who wants to be told. */
 struct handler {
 	unsigned refs; /* the list of the connection, who registers it, and who is calling back */
 	int id;        /* ours: stays when the connection is opened again */
 	enum socle_event_id event;
 	int server_id; /* the server's, -1 if it has none */
-	bool one_domain;
-	char *name; /* of the domain */
-	unsigned char uuid[16];
+	struct event_subject of;
 	socle_event_fn *fn;
 	void *opaque;
 	void (*release)(void *opaque);
@@ -221,8 +228,9 @@ void conn_fail_calls_locked(struct socle_conn *conn, const char *why);
 void conn_expect_late_locked(struct socle_conn *conn, const struct call *call);
 /* An answer that nobody waits for. */
 void conn_answer_late_locked(struct socle_conn *conn, struct packet *packet);
+struct event_kind;
 /* Let the server forget a callback, and do not wait for it. */
-void conn_deregister_locked(struct socle_conn *conn, int server_id);
+void conn_deregister_locked(struct socle_conn *conn, const struct event_kind *kind, int server_id);
 
 /* == event.c, event-queue.c == */
 
@@ -238,9 +246,40 @@ struct handler *conn_find_handler_locked(const struct socle_conn *conn, int id);
 /* The server's numbers are about to change: what waits is for those who have them now. */
 void conn_bind_events_locked(struct socle_conn *conn);
 
+/* == event-kind.c == */
+
+/* Events of domains, of networks, of pools. Callbacks of one kind have numbers of their own. */
+struct event_kind {
+	int first, end; /* enum socle_event_id; the server counts from 0 on */
+	int ask, stop;  /* the calls: who wants to be told, and no more */
+};
+
+/* NULL: the server is not asked for such. */
+const struct event_kind *event_kind_of(int id);
+/* By the call that asks, or NULL. */
+const struct event_kind *event_kind_by_call(int procedure);
+bool event_kind_is_domain(const struct event_kind *kind);
+
+/* What a call that asks has; answers of all kinds look like that for domains. */
+struct event_args {
+	union {
+		rpc_connect_domain_event_callback_register_any_args domain;
+		rpc_connect_network_event_register_any_args network;
+		rpc_connect_storage_pool_event_register_any_args pool;
+	} u;
+	union {
+		rpc_domain domain;
+		rpc_network network;
+		rpc_storage_pool pool;
+	} object;
+};
+
+/* Lent by @of. */
+void event_args_init(struct event_args *args, int id, const struct event_subject *of);
+
 /* == event-decode.c == */
 
-/* The kind of an event of the server, its callback's number; false for what is none of a domain. */
+/* The kind of an event of the server, its callback's number; false for what we do not know. */
 bool event_peek(const struct packet *packet, enum socle_event_id *ret_id, int *ret_server_id);
 /* Decode and call back; false if it makes no sense. */
 bool event_tell(struct socle_conn *conn, struct packet *packet, const struct handler *handler);

@@ -18,14 +18,14 @@ void conn_expect_late_locked(struct socle_conn *conn, const struct call *call)
 				    GINT_TO_POINTER(call->procedure));
 }
 
-void conn_deregister_locked(struct socle_conn *conn, int server_id)
+void conn_deregister_locked(struct socle_conn *conn, const struct event_kind *kind, int server_id)
 {
+	/* All kinds look alike. */
 	rpc_connect_domain_event_callback_deregister_any_args args = { .callbackID = server_id };
 	uint32_t serial = atomic_fetch_add(&conn->next_serial, 1);
 	struct rpc_message *msg;
 
-	msg = link_new_call(serial, RPC_PROC_CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY, &args,
-			    NULL);
+	msg = link_new_call(serial, kind->stop, &args, NULL);
 	/* Its answer is nobody's. */
 	if (msg)
 		conn_send_locked(conn, msg, NULL);
@@ -35,6 +35,7 @@ void conn_answer_late_locked(struct socle_conn *conn, struct packet *packet)
 {
 	void *serial = GUINT_TO_POINTER(packet->received.header.serial);
 	int procedure = GPOINTER_TO_INT(g_hash_table_lookup(conn->late, serial));
+	const struct event_kind *kind = event_kind_by_call(procedure);
 	rpc_connect_domain_event_callback_register_any_ret ret;
 
 	g_hash_table_remove(conn->late, serial);
@@ -42,9 +43,9 @@ void conn_answer_late_locked(struct socle_conn *conn, struct packet *packet)
 	if (procedure != packet->received.header.procedure ||
 	    packet->received.header.status != RPC_STATUS_OK)
 		return;
-	if (procedure != RPC_PROC_CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY)
+	if (!kind)
 		conn_send_locked(conn, rpc_stream_new_abort(&packet->received.header), NULL);
 	else if (rpc_received_get(&packet->received,
 				  rpc_connect_domain_event_callback_register_any_ret, &ret, NULL))
-		conn_deregister_locked(conn, ret.callbackID);
+		conn_deregister_locked(conn, kind, ret.callbackID);
 }

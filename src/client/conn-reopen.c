@@ -3,7 +3,6 @@
  * conn-reopen.c - a connection that was lost is opened again, with its events
  */
 #include <poll.h>
-#include <string.h>
 
 #include "base/sys.h"
 #include "client/conn-int.h"
@@ -19,15 +18,13 @@ enum {
 struct registration {
 	int handler;
 	int event;
-	bool one_domain;
-	char *name;
-	unsigned char uuid[16];
+	struct event_subject of;
 	int server_id;
 };
 
 static void registration_clear(void *opaque)
 {
-	g_free(((struct registration *)opaque)->name);
+	g_free(((struct registration *)opaque)->of.name);
 }
 
 static GArray *list_registrations(struct socle_conn *conn)
@@ -41,13 +38,13 @@ static GArray *list_registrations(struct socle_conn *conn)
 		struct registration r = {
 			.handler = h->id,
 			.event = (int)h->event,
-			.one_domain = h->one_domain,
-			.name = g_strdup(h->name),
+			.of = h->of,
 			.server_id = -1,
 		};
 
-		memcpy(r.uuid, h->uuid, sizeof(r.uuid));
-		if (h->event < SOCLE_EVENT_DOMAIN_COUNT)
+		r.of.name = g_strdup(h->of.name);
+		r.of.id = -1;
+		if (event_kind_of(r.event))
 			g_array_append_val(list, r);
 		else
 			registration_clear(&r);
@@ -59,18 +56,13 @@ static GArray *list_registrations(struct socle_conn *conn)
 /* Return: false if the link is broken. What a server refuses is told, and left out. */
 static bool register_again(struct link *link, struct registration *r, char **problem)
 {
-	rpc_domain dom = { .name = r->name, .id = -1 };
-	rpc_connect_domain_event_callback_register_any_args args = {
-		.eventID = r->event,
-		.dom = r->one_domain ? &dom : NULL,
-	};
+	struct event_args args;
 	rpc_connect_domain_event_callback_register_any_ret ret;
 	struct socle_error *server = NULL;
 	uint64_t deadline = conn_deadline(REGISTER_TIMEOUT_MS);
 
-	memcpy(dom.uuid, r->uuid, sizeof(dom.uuid));
-	if (link_call(link, RPC_PROC_CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY, &args, &ret,
-		      deadline, &server, NULL)) {
+	event_args_init(&args, r->event, &r->of);
+	if (link_call(link, event_kind_of(r->event)->ask, &args.u, &ret, deadline, &server, NULL)) {
 		r->server_id = ret.callbackID;
 		return true;
 	}
@@ -115,7 +107,7 @@ static void up_again_locked(struct socle_conn *conn, struct link *link,
 		if (h)
 			h->server_id = r->server_id;
 		else if (r->server_id >= 0)
-			conn_deregister_locked(conn, r->server_id);
+			conn_deregister_locked(conn, event_kind_of(r->event), r->server_id);
 	}
 	conn->features = *features;
 	conn->state = CONN_UP;

@@ -4,7 +4,6 @@
  */
 #include <string.h>
 
-#include "base/uuid.h"
 #include "client/error-int.h"
 #include "client/object-int.h"
 #include "client/socle.h"
@@ -71,16 +70,9 @@ struct socle_domain *socle_domain_by_uuid(struct socle_conn *conn, const unsigne
 struct socle_domain *socle_domain_by_uuid_text(struct socle_conn *conn, const char *uuid,
 					       struct socle_error **error)
 {
-	unsigned char bytes[16] = { 0 };
+	unsigned char bytes[16];
 
-	if (!client_has(uuid, "UUID", error))
-		return NULL;
-	if (!uuid_read(uuid, bytes)) {
-		client_error(error, SOCLE_ERR_INVALID_ARG,
-			     "'%.80s' is no UUID: it has 32 hexadecimal digits", uuid);
-		return NULL;
-	}
-	return socle_domain_by_uuid(conn, bytes, error);
+	return client_uuid(uuid, bytes, error) ? socle_domain_by_uuid(conn, bytes, error) : NULL;
 }
 
 struct socle_domain *socle_domain_by_id(struct socle_conn *conn, int id, struct socle_error **error)

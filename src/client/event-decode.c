@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * event-decode.c - what events of domains say
+ * event-decode.c - what events of domains, networks and pools say
  */
 #include <assert.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@ struct extra {
 struct decoder {
 	int procedure;
 	enum socle_event_id id;
-	size_t dom_off; /* of the domain in the body */
+	size_t off; /* of the domain, network or pool in the body */
 	void (*fill)(void *body, struct socle_event *event, struct extra *extra);
 };
 
@@ -238,6 +238,24 @@ static void fill_memory_device(void *body, struct socle_event *event, struct ext
 	event->u.memory_device_size.size_kib = m->size;
 }
 
+static void fill_network(void *body, struct socle_event *event, struct extra *extra)
+{
+	const rpc_network_event_lifecycle_msg *m = body;
+
+	(void)extra;
+	event->u.lifecycle.event = m->event;
+	event->u.lifecycle.detail = m->detail;
+}
+
+static void fill_pool(void *body, struct socle_event *event, struct extra *extra)
+{
+	const rpc_storage_pool_event_lifecycle_msg *m = body;
+
+	(void)extra;
+	event->u.lifecycle.event = m->event;
+	event->u.lifecycle.detail = m->detail;
+}
+
 #define DECODER(NAME, name, ID, fill)                                      \
 	{                                                                  \
 		RPC_PROC_DOMAIN_EVENT_##NAME, SOCLE_EVENT_##ID,            \
@@ -276,10 +294,16 @@ static const struct decoder decoders[] = {
 	DECODER(MEMORY_FAILURE, memory_failure, MEMORY_FAILURE, fill_memory_failure),
 	DECODER(MEMORY_DEVICE_SIZE_CHANGE, memory_device_size_change, MEMORY_DEVICE_SIZE_CHANGE,
 		fill_memory_device),
+	{ RPC_PROC_NETWORK_EVENT_LIFECYCLE, SOCLE_EVENT_NETWORK_LIFECYCLE,
+	  offsetof(rpc_network_event_lifecycle_msg, net), fill_network },
+	{ RPC_PROC_STORAGE_POOL_EVENT_LIFECYCLE, SOCLE_EVENT_POOL_LIFECYCLE,
+	  offsetof(rpc_storage_pool_event_lifecycle_msg, pool), fill_pool },
+	{ RPC_PROC_STORAGE_POOL_EVENT_REFRESH, SOCLE_EVENT_POOL_REFRESH,
+	  offsetof(rpc_storage_pool_event_refresh_msg, pool), fill_nothing },
 };
 
 /* The table is in the order of the kinds. */
-static_assert(ARRAY_SIZE(decoders) == SOCLE_EVENT_DOMAIN_COUNT, "a kind has no decoder");
+static_assert(ARRAY_SIZE(decoders) == SOCLE_EVENT_DOMAIN_COUNT + 3, "a kind has no decoder");
 
 static const struct decoder *find_decoder(int procedure)
 {
@@ -302,6 +326,26 @@ bool event_peek(const struct packet *packet, enum socle_event_id *ret_id, int *r
 	return true;
 }
 
+/* Whose it is. */
+static void tell_of(struct socle_conn *conn, const void *wire, struct socle_event *event)
+{
+	rpc_domain dom;
+	rpc_network net;
+	rpc_storage_pool pool;
+
+	if (event->id == SOCLE_EVENT_NETWORK_LIFECYCLE) {
+		memcpy(&net, wire, sizeof(net));
+		event->network = client_network_new(conn, &net);
+	} else if (event->id == SOCLE_EVENT_POOL_LIFECYCLE ||
+		   event->id == SOCLE_EVENT_POOL_REFRESH) {
+		memcpy(&pool, wire, sizeof(pool));
+		event->pool = client_pool_new(conn, &pool);
+	} else {
+		memcpy(&dom, wire, sizeof(dom));
+		event->domain = domain_new(conn, &dom);
+	}
+}
+
 bool event_tell(struct socle_conn *conn, struct packet *packet, const struct handler *handler)
 {
 	const struct decoder *d = find_decoder(packet->received.header.procedure);
@@ -310,7 +354,6 @@ bool event_tell(struct socle_conn *conn, struct packet *packet, const struct han
 	struct socle_event event = { .callback_id = handler->id };
 	struct extra extra = { NULL, NULL };
 	const struct rpc_layout *layout;
-	rpc_domain dom;
 	void *body;
 	bool ok;
 
@@ -321,11 +364,12 @@ bool event_tell(struct socle_conn *conn, struct packet *packet, const struct han
 	body = g_malloc0(layout->size);
 	ok = rpc_received_get_xdr(&copy, layout->xdr, body, layout->size, NULL);
 	if (ok) {
-		memcpy(&dom, (const char *)body + d->dom_off, sizeof(dom));
-		event.domain = domain_new(conn, &dom);
+		tell_of(conn, (const char *)body + d->off, &event);
 		d->fill(body, &event, &extra);
 		handler->fn(conn, &event, handler->opaque);
 		socle_domain_unref(event.domain);
+		socle_network_unref(event.network);
+		socle_pool_unref(event.pool);
 		socle_params_free(extra.params);
 		g_free(extra.subject);
 		rpc_body_release_xdr(layout->xdr, body, layout->size);

@@ -22,7 +22,7 @@ void handler_unref(struct handler *handler)
 		return;
 	if (handler->release)
 		handler->release(handler->opaque);
-	g_free(handler->name);
+	g_free(handler->of.name);
 	g_free(handler);
 }
 
@@ -37,7 +37,7 @@ struct handler *conn_find_handler_locked(const struct socle_conn *conn, int id)
 	return NULL;
 }
 
-static struct handler *handler_new(enum socle_event_id id, const struct socle_domain *dom,
+static struct handler *handler_new(enum socle_event_id id, const struct event_subject *of,
 				   socle_event_fn *fn, void *opaque)
 {
 	struct handler *h = g_new(struct handler, 1);
@@ -46,47 +46,41 @@ static struct handler *handler_new(enum socle_event_id id, const struct socle_do
 		.refs = 1,
 		.event = id,
 		.server_id = -1,
-		.one_domain = dom != NULL,
-		.name = g_strdup(dom ? dom->name : ""),
+		.of = *of,
 		.fn = fn,
 		.opaque = opaque,
 	};
-	if (dom)
-		memcpy(h->uuid, dom->uuid, sizeof(h->uuid));
+	h->of.name = g_strdup(of->name);
 	return h;
 }
 
 /* Ask the server, in whose answer the I/O thread finds the number. */
-static bool ask_for_events(struct socle_conn *conn, struct handler *h, struct socle_domain *dom,
+static bool ask_for_events(struct socle_conn *conn, struct handler *h,
+			   const struct event_kind *kind, const struct event_subject *of,
 			   struct socle_error **error)
 {
-	struct call call = {
-		.procedure = RPC_PROC_CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY,
-		.handler = h,
-	};
-	rpc_domain wire;
-	rpc_connect_domain_event_callback_register_any_args args = { .eventID = (int)h->event };
+	struct call call = { .procedure = kind->ask, .handler = h };
+	struct event_args args;
 	rpc_connect_domain_event_callback_register_any_ret ret;
 
-	if (dom) {
-		wire = domain_wire(dom);
-		args.dom = &wire;
-	}
-	return conn_call_for(conn, &call, atomic_load(&conn->timeout_ms),
-			     RPC_BODY(rpc_connect_domain_event_callback_register_any_args, &args),
-			     &ret, error);
+	event_args_init(&args, (int)h->event, of);
+	return conn_call_for(conn, &call, atomic_load(&conn->timeout_ms), &args.u, &ret, error);
 }
 
 static bool can_register(struct socle_conn *conn, enum socle_event_id id,
-			 const struct socle_domain *dom, struct socle_error **error)
+			 const struct event_kind *kind, const struct event_subject *of,
+			 struct socle_error **error)
 {
 	bool local = id >= SOCLE_EVENT_CLOSED && id <= SOCLE_EVENT_DROPPED, able;
 
-	if (!local && (unsigned)id >= SOCLE_EVENT_DOMAIN_COUNT)
+	if (!local && !kind)
 		return client_error(error, SOCLE_ERR_INVALID_ARG, "there is no event %d", (int)id);
 	if (local)
-		return !dom || client_error(error, SOCLE_ERR_INVALID_ARG,
-					    "events of the connection are no domain's");
+		return !of->one || client_error(error, SOCLE_ERR_INVALID_ARG,
+						"events of the connection are no domain's");
+	/* Only callbacks of domains came later than their events. */
+	if (!event_kind_is_domain(kind))
+		return true;
 	pthread_mutex_lock(&conn->lock);
 	able = conn->features.event_callbacks;
 	pthread_mutex_unlock(&conn->lock);
@@ -114,21 +108,22 @@ static void give_up_locked(struct socle_conn *conn, struct handler *h)
 	h->refs--;
 	/* The call was lost with its link, and the new one has it. */
 	if (h->server_id >= 0 && conn->state == CONN_UP)
-		conn_deregister_locked(conn, h->server_id);
+		conn_deregister_locked(conn, event_kind_of((int)h->event), h->server_id);
 }
 
-int socle_event_register(struct socle_conn *conn, enum socle_event_id id, struct socle_domain *dom,
-			 socle_event_fn *fn, void *opaque, void (*release)(void *opaque),
-			 struct socle_error **error)
+static int register_for(struct socle_conn *conn, enum socle_event_id id,
+			const struct event_subject *of, socle_event_fn *fn, void *opaque,
+			void (*release)(void *opaque), struct socle_error **error)
 {
+	const struct event_kind *kind = event_kind_of((int)id);
 	struct handler *h;
 	int number;
 	bool ok = true;
 
 	if (!client_has((const void *)(uintptr_t)fn, "function to call back", error) ||
-	    !can_register(conn, id, dom, error))
+	    !can_register(conn, id, kind, of, error))
 		return -1;
-	h = handler_new(id, dom, fn, opaque);
+	h = handler_new(id, of, fn, opaque);
 	pthread_mutex_lock(&conn->lock);
 	number = h->id = conn->next_handler++;
 	g_ptr_array_add(conn->handlers, h);
@@ -136,8 +131,8 @@ int socle_event_register(struct socle_conn *conn, enum socle_event_id id, struct
 	h->refs++;
 	conn->registering++;
 	pthread_mutex_unlock(&conn->lock);
-	if (id < SOCLE_EVENT_DOMAIN_COUNT)
-		ok = ask_for_events(conn, h, dom, error);
+	if (kind)
+		ok = ask_for_events(conn, h, kind, of, error);
 	pthread_mutex_lock(&conn->lock);
 	conn->registering--;
 	if (ok)
@@ -150,10 +145,63 @@ int socle_event_register(struct socle_conn *conn, enum socle_event_id id, struct
 	return ok ? number : -1;
 }
 
+/* One that has a name and a UUID, if it is there. */
+static struct event_subject subject(const char *name, const unsigned char *uuid, int id)
+{
+	struct event_subject of = { .one = name != NULL, .name = TEXT(name ? name : ""), .id = id };
+
+	if (uuid)
+		memcpy(of.uuid, uuid, sizeof(of.uuid));
+	return of;
+}
+
+static bool is_of(enum socle_event_id id, enum socle_event_id first, const char *what,
+		  struct socle_error **error)
+{
+	if (event_kind_of((int)id) == event_kind_of((int)first))
+		return true;
+	return client_error(error, SOCLE_ERR_INVALID_ARG, "event %d is none of a %s", (int)id,
+			    what);
+}
+
+int socle_event_register(struct socle_conn *conn, enum socle_event_id id, struct socle_domain *dom,
+			 socle_event_fn *fn, void *opaque, void (*release)(void *opaque),
+			 struct socle_error **error)
+{
+	struct event_subject of =
+		subject(dom ? dom->name : NULL, dom ? dom->uuid : NULL, dom ? dom->id : -1);
+
+	if (dom && event_kind_of((int)id) && !is_of(id, SOCLE_EVENT_LIFECYCLE, "domain", error))
+		return -1;
+	return register_for(conn, id, &of, fn, opaque, release, error);
+}
+
+int socle_event_register_network(struct socle_conn *conn, enum socle_event_id id,
+				 struct socle_network *net, socle_event_fn *fn, void *opaque,
+				 void (*release)(void *opaque), struct socle_error **error)
+{
+	struct event_subject of = subject(net ? net->name : NULL, net ? net->uuid : NULL, -1);
+
+	if (!is_of(id, SOCLE_EVENT_NETWORK_LIFECYCLE, "network", error))
+		return -1;
+	return register_for(conn, id, &of, fn, opaque, release, error);
+}
+
+int socle_event_register_pool(struct socle_conn *conn, enum socle_event_id id,
+			      struct socle_pool *pool, socle_event_fn *fn, void *opaque,
+			      void (*release)(void *opaque), struct socle_error **error)
+{
+	struct event_subject of = subject(pool ? pool->name : NULL, pool ? pool->uuid : NULL, -1);
+
+	if (!is_of(id, SOCLE_EVENT_POOL_LIFECYCLE, "pool", error))
+		return -1;
+	return register_for(conn, id, &of, fn, opaque, release, error);
+}
+
 int socle_event_deregister(struct socle_conn *conn, int callback_id, struct socle_error **error)
 {
 	rpc_connect_domain_event_callback_deregister_any_args args;
-	struct call call = { .procedure = RPC_PROC_CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY };
+	struct call call = { .procedure = 0 };
 	struct handler *h;
 	bool ask;
 
@@ -164,6 +212,8 @@ int socle_event_deregister(struct socle_conn *conn, int callback_id, struct socl
 		g_ptr_array_remove(conn->handlers, h);
 	}
 	ask = h && h->server_id >= 0 && conn->state == CONN_UP;
+	if (ask)
+		call.procedure = event_kind_of((int)h->event)->stop;
 	/* On another link the number may be somebody else's. */
 	call.generation = conn->generation;
 	conn_event_fd_locked(conn);
@@ -175,6 +225,7 @@ int socle_event_deregister(struct socle_conn *conn, int callback_id, struct socl
 	put_back(conn, h);
 	if (!ask)
 		return 0;
+	/* All kinds look alike. */
 	return conn_call_for(conn, &call, atomic_load(&conn->timeout_ms),
 			     RPC_BODY(rpc_connect_domain_event_callback_deregister_any_args, &args),
 			     NULL, error)

@@ -68,6 +68,21 @@ const char *socle_domain_memory_stat_name(int stat)
 	return stat >= 0 && stat < SOCLE_MEMORY_STAT_COUNT ? names[stat] : NULL;
 }
 
+const char *socle_pool_state_name(int state)
+{
+	static const words states = { "inactive", "building", "running", "degraded",
+				      "inaccessible" };
+
+	return word(states, state);
+}
+
+const char *socle_volume_type_name(int type)
+{
+	static const words types = { "file", "block", "dir", "network", "netdir", "ploop" };
+
+	return word(types, type);
+}
+
 const char *socle_event_name(int id)
 {
 	static const char *const names[SOCLE_EVENT_DOMAIN_COUNT] = {
@@ -103,6 +118,12 @@ const char *socle_event_name(int id)
 
 	if (id >= 0 && id < SOCLE_EVENT_DOMAIN_COUNT)
 		return names[id];
+	if (id == SOCLE_EVENT_NETWORK_LIFECYCLE)
+		return "network-lifecycle";
+	if (id == SOCLE_EVENT_POOL_LIFECYCLE)
+		return "pool-lifecycle";
+	if (id == SOCLE_EVENT_POOL_REFRESH)
+		return "pool-refresh";
 	if (id >= SOCLE_EVENT_CLOSED && id <= SOCLE_EVENT_DROPPED)
 		return own[id - SOCLE_EVENT_CLOSED];
 	return NULL;
@@ -112,6 +133,21 @@ const char *socle_event_lifecycle_name(int event)
 {
 	static const words names = { "defined", "undefined", "started",     "suspended", "resumed",
 				     "stopped", "shutdown",  "pmsuspended", "crashed" };
+
+	return word(names, event);
+}
+
+const char *socle_event_network_name(int event)
+{
+	static const words names = { "defined", "undefined", "started", "stopped" };
+
+	return word(names, event);
+}
+
+const char *socle_event_pool_name(int event)
+{
+	static const words names = { "defined", "undefined", "started",
+				     "stopped", "created",   "deleted" };
 
 	return word(names, event);
 }

@@ -129,6 +129,16 @@ struct socle_domain *socle_snapshot_domain(const struct socle_snapshot *snap)
 	return snap->dom;
 }
 
+bool client_uuid(const char *text, unsigned char ret_uuid[16], struct socle_error **error)
+{
+	memset(ret_uuid, 0, 16);
+	if (!client_has(text, "UUID", error))
+		return false;
+	return uuid_read(text, ret_uuid) ||
+	       client_error(error, SOCLE_ERR_INVALID_ARG,
+			    "'%.80s' is no UUID: it has 32 hexadecimal digits", text);
+}
+
 void socle_strings_free(char **strings)
 {
 	g_strfreev(strings);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * socle-event.h - what happens to domains, and to the connection
+ * socle-event.h - what happens to domains, networks and pools, and to the connection
  *
  * Events wait in the library until socle_conn_dispatch() calls back, on the caller's thread. A
  * program with a loop of its own polls socle_conn_event_fd() and dispatches with a timeout of 0.
@@ -14,7 +14,9 @@
 #include "client/socle-conn.h"
 #include "client/socle-domain.h"
 #include "client/socle-error.h"
+#include "client/socle-network.h"
 #include "client/socle-params.h"
+#include "client/socle-pool.h"
 
 /* Kinds of events. The union in struct socle_event has a member for each that says more. */
 enum socle_event_id {
@@ -47,6 +49,13 @@ enum socle_event_id {
 	SOCLE_EVENT_MEMORY_DEVICE_SIZE_CHANGE = 26,
 	SOCLE_EVENT_DOMAIN_COUNT, /* those above are a domain's */
 
+	SOCLE_EVENT_NETWORK_LIFECYCLE = 100,
+	SOCLE_EVENT_NETWORK_END, /* those above are a network's */
+
+	SOCLE_EVENT_POOL_LIFECYCLE = 200,
+	SOCLE_EVENT_POOL_REFRESH = 201, /* its volumes may be others now */
+	SOCLE_EVENT_POOL_END,           /* those above are a pool's */
+
 	/* Of the connection itself; the server is not asked. */
 	SOCLE_EVENT_CLOSED = 1000,   /* for good */
 	SOCLE_EVENT_LOST = 1001,     /* it is being opened again */
@@ -65,6 +74,24 @@ enum socle_lifecycle {
 	SOCLE_LIFECYCLE_SHUTDOWN = 6,
 	SOCLE_LIFECYCLE_PMSUSPENDED = 7,
 	SOCLE_LIFECYCLE_CRASHED = 8,
+};
+
+/* For SOCLE_EVENT_NETWORK_LIFECYCLE; see socle_event_network_name(). There are no details. */
+enum socle_network_lifecycle {
+	SOCLE_NETWORK_DEFINED = 0,
+	SOCLE_NETWORK_UNDEFINED = 1,
+	SOCLE_NETWORK_STARTED = 2,
+	SOCLE_NETWORK_STOPPED = 3,
+};
+
+/* For SOCLE_EVENT_POOL_LIFECYCLE; see socle_event_pool_name(). There are no details. */
+enum socle_pool_lifecycle {
+	SOCLE_POOL_DEFINED = 0,
+	SOCLE_POOL_UNDEFINED = 1,
+	SOCLE_POOL_STARTED = 2,
+	SOCLE_POOL_STOPPED = 3,
+	SOCLE_POOL_CREATED = 4, /* what it is on was built */
+	SOCLE_POOL_DELETED = 5,
 };
 
 /* Why a connection has ended. */
@@ -92,10 +119,13 @@ struct socle_event_identity {
 struct socle_event {
 	enum socle_event_id id;
 	int callback_id;
-	struct socle_domain *domain; /* NULL for events of the connection */
+	/* Whose it is: one of these; none for events of the connection. */
+	struct socle_domain *domain;
+	struct socle_network *network;
+	struct socle_pool *pool;
 	union {
 		struct {
-			int event; /* enum socle_lifecycle */
+			int event; /* enum socle_lifecycle, of a network or pool theirs */
 			int detail;
 		} lifecycle;
 		struct {
@@ -190,7 +220,7 @@ typedef void socle_event_fn(struct socle_conn *conn, const struct socle_event *e
  * socle_event_register() - be told of events of a kind
  * @conn:    the connection
  * @id:      which
- * @dom:     of this domain only; NULL: of all
+ * @dom:     of this domain only; NULL: of all domains, networks or pools
  * @fn:      is called back
  * @opaque:  for @fn
  * @release: NULL, or called with @opaque when @fn is not called any more
@@ -201,6 +231,39 @@ typedef void socle_event_fn(struct socle_conn *conn, const struct socle_event *e
 SOCLE_API int socle_event_register(struct socle_conn *conn, enum socle_event_id id,
 				   struct socle_domain *dom, socle_event_fn *fn, void *opaque,
 				   void (*release)(void *opaque), struct socle_error **error);
+
+/**
+ * socle_event_register_network() - be told what happens to a network
+ * @conn:    the connection
+ * @id:      SOCLE_EVENT_NETWORK_LIFECYCLE
+ * @net:     to this one only; NULL: to all
+ * @fn:      is called back
+ * @opaque:  for @fn
+ * @release: NULL, or called with @opaque when @fn is not called any more
+ * @error:   says why not; then @release is not called
+ *
+ * Return: number of the callback, 0 or more; or -1
+ */
+SOCLE_API int socle_event_register_network(struct socle_conn *conn, enum socle_event_id id,
+					   struct socle_network *net, socle_event_fn *fn,
+					   void *opaque, void (*release)(void *opaque),
+					   struct socle_error **error);
+
+/**
+ * socle_event_register_pool() - be told what happens to a storage pool
+ * @conn:    the connection
+ * @id:      SOCLE_EVENT_POOL_LIFECYCLE or SOCLE_EVENT_POOL_REFRESH
+ * @pool:    to this one only; NULL: to all
+ * @fn:      is called back
+ * @opaque:  for @fn
+ * @release: NULL, or called with @opaque when @fn is not called any more
+ * @error:   says why not; then @release is not called
+ *
+ * Return: number of the callback, 0 or more; or -1
+ */
+SOCLE_API int socle_event_register_pool(struct socle_conn *conn, enum socle_event_id id,
+					struct socle_pool *pool, socle_event_fn *fn, void *opaque,
+					void (*release)(void *opaque), struct socle_error **error);
 
 /**
  * socle_event_deregister() - be told no more
@@ -258,5 +321,21 @@ SOCLE_API const char *socle_event_lifecycle_name(int event);
  * Return: constant; "unknown" for other numbers
  */
 SOCLE_API const char *socle_event_detail_name(int event, int detail);
+
+/**
+ * socle_event_network_name() - word for what happened to a network, such as "started"
+ * @event: enum socle_network_lifecycle
+ *
+ * Return: constant; "unknown" for other numbers
+ */
+SOCLE_API const char *socle_event_network_name(int event);
+
+/**
+ * socle_event_pool_name() - word for what happened to a pool, such as "started"
+ * @event: enum socle_pool_lifecycle
+ *
+ * Return: constant; "unknown" for other numbers
+ */
+SOCLE_API const char *socle_event_pool_name(int event);
 
 #endif

@@ -9,8 +9,9 @@
  *		errx(1, "%s", socle_error_message(error));
  *
  * Parts: errors, typed parameters, connection and host, domains (life cycle, resources, devices),
- * snapshots, events, streams. Handles are counted: S_ref() and S_unref(), and are immutable; they may
- * be shared by threads. Functions return 0, a number or a pointer, and -1 or NULL on failure.
+ * snapshots, networks, storage pools and volumes, events, streams. Handles are counted: S_ref() and
+ * S_unref(), and are immutable; they may be shared by threads. Functions return 0, a number or a
+ * pointer, and -1 or NULL on failure.
  */
 #ifndef CLIENT_SOCLE_H
 #define CLIENT_SOCLE_H
@@ -22,11 +23,14 @@
 #include "client/socle-error.h"
 #include "client/socle-event.h"
 #include "client/socle-guest.h"
+#include "client/socle-network.h"
 #include "client/socle-params.h"
+#include "client/socle-pool.h"
 #include "client/socle-resource.h"
 #include "client/socle-save.h"
 #include "client/socle-snapshot.h"
 #include "client/socle-stream.h"
+#include "client/socle-volume.h"
 
 /* Locals that give back what they own: SOCLE_AUTO(domain) dom = socle_domain_by_name(...); */
 #define SOCLE_AUTO(name) __attribute__((cleanup(socle_auto_##name))) struct socle_##name *
@@ -42,6 +46,9 @@ SOCLE_AUTO_DEFINE(params, socle_params_free);
 SOCLE_AUTO_DEFINE(conn, socle_conn_unref);
 SOCLE_AUTO_DEFINE(domain, socle_domain_unref);
 SOCLE_AUTO_DEFINE(snapshot, socle_snapshot_unref);
+SOCLE_AUTO_DEFINE(network, socle_network_unref);
+SOCLE_AUTO_DEFINE(pool, socle_pool_unref);
+SOCLE_AUTO_DEFINE(volume, socle_volume_unref);
 SOCLE_AUTO_DEFINE(stream, socle_stream_unref);
 
 /**

@@ -123,6 +123,44 @@ char *say_snapshots(int count, struct socle_snapshot **snaps)
 	return said;
 }
 
+char *say_network(struct socle_network *net)
+{
+	char *said;
+
+	if (!net)
+		return g_strdup("NULL");
+	g_assert_cmpstr(socle_network_uuid_text(net), ==, "01234567-89ab-cdef-fedc-ba9876543210");
+	g_assert_cmpmem(socle_network_uuid(net), 16, fake_uuid, 16);
+	said = g_strdup(socle_network_name(net));
+	socle_network_unref(net);
+	return said;
+}
+
+char *say_pool(struct socle_pool *pool)
+{
+	char *said;
+
+	if (!pool)
+		return g_strdup("NULL");
+	g_assert_cmpstr(socle_pool_uuid_text(pool), ==, "01234567-89ab-cdef-fedc-ba9876543210");
+	g_assert_cmpmem(socle_pool_uuid(pool), 16, fake_uuid, 16);
+	said = g_strdup(socle_pool_name(pool));
+	socle_pool_unref(pool);
+	return said;
+}
+
+char *say_volume(struct socle_volume *vol)
+{
+	char *said;
+
+	if (!vol)
+		return g_strdup("NULL");
+	said = g_strdup_printf("%s in %s at %s", socle_volume_name(vol),
+			       socle_volume_pool_name(vol), socle_volume_key(vol));
+	socle_volume_unref(vol);
+	return said;
+}
+
 char *say_if(int rc, char *text)
 {
 	if (rc >= 0)
@@ -205,16 +243,30 @@ static void env_init(struct env *e, struct fake *fake)
 {
 	rpc_domain dom = { .name = (char *)(uintptr_t) "vm", .id = 7 };
 	rpc_domain_snapshot snap = { .name = (char *)(uintptr_t) "snap" };
+	rpc_network net = { .name = (char *)(uintptr_t) "net" };
+	rpc_storage_pool pool = { .name = (char *)(uintptr_t) "pool" };
 
 	memcpy(dom.uuid, fake_uuid, sizeof(dom.uuid));
+	memcpy(net.uuid, fake_uuid, sizeof(net.uuid));
+	memcpy(pool.uuid, fake_uuid, sizeof(pool.uuid));
 	snap.dom = dom;
 	*e = (struct env){ .conn = fake_connect(fake, 0) };
 	e->dom = domain_new(e->conn, &dom);
 	e->snap = snapshot_new(e->conn, &snap);
+	e->net = client_network_new(e->conn, &net);
+	e->pool = client_pool_new(e->conn, &pool);
+	e->vol = client_volume_new(e->conn, &(rpc_storage_vol){
+						    .pool = (char *)(uintptr_t) "pool",
+						    .name = (char *)(uintptr_t) "vol",
+						    .key = (char *)(uintptr_t) "/vol",
+					    });
 }
 
 static void env_release(struct env *e)
 {
+	socle_volume_unref(e->vol);
+	socle_pool_unref(e->pool);
+	socle_network_unref(e->net);
 	socle_snapshot_unref(e->snap);
 	socle_domain_unref(e->dom);
 	socle_conn_unref(e->conn);

@@ -13,6 +13,9 @@ struct env {
 	struct socle_conn *conn;
 	struct socle_domain *dom;
 	struct socle_snapshot *snap;
+	struct socle_network *net;
+	struct socle_pool *pool;
+	struct socle_volume *vol;
 	struct socle_error *error;
 };
 
@@ -40,6 +43,9 @@ char *say_params(struct socle_params *params);
 char *say_domain(struct socle_domain *dom);
 char *say_snapshot(struct socle_snapshot *snap);
 char *say_snapshots(int count, struct socle_snapshot **snaps);
+char *say_network(struct socle_network *net);
+char *say_pool(struct socle_pool *pool);
+char *say_volume(struct socle_volume *vol);
 /* "-1" if it failed, else the text, which is freed or handed on. */
 char *say_if(int rc, char *text);
 

@@ -86,6 +86,19 @@ static void put_spec_word(GByteArray *out, const char *word)
 		put_text(out, "snap");
 		put_domain(out);
 		break;
+	case 'N':
+		put_text(out, "net");
+		g_byte_array_append(out, fake_uuid, sizeof(fake_uuid));
+		break;
+	case 'P':
+		put_text(out, "pool");
+		g_byte_array_append(out, fake_uuid, sizeof(fake_uuid));
+		break;
+	case 'V':
+		put_text(out, "pool");
+		put_text(out, "vol");
+		put_text(out, "/vol");
+		break;
 	case 'U':
 		g_byte_array_append(out, fake_uuid, sizeof(fake_uuid));
 		break;

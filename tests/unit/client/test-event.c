@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/sys.h"
 #include "base/thread.h"
+#include "client/object-int.h"
 #include "fake.h"
 
 /* A server that numbers callbacks from 40 on; sends an event when it is asked for a type. */
@@ -22,8 +23,16 @@ struct source {
 	bool refuse;
 	bool late; /* the next registration is answered before the next other call */
 	struct rpc_header kept;
-	int last_deregistered;
+	int last_deregistered, deregistered_by;
+	uint8_t body[256]; /* of the last registration */
+	size_t body_len;
 };
+
+static void keep_body(struct source *s, const struct rpc_received *packet)
+{
+	s->body_len = MIN(packet->body.len, sizeof(s->body));
+	memcpy(s->body, packet->body.p, s->body_len);
+}
 
 static void register_one(struct fake *fake, struct source *s, const struct rpc_received *packet)
 {
@@ -52,11 +61,17 @@ static void on_packet(struct fake *fake, const struct rpc_received *packet)
 
 	pthread_mutex_lock(&s->lock);
 	switch (packet->header.procedure) {
+	case RPC_PROC_CONNECT_NETWORK_EVENT_REGISTER_ANY:
+	case RPC_PROC_CONNECT_STORAGE_POOL_EVENT_REGISTER_ANY:
 	case RPC_PROC_CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY:
+		keep_body(s, packet);
 		register_one(fake, s, packet);
 		break;
+	case RPC_PROC_CONNECT_NETWORK_EVENT_DEREGISTER_ANY:
+	case RPC_PROC_CONNECT_STORAGE_POOL_EVENT_DEREGISTER_ANY:
 	case RPC_PROC_CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY:
 		s->deregistered++;
+		s->deregistered_by = packet->header.procedure;
 		s->last_deregistered = (int)get_be32(packet->body.p);
 		fake_reply(fake, packet, "");
 		break;
@@ -254,6 +269,17 @@ static void say(struct socle_conn *conn, const struct socle_event *e, void *opaq
 	case SOCLE_EVENT_REOPENED:
 		g_string_append(out, or_none(e->u.reopened.problem));
 		break;
+	case SOCLE_EVENT_NETWORK_LIFECYCLE:
+		g_string_append_printf(out, "%s %s", socle_network_name(e->network),
+				       socle_event_network_name(e->u.lifecycle.event));
+		break;
+	case SOCLE_EVENT_POOL_LIFECYCLE:
+		g_string_append_printf(out, "%s %s", socle_pool_name(e->pool),
+				       socle_event_pool_name(e->u.lifecycle.event));
+		break;
+	case SOCLE_EVENT_POOL_REFRESH:
+		g_string_append(out, socle_pool_name(e->pool));
+		break;
 	default:
 		say_more(out, e);
 		break;
@@ -309,6 +335,12 @@ static const struct kind kinds[] = {
 	KIND(MEMORY_FAILURE, MEMORY_FAILURE, "i40 D i1 i2 i3", "memory-failure: 1 2 3"),
 	KIND(MEMORY_DEVICE_SIZE_CHANGE, MEMORY_DEVICE_SIZE_CHANGE, "i40 D s:dimm0 h1024",
 	     "memory-device-size-change: dimm0 1024"),
+	{ SOCLE_EVENT_NETWORK_LIFECYCLE, RPC_PROC_NETWORK_EVENT_LIFECYCLE, "i40 N i2 i0",
+	  "network-lifecycle: net started" },
+	{ SOCLE_EVENT_POOL_LIFECYCLE, RPC_PROC_STORAGE_POOL_EVENT_LIFECYCLE, "i40 P i4 i0",
+	  "pool-lifecycle: pool created" },
+	{ SOCLE_EVENT_POOL_REFRESH, RPC_PROC_STORAGE_POOL_EVENT_REFRESH, "i40 P",
+	  "pool-refresh: pool" },
 };
 
 static void test_kind(const void *opaque)
@@ -323,6 +355,81 @@ static void test_kind(const void *opaque)
 	g_assert_cmpstr(w.told->str, ==, k->told);
 	g_assert_cmpint(socle_event_deregister(w.conn, 0, NULL), ==, 0);
 	g_assert_cmpuint(w.released, ==, 1);
+	world_release(&w);
+}
+
+/* Each kind of object has calls of its own, and its events say whose they are. */
+static void test_one_object(void)
+{
+	static const struct {
+		enum socle_event_id id;
+		const char *body;
+		int stop;
+	} objects[] = {
+		{ SOCLE_EVENT_REBOOT, "i1 i1 D",
+		  RPC_PROC_CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY },
+		{ SOCLE_EVENT_NETWORK_LIFECYCLE, "i0 i1 N",
+		  RPC_PROC_CONNECT_NETWORK_EVENT_DEREGISTER_ANY },
+		{ SOCLE_EVENT_POOL_REFRESH, "i1 i1 P",
+		  RPC_PROC_CONNECT_STORAGE_POOL_EVENT_DEREGISTER_ANY },
+	};
+	rpc_domain dom = { .name = (char *)(uintptr_t) "vm", .id = 7 };
+	rpc_network net = { .name = (char *)(uintptr_t) "net" };
+	rpc_storage_pool pool = { .name = (char *)(uintptr_t) "pool" };
+	struct world w;
+
+	memcpy(dom.uuid, fake_uuid, sizeof(dom.uuid));
+	memcpy(net.uuid, fake_uuid, sizeof(net.uuid));
+	memcpy(pool.uuid, fake_uuid, sizeof(pool.uuid));
+	world_init(&w, 0);
+	for (int i = 0; i < (int)G_N_ELEMENTS(objects); i++) {
+		g_autoptr(GByteArray) body = spec_bytes(objects[i].body);
+		SOCLE_AUTO(domain) one = domain_new(w.conn, &dom);
+		SOCLE_AUTO(network) network = client_network_new(w.conn, &net);
+		SOCLE_AUTO(pool) storage = client_pool_new(w.conn, &pool);
+
+		if (i == 0)
+			g_assert_cmpint(socle_event_register(w.conn, objects[i].id, one, say, &w,
+							     NULL, NULL),
+					==, i);
+		else if (i == 1)
+			g_assert_cmpint(socle_event_register_network(w.conn, objects[i].id, network,
+								     say, &w, NULL, NULL),
+					==, i);
+		else
+			g_assert_cmpint(socle_event_register_pool(w.conn, objects[i].id, storage,
+								  say, &w, NULL, NULL),
+					==, i);
+		g_assert_cmpmem(w.source.body, w.source.body_len, body->data, body->len);
+		g_assert_cmpint(socle_event_deregister(w.conn, i, NULL), ==, 0);
+		g_assert_cmpint(w.source.deregistered_by, ==, objects[i].stop);
+	}
+	world_release(&w);
+}
+
+/* An event of one kind of object is not to be had of another. */
+static void test_wrong_object(void)
+{
+	rpc_domain dom = { .name = (char *)(uintptr_t) "vm", .id = 7 };
+	struct world w;
+
+	world_init(&w, 0);
+	{
+		SOCLE_AUTO(domain) one = domain_new(w.conn, &dom);
+
+		g_assert_cmpint(socle_event_register(w.conn, SOCLE_EVENT_POOL_REFRESH, one, say, &w,
+						     NULL, NULL),
+				==, -1);
+	}
+	g_assert_cmpint(socle_event_register_network(w.conn, SOCLE_EVENT_LIFECYCLE, NULL, say, &w,
+						     NULL, NULL),
+			==, -1);
+	g_assert_cmpint(
+		socle_event_register_pool(w.conn, SOCLE_EVENT_CLOSED, NULL, say, &w, NULL, NULL),
+		==, -1);
+	g_assert_cmpint(
+		socle_event_register(w.conn, SOCLE_EVENT_NETWORK_END, NULL, say, &w, NULL, NULL),
+		==, -1);
 	world_release(&w);
 }
 
@@ -609,6 +716,24 @@ static void test_reopened(void)
 	world_release(&w);
 }
 
+/* Networks and pools are registered again by their own calls. */
+static void test_reopened_network(void)
+{
+	struct world w;
+	int id;
+
+	world_init(&w, SOCLE_OPEN_RECONNECT);
+	id = socle_event_register(w.conn, SOCLE_EVENT_NETWORK_LIFECYCLE, NULL, say, &w, NULL, NULL);
+	g_assert_null(socle_conn_hostname(w.conn, NULL));
+	send_event(&w, RPC_PROC_NETWORK_EVENT_LIFECYCLE, "i41 N i3 i0");
+	g_assert_cmpint(socle_conn_dispatch(w.conn, -1, NULL), ==, 1);
+	g_assert_cmpstr(w.told->str, ==, "network-lifecycle: net stopped");
+	g_assert_cmpint(socle_event_deregister(w.conn, id, NULL), ==, 0);
+	g_assert_cmpint(w.source.deregistered_by, ==,
+			RPC_PROC_CONNECT_NETWORK_EVENT_DEREGISTER_ANY);
+	world_release(&w);
+}
+
 static void test_reopened_without(void)
 {
 	struct world w;
@@ -661,13 +786,15 @@ static void test_dropped(void)
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	g_assert_cmpuint(G_N_ELEMENTS(kinds), ==, SOCLE_EVENT_DOMAIN_COUNT);
+	g_assert_cmpuint(G_N_ELEMENTS(kinds), ==, SOCLE_EVENT_DOMAIN_COUNT + 3);
 	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
 		g_autofree char *path =
 			g_strdup_printf("/client/event/%s", socle_event_name((int)kinds[i].id));
 
 		g_test_add_data_func(path, &kinds[i], test_kind);
 	}
+	g_test_add_func("/client/event/one-object", test_one_object);
+	g_test_add_func("/client/event/wrong-object", test_wrong_object);
 	g_test_add_func("/client/event/waits-for-dispatch", test_waits_for_dispatch);
 	g_test_add_func("/client/event/not-ours", test_not_ours);
 	g_test_add_func("/client/event/before-answer", test_before_answer);
@@ -680,6 +807,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/client/event/old-server", test_old_server);
 	g_test_add_func("/client/event/closed", test_closed);
 	g_test_add_func("/client/event/reopened", test_reopened);
+	g_test_add_func("/client/event/reopened-network", test_reopened_network);
 	g_test_add_func("/client/event/reopened-without", test_reopened_without);
 	g_test_add_func("/client/event/dropped", test_dropped);
 	return g_test_run();

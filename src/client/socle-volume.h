@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * socle-volume.h - volumes of storage pools: what disks of machines are made of
+ *
+ * A volume is the name of its pool, its own, and a key, which no other volume of the host has.
+ */
+#ifndef CLIENT_SOCLE_VOLUME_H
+#define CLIENT_SOCLE_VOLUME_H
+
+#include <stdint.h>
+
+#include "client/socle-error.h"
+#include "client/socle-pool.h"
+#include "client/socle-stream.h"
+
+struct socle_volume;
+
+enum socle_volume_type {
+	SOCLE_VOLUME_FILE = 0,
+	SOCLE_VOLUME_BLOCK = 1,
+	SOCLE_VOLUME_DIR = 2,
+	SOCLE_VOLUME_NETWORK = 3,
+	SOCLE_VOLUME_NETDIR = 4,
+	SOCLE_VOLUME_PLOOP = 5,
+};
+
+enum socle_volume_create_flags {
+	SOCLE_VOLUME_CREATE_PREALLOC_METADATA = 1 << 0,
+	SOCLE_VOLUME_CREATE_REFLINK = 1 << 1, /* share what is equal with the one it is made from */
+	SOCLE_VOLUME_CREATE_VALIDATE = 1 << 2,
+};
+
+enum socle_volume_delete_flags {
+	SOCLE_VOLUME_DELETE_ZEROED = 1 << 0,
+	SOCLE_VOLUME_DELETE_WITH_SNAPSHOTS = 1 << 1,
+};
+
+enum socle_volume_info_flags {
+	SOCLE_VOLUME_INFO_PHYSICAL = 1 << 0, /* the size of the file for what is allocated */
+};
+
+enum socle_volume_stream_flags {
+	SOCLE_VOLUME_SPARSE = 1 << 0, /* holes travel as such, see socle_stream_send_hole() */
+};
+
+enum socle_volume_resize_flags {
+	SOCLE_VOLUME_RESIZE_ALLOCATE = 1 << 0, /* room for what is new is taken at once */
+	SOCLE_VOLUME_RESIZE_DELTA = 1 << 1,    /* by so much, not to so much */
+	SOCLE_VOLUME_RESIZE_SHRINK = 1 << 2,   /* smaller is meant, and what is behind is lost */
+};
+
+enum socle_volume_wipe {
+	SOCLE_WIPE_ZERO = 0,
+	SOCLE_WIPE_NNSA = 1,
+	SOCLE_WIPE_DOD = 2,
+	SOCLE_WIPE_BSI = 3,
+	SOCLE_WIPE_GUTMANN = 4,
+	SOCLE_WIPE_SCHNEIER = 5,
+	SOCLE_WIPE_PFITZNER7 = 6,
+	SOCLE_WIPE_PFITZNER33 = 7,
+	SOCLE_WIPE_RANDOM = 8,
+	SOCLE_WIPE_TRIM = 9,
+};
+
+/* For socle_volume_info(). */
+struct socle_volume_info {
+	int type;            /* enum socle_volume_type */
+	uint64_t capacity;   /* bytes that a guest sees */
+	uint64_t allocation; /* bytes that it takes */
+};
+
+/**
+ * socle_volume_ref() - one more owner
+ * @vol: the volume
+ *
+ * Return: @vol
+ */
+SOCLE_API struct socle_volume *socle_volume_ref(struct socle_volume *vol);
+
+/**
+ * socle_volume_unref() - one owner less
+ * @vol: may be NULL
+ */
+SOCLE_API void socle_volume_unref(struct socle_volume *vol);
+
+/**
+ * socle_volumes_free() - give back a list of volumes
+ * @vols: a NULL behind the last; may be NULL
+ */
+SOCLE_API void socle_volumes_free(struct socle_volume **vols);
+
+/**
+ * socle_volume_conn() - the connection that it was got by
+ * @vol: the volume
+ *
+ * Return: it belongs to @vol
+ */
+SOCLE_API struct socle_conn *socle_volume_conn(const struct socle_volume *vol);
+
+/**
+ * socle_volume_name() - its name within its pool
+ * @vol: the volume
+ *
+ * Return: it belongs to @vol
+ */
+SOCLE_API const char *socle_volume_name(const struct socle_volume *vol);
+
+/**
+ * socle_volume_pool_name() - the name of its pool
+ * @vol: the volume
+ *
+ * Return: it belongs to @vol
+ */
+SOCLE_API const char *socle_volume_pool_name(const struct socle_volume *vol);
+
+/**
+ * socle_volume_key() - what no other volume of the host has; of a file its path
+ * @vol: the volume
+ *
+ * Return: it belongs to @vol
+ */
+SOCLE_API const char *socle_volume_key(const struct socle_volume *vol);
+
+/**
+ * socle_volume_type_name() - word for a kind of volumes, such as "file"
+ * @type: enum socle_volume_type
+ *
+ * Return: constant; "unknown" for other numbers
+ */
+SOCLE_API const char *socle_volume_type_name(int type);
+
+/**
+ * socle_volume_list() - which volumes a pool has
+ * @pool:     the pool; active
+ * @flags:    0
+ * @ret_vols: for socle_volumes_free(); may be NULL if only the number matters
+ * @error:    says why not
+ *
+ * Return: how many, or -1
+ */
+SOCLE_API int socle_volume_list(struct socle_pool *pool, unsigned flags,
+				struct socle_volume ***ret_vols, struct socle_error **error);
+
+/**
+ * socle_volume_by_name() - look a volume up
+ * @pool:  the pool that has it
+ * @name:  whole
+ * @error: SOCLE_ERR_NO_STORAGE_VOL if there is none
+ *
+ * Return: for socle_volume_unref(); NULL on failure
+ */
+SOCLE_API struct socle_volume *socle_volume_by_name(struct socle_pool *pool, const char *name,
+						    struct socle_error **error);
+
+/**
+ * socle_volume_by_key() - look a volume up in all pools
+ * @conn:  the connection
+ * @key:   as socle_volume_key() has it
+ * @error: SOCLE_ERR_NO_STORAGE_VOL if there is none
+ *
+ * Return: for socle_volume_unref(); NULL on failure
+ */
+SOCLE_API struct socle_volume *socle_volume_by_key(struct socle_conn *conn, const char *key,
+						   struct socle_error **error);
+
+/**
+ * socle_volume_by_path() - look a volume up in all pools
+ * @conn:  the connection
+ * @path:  on the daemon's host
+ * @error: SOCLE_ERR_NO_STORAGE_VOL if there is none
+ *
+ * Return: for socle_volume_unref(); NULL on failure
+ */
+SOCLE_API struct socle_volume *socle_volume_by_path(struct socle_conn *conn, const char *path,
+						    struct socle_error **error);
+
+/**
+ * socle_volume_pool() - the pool that has it
+ * @vol:   the volume
+ * @error: says why not
+ *
+ * Return: for socle_pool_unref(); NULL on failure
+ */
+SOCLE_API struct socle_pool *socle_volume_pool(struct socle_volume *vol,
+					       struct socle_error **error);
+
+/**
+ * socle_volume_create() - make a volume
+ * @pool:  where
+ * @xml:   a <volume>
+ * @flags: enum socle_volume_create_flags
+ * @error: SOCLE_ERR_STORAGE_VOL_EXIST if there is one of that name
+ *
+ * Return: for socle_volume_unref(); NULL on failure
+ */
+SOCLE_API struct socle_volume *socle_volume_create(struct socle_pool *pool, const char *xml,
+						   unsigned flags, struct socle_error **error);
+
+/**
+ * socle_volume_create_from() - make a volume with what another one has
+ * @pool:  where
+ * @xml:   a <volume>
+ * @from:  that is copied, of this pool or another one
+ * @flags: enum socle_volume_create_flags
+ * @error: says why not
+ *
+ * Return: for socle_volume_unref(); NULL on failure
+ */
+SOCLE_API struct socle_volume *socle_volume_create_from(struct socle_pool *pool, const char *xml,
+							struct socle_volume *from, unsigned flags,
+							struct socle_error **error);
+
+/**
+ * socle_volume_delete() - delete it; what it had is lost
+ * @vol:   the volume
+ * @flags: enum socle_volume_delete_flags
+ * @error: says why not
+ *
+ * Return: 0, or -1
+ */
+SOCLE_API int socle_volume_delete(struct socle_volume *vol, unsigned flags,
+				  struct socle_error **error);
+
+/**
+ * socle_volume_info() - its kind and sizes
+ * @vol:      the volume
+ * @flags:    enum socle_volume_info_flags
+ * @ret_info: set on success
+ * @error:    says why not
+ *
+ * Return: 0, or -1
+ */
+SOCLE_API int socle_volume_info(struct socle_volume *vol, unsigned flags,
+				struct socle_volume_info *ret_info, struct socle_error **error);
+
+/**
+ * socle_volume_xml() - what it is
+ * @vol:   the volume
+ * @flags: 0
+ * @error: says why not
+ *
+ * Return: for free(3); NULL on failure
+ */
+SOCLE_API char *socle_volume_xml(struct socle_volume *vol, unsigned flags,
+				 struct socle_error **error);
+
+/**
+ * socle_volume_path() - where it is on the daemon's host
+ * @vol:   the volume
+ * @error: says why not
+ *
+ * Return: for free(3); NULL on failure
+ */
+SOCLE_API char *socle_volume_path(struct socle_volume *vol, struct socle_error **error);
+
+/**
+ * socle_volume_upload() - write bytes into it, as they are, whatever its format
+ * @vol:          the volume
+ * @offset:       of the first byte
+ * @length:       how many; 0: as many as are sent
+ * @flags:        enum socle_volume_stream_flags
+ * @stream_flags: enum socle_stream_flags
+ * @error:        says why not
+ *
+ * Return: for socle_stream_send(), then socle_stream_finish(); NULL on failure
+ */
+SOCLE_API struct socle_stream *socle_volume_upload(struct socle_volume *vol, uint64_t offset,
+						   uint64_t length, unsigned flags,
+						   unsigned stream_flags,
+						   struct socle_error **error);
+
+/**
+ * socle_volume_download() - read its bytes, as they are, whatever its format
+ * @vol:          the volume
+ * @offset:       of the first byte
+ * @length:       how many; 0: all
+ * @flags:        enum socle_volume_stream_flags
+ * @stream_flags: enum socle_stream_flags
+ * @error:        says why not
+ *
+ * Return: for socle_stream_recv(), then socle_stream_finish(); NULL on failure
+ */
+SOCLE_API struct socle_stream *socle_volume_download(struct socle_volume *vol, uint64_t offset,
+						     uint64_t length, unsigned flags,
+						     unsigned stream_flags,
+						     struct socle_error **error);
+
+/**
+ * socle_volume_resize() - make it larger, or smaller
+ * @vol:   the volume
+ * @bytes: what a guest is to see
+ * @flags: enum socle_volume_resize_flags
+ * @error: says why not
+ *
+ * Return: 0, or -1
+ */
+SOCLE_API int socle_volume_resize(struct socle_volume *vol, uint64_t bytes, unsigned flags,
+				  struct socle_error **error);
+
+/**
+ * socle_volume_wipe() - write over all that it has
+ * @vol:       the volume
+ * @algorithm: enum socle_volume_wipe
+ * @flags:     0
+ * @error:     says why not
+ *
+ * Return: 0, or -1
+ */
+SOCLE_API int socle_volume_wipe(struct socle_volume *vol, unsigned algorithm, unsigned flags,
+				struct socle_error **error);
+
+#endif
