@@ -243,6 +243,11 @@ void runner_merge_discard(struct dom *dom, const struct machine_merge *merge);
 void runner_snapshot(struct machine *machine, const struct snapshot *snapshot, struct task *task);
 void runner_offline_snapshot(struct dom *dom, const struct snapshot *snapshot, struct task *task);
 
+/* == runner-screen.c == */
+
+void runner_send_keys(struct machine *machine, const unsigned *keys, unsigned count,
+		      unsigned hold_ms, struct task *task);
+
 /* == runner-console.c, runner-agent.c == */
 
 int runner_console(struct machine *machine, const char *alias, GError **error);

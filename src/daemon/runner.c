@@ -260,6 +260,7 @@ const struct machine_ops vm_machine_ops = {
 	.reboot = runner_reboot,
 	.reset = runner_reset,
 	.nmi = runner_nmi,
+	.send_keys = runner_send_keys,
 	.query = runner_query,
 	.set_memory = runner_set_memory,
 	.tune = runner_tune,

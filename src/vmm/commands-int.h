@@ -103,6 +103,10 @@ QMP_RUN(watchdog_set_action);
 QMP_RUN(query_chardev);
 QMP_RUN(inject_nmi);
 
+/* input.c */
+QMP_RUN(send_key);
+QMP_RUN(input_send_event);
+
 /* Text that a query shows may come from a file name: what is no UTF-8 is replaced. */
 json_t *json_text(const char *text);
 

@@ -17,6 +17,7 @@ struct cpu_ops;
 struct dev_timer;
 struct event_limit;
 struct firmware;
+struct input;
 struct io_loop;
 struct machine;
 struct pidfile;
@@ -43,6 +44,7 @@ struct vmm {
 	struct event_limit *watchdog_events, *crash_events;
 	unsigned winch; /* source of SIGWINCH, 0: none */
 	struct machine *machine;
+	struct input *input;
 	struct qmp_server *monitor; /* NULL: nobody asked for one */
 	struct pidfile *pidfile;
 	GMainLoop *loop;

@@ -44,6 +44,7 @@
 #include "vmm/engine.h"
 #include "vmm/event-limit.h"
 #include "vmm/hmp.h"
+#include "vmm/input.h"
 #include "vmm/jobs.h"
 #include "vmm/pidfile.h"
 #include "vmm/signals.h"
@@ -393,6 +394,7 @@ struct vmm *vmm_new(const struct options *options, GError **error)
 	backends_init(vmm);
 	devices_init(vmm);
 	jobs_init(vmm);
+	vmm->input = input_new(vmm);
 	vmm->panic_timer = dev_timer_new(dev_clock_host(), panic_told, vmm);
 	vmm->watchdog_events = event_limit_new(dev_clock_host(), tell_watchdog, vmm);
 	vmm->crash_events = event_limit_new(dev_clock_host(), tell_crash_loaded, vmm);
@@ -469,6 +471,7 @@ void vmm_free(struct vmm *vmm)
 	if (vmm->winch)
 		g_source_remove(vmm->winch);
 	dump_end(vmm);
+	input_free(vmm->input);
 	if (!vmm->stuck) {
 		machine_free(vmm->machine);
 		jobs_stop(vmm);
