@@ -29,6 +29,7 @@
 #include "daemon/listen.h"
 #include "daemon/lock.h"
 #include "daemon/machines.h"
+#include "daemon/networks.h"
 #include "daemon/orphans.h"
 #include "daemon/policy.h"
 #include "daemon/pools.h"
@@ -50,6 +51,7 @@ struct daemon {
 	struct store *store;
 	struct host_facts *facts;
 	struct machines machines;
+	struct networks networks;
 	struct pools *pools;
 	struct node *node, *test; /* the second one: for test:///default, once somebody has asked */
 	struct clients *clients;
@@ -115,12 +117,15 @@ static bool load_one(void *opaque, enum store_kind kind, const char *key, const 
 static bool start_machines(struct daemon *daemon, GError **error)
 {
 	const struct config *config = daemon->config;
+	g_autofree char *default_network = NULL;
 	struct store_count count;
 	struct node_config node = {
 		.uri = config->session ? "qemu:///session" : "qemu:///system",
 		.type = "QEMU",
 		.machines = &vm_machine_ops,
 		.machines_opaque = &daemon->machines.runner,
+		.networks = config->session ? &network_user_ops : &network_host_ops,
+		.networks_opaque = &daemon->networks,
 		.pools = &pools_ops,
 		.store = &store_file_ops,
 		.deadline_ms = config->deadline_s * 1000,
@@ -129,6 +134,7 @@ static bool start_machines(struct daemon *daemon, GError **error)
 
 	if (!machines_init(&daemon->machines, config, error))
 		return false;
+	networks_init(&daemon->networks, config);
 	daemon->store = store_new(config->state, config->run, error);
 	if (!daemon->store)
 		return false;
@@ -145,6 +151,10 @@ static bool start_machines(struct daemon *daemon, GError **error)
 	store_load(daemon->store, load_one, daemon, &count);
 	orphans_end(daemon->known, daemon->machines.run_dir);
 	g_hash_table_unref(daemon->known);
+	if (store_is_new(daemon->store, STORE_NETWORK)) {
+		default_network = networks_default();
+		node_default_network(daemon->node, default_network, false);
+	}
 	node_loaded(daemon->node, booted);
 	if (booted)
 		boot_remember(config->run, daemon->facts->boot_id);
@@ -369,6 +379,7 @@ void daemon_free(struct daemon *daemon)
 	node_free(daemon->node);
 	pools_free(daemon->pools);
 	store_free(daemon->store);
+	networks_release(&daemon->networks);
 	machines_release(&daemon->machines);
 	host_facts_free(daemon->facts);
 	tls_free(daemon->tls);

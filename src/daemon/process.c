@@ -83,6 +83,11 @@ uint64_t process_start(const struct process *process)
 	return process->start;
 }
 
+bool process_ended(const struct process *process)
+{
+	return host_process_ended(process->fd);
+}
+
 bool process_signal(const struct process *process, int sig, GError **error)
 {
 	const int r = sys_pidfd_signal(process->fd, sig);

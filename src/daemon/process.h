@@ -33,6 +33,8 @@ DEFINE_AUTOPTR(process, process_free);
 
 int process_pid(const struct process *process);
 uint64_t process_start(const struct process *process);
+/* Has it ended? Without waiting. */
+bool process_ended(const struct process *process);
 bool process_signal(const struct process *process, int sig, GError **error);
 
 enum process_end {

@@ -8,6 +8,8 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "daemon/runner-args-int.h"
+#include "daemon/runner-tap.h"
+#include "model/inet.h"
 
 enum {
 	FORWARDS_MAX = 32 /* of one card, in socle-vm */
@@ -61,10 +63,20 @@ static bool add_user(struct keys *keys, const struct domain_interface *card, GEr
 		const struct interface_ip *ip = &card->ips[i];
 		const bool v6 = ip->family && !strcmp(ip->family, "ipv6");
 
-		if (!ip->address)
+		const int64_t prefix = ip->prefix.set ? ip->prefix.value : (v6 ? 64 : 24);
+		char text[INET_TEXT_MAX];
+		struct inet inet;
+
+		if (!ip->address || !inet_parse(ip->address, &inet) || prefix > inet_bits(&inet))
 			continue;
-		keys_printf(keys, v6 ? "ipv6-net" : "net", "%s/%" PRId64, ip->address,
-			    ip->prefix.set ? ip->prefix.value : (v6 ? 64 : 24));
+		inet = inet_first(&inet, (unsigned)prefix);
+		inet_format(&inet, text);
+		keys_printf(keys, v6 ? "ipv6-net" : "net", "%s/%" PRId64, text, prefix);
+		/* The guest's address, and that of the host as it sees it. */
+		if (ip->peer && !v6) {
+			keys_add(keys, "host", ip->peer);
+			keys_add(keys, "dhcpstart", ip->address);
+		}
 	}
 	keys_add(keys, "hostname", card->backend.hostname);
 	return add_forwards(keys, card, error);
@@ -88,7 +100,8 @@ static const char *type_of(const struct domain_interface *card, int tap)
 		return "user";
 	case INTERFACE_NETWORK:
 		/* One that is not there has no tap. */
-		return tap < 0 ? "user" : "tap";
+		return tap < 0 && !tap_wanted(card) ? "user" : "tap";
+	case INTERFACE_DIRECT:
 	case INTERFACE_BRIDGE:
 	case INTERFACE_ETHERNET:
 		return "tap";
@@ -96,7 +109,6 @@ static const char *type_of(const struct domain_interface *card, int tap)
 	case INTERFACE_CLIENT:
 		return "stream";
 	case INTERFACE_ABSENT:
-	case INTERFACE_DIRECT:
 	case INTERFACE_VHOSTUSER:
 	case INTERFACE_INTERNAL:
 	case INTERFACE_MCAST:
@@ -116,7 +128,10 @@ bool keys_of_network(struct keys *keys, const struct domain_interface *card, int
 {
 	const char *type = type_of(card, tap);
 
-	if (!type || (tap < 0 && !strcmp(type, "tap")))
+	const bool is_tap = type && !strcmp(type, "tap");
+
+	/* A machine that runs opens it by its name. */
+	if (!type || (is_tap && tap < 0 && !card->target.dev))
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
 				 "interface '%s': a machine cannot be connected in this way; give "
 				 "type='user'",
@@ -125,7 +140,9 @@ bool keys_of_network(struct keys *keys, const struct domain_interface *card, int
 	keys_word(keys, type);
 	if (!strcmp(type, "user"))
 		return add_user(keys, card, error);
-	if (!strcmp(type, "tap"))
+	if (is_tap && tap < 0)
+		keys_add(keys, "ifname", card->target.dev);
+	else if (is_tap)
 		keys_number(keys, "fd", tap);
 	else
 		add_stream(keys, card);

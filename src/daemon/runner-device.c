@@ -10,13 +10,15 @@
 #include "base/error.h"
 #include "daemon/runner-args.h"
 #include "daemon/runner-int.h"
+#include "daemon/runner-tap.h"
+#include "host/link.h"
 
 static char *node_name(const char *alias)
 {
 	return g_strconcat("node-", alias, NULL);
 }
 
-static char *link_name(const char *alias)
+static char *netdev_name(const char *alias)
 {
 	return g_strconcat("link-", alias, NULL);
 }
@@ -32,6 +34,8 @@ struct plug {
 	GError *error;
 	bool link_down;
 	char *alias;
+	const struct domain_interface
+		*card; /* NULL: it is none; the caller's, until the task ends */
 };
 
 static void plug_end(struct plug *plug)
@@ -39,6 +43,8 @@ static void plug_end(struct plug *plug)
 	struct task *task = plug->task;
 	g_autoptr(GError) error = plug->error;
 
+	if (error && plug->card)
+		tap_remove(plug->card);
 	json_decref(plug->device);
 	json_decref(plug->undo_args);
 	g_free(plug->undo);
@@ -110,15 +116,18 @@ static void plug_disk(struct plug *plug, const struct domain_disk *disk)
 		    plug);
 }
 
-static void plug_card(struct plug *plug, const struct domain_interface *card)
+static void plug_card(struct plug *plug, struct domain_interface *card)
 {
-	g_autofree char *link = link_name(card->info.alias.name);
-	json_t *netdev = runner_netdev(card, link, &plug->error);
+	g_autofree char *link = netdev_name(card->info.alias.name);
+	json_t *netdev = NULL;
 
+	if (!tap_wanted(card) || tap_make(card, runner_uid(plug->runner), &plug->error))
+		netdev = runner_netdev(card, link, &plug->error);
 	if (!netdev) {
 		plug_end(plug);
 		return;
 	}
+	plug->card = card;
 	plug->device = runner_card_device(card, link);
 	plug->undo = g_strdup("netdev_del");
 	plug->undo_args = json_pack("{s:s}", "id", link);
@@ -228,12 +237,20 @@ static bool only_user(struct runner *runner, const struct domain_disk *disk)
 void runner_unplugged(struct runner *runner, const char *alias)
 {
 	g_autofree char *node = node_name(alias);
-	g_autofree char *link = link_name(alias);
+	g_autofree char *link = netdev_name(alias);
 	const struct domain_disk *disk = runner_disk(runner, alias, NULL);
+	const struct domain *live = runner->machine.dom->live;
 
 	/* What goes is the entry, not what is open; another disk may be the same file. */
 	if (disk && only_user(runner, disk))
 		runner_grant_end(runner, disk_path(disk));
+	for (unsigned i = 0; live && i < live->devices.interface_count; i++) {
+		const struct domain_interface *card = &live->devices.interfaces[i];
+
+		/* When its process has let it go. */
+		if (!g_strcmp0(card->info.alias.name, alias))
+			tap_remove(card);
+	}
 	runner_call(runner, "blockdev-del", json_pack("{s:s}", "node-name", node), 0, NULL, NULL);
 	runner_call(runner, "netdev_del", json_pack("{s:s}", "id", link), 0, NULL, NULL);
 }
@@ -273,7 +290,21 @@ static void update_card(struct runner *runner, const struct domain_interface *no
 {
 	json_t *args = json_pack("{s:s,s:b}", "name", now->info.alias.name, "up",
 				 card->link.state != LINK_DOWN);
+	int r = 0;
 
+	/* Another network: its cable is put into another bridge. */
+	if (tap_wanted(now) && !tap_is_direct(now) && card->source.bridge &&
+	    g_strcmp0(now->source.bridge, card->source.bridge) != 0)
+		r = link_join(now->target.dev, card->source.bridge, card->port.isolated == TRI_YES);
+	if (r < 0) {
+		g_autoptr(GError) error = NULL;
+
+		error_sys(&error, r, "cannot put '%s' into bridge '%s'", now->target.dev,
+			  card->source.bridge);
+		json_decref(args);
+		task_end(task, error);
+		return;
+	}
 	runner_command(runner, "set_link", args, task);
 }
 

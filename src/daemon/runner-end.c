@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/sys.h"
 #include "daemon/runner-int.h"
+#include "daemon/runner-tap.h"
 
 enum {
 	KILL_MS = 6000,      /* after that what does not end by itself is ended */
@@ -99,6 +100,7 @@ static void begin_failed(struct runner *runner, const char *why)
 
 void runner_remove_files(const struct runner *runner)
 {
+	const struct domain *live = runner->machine.dom->live;
 	g_autoptr(GDir) dir = g_dir_open(runner->dir, 0, NULL);
 	const char *name;
 
@@ -109,6 +111,8 @@ void runner_remove_files(const struct runner *runner)
 		(void)sys_unlink(path);
 	}
 	(void)rmdir(runner->dir);
+	for (unsigned i = 0; live && i < live->devices.interface_count; i++)
+		tap_remove(&live->devices.interfaces[i]);
 }
 
 static void clean(struct runner *runner)

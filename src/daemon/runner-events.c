@@ -10,6 +10,7 @@
 /* libvirt's numbers. */
 enum {
 	PAUSED_USER = 1,
+	PAUSED_DUMP = 4,
 	PAUSED_IO_ERROR = 5,
 	PAUSED_WATCHDOG = 6,
 	IO_ERROR_NONE = 0,
@@ -37,7 +38,7 @@ static void on_stop(struct runner *runner, const json_t *data)
 {
 	(void)data;
 	runner->paused = true;
-	machine_paused(runner->machine.dom, PAUSED_USER);
+	machine_paused(runner->machine.dom, runner->dump ? PAUSED_DUMP : PAUSED_USER);
 }
 
 static void on_resume(struct runner *runner, const json_t *data)
@@ -122,6 +123,11 @@ static void on_watchdog(struct runner *runner, const json_t *data)
 	}
 }
 
+static void on_dumped(struct runner *runner, const json_t *data)
+{
+	runner_dump_event(runner, data);
+}
+
 static const struct {
 	const char *name;
 	void (*take)(struct runner *runner, const json_t *data);
@@ -135,6 +141,7 @@ static const struct {
 	{ "DEVICE_TRAY_MOVED", on_tray },
 	{ "BLOCK_IO_ERROR", on_io_error },
 	{ "WATCHDOG", on_watchdog },
+	{ "DUMP_COMPLETED", on_dumped },
 };
 
 static void tell_as_is(struct runner *runner, const char *name, const json_t *data)

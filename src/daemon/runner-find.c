@@ -336,6 +336,7 @@ void runner_look(struct runner *runner)
 
 	look->runner = runner;
 	look->calls = 4;
+	runner_dump_look(runner);
 	runner_call(runner, "query-status", NULL, 0, on_status, look);
 	runner_call(runner, "query-block", NULL, 0, on_block, look);
 	runner_call(runner, "query-block-jobs", NULL, 0, on_jobs, look);

@@ -70,6 +70,7 @@ struct runner {
 	GPtrArray *grants; /* paths of files that it may open because of us */
 	GPtrArray *agents; /* of runner-agent.c: what is asked of the guest's agent */
 	GPtrArray *media;  /* of runner-medium.c: changes that wait for the guest */
+	struct runner_dump *dump; /* NULL: it is not being dumped */
 	guint changed_idle;
 	struct runner_keeping *keeping; /* NULL: it is kept, or was not begun */
 	bool ready;                     /* the monitor waits for that */
@@ -184,6 +185,27 @@ void runner_change_medium(struct runner *runner, const struct domain_disk *now,
 			  struct domain_disk *disk, bool force, struct task *task);
 void runner_media_end(struct runner *runner);
 
+/* == runner-peek.c == */
+
+void runner_memory_read(struct machine *machine, uint64_t address, bool is_virtual, void *buf,
+			size_t len, struct task *task);
+void runner_block_read(struct machine *machine, unsigned disk, uint64_t off, void *buf, size_t len,
+		       struct task *task);
+void runner_offline_block_read(struct dom *dom, unsigned disk, uint64_t off, void *buf, size_t len,
+			       struct task *task);
+
+/* == runner-dump.c == */
+
+void runner_core_dump(struct machine *machine, const char *path, struct task *task);
+void runner_core_dump_query(struct machine *machine, struct machine_dump_info *info,
+			    struct task *task);
+void runner_core_dump_abort(struct machine *machine, struct task *task);
+void runner_dump_event(struct runner *runner, const json_t *data);
+/* The connection is new: what has become of it? */
+void runner_dump_look(struct runner *runner);
+/* The machine is gone. */
+void runner_dump_end(struct runner *runner);
+
 /* == runner-job.c == */
 
 void runner_block_resize(struct machine *machine, unsigned disk, uint64_t bytes, struct task *task);
@@ -220,6 +242,11 @@ void runner_merge_discard(struct dom *dom, const struct machine_merge *merge);
 
 void runner_snapshot(struct machine *machine, const struct snapshot *snapshot, struct task *task);
 void runner_offline_snapshot(struct dom *dom, const struct snapshot *snapshot, struct task *task);
+
+/* == runner-screen.c == */
+
+void runner_send_keys(struct machine *machine, const unsigned *keys, unsigned count,
+		      unsigned hold_ms, struct task *task);
 
 /* == runner-console.c, runner-agent.c == */
 

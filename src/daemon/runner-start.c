@@ -357,6 +357,8 @@ struct machine *runner_start(struct dom *dom, unsigned flags, struct task *task)
 	runner->paused = flags & MACHINE_START_PAUSED;
 	if (start(runner, &error))
 		return &runner->machine;
+	for (unsigned i = 0; i < dom->live->devices.interface_count; i++)
+		tap_remove(&dom->live->devices.interfaces[i]);
 	runner_begun(runner, error);
 	return NULL;
 }

@@ -7,18 +7,35 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
-#include <linux/sockios.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
 #include "base/error.h"
 #include "base/sys.h"
+#include "host/link.h"
+
+enum {
+	FILE_MS = 1000
+};
+
+/* What an interface says of itself that does not go with a descriptor. */
+static const char our_alias[] = "socle card";
+
+bool tap_is_direct(const struct domain_interface *card)
+{
+	return card->source.dev &&
+	       (card->type == INTERFACE_DIRECT || card->type == INTERFACE_NETWORK);
+}
 
 bool tap_wanted(const struct domain_interface *card)
 {
 	return card->info.fate != FATE_LEFT_OUT &&
-	       (card->type == INTERFACE_BRIDGE || card->type == INTERFACE_ETHERNET);
+	       (card->type == INTERFACE_BRIDGE || card->type == INTERFACE_ETHERNET ||
+		tap_is_direct(card) ||
+		/* What the network means for it was found out before. */
+		(card->type == INTERFACE_NETWORK && card->source.bridge));
 }
 
 static bool check_name(const char *name, GError **error)
@@ -54,26 +71,23 @@ static bool attach(int fd, const char *wanted, char ret_name[IFNAMSIZ], GError *
 	return true;
 }
 
-static bool join(int sock, const char *name, const char *bridge, GError **error)
+static bool join(const char *name, const struct domain_interface *card, GError **error)
 {
-	struct ifreq req = { 0 };
+	const char *bridge = card->source.bridge;
+	char kind[LINK_NAME_SIZE];
 	int r;
 
-	if (strlen(bridge) >= IFNAMSIZ || !if_nametoindex(bridge))
+	if (link_kind(bridge, kind) < 0)
 		return error_set(error, SOCLE_ERROR_NOT_FOUND,
 				 "there is no bridge '%.64s'; make it by 'ip link add NAME type "
 				 "bridge', or give type='user'",
 				 bridge);
-	g_strlcpy(req.ifr_name, bridge, sizeof(req.ifr_name));
-	req.ifr_ifindex = (int)if_nametoindex(name);
-	r = sys_ioctl(sock, SIOCBRADDIF, &req);
-	if (r == -EOPNOTSUPP)
+	if (strcmp(kind, "bridge") != 0)
 		return error_set(error, SOCLE_ERROR_USAGE, "'%s' is not a bridge; name one",
 				 bridge);
-	if (r < 0 && r != -EBUSY)
-		return error_sys(error, r, "cannot put the tap '%s' into bridge '%s'", name,
-				 bridge);
-	return true;
+	r = link_join(name, bridge, card->port.isolated == TRI_YES);
+	return r >= 0 ||
+	       error_sys(error, r, "cannot put the tap '%s' into bridge '%s'", name, bridge);
 }
 
 static bool set_up(int sock, const char *name, const struct domain_interface *card, GError **error)
@@ -97,7 +111,9 @@ static bool set_up(int sock, const char *name, const struct domain_interface *ca
 	return r >= 0 || error_sys(error, r, "cannot switch the tap '%s' on", name);
 }
 
-int tap_open(struct domain_interface *card, GError **error)
+/* == Taps of bridges == */
+
+static int open_tap(struct domain_interface *card, GError **error)
 {
 	const char *wanted = card->target.dev;
 	autofd int fd = -1, sock = -1;
@@ -119,11 +135,125 @@ int tap_open(struct domain_interface *card, GError **error)
 		error_sys(error, sock, "cannot make a socket");
 		return -1;
 	}
-	if (card->type == INTERFACE_BRIDGE && !join(sock, name, card->source.bridge, error))
+	if (card->source.bridge && card->type != INTERFACE_ETHERNET && !join(name, card, error))
 		return -1;
 	if (!set_up(sock, name, card, error))
 		return -1;
 	g_free(card->target.dev);
 	card->target.dev = g_strdup(name);
 	return fd_steal(&fd);
+}
+
+/* == Taps on interfaces == */
+
+static enum link_macvtap mode_of(const char *mode)
+{
+	if (!g_strcmp0(mode, "private"))
+		return LINK_MACVTAP_PRIVATE;
+	if (!g_strcmp0(mode, "bridge"))
+		return LINK_MACVTAP_BRIDGE;
+	if (!g_strcmp0(mode, "passthrough"))
+		return LINK_MACVTAP_PASSTHRU;
+	return LINK_MACVTAP_VEPA;
+}
+
+static bool mac_bytes(const char *text, uint8_t mac[6])
+{
+	unsigned b[6];
+
+	if (sscanf(text, "%x:%x:%x:%x:%x:%x", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5]) != 6)
+		return false;
+	for (unsigned i = 0; i < 6; i++)
+		mac[i] = (uint8_t)b[i];
+	return true;
+}
+
+/* Its file is made by the kernel or by udev, a moment later. */
+static int open_file(int index, GError **error)
+{
+	g_autofree char *path = g_strdup_printf("/dev/tap%d", index);
+	struct ifreq req = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	int fd = -ENOENT, r;
+
+	for (unsigned ms = 0; ms < FILE_MS && fd == -ENOENT; ms++) {
+		fd = sys_open(path, O_RDWR | O_NONBLOCK, 0);
+		if (fd == -ENOENT)
+			g_usleep(1000);
+	}
+	r = fd < 0 ? fd : sys_ioctl(fd, TUNSETIFF, &req);
+	if (r >= 0)
+		return fd;
+	fd_autoclose(&fd);
+	error_sys(error, r, "cannot open '%s'", path);
+	return -1;
+}
+
+static int open_direct(struct domain_interface *card, GError **error)
+{
+	const char *wanted = card->target.dev, *parent = card->source.dev;
+	char name[LINK_NAME_SIZE];
+	uint8_t mac[6];
+	int index, fd;
+
+	if ((wanted && !check_name(wanted, error)) || !mac_bytes(card->mac.address, mac))
+		return -1;
+	if (link_index(parent) < 0) {
+		error_set(error, SOCLE_ERROR_NOT_FOUND,
+			  "this host has no interface '%.64s'; name one that it has", parent);
+		return -1;
+	}
+	index = link_macvtap_add(wanted ? wanted : "macvtap%d", parent, mode_of(card->source.mode),
+				 mac, (unsigned)card->mtu.size.value);
+	if (index < 0 || link_name(index, name) < 0) {
+		error_sys(error, index < 0 ? index : -ENODEV, "cannot make a macvtap on '%s'",
+			  parent);
+		return -1;
+	}
+	g_free(card->target.dev);
+	card->target.dev = g_strdup(name);
+	fd = link_set_alias(name, our_alias) < 0 || link_set_up(name) < 0 ? -ENODEV
+									  : open_file(index, error);
+	if (fd >= 0)
+		return fd;
+	(void)link_delete(name);
+	if (fd == -ENODEV)
+		error_sys(error, fd, "cannot switch '%s' on", name);
+	return -1;
+}
+
+int tap_open(struct domain_interface *card, GError **error)
+{
+	return tap_is_direct(card) ? open_direct(card, error) : open_tap(card, error);
+}
+
+bool tap_make(struct domain_interface *card, uid_t uid, GError **error)
+{
+	autofd int fd = -1;
+	int r;
+
+	if (tap_is_direct(card))
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+				 "a macvtap is not plugged into a machine that runs; change its "
+				 "definition, which counts from the next start");
+	fd = open_tap(card, error);
+	if (fd < 0)
+		return false;
+	r = sys_ioctl(fd, TUNSETOWNER, (void *)(uintptr_t)uid);
+	if (r >= 0)
+		r = sys_ioctl(fd, TUNSETPERSIST, (void *)(uintptr_t)1);
+	if (r >= 0)
+		r = link_set_alias(card->target.dev, our_alias);
+	if (r >= 0)
+		return true;
+	(void)sys_ioctl(fd, TUNSETPERSIST, NULL);
+	return error_sys(error, r, "cannot hand the tap '%s' to the machine", card->target.dev);
+}
+
+void tap_remove(const struct domain_interface *card)
+{
+	char alias[LINK_ALIAS_SIZE];
+
+	if (tap_wanted(card) && card->target.dev && link_alias(card->target.dev, alias) >= 0 &&
+	    !strcmp(alias, our_alias))
+		(void)link_delete(card->target.dev);
 }

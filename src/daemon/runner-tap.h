@@ -14,6 +14,8 @@
 
 /* Does a card of this kind want a tap? */
 bool tap_wanted(const struct domain_interface *card);
+/* Is it one on an interface of the host (macvtap)? */
+bool tap_is_direct(const struct domain_interface *card);
 
 /**
  * tap_open() - a tap of the host, as the definition wants it: in its bridge, with its MTU, up
@@ -24,5 +26,14 @@ bool tap_wanted(const struct domain_interface *card);
  * Return: the descriptor, or -1 with @error
  */
 int tap_open(struct domain_interface *card, GError **error);
+/**
+ * tap_make() - the same without a descriptor, for a machine that runs and opens it by its name
+ * @uid: whom the machine runs as
+ *
+ * It is there until tap_remove().
+ */
+bool tap_make(struct domain_interface *card, uid_t uid, GError **error);
+/* What does not go with its descriptor goes; others' taps stay. */
+void tap_remove(const struct domain_interface *card);
 
 #endif

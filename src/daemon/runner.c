@@ -190,6 +190,7 @@ static void release(struct runner *runner)
 	end_no_calls(runner);
 	runner_keeping_end(runner);
 	runner_agents_end(runner);
+	runner_dump_end(runner);
 	g_ptr_array_unref(runner->agents);
 	g_ptr_array_unref(runner->grants);
 	runner_media_end(runner);
@@ -259,6 +260,7 @@ const struct machine_ops vm_machine_ops = {
 	.reboot = runner_reboot,
 	.reset = runner_reset,
 	.nmi = runner_nmi,
+	.send_keys = runner_send_keys,
 	.query = runner_query,
 	.set_memory = runner_set_memory,
 	.tune = runner_tune,
@@ -274,6 +276,12 @@ const struct machine_ops vm_machine_ops = {
 	.console = runner_console,
 	.agent = runner_agent,
 	.monitor = runner_monitor,
+	.memory_read = runner_memory_read,
+	.block_read = runner_block_read,
+	.offline_block_read = runner_offline_block_read,
+	.core_dump = runner_core_dump,
+	.core_dump_query = runner_core_dump_query,
+	.core_dump_abort = runner_core_dump_abort,
 	.offline_snapshot = runner_offline_snapshot,
 	.merge = runner_merge,
 	.merge_end = runner_merge_end,

@@ -32,8 +32,12 @@
 #include "daemon/store.h"
 
 static const char *const folder_names[] = {
-	[STORE_DOMAIN] = "domains",          [STORE_STATUS] = "status",
-	[STORE_SNAPSHOTS] = "snapshots",     [STORE_POOL] = "pools",
+	[STORE_DOMAIN] = "domains",
+	[STORE_STATUS] = "status",
+	[STORE_SNAPSHOTS] = "snapshots",
+	[STORE_NETWORK] = "networks",
+	[STORE_NETWORK_STATUS] = "network-status",
+	[STORE_POOL] = "pools",
 	[STORE_POOL_STATUS] = "pool-status",
 };
 
@@ -243,10 +247,11 @@ void store_change_free(struct store_change *change)
 
 /* == Folders == */
 
-static bool make_folder(const char *path, GError **error)
+static bool make_folder(const char *path, bool *ret_is_new, GError **error)
 {
 	int r = sys_mkdir(path, 0700);
 
+	*ret_is_new = r >= 0;
 	if (r < 0 && r != -EEXIST)
 		return error_sys(error, r, "cannot make folder '%s'", path);
 	return true;
@@ -275,7 +280,7 @@ static bool folder_open(struct store_folders *folders, enum store_kind kind, con
 	char *path = g_strconcat(parent, "/", folder_names[kind], NULL);
 
 	folders->path[kind] = path;
-	if (!make_folder(path, error))
+	if (!make_folder(path, &folders->is_new[kind], error))
 		return false;
 	folders->fd[kind] = sys_open(path, O_RDONLY | O_DIRECTORY, 0);
 	if (folders->fd[kind] < 0)

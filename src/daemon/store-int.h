@@ -12,7 +12,7 @@
 /* What a restart of the host ends. */
 static inline bool store_is_in_run(enum store_kind kind)
 {
-	return kind == STORE_STATUS || kind == STORE_POOL_STATUS;
+	return kind == STORE_STATUS || kind == STORE_NETWORK_STATUS || kind == STORE_POOL_STATUS;
 }
 
 /* One save or remove. */
@@ -37,6 +37,7 @@ struct store_change {
 struct store_folders {
 	char *path[STORE_KIND_COUNT];
 	int fd[STORE_KIND_COUNT];
+	bool is_new[STORE_KIND_COUNT]; /* it was not there before */
 };
 
 bool store_folders_init(struct store_folders *folders, const char *state, const char *run,

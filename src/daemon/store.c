@@ -197,6 +197,11 @@ void store_load(struct store *store,
 	store_load_folders(&store->folders, load, opaque, ret_count);
 }
 
+bool store_is_new(const struct store *store, enum store_kind kind)
+{
+	return store->folders.is_new[kind];
+}
+
 static void refuse(struct task *task)
 {
 	g_autoptr(GError) error = NULL;

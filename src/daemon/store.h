@@ -4,7 +4,9 @@
  *
  *	STATE/domains/UUID.xml    STORE_DOMAIN
  *	STATE/snapshots/UUID.xml  STORE_SNAPSHOTS
+ *	STATE/networks/UUID.xml   STORE_NETWORK
  *	RUN/status/UUID.xml       STORE_STATUS
+ *	RUN/network-status/UUID.xml  STORE_NETWORK_STATUS
  *	STATE/pools/UUID.xml      STORE_POOL
  *	RUN/pool-status/UUID.xml  STORE_POOL_STATUS
  *	STATE/wal                 changes that may not be on the disk in their files (store-wal.h)
@@ -56,6 +58,9 @@ void store_load(struct store *store,
 		bool (*load)(void *opaque, enum store_kind kind, const char *key, const char *text,
 			     GError **error),
 		void *opaque, struct store_count *ret_count);
+
+/* Has the folder of this kind just been made? */
+bool store_is_new(const struct store *store, enum store_kind kind);
 
 /* Their opaque is the store. */
 extern const struct store_ops store_file_ops;

@@ -185,8 +185,8 @@ static void check_uring(struct exam *exam)
 	io_loop_free(loop);
 }
 
-static void check_firmware(struct exam *exam, const char *what, const char *const *paths,
-			   const char *remedy, const char *without)
+static void check_file(struct exam *exam, const char *what, const char *const *paths,
+		       const char *remedy, const char *without)
 {
 	for (unsigned i = 0; paths[i]; i++) {
 		g_autofree char *full = g_strconcat(exam->root, paths[i], NULL);
@@ -265,6 +265,8 @@ struct host_doctor *host_doctor_new(const struct host_doctor_config *config)
 	static const char *const uefi[] = { "/usr/share/OVMF/OVMF_CODE_4M.fd",
 					    "/usr/share/OVMF/OVMF_CODE.fd",
 					    "/usr/share/edk2/ovmf/OVMF_CODE.fd", NULL };
+	static const char *const dnsmasq[] = { "/usr/sbin/dnsmasq", "/usr/bin/dnsmasq",
+					       "/usr/local/sbin/dnsmasq", NULL };
 	autoptr(host_facts) facts = host_facts_new(config->root);
 	struct host_doctor *doctor = g_new0(struct host_doctor, 1);
 	struct exam exam = { doctor, config, facts, facts->root };
@@ -277,9 +279,11 @@ struct host_doctor *host_doctor_new(const struct host_doctor_config *config)
 	check_cgroups(&exam);
 	check_uring(&exam);
 	check_tun(&exam);
-	check_firmware(&exam, "SeaBIOS", bios, "install seabios",
-		       "machines need a kernel of their own to boot");
-	check_firmware(&exam, "OVMF", uefi, "install ovmf", "no machine boots by UEFI");
+	check_file(&exam, "SeaBIOS", bios, "install seabios",
+		   "machines need a kernel of their own to boot");
+	check_file(&exam, "OVMF", uefi, "install ovmf", "no machine boots by UEFI");
+	check_file(&exam, "dnsmasq", dnsmasq, "install dnsmasq-base",
+		   "networks with addresses of their own cannot be started");
 	if (config->state_dir)
 		check_state_dir(&exam);
 	if (config->user)

@@ -6,8 +6,8 @@
  * is first and filled in last: FACS and DSDT, FADT, MADT and MCFG, XSDT. A table is begun, filled
  * by appending, and closed, which sets its length and checksum.
  *
- * Without firmware there are no 8259s and no PIT, so the MADT has no PCAT_COMPAT; there is no keyboard
- * controller, and the FADT says so. Interrupts of ISA devices arrive at the I/O APIC's pin of the same
+ * Without firmware there are no 8259s and no PIT, so the MADT has no PCAT_COMPAT; the FADT says whether there is
+ * a keyboard controller. Interrupts of ISA devices arrive at the I/O APIC's pin of the same
  * number, the timer's at pin 2.
  */
 #include "machine/acpi.h"
@@ -42,6 +42,7 @@ enum {
 	FADT_RESET_REG_SUP = 1 << 10,
 
 	BOOT_LEGACY_DEVICES = 1 << 0,
+	BOOT_8042 = 1 << 1,
 	BOOT_NO_VGA = 1 << 2,
 
 	LATENCY_NO_C2 = 101,
@@ -227,7 +228,7 @@ static uint64_t put_fadt(struct tables *t, const struct acpi_config *config, uin
 	put_zeros(t, 2 + 2 + 1 + 1); /* flush size and stride, duty offset and width */
 	put_zeros(t, 1 + 1);         /* alarm's day and month */
 	put(t, RTC_CENTURY, 1);
-	put(t, BOOT_LEGACY_DEVICES | BOOT_NO_VGA, 2);
+	put(t, BOOT_LEGACY_DEVICES | BOOT_NO_VGA | (config->keyboard ? BOOT_8042 : 0), 2);
 	put(t, 0, 1); /* reserved */
 	put(t,
 	    FADT_WBINVD | FADT_PROC_C1 | FADT_SLP_BUTTON | FADT_FIX_RTC | FADT_TMR_VAL_EXT |

@@ -54,8 +54,10 @@ struct acpi_config {
 	unsigned mmio_count;
 	struct acpi_mmio mmio[ACPI_MAX_MMIO];
 	uint64_t generation_id; /* address of the 16 bytes; 0: there is none */
-	bool pics;              /* there are 8259s, and a timer at ISA interrupt 0 and GSI 2 */
-	GArray *links;          /* of struct acpi_link, to be added to; or NULL */
+	bool keyboard;          /* there is an i8042 with keyboard and mouse: */
+	unsigned keyboard_irq, mouse_irq;
+	bool pics;     /* there are 8259s, and a timer at ISA interrupt 0 and GSI 2 */
+	GArray *links; /* of struct acpi_link, to be added to; or NULL */
 };
 
 /**

@@ -23,6 +23,7 @@
 #include "bus/pci.h"
 #include "dev/acpi-hotplug.h"
 #include "dev/acpi-pm.h"
+#include "dev/i8042.h"
 #include "dev/rtc.h"
 #include "dev/serial.h"
 #include "machine/aml.h"
@@ -94,6 +95,28 @@ static void chip(struct aml *aml, const char *name, const char *hid, uint16_t po
 	aml_resources_begin(aml);
 	aml_io(aml, port, ports);
 	aml_irq(aml, irq);
+	aml_resources_end(aml);
+	aml_end(aml);
+}
+
+static void keyboard(struct aml *aml, const struct acpi_config *config)
+{
+	aml_device_begin(aml, "KBD");
+	name_eisa(aml, "_HID", "PNP0303");
+	name_int(aml, "_STA", 0x0f);
+	aml_name(aml, "_CRS");
+	aml_resources_begin(aml);
+	aml_io(aml, I8042_DATA, 1);
+	aml_io(aml, I8042_COMMAND, 1);
+	aml_irq(aml, config->keyboard_irq);
+	aml_resources_end(aml);
+	aml_end(aml);
+	aml_device_begin(aml, "MOU");
+	name_eisa(aml, "_HID", "PNP0F13");
+	name_int(aml, "_STA", 0x0f);
+	aml_name(aml, "_CRS");
+	aml_resources_begin(aml);
+	aml_irq(aml, config->mouse_irq);
 	aml_resources_end(aml);
 	aml_end(aml);
 }
@@ -338,6 +361,8 @@ void dsdt_write(GByteArray *out, const struct acpi_config *config)
 	board(&aml, config);
 	chip(&aml, "RTC", "PNP0B00", RTC_PORT, RTC_PORTS, config->rtc_irq);
 	chip(&aml, "COM1", "PNP0501", config->serial_base, SERIAL_PORTS, config->serial_irq);
+	if (config->keyboard)
+		keyboard(&aml, config);
 	pci(&aml, config);
 	for (unsigned i = 0; i < config->mmio_count; i++)
 		virtio_mmio(&aml, i, &config->mmio[i]);

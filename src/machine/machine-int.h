@@ -17,6 +17,7 @@ struct acpi_pm;
 struct debugcon;
 struct debugexit;
 struct fw_cfg;
+struct i8042;
 struct kbc;
 struct pit;
 struct port_a;
@@ -29,6 +30,8 @@ struct slots;
 enum {
 	PC_SERIAL_PORT = 0x3f8,
 	PC_SERIAL_IRQ = 4,
+	PC_KEYBOARD_IRQ = 1,
+	PC_MOUSE_IRQ = 12,
 	PC_RTC_IRQ = 8,
 	PC_PM_PORT = 0x600,
 	PC_SCI = 9,
@@ -58,7 +61,8 @@ struct machine {
 	struct serial *serial;
 	struct rtc *rtc;
 	struct acpi_pm *pm;
-	struct kbc *kbc;
+	struct i8042 *i8042; /* with firmware; or */
+	struct kbc *kbc;     /* its reset wire alone */
 	struct port_b *port_b;
 	/* Only with firmware: */
 	struct fw_cfg *fw_cfg;

@@ -28,6 +28,7 @@
 #include "dev/acpi-pm.h"
 #include "dev/debugcon.h"
 #include "dev/fw-cfg.h"
+#include "dev/i8042.h"
 #include "dev/pit.h"
 #include "dev/port-a.h"
 #include "dev/port-b.h"
@@ -82,6 +83,9 @@ static bool describe(struct machine *machine, GError **error)
 		.window64_end = machine->map.window64_end,
 		.hotplug_base = PC_HOTPLUG_PORT,
 		.generation_id = machine->config.generation_id ? machine->map.generation : 0,
+		.keyboard = machine->i8042,
+		.keyboard_irq = PC_KEYBOARD_IRQ,
+		.mouse_irq = PC_MOUSE_IRQ,
 		.pics = machine->config.firmware,
 	};
 	int err = 0;
@@ -171,6 +175,8 @@ bool machine_restart(struct machine *machine, GError **error)
 	rtc_reset(machine->rtc);
 	acpi_pm_reset(machine->pm);
 	port_b_reset(machine->port_b);
+	if (machine->i8042)
+		i8042_reset(machine->i8042);
 	reset_firmware_chips(machine);
 	slots_reset(machine->slots);
 	return reset_chips(machine, error) && describe(machine, error) &&
@@ -298,6 +304,21 @@ void machine_nmi(struct machine *machine)
 {
 	for (unsigned i = 0; i < machine->config.cpus; i++)
 		machine->config.engine->vcpu_nmi(run_vcpu(machine->run, i));
+}
+
+bool machine_has_keyboard(const struct machine *machine)
+{
+	return machine->i8042;
+}
+
+void machine_key(struct machine *machine, uint8_t number, bool down)
+{
+	i8042_key(machine->i8042, number, down);
+}
+
+void machine_mouse(struct machine *machine, int dx, int dy, int dz, unsigned buttons)
+{
+	i8042_move(machine->i8042, dx, dy, dz, buttons);
 }
 
 void machine_power_button(struct machine *machine)

@@ -110,6 +110,12 @@ bool machine_reset(struct machine *machine, GError **error);
 const char *machine_quiesce(struct machine *machine, unsigned timeout_ms);
 /* A non-maskable interrupt for every CPU, as the button of a server does. */
 void machine_nmi(struct machine *machine);
+/* Has it a keyboard and a mouse? The next two may be called only then. */
+bool machine_has_keyboard(const struct machine *machine);
+/* The user presses or releases a key (display/keys.h). */
+void machine_key(struct machine *machine, uint8_t number, bool down);
+/* The mouse moved right, down, its wheel towards the user; buttons (I8042_LEFT ...) as they are. */
+void machine_mouse(struct machine *machine, int dx, int dy, int dz, unsigned buttons);
 /* Press the ACPI power button. */
 void machine_power_button(struct machine *machine);
 enum machine_status machine_status(const struct machine *machine);

@@ -2,7 +2,7 @@
 /*
  * pc.c - the whole machine, put together in the order in which it starts
  *
- * Ports:  0x61 NMI reason · 0x64 kbc (reset) · 0x70 rtc · 0xf4 debugexit · 0x3f8 serial ·
+ * Ports:  0x61 NMI reason · 0x64 kbc (reset), or 0x60 i8042 · 0x70 rtc · 0xf4 debugexit · 0x3f8 serial ·
  *         0x600 ACPI · 0xcf8 PCI configuration · 0xcf9 reset · 0xae00 hot plug ·
  *         0xc000 to 0xefff BARs
  * GSIs:   4 serial · 8 rtc · 9 ACPI SCI (level) · 16 to 19 PCI (level) · 20 to 23 virtio devices
@@ -13,8 +13,8 @@
  *
  * Ports:  0x20, 0xa0, 0x4d0 8259s (the engine's) · 0x40 PIT · 0x92 reset · 0x402 debug console ·
  *         0x510 fw_cfg
- * GSIs:   0 PIT, at the I/O APIC's pin 2 · 10 and 11 PCI (level), not 16 to 19, so that guests
- *         which know nothing of ACPI have it, too
+ * GSIs:   0 PIT, at the I/O APIC's pin 2 · 1 keyboard · 12 mouse · 10 and 11 PCI (level), not 16 to
+ *         19, so that guests which know nothing of ACPI have it, too
  */
 #include "machine/machine-int.h"
 
@@ -29,6 +29,7 @@
 #include "dev/debugcon.h"
 #include "dev/debugexit.h"
 #include "dev/fw-cfg.h"
+#include "dev/i8042.h"
 #include "dev/kbc.h"
 #include "dev/pit.h"
 #include "dev/port-a.h"
@@ -124,6 +125,24 @@ static bool add_rtc(struct machine *machine, struct irq_sink *sink, GError **err
 	return machine->rtc;
 }
 
+/* Who boots a kernel without firmware has no use for a keyboard, and only the way to reset. */
+static bool add_keyboard(struct machine *machine, struct irq_sink *sink, GError **error)
+{
+	const struct i8042_config config = {
+		.pio = machine->pio,
+		.keyboard = { sink, PC_KEYBOARD_IRQ },
+		.mouse = { sink, PC_MOUSE_IRQ },
+		.reset = guest_reset,
+		.opaque = machine,
+	};
+
+	if (machine->config.firmware)
+		machine->i8042 = i8042_new(&config, error);
+	else
+		machine->kbc = kbc_new(machine->pio, guest_reset, machine, error);
+	return machine->i8042 || machine->kbc;
+}
+
 static bool add_power(struct machine *machine, struct irq_sink *sink, GError **error)
 {
 	const struct acpi_pm_config config = {
@@ -144,9 +163,8 @@ static bool add_power(struct machine *machine, struct irq_sink *sink, GError **e
 	machine->pm = acpi_pm_new(&config, error);
 	if (!machine->pm)
 		return false;
-	machine->kbc = kbc_new(machine->pio, guest_reset, machine, error);
 	machine->port_b = port_b_new(&port_b, error);
-	if (!machine->kbc || !machine->port_b)
+	if (!machine->port_b || !add_keyboard(machine, sink, error))
 		return false;
 	if (!machine->config.debug_exit)
 		return true;
@@ -292,6 +310,7 @@ void machine_dismantle(struct machine *machine)
 	debugexit_free(machine->debugexit);
 	port_b_free(machine->port_b);
 	kbc_free(machine->kbc);
+	i8042_free(machine->i8042);
 	acpi_pm_free(machine->pm);
 	rtc_free(machine->rtc);
 	serial_free(machine->serial);

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "manage/handler-int.h"
+#include "manage/net-int.h"
 
 enum {
 	SOURCE_LEASE = 0,
@@ -219,15 +220,13 @@ static void addresses_known(struct call *call, json_t *value)
 static void on_addresses(struct call *call, const rpc_domain_interface_addresses_args *args)
 {
 	struct vm *vm = call_active(call, &args->dom);
-	rpc_domain_interface_addresses_ret ret = { { 0 } };
 
 	if (!vm || !call_flags(call, args->flags, 0))
 		return;
 	if (args->source == SOURCE_AGENT)
 		ask(call, vm, "guest-network-get-interfaces", NULL, addresses_known);
 	else if (args->source == SOURCE_LEASE || args->source == SOURCE_ARP)
-		/* User networks have no leases that could be asked for. */
-		call_reply(call, &ret);
+		call_card_addresses(call, vm, args->source == SOURCE_ARP);
 	else
 		call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_QEMU,
 			  "addresses have no source %u; it is 0 to 2", args->source);

@@ -8,6 +8,7 @@
 #include "manage/define-int.h"
 #include "manage/event-int.h"
 #include "manage/handler-int.h"
+#include "manage/net-int.h"
 #include "manage/pool-int.h"
 #include "model/plug.h"
 
@@ -94,8 +95,11 @@ static struct domain *device_for(struct call *call, const struct domain *domain,
 	if (!domain_check_device(device, domain, support, domain->id.set ? DOMAIN_CHECK_START : 0,
 				 NULL, error))
 		return NULL;
-	if (domain->id.set)
+	if (domain->id.set) {
+		if (!cards_connect(call->node, device, error))
+			return NULL;
 		domain_name_device(device, domain);
+	}
 	*made = g_steal_pointer(&device);
 	return *made;
 }
@@ -240,6 +244,33 @@ static void on_detach_alias(struct call *call, const rpc_domain_detach_device_al
 
 /* == Changed == */
 
+static void take_text(char **to, const char *from)
+{
+	if (!*to)
+		*to = g_strdup(from);
+}
+
+/* What the machine has stays, if it is in the same network; where it is plugged in may have changed. */
+static void keep_produced(const struct domain *domain, struct domain *device)
+{
+	for (unsigned i = 0; i < device->devices.interface_count; i++) {
+		struct domain_interface *card = &device->devices.interfaces[i];
+
+		for (unsigned k = 0; k < domain->devices.interface_count; k++) {
+			const struct domain_interface *old = &domain->devices.interfaces[k];
+
+			if (g_ascii_strcasecmp(old->mac.address, card->mac.address) != 0)
+				continue;
+			take_text(&card->target.dev, old->target.dev);
+			if (card->source.portid && old->source.portid &&
+			    !g_strcmp0(card->source.network, old->source.network)) {
+				g_free(card->source.portid);
+				card->source.portid = g_strdup(old->source.portid);
+			}
+		}
+	}
+}
+
 static bool apply_update(struct call *call, struct domain *domain, GError **error)
 {
 	struct subject *subject = call->subject;
@@ -257,6 +288,8 @@ static bool apply_update(struct call *call, struct domain *domain, GError **erro
 		domain_remove_device(without, domain_find_device(without, subject->device, NULL));
 		if (!device_for(call, without, error))
 			return false;
+		if (domain->id.set)
+			keep_produced(domain, *made);
 	}
 	domain_replace_device(domain, info, *made);
 	return true;

@@ -6,6 +6,7 @@
 #define MANAGE_FAKE_INT_H
 
 #include "manage/machine.h"
+#include "manage/network.h"
 
 /* What a node's machines_opaque is for them. */
 struct fake_clock {
@@ -14,6 +15,7 @@ struct fake_clock {
 };
 
 extern const struct machine_ops fake_machines;
+extern const struct network_ops fake_networks;
 
 /* node_new_test() with a clock of the caller's. */
 struct node *node_new_test_at(const struct fake_clock *clock);

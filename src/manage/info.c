@@ -181,8 +181,6 @@ ON_SAVE(save)
 ON_SAVE(save_flags)
 ON_SAVE(save_params)
 ON_SAVE(managed_save)
-ON_SAVE(core_dump)
-ON_SAVE(core_dump_with_format)
 
 static void on_restore(struct call *call, const void *args)
 {
@@ -191,33 +189,7 @@ static void on_restore(struct call *call, const void *args)
 		  "machines of this host cannot be restored from a file yet; start the domain");
 }
 
-/* == Jobs, control == */
-
-static void on_get_job_info(struct call *call, const rpc_domain_get_job_info_args *args)
-{
-	rpc_domain_get_job_info_ret ret = { .type = 0 };
-
-	if (call_vm(call, &args->dom))
-		call_reply(call, &ret);
-}
-
-static void on_get_job_stats(struct call *call, const rpc_domain_get_job_stats_args *args)
-{
-	rpc_domain_get_job_stats_ret ret = { .type = 0 };
-
-	if (call_vm(call, &args->dom) && call_flags(call, args->flags, 3))
-		call_reply(call, &ret);
-}
-
-static void on_abort_job(struct call *call, const rpc_domain_abort_job_args *args)
-{
-	struct vm *vm = call_active(call, &args->dom);
-
-	if (vm)
-		call_fail(call, RPC_CODE_OPERATION_INVALID, RPC_FROM_QEMU,
-			  "Requested operation is not valid: no job is active on domain '%s'",
-			  vm->dom.name);
-}
+/* == Control == */
 
 static void on_get_control_info(struct call *call, const rpc_domain_get_control_info_args *args)
 {
@@ -293,18 +265,6 @@ static void on_get_disk_errors(struct call *call, const rpc_domain_get_disk_erro
 		call_reply(call, &ret);
 }
 
-static void on_memory_peek(struct call *call, const rpc_domain_memory_peek_args *args)
-{
-	if (call_vm(call, &args->dom))
-		call_unsupported(call, "reading a guest's memory");
-}
-
-static void on_block_peek(struct call *call, const rpc_domain_block_peek_args *args)
-{
-	if (call_vm(call, &args->dom))
-		call_unsupported(call, "reading a guest's disk through this connection");
-}
-
 static void on_pm_suspend(struct call *call, const rpc_domain_pm_suspend_for_duration_args *args)
 {
 	if (call_active(call, &args->dom))
@@ -337,17 +297,11 @@ const struct call_entry info_handlers[] = {
 	HANDLE(RPC_PROC_DOMAIN_SAVE_FLAGS, rpc_domain_save_flags_args, on_save_flags),
 	HANDLE(RPC_PROC_DOMAIN_SAVE_PARAMS, rpc_domain_save_params_args, on_save_params),
 	HANDLE(RPC_PROC_DOMAIN_MANAGED_SAVE, rpc_domain_managed_save_args, on_managed_save),
-	HANDLE(RPC_PROC_DOMAIN_CORE_DUMP, rpc_domain_core_dump_args, on_core_dump),
-	HANDLE(RPC_PROC_DOMAIN_CORE_DUMP_WITH_FORMAT, rpc_domain_core_dump_with_format_args,
-	       on_core_dump_with_format),
 	HANDLE_BARE(RPC_PROC_DOMAIN_RESTORE, on_restore),
 	HANDLE_BARE(RPC_PROC_DOMAIN_RESTORE_FLAGS, on_restore),
 	HANDLE_BARE(RPC_PROC_DOMAIN_RESTORE_PARAMS, on_restore),
 	HANDLE_BARE(RPC_PROC_DOMAIN_SAVE_IMAGE_GET_XML_DESC, on_restore),
 	HANDLE_BARE(RPC_PROC_DOMAIN_SAVE_IMAGE_DEFINE_XML, on_restore),
-	HANDLE(RPC_PROC_DOMAIN_GET_JOB_INFO, rpc_domain_get_job_info_args, on_get_job_info),
-	HANDLE(RPC_PROC_DOMAIN_GET_JOB_STATS, rpc_domain_get_job_stats_args, on_get_job_stats),
-	HANDLE(RPC_PROC_DOMAIN_ABORT_JOB, rpc_domain_abort_job_args, on_abort_job),
 	HANDLE(RPC_PROC_DOMAIN_GET_CONTROL_INFO, rpc_domain_get_control_info_args,
 	       on_get_control_info),
 	HANDLE(RPC_PROC_DOMAIN_GET_SECURITY_LABEL, rpc_domain_get_security_label_args,
@@ -358,8 +312,6 @@ const struct call_entry info_handlers[] = {
 	       on_get_launch_security),
 	HANDLE(RPC_PROC_DOMAIN_GET_DISK_ERRORS, rpc_domain_get_disk_errors_args,
 	       on_get_disk_errors),
-	HANDLE(RPC_PROC_DOMAIN_MEMORY_PEEK, rpc_domain_memory_peek_args, on_memory_peek),
-	HANDLE(RPC_PROC_DOMAIN_BLOCK_PEEK, rpc_domain_block_peek_args, on_block_peek),
 	HANDLE(RPC_PROC_DOMAIN_PM_SUSPEND_FOR_DURATION, rpc_domain_pm_suspend_for_duration_args,
 	       on_pm_suspend),
 	HANDLE(RPC_PROC_DOMAIN_PM_WAKEUP, rpc_domain_pm_wakeup_args, on_pm_wakeup),

@@ -14,5 +14,7 @@ extern const char keep_head_start[], keep_head_end[];
 const char *keep_check_head(const char *text, const char *kind, GError **error);
 /* Does the head say 'yes' behind @key? */
 bool keep_head_yes(const char *text, const char *key);
+/* What it says behind @key, for g_free(), or NULL. */
+char *keep_head_value(const char *text, const char *key);
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "manage/keep-int.h"
+#include "manage/net-int.h"
 #include "manage/pool-int.h"
 #include "manage/snapshots-int.h"
 #include "manage/timer-int.h"
@@ -186,8 +187,7 @@ void vm_keep_status_for(struct vm *vm, struct task *task)
 
 /* == What was kept == */
 
-/* The value behind @key in the head, or NULL. */
-static char *head_value(const char *text, const char *key)
+char *keep_head_value(const char *text, const char *key)
 {
 	size_t len = strlen(key);
 	const char *end = strstr(text, keep_head_end);
@@ -210,7 +210,7 @@ const char *keep_check_head(const char *text, const char *kind, GError **error)
 	const char *end = strstr(text, keep_head_end);
 
 	if (!strncmp(text, keep_head_start, strlen(keep_head_start)) && end)
-		found = head_value(text, "socle");
+		found = keep_head_value(text, "socle");
 	if (!found || strcmp(found, kind) != 0) {
 		error_set(error, SOCLE_ERROR_CORRUPT,
 			  "it does not begin with a comment that says 'socle %s'", kind);
@@ -221,14 +221,14 @@ const char *keep_check_head(const char *text, const char *kind, GError **error)
 
 static long head_number(const char *text, const char *key)
 {
-	g_autofree char *value = head_value(text, key);
+	g_autofree char *value = keep_head_value(text, key);
 
 	return value ? strtol(value, NULL, 10) : 0;
 }
 
 bool keep_head_yes(const char *text, const char *key)
 {
-	g_autofree char *value = head_value(text, key);
+	g_autofree char *value = keep_head_value(text, key);
 
 	return value && !strcmp(value, "yes");
 }
@@ -290,7 +290,7 @@ static bool load_status(struct node *node, const char *key, const char *text, GE
 	vm_set_state(vm,
 		     (enum dom_state)CLAMP(head_number(text, "state"), DOM_RUNNING, DOM_CRASHED),
 		     (int)head_number(text, "reason"));
-	vm->found_state = head_value(text, "machine");
+	vm->found_state = keep_head_value(text, "machine");
 	return true;
 }
 
@@ -316,6 +316,10 @@ bool node_load(struct node *node, enum store_kind kind, const char *key, const c
 		return load_status(node, key, text, error);
 	case STORE_SNAPSHOTS:
 		return load_snapshots(node, key, text, error);
+	case STORE_NETWORK:
+		return net_load(node, key, text, error);
+	case STORE_NETWORK_STATUS:
+		return net_load_status(node, key, text, error);
 	case STORE_POOL:
 	case STORE_POOL_STATUS:
 		return pool_load(node, kind, key, text, error);

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "manage/event-int.h"
+#include "manage/net-int.h"
 #include "manage/peer-int.h"
 #include "manage/pool-int.h"
 #include "manage/snapshots-int.h"
@@ -106,7 +107,8 @@ static bool make_live(struct vm *vm, struct domain *domain, GError **error)
 	const struct support *support = &vm->dom.node->config.support;
 
 	if (!pools_resolve(vm->dom.node, domain, error) ||
-	    !domain_check(domain, support, DOMAIN_CHECK_START, NULL, error)) {
+	    !domain_check(domain, support, DOMAIN_CHECK_START, NULL, error) ||
+	    !cards_connect(vm->dom.node, domain, error)) {
 		domain_free(domain);
 		return false;
 	}
@@ -117,24 +119,37 @@ static bool make_live(struct vm *vm, struct domain *domain, GError **error)
 	return true;
 }
 
-void vm_start(struct call *call, struct domain *domain, unsigned flags, call_next next)
+/* Its networks are there, or one cannot be. */
+static void networks_ready(struct call *call, const GError *given)
 {
 	struct vm *vm = call->vm;
 	struct node *node = vm->dom.node;
-	g_autoptr(GError) error = NULL;
+	struct domain *domain = g_steal_pointer(&vm->start_of);
+	g_autoptr(GError) error = given ? g_error_copy(given) : NULL;
+	const unsigned flags = vm->start_paused ? MACHINE_START_PAUSED : 0;
 	struct machine *machine;
 
-	if (!make_live(vm, domain, &error)) {
-		next(call, error);
+	if (error)
+		domain_free(domain);
+	if (error || !make_live(vm, domain, &error)) {
+		vm->start_next(call, error);
 		return;
 	}
-	vm->start_paused = flags & MACHINE_START_PAUSED;
-	vm->start_next = next;
 	/* Starting up; a daemon that is killed now lets it run when it is back, unless it is to wait. */
 	vm_set_state(vm, DOM_PAUSED, vm->start_paused ? 1 : 11);
 	begin_making(vm);
 	machine = node->config.machines->start(&vm->dom, flags, call_task(call, start_ended));
 	end_making(call, machine, start_ended);
+}
+
+void vm_start(struct call *call, struct domain *domain, unsigned flags, call_next next)
+{
+	struct vm *vm = call->vm;
+
+	vm->start_paused = flags & MACHINE_START_PAUSED;
+	vm->start_next = next;
+	vm->start_of = domain;
+	cards_want(call, domain, networks_ready);
 }
 
 /* == End == */
@@ -560,6 +575,7 @@ void node_loaded(struct node *node, bool autostart)
 {
 	g_autoptr(GPtrArray) vms = g_ptr_array_new_with_free_func((GDestroyNotify)vm_unref);
 
+	nets_loaded(node, autostart);
 	node->autostart = autostart;
 	for (unsigned i = 0; i < node->vms->len; i++)
 		g_ptr_array_add(vms, vm_ref(node->vms->pdata[i]));

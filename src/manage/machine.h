@@ -134,6 +134,11 @@ struct machine_merge {
 	unsigned count;
 };
 
+/* How far a dump is, in bytes of memory. */
+struct machine_dump_info {
+	uint64_t done, total;
+};
+
 struct machine_ops {
 	const char *name;
 
@@ -221,6 +226,23 @@ struct machine_ops {
 	/* QMP as it is, for program qemu's monitor command. */
 	void (*monitor)(struct machine *machine, const char *command, char **ret_answer,
 			struct task *task);
+	/* @len bytes of the guest's memory, or of a disk of the live definition as the guest sees it,
+	 * into @buf, which stays until the task has ended. Addresses are physical, or those of the
+	 * first vCPU. The guest may go on meanwhile. */
+	void (*memory_read)(struct machine *machine, uint64_t address, bool is_virtual, void *buf,
+			    size_t len, struct task *task);
+	void (*block_read)(struct machine *machine, unsigned disk, uint64_t off, void *buf,
+			   size_t len, struct task *task);
+	/* The same of the configuration of a machine that is off. */
+	void (*offline_block_read)(struct dom *dom, unsigned disk, uint64_t off, void *buf,
+				   size_t len, struct task *task);
+	/* The guest's memory and the state of its CPUs into a file, an ELF core, which gets its name when
+	 * it is complete. The guest stands still meanwhile. One at a time. */
+	void (*core_dump)(struct machine *machine, const char *path, struct task *task);
+	/* At any time while core_dump() goes on; the latter ends with an error when it was given up. */
+	void (*core_dump_query)(struct machine *machine, struct machine_dump_info *info,
+				struct task *task);
+	void (*core_dump_abort)(struct machine *machine, struct task *task);
 	/* Disks of a machine that is off: external snapshots, and merge(), after which nothing but
 	 * @dom->config may name @top. */
 	void (*offline_snapshot)(struct dom *dom, const struct snapshot *snapshot,

@@ -17,6 +17,7 @@ struct node {
 	GHashTable *by_name;
 	GHashTable *by_id;
 	GPtrArray *vms;   /* in the order in which they came */
+	GPtrArray *nets;  /* of struct net, which it owns, as they came */
 	GPtrArray *pools; /* of struct pool; the owner */
 	GPtrArray *peers; /* that have opened it */
 	int next_id;

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "manage/net-int.h"
 #include "manage/peer-int.h"
 #include "manage/pool-int.h"
 #include "manage/stream-int.h"
@@ -37,6 +38,7 @@ struct node *node_new(const struct node_config *config)
 	node->by_name = g_hash_table_new(g_str_hash, g_str_equal);
 	node->by_id = g_hash_table_new(g_direct_hash, g_direct_equal);
 	node->vms = g_ptr_array_new();
+	node->nets = g_ptr_array_new();
 	node->pools = g_ptr_array_new();
 	node->peers = g_ptr_array_new();
 	node->next_id = 1;
@@ -68,6 +70,8 @@ void node_free(struct node *node)
 		return;
 	while (node->peers->len)
 		peer_forget_node(node->peers->pdata[0]);
+	/* First: what starts a machine may wait for one. */
+	nets_let_go(node);
 	while (node->vms->len)
 		let_go(node->vms->pdata[node->vms->len - 1]);
 	pools_let_go(node);
@@ -75,6 +79,7 @@ void node_free(struct node *node)
 	g_hash_table_unref(node->by_name);
 	g_hash_table_unref(node->by_id);
 	g_ptr_array_unref(node->vms);
+	g_ptr_array_unref(node->nets);
 	g_ptr_array_unref(node->pools);
 	g_ptr_array_unref(node->peers);
 	g_free(node);

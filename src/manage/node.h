@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "manage/machine.h"
+#include "manage/network.h"
 #include "manage/pool.h"
 #include "manage/store.h"
 #include "manage/task.h"
@@ -28,7 +29,9 @@ struct node_config {
 	const char *uri;  /* what CONNECT_GET_URI says: "qemu:///system" */
 	const char *type; /* what CONNECT_GET_TYPE says: "QEMU", "Test" */
 	const struct machine_ops *machines;
-	void *machines_opaque;        /* node_machines_opaque() */
+	void *machines_opaque;              /* node_machines_opaque() */
+	const struct network_ops *networks; /* NULL: there are none here */
+	void *networks_opaque;
 	const struct pool_ops *pools; /* NULL: there are no storage pools */
 	void *pools_opaque; /* given to those of its functions that are about definitions */
 	const struct store_ops *store; /* NULL: nothing is kept */
@@ -57,6 +60,8 @@ bool node_load(struct node *node, enum store_kind kind, const char *key, const c
 /* All was loaded: find() has been called for machines that run; start those with autostart. @autostart: the
  * host has just started. */
 void node_loaded(struct node *node, bool autostart);
+/* A network of this definition is to be there, if there is no network at all. */
+void node_default_network(struct node *node, const char *xml, bool autostart);
 /* How many machines are active. */
 unsigned node_active(const struct node *node);
 

@@ -21,8 +21,11 @@ struct storage_pool *call_pool_def(struct call *call, const char *xml, bool stri
 	autoptr(storage_pool) def = storage_pool_parse(
 		xml, strlen(xml), strict ? STORAGE_PARSE_STRICT : 0, NULL, &error);
 
-	if (def)
+	if (def) {
+		/* They are what is found, whatever the client has written there. */
+		def->capacity = def->allocation = def->available = number_of(0);
 		storage_pool_fill(def);
+	}
 	if (!def || !storage_pool_check(def, &error)) {
 		call_fail_pool_xml(call, error);
 		return NULL;

@@ -16,9 +16,11 @@
 #include "manage/task.h"
 
 enum store_kind {
-	STORE_DOMAIN,      /* key: uuid; a definition, with autostart and what else is ours */
-	STORE_STATUS,      /* key: uuid; an active machine. Lost when the host restarts: in /run */
-	STORE_SNAPSHOTS,   /* key: uuid; all snapshots of a domain, and which is current */
+	STORE_DOMAIN,    /* key: uuid; a definition, with autostart and what else is ours */
+	STORE_STATUS,    /* key: uuid; an active machine. Lost when the host restarts: in /run */
+	STORE_SNAPSHOTS, /* key: uuid; all snapshots of a domain, and which is current */
+	STORE_NETWORK,   /* key: uuid; a definition */
+	STORE_NETWORK_STATUS, /* key: uuid; an active one. Lost when the host restarts, as is that of a machine */
 	STORE_POOL,        /* key: uuid; a storage pool's definition, with autostart */
 	STORE_POOL_STATUS, /* key: uuid; that it is active; in /run */
 	STORE_KIND_COUNT

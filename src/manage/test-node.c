@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "manage/fake-int.h"
+#include "manage/net-int.h"
 #include "manage/pool-int.h"
 #include "manage/vm-int.h"
 
@@ -32,6 +33,17 @@ static const char test_domain[] = "<domain type='test'>\n"
 				  "  </devices>\n"
 				  "</domain>\n";
 
+static const char test_network[] = "<network>\n"
+				   "  <name>default</name>\n"
+				   "  <uuid>dd8fe884-6c02-601e-7551-cca97df1c5df</uuid>\n"
+				   "  <forward mode='nat'/>\n"
+				   "  <bridge name='virbr0'/>\n"
+				   "  <ip address='192.168.122.1' netmask='255.255.255.0'>\n"
+				   "    <dhcp>\n"
+				   "      <range start='192.168.122.2' end='192.168.122.254'/>\n"
+				   "    </dhcp>\n"
+				   "  </ip>\n"
+				   "</network>\n";
 static const char test_pool[] = "<pool type='dir'>\n"
 				"  <name>default-pool</name>\n"
 				"  <uuid>dfe224cb-28fb-8dd0-c4b2-64eb3f0f4566</uuid>\n"
@@ -77,6 +89,7 @@ struct node *node_new_test_at(const struct fake_clock *clock)
 				      .type = "TEST",
 				      .machines = &fake_machines,
 				      .machines_opaque = (void *)(uintptr_t)clock,
+				      .networks = &fake_networks,
 				      .pools = &fake_pools,
 				      .support = { .test = true,
 						   .kvm = true,
@@ -90,6 +103,7 @@ struct node *node_new_test_at(const struct fake_clock *clock)
 
 	g_assert(domain);
 	domain_fill(domain, &config.support);
+	node_default_network(node, test_network, false);
 	call_job(call_new(node), vm_new(node, domain, NULL), start_run);
 	add_pool(node);
 	return node;

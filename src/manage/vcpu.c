@@ -258,7 +258,8 @@ static char *wanted_set(const char *map, unsigned len, GError **error)
 {
 	struct host_cpumap cpus = { 0 };
 
-	memcpy(cpus.bits, map, MIN(len, sizeof(cpus.bits)));
+	if (len)
+		memcpy(cpus.bits, map, MIN(len, sizeof(cpus.bits)));
 	if (host_cpumap_end(&cpus))
 		return host_cpumap_format(&cpus);
 	error_set(error, SOCLE_ERROR_USAGE, "the set of CPUs is empty; name one or more");

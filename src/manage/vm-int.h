@@ -24,12 +24,17 @@ struct vm {
 	bool autostart;
 	bool updated;    /* defined anew since it runs */
 	bool tainted;    /* somebody spoke to the machine's monitor since it runs */
+	bool dumping;    /* its memory is being written to a file */
+	gint64 dump_since;
 	bool destroying; /* whatever end is told: it was us */
 	bool starting;   /* its machine is being made, or found */
 	bool start_paused;
 	bool making, made; /* start() has not returned; and its task has ended already */
 	GError *made_error;
 	call_next start_next;
+	struct domain *start_of; /* until its networks are there */
+	struct domain *cards_of; /* whose networks are waited for (net-card.c) */
+	call_next cards_next;
 	struct peer *destroy_with; /* with this client it ends */
 	gint64 state_since;
 	struct snapshots *snapshots; /* NULL: none */

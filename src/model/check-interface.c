@@ -74,6 +74,8 @@ static bool check_user(const struct check *c, const struct domain_interface *int
 
 static bool check_source(const struct check *c, const struct domain_interface *interface)
 {
+	static const char *const direct_modes[] = { "bridge", "private", "vepa", "passthrough",
+						    NULL };
 	const char *mac = interface->mac.address;
 
 	switch (interface->type) {
@@ -86,8 +88,8 @@ static bool check_source(const struct check *c, const struct domain_interface *i
 				     mac);
 		if (!c->support->networks)
 			notes_add(c->notes,
-				  "interface '%s' is on the network '%.64s'; this host has no "
-				  "networks, so it becomes a user network of its own",
+				  "interface '%s' is on the network '%.64s'; bridges cannot be "
+				  "made here, so it becomes a user network of its own",
 				  mac, interface->source.network);
 		return true;
 	case INTERFACE_BRIDGE:
@@ -99,6 +101,22 @@ static bool check_source(const struct check *c, const struct domain_interface *i
 			       "interface '%s' is on the bridge '%.64s', and taps may not be made; "
 			       "run as root or give type='user'",
 			       mac, interface->source.bridge);
+	case INTERFACE_DIRECT:
+		if (!interface->source.dev)
+			return wrong(c,
+				     "interface '%s' names no interface of the host; give "
+				     "<source dev=.../>",
+				     mac);
+		if (interface->source.mode && !is_one_of(interface->source.mode, direct_modes))
+			return wrong(c,
+				     "interface '%s': the mode '%.64s' is not known; give bridge, "
+				     "private, vepa or passthrough",
+				     mac, interface->source.mode);
+		return c->support->bridges ||
+		       lacking(c,
+			       "interface '%s' is on '%.64s' of the host, which is for root only; "
+			       "run as root or give type='user'",
+			       mac, interface->source.dev);
 	case INTERFACE_ETHERNET:
 		return c->support->bridges ||
 		       lacking(c,
@@ -111,7 +129,6 @@ static bool check_source(const struct check *c, const struct domain_interface *i
 		return interface->source.port.set ||
 		       wrong(c, "interface '%s' has no port; give it in <source>", mac);
 	case INTERFACE_ABSENT:
-	case INTERFACE_DIRECT:
 	case INTERFACE_VHOSTUSER:
 	case INTERFACE_INTERNAL:
 	case INTERFACE_MCAST:
@@ -144,6 +161,12 @@ static bool check_rate(const struct check *c, const struct bandwidth_way *way, c
 	return true;
 }
 
+static bool is_in_bridge(const struct check *c, const struct domain_interface *interface)
+{
+	return interface->type == INTERFACE_BRIDGE ||
+	       (interface->type == INTERFACE_NETWORK && c->support->networks);
+}
+
 /* What protects others, or the guest, is not silently left out. */
 static bool check_options(const struct check *c, const struct domain_interface *interface)
 {
@@ -157,8 +180,8 @@ static bool check_options(const struct check *c, const struct domain_interface *
 		{ interface->kept_script, "script", "no script is run; remove it" },
 		{ interface->kept_downscript, "downscript", "no script is run; remove it" },
 		{ interface->kept_teaming, "teaming", "it has no partner; remove it" },
-		{ interface->port.isolated == TRI_YES ? "" : NULL, "port isolated='yes'",
-		  "ports are not isolated; remove it" },
+		{ interface->port.isolated == TRI_YES && !is_in_bridge(c, interface) ? "" : NULL,
+		  "port isolated='yes'", "only those of bridges are isolated; remove it" },
 		{ interface->kept_coalesce, "coalesce", NULL },
 		{ interface->kept_tune, "tune", NULL },
 		{ interface->kept_guest, "guest", NULL },
@@ -167,7 +190,8 @@ static bool check_options(const struct check *c, const struct domain_interface *
 		{ interface->driver.kept_guest, "guest", NULL },
 	};
 
-	if (interface->forward_count && interface->type != INTERFACE_USER)
+	if (interface->forward_count && interface->type != INTERFACE_USER &&
+	    !(interface->type == INTERFACE_NETWORK && !c->support->networks))
 		return wrong(c, "interface '%s': only type='user' has a <portForward>; remove it",
 			     mac);
 	if (!check_rate(c, &interface->bandwidth.inbound, mac) ||

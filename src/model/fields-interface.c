@@ -141,7 +141,7 @@ static const struct record link_record = RECORD(interface_link, link_fields);
 #define T interface_mtu
 static const struct field mtu_fields[] = { F_NUM("@size", size, 68, 65535) };
 #undef T
-static const struct record mtu_record = RECORD(interface_mtu, mtu_fields);
+const struct record mtu_record = RECORD(interface_mtu, mtu_fields);
 
 #define T bandwidth_way
 static const struct field way_fields[] = {
@@ -159,7 +159,7 @@ static const struct field bandwidth_fields[] = {
 	F_STRUCT("outbound", outbound, way_record),
 };
 #undef T
-static const struct record bandwidth_record = RECORD(interface_bandwidth, bandwidth_fields);
+const struct record bandwidth_record = RECORD(interface_bandwidth, bandwidth_fields);
 
 #define T forward_range
 static const struct field range_fields[] = {
@@ -194,7 +194,7 @@ static const struct record ip_record = RECORD(interface_ip, ip_fields);
 #define T isolated_port
 static const struct field port_fields[] = { F_ENUM("@isolated", isolated, yes_no_names) };
 #undef T
-static const struct record port_record = RECORD(isolated_port, port_fields);
+const struct record isolated_port_record = RECORD(isolated_port, port_fields);
 
 #define T domain_interface
 static const struct field interface_fields[] = {
@@ -221,7 +221,7 @@ static const struct field interface_fields[] = {
 	F_STRUCT("mtu", mtu, mtu_record),
 	F_STRUCT("bandwidth", bandwidth, bandwidth_record),
 	F_KEEP("vlan", kept_vlan),
-	F_STRUCT("port", port, port_record),
+	F_STRUCT("port", port, isolated_port_record),
 	F_KEEP("coalesce", kept_coalesce),
 	F_KEEP("rom", kept_rom),
 	F_KEEP("teaming", kept_teaming),

@@ -75,11 +75,6 @@ static void fill_interface(struct domain_interface *interface)
 							 n >> 8 & 0xff, n >> 16 & 0xff);
 	}
 	text_default(&interface->model.type, "virtio");
-	/* The name of a tap of some machine that ran, made up by whoever ran it. */
-	if (interface->target.dev && g_str_has_prefix(interface->target.dev, "vnet")) {
-		g_free(interface->target.dev);
-		interface->target.dev = NULL;
-	}
 }
 
 static void fill_chars(struct domain_char *list, unsigned count, const char *target,
@@ -211,7 +206,22 @@ static void fill_addresses(struct domain_devices *devices, uint32_t used)
 	}
 }
 
-void fill_no_aliases(struct domain_devices *devices)
+static void forget_run(struct domain_interface *interface)
+{
+	/* The name of a tap of some machine that ran, made up by whoever ran it. */
+	if (interface->target.dev && (g_str_has_prefix(interface->target.dev, "vnet") ||
+				      g_str_has_prefix(interface->target.dev, "macvtap")))
+		g_clear_pointer(&interface->target.dev, g_free);
+	/* What its network meant then. */
+	if (interface->type == INTERFACE_NETWORK) {
+		g_clear_pointer(&interface->source.portid, g_free);
+		g_clear_pointer(&interface->source.bridge, g_free);
+		g_clear_pointer(&interface->source.dev, g_free);
+		g_clear_pointer(&interface->source.mode, g_free);
+	}
+}
+
+void fill_no_traces(struct domain_devices *devices)
 {
 	g_autoptr(GArray) refs = device_refs(devices);
 
@@ -222,6 +232,8 @@ void fill_no_aliases(struct domain_devices *devices)
 		if (*name && !g_str_has_prefix(*name, "ua-"))
 			g_clear_pointer(name, g_free);
 	}
+	for (unsigned i = 0; i < devices->interface_count; i++)
+		forget_run(&devices->interfaces[i]);
 }
 
 void fill_devices(struct domain_devices *d, uint32_t used_slots)

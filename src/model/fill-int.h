@@ -19,8 +19,8 @@ static inline void text_default(char **text, const char *value)
 /* @used_slots: of the PCI bus, by devices that are not among these. */
 void fill_devices(struct domain_devices *devices, uint32_t used_slots);
 
-/* Aliases that are not the user's are made for each machine: they go. */
-void fill_no_aliases(struct domain_devices *devices);
+/* What is made for each machine goes: aliases that are not the user's, names of taps, places in networks. */
+void fill_no_traces(struct domain_devices *devices);
 
 /* A serial port and the console that stands for it are the same; each brings the other. */
 void fill_console_pair(struct domain_devices *devices);

@@ -205,7 +205,7 @@ void domain_fill_running(struct domain *domain, const struct support *support)
 void domain_fill(struct domain *domain, const struct support *support)
 {
 	domain_fill_running(domain, support);
-	fill_no_aliases(&domain->devices);
+	fill_no_traces(&domain->devices);
 }
 
 void domain_fill_device(struct domain *device, const struct domain *domain,
@@ -224,6 +224,6 @@ void domain_fill_device(struct domain *device, const struct domain *domain,
 		number_default(&controller->index, index);
 	}
 	fill_devices(&device->devices, device_slots(&others->devices));
-	fill_no_aliases(&device->devices);
+	fill_no_traces(&device->devices);
 	domain_free(others);
 }

@@ -36,6 +36,18 @@ QMP_START(blockdev_insert_medium);
 QMP_START(blockdev_change_medium);
 QMP_START(eject);
 
+/* commands-peek.c */
+QMP_RUN(memory_read);
+QMP_RUN(memsave);
+QMP_RUN(pmemsave);
+QMP_RUN(block_read);
+
+/* commands-dump.c */
+QMP_START(dump_guest_memory);
+QMP_RUN(query_dump);
+QMP_RUN(query_dump_guest_memory_capability);
+QMP_RUN(dump_cancel);
+
 /* secrets.c */
 QMP_RUN(object_add);
 QMP_RUN(object_del);
@@ -90,6 +102,10 @@ QMP_RUN(qom_set);
 QMP_RUN(watchdog_set_action);
 QMP_RUN(query_chardev);
 QMP_RUN(inject_nmi);
+
+/* input.c */
+QMP_RUN(send_key);
+QMP_RUN(input_send_event);
 
 /* Text that a query shows may come from a file name: what is no UTF-8 is replaced. */
 json_t *json_text(const char *text);

@@ -15,6 +15,7 @@
 #include "kvm/kvm.h"
 #include "machine/machine.h"
 #include "vmm/commands-int.h"
+#include "vmm/dump.h"
 #include "vmm/hmp.h"
 #include "vmm/vmm-int.h"
 
@@ -275,7 +276,8 @@ static void start_stop(void *opaque, const json_t *args, struct qmp_request *req
 static json_t *run_cont(void *opaque, const json_t *args, GError **error)
 {
 	(void)args;
-	(void)error;
+	if (!dump_permits(opaque, error))
+		return NULL;
 	vmm_cont(opaque);
 	return json_object();
 }
@@ -460,6 +462,14 @@ static const struct qmp_command command_table[] = {
 		    { "auto-finalize", QMP_BOOL, true },
 		    { "auto-dismiss", QMP_BOOL, true } },
 	  .start = start_drive_mirror },
+	{ .name = "dump-guest-memory",
+	  .args = { { "paging", QMP_BOOL, false },
+		    { "protocol", QMP_STRING, false },
+		    { "detach", QMP_BOOL, true },
+		    { "begin", QMP_INT, true },
+		    { "length", QMP_INT, true },
+		    { "format", QMP_STRING, true } },
+	  .start = start_dump_guest_memory },
 	{ .name = "eject",
 	  .args = { { "device", QMP_STRING, true },
 		    { "id", QMP_STRING, true },
@@ -469,6 +479,11 @@ static const struct qmp_command command_table[] = {
 	  .args = { { "command-line", QMP_STRING, false }, { "cpu-index", QMP_INT, true } },
 	  .run = run_human_monitor_command },
 	{ .name = "inject-nmi", .run = run_inject_nmi },
+	{ .name = "input-send-event",
+	  .args = { { "device", QMP_STRING, true },
+		    { "head", QMP_INT, true },
+		    { "events", QMP_ARRAY, false } },
+	  .run = run_input_send_event },
 	{ .name = "job-cancel", .args = { { "id", QMP_STRING, false } }, .run = run_job_cancel },
 	{ .name = "job-complete",
 	  .args = { { "id", QMP_STRING, false } },
@@ -479,6 +494,12 @@ static const struct qmp_command command_table[] = {
 	  .run = run_job_finalize },
 	{ .name = "job-pause", .args = { { "id", QMP_STRING, false } }, .run = run_job_pause },
 	{ .name = "job-resume", .args = { { "id", QMP_STRING, false } }, .run = run_job_resume },
+	{ .name = "memsave",
+	  .args = { { "val", QMP_INT, false },
+		    { "size", QMP_INT, false },
+		    { "filename", QMP_STRING, false },
+		    { "cpu-index", QMP_INT, true } },
+	  .run = run_memsave },
 	{ .name = "netdev_add",
 	  .args = { { "type", QMP_STRING, false }, { "id", QMP_STRING, false } },
 	  .open = true,
@@ -489,6 +510,11 @@ static const struct qmp_command command_table[] = {
 	  .open = true,
 	  .run = run_object_add },
 	{ .name = "object-del", .args = { { "id", QMP_STRING, false } }, .run = run_object_del },
+	{ .name = "pmemsave",
+	  .args = { { "val", QMP_INT, false },
+		    { "size", QMP_INT, false },
+		    { "filename", QMP_STRING, false } },
+	  .run = run_pmemsave },
 	{ .name = "qom-get",
 	  .args = { { "path", QMP_STRING, false }, { "property", QMP_STRING, false } },
 	  .run = run_qom_get },
@@ -505,6 +531,9 @@ static const struct qmp_command command_table[] = {
 	{ .name = "query-chardev", .run = run_query_chardev },
 	{ .name = "query-commands", .run = run_query_commands },
 	{ .name = "query-cpus-fast", .run = run_query_cpus_fast },
+	{ .name = "query-dump", .run = run_query_dump },
+	{ .name = "query-dump-guest-memory-capability",
+	  .run = run_query_dump_guest_memory_capability },
 	{ .name = "query-jobs", .run = run_query_jobs },
 	{ .name = "query-kvm", .run = run_query_kvm },
 	{ .name = "query-name", .run = run_query_name },
@@ -527,6 +556,9 @@ static const struct qmp_command command_table[] = {
 	{ .name = "query-uuid", .run = run_query_uuid },
 	{ .name = "query-version", .run = run_query_version },
 	{ .name = "quit", .run = run_quit },
+	{ .name = "send-key",
+	  .args = { { "keys", QMP_ARRAY, false }, { "hold-time", QMP_INT, true } },
+	  .run = run_send_key },
 	{ .name = "set_link",
 	  .args = { { "name", QMP_STRING, false }, { "up", QMP_BOOL, false } },
 	  .run = run_set_link },
@@ -539,7 +571,19 @@ static const struct qmp_command command_table[] = {
 	{ .name = "watchdog-set-action",
 	  .args = { { "action", QMP_STRING, false } },
 	  .run = run_watchdog_set_action },
-	/* QEMU does not have it; ours. */
+	/* QEMU does not have these; ours. */
+	{ .name = "x-block-read",
+	  .args = { { "device", QMP_STRING, false },
+		    { "offset", QMP_INT, false },
+		    { "size", QMP_INT, false } },
+	  .run = run_block_read },
+	{ .name = "x-dump-cancel", .run = run_dump_cancel },
+	{ .name = "x-memory-read",
+	  .args = { { "address", QMP_INT, false },
+		    { "size", QMP_INT, false },
+		    { "virtual", QMP_BOOL, true },
+		    { "cpu-index", QMP_INT, true } },
+	  .run = run_memory_read },
 	{ .name = "x-query-cards", .run = run_query_cards },
 	/* QEMU has these for people only (hostfwd_add of its human monitor); ours. */
 	{ .name = "x-hostfwd-add",

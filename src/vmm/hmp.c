@@ -13,6 +13,7 @@
 #include "machine/machine.h"
 #include "net/net.h"
 #include "vmm/backends.h"
+#include "vmm/dump.h"
 #include "vmm/hmp-block.h"
 #include "vmm/vmm-int.h"
 
@@ -143,8 +144,12 @@ static void run_stop(struct vmm *vmm, GString *out)
 
 static void run_cont(struct vmm *vmm, GString *out)
 {
-	(void)out;
-	vmm_cont(vmm);
+	g_autoptr(GError) error = NULL;
+
+	if (dump_permits(vmm, &error))
+		vmm_cont(vmm);
+	else
+		g_string_append_printf(out, "Error: %s\n", error->message);
 }
 
 static void run_reset(struct vmm *vmm, GString *out)

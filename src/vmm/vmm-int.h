@@ -17,10 +17,12 @@ struct cpu_ops;
 struct dev_timer;
 struct event_limit;
 struct firmware;
+struct input;
 struct io_loop;
 struct machine;
 struct pidfile;
 struct qmp_server;
+struct vmm_dump;
 
 struct vmm {
 	const struct options *options;
@@ -32,15 +34,17 @@ struct vmm {
 	GPtrArray *jobs;             /* struct vmm_job; jobs.h */
 	struct io_loop *shared_loop; /* of devices without a loop of their own; or NULL */
 	enum watchdog_action watchdog;
-	bool io_error;      /* a disk has stopped the machine */
-	bool stopping;      /* STOP is told when the devices are quiet */
-	GPtrArray *lookups; /* networks whose hosts are looked up; commands-netdev.c */
-	GPtrArray *stops;   /* struct qmp_request that are answered then */
-	atomic_uint panics; /* PVPANIC_ bits that the main loop has not heard of */
+	bool io_error;         /* a disk has stopped the machine */
+	bool stopping;         /* STOP is told when the devices are quiet */
+	GPtrArray *lookups;    /* networks whose hosts are looked up; commands-netdev.c */
+	GPtrArray *stops;      /* struct qmp_request that are answered then */
+	struct vmm_dump *dump; /* the last one, or the one that goes on; NULL: none */
+	atomic_uint panics;    /* PVPANIC_ bits that the main loop has not heard of */
 	struct dev_timer *panic_timer;
 	struct event_limit *watchdog_events, *crash_events;
 	unsigned winch; /* source of SIGWINCH, 0: none */
 	struct machine *machine;
+	struct input *input;
 	struct qmp_server *monitor; /* NULL: nobody asked for one */
 	struct pidfile *pidfile;
 	GMainLoop *loop;

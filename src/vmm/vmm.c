@@ -40,9 +40,11 @@
 #include "vmm/commands.h"
 #include "vmm/device-events.h"
 #include "vmm/devices.h"
+#include "vmm/dump.h"
 #include "vmm/engine.h"
 #include "vmm/event-limit.h"
 #include "vmm/hmp.h"
+#include "vmm/input.h"
 #include "vmm/jobs.h"
 #include "vmm/pidfile.h"
 #include "vmm/signals.h"
@@ -80,8 +82,10 @@ const char *vmm_run_state(const struct vmm *vmm)
 
 void vmm_stop(struct vmm *vmm)
 {
-	if (machine_status(vmm->machine) != MACHINE_RUNNING)
+	if (machine_status(vmm->machine) != MACHINE_RUNNING) {
+		dump_stays(vmm);
 		return;
+	}
 	vmm->stopping = true;
 	devices_pause(vmm);
 	machine_pause(vmm->machine);
@@ -96,6 +100,7 @@ static void stopped(struct vmm *vmm)
 	for (unsigned i = 0; i < vmm->stops->len; i++)
 		qmp_request_answer(g_ptr_array_index(vmm->stops, i), json_object(), NULL);
 	g_ptr_array_set_size(vmm->stops, 0);
+	dump_quiet(vmm);
 }
 
 /* The first cont of a machine that waited for it. */
@@ -389,6 +394,7 @@ struct vmm *vmm_new(const struct options *options, GError **error)
 	backends_init(vmm);
 	devices_init(vmm);
 	jobs_init(vmm);
+	vmm->input = input_new(vmm);
 	vmm->panic_timer = dev_timer_new(dev_clock_host(), panic_told, vmm);
 	vmm->watchdog_events = event_limit_new(dev_clock_host(), tell_watchdog, vmm);
 	vmm->crash_events = event_limit_new(dev_clock_host(), tell_crash_loaded, vmm);
@@ -445,6 +451,7 @@ int vmm_run(struct vmm *vmm, char **ret_report)
 	if (!vmm->ended)
 		g_main_loop_run(vmm->loop);
 	stopped(vmm);
+	dump_end(vmm);
 	lookups_end(vmm);
 	qmp_server_event(vmm->monitor, "SHUTDOWN", cause(vmm->by_guest, vmm->reason));
 	quiesce(vmm);
@@ -463,6 +470,8 @@ void vmm_free(struct vmm *vmm)
 		return;
 	if (vmm->winch)
 		g_source_remove(vmm->winch);
+	dump_end(vmm);
+	input_free(vmm->input);
 	if (!vmm->stuck) {
 		machine_free(vmm->machine);
 		jobs_stop(vmm);

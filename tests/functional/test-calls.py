@@ -9,7 +9,9 @@ import contextlib
 import importlib.util
 import os
 import random
+import shutil
 import signal
+import struct
 import subprocess
 import threading
 import time
@@ -158,6 +160,216 @@ class Monitor(Case):
             watch.stdout.close()
         self.assertIn('makes no sense', self.virsh('qemu-monitor-event', '--regex', '--event', '(',
                                                    status=1))
+
+
+class Peek(Case):
+    """What stands in a guest's memory and on its disks."""
+    DISK = ("<disk type='file'><driver name='qemu' type='{0}'/><source file='{1}'/>"
+            "<target dev='{2}' bus='virtio'/></disk>")
+    TEXT = bytes(range(256)) * 4096
+
+    def code(self):
+        with open(vm.KEYS, 'rb') as file:
+            elf = file.read()
+        off, = struct.unpack_from('<I', elf, 28)
+        _, begin, _, address, size = struct.unpack_from('<5I', elf, off)
+        return address, elf[begin:begin + min(size, 256)]
+
+    def refused(self, code, words, function, *args):
+        with self.assertRaisesRegex(libvirt.libvirtError, words) as raised:
+            function(*args)
+        self.assertEqual(raised.exception.get_error_code(), code)
+
+    def test_memory(self):
+        dom = self.conn.createXML(clients.definition('m'))
+        address, code = self.code()
+        vm.wait_for(lambda: dom.memoryPeek(address, 4, libvirt.VIR_MEMORY_PHYSICAL) == code[:4],
+                    'the kernel in memory')
+        for flag in (libvirt.VIR_MEMORY_PHYSICAL, libvirt.VIR_MEMORY_VIRTUAL):
+            self.assertEqual(dom.memoryPeek(address, len(code), flag), code)
+            big = dom.memoryPeek(0, 4 << 20, flag)
+            self.assertEqual((len(big), big[address:address + len(code)]), (4 << 20, code))
+        bad = libvirt.VIR_ERR_INVALID_ARG
+        physical = libvirt.VIR_MEMORY_PHYSICAL
+        self.refused(bad, 'no memory at physical address', dom.memoryPeek, 16 << 20, 1, physical)
+        self.refused(bad, 'no memory at physical address', dom.memoryPeek, 2 ** 64 - 1, 1, physical)
+        self.refused(bad, 'beyond the last address', dom.memoryPeek, 2 ** 64 - 1, 2, physical)
+        dom.destroy()
+        dom = self.conn.defineXML(clients.definition('m'))
+        self.refused(libvirt.VIR_ERR_OPERATION_INVALID, 'not running', dom.memoryPeek, 0, 1, physical)
+
+    def test_block(self):
+        """The same of a machine that is on, and of one that is off."""
+        raw = self.make('raw', 2 << 20, self.TEXT)
+        other = self.make('other', 2 << 20, self.TEXT)
+        self.run_client(os.environ['SOCLE_IMG'], 'convert', '-O', 'qcow2', raw, self.path('q'))
+        dom = self.conn.defineXML(clients.definition(
+            'm', devices=self.DISK.format('raw', raw, 'vda') + self.DISK.format('qcow2', self.path('q'), 'vdb')
+            + Media.CD.format(source=f"<source file='{other}'/>")))
+        for active in (False, True):
+            if active:
+                dom.create()
+            for disk in ('vda', raw, 'vdb', self.path('q'), 'sda'):
+                self.assertEqual(dom.blockPeek(disk, 0, 1 << 20), self.TEXT)
+                self.assertEqual(dom.blockPeek(disk, 513, 7), self.TEXT[513:520])
+                self.assertEqual(dom.blockPeek(disk, (2 << 20) - 1, 1), b'\0')
+            failed = libvirt.VIR_ERR_OPERATION_FAILED if active else libvirt.VIR_ERR_INVALID_ARG
+            self.refused(failed, 'the disk has 2097152 bytes', dom.blockPeek, 'vda', 2 << 20, 1)
+            self.refused(failed, 'the disk has 2097152 bytes', dom.blockPeek, 'vda', 2 ** 64 - 2, 2)
+            self.refused(libvirt.VIR_ERR_INVALID_ARG, "has no disk 'vdz'", dom.blockPeek, 'vdz', 0, 1)
+        os.truncate(self.path('q'), 100)
+        dom.destroy()
+        with self.assertRaises(libvirt.libvirtError):
+            dom.blockPeek('vdb', 0, 1)
+
+
+class Dump(Case):
+    """A guest's memory in a file."""
+
+    def make_dom(self, name='m', memory=16):
+        return self.conn.createXML(clients.definition(name, memory=memory))
+
+    def headers(self, path):
+        return self.run_client('readelf', '-l', path)
+
+    def parts(self):
+        return [name for name in os.listdir(self.folder) if name.endswith('.part')]
+
+    def check(self, path, memory=16):
+        with open(path, 'rb') as file:
+            data = file.read()
+        self.assertEqual(data[:5], b'\x7fELF\x02')
+        address, code = Peek.code(self)
+        at, = struct.unpack_from('<Q', data, 32)
+        loads = [struct.unpack_from('<IIQQQQQQ', data, at + 56 * i)
+                 for i in range(struct.unpack_from('<H', data, 56)[0])]
+        where = next(load for load in loads if load[0] == 1 and load[4] <= address < load[4] + load[5])
+        begin = where[2] + address - where[4]
+        self.assertEqual(data[begin:begin + len(code)], code)
+        self.assertEqual(sum(load[5] for load in loads if load[0] == 1), memory << 20)
+        self.assertEqual(self.parts(), [])
+
+    def test(self):
+        dom = self.make_dom()
+        core = self.path('core')
+        self.assertIn('dumped to', self.virsh('dump', 'm', core, '--memory-only'))
+        self.check(core)
+        if shutil.which('readelf'):
+            self.assertIn('Core file', self.run_client('readelf', '-h', core))
+            self.assertRegex(self.headers(core), r'NOTE[^$]*LOAD')
+            self.assertIn('NT_PRSTATUS', self.run_client('readelf', '-n', core))
+        self.assertEqual(dom.state()[0], libvirt.VIR_DOMAIN_RUNNING)
+        # Over one that is there, of a machine that stands still.
+        dom.suspend()
+        self.virsh('dump', 'm', core, '--memory-only', '--live', '--format', 'elf', '--bypass-cache')
+        self.check(core)
+        self.assertEqual(dom.state()[0], libvirt.VIR_DOMAIN_PAUSED)
+        dom.resume()
+        dom.coreDump(core, libvirt.VIR_DUMP_RESET)
+        self.check(core)
+        self.assertEqual(dom.state()[0], libvirt.VIR_DOMAIN_RUNNING)
+        self.assertEqual(dom.jobInfo()[0], libvirt.VIR_DOMAIN_JOB_NONE)
+        dom.coreDumpWithFormat(core, libvirt.VIR_DOMAIN_CORE_DUMP_FORMAT_RAW, libvirt.VIR_DUMP_CRASH)
+        self.assertEqual(self.conn.listAllDomains(), [])
+
+    def test_refused(self):
+        dom = self.make_dom()
+        unsupported, bad = libvirt.VIR_ERR_OPERATION_UNSUPPORTED, libvirt.VIR_ERR_INVALID_ARG
+        for kind in range(1, 5):
+            Peek.refused(self, unsupported, 'ELF files without compression', dom.coreDumpWithFormat,
+                         self.path('x'), kind, libvirt.VIR_DUMP_MEMORY_ONLY)
+        Peek.refused(self, bad, 'is no file', dom.coreDump, self.folder, 0)
+        Peek.refused(self, libvirt.VIR_ERR_SYSTEM_ERROR, 'cannot make the file', dom.coreDump,
+                     self.path('no/x'), 0)
+        Peek.refused(self, libvirt.VIR_ERR_INVALID_ARG, '', dom.coreDump, self.path('x'), 1 << 10)
+        Peek.refused(self, libvirt.VIR_ERR_OPERATION_INVALID, 'no job is active', dom.abortJob)
+        self.assertEqual(os.listdir(self.folder).count('x'), 0)
+        self.assertEqual(self.parts(), [])
+        self.assertEqual(dom.state()[0], libvirt.VIR_DOMAIN_RUNNING)
+
+    def slow(self):
+        """A dump that stands still half-way: the machine's process does."""
+        dom = self.make_dom(memory=2048)
+        self.pid = next(int(pid) for pid in os.listdir('/proc') if pid.isdigit() and
+                        dom.UUIDString().encode() in self.words(pid) and b'socle-vm' in self.words(pid))
+        os.kill(self.pid, signal.SIGSTOP)
+        self.addCleanup(self.cont)
+        errors = []
+
+        def run():
+            conn = libvirt.open(self.uri)
+            try:
+                conn.lookupByName('m').coreDump(self.path('core'), 0)
+            except libvirt.libvirtError as error:
+                errors.append(str(error))
+        thread = threading.Thread(target=run)
+        thread.start()
+        vm.wait_for(self.parts, 'a dump that has begun')
+        return dom, thread, errors
+
+    @staticmethod
+    def words(pid):
+        with contextlib.suppress(OSError), open(f'/proc/{pid}/cmdline', 'rb') as file:
+            return file.read()
+        return b''
+
+    def cont(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGCONT)
+
+    def test_abort(self):
+        """The job is shown, and given up; nothing is left of it."""
+        dom, thread, errors = self.slow()
+        info = dom.jobInfo()
+        self.assertEqual(info[0], libvirt.VIR_DOMAIN_JOB_UNBOUNDED)
+        stats = dom.jobStats()
+        self.assertEqual(stats['operation'], libvirt.VIR_DOMAIN_JOB_OPERATION_DUMP)
+        abort = threading.Thread(target=lambda: self.virsh('domjobabort', 'm', status=None))
+        abort.start()
+        time.sleep(0.2)
+        self.cont()
+        abort.join()
+        thread.join()
+        if errors:
+            self.assertIn('given up', errors[0])
+            self.assertFalse(os.path.exists(self.path('core')))
+        self.assertEqual(self.parts(), [])
+        self.assertEqual(dom.jobInfo()[0], libvirt.VIR_DOMAIN_JOB_NONE)
+        vm.wait_for(lambda: dom.state()[0] == libvirt.VIR_DOMAIN_RUNNING, 'a guest that runs')
+
+    def test_killed(self):
+        """The daemon dies: the machine goes on, and does not dump for nobody."""
+        dom, thread, errors = self.slow()
+        self.daemon.send_signal(signal.SIGKILL)
+        self.daemon.wait(vm.PATIENCE)
+        self.cont()
+        thread.join()
+        self.assertEqual(len(errors), 1)
+        self.start()
+        dom = self.conn.lookupByName('m')
+        vm.wait_for(lambda: dom.state()[0] == libvirt.VIR_DOMAIN_RUNNING, 'a guest that runs')
+        self.assertEqual(dom.jobInfo()[0], libvirt.VIR_DOMAIN_JOB_NONE)
+        dom.coreDump(self.path('core'), 0)
+
+    def test_destroyed(self):
+        dom, thread, errors = self.slow()
+        dom.destroy()
+        thread.join()
+        self.assertEqual(len(errors), 1)
+        self.assertEqual(self.parts(), [])
+
+
+class Migration(Case):
+    def test(self):
+        dom = self.conn.createXML(clients.definition('m'))
+        uri = f'qemu+unix:///system?socket={self.path("sock")}'
+        out = self.virsh('migrate', '--live', 'm', uri, status=1)
+        self.assertIn('cannot be migrated while they run yet', out)
+        for flags in (0, libvirt.VIR_MIGRATE_LIVE | libvirt.VIR_MIGRATE_PEER2PEER):
+            with self.assertRaisesRegex(libvirt.libvirtError, 'cannot be migrated') as raised:
+                dom.migrateToURI3(uri, {}, flags | libvirt.VIR_MIGRATE_PEER2PEER)
+            self.assertEqual(raised.exception.get_error_code(), libvirt.VIR_ERR_OPERATION_UNSUPPORTED)
+        self.assertEqual(dom.state()[0], libvirt.VIR_DOMAIN_RUNNING)
 
 
 class Snapshots(Case):

@@ -7,6 +7,7 @@ usage: test-firmware.py [CLASS...]
 SOCLE_GUESTS has sector.bin, a boot sector. Without SeaBIOS on this host, or what Grub and Cd are
 made of, they are skipped: status 77.
 """
+import json
 import os
 import pathlib
 import shutil
@@ -88,7 +89,7 @@ class Sector(vm.Case):
         out = self.boots('--disk', disk('d'))
         self.assertIn(b'SeaBIOS (version', out)
         # In between may be what the firmware had not sent yet.
-        self.assertRegex(out, rb'SECTORA 14 BLOCK1[.\r\n]* TICK3')
+        self.assertRegex(out, rb'SECTORA 14[.\r\n]* BLOCK1[.\r\n]* TICK3')
         self.assertEqual(pathlib.Path('d').read_bytes()[1024:1025], b'4')
 
     def test_reboot(self):
@@ -96,7 +97,7 @@ class Sector(vm.Case):
         out = self.boots('--disk', disk('d', digit='0'))
         self.assertEqual(out.count(b'SeaBIOS (version'), 4)
         for digit in b'0123':
-            self.assertRegex(out, rb'SECTORA 14 BLOCK1[.\r\n]* TICK%c' % digit)
+            self.assertRegex(out, rb'SECTORA 14[.\r\n]* BLOCK1[.\r\n]* TICK%c' % digit)
         with Bios('--disk', disk('e', digit='0'), '--no-reboot') as machine:
             self.assertEqual(machine.end()[0], 0)
         self.assertEqual(pathlib.Path('e').read_bytes()[1024:1025], b'1')
@@ -161,6 +162,39 @@ class Sector(vm.Case):
             status, out, err = machine.end()
         self.assertEqual((status, err), (0, ''))
         self.assertIn(b'SECTORB', out)
+
+    def test_keyboard(self):
+        """The boot menu by keys of the keyboard: by their names, by number, one event at a time."""
+        with Bios('--disk', disk('a', 'A'), '--disk', disk('b', 'B', digit='9'), '--monitor',
+                  'unix=m', '--boot', 'menu=on,menu-wait=60000') as machine:
+            with vm.Qmp('m') as qmp:
+                machine.expect(b'Press ESC for boot menu')
+                qmp.call('send-key', keys=[{'type': 'qcode', 'data': 'esc'}])
+                machine.expect(b'2. ')
+                qmp.call_as_is('send-key', {'keys': [{'type': 'number', 'data': 3}],
+                                            'hold-time': 20})
+                machine.expect(b'SECTORB')
+                two = {'type': 'number', 'data': 3}
+                qmp.call('input-send-event', events=[
+                    {'type': 'key', 'data': {'down': True, 'key': two}},
+                    {'type': 'key', 'data': {'down': False, 'key': two}},
+                    {'type': 'rel', 'data': {'axis': 'x', 'value': 3}},
+                    {'type': 'btn', 'data': {'down': True, 'button': 'left'}}])
+                for command, args, words in (
+                        ('send-key', {'keys': [{'type': 'qcode', 'data': 'any'}]}, 'no such key'),
+                        ('send-key', {'keys': [{'type': 'number', 'data': 256}]}, '1 to 255'),
+                        ('send-key', {'keys': [{}]}, 'a key is'),
+                        ('send-key', {'keys': [two] * 17}, 'at most 16'),
+                        ('send-key', {'keys': [two], 'hold-time': -1}, 'hold-time'),
+                        ('input-send-event', {'events': [{'type': 'abs'}]}, 'send rel'),
+                        ('input-send-event', {'events': [{'type': 'x'}]}, "'x'"),
+                        ('input-send-event', {'events': [{'type': 'btn'}]}, 'button'),
+                        ('input-send-event', {'events': [{'type': 'rel'}]}, 'axis')):
+                    with self.subTest(command=command, args=args):
+                        qmp.send(json.dumps({'execute': command, 'arguments': args}).encode())
+                        self.assertIn(words, qmp.answer()['error']['desc'])
+                qmp.call('quit')
+            self.assertEqual(machine.end()[0], 0)
 
     def test_monitor(self):
         pathlib.Path('c.iso').write_bytes(bytes(MIB))
@@ -271,6 +305,9 @@ class Grub(Linux):
                      b'ACPI: Using ACPI (MADT) for SMP configuration information',
                      b'smp: Brought up 1 node, 2 CPUs',
                      b'ACPI: INT_SRC_OVR (bus 0 bus_irq 0 global_irq 2 dfl dfl)',
+                     b'serio: i8042 KBD port at 0x60,0x64 irq 1',
+                     b'serio: i8042 AUX port at 0x60,0x64 irq 12',
+                     b'input: AT Translated Set 2 keyboard',
                      b'0x8086 0x1237 0x060000', b'0x1af4 0x1042 0x010000'):
             self.assertIn(line, out)
 

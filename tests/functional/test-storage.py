@@ -364,6 +364,51 @@ class Streams(Pools):
         self.assertEqual(os.stat(self.path('v')).st_size, 64 * MIB)
         self.virsh(self.uri, 'vol-delete', 'v', 'p')
 
+    def test_daemon_dies_in_the_middle(self):
+        """The same, and the next daemon has the volume as it was."""
+        self.virsh(self.uri, 'vol-create-as', 'p', 'v', '64M', '--allocation', '0')
+        with open(self.path('v'), 'r+b') as file:
+            file.write(b'old' * 1000)
+        conn = libvirt.open(self.uri)
+        stream = conn.newStream(0)
+        conn.storagePoolLookupByName('p').storageVolLookupByName('v').upload(stream, 0, 0, 0)
+        for _ in range(50):
+            stream.send(os.urandom(100000))
+        self.one.end(signal.SIGKILL)
+        self.one.start()
+        with open(self.path('v'), 'rb') as file:
+            self.assertEqual(file.read(3000), b'old' * 1000)
+        self.assertEqual(self.names(), ['v'])
+        self.virsh(self.uri, 'vol-upload', 'v', tool.KEYS, 'p')
+
+    def test_clone_is_given_up(self):
+        """A client that goes away in the middle of a long clone leaves nothing."""
+        with open(self.path('v'), 'wb') as file:
+            for _ in range(256):
+                file.write(os.urandom(MIB))
+        script = ("import libvirt, sys\n"
+                  "c = libvirt.open(sys.argv[1])\n"
+                  "p = c.storagePoolLookupByName('p')\n"
+                  "v = p.storageVolLookupByName('v')\n"
+                  "print('now', flush=True)\n"
+                  "p.createXMLFrom('<volume><name>w</name><capacity>0</capacity><target>'\n"
+                  "                '<format type=\"qcow2\"/></target></volume>', v, 0)\n")
+        client = subprocess.Popen(['/usr/bin/python3', '-c', script, self.uri], stdout=subprocess.PIPE)
+        client.stdout.readline()
+        tool.wait_for(self.parts, 'the clone has begun')
+        conn = libvirt.open(self.uri)
+        pool = conn.storagePoolLookupByName('p')
+        # It is there for clients, grows, and is nobody's yet.
+        seen = 0
+        while client.poll() is None and seen < 16 * MIB:
+            seen = pool.storageVolLookupByName('w').info()[2]
+        self.assertIsNone(client.poll(), 'the clone was too quick for this test')
+        client.kill()
+        client.wait()
+        client.stdout.close()
+        tool.wait_for(lambda: pool.listVolumes() == ['v'] and not self.parts(), 'nothing is left')
+        conn.close()
+
     def test_rest_stays(self):
         """A short upload changes the beginning, one with an offset the middle."""
         self.virsh(self.uri, 'vol-create-as', 'p', 'v', '1M')
@@ -379,6 +424,114 @@ class Streams(Pools):
         with open(self.path('v'), 'rb') as file:
             data = file.read()
         self.assertEqual(data, b'b' * 1000 + b'a' * 499000 + b'b' * 1000 + b'a' * (MIB - 501000))
+
+
+class Devices(Pools):
+    """Pools of loop devices; without device-mapper lvm2 goes as far as groups."""
+
+    def loop(self, size):
+        path = os.path.join(self.dir, f'disk{len(os.listdir(self.dir))}')
+        with open(path, 'wb') as file:
+            file.truncate(size)
+        made = subprocess.run(['losetup', '--show', '-f', path], capture_output=True, text=True, check=False,
+                              timeout=tool.PATIENCE) if shutil.which('losetup') and os.geteuid() == 0 else None
+        if not made or made.returncode:
+            self.skipTest('there are no loop devices for us')
+        device = made.stdout.strip()
+        self.addCleanup(subprocess.run, ['losetup', '-d', device], check=False, timeout=tool.PATIENCE)
+        return device
+
+    @unittest.skipUnless(shutil.which('mkfs.ext4', path='/usr/sbin:/sbin'), 'mkfs.ext4 is not installed')
+    def test_fs(self):
+        device = self.loop(32 * MIB)
+        where = os.path.join(self.dir, 'mnt')
+        self.virsh(self.uri, 'pool-define-as', 'f', 'fs', '--source-dev', device, '--source-format', 'ext4',
+                   '--target', where)
+        self.virsh(self.uri, 'pool-build', 'f', '--no-overwrite')
+        self.assertIn('something on', self.virsh(self.uri, 'pool-build', 'f', '--no-overwrite', status=1))
+        self.virsh(self.uri, 'pool-start', 'f')
+        self.addCleanup(subprocess.run, ['umount', where], check=False, timeout=tool.PATIENCE,
+                        stderr=subprocess.DEVNULL)
+        self.virsh(self.uri, 'vol-create-as', 'f', 'v', '1M')
+        with open('/proc/mounts', encoding='ascii') as file:
+            line = next(line for line in file if where in line)
+        self.assertRegex(line, 'nosuid,nodev,noexec')
+        # A daemon that was killed finds it mounted.
+        self.one.end(signal.SIGKILL)
+        self.one.start()
+        self.assertIn(' v ', self.virsh(self.uri, 'vol-list', 'f'))
+        self.virsh(self.uri, 'pool-destroy', 'f')
+        with open('/proc/mounts', encoding='ascii') as file:
+            self.assertNotIn(where, file.read())
+        self.virsh(self.uri, 'pool-delete', 'f')
+        self.assertFalse(os.path.exists(where))
+
+    @unittest.skipUnless(shutil.which('vgs', path='/usr/sbin:/sbin'), 'lvm2 is not installed')
+    def test_logical(self):
+        group = f'socle{os.getpid()}'
+        devices = [self.loop(64 * MIB), self.loop(64 * MIB)]
+        self.addCleanup(subprocess.run, ['vgremove', '-f', group], check=False, timeout=tool.PATIENCE,
+                        capture_output=True)
+
+        def define(count):
+            text = ''.join(f"<device path='{device}'/>" for device in devices[:count])
+            xml = self.write('l.xml', f"<pool type='logical'><name>{group}</name>"
+                                      f"<uuid>00000000-0000-4000-8000-0000000000aa</uuid>"
+                                      f"<source>{text}</source></pool>")
+            self.virsh(self.uri, 'pool-define', xml)
+
+        def capacity():
+            words = self.virsh(self.uri, 'pool-info', group, '--bytes').split()
+            return int(words[words.index('Capacity:') + 1])
+
+        define(1)
+        self.virsh(self.uri, 'pool-build', group)
+        self.virsh(self.uri, 'pool-start', group)
+        self.assertEqual(capacity(), 60 * MIB)
+        # One more disk, while it is in use.
+        define(2)
+        self.virsh(self.uri, 'pool-build', group)
+        self.assertEqual(capacity(), 120 * MIB)
+        self.assertIn(f'<name>{group}</name>', self.virsh(self.uri, 'find-storage-pool-sources', 'logical'))
+        with open('/proc/misc', encoding='ascii') as file:
+            mapper = 'device-mapper' in file.read()
+        if mapper:
+            self.virsh(self.uri, 'vol-create-as', group, 'v', '8M')
+            self.virsh(self.uri, 'vol-resize', 'v', '12M', group)
+            self.assertIn(' v ', self.virsh(self.uri, 'vol-list', group))
+            self.virsh(self.uri, 'vol-delete', 'v', group)
+        else:
+            self.assertIn('not detected in your kernel',
+                          self.virsh(self.uri, 'vol-create-as', group, 'v', '8M', status=1))
+        self.virsh(self.uri, 'pool-destroy', group)
+        self.virsh(self.uri, 'pool-delete', group)
+
+    @unittest.skipUnless(shutil.which('sfdisk', path='/usr/sbin:/sbin'), 'sfdisk is not installed')
+    def test_disk(self):
+        device = self.loop(64 * MIB)
+        name = os.path.basename(device)
+        self.virsh(self.uri, 'pool-define-as', 'd', 'disk', '--source-dev', device, '--source-format', 'gpt',
+                   '--target', '/dev')
+        self.virsh(self.uri, 'pool-build', 'd')
+        self.assertIn('has partitions already', self.virsh(self.uri, 'pool-build', 'd', status=1))
+        self.virsh(self.uri, 'pool-start', 'd')
+        for number in (1, 2):
+            self.virsh(self.uri, 'vol-create-as', 'd', f'{name}p{number}', '8M')
+        self.assertIn('give the volume that name', self.virsh(self.uri, 'vol-create-as', 'd', f'{name}p7', '8M',
+                                                             status=1))
+        self.virsh(self.uri, 'vol-delete', f'{name}p1', 'd')
+        self.assertIn(f' {name}p2 ', self.virsh(self.uri, 'vol-list', 'd'))
+        self.assertNotIn(f' {name}p1 ', self.virsh(self.uri, 'vol-list', 'd'))
+
+    def test_missing(self):
+        """What cannot be done here is said, with what is missing."""
+        self.virsh(self.uri, 'pool-define-as', 'n', 'netfs', '--source-host', 'localhost', '--source-path', '/x',
+                   '--source-format', 'glusterfs', '--target', os.path.join(self.dir, 'n'))
+        if not shutil.which('mount.glusterfs', path='/usr/sbin:/sbin'):
+            self.assertIn("'mount.glusterfs' is missing; install the package glusterfs-client",
+                          self.virsh(self.uri, 'pool-start', 'n', status=1))
+        self.assertIn('not supported', self.virsh(self.uri, 'pool-define-as', 'r', 'rbd', '--source-host', 'h',
+                                                  '--source-name', 'x', status=1))
 
 
 class Machines(Pools):

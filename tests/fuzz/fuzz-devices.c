@@ -9,7 +9,9 @@
  *  (2) however the guest treated the serial port, one that opens it anew finds it working,
  *  (3) the SCI is high exactly while an enabled status bit is set, of PM1 or of the GPE block,
  *  (4) the guest can always switch the machine off,
- *  (5) what firmware reads after all that is what it was told, and its timer ticks.
+ *  (5) a keyboard's or mouse's line is high only while a byte of it waits, all that waits comes to an
+ *      end, and the controller answers whoever begins anew,
+ *  (6) what firmware reads after all that is what it was told, and its timer ticks.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +22,7 @@
 #include "dev/debugcon.h"
 #include "dev/debugexit.h"
 #include "dev/fw-cfg.h"
-#include "dev/kbc.h"
+#include "dev/i8042.h"
 #include "dev/pit.h"
 #include "dev/port-a.h"
 #include "dev/port-b.h"
@@ -35,6 +37,8 @@ enum {
 	SERIAL_IRQ = 4,
 	RTC_IRQ = 8,
 	PM = 0x600,
+	KEYBOARD_IRQ = 1,
+	MOUSE_IRQ = 12,
 	SCI = 9,
 	HOTPLUG = 0xae00,
 	RECORD = 6,
@@ -62,7 +66,7 @@ struct world {
 	struct rtc *rtc;
 	struct acpi_pm *pm;
 	struct acpi_hotplug *hotplug;
-	struct kbc *kbc;
+	struct i8042 *i8042;
 	struct debugexit *debugexit;
 	struct mem *mem;
 	struct pit *pit;
@@ -168,9 +172,17 @@ static void build(struct world *w)
 			.opaque = w,
 		},
 		NULL);
-	w->kbc = kbc_new(w->pio, on_reset, w, NULL);
+	w->i8042 = i8042_new(
+		&(struct i8042_config){
+			.pio = w->pio,
+			.keyboard = { &w->irq.sink, KEYBOARD_IRQ },
+			.mouse = { &w->irq.sink, MOUSE_IRQ },
+			.reset = on_reset,
+			.opaque = w,
+		},
+		NULL);
 	w->debugexit = debugexit_new(w->pio, on_exit_status, w, NULL);
-	g_assert_true(w->serial && w->rtc && w->pm && w->hotplug && w->kbc && w->debugexit);
+	g_assert_true(w->serial && w->rtc && w->pm && w->hotplug && w->i8042 && w->debugexit);
 	build_firmware(w);
 }
 
@@ -183,7 +195,7 @@ static void demolish(struct world *w)
 	pit_free(w->pit);
 	mem_free(w->mem);
 	debugexit_free(w->debugexit);
-	kbc_free(w->kbc);
+	i8042_free(w->i8042);
 	acpi_hotplug_free(w->hotplug);
 	acpi_pm_free(w->pm);
 	rtc_free(w->rtc);
@@ -195,7 +207,7 @@ static void demolish(struct world *w)
 /* Half of the ports that are asked for are ones where somebody lives. */
 static uint16_t choose_port(uint16_t raw)
 {
-	static const uint16_t base[] = { SERIAL, 0x70, PM,   0x64,  0xf4,  0xcf9, 0xcf8, HOTPLUG,
+	static const uint16_t base[] = { SERIAL, 0x70, PM,   0x60,  0xf4,  0xcf9, 0xcf8, HOTPLUG,
 					 0x40,   0x61, 0x92, 0x402, 0x510, 0x514, 0x518, 0x42 };
 
 	if (raw & 0x8000)
@@ -249,12 +261,15 @@ static void act(struct world *w, const uint8_t *record)
 		acpi_pm_gpe(w->pm, raw % ACPI_PM_GPES);
 		acpi_hotplug_insert(w->hotplug, raw / 16 % 32);
 		acpi_hotplug_ask(w->hotplug, raw / 512 % 32);
+		i8042_key(w->i8042, (uint8_t)raw, raw & 0x100);
+		i8042_move(w->i8042, (int16_t)raw, (int)value, (int)(value >> 32), raw & 31);
 		break;
 	case WHAT_RESET:
 		serial_reset(w->serial);
 		rtc_reset(w->rtc);
 		acpi_pm_reset(w->pm);
 		acpi_hotplug_reset(w->hotplug);
+		i8042_reset(w->i8042);
 		pit_reset(w->pit);
 		port_a_reset(w->port_a);
 		port_b_reset(w->port_b);
@@ -270,11 +285,14 @@ static void act(struct world *w, const uint8_t *record)
 static void check(struct world *w)
 {
 	bool level = w->irq.level[SERIAL_IRQ];
+	uint64_t keyboard = io_read(w->pio, I8042_COMMAND, 1);
 	uint64_t events = io_read(w->pio, PM, 4);
 	uint64_t gpes = io_read(w->pio, PM + ACPI_PM_GPE, 4);
 
 	events = (events & events >> 16 & 0xffff) | (gpes & gpes >> 16 & 0xffff);
 	g_assert_true((events != 0) == w->irq.level[SCI]);
+	g_assert_true(!w->irq.level[KEYBOARD_IRQ] || (keyboard & 0x21) == 0x01);
+	g_assert_true(!w->irq.level[MOUSE_IRQ] || (keyboard & 0x21) == 0x21);
 	g_assert_true(!(io_read(w->pio, SERIAL + 2, 1) & 1) == level);
 }
 
@@ -300,6 +318,29 @@ static void check_serial(struct world *w)
 	g_assert_cmphex(io_read(w->pio, SERIAL, 1), ==, 'y');
 	g_assert_cmphex(io_read(w->pio, SERIAL, 1), ==, 'z');
 	g_assert_cmphex(io_read(w->pio, SERIAL + 5, 1), ==, 0x60);
+}
+
+static void drain(struct world *w)
+{
+	for (unsigned i = 0; io_read(w->pio, I8042_COMMAND, 1) & 1; i++) {
+		g_assert_cmpuint(i, <, 8192);
+		(void)io_read(w->pio, I8042_DATA, 1);
+	}
+}
+
+static void check_keyboard(struct world *w)
+{
+	drain(w);
+	io_write(w->pio, I8042_COMMAND, 1, 0xaa);
+	g_assert_cmphex(io_read(w->pio, I8042_DATA, 1), ==, 0x55);
+	io_write(w->pio, I8042_COMMAND, 1, 0x60);
+	io_write(w->pio, I8042_DATA, 1, 0x41);
+	drain(w);
+	io_write(w->pio, I8042_DATA, 1, 0xff);
+	g_assert_cmphex(io_read(w->pio, I8042_DATA, 1), ==, 0xfa);
+	g_assert_cmphex(io_read(w->pio, I8042_DATA, 1), ==, 0xaa);
+	i8042_key(w->i8042, 0x1e, true);
+	g_assert_cmphex(io_read(w->pio, I8042_DATA, 1), ==, 0x1e);
 }
 
 static void check_power(struct world *w)
@@ -339,6 +380,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	check_serial(&w);
 	check_power(&w);
+	check_keyboard(&w);
 	check_firmware(&w);
 	demolish(&w);
 	return 0;

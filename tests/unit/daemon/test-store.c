@@ -132,12 +132,13 @@ static void save_well(struct fixture *f, enum store_kind kind, const char *key, 
 
 static char *file_of(struct fixture *f, enum store_kind kind, const char *key)
 {
-	static const char *const names[] = { "domains", "status", "snapshots", "pools",
-					     "pool-status" };
+	static const char *const names[] = { "domains",        "status", "snapshots",  "networks",
+					     "network-status", "pools",  "pool-status" };
+	const bool run =
+		kind == STORE_STATUS || kind == STORE_NETWORK_STATUS || kind == STORE_POOL_STATUS;
 	g_autofree char *name = g_strconcat(key, ".xml", NULL);
 
-	return g_build_filename(kind == STORE_STATUS || kind == STORE_POOL_STATUS ? f->run : f->dir,
-				names[kind], name, NULL);
+	return g_build_filename(run ? f->run : f->dir, names[kind], name, NULL);
 }
 
 /* NULL: there is none. */

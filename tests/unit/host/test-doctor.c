@@ -119,7 +119,7 @@ static void test_here(void)
 	struct host_doctor_config config = { "/", "/var/lib", "root" };
 	autoptr(host_doctor) doctor = host_doctor_new(&config);
 
-	g_assert_cmpuint(doctor->count, ==, 11);
+	g_assert_cmpuint(doctor->count, ==, 12);
 	for (unsigned i = 0; i < doctor->count; i++) {
 		g_test_message("%d %s: %s", doctor->checks[i].verdict, doctor->checks[i].what,
 			       doctor->checks[i].found);

@@ -211,11 +211,70 @@ static void store_remove(void *opaque, enum store_kind kind, const char *key, st
 
 const struct store_ops script_store = { .save = store_save, .remove = store_remove };
 
+/* == Networks == */
+
+static void net_start(void *opaque, struct virtnet *net, struct task *task)
+{
+	(void)opaque;
+	if (!script.fail) {
+		net->made = net;
+		script.networks++;
+	}
+	do_task(task);
+}
+
+static void net_find(void *opaque, struct virtnet *net, const char *state, struct task *task)
+{
+	g_assert_cmpstr(state, ==, "made by script");
+	script.found++;
+	net_start(opaque, net, task);
+}
+
+static char *net_state(struct virtnet *net)
+{
+	(void)net;
+	return g_strdup("made by script");
+}
+
+static void net_free(struct virtnet *net)
+{
+	g_assert_nonnull(net->made);
+	script.networks--;
+	while (script.held.length)
+		script_release("the network was let go");
+}
+
+static void net_do(struct virtnet *net, struct task *task)
+{
+	(void)net;
+	do_task(task);
+}
+
+static bool net_join(struct virtnet *net, const struct domain_interface *card, GError **error)
+{
+	(void)net;
+	(void)card;
+	(void)error;
+	script.joined++;
+	return true;
+}
+
+const struct network_ops script_networks = {
+	.start = net_start,
+	.find = net_find,
+	.state = net_state,
+	.free = net_free,
+	.stop = net_do,
+	.update = net_do,
+	.join = net_join,
+};
+
 struct node *script_node(bool store, unsigned deadline_ms)
 {
 	struct node_config config = { .uri = "test:///script",
 				      .type = "TEST",
 				      .machines = &script_machines,
+				      .networks = &script_networks,
 				      .store = store ? &script_store : NULL,
 				      .support = { .test = true },
 				      .deadline_ms = deadline_ms };

@@ -8,6 +8,7 @@
 #include <glib.h>
 
 #include "manage/machine.h"
+#include "manage/network.h"
 #include "manage/node.h"
 #include "manage/store.h"
 
@@ -24,6 +25,7 @@ struct script {
 	struct dom *last;  /* whose machine was made last */
 	unsigned machines; /* that there are */
 	unsigned started, destroyed, paused, plugged;
+	unsigned networks, found, joined;   /* that there are; that were taken over; cards */
 	GHashTable *kept[STORE_KIND_COUNT]; /* of the store: key to text */
 	const char *store_fail;             /* all of its tasks end with this */
 	unsigned saves;
@@ -31,6 +33,7 @@ struct script {
 
 extern struct script script;
 extern const struct machine_ops script_machines;
+extern const struct network_ops script_networks;
 extern const struct store_ops script_store;
 
 void script_reset(void);

@@ -112,7 +112,7 @@ static const struct refusal refusals[] = {
 	{ "", "<interface type='bridge'/>", "names no bridge; give <source bridge=.../>" },
 	{ "", "<interface type='udp'/>", "has no port; give it in <source>" },
 	{ "", "<interface type='direct'/>",
-	  "is of type 'direct', which is not there; give network" },
+	  "names no interface of the host; give <source dev=.../>" },
 	{ "", "<interface type='hostdev'/>", "is of type 'hostdev', which is not there" },
 	{ "", USER_CARD("<filterref filter='clean-traffic'/>"),
 	  "<filterref>: packets are not filt" },
@@ -121,7 +121,8 @@ static const struct refusal refusals[] = {
 	{ "", USER_CARD("<script path='/a'/>"), "<script>: no script is run; remove it" },
 	{ "", USER_CARD("<teaming type='persistent'/>"),
 	  "<teaming>: it has no partner; remove it" },
-	{ "", USER_CARD("<port isolated='yes'/>"), "ports are not isolated; remove it" },
+	{ "", USER_CARD("<port isolated='yes'/>"),
+	  "only those of bridges are isolated; remove it" },
 	{ "", USER_CARD("<bandwidth><inbound peak='1'/></bandwidth>"), "without an average; give" },
 	{ "", USER_CARD("<bandwidth><inbound average='2' peak='1'/></bandwidth>"),
 	  "below its aver" },
@@ -283,7 +284,7 @@ static void test_no_networks(void)
 
 	domain_fill(domain, &poor_host);
 	g_assert_true(domain_check(domain, &poor_host, DOMAIN_CHECK_START, &notes, NULL));
-	g_assert_true(has_note(&notes, "has no networks, so it becomes a user network"));
+	g_assert_true(has_note(&notes, "so it becomes a user network"));
 	g_assert_cmpint(domain->devices.interfaces[0].info.fate, ==, FATE_MAPPED);
 	notes_release(&notes);
 }

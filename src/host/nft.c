@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nft.c - the host's rules for packets, by nftables' own library and language
+ */
+#include "host/nft.h"
+
+#include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <nftables/libnftables.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/sys.h"
+
+static bool run(const char *text, char **ret_output, GError **error)
+{
+	struct nft_ctx *ctx = nft_ctx_new(NFT_CTX_DEFAULT);
+	const char *why;
+	bool ok;
+
+	if (!ctx)
+		return error_set(error, SOCLE_ERROR_FAILED, "nftables cannot be used here");
+	nft_ctx_output_set_flags(ctx, NFT_CTX_OUTPUT_HANDLE | NFT_CTX_OUTPUT_STATELESS |
+					      NFT_CTX_OUTPUT_NUMERIC_PROTO);
+	nft_ctx_buffer_output(ctx);
+	nft_ctx_buffer_error(ctx);
+	ok = nft_run_cmd_from_buffer(ctx, text) == 0;
+	if (ok && ret_output)
+		*ret_output = g_strdup(nft_ctx_get_output_buffer(ctx));
+	why = nft_ctx_get_error_buffer(ctx);
+	/* What follows in other lines is the place in the text. */
+	if (!ok)
+		error_set(error, SOCLE_ERROR_FAILED, "the rules for packets are refused: %.*s",
+			  (int)strcspn(why, "\n"), why);
+	nft_ctx_free(ctx);
+	return ok;
+}
+
+bool nft_apply(const char *text, GError **error)
+{
+	return run(text, NULL, error);
+}
+
+char *nft_list(const char *command, GError **error)
+{
+	char *output = NULL;
+
+	return run(command, &output, error) ? output : NULL;
+}
+
+int nft_watch(void)
+{
+	const struct sockaddr_nl addr = { .nl_family = AF_NETLINK,
+					  .nl_groups = 1u << (NFNLGRP_NFTABLES - 1) };
+	autofd int fd = sys_socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = sys_bind(fd, (const struct sockaddr *)(const void *)&addr, sizeof(addr));
+	if (r >= 0)
+		r = sys_set_nonblock(fd);
+	return r < 0 ? r : fd_steal(&fd);
+}
+
+void nft_drain(int fd)
+{
+	char bytes[2048];
+	ssize_t n;
+
+	/* What did not fit is an error, and a change as well. */
+	do {
+		n = sys_read(fd, bytes, sizeof(bytes));
+	} while (n > 0 || n == -ENOBUFS);
+}

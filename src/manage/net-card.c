@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * net-card.c - cards of machines in networks
+ *
+ * A card that runs and is in a network has a port there, whose UUID stands in its live definition. So ports are
+ * known as long as machines are, also by the next daemon, and nothing else has to be kept.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "manage/handler-int.h"
+#include "manage/net-int.h"
+
+static bool is_in_network(const struct domain_interface *card)
+{
+	return card->type == INTERFACE_NETWORK && card->source.network;
+}
+
+void net_each_card(const struct net *net, net_card_fn fn, void *opaque)
+{
+	const GPtrArray *vms = net->virtnet.node->vms;
+
+	for (unsigned i = 0; i < vms->len; i++) {
+		struct vm *vm = vms->pdata[i];
+		struct domain_devices *d = vm->dom.live ? &vm->dom.live->devices : NULL;
+
+		for (unsigned k = 0; d && k < d->interface_count; k++) {
+			struct domain_interface *card = &d->interfaces[k];
+
+			if (is_in_network(card) && card->source.portid &&
+			    !strcmp(card->source.network, net->virtnet.name) &&
+			    fn(vm, card, opaque))
+				return;
+		}
+	}
+}
+
+static bool count_card(struct vm *vm, struct domain_interface *card, void *opaque)
+{
+	(void)vm;
+	(void)card;
+	++*(unsigned *)opaque;
+	return false;
+}
+
+unsigned net_connections(const struct net *net)
+{
+	unsigned count = 0;
+
+	net_each_card(net, count_card, &count);
+	return count;
+}
+
+/* == Networks that a machine needs == */
+
+/* The first one that is not active; NULL with @error: it is not defined; NULL: all are there. */
+static struct net *first_inactive(struct node *node, const struct domain *domain, GError **error)
+{
+	for (unsigned i = 0; i < domain->devices.interface_count; i++) {
+		const struct domain_interface *card = &domain->devices.interfaces[i];
+		struct net *net;
+
+		if (!is_in_network(card))
+			continue;
+		net = net_by_name(node, card->source.network);
+		if (!net || !net_shown(net)) {
+			error_set(error, SOCLE_ERROR_NOT_FOUND,
+				  "interface '%s' is in the network '%.64s', which is not defined; "
+				  "define it, or name another one",
+				  card->mac.address, card->source.network);
+			return NULL;
+		}
+		if (!net_active(net) || net->starting)
+			return net;
+	}
+	return NULL;
+}
+
+static void step(struct call *call, const GError *given)
+{
+	struct vm *vm = call->vm;
+	g_autoptr(GError) error = given ? g_error_copy(given) : NULL;
+	call_next next = vm->cards_next;
+	struct net *net = NULL;
+
+	if (!error)
+		net = first_inactive(call->node, vm->cards_of, &error);
+	if (net) {
+		net_want(net, call_task(call, step));
+		return;
+	}
+	vm->cards_of = NULL;
+	next(call, error);
+}
+
+void cards_want(struct call *call, struct domain *domain, call_next next)
+{
+	if (!call->node->config.networks) {
+		next(call, NULL);
+		return;
+	}
+	call->vm->cards_of = domain;
+	call->vm->cards_next = next;
+	step(call, NULL);
+}
+
+/* == What a network means for a card == */
+
+struct use {
+	const char *dev;
+	unsigned count;
+};
+
+static bool count_use(struct vm *vm, struct domain_interface *card, void *opaque)
+{
+	struct use *use = opaque;
+
+	(void)vm;
+	use->count += !g_strcmp0(card->source.dev, use->dev);
+	return false;
+}
+
+/* The interface of the host that has the fewest cards. */
+static const char *choose_device(const struct net *net, GError **error)
+{
+	const struct network_forward *f = &net->virtnet.live->forward;
+	struct use best = { f->dev, 0 };
+
+	for (unsigned i = 0; i < f->interface_count; i++) {
+		struct use use = { f->interfaces[i].dev, 0 };
+
+		net_each_card(net, count_use, &use);
+		if (i == 0 || use.count < best.count)
+			best = use;
+	}
+	if (!f->interface_count)
+		net_each_card(net, count_use, &best);
+	if (best.count && network_mode(net->virtnet.live) == FORWARD_PASSTHROUGH) {
+		error_set(error, SOCLE_ERROR_BUSY,
+			  "all interfaces of network '%s' are in use, each by one machine; give it "
+			  "another <interface>",
+			  net->virtnet.name);
+		return NULL;
+	}
+	return best.dev;
+}
+
+static const char *direct_mode(const struct network *network)
+{
+	switch (network_mode(network)) {
+	case FORWARD_PRIVATE:
+		return "private";
+	case FORWARD_VEPA:
+		return "vepa";
+	case FORWARD_PASSTHROUGH:
+		return "passthrough";
+	case FORWARD_MODE_ABSENT:
+	case FORWARD_NAT:
+	case FORWARD_ROUTE:
+	case FORWARD_OPEN:
+	case FORWARD_BRIDGE:
+	case FORWARD_HOSTDEV:
+	case FORWARD_MODE_COUNT:
+	default:
+		return "bridge";
+	}
+}
+
+static void replace(char **text, const char *value)
+{
+	char *copy = g_strdup(value);
+
+	g_free(*text);
+	*text = copy;
+}
+
+/* Its address, by the definition: what is reserved for it, or the first one. */
+static const char *address_for(const struct network_ip *ip, const char *mac)
+{
+	for (unsigned i = 0; i < ip->dhcp.host_count; i++) {
+		const struct dhcp_host *host = &ip->dhcp.hosts[i];
+
+		if (host->mac && host->ip && !g_ascii_strcasecmp(host->mac, mac))
+			return host->ip;
+	}
+	return ip->dhcp.range_count ? ip->dhcp.ranges[0].start : NULL;
+}
+
+/* Ports that lead to @address. */
+static void add_forwards(struct domain_interface *card, const struct network *network,
+			 const char *address)
+{
+	g_autoptr(GArray) forwards = network_forwards(network, NULL);
+	struct inet own;
+
+	for (unsigned i = 0; forwards && inet_parse(address, &own) && i < forwards->len; i++) {
+		const struct network_forward_port *f =
+			&g_array_index(forwards, struct network_forward_port, i);
+		struct port_forward *forward;
+
+		if (inet_compare(&f->to, &own) != 0)
+			continue;
+		card->forwards =
+			g_renew(struct port_forward, card->forwards, card->forward_count + 1);
+		forward = &card->forwards[card->forward_count++];
+		*forward = (struct port_forward){ .proto = g_strdup(f->udp ? "udp" : "tcp"),
+						  .ranges = g_new0(struct forward_range, 1),
+						  .range_count = 1 };
+		if (!f->any) {
+			forward->address = g_malloc0(INET_TEXT_MAX);
+			inet_format(&f->address, forward->address);
+		}
+		forward->ranges[0].start = number_of(f->port);
+		forward->ranges[0].end = number_of(f->end);
+		forward->ranges[0].to = number_of(f->to_port);
+	}
+}
+
+/* A user network of its own, with the addresses of the definition. */
+static void connect_user(struct domain_interface *card, const struct network *network)
+{
+	for (unsigned i = 0; i < network->ip_count && !card->ip_count; i++) {
+		const struct network_ip *ip = &network->ips[i];
+		const char *address = address_for(ip, card->mac.address);
+		struct inet inet;
+
+		if (!inet_parse(ip->address, &inet) || inet.v6)
+			continue;
+		card->ips = g_new0(struct interface_ip, 1);
+		card->ip_count = 1;
+		card->ips[0].family = g_strdup("ipv4");
+		card->ips[0].address = g_strdup(address ? address : ip->address);
+		card->ips[0].peer = address ? g_strdup(ip->address) : NULL;
+		card->ips[0].prefix = number_of(network_ip_prefix(ip));
+		add_forwards(card, network, address);
+	}
+}
+
+static bool connect_card(const struct net *net, struct domain_interface *card, GError **error)
+{
+	const struct virtnet *v = &net->virtnet;
+	const struct network *live = v->live;
+	const struct portgroup *group = network_portgroup(live, card->source.portgroup);
+	const char *dev;
+
+	if (card->source.portgroup && !group)
+		return error_set(error, SOCLE_ERROR_NOT_FOUND,
+				 "network '%s' has no portgroup '%.64s'; add it, or name another "
+				 "one",
+				 v->name, card->source.portgroup);
+	if (group && !card->bandwidth.inbound.average.set)
+		card->bandwidth.inbound = group->bandwidth.inbound;
+	if (group && !card->bandwidth.outbound.average.set)
+		card->bandwidth.outbound = group->bandwidth.outbound;
+	if (!card->mtu.size.set)
+		card->mtu = live->mtu;
+	if (live->port.isolated == TRI_YES)
+		card->port = live->port;
+	if (v->node->config.networks->is_user) {
+		connect_user(card, live);
+	} else if (live->bridge.name) {
+		replace(&card->source.bridge, live->bridge.name);
+	} else {
+		dev = choose_device(net, error);
+		if (!dev)
+			return false;
+		replace(&card->source.dev, dev);
+		replace(&card->source.mode, direct_mode(live));
+	}
+	g_free(card->source.portid);
+	card->source.portid = g_uuid_string_random();
+	return true;
+}
+
+bool cards_connect(struct node *node, struct domain *domain, GError **error)
+{
+	for (unsigned i = 0; i < domain->devices.interface_count; i++) {
+		struct domain_interface *card = &domain->devices.interfaces[i];
+		const struct net *net =
+			is_in_network(card) ? net_by_name(node, card->source.network) : NULL;
+
+		if (!node->config.networks || !is_in_network(card))
+			continue;
+		if (!net || !net_active(net))
+			return error_set(error, SOCLE_ERROR_NOT_ACTIVE,
+					 "network '%.64s' is not active; start it",
+					 card->source.network);
+		if (!connect_card(net, card, error))
+			return false;
+	}
+	return true;
+}
+
+/* == Addresses of guests == */
+
+static void add_leases(struct vm *vm, const struct domain_interface *card, bool heard,
+		       GPtrArray *list)
+{
+	struct node *node = vm->dom.node;
+	const struct network_ops *ops = node->config.networks;
+	struct net *net = is_in_network(card) ? net_by_name(node, card->source.network) : NULL;
+	const char *bridge = card->source.bridge;
+
+	if (heard && ops && ops->neighbours && bridge)
+		(void)ops->neighbours(node->config.networks_opaque, bridge, list, NULL);
+	else if (!heard && net && net->virtnet.made && ops->leases)
+		(void)ops->leases(&net->virtnet, list, NULL);
+}
+
+static unsigned take_addresses(const struct domain_interface *card, GPtrArray *list,
+			       rpc_ip_addr *addrs)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < list->len; i++) {
+		const struct network_lease *lease = list->pdata[i];
+
+		if (lease->mac && card->mac.address && n < RPC_MAX_DOMAIN_IP_ADDR &&
+		    !g_ascii_strcasecmp(lease->mac, card->mac.address))
+			addrs[n++] = (rpc_ip_addr){ .type = lease->v6,
+						    .addr = lease->ip,
+						    .prefix = lease->prefix };
+	}
+	return n;
+}
+
+void call_card_addresses(struct call *call, struct vm *vm, bool heard)
+{
+	struct domain_devices *d = &vm->dom.live->devices;
+	g_autoptr(GPtrArray) lists =
+		g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
+	g_autofree rpc_domain_interface *cards =
+		g_new0(rpc_domain_interface, MAX(d->interface_count, 1));
+	rpc_domain_interface_addresses_ret ret = { { 0, cards } };
+
+	for (unsigned i = 0; i < d->interface_count; i++) {
+		struct domain_interface *card = &d->interfaces[i];
+		rpc_domain_interface *out = &cards[ret.ifaces.ifaces_len];
+		GPtrArray *list = g_ptr_array_new_with_free_func(network_lease_free);
+
+		g_ptr_array_add(lists, list);
+		add_leases(vm, card, heard, list);
+		if (!list->len || !card->target.dev)
+			continue;
+		out->addrs.addrs_val = g_new(rpc_ip_addr, list->len);
+		out->addrs.addrs_len = take_addresses(card, list, out->addrs.addrs_val);
+		out->name = card->target.dev;
+		out->hwaddr = &card->mac.address;
+		ret.ifaces.ifaces_len += out->addrs.addrs_len > 0;
+		if (!out->addrs.addrs_len)
+			g_clear_pointer(&out->addrs.addrs_val, g_free);
+	}
+	call_reply(call, &ret);
+	for (unsigned i = 0; i < ret.ifaces.ifaces_len; i++)
+		g_free(cards[i].addrs.addrs_val);
+}

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * net-list.c - lists of networks, and what is asked of one: its state, leases, ports
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "manage/handler-int.h"
+#include "manage/net-int.h"
+
+enum {
+	LIST_INACTIVE = 1 << 0,
+	LIST_ACTIVE = 1 << 1,
+	LIST_PERSISTENT = 1 << 2,
+	LIST_TRANSIENT = 1 << 3,
+	LIST_AUTOSTART = 1 << 4,
+	LIST_NO_AUTOSTART = 1 << 5,
+	LIST_FLAGS = 0x3f,
+};
+
+/* XDR does not write through what it encodes. */
+static char *lend(const char *text)
+{
+	return (char *)(uintptr_t)(text ? text : "");
+}
+
+/* == Lists == */
+
+static bool in_group(unsigned flags, unsigned group, unsigned is)
+{
+	return !(flags & group) || flags & is;
+}
+
+static bool is_wanted(const struct net *net, unsigned flags)
+{
+	return net_shown(net) &&
+	       in_group(flags, LIST_ACTIVE | LIST_INACTIVE,
+			net_active(net) ? LIST_ACTIVE : LIST_INACTIVE) &&
+	       in_group(flags, LIST_PERSISTENT | LIST_TRANSIENT,
+			net->virtnet.config ? LIST_PERSISTENT : LIST_TRANSIENT) &&
+	       in_group(flags, LIST_AUTOSTART | LIST_NO_AUTOSTART,
+			net->autostart ? LIST_AUTOSTART : LIST_NO_AUTOSTART);
+}
+
+static void on_list_all(struct call *call, const rpc_connect_list_all_networks_args *args)
+{
+	const GPtrArray *nets = call->node->nets;
+	rpc_connect_list_all_networks_ret ret = { .ret = 0 };
+	g_autofree rpc_network *handles = NULL;
+
+	if (!call_flags(call, args->flags, LIST_FLAGS))
+		return;
+	if (args->need_results)
+		handles = g_new(rpc_network, MAX(nets->len, 1));
+	for (unsigned i = 0; i < nets->len; i++) {
+		const struct net *net = nets->pdata[i];
+
+		if (!is_wanted(net, args->flags) || ret.ret == RPC_MAX_NETWORKS)
+			continue;
+		if (handles)
+			handles[ret.ret] = net_handle(net);
+		ret.ret++;
+	}
+	ret.nets.nets_val = handles;
+	ret.nets.nets_len = handles ? ret.ret : 0;
+	call_reply(call, &ret);
+}
+
+static void count(struct call *call, unsigned flags)
+{
+	/* Both layouts are the same. */
+	rpc_connect_num_of_networks_ret ret = { .num = 0 };
+
+	for (unsigned i = 0; i < call->node->nets->len; i++)
+		ret.num += is_wanted(call->node->nets->pdata[i], flags);
+	call_reply(call, &ret);
+}
+
+static void on_num(struct call *call, const void *args)
+{
+	(void)args;
+	count(call, LIST_ACTIVE);
+}
+
+static void on_num_defined(struct call *call, const void *args)
+{
+	(void)args;
+	count(call, LIST_INACTIVE);
+}
+
+/* Both procedures have the same layouts. */
+static void list_names(struct call *call, int max, unsigned flags)
+{
+	const GPtrArray *nets = call->node->nets;
+	rpc_connect_list_networks_ret ret = { { 0 } };
+	g_autofree rpc_text *names = g_new(rpc_text, MAX(nets->len, 1));
+
+	if (max < 0 || max > RPC_MAX_NETWORKS) {
+		call_fail(call, RPC_CODE_RPC, RPC_FROM_RPC, "a list of %d networks: it has 0 to %d",
+			  max, RPC_MAX_NETWORKS);
+		return;
+	}
+	for (unsigned i = 0; i < nets->len && ret.names.names_len < (unsigned)max; i++) {
+		const struct net *net = nets->pdata[i];
+
+		if (is_wanted(net, flags))
+			names[ret.names.names_len++] = net->virtnet.name;
+	}
+	ret.names.names_val = names;
+	call_reply(call, &ret);
+}
+
+static void on_list(struct call *call, const rpc_connect_list_networks_args *args)
+{
+	list_names(call, args->maxnames, LIST_ACTIVE);
+}
+
+static void on_list_defined(struct call *call, const rpc_connect_list_defined_networks_args *args)
+{
+	list_names(call, args->maxnames, LIST_INACTIVE);
+}
+
+static void on_by_name(struct call *call, const rpc_network_lookup_by_name_args *args)
+{
+	const struct net *net = net_by_name(call->node, args->name);
+	rpc_network_lookup_by_name_ret ret;
+
+	if (!net || !net_shown(net)) {
+		call_fail(call, RPC_CODE_NO_NETWORK, RPC_FROM_NETWORK,
+			  "Network not found: no network with matching name '%.256s'", args->name);
+		return;
+	}
+	ret.net = net_handle(net);
+	call_reply(call, &ret);
+}
+
+static void on_by_uuid(struct call *call, const rpc_network_lookup_by_uuid_args *args)
+{
+	const uint8_t *u = (const uint8_t *)args->uuid;
+	const struct net *net = net_by_uuid(call->node, u);
+	rpc_network_lookup_by_uuid_ret ret;
+
+	if (!net || !net_shown(net)) {
+		call_fail(call, RPC_CODE_NO_NETWORK, RPC_FROM_NETWORK,
+			  "Network not found: no network with matching uuid "
+			  "'%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x'",
+			  u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11],
+			  u[12], u[13], u[14], u[15]);
+		return;
+	}
+	ret.net = net_handle(net);
+	call_reply(call, &ret);
+}
+
+/* == State == */
+
+static void on_is_active(struct call *call, const rpc_network_is_active_args *args)
+{
+	const struct net *net = call_net(call, &args->net);
+	rpc_network_is_active_ret ret;
+
+	if (!net)
+		return;
+	ret.active = net_active(net);
+	call_reply(call, &ret);
+}
+
+static void on_is_persistent(struct call *call, const rpc_network_is_persistent_args *args)
+{
+	const struct net *net = call_net(call, &args->net);
+	rpc_network_is_persistent_ret ret;
+
+	if (!net)
+		return;
+	ret.persistent = net->virtnet.config != NULL;
+	call_reply(call, &ret);
+}
+
+static void on_get_autostart(struct call *call, const rpc_network_get_autostart_args *args)
+{
+	const struct net *net = call_net(call, &args->net);
+	rpc_network_get_autostart_ret ret;
+
+	if (!net)
+		return;
+	ret.autostart = net->autostart;
+	call_reply(call, &ret);
+}
+
+static void on_bridge_name(struct call *call, const rpc_network_get_bridge_name_args *args)
+{
+	const struct net *net = call_net(call, &args->net);
+	rpc_network_get_bridge_name_ret ret;
+
+	if (!net)
+		return;
+	ret.name = net_shown(net)->bridge.name;
+	if (ret.name)
+		call_reply(call, &ret);
+	else
+		call_fail(call, RPC_CODE_INTERNAL, RPC_FROM_NETWORK,
+			  "network '%s' does not have a bridge name.", net->virtnet.name);
+}
+
+/* == Leases == */
+
+static char **or_null(char **text)
+{
+	return *text ? text : NULL;
+}
+
+static rpc_network_dhcp_lease encode_lease(struct network_lease *lease)
+{
+	return (rpc_network_dhcp_lease){
+		.iface = lend(lease->dev),
+		.expirytime = lease->expiry,
+		.type = lease->v6,
+		.mac = or_null(&lease->mac),
+		.iaid = or_null(&lease->iaid),
+		.ipaddr = lend(lease->ip),
+		.prefix = lease->prefix,
+		.hostname = or_null(&lease->hostname),
+		.clientid = or_null(&lease->clientid),
+	};
+}
+
+static void on_leases(struct call *call, const rpc_network_get_dhcp_leases_args *args)
+{
+	struct net *net = call_active_net(call, &args->net);
+	const struct network_ops *ops = call->node->config.networks;
+	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(network_lease_free);
+	g_autofree rpc_network_dhcp_lease *leases = NULL;
+	rpc_network_get_dhcp_leases_ret ret = { .ret = 0 };
+	g_autoptr(GError) error = NULL;
+
+	if (!net || !call_flags(call, args->flags, 0))
+		return;
+	if (ops->leases && net->virtnet.made && !ops->leases(&net->virtnet, list, &error)) {
+		call_fail_error(call, RPC_FROM_NETWORK, error);
+		return;
+	}
+	leases = g_new(rpc_network_dhcp_lease, MAX(list->len, 1));
+	for (unsigned i = 0; i < list->len && ret.ret < RPC_MAX_NETWORK_DHCP_LEASES; i++) {
+		struct network_lease *lease = list->pdata[i];
+
+		if (!args->mac || !g_ascii_strcasecmp(*args->mac, lease->mac ? lease->mac : ""))
+			leases[ret.ret++] = encode_lease(lease);
+	}
+	ret.leases.leases_val = leases;
+	ret.leases.leases_len = args->need_results ? ret.ret : 0;
+	call_reply(call, &ret);
+}
+
+/* == Ports == */
+
+struct ports {
+	const struct net *net;
+	rpc_network_port *list;
+	unsigned count, max;
+	const uint8_t *uuid; /* of the one that is looked for */
+	struct vm *vm;
+	struct domain_interface *card;
+};
+
+static bool add_port(struct vm *vm, struct domain_interface *card, void *opaque)
+{
+	struct ports *ports = opaque;
+	rpc_network_port *port = &ports->list[ports->count];
+
+	(void)vm;
+	if (ports->count == ports->max)
+		return true;
+	port->net = net_handle(ports->net);
+	net_read_uuid(card->source.portid, (uint8_t *)port->uuid);
+	ports->count++;
+	return false;
+}
+
+static void on_ports(struct call *call, const rpc_network_list_all_ports_args *args)
+{
+	const struct net *net = call_net(call, &args->net);
+	struct ports ports = { .net = net };
+	rpc_network_list_all_ports_ret ret = { .ret = 0 };
+	g_autofree rpc_network_port *list = NULL;
+
+	if (!net || !call_flags(call, args->flags, 0))
+		return;
+	ports.max = MIN(net_connections(net), RPC_MAX_NETWORK_PORTS);
+	ports.list = list = g_new0(rpc_network_port, MAX(ports.max, 1));
+	net_each_card(net, add_port, &ports);
+	ret.ret = ports.count;
+	ret.ports.ports_val = list;
+	ret.ports.ports_len = args->need_results ? ports.count : 0;
+	call_reply(call, &ret);
+}
+
+static bool is_port(struct vm *vm, struct domain_interface *card, void *opaque)
+{
+	struct ports *ports = opaque;
+	uint8_t uuid[16];
+
+	net_read_uuid(card->source.portid, uuid);
+	if (memcmp(uuid, ports->uuid, sizeof(uuid)) != 0)
+		return false;
+	ports->vm = vm;
+	ports->card = card;
+	return true;
+}
+
+/* False: the call has failed. */
+static bool find_port(struct call *call, const struct net *net, const char *uuid,
+		      struct ports *ret_ports)
+{
+	*ret_ports = (struct ports){ .net = net, .uuid = (const uint8_t *)uuid };
+	net_each_card(net, is_port, ret_ports);
+	if (ret_ports->card)
+		return true;
+	call_fail(call, RPC_CODE_NO_NETWORK_PORT, RPC_FROM_NETWORK,
+		  "network '%s' has no port with this uuid", net->virtnet.name);
+	return false;
+}
+
+static void on_port_by_uuid(struct call *call, const rpc_network_port_lookup_by_uuid_args *args)
+{
+	const struct net *net = call_net(call, &args->net);
+	rpc_network_port_lookup_by_uuid_ret ret;
+	struct ports ports;
+
+	if (!net || !find_port(call, net, args->uuid, &ports))
+		return;
+	ret.port.net = net_handle(net);
+	memcpy(ret.port.uuid, args->uuid, sizeof(ret.port.uuid));
+	call_reply(call, &ret);
+}
+
+static void on_port_xml(struct call *call, const rpc_network_port_get_xml_desc_args *args)
+{
+	const struct net *net = call_net(call, &args->port.net);
+	rpc_network_port_get_xml_desc_ret ret;
+	g_autofree char *xml = NULL;
+	struct network_port port;
+	struct ports ports;
+
+	if (!net || !call_flags(call, args->flags, 0) ||
+	    !find_port(call, net, args->port.uuid, &ports))
+		return;
+	port = (struct network_port){
+		.uuid = ports.card->source.portid,
+		.owner = ports.vm->dom.name,
+		.owner_uuid = ports.vm->dom.uuid_text,
+		.portgroup = ports.card->source.portgroup,
+		.mac = ports.card->mac.address,
+		.bridge = ports.card->source.bridge,
+		.dev = ports.card->source.dev,
+		.bandwidth = &ports.card->bandwidth,
+	};
+	xml = network_port_format(&port);
+	ret.xml = xml;
+	call_reply(call, &ret);
+}
+
+static void refuse_port(struct call *call, const rpc_network *handle)
+{
+	if (call_net(call, handle))
+		call_fail(call, RPC_CODE_NO_SUPPORT, RPC_FROM_NETWORK,
+			  "ports come and go with interfaces of domains; attach or detach one");
+}
+
+static void on_port_create(struct call *call, const rpc_network_port_create_xml_args *args)
+{
+	refuse_port(call, &args->net);
+}
+
+static void on_port_delete(struct call *call, const rpc_network_port_delete_args *args)
+{
+	refuse_port(call, &args->port.net);
+}
+
+const struct call_entry net_list_handlers[] = {
+	HANDLE(RPC_PROC_CONNECT_LIST_ALL_NETWORKS, rpc_connect_list_all_networks_args, on_list_all),
+	HANDLE(RPC_PROC_CONNECT_LIST_NETWORKS, rpc_connect_list_networks_args, on_list),
+	HANDLE(RPC_PROC_CONNECT_LIST_DEFINED_NETWORKS, rpc_connect_list_defined_networks_args,
+	       on_list_defined),
+	HANDLE_BARE(RPC_PROC_CONNECT_NUM_OF_NETWORKS, on_num),
+	HANDLE_BARE(RPC_PROC_CONNECT_NUM_OF_DEFINED_NETWORKS, on_num_defined),
+	HANDLE(RPC_PROC_NETWORK_LOOKUP_BY_NAME, rpc_network_lookup_by_name_args, on_by_name),
+	HANDLE(RPC_PROC_NETWORK_LOOKUP_BY_UUID, rpc_network_lookup_by_uuid_args, on_by_uuid),
+	HANDLE(RPC_PROC_NETWORK_IS_ACTIVE, rpc_network_is_active_args, on_is_active),
+	HANDLE(RPC_PROC_NETWORK_IS_PERSISTENT, rpc_network_is_persistent_args, on_is_persistent),
+	HANDLE(RPC_PROC_NETWORK_GET_AUTOSTART, rpc_network_get_autostart_args, on_get_autostart),
+	HANDLE(RPC_PROC_NETWORK_GET_BRIDGE_NAME, rpc_network_get_bridge_name_args, on_bridge_name),
+	HANDLE(RPC_PROC_NETWORK_GET_DHCP_LEASES, rpc_network_get_dhcp_leases_args, on_leases),
+	HANDLE(RPC_PROC_NETWORK_LIST_ALL_PORTS, rpc_network_list_all_ports_args, on_ports),
+	HANDLE(RPC_PROC_NETWORK_PORT_LOOKUP_BY_UUID, rpc_network_port_lookup_by_uuid_args,
+	       on_port_by_uuid),
+	HANDLE(RPC_PROC_NETWORK_PORT_GET_XML_DESC, rpc_network_port_get_xml_desc_args, on_port_xml),
+	HANDLE(RPC_PROC_NETWORK_PORT_CREATE_XML, rpc_network_port_create_xml_args, on_port_create),
+	HANDLE(RPC_PROC_NETWORK_PORT_DELETE, rpc_network_port_delete_args, on_port_delete),
+	HANDLERS_END,
+};

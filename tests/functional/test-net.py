@@ -1,0 +1,638 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Networks of a system's daemon: guests get addresses and names and reach who they may, whatever else is going on."""
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+import net
+from net import Guest, Server, Space, World, ask, nft, run
+from daemon import definition, wait_for
+
+NAT = '''<network><name>n</name><forward mode='nat'/><bridge name='virbr5'/>{more}
+<ip address='10.5.0.1' prefix='24'>{ip}<dhcp><range start='10.5.0.50' end='10.5.0.250'/>{dhcp}</dhcp></ip>
+</network>'''
+
+# What Docker 28 makes: a policy of DROP, and chains that let its own networks through.
+DOCKER = '''
+table ip filter {
+	chain DOCKER-USER { counter return; }
+	chain DOCKER-FORWARD { iifname "docker0" counter accept; }
+	chain FORWARD { type filter hook forward priority filter; policy drop;
+		counter jump DOCKER-USER
+		counter jump DOCKER-FORWARD
+	}
+	chain INPUT { type filter hook input priority filter; policy accept; }
+}
+'''
+
+# What firewalld makes: what no zone knows is rejected at the end.
+FIREWALLD = '''
+table inet firewalld {
+	chain filter_INPUT { type filter hook input priority filter + 10; policy accept;
+		ct state { established, related } accept
+		iifname "lo" accept
+		ct state invalid drop
+		reject with icmpx admin-prohibited
+	}
+	chain filter_FORWARD { type filter hook forward priority filter + 10; policy accept;
+		ct state { established, related } accept
+		ct state invalid drop
+		reject with icmpx admin-prohibited
+	}
+	chain filter_OUTPUT { type filter hook output priority filter + 10; policy accept; }
+}
+'''
+
+
+class Plain(net.Case):
+    """The network 'default' of a host on which nothing else is going on."""
+
+    def test_default(self):
+        self.assertRegex(self.net('net-list', '--all'), r'default +inactive +no +yes')
+        self.net('net-start', 'default')
+        self.assertRegex(self.net('net-info', 'default'), r'Bridge: +virbr0')
+        world = World(self)
+        one, two = Guest(self, 'virbr0', 'one'), Guest(self, 'virbr0', 'two')
+        first, second = one.dhcp(), two.dhcp()
+        self.assertRegex(first, r'^192\.168\.122\.\d+$')
+        self.assertTrue(one.reaches(second))
+        self.assertTrue(one.reaches('203.0.113.2'))
+        # From outside nobody comes in.
+        world.run('ip', 'route', 'add', '192.168.122.0/24', 'via', '203.0.113.1')
+        Server(self, one, 80, 'one')
+        self.assertEqual(ask(world, first, 80), '')
+        self.assertEqual(ask(two, first, 80), f'one {second}')
+        # Names of guests.
+        self.assertEqual(two.resolve('one', '192.168.122.1'), [first])
+        leases = self.net('net-dhcp-leases', 'default')
+        self.assertRegex(leases, rf'ipv4 +{first}/24 +one ')
+        self.assertRegex(leases, rf'ipv4 +{second}/24 +two ')
+        self.net('net-destroy', 'default')
+        self.assertEqual(self.left(), ([], [], []))
+        self.assertFalse(os.listdir(os.path.join(self.dir, 'run', 'networks')))
+        # The leases are there when it comes back.
+        self.net('net-start', 'default')
+        run('ip', 'link', 'set', one.tap, 'master', 'virbr0')
+        self.assertEqual(one.dhcp(), first)
+
+    def test_taken(self):
+        # Somebody has its addresses.
+        run('ip', 'link', 'add', 'other', 'type', 'veth')
+        run('ip', 'addr', 'add', '192.168.122.77/24', 'dev', 'other')
+        said = self.net('net-start', 'default', status=1)
+        self.assertIn("192.168.122.1/24 are in use by interface 'other' (192.168.122.77/24)", said)
+        self.assertIn('give it another <ip>', said)
+        run('ip', 'addr', 'flush', 'dev', 'other')
+        run('ip', 'link', 'add', 'virbr0', 'type', 'bridge')
+        self.assertIn("there is an interface 'virbr0' already", self.net('net-start', 'default', status=1))
+        run('ip', 'link', 'del', 'virbr0')
+        self.net('net-start', 'default')
+        self.net('net-destroy', 'default')
+        run('ip', 'link', 'del', 'other')
+
+    def test_default_elsewhere(self):
+        # Where 192.168.122.0/24 is in use already, the first start takes the next.
+        self.one.end()
+        run('ip', 'link', 'add', 'other', 'type', 'veth')
+        run('ip', 'addr', 'add', '192.168.122.77/24', 'dev', 'other')
+        two = net.tool.Daemon(os.path.join(self.dir, 'two'), '--run', os.path.join(self.dir, 'two', 'run'))
+        os.mkdir(two.folder)
+        self.daemons.append(two)
+        two.start()
+        self.assertIn("address='192.168.123.1'", self.virsh(two.uri(), 'net-dumpxml', 'default'))
+        self.virsh(two.uri(), 'net-undefine', 'default')
+        # Who does not want it is not asked again.
+        two.end()
+        two.start()
+        self.assertNotIn('default', self.virsh(two.uri(), 'net-list', '--all'))
+        run('ip', 'link', 'del', 'other')
+
+    def test_no_dnsmasq(self):
+        self.one.end()
+        tools = os.path.join(self.dir, 'tools')
+        os.mkdir(tools)
+        # A host without dnsmasq: its file is hidden from this daemon.
+        words = self.one.words
+        self.one.env = {**os.environ, 'PATH': tools}
+        with open(self.one.log, 'a', encoding='utf-8') as log:
+            self.one.starts = self.one.said().count('ready at')
+            self.one.process = subprocess.Popen(
+                ['/usr/bin/unshare', '-m', '/bin/sh', '-c',
+                 '/bin/mount --bind /dev/null /usr/sbin/dnsmasq && exec "$@"', 'sh',
+                 net.tool.SOCLED, '--state', os.path.join(self.dir, 'st'), '--listen', self.one.socket, '--vm',
+                 net.tool.VM, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.one.env)
+        wait_for(self.one.listens, 'the daemon listens')
+        said = self.net('net-start', 'default', status=1)
+        self.assertIn("there is no program 'dnsmasq'", said)
+        self.assertIn('install the package dnsmasq-base', said)
+        self.assertEqual(self.left(), ([], [], []))
+
+    def test_options(self):
+        root = os.path.join(self.dir, 'boot, all')
+        os.mkdir(root)
+        with open(os.path.join(root, 'loader'), 'w', encoding='ascii') as file:
+            file.write('boot me\n')
+        os.chmod(os.path.join(root, 'loader'), 0o644)
+        more = """<domain name='lab.test' localOnly='yes'/><dns><txt name='t' value='a, b'/>
+            <srv service='http' protocol='tcp' domain='lab.test' target='db.lab.test' port='80'/>
+            <host ip='10.5.0.9'><hostname>db</hostname><hostname>db.lab.test</hostname></host></dns>"""
+        options = """<dnsmasq:options xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'>
+            <dnsmasq:option value='dhcp-option=42,10.5.0.3'/></dnsmasq:options>"""
+        self.make(NAT.format(more=more, ip=f"<tftp root='{root}'/>", dhcp="""
+            <host mac='52:54:00:00:05:01' name='fixed' ip='10.5.0.11'/>
+            <bootp file='loader' server='10.5.0.1'/>""").replace('</network>', options + '</network>'), 'n')
+        guest = Guest(self, 'virbr5', 'whoever', mac='52:54:00:00:05:01')
+        self.assertEqual(guest.dhcp(), '10.5.0.11')
+        told = guest.told
+        self.assertEqual((told['hostname'], told['domain'], told['dns'], told['router'], told['boot_file'],
+                          told['ntpsrv']),
+                         ('fixed', 'lab.test', '10.5.0.1', '10.5.0.1', 'loader', '10.5.0.3'))
+        self.assertEqual(guest.resolve('db.lab.test', '10.5.0.1'), ['10.5.0.9'])
+        self.assertEqual(guest.resolve('fixed.lab.test', '10.5.0.1'), ['10.5.0.11'])
+        self.assertEqual(guest.run('busybox', 'tftp', '-g', '-r', 'loader', '-l', '/dev/stdout', '10.5.0.1'),
+                         'boot me\n')
+        # A host that is added is known at once, and by the next daemon.
+        self.net('net-update', 'n', 'add', 'ip-dhcp-host',
+                 "<host mac='52:54:00:00:05:02' name='late' ip='10.5.0.12'/>", '--live', '--config')
+        late = Guest(self, 'virbr5', 'x', mac='52:54:00:00:05:02')
+        self.assertEqual(late.dhcp(), '10.5.0.12')
+        self.net('net-update', 'n', 'delete', 'ip-dhcp-range', "<range start='10.5.0.50' end='10.5.0.250'/>",
+                 '--live')
+        self.net('net-update', 'n', 'add', 'ip-dhcp-range', "<range start='10.5.0.30' end='10.5.0.40'/>", '--live')
+        other = Guest(self, 'virbr5', 'other')
+        self.assertIn(int(other.dhcp().split('.')[3]), range(30, 41))
+
+    def test_kinds(self):
+        world = World(self)
+        world.run('ip', 'route', 'add', '10.6.0.0/16', 'via', '203.0.113.1')
+        for mode, out, back in (('', False, False), ("<forward mode='route'/>", True, True),
+                                ("<forward mode='open'/>", True, True)):
+            self.make(f"""<network><name>k</name>{mode}<bridge name='virbr6'/><ip address='10.6.0.1' prefix='24'>
+                <dhcp><range start='10.6.0.2' end='10.6.0.9'/></dhcp></ip></network>""", 'k')
+            guest = Guest(self, 'virbr6')
+            address = guest.dhcp()
+            self.assertTrue(guest.reaches('10.6.0.1'), mode)
+            self.assertEqual(guest.reaches('203.0.113.2'), out, mode)
+            guest.run('ip', 'route', 'replace', 'default', 'via', '10.6.0.1')
+            self.assertEqual(guest.reaches('203.0.113.2'), out, mode)
+            reached = subprocess.run(world.words('busybox', 'ping', '-c1', '-W2', address), check=False,
+                                     capture_output=True).returncode == 0
+            self.assertEqual(reached, back, mode)
+            self.net('net-destroy', 'k')
+            self.net('net-undefine', 'k')
+            guest.end()
+        self.assertEqual(self.left()[0], [])
+
+    def test_six(self):
+        world = World(self)
+        self.make("""<network><name>six</name><forward mode='nat'><nat ipv6='yes'/></forward>
+            <bridge name='virbr7'/><ip address='10.7.0.1' prefix='24'/>
+            <ip family='ipv6' address='fd00:7::1' prefix='64'/></network>""", 'six')
+        guest = Guest(self, 'virbr7')
+        has = wait_for(lambda: [word for word in guest.run('ip', '-6', 'addr').split() if 'fd00:7:' in word],
+                       'the guest has an address by advertisement')
+        self.assertRegex(has[0], '^fd00:7::.*/64$')
+        wait_for(lambda: 'default' in guest.run('ip', '-6', 'route'), 'a way out')
+        wait_for(lambda: guest.reaches('fd00:7::1'), 'the host is reached')
+        wait_for(lambda: guest.reaches('2001:db8:1::2'), 'the world is reached')
+        del world
+
+    def test_forwards(self):
+        world = World(self)
+        own = """<metadata><f:forwards xmlns:f='urn:socle:network'>
+            <f:forward proto='tcp' port='2222' to='10.5.0.11' to-port='80'/>
+            <f:forward proto='tcp' port='3000' end='3002' to='10.5.0.11'/></f:forwards></metadata>"""
+        self.make(NAT.format(more=own, ip='', dhcp="<host mac='52:54:00:00:05:01' ip='10.5.0.11'/>"), 'n')
+        guest = Guest(self, 'virbr5', mac='52:54:00:00:05:01')
+        other = Guest(self, 'virbr5')
+        guest.dhcp()
+        other.dhcp()
+        Server(self, guest, 80, 'web')
+        Server(self, guest, 3001, 'more')
+        self.assertEqual(ask(world, '203.0.113.1', 2222), 'web 203.0.113.2')
+        self.assertEqual(ask(world, '203.0.113.1', 3001), 'more 203.0.113.2')
+        self.assertEqual(ask(None, '203.0.113.1', 2222), 'web 203.0.113.1')
+        self.assertEqual(ask(other, '203.0.113.1', 2222), 'web 10.5.0.1')
+        self.assertEqual(ask(world, '203.0.113.1', 80), '')
+        self.again()
+        self.assertEqual(ask(world, '203.0.113.1', 2222), 'web 203.0.113.2')
+        self.net('net-destroy', 'n')
+        self.assertEqual(ask(world, '203.0.113.1', 2222), '')
+
+
+class Limits(net.Case):
+    """How much may go through a network."""
+
+    def test_bandwidth(self):
+        world = World(self)
+        self.make(NAT.format(more="<bandwidth><outbound average='256' burst='64'/></bandwidth>", ip='', dhcp=''),
+                  'n')
+        guest = Guest(self, 'virbr5')
+        guest.dhcp()
+        sink = ('import socket\ns = socket.create_server(("", 9))\nprint("ready", flush=True)\n'
+                'c = s.accept()[0]\nn = 0\nwhile d := c.recv(65536): n += len(d)\nprint(n)\n')
+        process = subprocess.Popen(world.words(sys.executable, '-c', sink), stdout=subprocess.PIPE, text=True)
+        process.stdout.readline()
+        begin = time.monotonic()
+        guest.run(sys.executable, '-c', 'import socket\ns = socket.create_connection(("203.0.113.2", 9))\n'
+                  's.sendall(bytes(1 << 20))\ns.close()\n')
+        self.assertEqual(process.communicate(timeout=60)[0], f'{1 << 20}\n')
+        took = time.monotonic() - begin
+        # 1 MiB at 256 KiB in a second.
+        self.assertGreater(took, 2.5)
+        self.assertLess(took, 15)
+
+
+class Neighbours(net.Case):
+    """Others have rules, too."""
+
+    def check(self, world, guest):
+        address = guest.dhcp()
+        self.assertTrue(guest.reaches('203.0.113.2'))
+        self.assertEqual(guest.resolve('n-guest', '10.5.0.1'), [address])
+        del world
+
+    def through(self, rules, clear):
+        world = World(self)
+        # Before.
+        nft(rules)
+        self.make(NAT.format(more='', ip='', dhcp=''), 'n')
+        guest = Guest(self, 'virbr5', 'n-guest')
+        self.check(world, guest)
+        # Anew, as at a restart of theirs.
+        nft(clear + rules)
+        wait_for(lambda: 'virbr5' in run('nft', 'list', 'chain', *self.chain), 'the door is open again')
+        self.check(world, guest)
+        # Others are not let through by us.
+        self.assertEqual(run('nft', 'list', 'chain', *self.chain).count('accept'), self.accepts)
+        self.net('net-destroy', 'n')
+        self.assertEqual(self.left(), ([], [], []))
+        nft(clear)
+        # Behind.
+        self.net('net-start', 'n')
+        run('ip', 'link', 'set', guest.tap, 'master', 'virbr5')
+        nft(rules)
+        wait_for(lambda: 'virbr5' in run('nft', 'list', 'chain', *self.chain), 'the door is open again')
+        self.check(world, guest)
+        self.again()
+        self.check(world, guest)
+        self.net('net-destroy', 'n')
+        self.assertEqual(self.left(), ([], [], []))
+
+    def test_docker(self):
+        self.chain, self.accepts = ('ip', 'filter', 'FORWARD'), 2
+        self.through(DOCKER, 'table ip filter\ndelete table ip filter\n')
+
+    def test_firewalld(self):
+        self.chain, self.accepts = ('inet', 'firewalld', 'filter_FORWARD'), 4
+        self.through(FIREWALLD, 'table inet firewalld\ndelete table inet firewalld\n')
+
+    def test_iptables(self):
+        # Programs that know iptables only can still read their tables.
+        run('iptables', '-P', 'FORWARD', 'DROP')
+        run('iptables', '-P', 'INPUT', 'DROP')
+        run('iptables', '-A', 'INPUT', '-i', 'lo', '-j', 'ACCEPT')
+        world = World(self)
+        self.make(NAT.format(more='', ip='', dhcp=''), 'n')
+        self.check(world, Guest(self, 'virbr5', 'n-guest'))
+        said = run('iptables', '-S')
+        self.assertRegex(said, r'-A FORWARD -i virbr5 .*-j ACCEPT')
+        self.assertRegex(said, r'-A INPUT -i virbr5 -p udp (-m udp )?--dport 67 .*-j ACCEPT')
+        run('iptables', '-I', 'FORWARD', '1', '-i', 'eth9', '-j', 'ACCEPT')
+        self.net('net-destroy', 'n')
+        self.assertEqual(run('iptables', '-S').splitlines(),
+                         ['-P INPUT DROP', '-P FORWARD DROP', '-P OUTPUT ACCEPT', '-A INPUT -i lo -j ACCEPT',
+                          '-A FORWARD -i eth9 -j ACCEPT'])
+
+    def test_flush(self):
+        # Somebody takes everything away, as a restart of nftables' own service does.
+        world = World(self)
+        self.make(NAT.format(more='', ip='', dhcp=''), 'n')
+        guest = Guest(self, 'virbr5', 'n-guest')
+        self.check(world, guest)
+        run('nft', 'flush', 'ruleset')
+        wait_for(lambda: 'virbr5' in run('nft', 'list', 'ruleset'), 'our table is there again')
+        self.check(world, guest)
+
+    def test_own_chain(self):
+        # An administrator's own chain is his: he is told.
+        nft('table inet mine {\n chain f {\n type filter hook forward priority filter; policy drop;\n }\n}\n')
+        self.make(NAT.format(more='', ip='', dhcp=''), 'n')
+        self.assertIn('nft insert rule inet mine f iifname virbr5 accept', self.one.said())
+        self.assertNotIn('virbr5', run('nft', 'list', 'table', 'inet', 'mine'))
+
+    def test_two_hosts(self):
+        # Two daemons in two namespaces have the same names and addresses, and do not meet.
+        other = Space()
+        self.addCleanup(other.end)
+        folder = os.path.join(self.dir, 'two')
+        os.mkdir(folder, 0o755)
+        two = net.tool.Daemon(folder, '--run', os.path.join(folder, 'run'))
+        two.starts = 0
+        with open(two.log, 'w', encoding='utf-8') as log:
+            two.process = subprocess.Popen(
+                other.words(net.tool.SOCLED, '--state', os.path.join(folder, 'st'), '--listen', two.socket, '--vm',
+                            net.tool.VM, *two.words), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.daemons.append(two)
+        wait_for(two.listens, 'the other daemon listens')
+        self.net('net-start', 'default')
+        self.virsh(two.uri(), 'net-start', 'default')
+        guest = Guest(self, 'virbr0', 'a')
+        address = guest.dhcp()
+        self.assertIn(address, self.net('net-dhcp-leases', 'default'))
+        self.assertNotIn(address + '/', self.virsh(two.uri(), 'net-dhcp-leases', 'default'))
+        rules = run('nft', 'list', 'ruleset')
+        self.virsh(two.uri(), 'net-destroy', 'default')
+        self.assertEqual(other.run('nft', 'list', 'ruleset'), '')
+        self.assertEqual(run('nft', 'list', 'ruleset'), rules)
+        self.assertTrue(guest.reaches('192.168.122.1'))
+        self.net('net-destroy', 'default')
+
+
+class Killed(net.Case):
+    """Nothing that guests have is lost with a process of ours."""
+
+    def setUp(self):
+        super().setUp()
+        self.world = World(self)
+        self.make(NAT.format(more='', ip='', dhcp=''), 'n')
+        self.guest = Guest(self, 'virbr5', 'g')
+        self.address = self.guest.dhcp()
+
+    def test_daemon(self):
+        dnsmasq = self.dnsmasqs()
+        # A connection through the network address translation goes on.
+        Server(self, self.world, 80, 'out')
+        talk = subprocess.Popen(self.guest.words('busybox', 'ping', '-i', '0.2', '203.0.113.2'),
+                                stdout=subprocess.PIPE, text=True)
+        for _ in range(5):
+            self.again()
+            self.assertEqual(ask(self.guest, '203.0.113.2', 80), 'out 203.0.113.1')
+        talk.send_signal(signal.SIGINT)
+        self.assertIn(' 0% packet loss', talk.communicate()[0])
+        # The same process as before, the same lease.
+        self.assertEqual(self.dnsmasqs(), dnsmasq)
+        self.assertIn(self.address, self.net('net-dhcp-leases', 'n'))
+        self.assertEqual(self.guest.dhcp(), self.address)
+        self.assertRegex(self.net('net-info', 'n'), r'Active: +yes')
+        # An end in good order does no more.
+        self.assertEqual(self.one.end(), 0)
+        self.assertTrue(self.guest.reaches('203.0.113.2'))
+        self.one.start()
+        self.net('net-destroy', 'n')
+        self.assertEqual(self.left(), ([], [], []))
+
+    def test_dnsmasq(self):
+        for _ in range(3):
+            old = self.dnsmasqs()
+            os.kill(old[0], signal.SIGKILL)
+            wait_for(lambda: self.dnsmasqs() and self.dnsmasqs() != old, 'another dnsmasq')
+            self.assertIn(self.address, self.net('net-dhcp-leases', 'n'))
+            self.assertEqual(self.guest.dhcp(), self.address)
+
+    def test_both(self):
+        self.one.end(signal.SIGKILL)
+        os.kill(self.dnsmasqs()[0], signal.SIGKILL)
+        wait_for(lambda: not self.dnsmasqs(), 'it is gone')
+        run('nft', 'flush', 'ruleset')
+        self.one.start()
+        wait_for(self.dnsmasqs, 'another dnsmasq')
+        self.assertEqual(self.guest.dhcp(), self.address)
+        self.assertTrue(self.guest.reaches('203.0.113.2'))
+
+    def test_starts(self):
+        # Killed in the middle of starts and ends: the network is there, or it is not, and nothing is left of it.
+        rand = random.Random(int(os.environ.get("SOCLE_SEED", "7")))
+        for _ in range(12):
+            verb = 'net-destroy' if 'active' in self.net('net-list').replace('inactive', '') else 'net-start'
+            call = subprocess.Popen([net.tool.VIRSH, '-c', self.uri, verb, 'n'], stdin=subprocess.DEVNULL,
+                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(rand.random() * 0.12)
+            self.again()
+            call.wait(net.tool.PATIENCE)
+            if 'n ' in self.net('net-list'):
+                wait_for(lambda: len(self.dnsmasqs()) == 1, 'one dnsmasq')
+                self.assertIn('virbr5', run('nft', 'list', 'ruleset'))
+                self.net('net-destroy', 'n')
+            self.assertEqual(self.left(), ([], [], []))
+            if rand.random() < 0.5:
+                self.net('net-start', 'n')
+
+    def test_bridge(self):
+        # All is gone, as if the host had been restarted without our files being lost.
+        self.one.end(signal.SIGKILL)
+        run('ip', 'link', 'del', 'virbr5')
+        self.one.start()
+        run('ip', 'link', 'set', self.guest.tap, 'master', 'virbr5')
+        self.assertEqual(self.guest.dhcp(), self.address)
+        self.assertTrue(self.guest.reaches('203.0.113.2'))
+
+
+class Many(net.Case):
+    """Two hundred guests start at once."""
+
+    def test_leases(self):
+        self.make(NAT.format(more='', ip='', dhcp=''), 'n')
+        space = Space()
+        self.addCleanup(space.end)
+        space.cable('tapall', 'eth0', 'virbr5')
+        space.run('ip', 'link', 'set', 'eth0', 'promisc', 'on')
+        begin = time.monotonic()
+        clients = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'dhcp-clients.py')
+        got = space.run(sys.executable, clients, 'eth0', '200').split()
+        took = time.monotonic() - begin
+        self.assertEqual(len(set(got)), 200)
+        self.assertEqual(len(got), 200)
+        self.assertLess(took, 20)
+        print(f'200 leases in {took:.1f} s', file=sys.stderr)
+        listed = self.net('net-dhcp-leases', 'n')
+        self.assertEqual(listed.count('10.5.0.'), 200)
+
+
+class Machines(net.Case):
+    """Cards of machines."""
+
+    def define_with(self, devices, name='one'):
+        path = os.path.join(self.dir, 'm.xml')
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(definition(name, devices=devices))
+        self.net('define', path)
+
+    def ports(self, bridge):
+        return [line.split(': ')[1] for line in run('ip', '-o', 'link', 'show', 'master', bridge).splitlines()]
+
+    def test_network(self):
+        self.define_with("<interface type='network'><mac address='52:54:00:00:00:01'/>"
+                         "<source network='default'/></interface>")
+        # It starts the network that it needs.
+        self.net('start', 'one')
+        self.assertRegex(self.net('net-list'), 'default +active')
+        self.assertEqual(self.ports('virbr0'), ['vnet0'])
+        live = self.net('dumpxml', 'one')
+        self.assertRegex(live, r"<source network='default' portid='[0-9a-f-]{36}' bridge='virbr0'/>")
+        self.assertIn("<target dev='vnet0'/>", live)
+        self.assertNotIn('virbr0', self.net('dumpxml', '--inactive', 'one'))
+        self.assertIn("<network connections='1'>", self.net('net-dumpxml', 'default'))
+        port = self.net('net-port-list', 'default').split()[-1]
+        self.assertIn('<name>one</name>', self.net('net-port-dumpxml', 'default', port))
+        # Another daemon knows it.
+        self.again()
+        self.assertEqual(self.net('dumpxml', 'one'), live)
+        self.assertEqual(self.net('net-port-list', 'default').split()[-1], port)
+        # The network goes and comes: the machine is in it.
+        self.net('net-destroy', 'default')
+        self.assertEqual(run('ip', '-o', 'link', 'show', 'vnet0').count('master'), 0)
+        self.net('net-start', 'default')
+        self.assertEqual(self.ports('virbr0'), ['vnet0'])
+        self.net('destroy', 'one')
+        self.assertEqual(self.ports('virbr0'), [])
+        self.assertNotIn('connections', self.net('net-dumpxml', 'default'))
+        self.net('net-destroy', 'default')
+        self.assertEqual(self.left(), ([], [], []))
+
+    def test_addresses(self):
+        self.define_with("<interface type='network'><mac address='52:54:00:00:00:01'/>"
+                         "<source network='default'/></interface>")
+        self.net('start', 'one')
+        # This machine is mute: somebody else speaks for it.
+        speaker = Guest(self, 'virbr0', 'one', mac='52:54:00:00:00:01')
+        address = speaker.dhcp()
+        row = rf'vnet0 +52:54:00:00:00:01 +ipv4 +{address}/'
+        self.assertRegex(self.net('domifaddr', 'one'), row + '24')
+        self.assertTrue(speaker.reaches('192.168.122.1'))
+        self.assertRegex(self.net('domifaddr', 'one', '--source', 'arp'), row + '0')
+        self.net('destroy', 'one')
+
+    def test_bridge(self):
+        run('ip', 'link', 'add', 'br9', 'type', 'bridge')
+        path = os.path.join(self.dir, 'b.xml')
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write("<network><name>b</name><forward mode='bridge'/><bridge name='br9'/><portgroup name='slow'>"
+                       "<bandwidth><inbound average='128'/></bandwidth></portgroup></network>")
+        self.net('net-define', path)
+        self.define_with("<interface type='network'><source network='b' portgroup='slow'/></interface>"
+                         "<interface type='bridge'><source bridge='br9'/></interface>")
+        self.net('start', 'one')
+        self.assertEqual(self.ports('br9'), ['vnet0', 'vnet1'])
+        live = self.net('dumpxml', 'one')
+        self.assertIn("<inbound average='128'/>", live)
+        self.assertIn("bridge='br9'", live)
+        self.net('destroy', 'one')
+        self.net('net-destroy', 'b')
+        run('ip', 'link', 'del', 'br9')
+        self.assertIn("there is no bridge 'br9'; make it by", self.net('start', 'one', status=1))
+
+    def test_plug(self):
+        self.define_with('')
+        self.net('start', 'one')
+        self.assertIn("network 'default' is not active",
+                      self.net('attach-interface', 'one', 'network', 'default', '--live', status=1))
+        self.net('net-start', 'default')
+        self.net('attach-interface', 'one', 'network', 'default', '--live', '--mac', '52:54:00:00:00:09')
+        self.assertEqual(self.ports('virbr0'), ['vnet0'])
+        self.assertIn("connections='1'", self.net('net-dumpxml', 'default'))
+        # Into another network, and back.
+        self.make(NAT.format(more='', ip='', dhcp=''), 'n')
+        card = os.path.join(self.dir, 'card.xml')
+        for name, bridge in (('n', 'virbr5'), ('default', 'virbr0')):
+            with open(card, 'w', encoding='utf-8') as file:
+                file.write(f"<interface type='network'><mac address='52:54:00:00:00:09'/>"
+                           f"<source network='{name}'/></interface>")
+            self.net('update-device', 'one', card, '--live')
+            self.assertEqual(self.ports(bridge), ['vnet0'])
+            live = self.net('dumpxml', 'one')
+            self.assertRegex(live, rf"<source network='{name}' portid='[0-9a-f-]{{36}}' bridge='{bridge}'/>")
+            self.assertIn("<target dev='vnet0'/>", live)
+        self.net('domif-setlink', 'one', 'vnet0', 'down')
+        self.assertIn("<target dev='vnet0'/>", self.net('dumpxml', 'one'))
+        self.net('destroy', 'one')
+        self.net('net-destroy', 'n')
+        self.net('net-destroy', 'default')
+        self.assertEqual(self.left(), ([], [], []))
+
+    def test_direct(self):
+        run('ip', 'link', 'add', 'up0', 'type', 'veth', 'peer', 'name', 'up1')
+        run('ip', 'link', 'set', 'up0', 'up')
+        path = os.path.join(self.dir, 'd.xml')
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write("<network><name>d</name><forward mode='bridge'><interface dev='up0'/></forward></network>")
+        self.net('net-define', path)
+        self.define_with("<interface type='network'><mac address='52:54:00:00:00:21'/><source network='d'/>"
+                         "</interface><interface type='direct'><mac address='52:54:00:00:00:22'/>"
+                         "<source dev='up0' mode='bridge'/></interface>")
+        self.net('start', 'one')
+        links = run('ip', '-d', 'link', 'show', 'type', 'macvtap')
+        self.assertRegex(links, r'macvtap0@up0')
+        self.assertRegex(links, r'macvtap1@up0')
+        self.assertIn('52:54:00:00:00:21', links)
+        live = self.net('dumpxml', 'one')
+        self.assertRegex(live, r"<source network='d' portid='[0-9a-f-]{36}' dev='up0' mode='bridge'/>")
+        self.assertIn("<target dev='macvtap1'/>", live)
+        self.again()
+        self.assertIn("<target dev='macvtap1'/>", self.net('dumpxml', 'one'))
+        self.net('destroy', 'one')
+        wait_for(lambda: not run('ip', 'link', 'show', 'type', 'macvtap'), 'they are gone')
+        run('ip', 'link', 'del', 'up0')
+        self.assertIn("this host has no interface 'up0'", self.net('net-destroy', 'd') and
+                      self.net('start', 'one', status=1))
+
+    def test_isolated_port(self):
+        self.make("""<network><name>i</name><bridge name='virbr8'/><port isolated='yes'/>
+            <ip address='10.8.0.1' prefix='24'/></network>""", 'i')
+        self.define_with("<interface type='network'><source network='i'/></interface>")
+        self.net('start', 'one')
+        self.assertIn('isolated on', run('ip', '-d', 'link', 'show', 'vnet0'))
+        self.net('destroy', 'one')
+        self.net('net-destroy', 'i')
+
+
+class Session(net.Case):
+    """A user's own daemon: the same verbs, and a network inside of each machine."""
+
+    def daemon(self, *words, **more):
+        return super().daemon('--session', *words, **more)
+
+    def test_session(self):
+        own = """<metadata><f:forwards xmlns:f='urn:socle:network'><f:forward port='22022' to='10.5.0.11' to-port='22'/>
+            <f:forward port='22023' to='10.5.0.12' to-port='22'/></f:forwards></metadata>"""
+        self.make(NAT.format(more=own, ip='', dhcp="<host mac='52:54:00:00:05:01' ip='10.5.0.11'/>"), 'n')
+        path = os.path.join(self.dir, 'm.xml')
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(definition('one', devices="""
+                <interface type='network'><mac address='52:54:00:00:05:01'/><source network='n'/></interface>
+                <interface type='network'><source network='default'/></interface>"""))
+        self.net('define', path)
+        self.net('start', 'one')
+        self.assertRegex(self.net('net-list'), 'default +active')
+        with open(os.path.join(self.dir, 'st', 'log', 'one.log'), encoding='utf-8') as file:
+            said = file.read()
+        self.assertRegex(said, r'user,[^ ]*net=10\.5\.0\.0/24,host=10\.5\.0\.1,dhcpstart=10\.5\.0\.11,'
+                               r'hostfwd=tcp::22022-:22,id')
+        self.assertRegex(said, r'net=192\.168\.122\.0/24,host=192\.168\.122\.1,dhcpstart=192\.168\.122\.2')
+        live = self.net('dumpxml', 'one')
+        self.assertIn("<ip address='10.5.0.11' family='ipv4' prefix='24' peer='10.5.0.1'/>", live)
+        self.assertIn("connections='1'", self.net('net-dumpxml', 'n'))
+        self.assertNotIn('portForward', self.net('dumpxml', '--inactive', 'one'))
+        # The next daemon knows it, and nothing of the host was touched.
+        self.again()
+        self.assertIn("connections='1'", self.net('net-dumpxml', 'n'))
+        self.assertEqual(self.left(), ([], [], []))
+        self.net('destroy', 'one')
+        self.net('net-destroy', 'n')
+
+    def test_refused(self):
+        path = os.path.join(self.dir, 'b.xml')
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write("<network><name>b</name><forward mode='bridge'/><bridge name='br0'/></network>")
+        self.net('net-define', path)
+        self.assertIn("use the system's daemon", self.net('net-start', 'b', status=1))
+
+
+if __name__ == '__main__':
+    net.enter()
+    unittest.main(argv=sys.argv)

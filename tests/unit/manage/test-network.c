@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test-network.c - networks: definitions, lives, events, cards of machines, and what is kept
+ */
+#include <string.h>
+
+#include "client.h"
+#include "manage/call.h"
+#include "script.h"
+
+static const char uuid_n[] = "00000000-0000-4000-8000-0000000000f1";
+static const char uuid_m[] = "00000000-0000-4000-8000-0000000000f2";
+
+struct setup {
+	struct node *node;
+	struct server *server;
+	struct test_client *c;
+};
+
+static struct setup begin(bool store)
+{
+	struct setup s;
+
+	script_reset();
+	s.node = script_node(store, 0);
+	s.server = test_server(s.node);
+	s.c = client_open(s.server, false);
+	return s;
+}
+
+static void end(struct setup *s)
+{
+	client_free(s->c);
+	server_free(s->server);
+	node_free(s->node);
+	g_assert_cmpuint(script.machines, ==, 0);
+	g_assert_cmpuint(script.networks, ==, 0);
+}
+
+static char *net_xml(const char *name, const char *uuid)
+{
+	return g_strdup_printf(
+		"<network><name>%s</name><uuid>%s</uuid><forward mode='nat'/>"
+		"<ip address='10.0.0.1' prefix='24'><dhcp>"
+		"<range start='10.0.0.2' end='10.0.0.9'/></dhcp></ip>"
+		"<portgroup name='slow'><bandwidth><inbound average='77'/></bandwidth>"
+		"</portgroup></network>",
+		name, uuid);
+}
+
+static bool define(struct test_client *c, const char *name, const char *uuid)
+{
+	g_autofree char *xml = net_xml(name, uuid);
+	rpc_network_define_xml_args args = { .xml = xml };
+
+	return client_call(c, RPC_PROC_NETWORK_DEFINE_XML, network_define_xml, &args);
+}
+
+static bool find(struct test_client *c, const char *name, rpc_network *ret_net)
+{
+	rpc_network_lookup_by_name_args args = { .name = (char *)(uintptr_t)name };
+	rpc_network_lookup_by_name_ret ret;
+
+	if (!client_ask(c, RPC_PROC_NETWORK_LOOKUP_BY_NAME, network_lookup_by_name, &args, &ret))
+		return false;
+	*ret_net = ret.net;
+	ret_net->name = (char *)(uintptr_t)g_intern_string(ret.net.name);
+	rpc_body_release(rpc_network_lookup_by_name_ret, &ret);
+	return true;
+}
+
+/* Procedures whose only argument is a network. */
+static bool do_net(struct test_client *c, int proc, const char *name)
+{
+	rpc_network_create_args args;
+
+	return find(c, name, &args.net) && client_call(c, proc, network_create, &args);
+}
+
+static bool is_active(struct test_client *c, const char *name)
+{
+	rpc_network_is_active_args args;
+	rpc_network_is_active_ret ret;
+
+	g_assert_true(find(c, name, &args.net));
+	g_assert_true(client_ask(c, RPC_PROC_NETWORK_IS_ACTIVE, network_is_active, &args, &ret));
+	return ret.active;
+}
+
+static char *xml_of(struct test_client *c, const char *name, unsigned flags)
+{
+	rpc_network_get_xml_desc_args args = { .flags = flags };
+	rpc_network_get_xml_desc_ret ret;
+	char *copy;
+
+	g_assert_true(find(c, name, &args.net));
+	g_assert_true(
+		client_ask(c, RPC_PROC_NETWORK_GET_XML_DESC, network_get_xml_desc, &args, &ret));
+	copy = g_strdup(ret.xml);
+	rpc_body_release(rpc_network_get_xml_desc_ret, &ret);
+	return copy;
+}
+
+static void expect_event(struct test_client *c, int event)
+{
+	rpc_network_event_lifecycle_msg msg;
+
+	g_assert_true(
+		client_event(c, RPC_PROC_NETWORK_EVENT_LIFECYCLE, network_event_lifecycle, &msg));
+	g_assert_cmpint(msg.event, ==, event);
+	g_assert_cmpint(msg.callbackID, ==, 0);
+	rpc_body_release(rpc_network_event_lifecycle_msg, &msg);
+}
+
+static void test_life(void)
+{
+	struct setup s = begin(true);
+	rpc_connect_network_event_register_any_args want = { .eventID = 0 };
+
+	g_assert_true(client_call(s.c, RPC_PROC_CONNECT_NETWORK_EVENT_REGISTER_ANY,
+				  connect_network_event_register_any, &want));
+	g_assert_true(define(s.c, "n", uuid_n));
+	expect_event(s.c, 0);
+	g_assert_false(define(s.c, "n", uuid_m));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_OPERATION_FAILED);
+	g_assert_false(define(s.c, "m", uuid_n));
+	g_assert_false(is_active(s.c, "n"));
+	g_assert_false(do_net(s.c, RPC_PROC_NETWORK_DESTROY, "n"));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_OPERATION_INVALID);
+	script.fail = "the bridge is broken";
+	g_assert_false(do_net(s.c, RPC_PROC_NETWORK_CREATE, "n"));
+	g_assert_cmpstr(s.c->error, ==, "network 'n' cannot be started: the bridge is broken");
+	g_assert_true(do_net(s.c, RPC_PROC_NETWORK_CREATE, "n"));
+	expect_event(s.c, 2);
+	g_assert_false(do_net(s.c, RPC_PROC_NETWORK_CREATE, "n"));
+	g_assert_true(is_active(s.c, "n"));
+	g_assert_cmpuint(g_hash_table_size(script.kept[STORE_NETWORK_STATUS]), ==, 1);
+	g_assert_true(do_net(s.c, RPC_PROC_NETWORK_UNDEFINE, "n"));
+	expect_event(s.c, 1);
+	g_assert_false(do_net(s.c, RPC_PROC_NETWORK_UNDEFINE, "n"));
+	g_assert_true(do_net(s.c, RPC_PROC_NETWORK_DESTROY, "n"));
+	expect_event(s.c, 3);
+	g_assert_false(do_net(s.c, RPC_PROC_NETWORK_DESTROY, "n"));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_NO_NETWORK);
+	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++)
+		g_assert_cmpuint(g_hash_table_size(script.kept[kind]), ==, 0);
+	end(&s);
+}
+
+/* Each gets a bridge's name that no other one has. */
+static void test_bridges(void)
+{
+	struct setup s = begin(false);
+	g_autofree char *n = NULL, *m = NULL;
+	char taken[] = "<network><name>x</name><bridge name='virbr1'/></network>";
+	rpc_network_define_xml_args args = { .xml = taken };
+
+	g_assert_true(define(s.c, "n", uuid_n));
+	g_assert_true(define(s.c, "m", uuid_m));
+	n = xml_of(s.c, "n", 0);
+	m = xml_of(s.c, "m", 0);
+	g_assert_nonnull(strstr(n, "<bridge name='virbr0'"));
+	g_assert_nonnull(strstr(m, "<bridge name='virbr1'"));
+	g_assert_false(client_call(s.c, RPC_PROC_NETWORK_DEFINE_XML, network_define_xml, &args));
+	g_assert_nonnull(strstr(s.c->error, "already in use by network 'm'"));
+	end(&s);
+}
+
+static void test_not_kept(void)
+{
+	struct setup s = begin(true);
+	rpc_network net;
+
+	script.store_fail = "disk full";
+	g_assert_false(define(s.c, "n", uuid_n));
+	g_assert_false(find(s.c, "n", &net));
+	script.store_fail = NULL;
+	g_assert_true(define(s.c, "n", uuid_n));
+	script.store_fail = "disk full";
+	g_assert_false(do_net(s.c, RPC_PROC_NETWORK_UNDEFINE, "n"));
+	g_assert_true(find(s.c, "n", &net));
+	script.store_fail = NULL;
+	end(&s);
+}
+
+static bool update(struct test_client *c, const char *name, unsigned flags, const char *host)
+{
+	rpc_network_update_args args = { .command = 3,
+					 .section = 4,
+					 .parentIndex = -1,
+					 .xml = (char *)(uintptr_t)host,
+					 .flags = flags };
+
+	g_assert_true(find(c, name, &args.net));
+	return client_call(c, RPC_PROC_NETWORK_UPDATE, network_update, &args);
+}
+
+/* All or nothing, in both definitions. */
+static void test_update(void)
+{
+	static const char host[] = "<host name='a' ip='10.0.0.5'/>";
+	struct setup s = begin(true);
+	g_autofree char *live = NULL, *config = NULL;
+
+	g_assert_true(define(s.c, "n", uuid_n));
+	g_assert_false(update(s.c, "n", 1, host));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_OPERATION_INVALID);
+	g_assert_true(do_net(s.c, RPC_PROC_NETWORK_CREATE, "n"));
+	script.fail = "dnsmasq is broken";
+	g_assert_false(update(s.c, "n", 1, host));
+	live = xml_of(s.c, "n", 0);
+	g_assert_null(strstr(live, "10.0.0.5"));
+	g_assert_true(update(s.c, "n", 2, host));
+	g_assert_false(update(s.c, "n", 3, host));
+	g_assert_true(update(s.c, "n", 1, host));
+	g_free(live);
+	live = xml_of(s.c, "n", 0);
+	config = xml_of(s.c, "n", 1);
+	g_assert_nonnull(strstr(live, "10.0.0.5"));
+	g_assert_nonnull(strstr(config, "10.0.0.5"));
+	g_assert_false(update(s.c, "n", 1, "<host name='a' ip='10.9.0.5'/>"));
+	g_assert_false(update(s.c, "n", 1, "<hos"));
+	end(&s);
+}
+
+/* == Machines == */
+
+static const char card[] = "<devices><interface type='network'><mac address='52:54:00:00:00:07'/>"
+			   "<source network='n' portgroup='slow'/></interface></devices>";
+
+static rpc_domain define_machine(struct test_client *c, const char *devices)
+{
+	g_autofree char *xml = test_xml("a", NULL, devices);
+
+	return client_define(c, xml);
+}
+
+/* A machine's network starts with it. */
+static void test_on_demand(void)
+{
+	struct setup s = begin(false);
+	g_autofree char *live = NULL, *net = NULL, *config = NULL;
+	rpc_domain dom = define_machine(s.c, card);
+
+	g_assert_false(client_do(s.c, RPC_PROC_DOMAIN_CREATE, dom));
+	g_assert_nonnull(strstr(s.c->error, "in the network 'n', which is not defined"));
+	g_assert_true(define(s.c, "n", uuid_n));
+	script.fail = "no dnsmasq";
+	g_assert_false(client_do(s.c, RPC_PROC_DOMAIN_CREATE, dom));
+	g_assert_cmpstr(s.c->error, ==,
+			"network 'n' is not active, and cannot be started: no dnsmasq");
+	g_assert_false(is_active(s.c, "n"));
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_CREATE, dom));
+	g_assert_true(is_active(s.c, "n"));
+	live = client_xml(s.c, dom, 0);
+	g_assert_nonnull(strstr(live, "bridge='virbr0'"));
+	g_assert_nonnull(strstr(live, "portid='"));
+	g_assert_nonnull(strstr(live, "<inbound average='77'/>"));
+	config = client_xml(s.c, dom, 2);
+	g_assert_null(strstr(config, "virbr0"));
+	net = xml_of(s.c, "n", 0);
+	g_assert_nonnull(strstr(net, "<network connections='1'>"));
+	/* Its card is in the bridge that is made anew. */
+	g_assert_true(do_net(s.c, RPC_PROC_NETWORK_DESTROY, "n"));
+	g_assert_true(do_net(s.c, RPC_PROC_NETWORK_CREATE, "n"));
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_DESTROY, dom));
+	g_free(net);
+	net = xml_of(s.c, "n", 0);
+	g_assert_null(strstr(net, "connections"));
+	end(&s);
+}
+
+/* What is defined out of a running machine's XML has no traces of it. */
+static void test_traces(void)
+{
+	struct setup s = begin(false);
+	g_autofree char *live = NULL, *config = NULL;
+	rpc_domain dom = define_machine(s.c, card);
+
+	g_assert_true(define(s.c, "n", uuid_n));
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_CREATE, dom));
+	live = client_xml(s.c, dom, 0);
+	dom = client_define(s.c, live);
+	config = client_xml(s.c, dom, 2);
+	g_assert_null(strstr(config, "portid"));
+	g_assert_null(strstr(config, "virbr0"));
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_DESTROY, dom));
+	end(&s);
+}
+
+static void test_daemon_ends(void)
+{
+	struct setup s = begin(false);
+	rpc_domain dom = define_machine(s.c, card);
+	rpc_domain_create_args args = { .dom = dom };
+
+	g_assert_true(define(s.c, "n", uuid_n));
+	script.hold = true;
+	/* The network is just being made, and the machine waits for it. */
+	(void)client_send_xdr(s.c, RPC_PROC_DOMAIN_CREATE, (xdrproc_t)xdr_rpc_domain_create_args,
+			      &args);
+	turn();
+	g_assert_cmpuint(script.held.length, ==, 1);
+	end(&s);
+}
+
+/* == Kept == */
+
+static void load(struct node *node, enum store_kind kind, GHashTable *kept)
+{
+	GHashTableIter iter;
+	void *key, *text;
+
+	g_hash_table_iter_init(&iter, kept);
+	while (g_hash_table_iter_next(&iter, &key, &text)) {
+		g_autoptr(GError) error = NULL;
+
+		node_load(node, kind, key, text, &error);
+		g_assert_no_error(error);
+	}
+}
+
+static void test_restart(void)
+{
+	struct setup s = begin(true);
+	GHashTable *kept[STORE_KIND_COUNT];
+	g_autofree char *before = NULL, *after = NULL;
+	rpc_network_set_autostart_args autostart = { .autostart = 1 };
+
+	g_assert_true(define(s.c, "n", uuid_n));
+	g_assert_true(define(s.c, "m", uuid_m));
+	g_assert_true(find(s.c, "m", &autostart.net));
+	g_assert_true(client_call(s.c, RPC_PROC_NETWORK_SET_AUTOSTART, network_set_autostart,
+				  &autostart));
+	g_assert_true(do_net(s.c, RPC_PROC_NETWORK_CREATE, "n"));
+	before = xml_of(s.c, "n", 0);
+	for (unsigned i = 0; i < STORE_KIND_COUNT; i++)
+		kept[i] = g_hash_table_ref(script.kept[i]);
+	end(&s);
+
+	s = begin(true);
+	load(s.node, STORE_NETWORK, kept[STORE_NETWORK]);
+	load(s.node, STORE_NETWORK_STATUS, kept[STORE_NETWORK_STATUS]);
+	g_assert_true(is_active(s.c, "n"));
+	node_loaded(s.node, true);
+	turn();
+	g_assert_cmpuint(script.found, ==, 1);
+	g_assert_true(is_active(s.c, "n"));
+	g_assert_true(is_active(s.c, "m"));
+	after = xml_of(s.c, "n", 0);
+	g_assert_cmpstr(before, ==, after);
+	/* It is the first that has no networks that gets one. */
+	node_default_network(s.node, "<network><name>default</name></network>", true);
+	g_assert_false(find(s.c, "default", &autostart.net));
+	for (unsigned i = 0; i < STORE_KIND_COUNT; i++)
+		g_hash_table_unref(kept[i]);
+	end(&s);
+}
+
+static void test_garbled(void)
+{
+	static const char *const texts[] = {
+		"",
+		"<network/>",
+		"<!--\nsocle domain\n-->\n<network><name>n</name></network>",
+		"<!--\nsocle network\n-->\n<network><name>n</name></network>",
+		"<!--\nsocle network\n-->\n<network><name>n</name>"
+		"<uuid>00000000-0000-4000-8000-0000000000f1</uuid><forward/></network>",
+	};
+	struct setup s = begin(true);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+		g_autoptr(GError) error = NULL;
+
+		g_assert_false(node_load(s.node, STORE_NETWORK, uuid_n, texts[i], &error));
+		g_assert_nonnull(error);
+		g_assert_false(node_load(s.node, STORE_NETWORK_STATUS, uuid_n, texts[i], NULL));
+	}
+	end(&s);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/network/life", test_life);
+	g_test_add_func("/network/bridges", test_bridges);
+	g_test_add_func("/network/not-kept", test_not_kept);
+	g_test_add_func("/network/update", test_update);
+	g_test_add_func("/network/on-demand", test_on_demand);
+	g_test_add_func("/network/traces", test_traces);
+	g_test_add_func("/network/daemon-ends", test_daemon_ends);
+	g_test_add_func("/network/restart", test_restart);
+	g_test_add_func("/network/garbled", test_garbled);
+	return g_test_run();
+}
