@@ -124,7 +124,9 @@ static bool start_machines(struct daemon *daemon, GError **error)
 		.type = "QEMU",
 		.machines = &vm_machine_ops,
 		.machines_opaque = &daemon->machines.runner,
-		.networks = config->session ? &network_user_ops : &network_host_ops,
+		/* Who cannot make a bridge has what a session has. */
+		.networks =
+			config->session || geteuid() != 0 ? &network_user_ops : &network_host_ops,
 		.networks_opaque = &daemon->networks,
 		.pools = &pools_ops,
 		.store = &store_file_ops,

@@ -79,7 +79,7 @@ void support_init(struct support *support, const struct config *config)
 		.pools = true,
 		.bridges = !config->session && access("/dev/net/tun", R_OK | W_OK) == 0,
 	};
-	support->networks = support->bridges;
+	support->networks = support->bridges && geteuid() == 0;
 	for (unsigned i = 0; i < ARRAY_SIZE(bios); i++)
 		support->bios |= access(bios[i], R_OK) == 0;
 }

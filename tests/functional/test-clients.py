@@ -72,6 +72,9 @@ class Case(unittest.TestCase):
 
     def stop(self):
         with contextlib.suppress(libvirt.libvirtError):
+            for net in self.conn.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE):
+                net.destroy()
+        with contextlib.suppress(libvirt.libvirtError):
             for dom in self.conn.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
                 dom.destroy()
             self.conn.close()
@@ -221,14 +224,16 @@ class Events(Case):
 class Documents(Case):
     """A definition of 2011 starts as it is; what is not provided is told."""
 
-    # Its disk lies where another daemon has its disks; ours is to be seen in here only.
-    prefix = ('unshare', '-m', 'sh', '-ec',
+    # Its disk lies where another daemon has its disks; ours is to be seen in here only. So is its network.
+    prefix = ('unshare', '-m', '-n', 'sh', '-ec',
               'mkdir -p /var/lib/libvirt/images; mount -t tmpfs none /var/lib/libvirt; '
               'mkdir /var/lib/libvirt/images; cp "$0" /var/lib/libvirt/images/test.img; exec "$@"')
 
     def start(self):
         if os.geteuid():
             self.skipTest('needs root for a mount namespace')
+        if not shutil.which('dnsmasq', path='/usr/sbin:/usr/bin'):
+            self.skipTest('needs dnsmasq for its network')
         # A boot sector: xor dx,dx; mov ax,'!' + 1 << 8; int 14h; hlt; jmp $-1. It prints ! on the
         # serial port by the firmware's call, and stops there.
         code = bytes((0x31, 0xd2, 0xb8, ord('!'), 0x01, 0xcd, 0x14, 0xf4, 0xeb, 0xfd))
