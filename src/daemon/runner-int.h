@@ -65,11 +65,11 @@ struct runner {
 	bool ended;
 	int *tids; /* of the vCPUs */
 	unsigned tid_count;
-	uint64_t balloon;  /* bytes; 0: not known */
-	GPtrArray *jobs;   /* struct runner_job */
-	GPtrArray *grants; /* paths of files that it may open because of us */
-	GPtrArray *agents; /* of runner-agent.c: what is asked of the guest's agent */
-	GPtrArray *media;  /* of runner-medium.c: changes that wait for the guest */
+	uint64_t balloon;         /* bytes; 0: not known */
+	GPtrArray *jobs;          /* struct runner_job */
+	GPtrArray *grants;        /* paths of files that it may open because of us */
+	GPtrArray *agents;        /* of runner-agent.c: what is asked of the guest's agent */
+	GPtrArray *media;         /* of runner-medium.c: changes that wait for the guest */
 	struct runner_dump *dump; /* NULL: it is not being dumped */
 	guint changed_idle;
 	struct runner_keeping *keeping; /* NULL: it is kept, or was not begun */

@@ -47,7 +47,7 @@ static void peek_end(struct peek *peek, const GError *error)
 static bool take(struct peek *peek, const json_t *result, GError **error)
 {
 	const char *text = json_string_value(json_object_get(result, "data"));
-	gsize len = 0;
+	size_t len = 0;
 	g_autofree uint8_t *bytes = text ? g_base64_decode(text, &len) : NULL;
 
 	if (len != piece_of(peek))

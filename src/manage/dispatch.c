@@ -14,23 +14,16 @@ enum {
 };
 
 static const struct call_entry *const tables[] = {
-	connect_handlers,       list_handlers,     define_handlers,      event_handlers,
-	lifecycle_handlers,     info_handlers,     memory_handlers,      vcpu_handlers,
-	tune_handlers,          device_handlers,   disk_handlers,        block_job_handlers,
-	card_handlers,          stats_handlers,    console_handlers,     metadata_handlers,
-	snapshot_list_handlers, snapshot_handlers, agent_handlers,       host_handlers,
-	host_caps_handlers,     host_cpu_handlers, host_device_handlers, absent_handlers,
-	net_handlers,           net_list_handlers, net_event_handlers,   snapshot_delete_handlers,
-	qemu_handlers,
-	pool_list_handlers,
-	pool_define_handlers,
-	pool_life_handlers,
-	pool_event_handlers,
-	vol_handlers,
-	vol_change_handlers,
-	peek_handlers,
-	dump_handlers,
-	migrate_handlers,
+	connect_handlers,       list_handlers,      define_handlers,      event_handlers,
+	lifecycle_handlers,     info_handlers,      memory_handlers,      vcpu_handlers,
+	tune_handlers,          device_handlers,    disk_handlers,        block_job_handlers,
+	card_handlers,          stats_handlers,     console_handlers,     metadata_handlers,
+	snapshot_list_handlers, snapshot_handlers,  agent_handlers,       host_handlers,
+	host_caps_handlers,     host_cpu_handlers,  host_device_handlers, absent_handlers,
+	net_handlers,           net_list_handlers,  net_event_handlers,   snapshot_delete_handlers,
+	qemu_handlers,          pool_list_handlers, pool_define_handlers, pool_life_handlers,
+	pool_event_handlers,    vol_handlers,       vol_change_handlers,  peek_handlers,
+	dump_handlers,          migrate_handlers,
 };
 
 call_handler *dispatch_new(void)

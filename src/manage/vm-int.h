@@ -22,9 +22,9 @@ struct vm {
 	struct dom dom;
 	char *next_name; /* it is being renamed: under both it is found; NULL: it is not */
 	bool autostart;
-	bool updated;    /* defined anew since it runs */
-	bool tainted;    /* somebody spoke to the machine's monitor since it runs */
-	bool dumping;    /* its memory is being written to a file */
+	bool updated; /* defined anew since it runs */
+	bool tainted; /* somebody spoke to the machine's monitor since it runs */
+	bool dumping; /* its memory is being written to a file */
 	gint64 dump_since;
 	bool destroying; /* whatever end is told: it was us */
 	bool starting;   /* its machine is being made, or found */

@@ -107,7 +107,8 @@ static void test_doctype(void)
 	static const char *const bombs[] = {
 		"<!DOCTYPE domain><domain/>",
 		"<!DOCTYPE domain SYSTEM 'file:///etc/passwd'><domain/>",
-		"<!DOCTYPE d [<!ENTITY a 'x'><!ENTITY b '&a;&a;'>]><domain><name>&b;</name></domain>",
+		"<!DOCTYPE d [<!ENTITY a 'x'><!ENTITY b "
+		"'&a;&a;'>]><domain><name>&b;</name></domain>",
 		"<!DOCTYPE d [<!ENTITY f SYSTEM 'file:///etc/passwd'>]><domain name='&f;'/>",
 	};
 
