@@ -32,6 +32,7 @@ const struct cli_command *const cli_commands[] = {
 	&cli_vm_resume,
 	&cli_vm_console,
 	&cli_vm_create,
+	&cli_vm_clone,
 	&cli_vm_edit,
 	&cli_vm_xml,
 	&cli_vm_undefine,

@@ -40,6 +40,8 @@ extern const struct cli_command cli_vm_save_remove, cli_vm_nmi;
 /* vm-define.c */
 extern const struct cli_command cli_vm_create, cli_vm_xml, cli_vm_undefine, cli_vm_rename;
 extern const struct cli_command cli_vm_autostart, cli_vm_edit, cli_vm_title;
+/* clone.c */
+extern const struct cli_command cli_vm_clone;
 /* vm-tune.c */
 extern const struct cli_command cli_vm_set_memory, cli_vm_set_vcpus, cli_vm_stats;
 /* vm-device.c */

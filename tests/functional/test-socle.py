@@ -826,6 +826,60 @@ class Storage(Case):
         self.assertEqual(pathlib.Path(self.daemon.dir, 'wiped').read_bytes(), bytes(1 << 20))
         self.bad('vol', 'wipe', 'two', '--algorithm', 'fire', status=2, says='gutmann')
 
+    def volumes(self):
+        return sorted(self.good('vol', 'list', self.pool, '-o', 'name').split())
+
+    def forget_machine(self, name):
+        run('-c', self.uri, 'destroy', name)
+        run('-c', self.uri, 'undefine', name)
+
+    def machine(self, name, disks):
+        self.addCleanup(self.forget_machine, name)
+        self.good('vm', 'create', '-', stdin=None, input=f"<domain type='qemu'><name>{name}</name><memory>"
+                  f"65536</memory><os><type arch='x86_64'>hvm</type></os><devices>{disks}<interface "
+                  "type='user'><model type='virtio'/></interface></devices></domain>")
+
+    def test_machine_clones(self):
+        """Each disk is cloned by its pool, a CD is shared, and half a clone is none."""
+        pool = self.pool
+        data = os.urandom(1 << 20)
+        file = self.daemon.place('data', data)
+        for name in ('a.img', 'b', 'cd.iso'):
+            self.good('vol', 'create-as', pool, name, '1M', '-f', 'raw')
+            self.good('vol', 'upload', f'{pool}/{name}', file)
+        self.machine('web', ''.join(
+            f"<disk type='file' device='{kind}'><driver name='qemu' type='raw'/><source file='"
+            f"{self.folder}/{name}'/><target dev='{dev}' bus='{bus}'/></disk>"
+            for kind, name, dev, bus in (('disk', 'a.img', 'vda', 'virtio'), ('disk', 'b', 'vdb', 'virtio'),
+                                         ('cdrom', 'cd.iso', 'sda', 'sata'))))
+        for name in ('new', 'linked'):
+            self.addCleanup(self.forget_machine, name)
+        self.assertEqual(self.good('clone', 'web', 'new'), "'new' is a clone of 'web'\n")
+        used.add('vm clone')
+        self.assertIn('must not run any more', self.good('vm', 'clone', 'web', 'linked', '--linked'))
+        xmls = [self.good('xml', name) for name in ('web', 'new', 'linked')]
+        for wanted in ('<uuid>(.*)</uuid>', "<mac address='(.*)'/>"):
+            self.assertEqual(len({re.search(wanted, xml)[1] for xml in xmls}), 3, wanted)
+        sources = [re.findall("<source file='(.*?)'", xml) for xml in xmls[1:]]
+        self.assertEqual(sources, [
+            [f'{self.folder}/{name}' for name in ('new-vda.img', 'new-vdb', 'cd.iso')],
+            [f'{self.folder}/{name}' for name in ('linked-vda.qcow2', 'linked-vdb.qcow2', 'cd.iso')]])
+        self.assertEqual(re.findall("type='(qcow2|raw)'", xmls[2]), ['qcow2', 'qcow2', 'raw'])
+        self.assertEqual(self.run_socle('vol', 'download', f'{pool}/new-vdb', '-', text=False).stdout, data)
+        self.assertEqual(self.json('vol', 'show', f'{pool}/linked-vda.qcow2')['backing'],
+                         f'{self.folder}/a.img')
+
+        names = self.volumes()
+        self.bad('clone', 'web', 'new', status=6, says="a machine 'new' already")
+        self.good('vol', 'create-as', pool, 'half-vdb', '1M')
+        self.bad('clone', 'web', 'half', status=6, says="disk 'vdb'")
+        self.good('vol', 'delete', f'{pool}/half-vdb')
+        self.bad('clone', 'web', '', says='cannot define')
+        self.machine('away', f"<disk type='file'><source file='{file}'/><target dev='vda'/></disk>")
+        self.bad('clone', 'away', 'half', status=3, says='in no active pool')
+        self.assertEqual(self.volumes(), names)
+        self.bad('vm', 'show', 'half', status=3)
+
     def test_transfer(self):
         """Holes are left out on the way, offsets count, and no half file has the whole one's name."""
         self.good('vol', 'create-as', 'transfer', 'v', '64M', '-f', 'raw', '--allocation', '0')
