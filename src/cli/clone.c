@@ -181,9 +181,8 @@ static struct domain *definition_of(struct socle_domain *dom, GError **error)
 
 static bool may_clone(struct cli *cli, struct socle_domain *dom, const char *name, GError **error)
 {
-	g_autofree char *old = cli_name(dom), *shown = cli_plain(name);
+	g_autofree char *old = cli_name(dom);
 	struct socle_error *why = NULL;
-	SOCLE_AUTO(domain) there = NULL;
 	int state = 0;
 
 	if (socle_domain_state(dom, 0, &state, NULL, &why) < 0)
@@ -198,12 +197,7 @@ static bool may_clone(struct cli *cli, struct socle_domain *dom, const char *nam
 				 "'%s' is saved, so its disks are those of a machine that runs; "
 				 "start and stop it first, or 'socle save-remove %s'",
 				 old, old);
-	there = socle_domain_by_name(cli->conn, name, &why);
-	if (there)
-		return error_set(error, SOCLE_ERROR_EXISTS, "there is a machine '%s' already",
-				 shown);
-	socle_error_free(why);
-	return true;
+	return cli_must_be_new(cli, name, error);
 }
 
 static struct socle_domain *make_clone(struct clone *clone, GError **error)

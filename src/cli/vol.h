@@ -34,6 +34,8 @@ struct vol_transfer {
 	bool sparse;
 	bool progress; /* is told on stderr */
 };
+/* Is a person looking? */
+bool vol_shows_progress(const struct cli *cli);
 bool vol_upload(struct socle_volume *vol, int fd, const char *path,
 		const struct vol_transfer *transfer, GError **error);
 

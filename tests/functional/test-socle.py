@@ -880,6 +880,89 @@ class Storage(Case):
         self.assertEqual(self.volumes(), names)
         self.bad('vm', 'show', 'half', status=3)
 
+    def test_create(self):
+        """An image that a pool has is referred to, a file is sent; the CD tells who the guest is."""
+        pool, there = self.pool, f'{self.folder}/'
+        kernel = self.daemon.place('keys.elf', pathlib.Path(KEYS).read_bytes())
+        data = os.urandom(1 << 20)
+        file = self.daemon.place('base.img', data)
+        self.good('vol', 'create-as', pool, 'base', '1M', '-f', 'raw')
+        self.good('vol', 'upload', f'{pool}/base', file)
+        key = self.daemon.place('key.pub', b'# mine\nssh-ed25519 AAAA me@"here"\n')
+        for name in ('web', 'db', 'sent', 'empty', 'half'):
+            self.addCleanup(self.forget_machine, name)
+        words = ('--pool', pool, '--memory', '64M', '--network', 'user', '--kernel', kernel)
+        self.assertEqual(self.good('create', 'web', '--image', f'{pool}/base', '--ssh-key', key, '--vcpus',
+                                   '2', '--disk', 'size=2M', *words), "'web' is made and started\n")
+        self.assertEqual(self.good('state', 'web').strip(), 'running')
+        xml = self.good('xml', 'web', '--inactive')
+        self.assertEqual(re.findall("<source file='(.*?)'", xml),
+                         [there + 'web.qcow2', there + 'web-seed.iso'])
+        self.assertRegex(xml, '(?s)<vcpu.*>2</vcpu>.*readonly')
+        disk = self.json('vol', 'show', f'{pool}/web.qcow2')
+        self.assertEqual((disk['backing'], disk['capacity']), (there + 'base', 2 << 20))
+        seed = self.run_socle('vol', 'download', f'{pool}/web-seed.iso', '-', text=False).stdout
+        self.assertIn(b'CIDATA', seed)
+        self.assertIn(rb'ssh-ed25519 AAAA me@\"here\"', seed)
+        self.assertIn(b'"local-hostname": "web"', seed)
+
+        user = self.daemon.place('user', b'#cloud-config\nruncmd: [ true ]\n')
+        self.good('create', 'db', '--image', f'{there}base', '--user-data', user, '--no-start', *words)
+        self.assertEqual(self.good('state', 'db').strip(), 'shut off')
+        self.assertIn(b'runcmd: [ true ]', self.run_socle('vol', 'download', f'{pool}/db-seed.iso', '-',
+                                                          text=False).stdout)
+        self.good('create', 'sent', '-i', file, '--no-start', *words)
+        self.assertEqual(self.run_socle('vol', 'download', f'{pool}/sent.img', '-', text=False).stdout, data)
+        self.assertNotIn('seed', self.good('xml', 'sent'))
+        self.good('create', 'empty', '--disk', 'size=1', '--no-start', *words)
+        self.assertEqual(self.json('vol', 'show', f'{pool}/empty.qcow2')['capacity'], 1 << 30)
+
+        # An image of another format is sent as it is, if it is whole.
+        image, torn = f'{self.daemon.dir}/i.qcow2', f'{self.daemon.dir}/torn.qcow2'
+        self.good('vol', 'download', f'{pool}/empty.qcow2', image)
+        self.good('vol', 'download', f'{pool}/web.qcow2', torn)
+        self.good('create', 'half', '-i', image, '--disk', 'size=2G', '--no-start', *words)
+        disk = self.json('vol', 'show', f'{pool}/half.qcow2')
+        self.assertEqual((disk['format'], disk['capacity']), ('qcow2', 2 << 30))
+        self.good('undefine', 'half')
+        self.good('vol', 'delete', f'{pool}/half.qcow2')
+        names = self.volumes()
+        self.bad('create', 'half', '-i', torn, *words, says="refers to another file")
+
+        self.bad('create', 'web', '-i', file, *words, status=6, says="a machine 'web' already")
+        self.bad('create', 'half', *words[:-2], status=2, says="'--image'")
+        self.bad('create', 'half', '-i', '/no/where', *words, says='No such file')
+        self.bad('create', 'half', '-i', image, '--disk', 'size=1M', *words, status=2, says='smaller')
+        self.bad('create', 'half', '--disk', '2G', *words, status=2, says='size=20G')
+        self.bad('create', 'half', '-i', file, '--ssh-key', self.daemon.place(
+            'key', b'-----BEGIN OPENSSH PRIVATE KEY-----\n'), *words, status=2, says='key.pub')
+        # What was made before a step that fails goes again: the CD's name is taken, the kernel is none.
+        self.good('vol', 'create-as', pool, 'half-seed.iso', '1M')
+        self.bad('create', 'half', '-i', file, '--ssh-key', key, *words, status=6, says="'half-seed.iso'")
+        self.good('vol', 'delete', f'{pool}/half-seed.iso')
+        self.bad('create', 'half', '-i', f'{pool}/base', '-k', key, *words[:-1], '/no/kernel',
+                 says="cannot start 'half'")
+        self.assertEqual(self.volumes(), names)
+        self.bad('vm', 'show', 'half', status=3)
+
+    def test_create_default(self):
+        """The pool is made when the first machine needs it."""
+        env = {'XDG_DATA_HOME': f'{self.daemon.dir}/data'}
+        file = self.daemon.place('base.img', bytes(1 << 20))
+        for name in ('first', 'second'):
+            self.addCleanup(self.forget_machine, name)
+        self.addCleanup(run, '-c', self.uri, 'pool', 'undefine', 'default')
+        self.addCleanup(run, '-c', self.uri, 'pool', 'stop', 'default')
+        self.good('create', 'first', '-i', file, '--no-start', env=env)
+        self.assertEqual(self.json('vol', 'show', 'default/first.img')['path'],
+                         f'{self.daemon.dir}/data/libvirt/images/first.img')
+        self.good('pool', 'stop', 'default')
+        self.bad('create', 'second', '-i', 'default/first.img', status=6, says='not active', env=env)
+        self.good('create', 'second', '-i', file, '--no-start', env=env)
+        self.bad('create', 'third', '-i', 'default/none', status=3, says="in pool 'default'")
+        self.good('create', 'third', '-i', file, '--pool', 'default', '--no-start', env=env)
+        self.addCleanup(self.forget_machine, 'third')
+
     def test_transfer(self):
         """Holes are left out on the way, offsets count, and no half file has the whole one's name."""
         self.good('vol', 'create-as', 'transfer', 'v', '64M', '-f', 'raw', '--allocation', '0')
@@ -1293,7 +1376,7 @@ class ZCoverage(unittest.TestCase):
         commands = re.findall(r'(?m)^  (vm|snapshot|host) (\S+)', run('--help').stdout)
         missing = {f'{noun} {verb}' for noun, verb in commands} - used
         self.assertEqual(missing, set())
-        self.assertLessEqual({'run', 'top', 'completion', '__complete'}, used)
+        self.assertLessEqual({'run', 'create', 'top', 'completion', '__complete'}, used)
 
 
 def main():
