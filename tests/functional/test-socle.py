@@ -947,7 +947,7 @@ class Storage(Case):
 
     def test_create_default(self):
         """The pool is made when the first machine needs it."""
-        env = {'XDG_DATA_HOME': f'{self.daemon.dir}/data'}
+        env = {'XDG_DATA_HOME': f'{self.daemon.dir}/home'}
         file = self.daemon.place('base.img', bytes(1 << 20))
         for name in ('first', 'second'):
             self.addCleanup(self.forget_machine, name)
@@ -955,7 +955,7 @@ class Storage(Case):
         self.addCleanup(run, '-c', self.uri, 'pool', 'stop', 'default')
         self.good('create', 'first', '-i', file, '--no-start', env=env)
         self.assertEqual(self.json('vol', 'show', 'default/first.img')['path'],
-                         f'{self.daemon.dir}/data/libvirt/images/first.img')
+                         f'{self.daemon.dir}/home/libvirt/images/first.img')
         self.good('pool', 'stop', 'default')
         self.bad('create', 'second', '-i', 'default/first.img', status=6, says='not active', env=env)
         self.good('create', 'second', '-i', file, '--no-start', env=env)
