@@ -11,6 +11,8 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/create.h"
+#include "cli/seed.h"
 #include "cli/vol.h"
 #include "model/domain.h"
 
@@ -66,6 +68,34 @@ static struct socle_volume *volume_of(struct clone *clone, const struct domain_d
 	return vol;
 }
 
+static bool is_image(const char *format)
+{
+	static const char *const images[] = { "qcow2", "qcow", "qed",  "vmdk",
+					      "vdi",   "vpc",  "vhdx", NULL };
+
+	return format && g_strv_contains(images, format);
+}
+
+/*
+ * A guest can write a header to its raw disk. To the pool that is an image then, which may refer to any
+ * file of the host; so it is not cloned as one.
+ */
+static bool check_format(const struct domain_disk *disk, struct socle_volume *vol, GError **error)
+{
+	autoptr(storage_vol) parsed = vol_definition(vol, error);
+	const char *ours = disk->driver.type ? disk->driver.type : "raw", *theirs;
+
+	if (!parsed)
+		return false;
+	theirs = parsed->target.format.type ? parsed->target.format.type : "raw";
+	if ((!is_image(ours) && !is_image(theirs)) || !strcmp(ours, theirs))
+		return true;
+	return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+			 "disk '%s' is %s to the machine, and %s to its pool, so it is not cloned; "
+			 "'socle vol download' and 'upload' copy its bytes as they are",
+			 disk->target.dev, ours, theirs);
+}
+
 /* "new-vda.qcow2": the target is what no other disk of the machine has. */
 static char *volume_name(const struct clone *clone, const struct domain_disk *disk, const char *old)
 {
@@ -77,21 +107,27 @@ static char *volume_name(const struct clone *clone, const struct domain_disk *di
 			       dot && dot != old ? dot : "");
 }
 
-static void set_volume(struct domain_disk *disk, struct socle_volume *vol, const char *path,
-		       bool linked)
+static bool set_volume(struct domain_disk *disk, struct socle_volume *vol, bool linked,
+		       GError **error)
 {
-	const char *format = linked ? "qcow2" : disk->driver.type;
-	g_autofree char *kept = g_strdup(format);
+	g_autofree char *format = g_strdup(linked ? "qcow2" : disk->driver.type);
+	struct socle_error *why = NULL;
+	char *path;
 
-	if (disk->type != DISK_VOLUME) {
-		domain_disk_set_image(disk, path, kept);
-		return;
+	if (disk->type == DISK_VOLUME) {
+		g_free(disk->source.volume);
+		disk->source.volume = g_strdup(socle_volume_name(vol));
+		g_free(disk->driver.type);
+		disk->driver.type = g_steal_pointer(&format);
+		g_clear_pointer(&disk->kept_backing_store, g_free);
+		return true;
 	}
-	g_free(disk->source.volume);
-	disk->source.volume = g_strdup(socle_volume_name(vol));
-	g_free(disk->driver.type);
-	disk->driver.type = g_steal_pointer(&kept);
-	g_clear_pointer(&disk->kept_backing_store, g_free);
+	path = socle_volume_path(vol, &why);
+	if (!path)
+		return cli_fail(error, why, "disk '%s'", disk->target.dev);
+	domain_disk_set_image(disk, path, format);
+	free(path);
+	return true;
 }
 
 static bool clone_disk(struct clone *clone, struct domain_disk *disk, GError **error)
@@ -101,7 +137,6 @@ static bool clone_disk(struct clone *clone, struct domain_disk *disk, GError **e
 	SOCLE_AUTO(pool) pool = from ? socle_volume_pool(from, &why) : NULL;
 	g_autofree char *name = NULL;
 	struct socle_volume *vol;
-	char *path;
 
 	if (!from)
 		return false;
@@ -114,12 +149,29 @@ static bool clone_disk(struct clone *clone, struct domain_disk *disk, GError **e
 		return false;
 	}
 	g_ptr_array_add(clone->made, vol);
-	path = socle_volume_path(vol, &why);
-	if (!path)
-		return cli_fail(error, why, "disk '%s'", disk->target.dev);
-	set_volume(disk, vol, path, clone->linked);
-	free(path);
-	return true;
+	return set_volume(disk, vol, clone->linked, error);
+}
+
+/*
+ * The CD that tells cloud-init who the guest is becomes one that tells of the clone, so that it makes
+ * itself keys as at a first start. All others are shared.
+ */
+static bool clone_cd(struct clone *clone, struct domain_disk *disk, GError **error)
+{
+	g_autofree char *instance = g_uuid_string_random(), *host = seed_hostname(clone->name);
+	g_autofree char *name = g_strdup_printf("%s-seed.iso", clone->name);
+	SOCLE_AUTO(volume) from = volume_of(clone, disk, NULL);
+	SOCLE_AUTO(pool) pool = from ? socle_volume_pool(from, NULL) : NULL;
+	autoptr(seed) seed = pool ? create_read_cd(from) : NULL;
+	char *anew = seed ? seed_meta_data_anew(seed->meta_data, instance, host) : NULL;
+	struct socle_volume *vol;
+
+	if (!anew)
+		return true;
+	g_free(seed->meta_data);
+	seed->meta_data = anew;
+	vol = create_cd(pool, name, seed, clone->made, error);
+	return vol && set_volume(disk, vol, false, error);
 }
 
 /* Each of them is looked for before the first is made. */
@@ -133,11 +185,15 @@ static bool clone_disks(struct clone *clone, GError **error)
 		if (is_shared(&devices->disks[i]))
 			continue;
 		vol = volume_of(clone, &devices->disks[i], error);
-		if (!vol)
+		if (!vol || !check_format(&devices->disks[i], vol, error))
 			return false;
 	}
 	for (unsigned i = 0; i < devices->disk_count; i++) {
-		if (!is_shared(&devices->disks[i]) && !clone_disk(clone, &devices->disks[i], error))
+		struct domain_disk *disk = &devices->disks[i];
+
+		if (disk->device == DISK_CDROM
+			    ? !clone_cd(clone, disk, error)
+			    : !is_shared(disk) && !clone_disk(clone, disk, error))
 			return false;
 	}
 	return true;

@@ -228,22 +228,22 @@ bool create_find_pool(struct create *create, GError **error)
 
 /* ---- the disk ---- */
 
-static struct socle_volume *make_volume(struct create *create, const struct storage_vol *wanted,
-					GError **error)
+static struct socle_volume *make_volume(struct socle_pool *pool, const struct storage_vol *wanted,
+					GPtrArray *made, GError **error)
 {
 	g_autofree char *xml = storage_vol_format(wanted);
 	struct socle_error *why = NULL;
-	struct socle_volume *vol = socle_volume_create(create->pool, xml, 0, &why);
+	struct socle_volume *vol = socle_volume_create(pool, xml, 0, &why);
 
 	if (vol)
-		g_ptr_array_add(create->made, vol);
+		g_ptr_array_add(made, vol);
 	else
 		cli_fail(error, why, "cannot make volume '%s'", wanted->name);
 	return vol;
 }
 
-struct socle_volume *create_raw(struct create *create, const char *name, uint64_t bytes,
-				GError **error)
+struct socle_volume *create_raw(struct socle_pool *pool, const char *name, uint64_t bytes,
+				GPtrArray *made, GError **error)
 {
 	g_autofree char *copy = g_strdup(name);
 	char raw[] = "raw";
@@ -254,7 +254,7 @@ struct socle_volume *create_raw(struct create *create, const char *name, uint64_
 		.target.format.type = raw,
 	};
 
-	return make_volume(create, &wanted, error);
+	return make_volume(pool, &wanted, made, error);
 }
 
 static struct socle_volume *make_empty(struct create *create, const char *name, GError **error)
@@ -267,7 +267,7 @@ static struct socle_volume *make_empty(struct create *create, const char *name, 
 		.target.format.type = qcow2,
 	};
 
-	return make_volume(create, &wanted, error);
+	return make_volume(create->pool, &wanted, create->made, error);
 }
 
 /* It is raw to the pool until that has looked again: its bytes are an image's. */
@@ -279,7 +279,8 @@ static struct socle_volume *send_image(struct create *create, const char *name, 
 		.progress = vol_shows_progress(create->cli),
 	};
 	struct socle_error *why = NULL;
-	struct socle_volume *vol = create_raw(create, name, image->bytes, error);
+	struct socle_volume *vol =
+		create_raw(create->pool, name, image->bytes, create->made, error);
 
 	if (!vol ||
 	    !vol_upload(vol, image->fd, cli_args_value(create->args, "image"), &transfer, error))

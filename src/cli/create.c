@@ -14,6 +14,7 @@
 #include "cli/console-keys.h"
 #include "cli/console.h"
 #include "cli/create.h"
+#include "cli/seed.h"
 #include "cli/vol.h"
 
 enum {
@@ -29,7 +30,7 @@ void create_release(struct create *create)
 	socle_volume_unref(create->image.vol);
 	fd_autoclose(&create->image.fd);
 	g_free(create->image.format);
-	g_free(create->seed_image);
+	seed_free(create->seed);
 	g_ptr_array_unref(create->made);
 }
 
@@ -139,7 +140,7 @@ static struct socle_domain *make(struct create *create, GError **error)
 	if (!create->machine.type || !take_networks(create, error) ||
 	    !create_find_image(create, error))
 		return NULL;
-	if ((create->size || cli_args_has(create->args, "image") || create->seed_image) &&
+	if ((create->size || cli_args_has(create->args, "image") || create->seed) &&
 	    !create_find_pool(create, error))
 		return NULL;
 	if (create_disk(create, error) && create_seed(create, error))

@@ -10,6 +10,8 @@
 #include "cli/cli.h"
 #include "cli/run-xml.h"
 
+struct seed;
+
 struct create_image {
 	struct socle_volume *vol; /* that the daemon has; or: */
 	int fd;                   /* a file here, -1: there is none */
@@ -24,10 +26,9 @@ struct create {
 	struct run_machine machine;
 	struct socle_pool *pool; /* for volumes */
 	struct create_image image;
-	uint64_t size;    /* of the disk; 0: that of the image */
-	char *seed_image; /* the CD, or NULL */
-	size_t seed_len;
-	GPtrArray *made; /* struct socle_volume: they go again if a step fails */
+	uint64_t size;     /* of the disk; 0: that of the image */
+	struct seed *seed; /* for the CD, or NULL */
+	GPtrArray *made;   /* struct socle_volume: they go again if a step fails */
 };
 
 void create_release(struct create *create);
@@ -43,14 +44,19 @@ bool create_disk(struct create *create, GError **error);
 
 /* ---- create-seed.c ---- */
 
-/* The CD that --ssh-key and --user-data ask for, in memory. */
+/* What --ssh-key and --user-data say. */
 bool create_read_seed(struct create *create, GError **error);
 /* It becomes a volume, and a drive of the machine. */
 bool create_seed(struct create *create, GError **error);
 
-/* A raw volume of so many bytes, to be written; it belongs to create->made. */
-struct socle_volume *create_raw(struct create *create, const char *name, uint64_t bytes,
-				GError **error);
+/* A raw volume of so many bytes, to be written; it belongs to @made. */
+struct socle_volume *create_raw(struct socle_pool *pool, const char *name, uint64_t bytes,
+				GPtrArray *made, GError **error);
+/* A CD as a volume that belongs to @made. */
+struct socle_volume *create_cd(struct socle_pool *pool, const char *name, const struct seed *seed,
+			       GPtrArray *made, GError **error);
+/* What cloud-init finds on a CD; NULL if that is another one, or nobody can know. */
+struct seed *create_read_cd(struct socle_volume *vol);
 /* One more disk of the machine; the format is a copy. */
 bool create_add(struct create *create, struct socle_volume *vol, const char *format, bool cdrom,
 		GError **error);

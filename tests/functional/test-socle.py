@@ -877,6 +877,13 @@ class Storage(Case):
         self.bad('clone', 'web', '', says='cannot define')
         self.machine('away', f"<disk type='file'><source file='{file}'/><target dev='vda'/></disk>")
         self.bad('clone', 'away', 'half', status=3, says='in no active pool')
+        # A guest may have written a header, which names any file, to its raw disk.
+        image = f'{self.daemon.dir}/header'
+        self.good('vol', 'download', f'{pool}/linked-vdb.qcow2', image)
+        self.good('vol', 'upload', f'{pool}/b', image)
+        self.good('pool', 'refresh', pool)
+        for more in ((), ('--linked',)):
+            self.bad('clone', 'web', 'half', *more, says="'vdb' is raw to the machine, and qcow2")
         self.assertEqual(self.volumes(), names)
         self.bad('vm', 'show', 'half', status=3)
 
@@ -916,6 +923,16 @@ class Storage(Case):
         self.assertNotIn('seed', self.good('xml', 'sent'))
         self.good('create', 'empty', '--disk', 'size=1', '--no-start', *words)
         self.assertEqual(self.json('vol', 'show', f'{pool}/empty.qcow2')['capacity'], 1 << 30)
+
+        # Its clone is another guest.
+        self.addCleanup(self.forget_machine, 'two')
+        self.good('clone', 'db', 'two')
+        self.assertIn(f"<source file='{there}two-seed.iso'", self.good('xml', 'two'))
+        seeds = [self.run_socle('vol', 'download', f'{pool}/{name}-seed.iso', '-', text=False).stdout
+                 for name in ('db', 'two')]
+        self.assertEqual(len({re.search(b'"instance-id": "(.*?)"', seed)[1] for seed in seeds}), 2)
+        self.assertIn(b'"local-hostname": "two"', seeds[1])
+        self.assertIn(b'runcmd: [ true ]', seeds[1])
 
         # An image of another format is sent as it is, if it is whole.
         image, torn = f'{self.daemon.dir}/i.qcow2', f'{self.daemon.dir}/torn.qcow2'
