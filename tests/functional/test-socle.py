@@ -962,6 +962,22 @@ class Storage(Case):
         self.assertEqual(self.volumes(), names)
         self.bad('vm', 'show', 'half', status=3)
 
+    def test_create_console(self):
+        """It is listened to from the first byte on, and goes on when it is left."""
+        kernel = self.daemon.place('keys.elf', pathlib.Path(KEYS).read_bytes())
+        self.addCleanup(self.forget_machine, 'talk')
+        terminal = self.terminal('create', 'talk', '--kernel', kernel, '-m', '64M', '-n', 'none', '--console')
+        terminal.expect(rb'leaves the console')
+        terminal.expect(rb'B')
+        terminal.keys(b'xyz')
+        terminal.expect(rb'xyz')
+        terminal.keys(b'\x1d')
+        self.assertEqual(terminal.end(), 0)
+        self.assertEqual(self.good('state', 'talk').strip(), 'running')
+        self.bad('create', 'other', '--kernel', kernel, '--no-start', '--console', status=2, says='neither')
+        self.bad('create', 'other', '--disk', 'size=1G', '--append', 'x', status=2, says="'--kernel'")
+        self.bad('create', 'other', '--kernel', kernel, '-m', '1K', status=2, says='too little')
+
     def test_create_default(self):
         """The pool is made when the first machine needs it."""
         env = {'XDG_DATA_HOME': f'{self.daemon.dir}/home'}
