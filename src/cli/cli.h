@@ -72,6 +72,11 @@ char *cli_name(const struct socle_domain *dom);
 /* Is there a machine that runs? false with an error if not. */
 bool cli_must_run(struct socle_domain *dom, GError **error);
 
+/* Is there no machine of that name? false with an error if there is one. */
+bool cli_must_be_new(struct cli *cli, const char *name, GError **error);
+/* @wanted, or the best type of machines that the daemon offers; NULL with an error (run.c). */
+const char *cli_choose_type(struct cli *cli, const char *wanted, GError **error);
+
 /*
  * Do @act to each of the machines, tell "'x' @done" for each, go on after errors; the status is
  * that of the first error. @text: what --output=json calls it.

@@ -18,6 +18,7 @@ const struct cli_option cli_global_options[] = {
 
 const struct cli_command *const cli_commands[] = {
 	&cli_run,
+	&cli_create,
 	&cli_top,
 	&cli_completion,
 	&cli_complete,
@@ -32,6 +33,7 @@ const struct cli_command *const cli_commands[] = {
 	&cli_vm_resume,
 	&cli_vm_console,
 	&cli_vm_create,
+	&cli_vm_clone,
 	&cli_vm_edit,
 	&cli_vm_xml,
 	&cli_vm_undefine,

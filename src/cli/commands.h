@@ -40,6 +40,8 @@ extern const struct cli_command cli_vm_save_remove, cli_vm_nmi;
 /* vm-define.c */
 extern const struct cli_command cli_vm_create, cli_vm_xml, cli_vm_undefine, cli_vm_rename;
 extern const struct cli_command cli_vm_autostart, cli_vm_edit, cli_vm_title;
+/* clone.c */
+extern const struct cli_command cli_vm_clone;
 /* vm-tune.c */
 extern const struct cli_command cli_vm_set_memory, cli_vm_set_vcpus, cli_vm_stats;
 /* vm-device.c */
@@ -68,13 +70,13 @@ extern const struct cli_command cli_vol_create_from, cli_vol_clone, cli_vol_uplo
 extern const struct cli_command cli_vol_download, cli_vol_resize, cli_vol_wipe, cli_vol_delete;
 extern const struct cli_command cli_vol_xml, cli_vol_path, cli_vol_key, cli_vol_name;
 extern const struct cli_command cli_vol_pool;
-/* console.c, event.c, snapshot.c, host.c, top.c, run.c, doctor.c, complete.c */
+/* console.c, event.c, snapshot.c, host.c, top.c, run.c, create.c, doctor.c, complete.c */
 extern const struct cli_command cli_vm_console, cli_vm_events, cli_net_events, cli_pool_events;
 extern const struct cli_command cli_snapshot_create, cli_snapshot_list, cli_snapshot_show;
 extern const struct cli_command cli_snapshot_xml, cli_snapshot_delete, cli_snapshot_revert;
 extern const struct cli_command cli_snapshot_current;
 extern const struct cli_command cli_host_info, cli_host_capabilities, cli_host_stats;
 extern const struct cli_command cli_host_domain_capabilities, cli_host_doctor, cli_host_uri;
-extern const struct cli_command cli_top, cli_run, cli_completion, cli_complete;
+extern const struct cli_command cli_top, cli_run, cli_create, cli_completion, cli_complete;
 
 #endif

@@ -284,6 +284,15 @@ unsigned cli_affect(const struct cli_args *args)
 	       (cli_args_has(args, "config") ? SOCLE_AFFECT_CONFIG : 0);
 }
 
+bool cli_must_be_new(struct cli *cli, const char *name, GError **error)
+{
+	SOCLE_AUTO(domain) there = socle_domain_by_name(cli->conn, name, NULL);
+	g_autofree char *shown = cli_plain(name);
+
+	return !there ||
+	       error_set(error, SOCLE_ERROR_EXISTS, "there is a machine '%s' already", shown);
+}
+
 char *cli_read_file(const char *path, size_t *ret_len, GError **error)
 {
 	bool is_stdin = !strcmp(path, "-");

@@ -42,8 +42,7 @@ static char *make_name(const char *path)
 	return g_strdup_printf("%.40s-%04x", base, random);
 }
 
-/* The best type that the daemon offers. */
-static const char *choose_type(struct cli *cli, const char *wanted, GError **error)
+const char *cli_choose_type(struct cli *cli, const char *wanted, GError **error)
 {
 	static const char *const types[] = { "kvm", "qemu", "test" };
 	struct socle_error *why = NULL;
@@ -227,7 +226,7 @@ static int run_run(struct cli *cli, const struct cli_args *args, GError **error)
 		if (machine.type && cli_args_has(args, "print-xml")) {
 			status = start(cli, args, &machine, error);
 		} else if (cli_connect(cli, error)) {
-			machine.type = choose_type(cli, machine.type, error);
+			machine.type = cli_choose_type(cli, machine.type, error);
 			status = machine.type ? start(cli, args, &machine, error) : CLI_FAILED;
 		}
 	}

@@ -77,6 +77,19 @@ char *seed_meta_data(const char *instance, const char *hostname, char *const *ke
 	return dump(json);
 }
 
+char *seed_meta_data_anew(const char *text, const char *instance, const char *hostname)
+{
+	json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+
+	if (!json_is_object(json)) {
+		json_decref(json);
+		return NULL;
+	}
+	json_object_set_new(json, "instance-id", json_string(instance));
+	json_object_set_new(json, "local-hostname", json_string(hostname));
+	return dump(json);
+}
+
 char *seed_network_config(const char *const *macs, unsigned count)
 {
 	json_t *cards = json_object();

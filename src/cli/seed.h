@@ -27,6 +27,8 @@ DEFINE_AUTOPTR(seed, seed_free);
 
 /* Who the guest is: a new @instance makes cloud-init do all that belongs to a first start. */
 char *seed_meta_data(const char *instance, const char *hostname, char *const *keys);
+/* The same texts for another guest; NULL if they are not such as ours: JSON. */
+char *seed_meta_data_anew(const char *text, const char *instance, const char *hostname);
 /* DHCP on each of these cards. */
 char *seed_network_config(const char *const *macs, unsigned count);
 /* A name of a host that @name can be: letters, digits, hyphens. */

@@ -241,6 +241,20 @@ struct socle_volume *vol_clone(struct socle_pool *pool, struct socle_volume *fro
 	return vol;
 }
 
+void vols_take_back(const GPtrArray *vols)
+{
+	/* From the last on: it may refer to an earlier one. */
+	for (unsigned i = vols->len; i-- > 0;) {
+		struct socle_volume *vol = g_ptr_array_index(vols, i);
+		g_autofree char *name = cli_plain(socle_volume_name(vol));
+		struct socle_error *why = NULL;
+
+		if (socle_volume_delete(vol, 0, &why) < 0)
+			cli_warn("volume '%s' stays: %s", name, socle_error_message(why));
+		socle_error_free(why);
+	}
+}
+
 static int run_clone(struct cli *cli, const struct cli_args *args, GError **error)
 {
 	SOCLE_AUTO(volume) from = cli_volume(cli, args, cli_args_word(args, 0), error);

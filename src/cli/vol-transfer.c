@@ -164,7 +164,7 @@ bool vol_upload(struct socle_volume *vol, int fd, const char *path,
 	return ok;
 }
 
-static bool shows_progress(const struct cli *cli)
+bool vol_shows_progress(const struct cli *cli)
 {
 	return !cli->quiet && cli->output == OUTPUT_TABLE && isatty(STDERR_FILENO);
 }
@@ -177,7 +177,7 @@ static bool transfer_of(const struct cli *cli, const struct cli_args *args,
 
 	*transfer = (struct vol_transfer){
 		.sparse = !cli_args_has(args, "full"),
-		.progress = shows_progress(cli),
+		.progress = vol_shows_progress(cli),
 	};
 	return (!offset || cli_parse_size("the offset", offset, 1, &transfer->offset, error)) &&
 	       (!length || cli_parse_size("the length", length, 1, &transfer->length, error));

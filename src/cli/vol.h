@@ -25,12 +25,17 @@ struct storage_vol *vol_definition(struct socle_volume *vol, GError **error);
 struct socle_volume *vol_clone(struct socle_pool *pool, struct socle_volume *from, const char *name,
 			       bool linked, unsigned flags, GError **error);
 
+/* Deletes each of what was made for something that did not come to be; says which ones stay. */
+void vols_take_back(const GPtrArray *vols);
+
 /* Bytes from where @fd stands into a volume; holes of a file are not sent if @sparse. */
 struct vol_transfer {
 	uint64_t offset, length; /* of the volume; 0: all */
 	bool sparse;
 	bool progress; /* is told on stderr */
 };
+/* Is a person looking? */
+bool vol_shows_progress(const struct cli *cli);
 bool vol_upload(struct socle_volume *vol, int fd, const char *path,
 		const struct vol_transfer *transfer, GError **error);
 

@@ -826,6 +826,176 @@ class Storage(Case):
         self.assertEqual(pathlib.Path(self.daemon.dir, 'wiped').read_bytes(), bytes(1 << 20))
         self.bad('vol', 'wipe', 'two', '--algorithm', 'fire', status=2, says='gutmann')
 
+    def volumes(self):
+        return sorted(self.good('vol', 'list', self.pool, '-o', 'name').split())
+
+    def forget_machine(self, name):
+        run('-c', self.uri, 'destroy', name)
+        run('-c', self.uri, 'undefine', name)
+
+    def machine(self, name, disks):
+        self.addCleanup(self.forget_machine, name)
+        self.good('vm', 'create', '-', stdin=None, input=f"<domain type='qemu'><name>{name}</name><memory>"
+                  f"65536</memory><os><type arch='x86_64'>hvm</type></os><devices>{disks}<interface "
+                  "type='user'><model type='virtio'/></interface></devices></domain>")
+
+    def test_machine_clones(self):
+        """Each disk is cloned by its pool, a CD is shared, and half a clone is none."""
+        pool = self.pool
+        data = os.urandom(1 << 20)
+        file = self.daemon.place('data', data)
+        for name in ('a.img', 'b', 'cd.iso'):
+            self.good('vol', 'create-as', pool, name, '1M', '-f', 'raw')
+            self.good('vol', 'upload', f'{pool}/{name}', file)
+        self.machine('web', ''.join(
+            f"<disk type='file' device='{kind}'><driver name='qemu' type='raw'/><source file='"
+            f"{self.folder}/{name}'/><target dev='{dev}' bus='{bus}'/></disk>"
+            for kind, name, dev, bus in (('disk', 'a.img', 'vda', 'virtio'), ('disk', 'b', 'vdb', 'virtio'),
+                                         ('cdrom', 'cd.iso', 'sda', 'sata'))))
+        for name in ('new', 'linked'):
+            self.addCleanup(self.forget_machine, name)
+        self.assertEqual(self.good('clone', 'web', 'new'), "'new' is a clone of 'web'\n")
+        used.add('vm clone')
+        self.assertIn('must not run any more', self.good('vm', 'clone', 'web', 'linked', '--linked'))
+        xmls = [self.good('xml', name) for name in ('web', 'new', 'linked')]
+        for wanted in ('<uuid>(.*)</uuid>', "<mac address='(.*)'/>"):
+            self.assertEqual(len({re.search(wanted, xml)[1] for xml in xmls}), 3, wanted)
+        sources = [re.findall("<source file='(.*?)'", xml) for xml in xmls[1:]]
+        self.assertEqual(sources, [
+            [f'{self.folder}/{name}' for name in ('new-vda.img', 'new-vdb', 'cd.iso')],
+            [f'{self.folder}/{name}' for name in ('linked-vda.qcow2', 'linked-vdb.qcow2', 'cd.iso')]])
+        self.assertEqual(re.findall("type='(qcow2|raw)'", xmls[2]), ['qcow2', 'qcow2', 'raw'])
+        self.assertEqual(self.run_socle('vol', 'download', f'{pool}/new-vdb', '-', text=False).stdout, data)
+        self.assertEqual(self.json('vol', 'show', f'{pool}/linked-vda.qcow2')['backing'],
+                         f'{self.folder}/a.img')
+
+        names = self.volumes()
+        self.bad('clone', 'web', 'new', status=6, says="a machine 'new' already")
+        self.good('vol', 'create-as', pool, 'half-vdb', '1M')
+        self.bad('clone', 'web', 'half', status=6, says="disk 'vdb'")
+        self.good('vol', 'delete', f'{pool}/half-vdb')
+        self.bad('clone', 'web', '', says='cannot define')
+        self.machine('away', f"<disk type='file'><source file='{file}'/><target dev='vda'/></disk>")
+        self.bad('clone', 'away', 'half', status=3, says='in no active pool')
+        # A guest may have written a header, which names any file, to its raw disk.
+        image = f'{self.daemon.dir}/header'
+        self.good('vol', 'download', f'{pool}/linked-vdb.qcow2', image)
+        self.good('vol', 'upload', f'{pool}/b', image)
+        self.good('pool', 'refresh', pool)
+        for more in ((), ('--linked',)):
+            self.bad('clone', 'web', 'half', *more, says="'vdb' is raw to the machine, and qcow2")
+        self.assertEqual(self.volumes(), names)
+        self.bad('vm', 'show', 'half', status=3)
+
+    def test_create(self):
+        """An image that a pool has is referred to, a file is sent; the CD tells who the guest is."""
+        pool, there = self.pool, f'{self.folder}/'
+        kernel = self.daemon.place('keys.elf', pathlib.Path(KEYS).read_bytes())
+        data = os.urandom(1 << 20)
+        file = self.daemon.place('base.img', data)
+        self.good('vol', 'create-as', pool, 'base', '1M', '-f', 'raw')
+        self.good('vol', 'upload', f'{pool}/base', file)
+        key = self.daemon.place('key.pub', b'# mine\nssh-ed25519 AAAA me@"here"\n')
+        for name in ('web', 'db', 'sent', 'empty', 'half'):
+            self.addCleanup(self.forget_machine, name)
+        words = ('--pool', pool, '--memory', '64M', '--network', 'user', '--kernel', kernel)
+        self.assertEqual(self.good('create', 'web', '--image', f'{pool}/base', '--ssh-key', key, '--vcpus',
+                                   '2', '--disk', 'size=2M', *words), "'web' is made and started\n")
+        self.assertEqual(self.good('state', 'web').strip(), 'running')
+        xml = self.good('xml', 'web', '--inactive')
+        self.assertEqual(re.findall("<source file='(.*?)'", xml),
+                         [there + 'web.qcow2', there + 'web-seed.iso'])
+        self.assertRegex(xml, '(?s)<vcpu.*>2</vcpu>.*readonly')
+        disk = self.json('vol', 'show', f'{pool}/web.qcow2')
+        self.assertEqual((disk['backing'], disk['capacity']), (there + 'base', 2 << 20))
+        seed = self.run_socle('vol', 'download', f'{pool}/web-seed.iso', '-', text=False).stdout
+        self.assertIn(b'CIDATA', seed)
+        self.assertIn(rb'ssh-ed25519 AAAA me@\"here\"', seed)
+        self.assertIn(b'"local-hostname": "web"', seed)
+
+        user = self.daemon.place('user', b'#cloud-config\nruncmd: [ true ]\n')
+        self.good('create', 'db', '--image', f'{there}base', '--user-data', user, '--no-start', *words)
+        self.assertEqual(self.good('state', 'db').strip(), 'shut off')
+        self.assertIn(b'runcmd: [ true ]', self.run_socle('vol', 'download', f'{pool}/db-seed.iso', '-',
+                                                          text=False).stdout)
+        self.good('create', 'sent', '-i', file, '--no-start', *words)
+        self.assertEqual(self.run_socle('vol', 'download', f'{pool}/sent.img', '-', text=False).stdout, data)
+        self.assertNotIn('seed', self.good('xml', 'sent'))
+        self.good('create', 'empty', '--disk', 'size=1', '--no-start', *words)
+        self.assertEqual(self.json('vol', 'show', f'{pool}/empty.qcow2')['capacity'], 1 << 30)
+
+        # Its clone is another guest.
+        self.addCleanup(self.forget_machine, 'two')
+        self.good('clone', 'db', 'two')
+        self.assertIn(f"<source file='{there}two-seed.iso'", self.good('xml', 'two'))
+        seeds = [self.run_socle('vol', 'download', f'{pool}/{name}-seed.iso', '-', text=False).stdout
+                 for name in ('db', 'two')]
+        self.assertEqual(len({re.search(b'"instance-id": "(.*?)"', seed)[1] for seed in seeds}), 2)
+        self.assertIn(b'"local-hostname": "two"', seeds[1])
+        self.assertIn(b'runcmd: [ true ]', seeds[1])
+
+        # An image of another format is sent as it is, if it is whole.
+        image, torn = f'{self.daemon.dir}/i.qcow2', f'{self.daemon.dir}/torn.qcow2'
+        self.good('vol', 'download', f'{pool}/empty.qcow2', image)
+        self.good('vol', 'download', f'{pool}/web.qcow2', torn)
+        self.good('create', 'half', '-i', image, '--disk', 'size=2G', '--no-start', *words)
+        disk = self.json('vol', 'show', f'{pool}/half.qcow2')
+        self.assertEqual((disk['format'], disk['capacity']), ('qcow2', 2 << 30))
+        self.good('undefine', 'half')
+        self.good('vol', 'delete', f'{pool}/half.qcow2')
+        names = self.volumes()
+        self.bad('create', 'half', '-i', torn, *words, says="refers to another file")
+
+        self.bad('create', 'web', '-i', file, *words, status=6, says="a machine 'web' already")
+        self.bad('create', 'half', *words[:-2], status=2, says="'--image'")
+        self.bad('create', 'half', '-i', '/no/where', *words, says='No such file')
+        self.bad('create', 'half', '-i', image, '--disk', 'size=1M', *words, status=2, says='smaller')
+        self.bad('create', 'half', '--disk', '2G', *words, status=2, says='size=20G')
+        self.bad('create', 'half', '-i', file, '--ssh-key', self.daemon.place(
+            'key', b'-----BEGIN OPENSSH PRIVATE KEY-----\n'), *words, status=2, says='key.pub')
+        # What was made before a step that fails goes again: the CD's name is taken, the kernel is none.
+        self.good('vol', 'create-as', pool, 'half-seed.iso', '1M')
+        self.bad('create', 'half', '-i', file, '--ssh-key', key, *words, status=6, says="'half-seed.iso'")
+        self.good('vol', 'delete', f'{pool}/half-seed.iso')
+        self.bad('create', 'half', '-i', f'{pool}/base', '-k', key, *words[:-1], '/no/kernel',
+                 says="cannot start 'half'")
+        self.assertEqual(self.volumes(), names)
+        self.bad('vm', 'show', 'half', status=3)
+
+    def test_create_console(self):
+        """It is listened to from the first byte on, and goes on when it is left."""
+        kernel = self.daemon.place('keys.elf', pathlib.Path(KEYS).read_bytes())
+        self.addCleanup(self.forget_machine, 'talk')
+        terminal = self.terminal('create', 'talk', '--kernel', kernel, '-m', '64M', '-n', 'none', '--console')
+        terminal.expect(rb'leaves the console')
+        terminal.expect(rb'B')
+        terminal.keys(b'xyz')
+        terminal.expect(rb'xyz')
+        terminal.keys(b'\x1d')
+        self.assertEqual(terminal.end(), 0)
+        self.assertEqual(self.good('state', 'talk').strip(), 'running')
+        self.bad('create', 'other', '--kernel', kernel, '--no-start', '--console', status=2, says='neither')
+        self.bad('create', 'other', '--disk', 'size=1G', '--append', 'x', status=2, says="'--kernel'")
+        self.bad('create', 'other', '--kernel', kernel, '-m', '1K', status=2, says='too little')
+
+    def test_create_default(self):
+        """The pool is made when the first machine needs it."""
+        env = {'XDG_DATA_HOME': f'{self.daemon.dir}/home'}
+        file = self.daemon.place('base.img', bytes(1 << 20))
+        for name in ('first', 'second'):
+            self.addCleanup(self.forget_machine, name)
+        self.addCleanup(run, '-c', self.uri, 'pool', 'undefine', 'default')
+        self.addCleanup(run, '-c', self.uri, 'pool', 'stop', 'default')
+        self.good('create', 'first', '-i', file, '--no-start', env=env)
+        self.assertEqual(self.json('vol', 'show', 'default/first.img')['path'],
+                         f'{self.daemon.dir}/home/libvirt/images/first.img')
+        self.good('pool', 'stop', 'default')
+        self.bad('create', 'second', '-i', 'default/first.img', status=6, says='not active', env=env)
+        self.good('create', 'second', '-i', file, '--no-start', env=env)
+        self.bad('create', 'third', '-i', 'default/none', status=3, says="in pool 'default'")
+        self.good('create', 'third', '-i', file, '--pool', 'default', '--no-start', env=env)
+        self.addCleanup(self.forget_machine, 'third')
+
     def test_transfer(self):
         """Holes are left out on the way, offsets count, and no half file has the whole one's name."""
         self.good('vol', 'create-as', 'transfer', 'v', '64M', '-f', 'raw', '--allocation', '0')
@@ -1239,7 +1409,7 @@ class ZCoverage(unittest.TestCase):
         commands = re.findall(r'(?m)^  (vm|snapshot|host) (\S+)', run('--help').stdout)
         missing = {f'{noun} {verb}' for noun, verb in commands} - used
         self.assertEqual(missing, set())
-        self.assertLessEqual({'run', 'top', 'completion', '__complete'}, used)
+        self.assertLessEqual({'run', 'create', 'top', 'completion', '__complete'}, used)
 
 
 def main():

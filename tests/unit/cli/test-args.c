@@ -117,7 +117,7 @@ static void test_wrong(void)
 	bad("xyzzy", "there is no command 'xyzzy'; 'socle --help' lists them");
 	bad("vm strat x", "there is no command 'vm strat'; there is 'vm start'");
 	bad("vm", "'vm' wants a verb behind it; 'socle vm --help' lists them");
-	bad("create x", "there is no command 'create'; 'socle --help' lists them");
+	bad("delete x", "there is no command 'delete'; 'socle --help' lists them");
 	bad("start", "'socle vm start' wants more words: socle vm start MACHINE...");
 	bad("console a b", "'socle vm console' takes no word 'b' there: socle vm console MACHINE");
 	bad("list --runing", "there is no option '--runing' here; there is '--running'");

@@ -98,11 +98,16 @@ static void test_texts(void)
 	const char *macs[] = { "52:54:00:00:00:01", "52:54:00:00:00:02" };
 	g_autofree char *meta = seed_meta_data("i-1", "web", keys);
 	g_autofree char *bare = seed_meta_data("i-1", "web", NULL);
+	g_autofree char *anew = seed_meta_data_anew(meta, "i-2", "db");
+	g_autofree char *same = seed_meta_data("i-2", "db", keys);
 	g_autofree char *network = seed_network_config(macs, 2);
 
 	g_assert_nonnull(strstr(meta, "\"ssh-ed25519 AAAA \\\"me\\\": you\""));
 	g_assert_nonnull(strstr(meta, "\"instance-id\": \"i-1\""));
 	g_assert_null(strstr(bare, "public-keys"));
+	g_assert_cmpstr(anew, ==, same);
+	g_assert_null(seed_meta_data_anew("instance-id: i-1\n", "i-2", "db"));
+	g_assert_null(seed_meta_data_anew("[1]", "i-2", "db"));
 	g_assert_nonnull(strstr(network, "\"macaddress\": \"52:54:00:00:00:02\""));
 }
 

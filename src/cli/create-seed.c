@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * create-seed.c - socle create: the CD by which cloud-init learns who the guest is
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "cli/create.h"
+#include "cli/seed.h"
+
+enum {
+	CD_MAX = 4 * SEED_FILE_MAX,
+};
+
+/* The lines of a file that are keys. */
+static bool add_keys(GPtrArray *keys, const char *path, GError **error)
+{
+	size_t len;
+	g_autofree char *text = cli_read_file(path, &len, error);
+	g_auto(GStrv) lines = text ? g_strsplit(text, "\n", -1) : NULL;
+	unsigned before = keys->len;
+
+	if (!text)
+		return false;
+	if (strstr(text, "PRIVATE KEY"))
+		return error_set(
+			error, SOCLE_ERROR_USAGE,
+			"'%s' is a private key, which stays where it is; the public one is "
+			"'%s.pub' as a rule",
+			path, path);
+	if (!g_utf8_validate(text, (gssize)len, NULL))
+		return error_set(error, SOCLE_ERROR_USAGE, "'%s' has no keys but bytes", path);
+	for (unsigned i = 0; lines[i]; i++) {
+		g_strstrip(lines[i]);
+		if (lines[i][0] && lines[i][0] != '#')
+			g_ptr_array_add(keys, g_strdup(lines[i]));
+	}
+	return keys->len > before ||
+	       error_set(error, SOCLE_ERROR_USAGE, "'%s' has no key of ssh's", path);
+}
+
+bool create_read_seed(struct create *create, GError **error)
+{
+	const char *user_data = cli_args_value(create->args, "user-data"), *path;
+	g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
+	g_autofree char *instance = g_uuid_string_random(), *host = seed_hostname(create->name);
+	autoptr(seed) seed = g_new0(struct seed, 1);
+	size_t len = 0;
+
+	for (unsigned n = 0; (path = cli_args_nth(create->args, "ssh-key", n)); n++) {
+		if (!add_keys(keys, path, error))
+			return false;
+	}
+	if (!keys->len && !user_data)
+		return true;
+	g_ptr_array_add(keys, NULL);
+	seed->user_data =
+		user_data ? cli_read_file(user_data, &len, error) : g_strdup("#cloud-config\n{}\n");
+	if (!seed->user_data)
+		return false;
+	seed->meta_data = seed_meta_data(instance, host, (char *const *)keys->pdata);
+	if (MAX(len, strlen(seed->meta_data)) > SEED_FILE_MAX)
+		return error_set(error, SOCLE_ERROR_LIMIT,
+				 "cloud-init takes 1 MiB of %s, and this is more",
+				 len > SEED_FILE_MAX ? "user data" : "keys");
+	create->seed = g_steal_pointer(&seed);
+	return true;
+}
+
+struct socle_volume *create_cd(struct socle_pool *pool, const char *name, const struct seed *seed,
+			       GPtrArray *made, GError **error)
+{
+	g_autoptr(GByteArray) image = seed_image(seed);
+	struct socle_volume *vol = create_raw(pool, name, image->len, made, error);
+	struct socle_error *why = NULL;
+	SOCLE_AUTO(stream) stream = NULL;
+
+	if (!vol)
+		return NULL;
+	stream = socle_volume_upload(vol, 0, image->len, 0, 0, &why);
+	if (stream && socle_stream_send(stream, image->data, image->len, &why) >= 0 &&
+	    socle_stream_finish(stream, &why) >= 0)
+		return vol;
+	cli_fail(error, why, "cannot write volume '%s'", name);
+	return NULL;
+}
+
+bool create_seed(struct create *create, GError **error)
+{
+	g_autofree char *name = g_strdup_printf("%s-seed.iso", create->name);
+	struct socle_volume *vol;
+
+	if (!create->seed)
+		return true;
+	vol = create_cd(create->pool, name, create->seed, create->made, error);
+	return vol && create_add(create, vol, "raw", true, error);
+}
+
+struct seed *create_read_cd(struct socle_volume *vol)
+{
+	struct socle_volume_info info;
+	g_autofree uint8_t *image = NULL;
+	size_t len = 0, size;
+	ssize_t got = 1;
+	SOCLE_AUTO(stream) stream = NULL;
+
+	if (socle_volume_info(vol, 0, &info, NULL) < 0 || info.capacity > CD_MAX)
+		return NULL;
+	size = (size_t)info.capacity;
+	image = g_malloc(size + 1);
+	stream = socle_volume_download(vol, 0, 0, 0, 0, NULL);
+	while (stream && got > 0 && len < size) {
+		got = socle_stream_recv(stream, image + len, size - len, NULL);
+		len += got > 0 ? (size_t)got : 0;
+	}
+	return stream && len == size ? seed_read(image, len, NULL) : NULL;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * create.h - the parts of socle create: a pool, a disk from an image, a CD for cloud-init
+ *
+ * Threads: main only.
+ */
+#ifndef CLI_CREATE_H
+#define CLI_CREATE_H
+
+#include "cli/cli.h"
+#include "cli/run-xml.h"
+
+struct seed;
+
+struct create_image {
+	struct socle_volume *vol; /* that the daemon has; or: */
+	int fd;                   /* a file here, -1: there is none */
+	char *format;
+	uint64_t capacity, bytes; /* what a guest sees; of the file */
+};
+
+struct create {
+	struct cli *cli;
+	const struct cli_args *args;
+	const char *name;
+	struct run_machine machine;
+	struct socle_pool *pool; /* for volumes */
+	struct create_image image;
+	uint64_t size;     /* of the disk; 0: that of the image */
+	struct seed *seed; /* for the CD, or NULL */
+	GPtrArray *made;   /* struct socle_volume: they go again if a step fails */
+};
+
+void create_release(struct create *create);
+
+/* ---- create-disk.c ---- */
+
+/* What --image and --disk mean. Nothing is changed yet. */
+bool create_find_image(struct create *create, GError **error);
+/* The pool that is meant; that of the name "default" is made if there is none. */
+bool create_find_pool(struct create *create, GError **error);
+/* The disk, if one was asked for, as the machine's first. */
+bool create_disk(struct create *create, GError **error);
+
+/* ---- create-seed.c ---- */
+
+/* What --ssh-key and --user-data say. */
+bool create_read_seed(struct create *create, GError **error);
+/* It becomes a volume, and a drive of the machine. */
+bool create_seed(struct create *create, GError **error);
+
+/* A raw volume of so many bytes, to be written; it belongs to @made. */
+struct socle_volume *create_raw(struct socle_pool *pool, const char *name, uint64_t bytes,
+				GPtrArray *made, GError **error);
+/* A CD as a volume that belongs to @made. */
+struct socle_volume *create_cd(struct socle_pool *pool, const char *name, const struct seed *seed,
+			       GPtrArray *made, GError **error);
+/* What cloud-init finds on a CD; NULL if that is another one, or nobody can know. */
+struct seed *create_read_cd(struct socle_volume *vol);
+/* One more disk of the machine; the format is a copy. */
+bool create_add(struct create *create, struct socle_volume *vol, const char *format, bool cdrom,
+		GError **error);
+
+#endif
