@@ -21,6 +21,11 @@ enum {
 
 /* False: a flag is not known, and the call has failed. */
 bool call_flags(struct call *call, unsigned flags, unsigned known);
+/* In a filter: is something what one bit or more of a group ask for? @is has the bit of the group it is. */
+static inline bool list_in_group(unsigned flags, unsigned group, unsigned is)
+{
+	return !(flags & group) || flags & is;
+}
 /* The end of a call whose task has ended, that says nothing but yes. */
 void call_done(struct call *call, const GError *error);
 void call_unsupported(struct call *call, const char *what);

@@ -7,13 +7,8 @@
 #include <string.h>
 
 #include "base/uuid.h"
+#include "manage/handler-int.h"
 #include "manage/snapshots-int.h"
-
-/* Is the domain what one bit or more of a group ask for? @is has the bit of the group it is. */
-static bool in_group(unsigned flags, unsigned group, unsigned is)
-{
-	return !(flags & group) || flags & is;
-}
 
 static unsigned state_bit(const struct vm *vm)
 {
@@ -36,13 +31,13 @@ static unsigned state_bit(const struct vm *vm)
 
 bool list_wants(const struct vm *vm, unsigned flags)
 {
-	return in_group(flags, 1 | 2, vm_active(vm) ? 1 : 2) &&
-	       in_group(flags, 4 | 8, vm->dom.config ? 4 : 8) &&
-	       in_group(flags, 16 | 32 | 64 | 128, state_bit(vm)) &&
-	       in_group(flags, 256 | 512, 512) &&
-	       in_group(flags, 1024 | 2048, vm->autostart ? 1024 : 2048) &&
-	       in_group(flags, 4096 | 8192, snapshots_count(vm) ? 4096 : 8192) &&
-	       in_group(flags, 16384 | 32768, 32768);
+	return list_in_group(flags, 1 | 2, vm_active(vm) ? 1 : 2) &&
+	       list_in_group(flags, 4 | 8, vm->dom.config ? 4 : 8) &&
+	       list_in_group(flags, 16 | 32 | 64 | 128, state_bit(vm)) &&
+	       list_in_group(flags, 256 | 512, 512) &&
+	       list_in_group(flags, 1024 | 2048, vm->autostart ? 1024 : 2048) &&
+	       list_in_group(flags, 4096 | 8192, snapshots_count(vm) ? 4096 : 8192) &&
+	       list_in_group(flags, 16384 | 32768, 32768);
 }
 
 static void on_list_all(struct call *call, const rpc_connect_list_all_domains_args *args)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/uuid.h"
 #include "manage/handler-int.h"
 #include "manage/net-int.h"
 
@@ -26,20 +27,15 @@ static char *lend(const char *text)
 
 /* == Lists == */
 
-static bool in_group(unsigned flags, unsigned group, unsigned is)
-{
-	return !(flags & group) || flags & is;
-}
-
 static bool is_wanted(const struct net *net, unsigned flags)
 {
 	return net_shown(net) &&
-	       in_group(flags, LIST_ACTIVE | LIST_INACTIVE,
-			net_active(net) ? LIST_ACTIVE : LIST_INACTIVE) &&
-	       in_group(flags, LIST_PERSISTENT | LIST_TRANSIENT,
-			net->virtnet.config ? LIST_PERSISTENT : LIST_TRANSIENT) &&
-	       in_group(flags, LIST_AUTOSTART | LIST_NO_AUTOSTART,
-			net->autostart ? LIST_AUTOSTART : LIST_NO_AUTOSTART);
+	       list_in_group(flags, LIST_ACTIVE | LIST_INACTIVE,
+			     net_active(net) ? LIST_ACTIVE : LIST_INACTIVE) &&
+	       list_in_group(flags, LIST_PERSISTENT | LIST_TRANSIENT,
+			     net->virtnet.config ? LIST_PERSISTENT : LIST_TRANSIENT) &&
+	       list_in_group(flags, LIST_AUTOSTART | LIST_NO_AUTOSTART,
+			     net->autostart ? LIST_AUTOSTART : LIST_NO_AUTOSTART);
 }
 
 static void on_list_all(struct call *call, const rpc_connect_list_all_networks_args *args)
@@ -136,16 +132,16 @@ static void on_by_name(struct call *call, const rpc_network_lookup_by_name_args 
 
 static void on_by_uuid(struct call *call, const rpc_network_lookup_by_uuid_args *args)
 {
-	const uint8_t *u = (const uint8_t *)args->uuid;
-	const struct net *net = net_by_uuid(call->node, u);
+	const uint8_t *uuid = (const uint8_t *)args->uuid;
+	const struct net *net = net_by_uuid(call->node, uuid);
 	rpc_network_lookup_by_uuid_ret ret;
 
 	if (!net || !net_shown(net)) {
+		char text[UUID_TEXT_SIZE];
+
+		uuid_write(uuid, text);
 		call_fail(call, RPC_CODE_NO_NETWORK, RPC_FROM_NETWORK,
-			  "Network not found: no network with matching uuid "
-			  "'%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x'",
-			  u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11],
-			  u[12], u[13], u[14], u[15]);
+			  "Network not found: no network with matching uuid '%s'", text);
 		return;
 	}
 	ret.net = net_handle(net);

@@ -4,6 +4,8 @@
  */
 #include <string.h>
 
+#include "base/uuid.h"
+#include "manage/handler-int.h"
 #include "manage/pool-int.h"
 
 enum {
@@ -38,20 +40,15 @@ static unsigned type_bit(enum storage_pool_type type)
 	return bits[type];
 }
 
-static bool in_group(unsigned flags, unsigned group, unsigned is)
-{
-	return !(flags & group) || flags & is;
-}
-
 static bool is_wanted(const struct pool *pool, unsigned flags)
 {
-	return in_group(flags, LIST_ACTIVE | LIST_INACTIVE,
-			pool_active(pool) ? LIST_ACTIVE : LIST_INACTIVE) &&
-	       in_group(flags, LIST_PERSISTENT | LIST_TRANSIENT,
-			pool->config ? LIST_PERSISTENT : LIST_TRANSIENT) &&
-	       in_group(flags, LIST_AUTOSTART | LIST_NO_AUTOSTART,
-			pool->autostart ? LIST_AUTOSTART : LIST_NO_AUTOSTART) &&
-	       in_group(flags, LIST_TYPES, type_bit(pool_shown(pool)->type));
+	return list_in_group(flags, LIST_ACTIVE | LIST_INACTIVE,
+			     pool_active(pool) ? LIST_ACTIVE : LIST_INACTIVE) &&
+	       list_in_group(flags, LIST_PERSISTENT | LIST_TRANSIENT,
+			     pool->config ? LIST_PERSISTENT : LIST_TRANSIENT) &&
+	       list_in_group(flags, LIST_AUTOSTART | LIST_NO_AUTOSTART,
+			     pool->autostart ? LIST_AUTOSTART : LIST_NO_AUTOSTART) &&
+	       list_in_group(flags, LIST_TYPES, type_bit(pool_shown(pool)->type));
 }
 
 static void on_list_all(struct call *call, const rpc_connect_list_all_storage_pools_args *args)
@@ -156,19 +153,15 @@ static void on_by_name(struct call *call, const rpc_storage_pool_lookup_by_name_
 
 static void on_by_uuid(struct call *call, const rpc_storage_pool_lookup_by_uuid_args *args)
 {
-	rpc_storage_pool handle = { .name = (char *)(uintptr_t) "" };
-	const struct pool *pool;
+	const uint8_t *uuid = (const uint8_t *)args->uuid;
+	const struct pool *pool = pool_by_uuid(call->node, uuid);
 
-	memcpy(handle.uuid, args->uuid, sizeof(handle.uuid));
-	pool = pool_by_uuid(call->node, (const uint8_t *)args->uuid);
 	if (!pool) {
-		const uint8_t *u = (const uint8_t *)args->uuid;
+		char text[UUID_TEXT_SIZE];
 
+		uuid_write(uuid, text);
 		call_fail(call, RPC_CODE_NO_STORAGE_POOL, RPC_FROM_STORAGE,
-			  "Storage pool not found: no storage pool with matching uuid "
-			  "'%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x'",
-			  u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11],
-			  u[12], u[13], u[14], u[15]);
+			  "Storage pool not found: no storage pool with matching uuid '%s'", text);
 		return;
 	}
 	reply_pool(call, pool);

@@ -79,11 +79,6 @@ GHashTable *snapshots_below(const struct vm *vm, const struct snapshot *from)
 
 /* == Lists == */
 
-static bool in_group(unsigned flags, unsigned group, unsigned is)
-{
-	return !(flags & group) || flags & is;
-}
-
 static unsigned state_bit(const struct snapshot *snapshot)
 {
 	if (snapshot->state == SNAPSHOT_DISK_ONLY)
@@ -105,15 +100,17 @@ static bool is_external(const struct snapshot *snapshot)
 
 static bool wants(const struct snapshot *snapshot, bool leaf, unsigned flags)
 {
-	return in_group(flags, SNAPSHOT_LIST_METADATA | SNAPSHOT_LIST_NO_METADATA,
-			SNAPSHOT_LIST_METADATA) &&
-	       in_group(flags, SNAPSHOT_LIST_LEAVES | SNAPSHOT_LIST_NO_LEAVES,
-			leaf ? SNAPSHOT_LIST_LEAVES : SNAPSHOT_LIST_NO_LEAVES) &&
-	       in_group(flags,
-			SNAPSHOT_LIST_INACTIVE | SNAPSHOT_LIST_ACTIVE | SNAPSHOT_LIST_DISK_ONLY,
-			state_bit(snapshot)) &&
-	       in_group(flags, SNAPSHOT_LIST_INTERNAL | SNAPSHOT_LIST_EXTERNAL,
-			is_external(snapshot) ? SNAPSHOT_LIST_EXTERNAL : SNAPSHOT_LIST_INTERNAL);
+	return list_in_group(flags, SNAPSHOT_LIST_METADATA | SNAPSHOT_LIST_NO_METADATA,
+			     SNAPSHOT_LIST_METADATA) &&
+	       list_in_group(flags, SNAPSHOT_LIST_LEAVES | SNAPSHOT_LIST_NO_LEAVES,
+			     leaf ? SNAPSHOT_LIST_LEAVES : SNAPSHOT_LIST_NO_LEAVES) &&
+	       list_in_group(flags,
+			     SNAPSHOT_LIST_INACTIVE | SNAPSHOT_LIST_ACTIVE |
+				     SNAPSHOT_LIST_DISK_ONLY,
+			     state_bit(snapshot)) &&
+	       list_in_group(flags, SNAPSHOT_LIST_INTERNAL | SNAPSHOT_LIST_EXTERNAL,
+			     is_external(snapshot) ? SNAPSHOT_LIST_EXTERNAL
+						   : SNAPSHOT_LIST_INTERNAL);
 }
 
 /* In the order in which they were made, so a parent stands before its children. */
