@@ -96,14 +96,14 @@ static struct socle_domain *search(struct cli *cli, const char *word, GError **e
 {
 	struct socle_domain **doms = NULL, *found = NULL;
 	struct socle_error *why = NULL;
-	g_autofree struct machine_name *names = NULL;
+	g_autofree struct named *names = NULL;
 	int count = socle_domain_list(cli->conn, 0, &doms, &why), place;
 
 	if (count < 0) {
 		cli_fail(error, why, NULL);
 		return NULL;
 	}
-	names = g_new0(struct machine_name, (size_t)count + 1);
+	names = g_new0(struct named, (size_t)count + 1);
 	for (int i = 0; i < count; i++) {
 		names[i].name = socle_domain_name(doms[i]);
 		g_strlcpy(names[i].uuid, socle_domain_uuid_text(doms[i]), sizeof(names[i].uuid));

@@ -13,7 +13,7 @@
 
 const struct name_kind name_machine = { "machine", "machines", "socle list" };
 
-static int by_id(const struct machine_name *all, unsigned count, const char *word)
+static int by_id(const struct named *all, unsigned count, const char *word)
 {
 	uint64_t id;
 
@@ -43,8 +43,7 @@ static bool digits_of(const char *text, char ret_digits[33])
 }
 
 /* How many have such a start, and the first of them. */
-static unsigned by_uuid(const struct machine_name *all, unsigned count, const char *word,
-			int *ret_first)
+static unsigned by_uuid(const struct named *all, unsigned count, const char *word, int *ret_first)
 {
 	char digits[33], uuid[33];
 	unsigned found = 0;
@@ -60,7 +59,7 @@ static unsigned by_uuid(const struct machine_name *all, unsigned count, const ch
 	return found;
 }
 
-static void not_found(const struct name_kind *kind, const struct machine_name *all, unsigned count,
+static void not_found(const struct name_kind *kind, const struct named *all, unsigned count,
 		      const char *word, const char *where, GError **error)
 {
 	g_autofree const char **names = g_new(const char *, count + 1);
@@ -86,7 +85,7 @@ static void not_found(const struct name_kind *kind, const struct machine_name *a
 	}
 }
 
-int names_find(const struct name_kind *kind, const struct machine_name *all, unsigned count,
+int names_find(const struct name_kind *kind, const struct named *all, unsigned count,
 	       const char *word, const char *where, GError **error)
 {
 	int found = -1;

@@ -18,7 +18,8 @@ struct name_kind {
 
 extern const struct name_kind name_machine;
 
-struct machine_name {
+/* What has a name: a machine, network or pool. */
+struct named {
 	const char *name;
 	char uuid[37];
 	int id; /* of a machine; -1: does not run */
@@ -31,7 +32,7 @@ struct machine_name {
  * A name comes first, whatever else it looks like.
  * Return: its place in @all, or -1 with an error that helps
  */
-int names_find(const struct name_kind *kind, const struct machine_name *all, unsigned count,
+int names_find(const struct name_kind *kind, const struct named *all, unsigned count,
 	       const char *word, const char *where, GError **error);
 
 #endif

@@ -204,11 +204,6 @@ const struct cli_command cli_net_show = {
 	.run = run_show,
 };
 
-static int run_xml(struct cli *cli, const struct cli_args *args, GError **error)
-{
-	return cli_object_xml(cli, args, &object_network, error);
-}
-
 const struct cli_command cli_net_xml = {
 	.noun = "net",
 	.verb = "xml",
@@ -221,13 +216,8 @@ const struct cli_command cli_net_xml = {
 	.what = { CLI_NETWORK },
 	.min = 1,
 	.max = 1,
-	.run = run_xml,
+	.run = cli_object_xml,
 };
-
-static int run_uuid(struct cli *cli, const struct cli_args *args, GError **error)
-{
-	return cli_object_uuid(cli, args, &object_network, error);
-}
 
 const struct cli_command cli_net_uuid = {
 	.noun = "net",
@@ -238,13 +228,8 @@ const struct cli_command cli_net_uuid = {
 	.what = { CLI_NETWORK },
 	.min = 1,
 	.max = 1,
-	.run = run_uuid,
+	.run = cli_object_uuid,
 };
-
-static int run_name(struct cli *cli, const struct cli_args *args, GError **error)
-{
-	return cli_object_name(cli, args, &object_network, error);
-}
 
 const struct cli_command cli_net_name = {
 	.noun = "net",
@@ -255,7 +240,7 @@ const struct cli_command cli_net_name = {
 	.what = { CLI_NETWORK },
 	.min = 1,
 	.max = 1,
-	.run = run_name,
+	.run = cli_object_name,
 };
 
 /* ---- life ---- */

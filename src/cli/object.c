@@ -13,26 +13,32 @@ static const struct name_kind network_words = { "network", "networks", "socle ne
 static const struct name_kind pool_words = { "pool", "pools", "socle pool list" };
 static const struct name_kind volume_words = { "volume", "volumes", "socle vol list" };
 
+/* The long way: all that a list has, compared with the word. Its place, or -1 with an error. */
+static int search(struct cli *cli, const struct object_kind *kind, void *const *all, int count,
+		  const char *word, GError **error)
+{
+	g_autofree struct named *names = g_new0(struct named, (size_t)count + 1);
+
+	for (int i = 0; i < count; i++) {
+		names[i] = (struct named){ .name = kind->name(all[i]), .id = -1 };
+		g_strlcpy(names[i].uuid, kind->uuid(all[i]), sizeof(names[i].uuid));
+	}
+	return names_find(kind->words, names, (unsigned)count, word, cli->where, error);
+}
+
 /* ---- networks ---- */
 
-/* The long way: all of them, compared with the word. */
 static struct socle_network *search_network(struct cli *cli, const char *word, GError **error)
 {
 	struct socle_network **nets = NULL, *found = NULL;
 	struct socle_error *why = NULL;
-	g_autofree struct machine_name *names = NULL;
 	int count = socle_network_list(cli->conn, 0, &nets, &why), place;
 
 	if (count < 0) {
 		cli_fail(error, why, NULL);
 		return NULL;
 	}
-	names = g_new0(struct machine_name, (size_t)count + 1);
-	for (int i = 0; i < count; i++) {
-		names[i] = (struct machine_name){ .name = socle_network_name(nets[i]), .id = -1 };
-		g_strlcpy(names[i].uuid, socle_network_uuid_text(nets[i]), sizeof(names[i].uuid));
-	}
-	place = names_find(&network_words, names, (unsigned)count, word, cli->where, error);
+	place = search(cli, &object_network, (void **)nets, count, word, error);
 	if (place >= 0)
 		found = socle_network_ref(nets[place]);
 	socle_networks_free(nets);
@@ -101,19 +107,13 @@ static struct socle_pool *search_pool(struct cli *cli, const char *word, GError 
 {
 	struct socle_pool **pools = NULL, *found = NULL;
 	struct socle_error *why = NULL;
-	g_autofree struct machine_name *names = NULL;
 	int count = socle_pool_list(cli->conn, 0, &pools, &why), place;
 
 	if (count < 0) {
 		cli_fail(error, why, NULL);
 		return NULL;
 	}
-	names = g_new0(struct machine_name, (size_t)count + 1);
-	for (int i = 0; i < count; i++) {
-		names[i] = (struct machine_name){ .name = socle_pool_name(pools[i]), .id = -1 };
-		g_strlcpy(names[i].uuid, socle_pool_uuid_text(pools[i]), sizeof(names[i].uuid));
-	}
-	place = names_find(&pool_words, names, (unsigned)count, word, cli->where, error);
+	place = search(cli, &object_pool, (void **)pools, count, word, error);
 	if (place >= 0)
 		found = socle_pool_ref(pools[place]);
 	socle_pools_free(pools);
@@ -403,9 +403,19 @@ int cli_each_object(struct cli *cli, const struct cli_args *args, const struct o
 	return status;
 }
 
-int cli_object_xml(struct cli *cli, const struct cli_args *args, const struct object_kind *kind,
-		   GError **error)
+/* Of what the first word of a command means. */
+static const struct object_kind *kind_of(const struct cli_args *args)
 {
+	enum cli_what what = cli_args_command(args)->what[0];
+
+	return what == CLI_NETWORK ? &object_network
+	       : what == CLI_POOL  ? &object_pool
+				   : &object_volume;
+}
+
+int cli_object_xml(struct cli *cli, const struct cli_args *args, GError **error)
+{
+	const struct object_kind *kind = kind_of(args);
 	void *object = kind->find(cli, args, cli_args_word(args, 0), error);
 	bool inactive = kind->inactive && cli_args_has(args, "inactive");
 	struct socle_error *why = NULL;
@@ -427,9 +437,9 @@ int cli_object_xml(struct cli *cli, const struct cli_args *args, const struct ob
 	return xml ? CLI_OK : CLI_FAILED;
 }
 
-int cli_object_name(struct cli *cli, const struct cli_args *args, const struct object_kind *kind,
-		    GError **error)
+int cli_object_name(struct cli *cli, const struct cli_args *args, GError **error)
 {
+	const struct object_kind *kind = kind_of(args);
 	void *object = kind->find(cli, args, cli_args_word(args, 0), error);
 
 	if (!object)
@@ -442,9 +452,9 @@ int cli_object_name(struct cli *cli, const struct cli_args *args, const struct o
 	return CLI_OK;
 }
 
-int cli_object_uuid(struct cli *cli, const struct cli_args *args, const struct object_kind *kind,
-		    GError **error)
+int cli_object_uuid(struct cli *cli, const struct cli_args *args, GError **error)
 {
+	const struct object_kind *kind = kind_of(args);
 	void *object = kind->find(cli, args, cli_args_word(args, 0), error);
 
 	if (!object)

@@ -43,12 +43,9 @@ int cli_each_object(struct cli *cli, const struct cli_args *args, const struct o
 /* The end of a command that has done something to one: JSON, its name, or "'x' DONE". */
 void cli_done_object(const struct cli *cli, const struct object_kind *kind, const void *object,
 		     const char *action, const char *done);
-/* A command that prints its XML, or its name or UUID on a line. */
-int cli_object_xml(struct cli *cli, const struct cli_args *args, const struct object_kind *kind,
-		   GError **error);
-int cli_object_name(struct cli *cli, const struct cli_args *args, const struct object_kind *kind,
-		    GError **error);
-int cli_object_uuid(struct cli *cli, const struct cli_args *args, const struct object_kind *kind,
-		    GError **error);
+/* The run of commands whose first word means one: they print its XML, or its name or UUID on a line. */
+int cli_object_xml(struct cli *cli, const struct cli_args *args, GError **error);
+int cli_object_name(struct cli *cli, const struct cli_args *args, GError **error);
+int cli_object_uuid(struct cli *cli, const struct cli_args *args, GError **error);
 
 #endif

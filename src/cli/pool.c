@@ -206,11 +206,6 @@ const struct cli_command cli_pool_show = {
 	.run = run_show,
 };
 
-static int run_xml(struct cli *cli, const struct cli_args *args, GError **error)
-{
-	return cli_object_xml(cli, args, &object_pool, error);
-}
-
 const struct cli_command cli_pool_xml = {
 	.noun = "pool",
 	.verb = "xml",
@@ -223,13 +218,8 @@ const struct cli_command cli_pool_xml = {
 	.what = { CLI_POOL },
 	.min = 1,
 	.max = 1,
-	.run = run_xml,
+	.run = cli_object_xml,
 };
-
-static int run_uuid(struct cli *cli, const struct cli_args *args, GError **error)
-{
-	return cli_object_uuid(cli, args, &object_pool, error);
-}
 
 const struct cli_command cli_pool_uuid = {
 	.noun = "pool",
@@ -240,13 +230,8 @@ const struct cli_command cli_pool_uuid = {
 	.what = { CLI_POOL },
 	.min = 1,
 	.max = 1,
-	.run = run_uuid,
+	.run = cli_object_uuid,
 };
-
-static int run_name(struct cli *cli, const struct cli_args *args, GError **error)
-{
-	return cli_object_name(cli, args, &object_pool, error);
-}
 
 const struct cli_command cli_pool_name = {
 	.noun = "pool",
@@ -257,7 +242,7 @@ const struct cli_command cli_pool_name = {
 	.what = { CLI_POOL },
 	.min = 1,
 	.max = 1,
-	.run = run_name,
+	.run = cli_object_name,
 };
 
 /* ---- life ---- */

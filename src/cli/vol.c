@@ -201,11 +201,6 @@ const struct cli_command cli_vol_show = {
 	.run = run_show,
 };
 
-static int run_xml(struct cli *cli, const struct cli_args *args, GError **error)
-{
-	return cli_object_xml(cli, args, &object_volume, error);
-}
-
 const struct cli_command cli_vol_xml = {
 	.noun = "vol",
 	.verb = "xml",
@@ -216,7 +211,7 @@ const struct cli_command cli_vol_xml = {
 	.what = { CLI_VOLUME },
 	.min = 1,
 	.max = 1,
-	.run = run_xml,
+	.run = cli_object_xml,
 };
 
 /* One fact on one line. */
@@ -280,11 +275,6 @@ const struct cli_command cli_vol_key = {
 	.run = run_key,
 };
 
-static int run_name(struct cli *cli, const struct cli_args *args, GError **error)
-{
-	return cli_object_name(cli, args, &object_volume, error);
-}
-
 const struct cli_command cli_vol_name = {
 	.noun = "vol",
 	.verb = "name",
@@ -295,7 +285,7 @@ const struct cli_command cli_vol_name = {
 	.what = { CLI_VOLUME },
 	.min = 1,
 	.max = 1,
-	.run = run_name,
+	.run = cli_object_name,
 };
 
 static int run_pool(struct cli *cli, const struct cli_args *args, GError **error)

@@ -6,7 +6,7 @@
 #include "cli/names.h"
 #include "cli/suggest.h"
 
-static const struct machine_name all[] = {
+static const struct named all[] = {
 	{ "debian", "6695eb01-f6a4-8304-79aa-97f2502e193f", 3 },
 	{ "7", "6695ffff-0000-4000-8000-000000000001", -1 },
 	{ "web", "aaaa0000-0000-4000-8000-000000000002", 7 },
