@@ -477,16 +477,17 @@ static void calls_change(struct calls *c)
 	}
 }
 
-/* For LLVMFuzzerCustomMutator(). @raw: bits of the first byte with which the rest are no records. */
-static inline size_t calls_mutate(unsigned raw, uint8_t *data, size_t size, size_t max_size,
-				  unsigned seed)
+/* For LLVMFuzzerCustomMutator(). @hows: what the first byte may be; @raw: bits of it with which the rest are no
+ * records. */
+static inline size_t calls_mutate(const uint8_t *hows, uint32_t how_count, unsigned raw,
+				  uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
 	struct calls c = { .data = data + 1, .random = seed | 1 };
 
 	if (max_size < 2 || size == 0)
 		return LLVMFuzzerMutate(data, size, max_size);
 	if (calls_random(&c.random, 16) == 0)
-		data[0] ^= (uint8_t)(1u << calls_random(&c.random, 8));
+		data[0] = hows[calls_random(&c.random, how_count)];
 	c.size = size - 1;
 	c.max = max_size - 1;
 	if (data[0] & raw || calls_random(&c.random, 4) == 0)
