@@ -4,32 +4,45 @@
  */
 #include "model/xml-int.h"
 
-static void append_escaped(GString *text, const char *s)
+/* How a character is spelled, or NULL: as it is. A parser makes spaces of some in attributes else. */
+static const char *spelling(char c, bool attr)
 {
-	for (; *s; s++) {
-		switch (*s) {
-		case '&':
-			g_string_append(text, "&amp;");
-			break;
-		case '<':
-			g_string_append(text, "&lt;");
-			break;
-		case '>':
-			g_string_append(text, "&gt;");
-			break;
-		case '\'':
-			g_string_append(text, "&apos;");
-			break;
-		case '"':
-			g_string_append(text, "&quot;");
-			break;
-		case '\r':
-			g_string_append(text, "&#13;");
-			break;
-		default:
-			g_string_append_c(text, *s);
-		}
+	switch (c) {
+	case '&':
+		return "&amp;";
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '\'':
+		return "&apos;";
+	case '"':
+		return "&quot;";
+	case '\r':
+		return "&#13;";
+	case '\n':
+		return attr ? "&#10;" : NULL;
+	case '\t':
+		return attr ? "&#9;" : NULL;
+	default:
+		return NULL;
 	}
+}
+
+static void append_escaped(GString *text, const char *s, bool attr)
+{
+	const char *plain = s;
+
+	for (; *s; s++) {
+		const char *spelled = spelling(*s, attr);
+
+		if (!spelled)
+			continue;
+		g_string_append_len(text, plain, s - plain);
+		g_string_append(text, spelled);
+		plain = s + 1;
+	}
+	g_string_append_len(text, plain, s - plain);
 }
 
 static void indent(struct xml_out *out)
@@ -39,31 +52,24 @@ static void indent(struct xml_out *out)
 		out->open = false;
 	}
 	for (unsigned i = 0; i < out->depth; i++)
-		g_string_append(out->text, "  ");
+		g_string_append_len(out->text, "  ", 2);
 }
 
 void xml_out_start(struct xml_out *out, const char *name)
 {
 	indent(out);
-	g_string_append_printf(out->text, "<%s", name);
+	g_string_append_c(out->text, '<');
+	g_string_append(out->text, name);
 	out->depth++;
 	out->open = true;
 }
 
 void xml_out_attr(struct xml_out *out, const char *name, const char *value)
 {
-	g_string_append_printf(out->text, " %s='", name);
-	for (; *value; value++) {
-		char one[] = { *value, 0 };
-
-		/* A parser makes spaces of these unless they are spelled. */
-		if (*value == '\n')
-			g_string_append(out->text, "&#10;");
-		else if (*value == '\t')
-			g_string_append(out->text, "&#9;");
-		else
-			append_escaped(out->text, one);
-	}
+	g_string_append_c(out->text, ' ');
+	g_string_append(out->text, name);
+	g_string_append_len(out->text, "='", 2);
+	append_escaped(out->text, value, true);
 	g_string_append_c(out->text, '\'');
 }
 
@@ -80,18 +86,25 @@ void xml_out_raw(struct xml_out *out, const char *raw)
 	g_string_append_c(out->text, '\n');
 }
 
+static void end_tag(GString *text, const char *name)
+{
+	g_string_append_len(text, "</", 2);
+	g_string_append(text, name);
+	g_string_append_len(text, ">\n", 2);
+}
+
 void xml_out_end(struct xml_out *out, const char *name, const char *text)
 {
 	out->depth--;
 	if (text && *text) {
 		g_string_append_c(out->text, '>');
-		append_escaped(out->text, text);
-		g_string_append_printf(out->text, "</%s>\n", name);
+		append_escaped(out->text, text, false);
+		end_tag(out->text, name);
 	} else if (out->open) {
 		g_string_append(out->text, "/>\n");
 	} else {
 		indent(out);
-		g_string_append_printf(out->text, "</%s>\n", name);
+		end_tag(out->text, name);
 	}
 	out->open = false;
 }
