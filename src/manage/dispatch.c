@@ -41,6 +41,8 @@ static const struct call_entry *const tables[] = {
 	net_handlers,
 	net_list_handlers,
 	net_event_handlers,
+	net_update_handlers,
+	net_port_handlers,
 	snapshot_delete_handlers,
 	qemu_handlers,
 	pool_list_handlers,
