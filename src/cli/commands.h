@@ -56,7 +56,7 @@ extern const struct cli_command cli_vm_send_key, cli_vm_screenshot;
 extern const struct cli_command cli_net_list, cli_net_show, cli_net_start, cli_net_stop;
 extern const struct cli_command cli_net_define, cli_net_create, cli_net_xml, cli_net_undefine;
 extern const struct cli_command cli_net_autostart, cli_net_uuid, cli_net_name, cli_net_leases;
-extern const struct cli_command cli_net_update;
+extern const struct cli_command cli_net_update, cli_net_edit, cli_pool_edit;
 /* pool.c, pool-define.c */
 extern const struct cli_command cli_pool_list, cli_pool_show, cli_pool_start, cli_pool_stop;
 extern const struct cli_command cli_pool_define_as, cli_pool_define, cli_pool_create_as;

@@ -46,9 +46,11 @@ struct depot_kind {
 	bool (*resize)(const struct depot *depot, const char *name, uint64_t now, uint64_t wanted,
 		       unsigned flags, struct vol_work *work, GError **error);
 	bool files; /* volumes are files in a folder, of any format (vol-file.c) */
+	bool copies; /* create() copies a volume of the same pool by itself: @source_fd is -1 */
 };
 
 extern const struct depot_kind depot_dir, depot_fs, depot_netfs, depot_logical, depot_disk;
+extern const struct depot_kind depot_iscsi_direct, depot_rbd;
 /* NULL with @error: there is no such kind here. */
 const struct depot_kind *depot_kind_of(enum storage_pool_type type, GError **error);
 
