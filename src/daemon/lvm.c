@@ -85,7 +85,7 @@ static const struct lvm_volume *find_or_fail(const GPtrArray *volumes, const cha
 /* How much a snapshot needs that can hold as much as its origin. */
 static uint64_t whole_room(uint64_t size)
 {
-	return size + size / NOTES_PART + EXTENT;
+	return size + size / NOTES_PART;
 }
 
 bool lvm_snapshot(const char *group, const char *name, const char *origin, uint64_t room,

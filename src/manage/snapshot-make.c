@@ -2,8 +2,9 @@
 /*
  * snapshot-make.c - snapshots are made, and gone back to
  *
- * Real machines have external snapshots of disks: the machine goes on in new images. What needs the
- * machine's memory is refused until it can be kept; the machines of the driver "test" have it all.
+ * Real machines have external snapshots of disks: the machine goes on in new images; and internal ones of
+ * disks on logical volumes, to which they can go back. What needs the machine's memory is refused until it
+ * can be kept; the machines of the driver "test" have it all.
  */
 #include <string.h>
 
@@ -206,6 +207,18 @@ static enum snapshot_state state_of(const struct vm *vm)
 	}
 }
 
+static bool is_in_images(const struct snapshot *snapshot, struct domain *domain)
+{
+	for (unsigned i = 0; i < snapshot->disks.count; i++) {
+		const struct domain_disk *disk = disk_of(domain, snapshot->disks.list[i].name);
+
+		if (snapshot->disks.list[i].where == SNAPSHOT_INTERNAL &&
+		    !(disk && disk_keeps_snapshots(disk)))
+			return true;
+	}
+	return false;
+}
+
 /* Can this host do it? False: the call has failed. */
 static bool check_kind(struct call *call, const struct snapshot *snapshot)
 {
@@ -236,7 +249,7 @@ static bool check_kind(struct call *call, const struct snapshot *snapshot)
 			  "disks only");
 		return false;
 	}
-	if (snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL)) {
+	if (is_in_images(snapshot, vm_shown(vm))) {
 		call_fail(call, RPC_CODE_OPERATION_UNSUPPORTED, RPC_FROM_QEMU,
 			  "snapshots inside of images cannot be made for machines yet; ask for an "
 			  "external one (disk-only)");
@@ -331,7 +344,8 @@ static void create_run(struct call *call)
 	}
 	if (!check_kind(call, snapshot))
 		return;
-	if (!snapshot_has_disks(snapshot, SNAPSHOT_EXTERNAL))
+	if (!snapshot_has_disks(snapshot, SNAPSHOT_EXTERNAL) &&
+	    (is_test(call) || !snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL)))
 		insert(call);
 	else if (vm->dom.machine)
 		ops->snapshot(vm->dom.machine, snapshot, call_task(call, images_made));
@@ -471,18 +485,110 @@ static void revert_run(struct call *call)
 	revert_stopped(call, NULL);
 }
 
+/* == Go back, of a real machine: it is off, and stays so unless the client wants it to run == */
+
+static void real_config_kept(struct call *call, const GError *error)
+{
+	struct vm *vm = call->vm;
+	bool paused;
+
+	/* What the disks have has changed already. */
+	if (error)
+		g_warning("domain '%s': its definition of then cannot be kept: %s", vm->dom.name,
+			  error->message);
+	if (!wants_running(call, &paused)) {
+		vm_set_state(vm, DOM_SHUTOFF, 7); /* from a snapshot */
+		keep_revert(call);
+		return;
+	}
+	vm_start(call, domain_copy(vm->dom.config), paused ? MACHINE_START_PAUSED : 0,
+		 revert_started);
+}
+
+static void disks_back(struct call *call, const GError *error)
+{
+	struct vm *vm = call->vm;
+
+	if (error) {
+		call_fail_error(call, RPC_FROM_QEMU, error);
+		return;
+	}
+	/* What ran then may have said more than its definition. */
+	if (wanted(call)->state != SNAPSHOT_SHUTOFF) {
+		real_config_kept(call, NULL);
+		return;
+	}
+	domain_free(vm->dom.config);
+	vm->dom.config = past_domain(call);
+	vm_keep_config(vm, call_task(call, real_config_kept));
+}
+
+static void real_revert_off(struct call *call, const GError *error)
+{
+	struct vm *vm = call->vm;
+
+	if (error) {
+		vm->destroying = false;
+		call_fail_error(call, RPC_FROM_QEMU, error);
+		return;
+	}
+	if (vm_active(vm))
+		vm_ended(vm, MACHINE_END_DESTROYED, NULL);
+	call->node->config.machines->offline_revert(&vm->dom, wanted(call),
+						    call_task(call, disks_back));
+}
+
+static void real_revert_run(struct call *call)
+{
+	struct vm *vm = call->vm;
+	const struct snapshot *snapshot;
+
+	if (!call_still_there(call))
+		return;
+	snapshot = wanted(call);
+	if (!snapshot || !snapshot->domain) {
+		call_fail(call, RPC_CODE_NO_DOMAIN_SNAPSHOT, RPC_FROM_DOMAIN_SNAPSHOT,
+			  "the snapshot is not there any more, or says nothing of its domain");
+	} else if (!vm->dom.config) {
+		call_fail(call, RPC_CODE_OPERATION_INVALID, RPC_FROM_QEMU,
+			  "transient domain '%s' cannot be off, as it has to be to go back; define it "
+			  "first",
+			  vm->dom.name);
+	} else if (!vm_active(vm)) {
+		real_revert_off(call, NULL);
+	} else if (!vm->dom.machine) {
+		call_still_active(call);
+	} else {
+		vm->destroying = true;
+		vm->dom.machine->ops->destroy(vm->dom.machine, false,
+					      call_task(call, real_revert_off));
+	}
+}
+
+/* Are all of its disks such that their devices keep it? */
+static bool can_go_back(const struct call *call, const struct snapshot *snapshot)
+{
+	return call->node->config.machines->offline_revert && snapshot->domain &&
+	       snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL) &&
+	       !snapshot_has_disks(snapshot, SNAPSHOT_EXTERNAL) &&
+	       !is_in_images(snapshot, snapshot->domain);
+}
+
 static void on_revert(struct call *call, const rpc_domain_revert_to_snapshot_args *args)
 {
 	struct vm *vm;
+	const struct snapshot *snapshot = call_snapshot(call, &args->snap, &vm);
 
-	if (!call_snapshot(call, &args->snap, &vm) || !call_flags(call, args->flags, REVERT_FLAGS))
+	if (!snapshot || !call_flags(call, args->flags, REVERT_FLAGS))
 		return;
 	if (is_test(call))
 		call_job(call, vm, revert_run);
+	else if (can_go_back(call, snapshot))
+		call_job(call, vm, real_revert_run);
 	else
 		call_fail(call, RPC_CODE_OPERATION_UNSUPPORTED, RPC_FROM_QEMU,
-			  "machines of this host cannot go back to a snapshot yet; define the "
-			  "domain with the images that it had, which snapshot '%.255s' names",
+			  "machines of this host cannot go back to an external snapshot yet; define "
+			  "the domain with the images that it had, which snapshot '%.255s' names",
 			  args->snap.name);
 }
 
