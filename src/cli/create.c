@@ -182,7 +182,7 @@ const struct cli_command cli_create = {
 	.summary = "Make a machine that stays, from an image, and start it",
 	.options =
 		(const struct cli_option[]){
-			{ "image", 'i', "FILE|POOL/VOLUME|PATH", CLI_FILE,
+			{ "image", 'i', "FILE|[POOL/]VOLUME|PATH", CLI_FILE,
 			  "a volume, which its disk will refer to, or a file, which is sent" },
 			{ "format", 'f', "qcow2|raw", CLI_TEXT, "of a file that does not tell" },
 			{ "disk", 'd', "size=SIZE", CLI_TEXT,
