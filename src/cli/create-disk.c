@@ -294,7 +294,8 @@ static struct socle_volume *send_image(struct create *create, const char *name, 
 
 static struct socle_volume *refer_to_image(struct create *create, const char *name, GError **error)
 {
-	struct socle_volume *vol = vol_clone(create->pool, create->image.vol, name, true, 0, error);
+	struct socle_volume *vol = vol_clone(create->cli, create->pool, create->image.vol,
+					     name, true, 0, error);
 
 	if (vol)
 		g_ptr_array_add(create->made, vol);

@@ -33,6 +33,11 @@ struct create {
 
 void create_release(struct create *create);
 
+/* A machine that did not come to be ends and is forgotten; false: it stays. */
+bool create_undo_machine(struct socle_domain *dom);
+/* So go the volumes that were made for it; after Ctrl-C @error becomes the one sentence about that. */
+void create_undo(struct cli *cli, const GPtrArray *made, const char *name, GError **error);
+
 /* ---- create-disk.c ---- */
 
 /* What --image and --disk mean. Nothing is changed yet. */
