@@ -29,8 +29,7 @@ enum {
 
 /* ---- the image ---- */
 
-/* POOL/VOLUME, or a path that a pool has. True and NULL: a file is meant, if anything. */
-static bool known_volume(struct cli *cli, const char *word, struct socle_volume **ret_vol,
+bool create_known_volume(struct cli *cli, const char *word, struct socle_volume **ret_vol,
 			 GError **error)
 {
 	const char *slash = strchr(word, '/');
@@ -114,7 +113,7 @@ static bool take_volume(struct create_image *image, const char *word, GError **e
 	return true;
 }
 
-static bool take_size(struct create *create, GError **error)
+bool create_take_size(struct create *create, GError **error)
 {
 	const char *text = cli_args_value(create->args, "disk");
 
@@ -136,7 +135,7 @@ bool create_find_image(struct create *create, GError **error)
 	g_autofree char *size = NULL;
 	bool ok;
 
-	if (!take_size(create, error))
+	if (!create_take_size(create, error))
 		return false;
 	if (!word)
 		return create->size || create->machine.kernel ||
@@ -144,7 +143,7 @@ bool create_find_image(struct create *create, GError **error)
 			       error, SOCLE_ERROR_USAGE,
 			       "a machine needs something to start from: '--image', '--kernel', or "
 			       "'--disk size=20G' for an empty disk");
-	if (!known_volume(create->cli, word, &image->vol, error))
+	if (!create_known_volume(create->cli, word, &image->vol, error))
 		return false;
 	ok = image->vol ? take_volume(image, word, error) : open_file(create, word, error);
 	if (!ok)

@@ -49,7 +49,7 @@ static bool add_network(struct run_machine *machine, const char *text, GError **
 	return run_add_nic(machine, named, error);
 }
 
-static bool take_networks(struct create *create, GError **error)
+bool create_take_networks(struct create *create, GError **error)
 {
 	SOCLE_AUTO(network) net = NULL;
 	const char *text;
@@ -80,7 +80,7 @@ static bool take_kernel(struct create *create, GError **error)
 	return true;
 }
 
-static bool take_sizes(struct create *create, GError **error)
+bool create_take_sizes(struct create *create, GError **error)
 {
 	const char *memory = cli_args_value(create->args, "memory");
 	uint64_t bytes = (uint64_t)MEMORY_KIB * 1024, cpus = 1;
@@ -106,7 +106,7 @@ static bool take_words(struct create *create, GError **error)
 	    (cli_args_has(args, "console") || cli_args_has(args, "start")))
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "'--no-start' goes neither with '--start' nor with '--console'");
-	return take_sizes(create, error) && take_kernel(create, error) &&
+	return create_take_sizes(create, error) && take_kernel(create, error) &&
 	       create_read_seed(create, error);
 }
 
@@ -137,7 +137,8 @@ bool create_undo_machine(struct socle_domain *dom)
 	if (socle_domain_is_active(dom, NULL) > 0)
 		(void)socle_domain_destroy(dom, 0, NULL);
 	/* One that was never defined has gone with that. */
-	return socle_domain_is_persistent(dom, NULL) <= 0 || socle_domain_undefine(dom, 0, NULL) >= 0;
+	return socle_domain_is_persistent(dom, NULL) <= 0 ||
+	       socle_domain_undefine(dom, 0, NULL) >= 0;
 }
 
 void create_undo(struct cli *cli, const GPtrArray *made, const char *name, GError **error)
@@ -154,7 +155,7 @@ static struct socle_domain *make(struct create *create, GError **error)
 
 	create->machine.type =
 		cli_choose_type(create->cli, cli_args_value(create->args, "type"), error);
-	if (!create->machine.type || !take_networks(create, error) ||
+	if (!create->machine.type || !create_take_networks(create, error) ||
 	    !create_find_image(create, error))
 		return NULL;
 	if ((create->size || cli_args_has(create->args, "image") || create->seed) &&

@@ -38,8 +38,17 @@ bool create_undo_machine(struct socle_domain *dom);
 /* So go the volumes that were made for it; after Ctrl-C @error becomes the one sentence about that. */
 void create_undo(struct cli *cli, const GPtrArray *made, const char *name, GError **error);
 
+/* What --memory and --vcpus, and --network say. */
+bool create_take_sizes(struct create *create, GError **error);
+bool create_take_networks(struct create *create, GError **error);
+
 /* ---- create-disk.c ---- */
 
+/* What --disk says. */
+bool create_take_size(struct create *create, GError **error);
+/* POOL/VOLUME, or a path that a pool has. True and NULL: a file is meant, if anything. */
+bool create_known_volume(struct cli *cli, const char *word, struct socle_volume **ret_vol,
+			 GError **error);
 /* What --image and --disk mean. Nothing is changed yet. */
 bool create_find_image(struct create *create, GError **error);
 /* The pool that is meant; that of the name "default" is made if there is none. */

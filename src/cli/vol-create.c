@@ -229,8 +229,8 @@ static struct socle_volume *vol_again(struct cli *cli, const char *pool_name, co
  * was done by then, but nobody had heard of it, it goes now.
  */
 static struct socle_volume *copy_volume(struct cli *cli, struct socle_pool *pool, const char *xml,
-				 struct socle_volume *from, const char *name, unsigned flags,
-				 struct socle_error **ret_why)
+					struct socle_volume *from, const char *name, unsigned flags,
+					struct socle_error **ret_why)
 {
 	struct socle_volume *vol;
 

@@ -8,11 +8,13 @@ Environment: that of daemon.py. Ends with 77 where a client is not installed.
 import atexit
 import functools
 import http.server
+import json
 import os
 import pty
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -48,6 +50,16 @@ def make_medium():
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, format, *args):  # pylint: disable=redefined-builtin
         pass
+
+
+def serve(case):
+    """The tree by HTTP; its URL."""
+    handler = functools.partial(Quiet, directory=os.path.join(medium, 'tree'))
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    case.addCleanup(server.server_close)
+    case.addCleanup(server.shutdown)
+    return f'http://127.0.0.1:{server.server_port}/'
 
 
 class Case(net.Case):
@@ -119,14 +131,6 @@ class Location(Case):
             file.write('network --hostname=told\n')
         return '--initrd-inject', self.path('ks.cfg')
 
-    def serve(self):
-        handler = functools.partial(Quiet, directory=os.path.join(medium, 'tree'))
-        server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
-        return f'http://127.0.0.1:{server.server_port}/'
-
     def test_tree(self):
         """A local tree, with an answer file and words for the kernel; it is waited for."""
         said = self.virt_install(
@@ -146,7 +150,7 @@ class Location(Case):
         self.prefix = ('unshare', '-m', 'sh', '-ec', f'mount -t tmpfs none {LIBVIRT}; exec "$@"', 'sh')
         said = self.virt_install(
             '--name', 'sent', '--memory', '512', '--disk', 'size=1,format=raw', '--network', 'default',
-            '--location', self.serve(), '--extra-args', 'console=ttyS0 quiet', '--graphics', 'none',
+            '--location', serve(self), '--extra-args', 'console=ttyS0 quiet', '--graphics', 'none',
             '--os-variant', 'fedora36', '--noautoconsole', '--wait', '5')
         self.assertRegex(said, "Transferring 'virtinst-.*vmlinuz'")
         self.reaches_prompt('sent', 'small')
@@ -158,7 +162,7 @@ class Location(Case):
         said = self.virt_install(
             '--ram=512', '--vcpus=2', '--vnc', '--network=bridge:virbr0', '--keymap=fr-ch', '--os-type=linux',
             '--os-variant=fedora14', '--name=test2', f'--file={LIBVIRT}/images/test2.img', '--file-size=8',
-            f'--location={self.serve()}', '--noautoconsole', '--wait', '-1',
+            f'--location={serve(self)}', '--noautoconsole', '--wait', '-1',
             '--extra-args=console=ttyS0 quiet')
         self.assertIn('Domain creation completed', said)
         self.reaches_prompt('test2', 'small')
@@ -215,6 +219,97 @@ class Cdrom(Case):
         self.virt_install('--import', '--disk', f'path={LIBVIRT}/images/first.qcow2', '--os-variant', 'debian11',
                           '--ram', '512', '--name', 'second', '--noautoconsole', '--check', 'all=off')
         self.reaches_prompt('second', 'small')
+
+
+class Socle(Case):
+    """The same by socle install."""
+
+    def setUp(self):
+        super().setUp()
+        self.images = os.path.join(LIBVIRT, 'images')
+
+    def start(self, *words):
+        return subprocess.Popen([os.environ['SOCLE'], '-c', self.uri, 'install', *words], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def install(self, *words, status=0):
+        process = self.start(*words)
+        out, err = process.communicate(timeout=2 * tool.PATIENCE)
+        self.assertEqual(process.returncode, status, (words, err, self.one.said()))
+        return err if status else out
+
+    def answers(self, name, text):
+        with open(self.path(name), 'w', encoding='ascii') as file:
+            file.write(text)
+        return self.path(name)
+
+    def test_tree(self):
+        answers = self.answers('mine.ks', 'lang fr_CH\nnetwork --hostname=told\n')
+        out = self.install('tree', '--location', os.path.join(medium, 'tree'), '--unattended', answers, '--memory', '512M',
+                           '--disk', 'size=1', '--append', 'console=ttyS0 quiet words=mine', '-o', 'json')
+        self.assertEqual([(one['machine'], one['action'], one['ok']) for one in json.loads(out)],
+                         [('tree', 'install', True)])
+        self.assertRegex(self.reaches_prompt('tree', 'told'),
+                         r'(?s)told by /ks.cfg.*words=mine inst.ks=file:/ks.cfg ks=file:/ks.cfg')
+        self.assertEqual(os.listdir(self.images), ['tree.qcow2'])
+        xml = self.net('dumpxml', 'tree')
+        self.assertNotIn('<kernel>', xml)
+        self.assertIn('<on_reboot>restart</on_reboot>', xml)
+
+    def test_url(self):
+        url = serve(self)
+        self.assertEqual(self.install('sent', '--location', url, '--memory', '512M', '--disk', 'size=1', '--inject',
+                                      self.answers('preseed.cfg', 'd-i netcfg/get_hostname string by-url\n'),
+                                      '--no-start'), "'sent' is installed\n")
+        self.assertEqual(self.net('domstate', 'sent'), 'shut off\n\n')
+        self.net('start', 'sent')
+        self.assertIn(f'inst.repo={url}', self.reaches_prompt('sent', 'by-url'))
+        said = self.install('not', '--location', url + 'not', status=3)
+        self.assertIn('there is no installer that is known', said)
+
+    def test_cd(self):
+        """A file is sent, a volume is used."""
+        iso = os.path.join(medium, 'install.iso')
+        self.install('disc', '--cdrom', iso, '--memory', '512M', '--disk', 'size=1', '--network', 'none')
+        self.reaches_prompt('disc', 'small', lease=False)
+        self.assertEqual(os.listdir(self.images), ['disc.qcow2'])
+        self.assertNotIn('cdrom', self.net('dumpxml', 'disc'))
+        shutil.copy(iso, self.images)
+        self.net('pool-refresh', 'default')
+        self.install('again', '--cdrom', 'default/install.iso', '--memory', '512M', '--disk', 'size=1', '--network', 'none',
+                     '--no-start')
+        self.assertEqual(sorted(os.listdir(self.images)), ['again.qcow2', 'disc.qcow2', 'install.iso'])
+
+    def test_fails(self):
+        """What ends without a system on its disk, and what is interrupted, leaves nothing."""
+        kernel = os.path.join(medium, 'tree/images/pxeboot/vmlinuz')
+        said = self.install('none', '--kernel', kernel, '--append', 'console=ttyS0 panic=-1 root=/dev/none',
+                            '--network', 'none', status=1)
+        self.assertIn('without having written to its disk', said)
+        self.assertEqual(os.listdir(self.images), [])
+        process = self.start('stop', '--location', os.path.join(medium, 'tree'), '--disk', 'size=1', '--memory', '512M')
+        wait_for(lambda: 'running' in self.net('list'), 'the installer')
+        process.send_signal(signal.SIGINT)
+        err = process.communicate(timeout=tool.PATIENCE)[1]
+        self.assertEqual((process.returncode, err), (130, "socle: 'stop' was interrupted, and what had been made of "
+                                                          'it is gone\n'))
+        self.assertEqual(os.listdir(self.images), [])
+        self.assertNotIn('stop', self.net('list', '--all'))
+        process = self.start('killed', '--location', os.path.join(medium, 'tree'), '--disk', 'size=1', '--memory', '512M')
+        wait_for(lambda: 'running' in self.net('list'), 'the installer')
+        self.net('destroy', 'killed')
+        err = process.communicate(timeout=tool.PATIENCE)[1]
+        self.assertEqual((process.returncode, err), (1, "socle: the installer of 'killed' has ended: destroyed\n"))
+        self.assertEqual(os.listdir(self.images), [])
+
+    def test_restart(self):
+        """The daemon may start anew meanwhile."""
+        process = self.start('stays', '--location', os.path.join(medium, 'tree'), '--disk', 'size=1', '--memory', '512M')
+        wait_for(lambda: 'running' in self.net('list'), 'the installer')
+        self.again()
+        out, err = process.communicate(timeout=tool.PATIENCE)
+        self.assertEqual((process.returncode, out, err), (0, "'stays' is installed and started\n", ''))
+        self.reaches_prompt('stays', 'small')
 
 
 if __name__ == '__main__':
