@@ -19,6 +19,7 @@ const struct cli_option cli_global_options[] = {
 const struct cli_command *const cli_commands[] = {
 	&cli_run,
 	&cli_create,
+	&cli_install,
 	&cli_top,
 	&cli_completion,
 	&cli_complete,
