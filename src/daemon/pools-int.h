@@ -45,7 +45,7 @@ struct depot_kind {
 	bool (*remove)(const struct depot *depot, const char *name, GError **error);
 	bool (*resize)(const struct depot *depot, const char *name, uint64_t now, uint64_t wanted,
 		       unsigned flags, struct vol_work *work, GError **error);
-	bool files; /* volumes are files in a folder, of any format (vol-file.c) */
+	bool files;  /* volumes are files in a folder, of any format (vol-file.c) */
 	bool copies; /* create() copies a volume of the same pool by itself: @source_fd is -1 */
 };
 
