@@ -140,7 +140,9 @@ static void make_run(struct call *call)
 		(struct vol_create){ .vol = call->subject,
 				     .flags = copying->flags,
 				     .source = copying->from ? copying->from->storage : NULL,
-				     .source_name = copying->name };
+				     .source_name = copying->name,
+				     .source_raw = copying->from &&
+						   pool_vol_is_raw(copying->from, copying->name) };
 	storage->ops->create(storage, &copying->what, vol->work, call_task(call, made));
 }
 
@@ -280,8 +282,10 @@ static void resize_run(struct call *call)
 	struct storage *storage = begin(call);
 
 	if (storage && can(call, storage->ops->resize, "resize volumes"))
-		storage->ops->resize(storage, vol->name, args->capacity, args->flags, vol->work,
-				     call_task(call, changed));
+		storage->ops->resize(
+			storage, vol->name, args->capacity,
+			args->flags | (pool_vol_is_raw(vol->pool, vol->name) ? VOL_RESIZE_RAW : 0),
+			vol->work, call_task(call, changed));
 }
 
 static void on_resize(struct call *call, const rpc_storage_vol_resize_args *args)
