@@ -33,8 +33,8 @@ enum {
 static struct socle_volume *named_volume(struct create *create, const char *word, GError **error)
 {
 	static const char *const ends[] = { "", ".qcow2", ".img", ".raw" };
-	const char *given = cli_args_value(create->args, "pool"),
-		   *where = given ? given : "default";
+	const char *given = cli_args_value(create->args, "pool");
+	const char *where = given ? given : "default";
 	SOCLE_AUTO(pool) pool = socle_pool_by_name(create->cli->conn, where, NULL);
 	struct socle_volume *vol = NULL;
 
