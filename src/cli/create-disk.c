@@ -52,11 +52,7 @@ static struct socle_volume *named_volume(struct create *create, const char *word
 	return vol;
 }
 
-/*
- * POOL/VOLUME, a path that a pool has, or the name of an image that no file here has. True and NULL: a
- * file is meant, if anything.
- */
-static bool known_volume(struct create *create, const char *word, struct socle_volume **ret_vol,
+bool create_known_volume(struct create *create, const char *word, struct socle_volume **ret_vol,
 			 GError **error)
 {
 	struct cli *cli = create->cli;
@@ -145,7 +141,7 @@ static bool take_volume(struct create_image *image, const char *word, GError **e
 	return true;
 }
 
-static bool take_size(struct create *create, GError **error)
+bool create_take_size(struct create *create, GError **error)
 {
 	const char *text = cli_args_value(create->args, "disk");
 
@@ -167,7 +163,7 @@ bool create_find_image(struct create *create, GError **error)
 	g_autofree char *size = NULL;
 	bool ok;
 
-	if (!take_size(create, error))
+	if (!create_take_size(create, error))
 		return false;
 	if (!word)
 		return create->size || create->machine.kernel ||
@@ -175,7 +171,7 @@ bool create_find_image(struct create *create, GError **error)
 			       error, SOCLE_ERROR_USAGE,
 			       "a machine needs something to start from: '--image', '--kernel', or "
 			       "'--disk size=20G' for an empty disk");
-	if (!known_volume(create, word, &image->vol, error))
+	if (!create_known_volume(create, word, &image->vol, error))
 		return false;
 	ok = image->vol ? take_volume(image, word, error) : open_file(create, word, error);
 	if (!ok)
@@ -325,7 +321,8 @@ static struct socle_volume *send_image(struct create *create, const char *name, 
 
 static struct socle_volume *refer_to_image(struct create *create, const char *name, GError **error)
 {
-	struct socle_volume *vol = vol_clone(create->pool, create->image.vol, name, true, 0, error);
+	struct socle_volume *vol = vol_clone(create->cli, create->pool, create->image.vol,
+					     name, true, 0, error);
 
 	if (vol)
 		g_ptr_array_add(create->made, vol);

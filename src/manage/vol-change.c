@@ -13,8 +13,8 @@
 enum {
 	VOL_CREATE_VALIDATE = 1 << 2,
 	VOL_CREATE_FLAGS = 7,
-	VOL_DELETE_ZEROED = 1 << 0,
-	VOL_DELETE_WITH_SNAPSHOTS = 1 << 1,
+	/* Ours, far from libvirt's: what a snapshot has goes into its origin before it is deleted. */
+	VOL_DELETE_RESTORE = 1 << 30,
 	VOL_RESIZE_FLAGS = 7,
 	VOL_SPARSE_STREAM = 1 << 0,
 };
@@ -255,9 +255,22 @@ static void delete_run(struct call *call)
 				     call_task(call, changed));
 }
 
+static void restore_run(struct call *call)
+{
+	const struct vol *vol = vol_of(call->object);
+	struct storage *storage = begin(call);
+
+	if (storage && can(call, storage->ops->restore, "restore volumes"))
+		storage->ops->restore(storage, vol->name, vol->work, call_task(call, changed));
+}
+
 static void on_delete(struct call *call, const rpc_storage_vol_delete_args *args)
 {
-	change(call, args->flags, VOL_DELETE_ZEROED | VOL_DELETE_WITH_SNAPSHOTS, delete_run);
+	if (args->flags == VOL_DELETE_RESTORE)
+		change(call, args->flags, VOL_DELETE_RESTORE, restore_run);
+	else
+		change(call, args->flags, VOL_REMOVE_ZEROED | VOL_REMOVE_WITH_SNAPSHOTS,
+		       delete_run);
 }
 
 static void resize_run(struct call *call)

@@ -660,6 +660,26 @@ class TestDriver(Case):
         self.assertIn("'KiB'>131072<", self.good('xml', 'ed'))
         self.assertEqual(self.left(), [])
 
+    def test_edit_others(self):
+        """Networks and pools, by their nouns and by virsh's names."""
+        for kind, xml in (('net', '<network><name>{}</name></network>'),
+                          ('pool', "<pool type='dir'><name>{}</name><target><path>/srv/one</path></target>"
+                                   '</pool>')):
+            path = self.daemon.place('object.xml', xml.format('ed').encode())
+            said = {'net': 'network', 'pool': 'pool'}[kind]
+            self.good(kind, 'define', path)
+            self.assertEqual(self.good(kind, 'edit', 'ed', env=self.edit('exit 0')),
+                             f"{said} 'ed' was not changed\n")
+            change = "s/<\\/network>/<domain name='two'\\/><\\/network>/;s/one/two/"
+            self.assertEqual(self.good(f'{kind}-edit', 'ed', env=self.edit(f'sed -i "{change}" "$1"')),
+                             f"{said} 'ed' has the new definition\n")
+            self.assertIn('two', self.good(kind, 'xml', 'ed'))
+            self.assertEqual(self.left(), [])
+            result = self.run_socle(kind, 'edit', 'ed', env=self.edit('sed -i "s/>ed</>other</" "$1"'))
+            self.assertIn('another ' + said, result.stderr)
+            self.left()[0].unlink()
+            self.good(kind, 'undefine', 'ed')
+
     def test_edit_loses_nothing(self):
         self.define('ed')
         for script, says in (('echo "<domain" >"$1"', 'line'), ('exit 3', 'editor'),
