@@ -342,7 +342,7 @@ static void create_run(struct call *call)
 	if (!check_kind(call, snapshot))
 		return;
 	if (!snapshot_has_disks(snapshot, SNAPSHOT_EXTERNAL) &&
-	    (is_test(call) || !snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL)))
+	    (snapshots_are_fake(call) || !snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL)))
 		insert(call);
 	else if (vm->dom.machine)
 		ops->snapshot(vm->dom.machine, snapshot, call_task(call, images_made));
