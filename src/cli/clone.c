@@ -155,7 +155,7 @@ static bool clone_disk(struct clone *clone, struct domain_disk *disk, GError **e
 
 /*
  * The CD that tells cloud-init who the guest is becomes one that tells of the clone, so that it makes
- * itself keys as at a first start. All others are shared.
+ * itself keys and a machine-id as at a first start. All others are shared.
  */
 static bool clone_cd(struct clone *clone, struct domain_disk *disk, GError **error)
 {
@@ -171,6 +171,8 @@ static bool clone_cd(struct clone *clone, struct domain_disk *disk, GError **err
 		return true;
 	g_free(seed->meta_data);
 	seed->meta_data = anew;
+	if (!seed->vendor_data)
+		seed->vendor_data = seed_vendor_data_anew();
 	vol = create_cd(pool, name, seed, clone->made, error);
 	return vol && set_volume(disk, vol, false, error);
 }
