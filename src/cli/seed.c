@@ -29,7 +29,7 @@ enum {
 	AT_FOLDER = 23,
 	AT_JOLIET_FOLDER = 24,
 	AT_FILES = 25,
-	FILES_MAX = 3,
+	FILES_MAX = 4,
 	PATH_TABLE_LEN = 10,
 	ROOT_RECORD = 156, /* in a descriptor */
 	RECORD_LEN = 33,   /* without the name */
@@ -50,6 +50,7 @@ void seed_free(struct seed *seed)
 	g_free(seed->meta_data);
 	g_free(seed->user_data);
 	g_free(seed->network_config);
+	g_free(seed->vendor_data);
 	g_free(seed);
 }
 
@@ -88,6 +89,16 @@ char *seed_meta_data_anew(const char *text, const char *instance, const char *ho
 	json_object_set_new(json, "instance-id", json_string(instance));
 	json_object_set_new(json, "local-hostname", json_string(hostname));
 	return dump(json);
+}
+
+char *seed_vendor_data_anew(void)
+{
+	/* Once in the life of each instance, and before anything else. */
+	return g_strdup("#cloud-config\n"
+			"ssh_deletekeys: true\n"
+			"bootcmd:\n"
+			"- [cloud-init-per, instance, machine-id, sh, -c, 'rm -f /etc/machine-id "
+			"/var/lib/dbus/machine-id; systemd-machine-id-setup']\n");
 }
 
 char *seed_network_config(const char *const *macs, unsigned count)
@@ -238,6 +249,7 @@ static unsigned list_files(const struct seed *seed, struct file files[FILES_MAX]
 		{ "meta-data", "META-DATA;1", seed->meta_data, 0, 0 },
 		{ "network-config", "NETWORK-CONFIG;1", seed->network_config, 0, 0 },
 		{ "user-data", "USER-DATA;1", seed->user_data, 0, 0 },
+		{ "vendor-data", "VENDOR-DATA;1", seed->vendor_data, 0, 0 },
 	};
 	uint32_t sector = AT_FILES;
 	unsigned count = 0;
@@ -298,6 +310,7 @@ static void take_record(struct seed *seed, const uint8_t *image, size_t len, con
 		{ "META-DATA", &seed->meta_data },
 		{ "NETWORK-CONFIG", &seed->network_config },
 		{ "USER-DATA", &seed->user_data },
+		{ "VENDOR-DATA", &seed->vendor_data },
 	};
 	const char *name = (const char *)record + RECORD_LEN;
 	size_t name_len = record[32];
