@@ -321,9 +321,12 @@ static struct socle_volume *send_image(struct create *create, const char *name, 
 
 static struct socle_volume *refer_to_image(struct create *create, const char *name, GError **error)
 {
-	struct socle_volume *vol = vol_clone(create->cli, create->pool, create->image.vol,
-					     name, true, 0, error);
+	struct socle_volume *vol =
+		vol_clone(create->cli, create->pool, create->image.vol, name, true, 0, error);
+	char *path = socle_volume_path(create->image.vol, NULL);
 
+	create->machine.linked = g_strdup(path);
+	free(path);
 	if (vol)
 		g_ptr_array_add(create->made, vol);
 	return vol;

@@ -30,7 +30,7 @@ DEFINE_AUTOPTR(seed, seed_free);
 char *seed_meta_data(const char *instance, const char *hostname, char *const *keys);
 /* The same texts for another guest; NULL if they are not such as ours: JSON. */
 char *seed_meta_data_anew(const char *text, const char *instance, const char *hostname);
-/* Vendor's data by which a clone makes itself a machine-id of its own, once. */
+/* Vendor's data for a guest that begins as another one: it makes itself a machine-id, once; host keys are new anyway. */
 char *seed_vendor_data_anew(void);
 /* DHCP on each of these cards. */
 char *seed_network_config(const char *const *macs, unsigned count);
