@@ -130,7 +130,7 @@ static int run(struct cli *cli, const struct cli_args *args, bool add, GError **
 		ok = error_set(error, SOCLE_ERROR_USAGE,
 			       "pool '%s' would have no disk; 'socle pool delete' takes it apart",
 			       def->name);
-	if (cli_args_has(args, "overwrite"))
+	if (add && cli_args_has(args, "overwrite"))
 		flags |= SOCLE_POOL_BUILD_OVERWRITE;
 	if (!ok || !apply(cli, pool, def, before, flags, error))
 		return CLI_FAILED;

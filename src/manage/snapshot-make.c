@@ -538,6 +538,24 @@ static void real_revert_off(struct call *call, const GError *error)
 						    call_task(call, disks_back));
 }
 
+static void real_revert_can(struct call *call, const GError *error)
+{
+	struct vm *vm = call->vm;
+
+	if (error) {
+		call_fail_error(call, RPC_FROM_QEMU, error);
+	} else if (!vm_active(vm)) {
+		real_revert_off(call, NULL);
+	} else if (!vm->dom.machine) {
+		call_fail(call, RPC_CODE_OPERATION_INVALID, RPC_FROM_QEMU,
+			  "domain '%s' is only just beginning; try again", vm->dom.name);
+	} else {
+		vm->destroying = true;
+		vm->dom.machine->ops->destroy(vm->dom.machine, false,
+					      call_task(call, real_revert_off));
+	}
+}
+
 static void real_revert_run(struct call *call)
 {
 	struct vm *vm = call->vm;
@@ -554,21 +572,17 @@ static void real_revert_run(struct call *call)
 			  "transient domain '%s' cannot be off, as it has to be to go back; define it "
 			  "first",
 			  vm->dom.name);
-	} else if (!vm_active(vm)) {
-		real_revert_off(call, NULL);
-	} else if (!vm->dom.machine) {
-		call_still_active(call);
 	} else {
-		vm->destroying = true;
-		vm->dom.machine->ops->destroy(vm->dom.machine, false,
-					      call_task(call, real_revert_off));
+		call->node->config.machines->revert_check(&vm->dom, snapshot,
+							  call_task(call, real_revert_can));
 	}
 }
 
 /* Are all of its disks such that their devices keep it? */
 static bool can_go_back(const struct call *call, const struct snapshot *snapshot)
 {
-	return call->node->config.machines->offline_revert && snapshot->domain &&
+	return call->node->config.machines->offline_revert &&
+	       call->node->config.machines->revert_check && snapshot->domain &&
 	       snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL) &&
 	       !snapshot_has_disks(snapshot, SNAPSHOT_EXTERNAL) &&
 	       !is_in_images(snapshot, snapshot->domain);
@@ -587,8 +601,9 @@ static void on_revert(struct call *call, const rpc_domain_revert_to_snapshot_arg
 		call_job(call, vm, real_revert_run);
 	else
 		call_fail(call, RPC_CODE_OPERATION_UNSUPPORTED, RPC_FROM_QEMU,
-			  "machines of this host cannot go back to an external snapshot yet; define "
-			  "the domain with the images that it had, which snapshot '%.255s' names",
+			  "machines of this host cannot go back to a snapshot yet whose disks went on "
+			  "in new images; define the domain with the images that it had, which "
+			  "snapshot '%.255s' names",
 			  args->snap.name);
 }
 
