@@ -28,10 +28,11 @@ static struct storage_pool *definition_of(struct socle_pool *pool, char **ret_xm
 	*ret_xml = g_strdup(xml);
 	free(xml);
 	if (def && def->type != STORAGE_POOL_LOGICAL) {
-		error_set(error, SOCLE_ERROR_UNSUPPORTED,
-			  "pool '%s' is no volume group; only pools of type logical have disks that "
-			  "come and go",
-			  socle_pool_name(pool));
+		error_set(
+			error, SOCLE_ERROR_UNSUPPORTED,
+			"pool '%s' is no volume group; only pools of type logical have disks that "
+			"come and go",
+			socle_pool_name(pool));
 		g_clear_pointer(&def, storage_pool_free);
 	}
 	return def;

@@ -32,8 +32,8 @@ bool lvm_run_for(char **argv, const char *group, const char *name, uint64_t byte
 
 	if (lvm_run(argv, NULL, &why))
 		return true;
-	if (lvm_run(lvm_argv_report_group(group), &output, NULL) &&
-	    lvm_parse_group(output, &now) && now.free < bytes)
+	if (lvm_run(lvm_argv_report_group(group), &output, NULL) && lvm_parse_group(output, &now) &&
+	    now.free < bytes)
 		return error_set(error, SOCLE_ERROR_LIMIT,
 				 "volume group '%s' has %" PRIu64 " bytes free, and volume '%s' "
 				 "needs %" PRIu64 "; add a disk to the pool, or delete a volume",
@@ -113,18 +113,18 @@ static bool is_free(const struct lvm_volume *volume, GError **error)
 {
 	return !volume || !volume->open ||
 	       error_set(error, SOCLE_ERROR_BUSY,
-			 "volume '%s' is in use; stop the machine that has it first",
-			 volume->name);
+			 "volume '%s' is in use; stop the machine that has it first", volume->name);
 }
 
 static bool is_whole(const struct lvm_volume *snapshot, GError **error)
 {
 	if (snapshot->lost)
-		return error_set(error, SOCLE_ERROR_STATE,
-				 "snapshot '%s' is lost: more of '%s' has changed than the %" PRIu64
-				 " bytes that it had room for; delete it, and give the next one more",
-				 snapshot->name, snapshot->origin ? snapshot->origin : "its origin",
-				 snapshot->size);
+		return error_set(
+			error, SOCLE_ERROR_STATE,
+			"snapshot '%s' is lost: more of '%s' has changed than the %" PRIu64
+			" bytes that it had room for; delete it, and give the next one more",
+			snapshot->name, snapshot->origin ? snapshot->origin : "its origin",
+			snapshot->size);
 	return snapshot->origin ||
 	       error_set(error, SOCLE_ERROR_USAGE,
 			 "volume '%s' is no snapshot of another one that is still there",
@@ -172,7 +172,8 @@ bool lvm_remove(const char *group, const char *name, bool all, GError **error)
 	g_autoptr(GPtrArray) volumes = lvm_volumes(group, error);
 	const struct lvm_volume *volume = find_or_fail(volumes, group, name, error);
 	bool thin_pool = volume && volume->kind == 't';
-	g_autofree char *others = volume && (!all || thin_pool) ? dependants(volumes, volume) : NULL;
+	g_autofree char *others =
+		volume && (!all || thin_pool) ? dependants(volumes, volume) : NULL;
 
 	if (!volume)
 		return false;

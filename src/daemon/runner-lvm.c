@@ -65,10 +65,11 @@ static bool act_on(const struct volumes *v, enum act act, const char *path, GErr
 	g_autoptr(GError) why = NULL;
 
 	if (!lvm_place(path, &group, &name, &why))
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "'%s' cannot hold a snapshot, since it is no logical volume (%s); ask "
-				 "for an external one",
-				 path, why->message);
+		return error_set(
+			error, SOCLE_ERROR_UNSUPPORTED,
+			"'%s' cannot hold a snapshot, since it is no logical volume (%s); ask "
+			"for an external one",
+			path, why->message);
 	snapshot = g_strconcat(name, v->suffix, NULL);
 	if (act == TAKE)
 		return lvm_snapshot(group, snapshot, name, 0, error);

@@ -569,7 +569,8 @@ static void real_revert_run(struct call *call)
 			  "the snapshot is not there any more, or says nothing of its domain");
 	} else if (!vm->dom.config) {
 		call_fail(call, RPC_CODE_OPERATION_INVALID, RPC_FROM_QEMU,
-			  "transient domain '%s' cannot be off, as it has to be to go back; define it "
+			  "transient domain '%s' cannot be off, as it has to be to go back; define "
+			  "it "
 			  "first",
 			  vm->dom.name);
 	} else {
@@ -601,7 +602,8 @@ static void on_revert(struct call *call, const rpc_domain_revert_to_snapshot_arg
 		call_job(call, vm, real_revert_run);
 	else
 		call_fail(call, RPC_CODE_OPERATION_UNSUPPORTED, RPC_FROM_QEMU,
-			  "machines of this host cannot go back to a snapshot yet whose disks went on "
+			  "machines of this host cannot go back to a snapshot yet whose disks went "
+			  "on "
 			  "in new images; define the domain with the images that it had, which "
 			  "snapshot '%.255s' names",
 			  args->snap.name);

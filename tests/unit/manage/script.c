@@ -196,8 +196,7 @@ static void script_offline_revert(struct dom *dom, const struct snapshot *snapsh
 	do_task(task);
 }
 
-static void script_revert_check(struct dom *dom, const struct snapshot *snapshot,
-				struct task *task)
+static void script_revert_check(struct dom *dom, const struct snapshot *snapshot, struct task *task)
 {
 	(void)dom;
 	g_assert_nonnull(snapshot->domain);

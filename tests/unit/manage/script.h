@@ -26,7 +26,7 @@ struct script {
 	struct dom *last;  /* whose machine was made last */
 	unsigned machines; /* that there are */
 	unsigned started, destroyed, paused, plugged;
-	unsigned taken, reverted, dropped; /* snapshots */
+	unsigned taken, reverted, dropped;  /* snapshots */
 	unsigned networks, found, joined;   /* that there are; that were taken over; cards */
 	GHashTable *kept[STORE_KIND_COUNT]; /* of the store: key to text */
 	const char *store_fail;             /* all of its tasks end with this */

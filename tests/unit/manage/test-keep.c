@@ -303,7 +303,8 @@ static void test_volumes(void)
 		METADATA_ONLY = 2,
 	};
 	static const char xml[] =
-		"<domain type='qemu'><name>a</name><memory>16384</memory><os><type>hvm</type><kernel>"
+		"<domain "
+		"type='qemu'><name>a</name><memory>16384</memory><os><type>hvm</type><kernel>"
 		"/k</kernel></os><devices><disk type='block'><driver type='raw'/><source "
 		"dev='/dev/vg/a'/><target dev='vda'/></disk></devices></domain>";
 	struct setup s = begin_with(true, xml);
