@@ -316,6 +316,7 @@ static int run_list(struct cli *cli, const struct cli_args *args, GError **error
 const struct cli_command cli_template_list = {
 	.noun = "template",
 	.verb = "list",
+	.arguments = "",
 	.summary = "List templates, and the machines whose disks refer to theirs",
 	.run = run_list,
 };
