@@ -28,10 +28,11 @@ static struct storage_pool *definition_of(struct socle_pool *pool, char **ret_xm
 	*ret_xml = g_strdup(xml);
 	free(xml);
 	if (def && def->type != STORAGE_POOL_LOGICAL) {
-		error_set(error, SOCLE_ERROR_UNSUPPORTED,
-			  "pool '%s' is no volume group; only pools of type logical have disks that "
-			  "come and go",
-			  socle_pool_name(pool));
+		error_set(
+			error, SOCLE_ERROR_UNSUPPORTED,
+			"pool '%s' is no volume group; only pools of type logical have disks that "
+			"come and go",
+			socle_pool_name(pool));
 		g_clear_pointer(&def, storage_pool_free);
 	}
 	return def;
@@ -130,7 +131,7 @@ static int run(struct cli *cli, const struct cli_args *args, bool add, GError **
 		ok = error_set(error, SOCLE_ERROR_USAGE,
 			       "pool '%s' would have no disk; 'socle pool delete' takes it apart",
 			       def->name);
-	if (cli_args_has(args, "overwrite"))
+	if (add && cli_args_has(args, "overwrite"))
 		flags |= SOCLE_POOL_BUILD_OVERWRITE;
 	if (!ok || !apply(cli, pool, def, before, flags, error))
 		return CLI_FAILED;

@@ -107,7 +107,8 @@ static int run_restore(struct cli *cli, const struct cli_args *args, GError **er
 {
 	SOCLE_AUTO(volume) vol = cli_volume(cli, args, cli_args_word(args, 0), error);
 	autoptr(storage_vol) def = vol ? vol_definition(vol, error) : NULL;
-	g_autofree char *origin = def && def->backing.path ? g_path_get_basename(def->backing.path) : NULL;
+	g_autofree char *origin =
+		def && def->backing.path ? g_path_get_basename(def->backing.path) : NULL;
 	g_autofree char *question = NULL, *done = NULL, *name = NULL;
 	SOCLE_AUTO(pool) pool = NULL;
 	struct socle_volume_info info;
@@ -120,10 +121,11 @@ static int run_restore(struct cli *cli, const struct cli_args *args, GError **er
 	if (!check(vol, &info, error))
 		return CLI_FAILED;
 	if (!origin)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "volume '%s' is no snapshot of another one; 'socle vol list' shows "
-				 "which there are",
-				 socle_volume_name(vol));
+		return error_set(
+			error, SOCLE_ERROR_USAGE,
+			"volume '%s' is no snapshot of another one; 'socle vol list' shows "
+			"which there are",
+			socle_volume_name(vol));
 	name = cli_plain(origin);
 	question = g_strdup_printf("Make volume '%s' what '%s' is? What it has now is lost.", name,
 				   socle_volume_name(vol));

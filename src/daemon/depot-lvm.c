@@ -162,9 +162,10 @@ static bool stop(const struct depot *depot, GError **error)
 
 		/* A thin pool is open as long as it has active volumes. */
 		if (volume->open && volume->kind != 't')
-			return error_set(error, SOCLE_ERROR_BUSY,
-					 "volume '%s' is in use; stop the machine that has it first",
-					 volume->name);
+			return error_set(
+				error, SOCLE_ERROR_BUSY,
+				"volume '%s' is in use; stop the machine that has it first",
+				volume->name);
 	}
 	return lvm_run(lvm_argv_activate(group_of(depot), false), NULL, error);
 }
@@ -280,8 +281,8 @@ static struct storage_vol *look(const struct depot *depot, const char *name, GEr
 	g_free(vol->target.format.type);
 	vol->target.format.type = g_strdup(volume->kind == 't' ? thin_pool_format : "raw");
 	/* A snapshot's own size is its room. */
-	vol->capacity = number_of((int64_t)(volume->origin_size ? volume->origin_size
-								 : volume->size));
+	vol->capacity =
+		number_of((int64_t)(volume->origin_size ? volume->origin_size : volume->size));
 	vol->physical = number_of((int64_t)volume->size);
 	vol->allocation = number_of(allocated(volume));
 	if (volume->origin)
@@ -334,10 +335,11 @@ static bool create_snapshot(const struct depot *depot, const struct storage_vol 
 	int64_t room = vol->allocation.value ? vol->allocation.value : vol->capacity.value;
 
 	if (!lvm_find(volumes, origin) || strcmp(path, vol->backing.path) != 0)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "'%s' is no volume of volume group '%s', so volume '%s' cannot be a "
-				 "snapshot of it",
-				 vol->backing.path, group_of(depot), vol->name);
+		return error_set(
+			error, SOCLE_ERROR_USAGE,
+			"'%s' is no volume of volume group '%s', so volume '%s' cannot be a "
+			"snapshot of it",
+			vol->backing.path, group_of(depot), vol->name);
 	return lvm_snapshot(group_of(depot), vol->name, origin, (uint64_t)room, error);
 }
 
@@ -429,13 +431,14 @@ static bool resize(const struct depot *depot, const char *name, uint64_t now, ui
 				 "snapshot '%s' is as large as '%s' was; it cannot be resized",
 				 name, volume->origin);
 	if (volume->kind == 'o' && volume->open && !volume->pool)
-		return error_set(error, SOCLE_ERROR_BUSY,
-				 "volume '%s' has snapshots, and is in use: delete those, or stop the "
-				 "machine that has it",
-				 name);
+		return error_set(
+			error, SOCLE_ERROR_BUSY,
+			"volume '%s' has snapshots, and is in use: delete those, or stop the "
+			"machine that has it",
+			name);
 	return lvm_run_for(lvm_argv_lvresize(group_of(depot), name, wanted, wanted < now),
-			   group_of(depot), name,
-			   volume->pool || wanted < now ? 0 : wanted - now, error);
+			   group_of(depot), name, volume->pool || wanted < now ? 0 : wanted - now,
+			   error);
 }
 
 const struct depot_kind depot_logical = {

@@ -32,8 +32,8 @@ bool lvm_run_for(char **argv, const char *group, const char *name, uint64_t byte
 
 	if (lvm_run(argv, NULL, &why))
 		return true;
-	if (lvm_run(lvm_argv_report_group(group), &output, NULL) &&
-	    lvm_parse_group(output, &now) && now.free < bytes)
+	if (lvm_run(lvm_argv_report_group(group), &output, NULL) && lvm_parse_group(output, &now) &&
+	    now.free < bytes)
 		return error_set(error, SOCLE_ERROR_LIMIT,
 				 "volume group '%s' has %" PRIu64 " bytes free, and volume '%s' "
 				 "needs %" PRIu64 "; add a disk to the pool, or delete a volume",
@@ -113,23 +113,30 @@ static bool is_free(const struct lvm_volume *volume, GError **error)
 {
 	return !volume || !volume->open ||
 	       error_set(error, SOCLE_ERROR_BUSY,
-			 "volume '%s' is in use; stop the machine that has it first",
-			 volume->name);
+			 "volume '%s' is in use; stop the machine that has it first", volume->name);
 }
 
-static bool can_restore(const GPtrArray *volumes, const struct lvm_volume *snapshot, GError **error)
+static bool is_whole(const struct lvm_volume *snapshot, GError **error)
 {
 	if (snapshot->lost)
-		return error_set(error, SOCLE_ERROR_STATE,
-				 "snapshot '%s' is lost: more of '%s' has changed than the %" PRIu64
-				 " bytes that it had room for; delete it, and give the next one more",
-				 snapshot->name, snapshot->origin ? snapshot->origin : "its origin",
-				 snapshot->size);
-	if (!snapshot->origin)
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "volume '%s' is no snapshot of another one that is still there",
-				 snapshot->name);
-	return is_free(snapshot, error) && is_free(lvm_find(volumes, snapshot->origin), error);
+		return error_set(
+			error, SOCLE_ERROR_STATE,
+			"snapshot '%s' is lost: more of '%s' has changed than the %" PRIu64
+			" bytes that it had room for; delete it, and give the next one more",
+			snapshot->name, snapshot->origin ? snapshot->origin : "its origin",
+			snapshot->size);
+	return snapshot->origin ||
+	       error_set(error, SOCLE_ERROR_USAGE,
+			 "volume '%s' is no snapshot of another one that is still there",
+			 snapshot->name);
+}
+
+bool lvm_restore_check(const char *group, const char *name, GError **error)
+{
+	g_autoptr(GPtrArray) volumes = lvm_volumes(group, error);
+	const struct lvm_volume *snapshot = find_or_fail(volumes, group, name, error);
+
+	return snapshot && is_whole(snapshot, error);
 }
 
 bool lvm_restore(const char *group, const char *name, bool keep, GError **error)
@@ -137,7 +144,8 @@ bool lvm_restore(const char *group, const char *name, bool keep, GError **error)
 	g_autoptr(GPtrArray) volumes = lvm_volumes(group, error);
 	const struct lvm_volume *snapshot = find_or_fail(volumes, group, name, error);
 
-	if (!snapshot || !can_restore(volumes, snapshot, error) ||
+	if (!snapshot || !is_whole(snapshot, error) || !is_free(snapshot, error) ||
+	    !is_free(lvm_find(volumes, snapshot->origin), error) ||
 	    !lvm_run(lvm_argv_merge(group, name), NULL, error))
 		return false;
 	return !keep || lvm_snapshot(group, name, snapshot->origin, snapshot->size, error);
@@ -163,16 +171,18 @@ bool lvm_remove(const char *group, const char *name, bool all, GError **error)
 {
 	g_autoptr(GPtrArray) volumes = lvm_volumes(group, error);
 	const struct lvm_volume *volume = find_or_fail(volumes, group, name, error);
-	g_autofree char *others = volume && !all ? dependants(volumes, volume) : NULL;
+	bool thin_pool = volume && volume->kind == 't';
+	g_autofree char *others =
+		volume && (!all || thin_pool) ? dependants(volumes, volume) : NULL;
 
 	if (!volume)
 		return false;
 	/* A thin pool is open as long as it has active volumes. */
 	if (others)
 		return error_set(error, SOCLE_ERROR_BUSY,
-				 "volume '%s' would take %s with it; delete those first, or ask for "
-				 "its snapshots to be deleted, too",
-				 name, others);
-	return (volume->kind == 't' || is_free(volume, error)) &&
+				 "volume '%s' would take %s with it; delete those first%s", name,
+				 others,
+				 thin_pool ? "" : ", or ask for its snapshots to be deleted, too");
+	return (thin_pool || is_free(volume, error)) &&
 	       lvm_run(lvm_argv_lvremove(group, name), NULL, error);
 }

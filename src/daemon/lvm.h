@@ -33,12 +33,14 @@ bool lvm_place(const char *path, char **ret_group, char **ret_name, GError **err
  */
 bool lvm_snapshot(const char *group, const char *name, const char *origin, uint64_t room,
 		  GError **error);
+/* Could lvm_restore() do it, if nobody used them? */
+bool lvm_restore_check(const char *group, const char *name, GError **error);
 /*
  * The origin of @name becomes what that is. Nobody may use either. @keep: @name is there afterwards, too,
  * with the room that it had.
  */
 bool lvm_restore(const char *group, const char *name, bool keep, GError **error);
-/* @all: with its snapshots, which else is refused. */
+/* @all: with its snapshots, which else is refused; volumes of a thin pool never go with that. */
 bool lvm_remove(const char *group, const char *name, bool all, GError **error);
 
 #endif

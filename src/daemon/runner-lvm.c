@@ -18,6 +18,7 @@
 
 enum act {
 	TAKE,
+	CHECK, /* can one go back? */
 	GO_BACK,
 	DROP,
 };
@@ -64,13 +65,16 @@ static bool act_on(const struct volumes *v, enum act act, const char *path, GErr
 	g_autoptr(GError) why = NULL;
 
 	if (!lvm_place(path, &group, &name, &why))
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "'%s' cannot hold a snapshot, since it is no logical volume (%s); ask "
-				 "for an external one",
-				 path, why->message);
+		return error_set(
+			error, SOCLE_ERROR_UNSUPPORTED,
+			"'%s' cannot hold a snapshot, since it is no logical volume (%s); ask "
+			"for an external one",
+			path, why->message);
 	snapshot = g_strconcat(name, v->suffix, NULL);
 	if (act == TAKE)
 		return lvm_snapshot(group, snapshot, name, 0, error);
+	if (act == CHECK)
+		return lvm_restore_check(group, snapshot, error);
 	if (act == GO_BACK)
 		return lvm_restore(group, snapshot, true, error);
 	if (lvm_remove(group, snapshot, false, &why) ||
@@ -215,6 +219,12 @@ void runner_lvm_offline_snapshot(struct dom *dom, const struct snapshot *snapsho
 }
 
 /* Of disks as they were then. */
+void runner_revert_check(struct dom *dom, const struct snapshot *snapshot, struct task *task)
+{
+	(void)dom;
+	begin(volumes_new(CHECK, snapshot->domain, snapshot, task));
+}
+
 void runner_offline_revert(struct dom *dom, const struct snapshot *snapshot, struct task *task)
 {
 	(void)dom;

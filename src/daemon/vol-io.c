@@ -100,8 +100,7 @@ static int write_zeroes(int fd, uint64_t off, uint64_t len)
 	static const uint8_t zeroes[64 << 10];
 
 	while (len) {
-		ssize_t n =
-			sys_pwrite(fd, zeroes, MIN(len, (uint64_t)sizeof(zeroes)), (off_t)off);
+		ssize_t n = sys_pwrite(fd, zeroes, MIN(len, (uint64_t)sizeof(zeroes)), (off_t)off);
 
 		if (n <= 0)
 			return n ? (int)n : -ENOSPC;

@@ -21,11 +21,11 @@ struct lvm_volume {
 	 * pool, 'S' or 'O' while the origin becomes what its snapshot is ... */
 	char kind;
 	bool active;
-	bool open;           /* somebody uses it */
-	bool lost;           /* a snapshot that had not enough room */
-	char *origin;        /* of a snapshot, or NULL */
+	bool open;            /* somebody uses it */
+	bool lost;            /* a snapshot that had not enough room */
+	char *origin;         /* of a snapshot, or NULL */
 	uint64_t origin_size; /* of it: what a snapshot shows is as large */
-	char *pool;          /* thin pool, or NULL */
+	char *pool;           /* thin pool, or NULL */
 	double data_percent; /* of a thin one: how much of it is there; of a snapshot: of its room */
 };
 

@@ -175,8 +175,9 @@ static bool check_kind(struct call *call, const struct snapshot *snapshot)
 			  "yet; go back to a snapshot of disks (disk-only)");
 		return false;
 	}
-	if (snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL) ? machines->offline_revert != NULL :
-							      machines->offline_snapshot != NULL)
+	if (snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL)
+		    ? machines->offline_revert && machines->revert_check
+		    : machines->offline_snapshot != NULL)
 		return true;
 	call_unsupported(call, "going back to a snapshot");
 	return false;
@@ -321,6 +322,23 @@ static void stopped(struct call *call, const GError *error)
 		images_made(call, NULL);
 }
 
+/* It could go back, as far as is known before it ends. */
+static void checked(struct call *call, const GError *error)
+{
+	struct vm *vm = call->vm;
+
+	if (error) {
+		call_fail_error(call, RPC_FROM_QEMU, error);
+	} else if (!vm_active(vm)) {
+		stopped(call, NULL);
+	} else if (!vm->dom.machine) {
+		call_still_active(call);
+	} else {
+		vm->destroying = true;
+		vm->dom.machine->ops->destroy(vm->dom.machine, false, call_task(call, stopped));
+	}
+}
+
 static void run(struct call *call)
 {
 	struct vm *vm = call->vm;
@@ -349,15 +367,11 @@ static void run(struct call *call)
 		call_fail_xml(call, error);
 		return;
 	}
-	if (!vm->dom.machine) {
-		if (vm_active(vm))
-			call_still_active(call);
-		else
-			stopped(call, NULL);
-		return;
-	}
-	vm->destroying = true;
-	vm->dom.machine->ops->destroy(vm->dom.machine, false, call_task(call, stopped));
+	if (snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL))
+		call->node->config.machines->revert_check(&vm->dom, snapshot,
+							  call_task(call, checked));
+	else
+		checked(call, NULL);
 }
 
 static void on_revert(struct call *call, const rpc_domain_revert_to_snapshot_args *args)

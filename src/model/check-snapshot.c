@@ -48,7 +48,8 @@ static const struct domain_disk *find(const struct domain *domain, const char *n
 
 bool disk_keeps_snapshots(const struct domain_disk *disk)
 {
-	return disk->type == DISK_BLOCK && (!disk->driver.type || !strcmp(disk->driver.type, "raw"));
+	return disk->type == DISK_BLOCK &&
+	       (!disk->driver.type || !strcmp(disk->driver.type, "raw"));
 }
 
 static bool check_internal(const struct domain_disk *disk, GError **error)

@@ -88,7 +88,7 @@ static void obey(unsigned command)
 		read_first();
 		break;
 	case 'z':
-		print("discard %s\n", blk_discard(&disk, 0, AREA) ? "done" : "refused");
+		print("discard %s\n", blk_discard(&disk, 0, AREA) ? "ok" : "refused");
 		break;
 	case 'c':
 		print("sectors %u\n", sectors());

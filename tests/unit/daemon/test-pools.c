@@ -469,7 +469,8 @@ static void check_refusals(struct lab *lab)
 	is_told(restore(lab, "b"), SOCLE_ERROR_USAGE, "is no snapshot");
 	is_told(restore(lab, "x"), SOCLE_ERROR_NOT_FOUND, "no volume 'x'");
 	is_told(remove_it(lab, "b", 0), SOCLE_ERROR_BUSY, "take 'lost', 'keep' with it");
-	is_told(remove_it(lab, "tp", 0), SOCLE_ERROR_BUSY, "take 't' with it");
+	is_told(remove_it(lab, "tp", VOL_REMOVE_WITH_SNAPSHOTS), SOCLE_ERROR_BUSY,
+		"take 't' with it");
 	is_told(remove_it(lab, "alone", 0), SOCLE_ERROR_BUSY, "in use");
 	is_told(resize(lab, "a", 16777216), SOCLE_ERROR_BUSY, "has snapshots, and is in use");
 	is_told(resize(lab, "s", 16777216), SOCLE_ERROR_UNSUPPORTED, "as large as 'a' was");
