@@ -191,7 +191,7 @@ static bool clone_disk(struct clone *clone, struct domain_disk *disk, GError **e
 
 /*
  * The CD that tells cloud-init who the guest is becomes one that tells of the clone, so that it makes
- * itself keys as at a first start. All others are shared.
+ * itself keys and a machine-id as at a first start. All others are shared.
  */
 static bool clone_cd(struct clone *clone, struct domain_disk *disk, GError **error)
 {

@@ -211,7 +211,7 @@ const struct cli_command cli_create = {
 	.summary = "Make a machine that stays, from an image, and start it",
 	.options =
 		(const struct cli_option[]){
-			{ "image", 'i', "FILE|POOL/VOLUME|PATH", CLI_FILE,
+			{ "image", 'i', "FILE|[POOL/]VOLUME|PATH", CLI_FILE,
 			  "a volume, which its disk will refer to, or a file, which is sent" },
 			{ "template", 0, "TEMPLATE", CLI_TEMPLATE,
 			  "as that one is; its disks refer to the template's" },

@@ -55,8 +55,11 @@ struct socle_domain *create_from_template(struct create *create, GError **error)
 
 /* What --disk says. */
 bool create_take_size(struct create *create, GError **error);
-/* POOL/VOLUME, or a path that a pool has. True and NULL: a file is meant, if anything. */
-bool create_known_volume(struct cli *cli, const char *word, struct socle_volume **ret_vol,
+/*
+ * POOL/VOLUME, a path that a pool has, or the name of an image that no file here has. True and NULL: a file is
+ * meant, if anything.
+ */
+bool create_known_volume(struct create *create, const char *word, struct socle_volume **ret_vol,
 			 GError **error);
 /* What --image and --disk mean. Nothing is changed yet. */
 bool create_find_image(struct create *create, GError **error);

@@ -157,7 +157,7 @@ static bool find_cd(struct install *install, GError **error)
 
 	if (!word)
 		return true;
-	if (!create_known_volume(install->create.cli, word, &install->cd, error))
+	if (!create_known_volume(&install->create, word, &install->cd, error))
 		return false;
 	if (install->cd) {
 		path = socle_volume_path(install->cd, &why);

@@ -2,7 +2,7 @@
 /*
  * seed.c - what a new guest is told by a small CD: cloud-init's data source NoCloud
  *
- * The CD has one folder with three files. ISO 9660 (ECMA-119) names them in capitals, which Linux shows
+ * The CD has one folder with two to four files. ISO 9660 (ECMA-119) names them in capitals, which Linux shows
  * in small letters; Joliet, a second folder of the same files, has the names as they are:
  *
  *	0-15  nothing       19, 20  path tables, little and big endian      25  files, each from a
@@ -91,14 +91,21 @@ char *seed_meta_data_anew(const char *text, const char *instance, const char *ho
 	return dump(json);
 }
 
+/*
+ * A boot hook runs before most of the system, and is not merged with the user's list of commands. What
+ * D-Bus has would be taken as it is.
+ */
 char *seed_vendor_data_anew(void)
 {
-	/* Once in the life of each instance, and before anything else. */
-	return g_strdup("#cloud-config\n"
-			"ssh_deletekeys: true\n"
-			"bootcmd:\n"
-			"- [cloud-init-per, instance, machine-id, sh, -c, 'rm -f /etc/machine-id "
-			"/var/lib/dbus/machine-id; systemd-machine-id-setup']\n");
+	return g_strdup(
+		"#cloud-boothook\n"
+		"#!/bin/sh\n"
+		"# This is a clone: a machine-id is one machine's alone.\n"
+		"command -v systemd-machine-id-setup >/dev/null || exit 0\n"
+		"exec cloud-init-per instance machine-id sh -c '\n"
+		"rm -f /etc/machine-id /var/lib/dbus/machine-id\n"
+		"systemd-machine-id-setup\n"
+		"[ ! -d /var/lib/dbus ] || ln -s /etc/machine-id /var/lib/dbus/machine-id'\n");
 }
 
 char *seed_network_config(const char *const *macs, unsigned count)

@@ -213,6 +213,7 @@ static void release(struct runner *runner)
 	g_free(runner->dir);
 	g_free(runner->monitor);
 	g_free(runner->exit_file);
+	g_free(runner->left_dump);
 	g_free(runner->log);
 	g_free(runner);
 }
@@ -283,6 +284,9 @@ const struct machine_ops vm_machine_ops = {
 	.core_dump_query = runner_core_dump_query,
 	.core_dump_abort = runner_core_dump_abort,
 	.offline_snapshot = runner_offline_snapshot,
+	.revert_check = runner_revert_check,
+	.offline_revert = runner_offline_revert,
+	.snapshot_drop = runner_snapshot_drop,
 	.merge = runner_merge,
 	.merge_end = runner_merge_end,
 	.offline_merge = runner_offline_merge,

@@ -16,8 +16,8 @@
 enum {
 	VOL_CREATE_VALIDATE = 1 << 2,
 	VOL_CREATE_FLAGS = 7,
-	VOL_DELETE_ZEROED = 1 << 0,
-	VOL_DELETE_WITH_SNAPSHOTS = 1 << 1,
+	/* Ours, far from libvirt's: what a snapshot has goes into its origin before it is deleted. */
+	VOL_DELETE_RESTORE = 1 << 30,
 	VOL_RESIZE_FLAGS = 7,
 	VOL_SPARSE_STREAM = 1 << 0,
 	USERS_MAX = 200, /* letters of names in a sentence */
@@ -144,7 +144,9 @@ static void make_run(struct call *call)
 		(struct vol_create){ .vol = call->subject,
 				     .flags = copying->flags,
 				     .source = copying->from ? copying->from->storage : NULL,
-				     .source_name = copying->name };
+				     .source_name = copying->name,
+				     .source_raw = copying->from &&
+						   pool_vol_is_raw(copying->from, copying->name) };
 	storage->ops->create(storage, &copying->what, vol->work, call_task(call, made));
 }
 
@@ -259,6 +261,15 @@ static void delete_run(struct call *call)
 				     call_task(call, changed));
 }
 
+static void restore_run(struct call *call)
+{
+	const struct vol *vol = vol_of(call->object);
+	struct storage *storage = begin(call);
+
+	if (storage && can(call, storage->ops->restore, "restore volumes"))
+		storage->ops->restore(storage, vol->name, vol->work, call_task(call, changed));
+}
+
 /* Is it a disk of @domain, by its path or as a volume? */
 static bool has_disk(const struct domain *domain, const struct pool *pool, const char *name,
 		     const char *path)
@@ -313,7 +324,11 @@ static void on_delete(struct call *call, const rpc_storage_vol_delete_args *args
 
 	if (!pool || is_needed(call, pool, args->vol.name))
 		return;
-	change(call, args->flags, VOL_DELETE_ZEROED | VOL_DELETE_WITH_SNAPSHOTS, delete_run);
+	if (args->flags == VOL_DELETE_RESTORE)
+		change(call, args->flags, VOL_DELETE_RESTORE, restore_run);
+	else
+		change(call, args->flags, VOL_REMOVE_ZEROED | VOL_REMOVE_WITH_SNAPSHOTS,
+		       delete_run);
 }
 
 static void resize_run(struct call *call)
@@ -323,8 +338,10 @@ static void resize_run(struct call *call)
 	struct storage *storage = begin(call);
 
 	if (storage && can(call, storage->ops->resize, "resize volumes"))
-		storage->ops->resize(storage, vol->name, args->capacity, args->flags, vol->work,
-				     call_task(call, changed));
+		storage->ops->resize(
+			storage, vol->name, args->capacity,
+			args->flags | (pool_vol_is_raw(vol->pool, vol->name) ? VOL_RESIZE_RAW : 0),
+			vol->work, call_task(call, changed));
 }
 
 static void on_resize(struct call *call, const rpc_storage_vol_resize_args *args)

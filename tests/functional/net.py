@@ -105,10 +105,10 @@ class Guest(Space):
             self.run('ip', 'link', 'set', 'eth0', 'address', mac)
         self.told = {}
 
-    def dhcp(self):
+    def dhcp(self, *words):
         """Ask for an address, and return it."""
         self.run('busybox', 'udhcpc', '-i', 'eth0', '-n', '-q', '-f', '-t', '20', '-T', '1', '-s', self.script,
-                 '-x', f'hostname:{self.name}', '-O', '42', env={**os.environ, 'ENV_FILE': self.env})
+                 '-x', f'hostname:{self.name}', '-O', '42', *words, env={**os.environ, 'ENV_FILE': self.env})
         with open(self.env, encoding='utf-8') as file:
             self.told = dict(line.rstrip('\n').split('=', 1) for line in file if '=' in line)
         return self.told['ip']
