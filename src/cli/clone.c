@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/create.h"
+#include "cli/interrupt.h"
 #include "cli/seed.h"
 #include "cli/vol.h"
 #include "model/domain.h"
@@ -143,7 +144,7 @@ static bool clone_disk(struct clone *clone, struct domain_disk *disk, GError **e
 	if (!pool)
 		return cli_fail(error, why, "disk '%s'", disk->target.dev);
 	name = volume_name(clone, disk, socle_volume_name(from));
-	vol = vol_clone(pool, from, name, clone->linked, 0, error);
+	vol = vol_clone(clone->cli, pool, from, name, clone->linked, 0, error);
 	if (!vol) {
 		g_prefix_error(error, "disk '%s': ", disk->target.dev);
 		return false;
@@ -194,6 +195,8 @@ static bool clone_disks(struct clone *clone, GError **error)
 		if (disk->device == DISK_CDROM
 			    ? !clone_cd(clone, disk, error)
 			    : !is_shared(disk) && !clone_disk(clone, disk, error))
+			return false;
+		if (!interrupt_check(error))
 			return false;
 	}
 	return true;
@@ -269,7 +272,12 @@ static struct socle_domain *make_clone(struct clone *clone, GError **error)
 	dom = socle_domain_define(clone->cli->conn, xml, 0, &why);
 	if (!dom)
 		cli_fail(error, why, "cannot define '%s'", clone->name);
-	return dom;
+	if (dom && interrupt_check(error))
+		return dom;
+	if (dom)
+		(void)create_undo_machine(dom);
+	socle_domain_unref(dom);
+	return NULL;
 }
 
 static int run_clone(struct cli *cli, const struct cli_args *args, GError **error)
@@ -286,12 +294,13 @@ static int run_clone(struct cli *cli, const struct cli_args *args, GError **erro
 	if (!from || !may_clone(cli, from, clone.name, error))
 		return CLI_FAILED;
 	clone.domain = definition_of(from, error);
-	if (!clone.domain)
+	if (!clone.domain || !interrupt_begin(error))
 		return CLI_FAILED;
 	clone.made = g_ptr_array_new_with_free_func((GDestroyNotify)socle_volume_unref);
 	dom = make_clone(&clone, error);
 	if (!dom)
-		vols_take_back(clone.made);
+		create_undo(cli, clone.made, clone.name, error);
+	interrupt_end();
 	g_ptr_array_unref(clone.made);
 	domain_free(clone.domain);
 	if (!dom)

@@ -19,6 +19,7 @@ const struct cli_option cli_global_options[] = {
 const struct cli_command *const cli_commands[] = {
 	&cli_run,
 	&cli_create,
+	&cli_install,
 	&cli_top,
 	&cli_completion,
 	&cli_complete,
@@ -79,6 +80,7 @@ const struct cli_command *const cli_commands[] = {
 	&cli_net_define,
 	&cli_net_create,
 	&cli_net_xml,
+	&cli_net_edit,
 	&cli_net_undefine,
 	&cli_net_autostart,
 	&cli_net_uuid,
@@ -95,6 +97,7 @@ const struct cli_command *const cli_commands[] = {
 	&cli_pool_create_as,
 	&cli_pool_create,
 	&cli_pool_xml,
+	&cli_pool_edit,
 	&cli_pool_build,
 	&cli_pool_add_disk,
 	&cli_pool_remove_disk,

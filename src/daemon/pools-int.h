@@ -49,9 +49,11 @@ struct depot_kind {
 	/* Whose snapshot @name is becomes what it is, and that goes. */
 	bool (*restore)(const struct depot *depot, const char *name, GError **error);
 	bool files; /* volumes are files in a folder, of any format (vol-file.c) */
+	bool copies; /* create() copies a volume of the same pool by itself: @source_fd is -1 */
 };
 
 extern const struct depot_kind depot_dir, depot_fs, depot_netfs, depot_logical, depot_disk;
+extern const struct depot_kind depot_iscsi_direct, depot_rbd;
 /* NULL with @error: there is no such kind here. */
 const struct depot_kind *depot_kind_of(enum storage_pool_type type, GError **error);
 

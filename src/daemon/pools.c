@@ -97,7 +97,8 @@ char *depot_path(const struct depot *depot, const char *name)
 static const struct depot_kind *const kinds[STORAGE_POOL_TYPE_COUNT] = {
 	[STORAGE_POOL_DIR] = &depot_dir,     [STORAGE_POOL_FS] = &depot_fs,
 	[STORAGE_POOL_NETFS] = &depot_netfs, [STORAGE_POOL_LOGICAL] = &depot_logical,
-	[STORAGE_POOL_DISK] = &depot_disk,
+	[STORAGE_POOL_DISK] = &depot_disk,   [STORAGE_POOL_ISCSI_DIRECT] = &depot_iscsi_direct,
+	[STORAGE_POOL_RBD] = &depot_rbd,
 };
 
 const struct depot_kind *depot_kind_of(enum storage_pool_type type, GError **error)
@@ -105,7 +106,8 @@ const struct depot_kind *depot_kind_of(enum storage_pool_type type, GError **err
 	if (kinds[type])
 		return kinds[type];
 	error_set(error, SOCLE_ERROR_UNSUPPORTED,
-		  "storage pools of type %s are not supported; use dir, fs, netfs, logical or disk",
+		  "storage pools of type %s are not supported; use dir, fs, netfs, logical, disk, "
+		  "iscsi-direct or rbd",
 		  storage_pool_type_names[type]);
 	return NULL;
 }
@@ -511,6 +513,7 @@ static bool run_create(void *arg, GError **error)
 	const struct depot *depot = order->depot;
 	autoptr(storage_vol) source = NULL;
 	autofd int fd = -1;
+	bool own;
 
 	if (depot->kind->files)
 		return vol_file_create(depot, &order->create, order->source, order->work, error);
@@ -518,9 +521,12 @@ static bool run_create(void *arg, GError **error)
 		return cannot(order, "have new volumes", error);
 	if (order->source) {
 		source = look_at(order->source, order->name, error);
-		fd = source ? order->source->kind->open(order->source, order->name, O_RDONLY, error)
-			    : -1;
-		if (fd < 0)
+		if (!source)
+			return false;
+		own = depot->kind->copies && !strcmp(order->source->def->name, depot->def->name);
+		if (!own)
+			fd = order->source->kind->open(order->source, order->name, O_RDONLY, error);
+		if (!own && fd < 0)
 			return false;
 	}
 	return depot->kind->create(depot, &order->create, source, fd, order->work, error);

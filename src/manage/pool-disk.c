@@ -29,6 +29,14 @@ static bool resolve(struct node *node, struct domain_disk *disk, GError **error)
 				 disk->target.dev, pool->name);
 	if (!source->volume || !storage_vol_name_check(source->volume, error))
 		return false;
+	if (pool->live->type == STORAGE_POOL_ISCSI_DIRECT || pool->live->type == STORAGE_POOL_RBD)
+		return error_set(
+			error, SOCLE_ERROR_UNSUPPORTED,
+			"disk '%s' is a volume of storage pool '%s' of type %s, which a "
+			"machine cannot reach; make it a device of this host (%s), and "
+			"name that",
+			disk->target.dev, pool->name, storage_pool_type_names[pool->live->type],
+			pool->live->type == STORAGE_POOL_RBD ? "rbd map" : "iscsiadm --login");
 	path = vol_path(pool, source->volume);
 	if (pool->live->type == STORAGE_POOL_LOGICAL || pool->live->type == STORAGE_POOL_DISK) {
 		disk->type = DISK_BLOCK;

@@ -54,11 +54,7 @@ struct vol *vol_get(struct pool *pool, const char *name)
 
 char *vol_path(const struct pool *pool, const char *name)
 {
-	const char *folder = pool_shown(pool)->target.path;
-
-	if (!folder)
-		return g_strdup_printf("%s/%s", pool->name, name);
-	return g_strdup_printf("%s%s%s", folder, g_str_has_suffix(folder, "/") ? "" : "/", name);
+	return storage_vol_path(pool_shown(pool), name);
 }
 
 static const struct vol *find_making(const struct pool *pool, const char *name)
@@ -333,7 +329,7 @@ static void on_by_name(struct call *call, const rpc_storage_vol_lookup_by_name_a
 }
 
 /* The active pool whose folder @path lies in directly, and the name in there; both NULL: none. */
-static struct pool *find_path(struct node *node, const char *path, char **ret_name)
+static struct pool *find_folder(struct node *node, const char *path, char **ret_name)
 {
 	g_autofree char *clean = g_canonicalize_filename(path, "/");
 	g_autofree char *folder = g_path_get_dirname(clean);
@@ -352,6 +348,22 @@ static struct pool *find_path(struct node *node, const char *path, char **ret_na
 		}
 	}
 	return NULL;
+}
+
+/* The same of pools without a folder, whose volumes have paths of their own. */
+static struct pool *find_path(struct node *node, const char *path, char **ret_name)
+{
+	for (unsigned i = 0; path[0] != '/' && i < node->pools->len; i++) {
+		struct pool *pool = node->pools->pdata[i];
+		g_autofree char *name =
+			pool_active(pool) ? storage_vol_of_path(pool->live, path) : NULL;
+
+		if (name && storage_vol_name_check(name, NULL)) {
+			*ret_name = g_steal_pointer(&name);
+			return pool;
+		}
+	}
+	return find_folder(node, path, ret_name);
 }
 
 static void find(struct call *call, const char *by, const char *path)

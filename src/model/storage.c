@@ -48,6 +48,33 @@ char *storage_pool_format(const struct storage_pool *pool)
 	return document_format(&storage_pool_record, pool, "pool", 0);
 }
 
+/* As libvirt has them; disks of iSCSI are called "unit:0:0:N". */
+char *storage_vol_path(const struct storage_pool *pool, const char *name)
+{
+	const struct storage_pool_source *source = &pool->source;
+	const char *folder = pool->target.path, *colon = strrchr(name, ':');
+
+	if (folder)
+		return g_strdup_printf("%s%s%s", folder, g_str_has_suffix(folder, "/") ? "" : "/",
+				       name);
+	if (pool->type == STORAGE_POOL_ISCSI_DIRECT && source->host_count && source->device_count)
+		return g_strdup_printf("ip-%s:%d-iscsi-%s-lun-%s", source->hosts[0].name,
+				       source->hosts[0].port.set ? (int)source->hosts[0].port.value
+								 : 3260,
+				       source->devices[0].path, colon ? colon + 1 : name);
+	return g_strdup_printf("%s/%s", source->name ? source->name : pool->name, name);
+}
+
+char *storage_vol_of_path(const struct storage_pool *pool, const char *path)
+{
+	const char *before = pool->type == STORAGE_POOL_ISCSI_DIRECT ? "unit:0:0:" : "";
+	g_autofree char *begin = storage_vol_path(pool, before);
+
+	if (pool->target.path || !g_str_has_prefix(path, begin))
+		return NULL;
+	return g_strconcat(before, path + strlen(begin), NULL);
+}
+
 struct storage_pool *storage_pool_copy(const struct storage_pool *pool)
 {
 	struct storage_pool *copy = g_new(struct storage_pool, 1);

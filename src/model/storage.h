@@ -198,6 +198,11 @@ struct storage_pool *storage_pool_copy(const struct storage_pool *pool);
 void storage_pool_free(struct storage_pool *pool);
 DEFINE_AUTOPTR(storage_pool, storage_pool_free);
 
+/* A volume's path, which is its key, too; of pools without a folder it only names it. */
+char *storage_vol_path(const struct storage_pool *pool, const char *name);
+/* The name of the volume that has this path in a pool without a folder; NULL: none can. */
+char *storage_vol_of_path(const struct storage_pool *pool, const char *path);
+
 /* What a client gives to look for sources with: <source>; or NULL. The pool has nothing else. */
 struct storage_pool *storage_source_parse(const char *xml, size_t len, GError **error)
 	G_GNUC_WARN_UNUSED_RESULT;

@@ -107,6 +107,9 @@ QMP_RUN(inject_nmi);
 QMP_RUN(send_key);
 QMP_RUN(input_send_event);
 
+/* screen.c */
+QMP_RUN(screendump);
+
 /* Text that a query shows may come from a file name: what is no UTF-8 is replaced. */
 json_t *json_text(const char *text);
 

@@ -176,6 +176,23 @@ static bool set_boot(struct options *options, const char *value, GError **error)
 	return ok;
 }
 
+static bool set_vga(struct options *options, const char *value, GError **error)
+{
+	struct keyvalue list;
+	bool none, ok;
+
+	if (!keyvalue_parse(&list, value, NULL, error))
+		return false;
+	none = keyvalue_take_word(&list, "none");
+	options->vga = !none && keyvalue_take_word(&list, "std");
+	ok = keyvalue_take_unsigned(&list, "addr", 1, 31, &options->vga_slot, error) &&
+	     keyvalue_done(&list, "std, none, addr=SLOT", error);
+	keyvalue_release(&list);
+	if (ok && !options->vga && !none)
+		ok = error_set(error, SOCLE_ERROR_USAGE, "give std or none");
+	return ok;
+}
+
 static bool set_append(struct options *options, const char *value, GError **error)
 {
 	(void)error;
@@ -380,6 +397,9 @@ static const struct option option_table[] = {
 	  "A name that does not exist lists those that do.", set_cpu, false },
 	{ "memory", "SIZE", "Memory of the guest (default 512M).",
 	  "A number with K, M, G or T, from 1M to 1T, in whole megabytes.", set_memory, false },
+	{ "vga", "std|none[,addr=SLOT]", "Give the machine a screen (default none).",
+	  "A standard VGA, with a PS/2 keyboard and mouse. QMP's screendump shows it.", set_vga,
+	  false },
 	{ "serial", "stdio|none|pty|file=FILE|unix=PATH", "The serial port (default stdio).",
 	  "\"stdio\" is this terminal, see KEYS below; \"pty\" makes a terminal device and tells "
 	  "its "

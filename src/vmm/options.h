@@ -63,6 +63,8 @@ struct options {
 	char boot_order[4]; /* c disks, d CDs; as far as no bootindex says */
 	bool boot_menu;
 	unsigned boot_menu_wait_ms;
+	bool vga; /* a screen, keyboard and mouse */
+	unsigned vga_slot;
 	struct char_spec serial;
 	bool serial_given;
 	GPtrArray *consoles;    /* of struct console_option */

@@ -47,6 +47,7 @@
 #include "vmm/input.h"
 #include "vmm/jobs.h"
 #include "vmm/pidfile.h"
+#include "vmm/screen.h"
 #include "vmm/signals.h"
 #include "vmm/vmm-int.h"
 
@@ -313,6 +314,9 @@ static bool build_machine(struct vmm *vmm, GError **error)
 			.memory = options->memory,
 			.boot = vmm->boot,
 			.firmware = vmm->firmware,
+			.vga_bios = vmm->vga_bios,
+			.vga = options->vga,
+			.vga_slot = options->vga_slot,
 			.boot_menu = options->boot_menu,
 			.boot_menu_wait_ms = options->boot_menu_wait_ms,
 			.uuid = options_uuid(options, uuid) ? uuid : NULL,
@@ -328,6 +332,7 @@ static bool build_machine(struct vmm *vmm, GError **error)
 	if (!vmm->machine)
 		return false;
 	devices_taken(vmm);
+	vmm->screen = screen_new(vmm);
 	return true;
 }
 
@@ -340,7 +345,9 @@ static bool open_boot(struct vmm *vmm, bool *ret_stock, GError **error)
 	*ret_stock = true;
 	if (options->firmware) {
 		vmm->firmware = firmware_open(options->firmware, error);
-		return vmm->firmware;
+		if (vmm->firmware && options->vga)
+			vmm->vga_bios = firmware_open_vga(error);
+		return vmm->firmware && (vmm->vga_bios || !options->vga);
 	}
 	vmm->boot = boot_open(&(struct boot_config){ .kernel = options->kernel,
 						     .initrd = options->initrd,
@@ -472,6 +479,7 @@ void vmm_free(struct vmm *vmm)
 		g_source_remove(vmm->winch);
 	dump_end(vmm);
 	input_free(vmm->input);
+	screen_free(vmm->screen);
 	if (!vmm->stuck) {
 		machine_free(vmm->machine);
 		jobs_stop(vmm);
@@ -489,6 +497,7 @@ void vmm_free(struct vmm *vmm)
 	pidfile_free(vmm->pidfile);
 	boot_free(vmm->boot);
 	firmware_free(vmm->firmware);
+	firmware_free(vmm->vga_bios);
 	signals_release();
 	g_main_loop_unref(vmm->loop);
 	g_free(vmm->report);

@@ -107,7 +107,7 @@ class Debian(vm.Case):
             args += ['--disk', f'path={name},serial={name},id={name},{keys}']
         self.machine = vm.Machine(
             '--cpus', str(self.cpus), '--initrd', os.path.join(self.image, 'initrd'),
-            '--append', 'console=ttyS0 root=LABEL=debian rw quiet', '--rng', 'on',
+            '--append', 'console=ttyS0 root=LABEL=debian rw quiet cloud-init=disabled', '--rng', 'on',
             '--disk', self.make_system(), '--monitor', 'unix=monitor',
             '--net', f'user,hostfwd=tcp:127.0.0.1:{self.port}-:22', *args, *self.options,
             kernel=os.path.join(self.image, 'vmlinuz'), memory='1G')

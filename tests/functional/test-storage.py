@@ -530,7 +530,7 @@ class Devices(Pools):
         if not shutil.which('mount.glusterfs', path='/usr/sbin:/sbin'):
             self.assertIn("'mount.glusterfs' is missing; install the package glusterfs-client",
                           self.virsh(self.uri, 'pool-start', 'n', status=1))
-        self.assertIn('not supported', self.virsh(self.uri, 'pool-define-as', 'r', 'rbd', '--source-host', 'h',
+        self.assertIn('not supported', self.virsh(self.uri, 'pool-define-as', 'r', 'gluster', '--source-host', 'h',
                                                   '--source-name', 'x', status=1))
 
 

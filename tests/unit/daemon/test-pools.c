@@ -593,6 +593,247 @@ static void test_disk(void)
 	end(&lab);
 }
 
+/* == Volumes that are on other hosts == */
+
+static struct storage_vol *look(struct lab *lab, const char *name, GError **ret_error)
+{
+	struct storage_vol *vol = NULL;
+	struct wait wait;
+
+	wait_init(&wait);
+	pools_ops.look(lab->storage, name, &vol, &wait.task);
+	*ret_error = wait_end(&wait);
+	return vol;
+}
+
+static char *names_of(struct lab *lab)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+	struct wait wait;
+
+	wait_init(&wait);
+	pools_ops.list(lab->storage, names, &wait.task);
+	g_assert_no_error(wait_end(&wait));
+	g_ptr_array_add(names, NULL);
+	return g_strjoinv(" ", (char **)names->pdata);
+}
+
+static struct pool_usage usage_of(struct lab *lab)
+{
+	struct pool_usage usage = { 0 };
+	struct wait wait;
+
+	wait_init(&wait);
+	pools_ops.usage(lab->storage, &usage, &wait.task);
+	g_assert_no_error(wait_end(&wait));
+	return usage;
+}
+
+static GError *remove_vol(struct lab *lab, const char *name)
+{
+	struct vol_work *work = vol_work_new();
+	struct wait wait;
+
+	wait_init(&wait);
+	pools_ops.remove(lab->storage, name, 0, work, &wait.task);
+	vol_work_unref(work);
+	return wait_end(&wait);
+}
+
+static GError *resize_vol(struct lab *lab, const char *name, uint64_t bytes, unsigned flags)
+{
+	struct vol_work *work = vol_work_new();
+	struct wait wait;
+
+	wait_init(&wait);
+	pools_ops.resize(lab->storage, name, bytes, flags, work, &wait.task);
+	vol_work_unref(work);
+	return wait_end(&wait);
+}
+
+static GError *find_sources(struct lab *lab, enum storage_pool_type type, const char *xml,
+			    char **ret_text)
+{
+	g_autoptr(GPtrArray) list =
+		g_ptr_array_new_with_free_func((GDestroyNotify)storage_pool_free);
+	autoptr(storage_pool) like = xml ? storage_source_parse(xml, strlen(xml), NULL) : NULL;
+	struct wait wait;
+
+	wait_init(&wait);
+	pools_ops.find_sources(lab->pools, type, like, list, &wait.task);
+	(void)wait_end(&wait);
+	*ret_text =
+		storage_sources_format((const struct storage_pool *const *)list->pdata, list->len);
+	return wait.error;
+}
+
+static void test_iscsi(void)
+{
+	static const char xml[] =
+		"<pool type='iscsi-direct'><name>i</name><source><host name='h' port='3333'/>"
+		"<device path='iqn.x:two'/><initiator><iqn name='iqn.me'/></initiator></source>"
+		"</pool>";
+	static const char says[] =
+		"Target:iqn.x:one Portal:1.2.3.4:3260,1\\nLun:9    Type:DIRECT_ACCESS (Size:1M)\\n"
+		"Target:iqn.x:two Portal:1.2.3.4:3260,1\\nLun:0    Type:STORAGE_ARRAY_CONTROLLER\\n"
+		"Lun:1    Type:DIRECT_ACCESS (Size:9M)\\nLun:12   Type:DIRECT_ACCESS (Size:1G)\\n"
+		"Target:iqn.x:two Portal:[fe80::1]:3260,1\\nLun:1    Type:DIRECT_ACCESS (Size:9M)"
+		"\\n";
+	struct lab lab = { .dir = g_dir_make_tmp("test-pools-XXXXXX", NULL) };
+	g_autofree char *path = g_strdup_printf("%s:/usr/bin:/bin", lab.dir);
+	g_autofree char *old_path = g_strdup(g_getenv("PATH")), *log = NULL, *text = NULL;
+	autoptr(storage_pool) def = parse_pool(xml);
+	autoptr(storage_vol) vol = NULL;
+	g_autoptr(GError) error = NULL;
+
+	lab.pools = pools_new(&(struct pools_config){ 0 });
+	g_setenv("PATH", lab.dir, TRUE);
+	error = start(&lab, def);
+	g_assert_nonnull(strstr(error->message, "libiscsi-bin"));
+	g_clear_error(&error);
+	g_setenv("PATH", path, TRUE);
+	fake(&lab, "iscsi-ls", says);
+	fake(&lab, "iscsi-readcapacity16", "10485760\\n");
+	g_assert_no_error(start(&lab, def));
+	text = names_of(&lab);
+	g_assert_cmpstr(text, ==, "unit:0:0:1 unit:0:0:12");
+	vol = look(&lab, "unit:0:0:12", &error);
+	g_assert_no_error(error);
+	g_assert_cmpint(vol->capacity.value, ==, 10485760);
+	g_assert_null(look(&lab, "unit:0:0:9", &error));
+	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND);
+	g_clear_error(&error);
+	g_assert_cmpuint(usage_of(&lab).capacity, ==, 2 * 10485760);
+	log = log_of(&lab);
+	g_assert_nonnull(
+		strstr(log, "iscsi-ls --show-luns --initiator-name iqn.me iscsi://h:3333\n"));
+	g_assert_nonnull(strstr(log, "iscsi-readcapacity16 --size --initiator-name iqn.me "
+				     "iscsi://h:3333/iqn.x:two/12\n"));
+	error = create(&lab, "<volume><name>n</name><capacity>1</capacity></volume>", NULL, NULL);
+	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_UNSUPPORTED);
+	g_clear_error(&error);
+
+	g_free(text);
+	error = find_sources(&lab, STORAGE_POOL_ISCSI_DIRECT, "<source><host name='h'/></source>",
+			     &text);
+	g_assert_no_error(error);
+	g_assert_nonnull(strstr(text, "<device path='iqn.x:one'/>"));
+	g_free(text);
+	error = find_sources(&lab, STORAGE_POOL_ISCSI_DIRECT, NULL, &text);
+	g_assert_nonnull(strstr(error->message, "name it in <source><host"));
+	g_clear_error(&error);
+	/* The target is not there any more. */
+	fake(&lab, "iscsi-ls", "");
+	g_free(g_steal_pointer(&def->source.devices[0].path));
+	def->source.devices[0].path = g_strdup("iqn.x:three");
+	lab.storage->ops->free(lab.storage);
+	lab.storage = NULL;
+	error = start(&lab, def);
+	g_assert_nonnull(strstr(error->message, "has no target 'iqn.x:three'"));
+	g_setenv("PATH", old_path, TRUE);
+	end(&lab);
+}
+
+static void test_rbd(void)
+{
+	static const char xml[] = "<pool type='rbd'><name>r</name><source><name>images</name>"
+				  "<host name='a' port='6789'/><host name='b'/></source></pool>";
+	static const char script[] =
+		"#!/bin/sh\necho \"rbd $*\" >>'%s/log'\ncase $1 in\nls) echo '[\"one\",\"two\"]' "
+		";;\n"
+		"info) echo '{\"name\":\"one\",\"size\":1048576}' ;;\n"
+		"resize) [ -z \"$FAKE_FAILS\" ] || { echo 'no room' >&2; exit 1; } ;;\nesac\n";
+	struct lab lab = { .dir = g_dir_make_tmp("test-pools-XXXXXX", NULL) };
+	g_autofree char *path = g_strdup_printf("%s:/usr/bin:/bin", lab.dir);
+	g_autofree char *old_path = g_strdup(g_getenv("PATH")), *log = NULL, *text = NULL;
+	g_autofree char *program = g_build_filename(lab.dir, "rbd", NULL);
+	g_autofree char *lines = g_strdup_printf(script, lab.dir);
+	autoptr(storage_pool) def = parse_pool(xml);
+	autoptr(storage_vol) vol = NULL;
+	g_autoptr(GError) error = NULL;
+	struct pool_usage usage;
+
+	lab.pools = pools_new(&(struct pools_config){ 0 });
+	g_setenv("PATH", lab.dir, TRUE);
+	error = start(&lab, def);
+	g_assert_nonnull(strstr(error->message, "ceph-common"));
+	g_clear_error(&error);
+	g_setenv("PATH", path, TRUE);
+	g_assert_true(g_file_set_contents(program, lines, -1, NULL));
+	g_assert_cmpint(g_chmod(program, 0755), ==, 0);
+	fake(&lab, "rados",
+	     "{\"pools\":[{\"name\":\"images\",\"size_bytes\":\"512\"}],\"total_avail\":3,"
+	     "\"total_space\":4}");
+	g_assert_no_error(start(&lab, def));
+	text = names_of(&lab);
+	g_assert_cmpstr(text, ==, "one two");
+	usage = usage_of(&lab);
+	g_assert_cmpuint(usage.capacity, ==, 4096);
+	g_assert_cmpuint(usage.allocation, ==, 512);
+	g_assert_cmpuint(usage.available, ==, 3072);
+	vol = look(&lab, "one", &error);
+	g_assert_cmpint(vol->capacity.value, ==, 1048576);
+	g_assert_null(look(&lab, "three", &error));
+	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND);
+	g_clear_error(&error);
+	g_free(log_of(&lab));
+
+	g_assert_no_error(create(
+		&lab, "<volume><name>n</name><capacity>2097152</capacity></volume>", NULL, NULL));
+	g_assert_no_error(create(
+		&lab, "<volume><name>c</name><capacity>2097152</capacity></volume>", "one", NULL));
+	g_assert_no_error(resize_vol(&lab, "one", 4096, VOL_RESIZE_SHRINK));
+	g_assert_no_error(remove_vol(&lab, "one"));
+	log = log_of(&lab);
+#define AT " --mon_host a:6789,b"
+	g_assert_nonnull(strstr(log, "rbd create" AT " --pool images --image n --size 2097152B\n"));
+	g_assert_nonnull(strstr(log, "rbd copy" AT " --no-progress --pool images --image one "
+				     "--dest-pool images --dest c\n"));
+	g_assert_nonnull(strstr(log, "rbd resize" AT " --no-progress --pool images --image c "
+				     "--size 2097152B\n"));
+	g_assert_nonnull(strstr(log, "rbd resize" AT " --no-progress --pool images --image one "
+				     "--size 4096B --allow-shrink\n"));
+	g_assert_nonnull(strstr(log, "rbd remove" AT " --no-progress --pool images --image one\n"));
+	error = create(&lab,
+		       "<volume><name>q</name><capacity>1</capacity><target><format type='qcow2'/>"
+		       "</target></volume>",
+		       NULL, NULL);
+	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_UNSUPPORTED);
+	g_clear_error(&error);
+	/* A clone that cannot grow does not stay. */
+	g_setenv("FAKE_FAILS", "1", TRUE);
+	error = create(&lab, "<volume><name>c</name><capacity>2097152</capacity></volume>", "one",
+		       NULL);
+	g_unsetenv("FAKE_FAILS");
+	g_assert_nonnull(strstr(error->message, "no room"));
+	g_free(log);
+	log = log_of(&lab);
+	g_assert_nonnull(strstr(log, "rbd remove" AT " --no-progress --pool images --image c\n"));
+	g_setenv("PATH", old_path, TRUE);
+	end(&lab);
+}
+
+static void test_exports(void)
+{
+	struct lab lab = { .dir = g_dir_make_tmp("test-pools-XXXXXX", NULL) };
+	g_autofree char *path = g_strdup_printf("%s:/usr/bin:/bin", lab.dir);
+	g_autofree char *old_path = g_strdup(g_getenv("PATH")), *text = NULL;
+	g_autoptr(GError) error = NULL;
+
+	lab.pools = pools_new(&(struct pools_config){ 0 });
+	g_setenv("PATH", path, TRUE);
+	fake(&lab, "mount", "");
+	fake(&lab, "showmount", "/srv/my images 10.0.0.0/8\\n/srv/b (everyone)\\n");
+	error = find_sources(&lab, STORAGE_POOL_NETFS, "<source><host name='nas'/></source>",
+			     &text);
+	g_assert_no_error(error);
+	g_assert_nonnull(strstr(text, "<dir path='/srv/my images'/>"));
+	g_assert_nonnull(strstr(text, "<host name='nas'/>"));
+	g_assert_nonnull(strstr(text, "<dir path='/srv/b'/>"));
+	g_setenv("PATH", old_path, TRUE);
+	end(&lab);
+}
+
 /* Work that hangs does not keep the daemon: its task ends, and what it owns goes with it. */
 static void test_finish(void)
 {
@@ -625,6 +866,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/daemon/pools/logical", test_logical);
 	g_test_add_func("/daemon/pools/snapshots", test_snapshots);
 	g_test_add_func("/daemon/pools/disk", test_disk);
+	g_test_add_func("/daemon/pools/iscsi", test_iscsi);
+	g_test_add_func("/daemon/pools/rbd", test_rbd);
+	g_test_add_func("/daemon/pools/exports", test_exports);
 	g_test_add_func("/daemon/pools/finish", test_finish);
 	return g_test_run();
 }

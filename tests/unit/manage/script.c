@@ -141,6 +141,16 @@ static void script_plug(struct machine *machine, struct domain *device, struct t
 	do_task(task);
 }
 
+static void script_update(struct machine *machine, const char *alias, struct domain *device,
+			  bool force, struct task *task)
+{
+	(void)machine;
+	(void)alias;
+	(void)device;
+	(void)force;
+	do_task(task);
+}
+
 static void script_tune(struct machine *machine, struct task *task)
 {
 	(void)machine;
@@ -227,6 +237,7 @@ const struct machine_ops script_machines = {
 	.pause = script_pause,
 	.resume = script_resume,
 	.plug = script_plug,
+	.update = script_update,
 	.tune = script_tune,
 	.query = script_query,
 	.agent = script_agent,
