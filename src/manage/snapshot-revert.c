@@ -235,10 +235,11 @@ static struct snapshot *new_images(const struct snapshot *snapshot, const struct
 		if (entry->where != SNAPSHOT_INTERNAL)
 			continue;
 		/* There is no folder beside it, and nothing may be written to it either. */
-		error_set(error, SOCLE_ERROR_UNSUPPORTED,
-			  "disk '%s' is on a block device, and went on in a file; define the domain "
-			  "with a new image in front of it, which snapshot '%s' names",
-			  entry->name, snapshot->name);
+		error_set(
+			error, SOCLE_ERROR_UNSUPPORTED,
+			"disk '%s' is on a block device, and went on in a file; define the domain "
+			"with a new image in front of it, which snapshot '%s' names",
+			entry->name, snapshot->name);
 		return NULL;
 	}
 	return snapshot_check(images, past, error) ? g_steal_pointer(&images) : NULL;
