@@ -33,7 +33,8 @@ enum {
 static struct socle_volume *named_volume(struct create *create, const char *word, GError **error)
 {
 	static const char *const ends[] = { "", ".qcow2", ".img", ".raw" };
-	const char *given = cli_args_value(create->args, "pool"), *where = given ? given : "default";
+	const char *given = cli_args_value(create->args, "pool");
+	const char *where = given ? given : "default";
 	SOCLE_AUTO(pool) pool = socle_pool_by_name(create->cli->conn, where, NULL);
 	struct socle_volume *vol = NULL;
 
@@ -43,10 +44,11 @@ static struct socle_volume *named_volume(struct create *create, const char *word
 		vol = socle_volume_by_name(pool, name, NULL);
 	}
 	if (!vol)
-		error_set(error, SOCLE_ERROR_NOT_FOUND,
-			  "image '%s' is neither a file nor a volume of pool '%s'; 'socle vol list' "
-			  "names the volumes that there are",
-			  word, where);
+		error_set(
+			error, SOCLE_ERROR_NOT_FOUND,
+			"image '%s' is neither a file nor a volume of pool '%s'; 'socle vol list' "
+			"names the volumes that there are",
+			word, where);
 	return vol;
 }
 
@@ -319,9 +321,12 @@ static struct socle_volume *send_image(struct create *create, const char *name, 
 
 static struct socle_volume *refer_to_image(struct create *create, const char *name, GError **error)
 {
-	struct socle_volume *vol = vol_clone(create->cli, create->pool, create->image.vol,
-					     name, true, 0, error);
+	struct socle_volume *vol =
+		vol_clone(create->cli, create->pool, create->image.vol, name, true, 0, error);
+	char *path = socle_volume_path(create->image.vol, NULL);
 
+	create->machine.linked = g_strdup(path);
+	free(path);
 	if (vol)
 		g_ptr_array_add(create->made, vol);
 	return vol;

@@ -106,17 +106,26 @@ static bool take_words(struct create *create, GError **error)
 	    (cli_args_has(args, "console") || cli_args_has(args, "start")))
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "'--no-start' goes neither with '--start' nor with '--console'");
-	return create_take_sizes(create, error) && take_kernel(create, error) &&
-	       create_read_seed(create, error);
+	return create_check_template(args, error) && create_take_sizes(create, error) &&
+	       take_kernel(create, error) && create_read_seed(create, error);
 }
 
 /* ---- steps ---- */
 
+bool create_start(struct create *create, struct socle_domain *dom, GError **error)
+{
+	bool starts = !cli_args_has(create->args, "no-start");
+	unsigned flags = cli_args_has(create->args, "console") ? SOCLE_START_PAUSED : 0;
+	struct socle_error *why = NULL;
+
+	if (starts && !interrupted() && socle_domain_create(dom, flags, &why) < 0)
+		return cli_fail(error, why, "cannot start '%s'", create->name);
+	return interrupt_check(error);
+}
+
 static struct socle_domain *define(struct create *create, GError **error)
 {
 	g_autofree char *xml = run_xml(&create->machine);
-	bool starts = !cli_args_has(create->args, "no-start");
-	unsigned flags = cli_args_has(create->args, "console") ? SOCLE_START_PAUSED : 0;
 	struct socle_error *why = NULL;
 	SOCLE_AUTO(domain) dom = socle_domain_define(create->cli->conn, xml, 0, &why);
 
@@ -124,9 +133,7 @@ static struct socle_domain *define(struct create *create, GError **error)
 		cli_fail(error, why, "cannot define '%s'", create->name);
 		return NULL;
 	}
-	if (starts && !interrupted() && socle_domain_create(dom, flags, &why) < 0)
-		cli_fail(error, why, "cannot start '%s'", create->name);
-	else if (interrupt_check(error))
+	if (create_start(create, dom, error))
 		return g_steal_pointer(&dom);
 	(void)create_undo_machine(dom);
 	return NULL;
@@ -153,6 +160,8 @@ static struct socle_domain *make(struct create *create, GError **error)
 {
 	struct socle_domain *dom = NULL;
 
+	if (cli_args_has(create->args, "template"))
+		return create_from_template(create, error);
 	create->machine.type =
 		cli_choose_type(create->cli, cli_args_value(create->args, "type"), error);
 	if (!create->machine.type || !create_take_networks(create, error) ||
@@ -204,6 +213,9 @@ const struct cli_command cli_create = {
 		(const struct cli_option[]){
 			{ "image", 'i', "FILE|[POOL/]VOLUME|PATH", CLI_FILE,
 			  "a volume, which its disk will refer to, or a file, which is sent" },
+			{ "template", 0, "TEMPLATE", CLI_STOPPED,
+			  "as that one is; its disks refer to the template's" },
+			{ "full", 0, NULL, CLI_NOTHING, "with disks that refer to nothing" },
 			{ "format", 'f', "qcow2|raw", CLI_TEXT, "of a file that does not tell" },
 			{ "disk", 'd', "size=SIZE", CLI_TEXT,
 			  "its disk is so large: GiB, or with a unit" },

@@ -51,6 +51,8 @@ static void take_signals(void *arg)
 
 bool interrupt_begin(GError **error)
 {
+	if (state.thread)
+		return true;
 	sigemptyset(&state.wanted);
 	sigaddset(&state.wanted, SIGUSR1);
 	for (size_t i = 0; i < G_N_ELEMENTS(signals); i++) {

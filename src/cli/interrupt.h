@@ -15,6 +15,7 @@
 
 #include "client/socle.h"
 
+/* That it has begun already is fine. */
 bool interrupt_begin(GError **error);
 /* Signals do what they did before. What was noted stays so. */
 void interrupt_end(void);

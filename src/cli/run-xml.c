@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/sys.h"
+#include "model/domain-own.h"
 #include "model/domain.h"
 
 enum {
@@ -30,6 +31,7 @@ void run_machine_release(struct run_machine *machine)
 	}
 	g_free(machine->name);
 	g_free(machine->uuid);
+	g_free(machine->linked);
 	g_free(machine->kernel);
 	g_free(machine->initrd);
 	g_free(machine->append);
@@ -336,5 +338,7 @@ char *run_xml(const struct run_machine *machine)
 	fill_disks(machine, &domain->devices);
 	fill_nics(machine, &domain->devices);
 	fill_others(&domain->devices);
+	if (machine->linked)
+		domain_add_linked(domain, machine->linked);
 	return domain_format(domain, DOMAIN_FORMAT_INACTIVE);
 }

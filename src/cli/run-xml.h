@@ -43,6 +43,7 @@ struct run_machine {
 	unsigned disk_count;
 	struct run_nic nics[RUN_NICS_MAX];
 	unsigned nic_count;
+	char *linked;  /* the image that its disk refers to, or NULL */
 	bool installs; /* it ends where it would start anew, and a CD is booted before a disk */
 };
 

@@ -48,7 +48,7 @@ struct depot_kind {
 		       unsigned flags, struct vol_work *work, GError **error);
 	/* Whose snapshot @name is becomes what it is, and that goes. */
 	bool (*restore)(const struct depot *depot, const char *name, GError **error);
-	bool files; /* volumes are files in a folder, of any format (vol-file.c) */
+	bool files;  /* volumes are files in a folder, of any format (vol-file.c) */
 	bool copies; /* create() copies a volume of the same pool by itself: @source_fd is -1 */
 };
 

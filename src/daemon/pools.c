@@ -523,6 +523,8 @@ static bool run_create(void *arg, GError **error)
 		source = look_at(order->source, order->name, error);
 		if (!source)
 			return false;
+		if (order->create.source_raw)
+			storage_vol_take_raw(source);
 		own = depot->kind->copies && !strcmp(order->source->def->name, depot->def->name);
 		if (!own)
 			fd = order->source->kind->open(order->source, order->name, O_RDONLY, error);
@@ -542,7 +544,8 @@ static void create(struct storage *storage, const struct vol_create *what, struc
 	order->def = storage_vol_copy(what->vol);
 	order->create = (struct vol_create){ .vol = order->def,
 					     .flags = what->flags,
-					     .source_name = order->name };
+					     .source_name = order->name,
+					     .source_raw = what->source_raw };
 	if (what->source)
 		order->source = depot_fresh(shelf_of(what->source));
 	start_order(order, task, run_create, NULL);
@@ -615,8 +618,11 @@ static bool run_resize(void *arg, GError **error)
 	const struct order *order = arg;
 	const struct depot *depot = order->depot;
 	autoptr(storage_vol) vol = look_at(depot, order->name, error);
-	uint64_t now = vol ? (uint64_t)vol->capacity.value : 0, wanted = 0;
+	uint64_t now, wanted = 0;
 
+	if (vol && order->flags & VOL_RESIZE_RAW)
+		storage_vol_take_raw(vol);
+	now = vol ? (uint64_t)vol->capacity.value : 0;
 	if (!vol || !wanted_size(order, now, &wanted, error))
 		return false;
 	if (depot->kind->files)

@@ -71,6 +71,7 @@ struct runner {
 	GPtrArray *agents;        /* of runner-agent.c: what is asked of the guest's agent */
 	GPtrArray *media;         /* of runner-medium.c: changes that wait for the guest */
 	struct runner_dump *dump; /* NULL: it is not being dumped */
+	char *left_dump;          /* an unfinished one of an earlier daemon, or NULL */
 	guint changed_idle;
 	struct runner_keeping *keeping; /* NULL: it is kept, or was not begun */
 	bool ready;                     /* the monitor waits for that */
@@ -205,6 +206,11 @@ void runner_dump_event(struct runner *runner, const json_t *data);
 void runner_dump_look(struct runner *runner);
 /* The machine is gone. */
 void runner_dump_end(struct runner *runner);
+/* The unfinished file, for runner_state(), escaped; g_free() it. The next daemon removes it. */
+char *runner_dump_format(const struct runner *runner);
+void runner_dump_take(struct runner *runner, const char *text);
+/* What an earlier daemon has left of one. */
+void runner_dump_remove_left(struct runner *runner);
 
 /* == runner-job.c == */
 

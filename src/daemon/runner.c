@@ -213,6 +213,7 @@ static void release(struct runner *runner)
 	g_free(runner->dir);
 	g_free(runner->monitor);
 	g_free(runner->exit_file);
+	g_free(runner->left_dump);
 	g_free(runner->log);
 	g_free(runner);
 }

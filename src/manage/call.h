@@ -138,6 +138,7 @@ extern const struct call_entry memory_handlers[], vcpu_handlers[], tune_handlers
 extern const struct call_entry device_handlers[], disk_handlers[], block_job_handlers[];
 extern const struct call_entry card_handlers[], stats_handlers[], console_handlers[];
 extern const struct call_entry metadata_handlers[], snapshot_handlers[], agent_handlers[];
+extern const struct call_entry guest_info_handlers[];
 extern const struct call_entry snapshot_list_handlers[], snapshot_delete_handlers[];
 extern const struct call_entry qemu_handlers[], peek_handlers[], dump_handlers[];
 extern const struct call_entry migrate_handlers[], snapshot_revert_handlers[];

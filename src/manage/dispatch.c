@@ -33,6 +33,7 @@ static const struct call_entry *const tables[] = {
 	snapshot_list_handlers,
 	snapshot_handlers,
 	agent_handlers,
+	guest_info_handlers,
 	host_handlers,
 	host_caps_handlers,
 	host_cpu_handlers,

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "manage/pool-int.h"
+#include "manage/vm-int.h"
 #include "model/domain.h"
 
 static bool resolve(struct node *node, struct domain_disk *disk, GError **error)
@@ -51,6 +52,36 @@ static bool resolve(struct node *node, struct domain_disk *disk, GError **error)
 	g_clear_pointer(&source->volume, g_free);
 	g_clear_pointer(&source->mode, g_free);
 	return true;
+}
+
+static bool has_raw(const struct domain *domain, const struct pool *pool, const char *name,
+		    const char *path)
+{
+	for (unsigned i = 0; domain && i < domain->devices.disk_count; i++) {
+		const struct domain_disk *disk = &domain->devices.disks[i];
+		bool it = disk->type == DISK_VOLUME ? !g_strcmp0(disk->source.pool, pool->name) &&
+							      !g_strcmp0(disk->source.volume, name)
+						    : !g_strcmp0(disk_path(disk), path);
+
+		if (it && (!disk->driver.type || !strcmp(disk->driver.type, "raw")))
+			return true;
+	}
+	return false;
+}
+
+bool pool_vol_is_raw(const struct pool *pool, const char *name)
+{
+	g_autofree char *path = vol_path(pool, name);
+	const GPtrArray *vms = pool->node->vms;
+
+	for (unsigned i = 0; i < vms->len; i++) {
+		const struct vm *vm = vms->pdata[i];
+
+		if (has_raw(vm->dom.config, pool, name, path) ||
+		    has_raw(vm->dom.live, pool, name, path))
+			return true;
+	}
+	return false;
 }
 
 bool pools_resolve(struct node *node, struct domain *domain, GError **error)

@@ -84,6 +84,7 @@ enum vol_resize_flags {
 	VOL_RESIZE_ALLOCATE = 1 << 0,
 	VOL_RESIZE_DELTA = 1 << 1,
 	VOL_RESIZE_SHRINK = 1 << 2,
+	VOL_RESIZE_RAW = 1 << 16, /* ours: it is raw, whatever its first bytes say */
 };
 
 enum vol_wipe {
@@ -98,6 +99,7 @@ struct vol_create {
 	unsigned flags;                /* of enum vol_create_flags */
 	struct storage *source;        /* where a volume is that is copied, or NULL */
 	const char *source_name;
+	bool source_raw; /* whatever its first bytes say */
 };
 
 /* Bytes of a volume that come or go, piece by piece. */

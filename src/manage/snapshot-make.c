@@ -202,7 +202,8 @@ static enum snapshot_state state_of(const struct vm *vm)
 bool snapshot_is_in_images(const struct snapshot *snapshot, struct domain *domain)
 {
 	for (unsigned i = 0; i < snapshot->disks.count; i++) {
-		const struct domain_disk *disk = snapshot_disk_of(domain, snapshot->disks.list[i].name);
+		const struct domain_disk *disk =
+			snapshot_disk_of(domain, snapshot->disks.list[i].name);
 
 		if (snapshot->disks.list[i].where == SNAPSHOT_INTERNAL &&
 		    !(disk && disk_keeps_snapshots(disk)))

@@ -331,19 +331,20 @@ static void stopped(struct call *call, const GError *error)
 		images_made(call, NULL);
 }
 
-static void possible(struct call *call, const GError *error)
+/* It could go back, as far as is known before it ends. */
+static void checked(struct call *call, const GError *error)
 {
 	struct vm *vm = call->vm;
 
 	if (error) {
 		call_fail_error(call, RPC_FROM_QEMU, error);
-	} else if (vm->dom.machine) {
-		vm->destroying = true;
-		vm->dom.machine->ops->destroy(vm->dom.machine, false, call_task(call, stopped));
-	} else if (vm_active(vm)) {
+	} else if (!vm_active(vm)) {
+		stopped(call, NULL);
+	} else if (!vm->dom.machine) {
 		call_still_active(call);
 	} else {
-		stopped(call, NULL);
+		vm->destroying = true;
+		vm->dom.machine->ops->destroy(vm->dom.machine, false, call_task(call, stopped));
 	}
 }
 
@@ -377,9 +378,9 @@ static void run(struct call *call)
 	}
 	if (snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL))
 		call->node->config.machines->revert_check(&vm->dom, snapshot,
-							  call_task(call, possible));
+							  call_task(call, checked));
 	else
-		possible(call, NULL);
+		checked(call, NULL);
 }
 
 static void on_revert(struct call *call, const rpc_domain_revert_to_snapshot_args *args)

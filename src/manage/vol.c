@@ -260,12 +260,15 @@ static void looked(struct call *call, const GError *error)
 {
 	struct asked *asked = call->data;
 
-	if (!error)
+	if (!error) {
+		if (pool_vol_is_raw(pool_of(call->object), asked->name))
+			storage_vol_take_raw(asked->vol);
 		asked->answer(call, asked->vol);
-	else if (g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND))
+	} else if (g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND)) {
 		say_no_vol(call, asked->by, asked->text);
-	else
+	} else {
 		call_fail_error(call, RPC_FROM_STORAGE, error);
+	}
 }
 
 /* What it will be, and how much of that is there. */

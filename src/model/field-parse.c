@@ -4,7 +4,6 @@
  *
  * What the table does not name is told in a note, or is an error if the caller is strict.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -42,14 +41,10 @@ static bool unknown(const struct field_parse *how, const xmlNode *node, const ch
 
 static bool parse_based(const char *text, unsigned base, int64_t *ret_value)
 {
-	char *end;
-	int64_t value;
+	gint64 value;
 
-	if (!g_ascii_isdigit(text[*text == '-']))
-		return false;
-	errno = 0;
-	value = g_ascii_strtoll(text, &end, base);
-	if (errno || *end)
+	if (!g_ascii_isxdigit(text[*text == '-']) ||
+	    !g_ascii_string_to_signed(text, base, INT64_MIN, INT64_MAX, &value, NULL))
 		return false;
 	*ret_value = value;
 	return true;
@@ -57,9 +52,13 @@ static bool parse_based(const char *text, unsigned base, int64_t *ret_value)
 
 static bool parse_int(const char *text, int64_t *ret_value)
 {
-	bool hex = g_str_has_prefix(text + (*text == '-'), "0x");
+	bool negative = *text == '-';
+	g_autofree char *digits = NULL;
 
-	return parse_based(text, hex ? 16 : 10, ret_value);
+	if (!g_str_has_prefix(text + negative, "0x"))
+		return parse_based(text, 10, ret_value);
+	digits = g_strconcat(negative ? "-" : "", text + negative + 2, NULL);
+	return parse_based(digits, 16, ret_value);
 }
 
 static bool take_octal(const struct field *field, struct number *number, const char *text,

@@ -169,6 +169,23 @@ struct storage_vol *storage_vol_parse(const char *xml, size_t len, unsigned flag
 	return document_parse(&storage_vol_record, "volume", xml, len, &how, error);
 }
 
+void storage_vol_take_raw(struct storage_vol *vol)
+{
+	struct storage_target *target = &vol->target;
+
+	if (!g_strcmp0(target->format.type, "iso"))
+		return;
+	g_free(target->format.type);
+	target->format.type = g_strdup("raw");
+	g_clear_pointer(&target->compat, g_free);
+	target->cluster_size = (struct number){ 0 };
+	target->features = (struct storage_features){ .set = false };
+	g_clear_pointer(&vol->backing.path, g_free);
+	g_clear_pointer(&vol->backing.format.type, g_free);
+	if (vol->physical.set)
+		vol->capacity = vol->physical;
+}
+
 char *storage_vol_format(const struct storage_vol *vol)
 {
 	return document_format(&storage_vol_record, vol, "volume", 0);

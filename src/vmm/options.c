@@ -193,6 +193,11 @@ static bool set_vga(struct options *options, const char *value, GError **error)
 	return ok;
 }
 
+static bool set_vnc(struct options *options, const char *value, GError **error)
+{
+	return vnc_option_parse(&options->vnc, value, error);
+}
+
 static bool set_append(struct options *options, const char *value, GError **error)
 {
 	(void)error;
@@ -239,7 +244,7 @@ static bool set_serial(struct options *options, const char *value, GError **erro
 		return false;
 	ok = list.count == 1 && char_spec_take(&spec, &list, NULL);
 	if (ok) {
-		g_free(options->serial.path);
+			g_free(options->serial.path);
 		options->serial = spec;
 		options->serial_given = true;
 	} else {
@@ -400,6 +405,12 @@ static const struct option option_table[] = {
 	{ "vga", "std|none[,addr=SLOT]", "Give the machine a screen (default none).",
 	  "A standard VGA, with a PS/2 keyboard and mouse. QMP's screendump shows it.", set_vga,
 	  false },
+	{ "vnc", "HOST:PORT|unix=PATH|fd=N|none[,password=on]",
+	  "Let VNC clients see the screen, and use keyboard and mouse.",
+	  "fd is a socket that listens. With none, and besides, QMP's add_client brings them in. "
+	  "With password=on nobody comes in until QMP's set_password has said which; VNC's "
+	  "passwords have 8 characters, and nothing is encrypted.",
+	  set_vnc, false },
 	{ "serial", "stdio|none|pty|file=FILE|unix=PATH", "The serial port (default stdio).",
 	  "\"stdio\" is this terminal, see KEYS below; \"pty\" makes a terminal device and tells "
 	  "its "
@@ -592,6 +603,9 @@ static bool check_boot(struct options *options, GError **error)
 /* What only shows when all options are known. */
 static bool check(struct options *options, GError **error)
 {
+	if (options->vnc.on && !options->vga)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "--vnc shows a screen, and the machine has none; add --vga std");
 	return check_boot(options, error) && check_terminal(options, error);
 }
 
@@ -633,6 +647,7 @@ void options_release(struct options *options)
 	g_free(options->initrd);
 	g_free(options->append);
 	g_free(options->firmware);
+	vnc_option_release(&options->vnc);
 	g_free(options->serial.path);
 	g_free(options->monitor);
 	g_free(options->name);

@@ -16,6 +16,7 @@ struct boot;
 struct cpu_ops;
 struct dev_timer;
 struct event_limit;
+struct fds;
 struct firmware;
 struct input;
 struct io_loop;
@@ -47,6 +48,7 @@ struct vmm {
 	unsigned winch; /* source of SIGWINCH, 0: none */
 	struct machine *machine;
 	struct input *input;
+	struct fds *fds;            /* that the monitor's client has sent */
 	struct screen *screen;      /* NULL: there is none */
 	struct qmp_server *monitor; /* NULL: nobody asked for one */
 	struct pidfile *pidfile;

@@ -43,6 +43,7 @@
 #include "vmm/dump.h"
 #include "vmm/engine.h"
 #include "vmm/event-limit.h"
+#include "vmm/fds.h"
 #include "vmm/hmp.h"
 #include "vmm/input.h"
 #include "vmm/jobs.h"
@@ -332,8 +333,9 @@ static bool build_machine(struct vmm *vmm, GError **error)
 	if (!vmm->machine)
 		return false;
 	devices_taken(vmm);
-	vmm->screen = screen_new(vmm);
-	return true;
+	if (options->vga)
+		vmm->screen = screen_new(vmm, error);
+	return vmm->screen || !options->vga;
 }
 
 /* What is executed first; *ret_stock: code that was made for any PC. */
@@ -402,6 +404,7 @@ struct vmm *vmm_new(const struct options *options, GError **error)
 	devices_init(vmm);
 	jobs_init(vmm);
 	vmm->input = input_new(vmm);
+	vmm->fds = fds_new();
 	vmm->panic_timer = dev_timer_new(dev_clock_host(), panic_told, vmm);
 	vmm->watchdog_events = event_limit_new(dev_clock_host(), tell_watchdog, vmm);
 	vmm->crash_events = event_limit_new(dev_clock_host(), tell_crash_loaded, vmm);
@@ -478,8 +481,9 @@ void vmm_free(struct vmm *vmm)
 	if (vmm->winch)
 		g_source_remove(vmm->winch);
 	dump_end(vmm);
-	input_free(vmm->input);
 	screen_free(vmm->screen);
+	input_free(vmm->input);
+	fds_free(vmm->fds);
 	if (!vmm->stuck) {
 		machine_free(vmm->machine);
 		jobs_stop(vmm);

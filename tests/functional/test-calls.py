@@ -349,6 +349,7 @@ class Dump(Case):
         dom = self.conn.lookupByName('m')
         vm.wait_for(lambda: dom.state()[0] == libvirt.VIR_DOMAIN_RUNNING, 'a guest that runs')
         self.assertEqual(dom.jobInfo()[0], libvirt.VIR_DOMAIN_JOB_NONE)
+        vm.wait_for(lambda: not self.parts(), 'the half of a dump that is removed')
 
         def dumped():
             try:
@@ -359,6 +360,16 @@ class Dump(Case):
                 self.assertIn('There is a dump in process', str(error))
                 return False
         vm.wait_for(dumped, 'a dump of its own')
+
+    def test_killed_both(self):
+        """Nor is anything left if the machine dies, too."""
+        _, thread, _ = self.slow()
+        self.daemon.send_signal(signal.SIGKILL)
+        self.daemon.wait(vm.PATIENCE)
+        os.kill(self.pid, signal.SIGKILL)
+        thread.join()
+        self.start()
+        vm.wait_for(lambda: not self.parts(), 'the half of a dump that is removed')
 
     def test_destroyed(self):
         dom, thread, errors = self.slow()

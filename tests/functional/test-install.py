@@ -15,10 +15,12 @@ import re
 import select
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 import net
@@ -78,10 +80,10 @@ class Case(net.Case):
 
     prefix = ()
 
-    def virt_install(self, *words, status=0):
+    def virt_install(self, *words, status=0, patience=0):
         result = subprocess.run([*self.prefix, 'virt-install', '--connect', self.uri, *words], stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-                                timeout=2 * tool.PATIENCE, env={**os.environ, 'HOME': self.dir, 'LC_ALL': 'C.UTF-8'})
+                                timeout=max(patience, 2 * tool.PATIENCE), env={**os.environ, 'HOME': self.dir, 'LC_ALL': 'C.UTF-8'})
         self.assertEqual(result.returncode, status, result.stdout + self.one.said())
         return result.stdout
 
@@ -312,7 +314,101 @@ class Socle(Case):
         self.reaches_prompt('stays', 'small')
 
 
+NETBOOT = '/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64'
+
+
+def fetch_driver():
+    """virtio_blk.ko of the kernel of Debian's installer, before there is no network any more."""
+    if 'SOCLE_LONG' not in os.environ or 'SOCLE_DRIVER' in os.environ or not os.path.exists(NETBOOT):
+        return
+    folder = tempfile.mkdtemp(prefix='test-install-')
+    listed = subprocess.run(f'zcat {NETBOOT}/initrd.gz | cpio -t --quiet 2>/dev/null', shell=True, check=False,
+                            capture_output=True, text=True).stdout
+    kernel = re.search(r'lib/modules/([^/\n]+)', listed)[1]
+    subprocess.run(['apt-get', 'download', '-qq', '-o', 'APT::Sandbox::User=root', f'linux-image-{kernel}'],
+                   cwd=folder, check=True)
+    subprocess.run('dpkg-deb --fsys-tarfile *.deb | tar -x --strip-components=7 --wildcards '
+                   '"./lib/modules/*/virtio_blk.ko"; rm *.deb', shell=True, cwd=folder, check=True)
+    os.environ['SOCLE_DRIVER'] = folder
+
+
+class Debian(Case):
+    """Debian's own installer, of the package that holds its netboot tree, with a preseed file.
+
+    It takes minutes, so only SOCLE_LONG=1 runs it. Its kernel, its initrd, its network and its preseeding are
+    what is installed with; the files are an image that early_command fetches, since not every mirror has the
+    installer's own packages. The tree has no driver for the disk, so that is injected, too.
+    """
+
+    def setUp(self):
+        if not os.environ.get('SOCLE_LONG'):
+            self.skipTest('takes minutes; SOCLE_LONG=1 runs it')
+        if not os.path.exists(NETBOOT):
+            self.skipTest('needs the package debian-installer-12-netboot-amd64')
+        super().setUp()
+        self.addCleanup(shutil.rmtree, os.environ['SOCLE_DRIVER'])
+
+    def file(self, name, text):
+        with open(self.path(name), 'w', encoding='ascii') as file:
+            file.write(text)
+        return self.path(name)
+
+    def disk(self):
+        """The Debian of tools/guest-image as a whole disk that boots by GRUB, packed."""
+        image = subprocess.run([os.path.join(TOOLS, 'guest-image'), 'debian'], check=True, capture_output=True,
+                               text=True).stdout.strip()
+        root, disk = self.path('root.img'), self.path('disk.img')
+        shutil.copy(os.path.join(image, 'disk.img'), root)
+        subprocess.run(['resize2fs', '-M', root], check=True, capture_output=True)
+        words = ('search --no-floppy --label debian --set=root\nlinux /vmlinuz root=LABEL=debian console=ttyS0 quiet\n'
+                 'initrd /initrd.img\nboot\n')
+        subprocess.run(['grub-mkimage', '-O', 'i386-pc', '-o', self.path('core.img'), '-p', '/boot/grub', '-c',
+                        self.file('early.cfg', words), 'biosdisk', 'part_msdos', 'ext2', 'normal', 'linux', 'boot',
+                        'search', 'search_label'], check=True)
+        with open('/usr/lib/grub/i386-pc/boot.img', 'rb') as file:
+            boot = file.read(440)
+        with open(self.path('core.img'), 'rb') as file:
+            core = file.read()
+        sectors = os.path.getsize(root) // 512
+        entry = struct.pack('<B3sB3sII', 0x80, bytes(3), 0x83, b'\xff\xff\xff', 2048, sectors)
+        with open(disk, 'wb') as file:
+            file.write((boot + bytes(6) + entry + bytes(48) + b'\x55\xaa' + core).ljust(1 << 20, b'\0'))
+            with open(root, 'rb') as source:
+                shutil.copyfileobj(source, file)
+        os.unlink(root)
+        subprocess.run(['gzip', '-1', disk], check=True)
+
+    def test_netboot(self):
+        driver = os.path.join(os.environ['SOCLE_DRIVER'], 'virtio_blk.ko')
+        self.disk()
+        served = http.server.ThreadingHTTPServer(('', 0), functools.partial(Quiet, directory=self.dir))
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        self.addCleanup(served.server_close)
+        self.addCleanup(served.shutdown)
+        url = f'http://192.168.122.1:{served.server_port}'
+        tree = self.path('installer-amd64')
+        os.makedirs(f'{tree}/current/images/netboot/debian-installer/amd64')
+        for name in ('linux', 'initrd.gz'):
+            shutil.copy(f'{NETBOOT}/{name}', f'{tree}/current/images/netboot/debian-installer/amd64')
+        with open(f'{tree}/current/images/MANIFEST', 'w', encoding='ascii') as file:
+            file.write('netboot/debian-installer/amd64/linux -- kernel image for netboot Debian\n')
+        preseed = self.file('preseed.cfg', 'd-i debian-installer/locale string en_US.UTF-8\n'
+                            'd-i netcfg/get_hostname string by-debian\nd-i netcfg/get_domain string lab.test\n')
+        self.file('late.cfg', 'd-i preseed/early_command string insmod /virtio_blk.ko; sleep 1; '
+                  f'wget -q -O - {url}/disk.img.gz | gunzip | dd of=/dev/vda bs=1M; sync; reboot -f\n')
+        begin = time.monotonic()
+        self.virt_install(
+            '--name', 'debian', '--memory', '1024', '--disk', 'size=4', '--network', 'network=default', '--location',
+            f'{tree}/', '--initrd-inject', preseed, '--initrd-inject', driver, '--extra-args',
+            f'auto=true priority=critical url={url}/late.cfg console=ttyS0', '--graphics', 'none', '--os-variant',
+            'debian11', '--noautoconsole', '--wait', '20', patience=1300)
+        installed = time.monotonic()
+        self.reaches_prompt('debian', 'debian')
+        print(f'installed after {installed - begin:.0f} s, prompt after {time.monotonic() - begin:.0f} s')
+
+
 if __name__ == '__main__':
+    fetch_driver()
     net.enter(LIBVIRT, ('virt-install', 'xorriso'))
     medium = make_medium()
     unittest.main(argv=sys.argv)

@@ -171,9 +171,12 @@ class Machine:
 
     def identity(self):
         """What no other machine may have."""
-        return dict(zip(('machine-id', 'mac', 'hostname', 'host key', 'uuid'), self.ssh(
-            'cat /etc/machine-id /sys/class/net/e*/address; hostname; cut -d" " -f2 /etc/ssh/ssh_host_ed25519_key.pub; '
-            'sudo cat /sys/class/dmi/id/product_uuid').split()))
+        words = self.ssh('cat /etc/machine-id /sys/class/net/e*/address; hostname; '
+                         'cut -d" " -f2 /etc/ssh/ssh_host_ed25519_key.pub; '
+                         'sudo cat /sys/class/dmi/id/product_uuid').split()
+        found = dict(zip(('machine-id', 'mac', 'hostname', 'host key', 'uuid'), words))
+        self.case.assertEqual(found['uuid'], self.case.net('domuuid', self.name).strip())
+        return found
 
     def knows(self, other):
         self.case.assertEqual(self.ssh(f'getent hosts {other.host}').split()[0], other.address)

@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import unittest
 
 import daemon as tool
@@ -150,7 +151,9 @@ class Interrupted(Case):
         process = self.start(*words, uri=self.held_uri)
         self.assertTrue(self.proxy.seen.wait(tool.PATIENCE), words)
         process.send_signal(sig)
-        # A call that is short is waited for.
+        wait_for(lambda: process.poll() is not None or Interrupted.taken(process.pid), 'the signal')
+        # A call that is short is waited for. Its thread has the signal, and is about to note it.
+        time.sleep(0.05)
         if procedure != VOL_COPY:
             self.proxy.go.set()
         out, err = process.communicate(timeout=tool.PATIENCE)
@@ -205,6 +208,112 @@ class Interrupted(Case):
         self.proxy.go.set()
         self.assertEqual(process.communicate(timeout=tool.PATIENCE)[0], "'web' is made\n")
         self.assertEqual(process.returncode, 0)
+
+
+class Templates(Case):
+    """Machines that are there to make others of."""
+
+    def setUp(self):
+        super().setUp()
+        key = self.path('key.pub')
+        with open(key, 'w', encoding='ascii') as file:
+            file.write('ssh-ed25519 AAAA me\n')
+        self.machine('base', '--ssh-key', key, '--kernel', tool.KEYS, '--memory', '64M')
+        self.assertEqual(self.good('template', 'create', 'base'),
+                         "'base' is a template now; 'socle create NAME --template' makes machines of it\n")
+
+    def seed(self, name):
+        """What cloud-init is told by a machine's CD."""
+        files = {}
+        for file in ('meta-data', 'user-data', 'vendor-data'):
+            subprocess.run(['xorriso', '-osirrox', 'on', '-indev', f'{self.images}/{name}-seed.iso', '-extract',
+                            f'/{file}', self.path('out')], check=False, capture_output=True)
+            if not os.path.exists(self.path('out')):
+                continue
+            with open(self.path('out'), encoding='utf-8') as text:
+                files[file] = text.read()
+            os.unlink(self.path('out'))
+        return files
+
+    def test_marked(self):
+        self.assertEqual(self.json('template', 'list'), [
+            {'name': 'base', 'uuid': self.good('uuid', 'base').strip(), 'memory_kib': 65536, 'vcpus': 1, 'linked': [],
+             'disks': [f'{self.images}/base.qcow2', f'{self.images}/base-seed.iso']}])
+        self.assertRegex(self.good('template', 'list'), r'NAME +MEMORY +LINKED CLONES\nbase +64 MiB +-\n')
+        self.assertIn('linked clones  -', self.good('template', 'show', 'base'))
+        # By whomever it is started.
+        self.bad('start', 'base', status=6,
+                 says='it is a template, from which machines are made and which is not started')
+        said = self.virsh(self.uri, 'start', 'base', status=1)
+        self.assertIn("'socle create NAME --template base' makes one", said)
+        said = self.virsh(self.uri, 'vol-delete', 'base.qcow2', 'default', status=1)
+        self.assertIn("volume 'base.qcow2' is a disk of the template 'base'", said)
+        self.bad('vol', 'delete', 'default/base.qcow2', says="'socle template delete base' deletes both", status=6)
+        # What it is stays, and another daemon knows it.
+        self.one.end(signal.SIGKILL)
+        self.one.start()
+        self.bad('start', 'base', status=6, says='it is a template')
+        self.assertEqual(self.good('template', 'release', 'base'), "'base' is a machine again\n")
+        self.assertEqual(self.good('template', 'list'), 'no templates\n')
+        self.bad('template', 'release', 'base', status=6, says='no template')
+        self.bad('template', 'show', 'base', status=6, says="'socle template create base' makes it one")
+        self.bad('create', 'new', '--template', 'base', status=6, says='no template')
+        self.good('start', 'base')
+        self.bad('template', 'create', 'base', status=6, says='runs, and a template does not')
+        self.good('destroy', 'base')
+
+    def test_linked(self):
+        self.assertEqual(self.good('create', 'web', '--template', 'base'), "'web' is made and started\n")
+        self.good('create', 'full', '--template', 'base', '--full', '--no-start', '--memory', '32M', '--vcpus', '2',
+                  '--disk', 'size=64M')
+        self.good('clone', 'base', 'two', '--linked')
+        self.good('clone', 'base', 'copy')
+        self.assertEqual(self.left()[1], ['base', 'copy', 'full', 'two', 'web'])
+        self.assertEqual(self.json('template', 'show', 'base')['linked'], ['two', 'web'])
+        # Each is a guest of its own, and no template.
+        told = [json.loads(self.seed(name)['meta-data']) for name in ('base', 'web', 'full', 'two', 'copy')]
+        self.assertEqual(len({meta['instance-id'] for meta in told}), 5)
+        self.assertEqual([meta['local-hostname'] for meta in told], ['base', 'web', 'full', 'two', 'copy'])
+        self.assertEqual({tuple(meta['public-keys']) for meta in told}, {('ssh-ed25519 AAAA me',)})
+        self.assertIn('machine-id', self.seed('web')['vendor-data'])
+        self.assertEqual(self.json('template', 'list', )[0]['name'], 'base')
+        self.assertEqual(len(self.json('template', 'list')), 1)
+        self.assertEqual(self.json('vol', 'show', 'default/full-vda.qcow2')['capacity'], 64 << 20)
+        self.assertIn("<memory unit='KiB'>32768<", self.good('xml', 'full'))
+        # The base stays as long as they do.
+        self.bad('template', 'delete', 'base', status=6, says="disks of 'two', 'web' refer to those of 'base'")
+        self.bad('template', 'release', 'base', status=6, says="disks of 'two', 'web' refer to those of 'base'")
+        self.virsh(self.uri, 'undefine', 'base')
+        said = self.virsh(self.uri, 'vol-delete', 'base.qcow2', 'default', status=1)
+        self.assertIn("disks of 'web', 'two' refer to volume 'base.qcow2'", said)
+        self.good('destroy', 'web')
+        for name in ('two', 'web'):
+            self.good('undefine', name)
+        self.good('vol', 'delete', 'default/base.qcow2')
+
+    def test_delete(self):
+        self.good('template', 'delete', 'base')
+        self.assertEqual(self.left(), ([], []))
+
+    def test_image(self):
+        """An image that machines were made of stays, too."""
+        self.good('create', 'one', '--image', 'default/base.qcow2', '--no-start', '--network', 'none')
+        self.assertIn("path='", self.good('xml', 'one').replace('"', "'"))
+        self.bad('template', 'delete', 'base', status=6, says="'one'")
+
+    def test_words(self):
+        for words, says in ((('--image', 'x'), "'--image' is what the template says"),
+                            (('--network', 'none'), "'--network' is what the template says")):
+            self.bad('create', 'new', '--template', 'base', *words, status=2, says=says)
+        self.bad('create', 'new', '--full', status=2, says="'--full' is for a '--template'")
+        self.bad('create', 'new', '--template', 'base', '--disk', 'size=1M', status=2, says='cannot be made smaller')
+        self.assertEqual(self.left()[1], ['base'])
+        self.bad('create', 'base', '--template', 'base', status=6, says='already')
+
+    def test_interrupted(self):
+        for procedure, more in ((VOL_CREATE, ()), (VOL_COPY, ('--full',)), (VOL_UPLOAD, ()), (DEFINE, ()), (START, ())):
+            with self.subTest(procedure=procedure):
+                Interrupted.interrupt(self, procedure, 'web', 'create', 'web', '--template', 'base', *more)
 
 
 if __name__ == '__main__':

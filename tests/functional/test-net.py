@@ -402,6 +402,16 @@ class Killed(net.Case):
             self.assertIn(self.address, self.net('net-dhcp-leases', 'n'))
             self.assertEqual(self.guest.dhcp(), self.address)
 
+    def test_hung(self):
+        """One that does not end when it is asked to keeps nobody waiting."""
+        os.kill(self.dnsmasqs()[0], signal.SIGSTOP)
+        begin = time.monotonic()
+        self.net('net-destroy', 'n')
+        self.assertLess(time.monotonic() - begin, 2)
+        self.assertEqual(self.left(), ([], [], []))
+        self.net('net-start', 'n')
+        self.assertNotEqual(Guest(self, 'virbr5', 'h').dhcp(), self.address)
+
     def test_both(self):
         self.one.end(signal.SIGKILL)
         os.kill(self.dnsmasqs()[0], signal.SIGKILL)

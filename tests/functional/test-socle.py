@@ -952,6 +952,7 @@ class Storage(Case):
                  for name in ('db', 'two')]
         self.assertEqual(len({re.search(b'"instance-id": "(.*?)"', seed)[1] for seed in seeds}), 2)
         self.assertIn(b'"local-hostname": "two"', seeds[1])
+        self.assertEqual([b'machine-id' in seed for seed in seeds], [False, True])
         self.assertIn(b'runcmd: [ true ]', seeds[1])
 
         # An image of another format is sent as it is, if it is whole.

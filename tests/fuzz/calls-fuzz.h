@@ -60,6 +60,7 @@ struct making {
 	uint32_t last;   /* the last number that was given ... */
 	bool was_number; /* ... unless there were bytes since */
 	uint32_t pad;    /* bytes that are asked for behind bytes */
+	unsigned texts;  /* how many there are before this one */
 };
 
 static inline uint32_t calls_random(uint32_t *random, uint32_t below)
@@ -197,11 +198,30 @@ static const char *pick_word(struct making *m)
 		return pick_xml(m);
 	if (is_about(m, "PARAM") || is_about(m, "TUNE") || is_about(m, "COPY"))
 		return params[calls_random(&m->random, G_N_ELEMENTS(params))];
-	if (is_about(m, "STORAGE") && calls_random(&m->random, 2))
-		return calls_random(&m->random, 2) ? "default-pool" : "v";
-	if (is_about(m, "NETWORK") && calls_random(&m->random, 2))
-		return "default";
 	return words[calls_random(&m->random, G_N_ELEMENTS(words))];
+}
+
+/* What most likely is meant by a text at its place, so that handles are of what there is; or NULL. */
+static const char *pick_usual(struct making *m)
+{
+	static const char *const vol[] = { "default-pool", "v", "/default-pool/v" };
+	const unsigned text = m->texts++;
+
+	if (calls_random(&m->random, 4) == 0)
+		return NULL;
+	if (is_about(m, "STORAGE_VOL") && text < G_N_ELEMENTS(vol))
+		return vol[text];
+	if (is_about(m, "STORAGE_POOL") && text == 0)
+		return vol[0];
+	if (is_about(m, "SNAPSHOT") && text == 0)
+		return "s";
+	if (is_about(m, "NETWORK") && text == 0)
+		return "default";
+	if (is_about(m, "BLOCK") && text == 1)
+		return calls_random(&m->random, 2) ? "vda" : "/guest/diskimage1";
+	if (is_about(m, "INTERFACE") && text == 1)
+		return calls_random(&m->random, 2) ? "testnet0" : "aa:bb:cc:dd:ee:ff";
+	return NULL;
 }
 
 static const char *pick_uuid(struct making *m)
@@ -267,7 +287,9 @@ static bool_t give_bytes(XDR *xdr, char *to, unsigned len)
 		return TRUE;
 	}
 	if (m->was_number && m->last == len) {
-		text = pick_word(m);
+		text = pick_usual(m);
+		if (!text)
+			text = pick_word(m);
 		n = strlen(text);
 		put_be32(m->body->data + m->body->len - 4, (uint32_t)n);
 	} else {
@@ -319,7 +341,7 @@ static GByteArray *make_body(const struct rpc_procedure *proc, uint32_t *random)
 		bool ok;
 
 		g_byte_array_set_size(m.body, 0);
-		m.pad = 0;
+		m.pad = m.texts = 0;
 		m.was_number = false;
 		args = g_malloc0(proc->args.size);
 		ok = proc->args.xdr(&m.xdr, args, 0);
@@ -477,16 +499,17 @@ static void calls_change(struct calls *c)
 	}
 }
 
-/* For LLVMFuzzerCustomMutator(). @raw: bits of the first byte with which the rest are no records. */
-static inline size_t calls_mutate(unsigned raw, uint8_t *data, size_t size, size_t max_size,
-				  unsigned seed)
+/* For LLVMFuzzerCustomMutator(). @hows: what the first byte may be; @raw: bits of it with which the rest are no
+ * records. */
+static inline size_t calls_mutate(const uint8_t *hows, uint32_t how_count, unsigned raw,
+				  uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
 	struct calls c = { .data = data + 1, .random = seed | 1 };
 
 	if (max_size < 2 || size == 0)
 		return LLVMFuzzerMutate(data, size, max_size);
 	if (calls_random(&c.random, 16) == 0)
-		data[0] ^= (uint8_t)(1u << calls_random(&c.random, 8));
+		data[0] = hows[calls_random(&c.random, how_count)];
 	c.size = size - 1;
 	c.max = max_size - 1;
 	if (data[0] & raw || calls_random(&c.random, 4) == 0)

@@ -56,12 +56,7 @@ static const struct exception unknown[] = {
 	X(DOMAIN_CHECKPOINT_DELETE, "backups"),
 	X(DOMAIN_BACKUP_BEGIN, "backups"),
 	X(DOMAIN_BACKUP_GET_XML_DESC, "backups"),
-	X(DOMAIN_GET_GUEST_VCPUS, "not yet"),
-	X(DOMAIN_SET_GUEST_VCPUS, "not yet"),
-	X(DOMAIN_SET_VCPU, "not yet"),
 	X(DOMAIN_SET_BLOCK_THRESHOLD, "not yet"),
-	X(DOMAIN_AUTHORIZED_SSH_KEYS_GET, "not yet"),
-	X(DOMAIN_AUTHORIZED_SSH_KEYS_SET, "not yet"),
 };
 
 /* Answered by a sentence that says what to do instead. */
@@ -96,6 +91,7 @@ static const struct exception refused[] = {
 	X(NODE_SET_MEMORY_PARAMETERS, "the host is not ours"),
 	X(NODE_ALLOC_PAGES, "the host is not ours"),
 	X(NODE_GET_SEV_INFO, "no such machines"),
+	X(DOMAIN_SET_VCPU, "CPUs do not come and go"),
 	X(DOMAIN_SET_NUMA_PARAMETERS, "no such machines"),
 	X(DOMAIN_PM_SUSPEND_FOR_DURATION, "no such machines"),
 	X(INTERFACE_DEFINE_XML, "no such objects"),
