@@ -203,11 +203,12 @@ static bool create(const struct depot *depot, const struct vol_create *what,
 	return false;
 }
 
-static bool remove_volume(const struct depot *depot, const char *name, GError **error)
+static bool remove_volume(const struct depot *depot, const char *name, bool all, GError **error)
 {
 	g_autofree char *monitors = monitors_of(depot);
 
-	return run(rbd_argv_remove(monitors, pool_of(depot), name), NULL, error);
+	return (!all || run(rbd_argv_purge(monitors, pool_of(depot), name), NULL, error)) &&
+	       run(rbd_argv_remove(monitors, pool_of(depot), name), NULL, error);
 }
 
 static bool resize(const struct depot *depot, const char *name, uint64_t now, uint64_t wanted,

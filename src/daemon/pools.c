@@ -554,13 +554,14 @@ static void create(struct storage *storage, const struct vol_create *what, struc
 static bool run_remove(void *arg, GError **error)
 {
 	const struct order *order = arg;
+	bool all = order->flags & VOL_REMOVE_WITH_SNAPSHOTS;
 
-	if (order->flags & 1 &&
+	if (order->flags & VOL_REMOVE_ZEROED &&
 	    !vol_wipe_bytes(order->depot, order->name, VOL_WIPE_ZERO, order->work, error))
 		return false;
 	if (!order->depot->kind->remove)
 		return cannot(order, "lose volumes", error);
-	return order->depot->kind->remove(order->depot, order->name, error);
+	return order->depot->kind->remove(order->depot, order->name, all, error);
 }
 
 static void remove_volume(struct storage *storage, const char *name, unsigned flags,
@@ -571,6 +572,24 @@ static void remove_volume(struct storage *storage, const char *name, unsigned fl
 	order->flags = flags;
 	order->work = vol_work_ref(work);
 	start_order(order, task, run_remove, NULL);
+}
+
+static bool run_restore(void *arg, GError **error)
+{
+	const struct order *order = arg;
+
+	if (!order->depot->kind->restore)
+		return cannot(order, "restore volumes", error);
+	return order->depot->kind->restore(order->depot, order->name, error);
+}
+
+static void restore(struct storage *storage, const char *name, struct vol_work *work,
+		    struct task *task)
+{
+	struct order *order = order_at(storage, name);
+
+	order->work = vol_work_ref(work);
+	start_order(order, task, run_restore, NULL);
 }
 
 /* What a client has asked for, in bytes; false: it makes no sense. */
@@ -728,6 +747,7 @@ const struct pool_ops pools_ops = {
 	.look = look,
 	.create = create,
 	.remove = remove_volume,
+	.restore = restore,
 	.resize = resize,
 	.wipe = wipe,
 	.open = open_volume,

@@ -251,6 +251,18 @@ void runner_merge_discard(struct dom *dom, const struct machine_merge *merge);
 void runner_snapshot(struct machine *machine, const struct snapshot *snapshot, struct task *task);
 void runner_offline_snapshot(struct dom *dom, const struct snapshot *snapshot, struct task *task);
 
+/* == runner-lvm.c == */
+
+/* Is it of disks that are on devices, which may be logical volumes? */
+bool runner_lvm_wants(const struct domain *domain, const struct snapshot *snapshot);
+void runner_lvm_snapshot(struct machine *machine, const struct snapshot *snapshot,
+			 struct task *task);
+void runner_lvm_offline_snapshot(struct dom *dom, const struct snapshot *snapshot,
+				 struct task *task);
+void runner_revert_check(struct dom *dom, const struct snapshot *snapshot, struct task *task);
+void runner_offline_revert(struct dom *dom, const struct snapshot *snapshot, struct task *task);
+void runner_snapshot_drop(struct dom *dom, const struct snapshot *snapshot, struct task *task);
+
 /* == runner-screen.c == */
 
 void runner_send_keys(struct machine *machine, const unsigned *keys, unsigned count,

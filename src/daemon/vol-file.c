@@ -324,7 +324,7 @@ static bool convert(const struct depot *depot, const struct part *part,
 		file ? image_open_file(vol->name, file, ops->format,
 				       IMAGE_WRITE | (vol->backing.path ? IMAGE_BACKING : 0), error)
 		     : NULL;
-	return target && vol_convert(source, target, work, error);
+	return target && vol_convert(source, target, true, work, error);
 }
 
 static bool make_copy(const struct depot *depot, const struct part *part,
@@ -399,7 +399,7 @@ static int open_free(const struct depot *depot, const char *name, GError **error
 	return fd >= 0 && is_free(fd, path, true, error) ? fd_steal(&fd) : -1;
 }
 
-bool vol_file_remove(const struct depot *depot, const char *name, GError **error)
+bool vol_file_remove(const struct depot *depot, const char *name, bool all, GError **error)
 {
 	autofd int dir = folder_open(depot, error);
 	autofd int fd = dir < 0 ? -1 : depot->kind->open(depot, name, O_RDONLY, error);
@@ -407,6 +407,7 @@ bool vol_file_remove(const struct depot *depot, const char *name, GError **error
 	g_autoptr(GError) busy = NULL;
 	int ret;
 
+	(void)all;
 	if (fd < 0)
 		return false;
 	if (!is_free(fd, path, true, &busy) && !g_error_matches(busy, SYS_ERROR, EACCES)) {

@@ -54,6 +54,12 @@ char **rbd_argv_resize(const char *monitors, const char *pool, const char *image
 			"--image", image, "--size", size, shrink ? "--allow-shrink" : NULL, NULL);
 }
 
+char **rbd_argv_purge(const char *monitors, const char *pool, const char *image)
+{
+	return argv_new("rbd", "snap", "purge", "--mon_host", monitors, "--no-progress", "--pool",
+			pool, "--image", image, NULL);
+}
+
 char **rbd_argv_remove(const char *monitors, const char *pool, const char *image)
 {
 	return argv_new("rbd", "remove", "--mon_host", monitors, "--no-progress", "--pool", pool,

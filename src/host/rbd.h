@@ -22,6 +22,8 @@ char **rbd_argv_copy(const char *monitors, const char *pool, const char *image,
 		     const char *new_pool, const char *new_image);
 char **rbd_argv_resize(const char *monitors, const char *pool, const char *image, uint64_t bytes,
 		       bool shrink);
+/* All snapshots of @image. */
+char **rbd_argv_purge(const char *monitors, const char *pool, const char *image);
 char **rbd_argv_remove(const char *monitors, const char *pool, const char *image);
 
 #endif

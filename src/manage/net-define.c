@@ -403,11 +403,20 @@ static void default_kept(struct task *task, const GError *error)
 	g_free(task);
 }
 
+void net_default(struct node *node, struct network *network, bool autostart)
+{
+	struct net *net = net_new(node, network);
+	struct task *task = g_new(struct task, 1);
+
+	net->virtnet.config = network;
+	net->autostart = autostart;
+	task->end = default_kept;
+	net_keep_config(net, task);
+}
+
 void node_default_network(struct node *node, const char *xml, bool autostart)
 {
-	autoptr(network) network = NULL;
-	struct task *task;
-	struct net *net;
+	struct network *network;
 
 	if (node->nets->len)
 		return;
@@ -415,10 +424,5 @@ void node_default_network(struct node *node, const char *xml, bool autostart)
 	g_assert(network);
 	network_fill(network, &node->config.support);
 	net_choose_bridge(node, network);
-	net = net_new(node, network);
-	net->virtnet.config = g_steal_pointer(&network);
-	net->autostart = autostart;
-	task = g_new(struct task, 1);
-	task->end = default_kept;
-	net_keep_config(net, task);
+	net_default(node, network, autostart);
 }

@@ -98,6 +98,8 @@ void net_want(struct net *net, struct task *task);
 void nets_loaded(struct node *node, bool autostart);
 /* A definition without a bridge's name gets one that nobody has. */
 void net_choose_bridge(struct node *node, struct network *network);
+/* A node's first network, of a definition that is complete; taken over. */
+void net_default(struct node *node, struct network *network, bool autostart);
 
 /* == Kept (net-keep.c) == */
 

@@ -74,6 +74,12 @@ enum vol_create_flags {
 	VOL_CREATE_REFLINK = 1 << 1, /* share blocks, or fail */
 };
 
+/* libvirt's numbers. */
+enum vol_remove_flags {
+	VOL_REMOVE_ZEROED = 1 << 0,
+	VOL_REMOVE_WITH_SNAPSHOTS = 1 << 1,
+};
+
 enum vol_resize_flags {
 	VOL_RESIZE_ALLOCATE = 1 << 0,
 	VOL_RESIZE_DELTA = 1 << 1,
@@ -163,6 +169,9 @@ struct pool_ops {
 		       struct vol_work *work, struct task *task);
 	void (*remove)(struct storage *storage, const char *name, unsigned flags,
 		       struct vol_work *work, struct task *task);
+	/* Whose snapshot @name is becomes what that is, and @name goes. */
+	void (*restore)(struct storage *storage, const char *name, struct vol_work *work,
+			struct task *task);
 	/* @bytes: as the guest sees it. */
 	void (*resize)(struct storage *storage, const char *name, uint64_t bytes, unsigned flags,
 		       struct vol_work *work, struct task *task);

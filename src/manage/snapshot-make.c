@@ -2,8 +2,9 @@
 /*
  * snapshot-make.c - snapshots are made
  *
- * Real machines have external snapshots of disks: the machine goes on in new images. What needs the
- * machine's memory is refused until it can be kept; the machines of the driver "test" have it all.
+ * Real machines have external snapshots of disks: the machine goes on in new images; and internal ones of
+ * disks on logical volumes, to which they can go back. What needs the machine's memory is refused until it
+ * can be kept; the machines of the driver "test" have it all.
  */
 #include <string.h>
 
@@ -198,6 +199,19 @@ static enum snapshot_state state_of(const struct vm *vm)
 	}
 }
 
+bool snapshot_is_in_images(const struct snapshot *snapshot, struct domain *domain)
+{
+	for (unsigned i = 0; i < snapshot->disks.count; i++) {
+		const struct domain_disk *disk =
+			snapshot_disk_of(domain, snapshot->disks.list[i].name);
+
+		if (snapshot->disks.list[i].where == SNAPSHOT_INTERNAL &&
+		    !(disk && disk_keeps_snapshots(disk)))
+			return true;
+	}
+	return false;
+}
+
 /* Can this host do it? False: the call has failed. */
 static bool check_kind(struct call *call, const struct snapshot *snapshot)
 {
@@ -228,7 +242,7 @@ static bool check_kind(struct call *call, const struct snapshot *snapshot)
 			  "disks only");
 		return false;
 	}
-	if (snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL)) {
+	if (snapshot_is_in_images(snapshot, vm_shown(vm))) {
 		call_fail(call, RPC_CODE_OPERATION_UNSUPPORTED, RPC_FROM_QEMU,
 			  "snapshots inside of images cannot be made for machines yet; ask for an "
 			  "external one (disk-only)");
@@ -328,7 +342,8 @@ static void create_run(struct call *call)
 	}
 	if (!check_kind(call, snapshot))
 		return;
-	if (!snapshot_has_disks(snapshot, SNAPSHOT_EXTERNAL))
+	if (!snapshot_has_disks(snapshot, SNAPSHOT_EXTERNAL) &&
+	    (snapshots_are_fake(call) || !snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL)))
 		insert(call);
 	else if (vm->dom.machine)
 		ops->snapshot(vm->dom.machine, snapshot, call_task(call, images_made));

@@ -4,7 +4,8 @@
  *
  * Images that were in use at a snapshot may stand behind others now, so nobody writes to them: each disk goes on
  * in a new image in front of the one that it had then. Files in which it went on from there stay as they are; other
- * snapshots may need them. A domain that runs is ended first, since what it has in memory belongs to another time.
+ * snapshots may need them. Logical volumes go back themselves. A domain that runs is ended first, since what it has
+ * in memory belongs to another time.
  *
  * Machines of the driver "test" have neither files nor a past: for them a definition is all.
  */
@@ -158,6 +159,8 @@ static void revert_free(void *data)
 /* Can it be had by disks alone? False: the call has failed. */
 static bool check_kind(struct call *call, const struct snapshot *snapshot)
 {
+	const struct machine_ops *machines = call->node->config.machines;
+
 	if (!call->vm->dom.config) {
 		call_fail(call, RPC_CODE_OPERATION_INVALID, RPC_FROM_QEMU,
 			  "transient domain '%s' is gone when it ends; define it first",
@@ -166,13 +169,15 @@ static bool check_kind(struct call *call, const struct snapshot *snapshot)
 	}
 	if (snapshot->memory.where == SNAPSHOT_INTERNAL ||
 	    snapshot->memory.where == SNAPSHOT_EXTERNAL ||
-	    snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL)) {
+	    snapshot_is_in_images(snapshot, snapshot->domain)) {
 		call_fail(call, RPC_CODE_OPERATION_UNSUPPORTED, RPC_FROM_QEMU,
 			  "machines cannot go back to memory, or to snapshots inside of images, "
 			  "yet; go back to a snapshot of disks (disk-only)");
 		return false;
 	}
-	if (call->node->config.machines->offline_snapshot)
+	if (snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL)
+		    ? machines->offline_revert && machines->revert_check
+		    : machines->offline_snapshot != NULL)
 		return true;
 	call_unsupported(call, "going back to a snapshot");
 	return false;
@@ -261,6 +266,18 @@ static void config_kept(struct call *call, const GError *error)
 	vm_start(call, domain_copy(vm->dom.config), paused ? MACHINE_START_PAUSED : 0, started);
 }
 
+static void volumes_back(struct call *call, const GError *error)
+{
+	struct vm *vm = call->vm;
+
+	if (error) {
+		swap_config(call);
+		call_fail_error(call, RPC_FROM_QEMU, error);
+	} else {
+		vm_keep_config(vm, call_task(call, config_kept));
+	}
+}
+
 static void images_made(struct call *call, const GError *error)
 {
 	const struct revert *revert = call->subject;
@@ -277,7 +294,12 @@ static void images_made(struct call *call, const GError *error)
 		if (entry->where == SNAPSHOT_EXTERNAL)
 			snapshot_use_image(snapshot_disk_of(vm->dom.config, entry->name), entry);
 	}
-	vm_keep_config(vm, call_task(call, config_kept));
+	/* Last, since it cannot be taken back. */
+	if (snapshot_has_disks(wanted(call), SNAPSHOT_INTERNAL))
+		call->node->config.machines->offline_revert(&vm->dom, wanted(call),
+							    call_task(call, volumes_back));
+	else
+		volumes_back(call, NULL);
 }
 
 static void stopped(struct call *call, const GError *error)
@@ -298,6 +320,23 @@ static void stopped(struct call *call, const GError *error)
 							      call_task(call, images_made));
 	else
 		images_made(call, NULL);
+}
+
+/* It could go back, as far as is known before it ends. */
+static void checked(struct call *call, const GError *error)
+{
+	struct vm *vm = call->vm;
+
+	if (error) {
+		call_fail_error(call, RPC_FROM_QEMU, error);
+	} else if (!vm_active(vm)) {
+		stopped(call, NULL);
+	} else if (!vm->dom.machine) {
+		call_still_active(call);
+	} else {
+		vm->destroying = true;
+		vm->dom.machine->ops->destroy(vm->dom.machine, false, call_task(call, stopped));
+	}
 }
 
 static void run(struct call *call)
@@ -328,15 +367,11 @@ static void run(struct call *call)
 		call_fail_xml(call, error);
 		return;
 	}
-	if (!vm->dom.machine) {
-		if (vm_active(vm))
-			call_still_active(call);
-		else
-			stopped(call, NULL);
-		return;
-	}
-	vm->destroying = true;
-	vm->dom.machine->ops->destroy(vm->dom.machine, false, call_task(call, stopped));
+	if (snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL))
+		call->node->config.machines->revert_check(&vm->dom, snapshot,
+							  call_task(call, checked));
+	else
+		checked(call, NULL);
 }
 
 static void on_revert(struct call *call, const rpc_domain_revert_to_snapshot_args *args)

@@ -114,6 +114,51 @@ char *storage_sources_format(const struct storage_pool *const *pools, unsigned c
 	return g_string_free(out.text, FALSE);
 }
 
+static void free_pool(void *data)
+{
+	storage_pool_free(data);
+}
+
+GPtrArray *storage_sources_parse(const char *xml, size_t len, GError **error)
+{
+	struct field_parse how = { 0 };
+	struct storage_sources *sources =
+		document_parse(&storage_sources_record, "sources", xml, len, &how, error);
+	GPtrArray *pools;
+
+	if (!sources)
+		return NULL;
+	pools = g_ptr_array_new_with_free_func(free_pool);
+	for (unsigned i = 0; i < sources->count; i++) {
+		struct storage_pool *pool = g_new0(struct storage_pool, 1);
+
+		pool->source = sources->list[i];
+		sources->list[i] = (struct storage_pool_source){ 0 };
+		g_ptr_array_add(pools, pool);
+	}
+	document_free(&storage_sources_record, sources);
+	return pools;
+}
+
+void storage_source_add_device(struct storage_pool_source *source, const char *path)
+{
+	struct storage_device *device =
+		list_add(&storage_device_record, &source->devices, &source->device_count);
+
+	device->path = g_strdup(path);
+}
+
+bool storage_source_remove_device(struct storage_pool_source *source, const char *path)
+{
+	for (unsigned i = 0; i < source->device_count; i++) {
+		if (g_strcmp0(source->devices[i].path, path) != 0)
+			continue;
+		list_remove(&storage_device_record, &source->devices, &source->device_count, i);
+		return true;
+	}
+	return false;
+}
+
 /* == Volumes == */
 
 struct storage_vol *storage_vol_parse(const char *xml, size_t len, unsigned flags,

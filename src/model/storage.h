@@ -15,6 +15,7 @@
 enum {
 	STORAGE_NAME_MAX = 255, /* bytes: it becomes a file's name */
 	STORAGE_DEVICES_MAX = 256,
+	STORAGE_SOURCES_MAX = 4096,
 };
 
 enum storage_pool_type {
@@ -207,6 +208,12 @@ struct storage_pool *storage_source_parse(const char *xml, size_t len, GError **
 	G_GNUC_WARN_UNUSED_RESULT;
 /* <sources> of some pools. */
 char *storage_sources_format(const struct storage_pool *const *pools, unsigned count);
+/* The same, read: of struct storage_pool with nothing but a source, which the array owns. */
+GPtrArray *storage_sources_parse(const char *xml, size_t len, GError **error)
+	G_GNUC_WARN_UNUSED_RESULT;
+void storage_source_add_device(struct storage_pool_source *source, const char *path);
+/* False: it has none of that path. */
+bool storage_source_remove_device(struct storage_pool_source *source, const char *path);
 
 /* == Volumes == */
 

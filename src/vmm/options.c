@@ -176,6 +176,28 @@ static bool set_boot(struct options *options, const char *value, GError **error)
 	return ok;
 }
 
+static bool set_vga(struct options *options, const char *value, GError **error)
+{
+	struct keyvalue list;
+	bool none, ok;
+
+	if (!keyvalue_parse(&list, value, NULL, error))
+		return false;
+	none = keyvalue_take_word(&list, "none");
+	options->vga = !none && keyvalue_take_word(&list, "std");
+	ok = keyvalue_take_unsigned(&list, "addr", 1, 31, &options->vga_slot, error) &&
+	     keyvalue_done(&list, "std, none, addr=SLOT", error);
+	keyvalue_release(&list);
+	if (ok && !options->vga && !none)
+		ok = error_set(error, SOCLE_ERROR_USAGE, "give std or none");
+	return ok;
+}
+
+static bool set_vnc(struct options *options, const char *value, GError **error)
+{
+	return vnc_option_parse(&options->vnc, value, error);
+}
+
 static bool set_append(struct options *options, const char *value, GError **error)
 {
 	(void)error;
@@ -222,7 +244,7 @@ static bool set_serial(struct options *options, const char *value, GError **erro
 		return false;
 	ok = list.count == 1 && char_spec_take(&spec, &list, NULL);
 	if (ok) {
-		g_free(options->serial.path);
+			g_free(options->serial.path);
 		options->serial = spec;
 		options->serial_given = true;
 	} else {
@@ -380,6 +402,15 @@ static const struct option option_table[] = {
 	  "A name that does not exist lists those that do.", set_cpu, false },
 	{ "memory", "SIZE", "Memory of the guest (default 512M).",
 	  "A number with K, M, G or T, from 1M to 1T, in whole megabytes.", set_memory, false },
+	{ "vga", "std|none[,addr=SLOT]", "Give the machine a screen (default none).",
+	  "A standard VGA, with a PS/2 keyboard and mouse. QMP's screendump shows it.", set_vga,
+	  false },
+	{ "vnc", "HOST:PORT|unix=PATH|fd=N|none[,password=on]",
+	  "Let VNC clients see the screen, and use keyboard and mouse.",
+	  "fd is a socket that listens. With none, and besides, QMP's add_client brings them in. "
+	  "With password=on nobody comes in until QMP's set_password has said which; VNC's "
+	  "passwords have 8 characters, and nothing is encrypted.",
+	  set_vnc, false },
 	{ "serial", "stdio|none|pty|file=FILE|unix=PATH", "The serial port (default stdio).",
 	  "\"stdio\" is this terminal, see KEYS below; \"pty\" makes a terminal device and tells "
 	  "its "
@@ -572,6 +603,9 @@ static bool check_boot(struct options *options, GError **error)
 /* What only shows when all options are known. */
 static bool check(struct options *options, GError **error)
 {
+	if (options->vnc.on && !options->vga)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "--vnc shows a screen, and the machine has none; add --vga std");
 	return check_boot(options, error) && check_terminal(options, error);
 }
 
@@ -613,6 +647,7 @@ void options_release(struct options *options)
 	g_free(options->initrd);
 	g_free(options->append);
 	g_free(options->firmware);
+	vnc_option_release(&options->vnc);
 	g_free(options->serial.path);
 	g_free(options->monitor);
 	g_free(options->name);

@@ -80,6 +80,13 @@ class Plain(net.Case):
         run('ip', 'link', 'set', one.tap, 'master', 'virbr0')
         self.assertEqual(one.dhcp(), first)
 
+    def test_same_identifier(self):
+        # Guests of copied disks say that they are one and the same; their cards tell them apart.
+        self.net('net-start', 'default')
+        said = ('-x', '0x3d:ff00000001000200')
+        one, two = Guest(self, 'virbr0', 'one'), Guest(self, 'virbr0', 'two')
+        self.assertNotEqual(one.dhcp(*said), two.dhcp(*said))
+
     def test_taken(self):
         # Somebody has its addresses.
         run('ip', 'link', 'add', 'other', 'type', 'veth')

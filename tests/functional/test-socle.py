@@ -952,6 +952,7 @@ class Storage(Case):
                  for name in ('db', 'two')]
         self.assertEqual(len({re.search(b'"instance-id": "(.*?)"', seed)[1] for seed in seeds}), 2)
         self.assertIn(b'"local-hostname": "two"', seeds[1])
+        self.assertEqual([b'machine-id' in seed for seed in seeds], [False, True])
         self.assertIn(b'runcmd: [ true ]', seeds[1])
 
         # An image of another format is sent as it is, if it is whole.
@@ -969,6 +970,7 @@ class Storage(Case):
         self.bad('create', 'web', '-i', file, *words, status=6, says="a machine 'web' already")
         self.bad('create', 'half', *words[:-2], status=2, says="'--image'")
         self.bad('create', 'half', '-i', '/no/where', *words, says='No such file')
+        self.bad('create', 'half', '-i', 'nowhere', *words, says=f"nor a volume of pool '{pool}'")
         self.bad('create', 'half', '-i', image, '--disk', 'size=1M', *words, status=2, says='smaller')
         self.bad('create', 'half', '--disk', '2G', *words, status=2, says='size=20G')
         self.bad('create', 'half', '-i', file, '--ssh-key', self.daemon.place(
@@ -977,7 +979,7 @@ class Storage(Case):
         self.good('vol', 'create-as', pool, 'half-seed.iso', '1M')
         self.bad('create', 'half', '-i', file, '--ssh-key', key, *words, status=6, says="'half-seed.iso'")
         self.good('vol', 'delete', f'{pool}/half-seed.iso')
-        self.bad('create', 'half', '-i', f'{pool}/base', '-k', key, *words[:-1], '/no/kernel',
+        self.bad('create', 'half', '-i', 'base', '-k', key, *words[:-1], '/no/kernel',
                  says="cannot start 'half'")
         self.assertEqual(self.volumes(), names)
         self.bad('vm', 'show', 'half', status=3)

@@ -18,6 +18,7 @@ static GByteArray *image_of(const char *meta, const char *user, const char *netw
 		.meta_data = (char *)(uintptr_t)meta,
 		.user_data = (char *)(uintptr_t)user,
 		.network_config = (char *)(uintptr_t)network,
+		.vendor_data = (char *)(uintptr_t)network,
 	};
 
 	return seed_image(&seed);
@@ -35,6 +36,7 @@ static void test_back(void)
 	g_assert_cmpstr(seed->meta_data, ==, "m");
 	g_assert_cmpstr(seed->user_data, ==, large);
 	g_assert_cmpstr(seed->network_config, ==, "network");
+	g_assert_cmpstr(seed->vendor_data, ==, "network");
 	g_assert_cmpuint(image->len % SECTOR, ==, 0);
 	g_assert_cmpmem(image->data, image->len, again->data, again->len);
 }
@@ -100,7 +102,7 @@ static void test_texts(void)
 	g_autofree char *bare = seed_meta_data("i-1", "web", NULL);
 	g_autofree char *anew = seed_meta_data_anew(meta, "i-2", "db");
 	g_autofree char *same = seed_meta_data("i-2", "db", keys);
-	g_autofree char *network = seed_network_config(macs, 2);
+	g_autofree char *network = seed_network_config(macs, 2), *vendor = seed_vendor_data_anew();
 
 	g_assert_nonnull(strstr(meta, "\"ssh-ed25519 AAAA \\\"me\\\": you\""));
 	g_assert_nonnull(strstr(meta, "\"instance-id\": \"i-1\""));
@@ -109,6 +111,7 @@ static void test_texts(void)
 	g_assert_null(seed_meta_data_anew("instance-id: i-1\n", "i-2", "db"));
 	g_assert_null(seed_meta_data_anew("[1]", "i-2", "db"));
 	g_assert_nonnull(strstr(network, "\"macaddress\": \"52:54:00:00:00:02\""));
+	g_assert_true(g_str_has_prefix(vendor, "#cloud-boothook\n"));
 }
 
 static void test_hostname(void)

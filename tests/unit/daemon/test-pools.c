@@ -350,7 +350,7 @@ static void test_logical(void)
 
 	g_setenv("PATH", path, TRUE);
 	lab.pools = pools_new(&(struct pools_config){ 0 });
-	fake(&lab, "lvs", "  a|8388608|-wi-------|||\\n  t|8388608|twi-------|||\\n");
+	fake(&lab, "lvs", "  a|8388608|-wi-------||||\\n  t|8388608|twi-------||||\\n");
 	fake(&lab, "vgs", "  /dev/none-b\\n");
 	fake(&lab, "vgchange", "");
 	fake(&lab, "pvcreate", "");
@@ -401,7 +401,7 @@ static void test_logical(void)
 	g_assert_nonnull(strstr(log,
 				"lvcreate --yes --name thin --virtualsize 100b --thinpool t -- "
 				"vg\n"));
-	g_assert_nonnull(strstr(log, "lvcreate --snapshot --name s --size 8388608b -- vg/a\n"));
+	g_assert_nonnull(strstr(log, "lvcreate --snapshot --name s --size 12582912b -- vg/a\n"));
 	g_assert_nonnull(strstr(log, "lvresize --size 16777216b -- vg/a\n"));
 	g_assert_nonnull(strstr(log, "lvremove --force -- vg/a\n"));
 	error = create(&lab, "<volume><name>-y</name><capacity>1</capacity></volume>", NULL, NULL);
@@ -416,6 +416,134 @@ static void test_logical(void)
 	storage_vol_free(vol);
 	vol_work_unref(work);
 	g_ptr_array_unref(names);
+	g_setenv("PATH", old_path, TRUE);
+	end(&lab);
+}
+
+static GError *restore(const struct lab *lab, const char *name)
+{
+	struct vol_work *work = vol_work_new();
+	struct wait wait;
+
+	wait_init(&wait);
+	pools_ops.restore(lab->storage, name, work, &wait.task);
+	vol_work_unref(work);
+	return wait_end(&wait);
+}
+
+static GError *remove_it(const struct lab *lab, const char *name, unsigned flags)
+{
+	struct vol_work *work = vol_work_new();
+	struct wait wait;
+
+	wait_init(&wait);
+	pools_ops.remove(lab->storage, name, flags, work, &wait.task);
+	vol_work_unref(work);
+	return wait_end(&wait);
+}
+
+static GError *resize(const struct lab *lab, const char *name, uint64_t bytes)
+{
+	struct vol_work *work = vol_work_new();
+	struct wait wait;
+
+	wait_init(&wait);
+	pools_ops.resize(lab->storage, name, bytes, 0, work, &wait.task);
+	vol_work_unref(work);
+	return wait_end(&wait);
+}
+
+/* @error is taken over. */
+static void is_told(GError *error, enum error_kind kind, const char *word)
+{
+	g_assert_error(error, SOCLE_ERROR, kind);
+	g_assert_nonnull(strstr(error->message, word));
+	g_error_free(error);
+}
+
+/* Volumes that others stand on, are in use, or lost. */
+static void check_refusals(struct lab *lab)
+{
+	is_told(restore(lab, "s"), SOCLE_ERROR_BUSY, "volume 'a' is in use; stop the machine");
+	is_told(restore(lab, "lost"), SOCLE_ERROR_STATE, "of 'b' has changed than the 4194304");
+	is_told(restore(lab, "b"), SOCLE_ERROR_USAGE, "is no snapshot");
+	is_told(restore(lab, "x"), SOCLE_ERROR_NOT_FOUND, "no volume 'x'");
+	is_told(remove_it(lab, "b", 0), SOCLE_ERROR_BUSY, "take 'lost', 'keep' with it");
+	is_told(remove_it(lab, "tp", VOL_REMOVE_WITH_SNAPSHOTS), SOCLE_ERROR_BUSY,
+		"take 't' with it");
+	is_told(remove_it(lab, "alone", 0), SOCLE_ERROR_BUSY, "in use");
+	is_told(resize(lab, "a", 16777216), SOCLE_ERROR_BUSY, "has snapshots, and is in use");
+	is_told(resize(lab, "s", 16777216), SOCLE_ERROR_UNSUPPORTED, "as large as 'a' was");
+	is_told(create(lab,
+		       "<volume><name>n</name><capacity>0</capacity><backingStore><path>/dev/vg/s"
+		       "</path></backingStore></volume>",
+		       NULL, NULL),
+		SOCLE_ERROR_UNSUPPORTED, "take one of 'a'");
+	is_told(create(lab,
+		       "<volume><name>n</name><capacity>0</capacity><backingStore><path>/tmp/a"
+		       "</path></backingStore></volume>",
+		       NULL, NULL),
+		SOCLE_ERROR_USAGE, "is no volume of volume group 'vg'");
+}
+
+static void test_snapshots(void)
+{
+	static const char xml[] = "<pool type='logical'><name>vg</name><source><device "
+				  "path='/dev/none-b'/></source></pool>";
+	static const char volumes[] = "  a|8388608|owi-aos---||||\\n"
+				      "  s|4194304|swi-a-s---|a|8388608||1.00\\n"
+				      "  b|8388608|owi-a-s---||||\\n"
+				      "  lost|4194304|swi-I-s---|b|8388608||100.00\\n"
+				      "  keep|12582912|swi-a-s---|b|8388608||0.00\\n"
+				      "  alone|4194304|-wi-ao----||||\\n"
+				      "  tp|16777216|twi-aotz--||||0.00\\n"
+				      "  t|67108864|Vwi-a-tz--|||tp|0.00\\n";
+	struct lab lab = { .dir = g_dir_make_tmp("test-pools-XXXXXX", NULL) };
+	g_autofree char *path = g_strdup_printf("%s:/usr/bin:/bin", lab.dir);
+	g_autofree char *old_path = g_strdup(g_getenv("PATH")), *log = NULL;
+	autoptr(storage_pool) def = parse_pool(xml);
+	autoptr(storage_vol) vol = NULL;
+	struct wait wait;
+
+	g_setenv("PATH", path, TRUE);
+	lab.pools = pools_new(&(struct pools_config){ 0 });
+	fake(&lab, "lvs", volumes);
+	fake(&lab, "vgs", "  /dev/none-x\\n  /dev/none-b\\n");
+	fake(&lab, "vgchange", "");
+	fake(&lab, "vgreduce", "");
+	fake(&lab, "pvmove", "");
+	fake(&lab, "pvremove", "");
+	fake(&lab, "lvremove", "");
+	fake(&lab, "lvconvert", "");
+	g_assert_no_error(start(&lab, def));
+	g_free(log_of(&lab));
+	check_refusals(&lab);
+	log = log_of(&lab);
+	g_assert_null(strstr(log, "lvconvert"));
+	g_assert_null(strstr(log, "lvremove"));
+
+	wait_init(&wait);
+	pools_ops.stop(lab.storage, &wait.task);
+	is_told(wait_end(&wait), SOCLE_ERROR_BUSY, "volume 'a' is in use");
+	wait_init(&wait);
+	pools_ops.look(lab.storage, "lost", &vol, &wait.task);
+	g_assert_no_error(wait_end(&wait));
+	g_assert_cmpint(vol->capacity.value, ==, 8388608);
+	g_assert_cmpstr(vol->backing.path, ==, "/dev/vg/b");
+
+	g_assert_no_error(restore(&lab, "keep"));
+	g_assert_no_error(remove_it(&lab, "b", VOL_REMOVE_WITH_SNAPSHOTS));
+	g_assert_no_error(remove_it(&lab, "lost", 0));
+	wait_init(&wait);
+	pools_ops.build(lab.pools, def, POOL_BUILD_RESIZE, &wait.task);
+	g_assert_no_error(wait_end(&wait));
+	g_free(log);
+	log = log_of(&lab);
+	g_assert_nonnull(strstr(log, "lvconvert --merge --interval 1 -- vg/keep\n"));
+	g_assert_nonnull(strstr(log, "lvremove --force -- vg/b\n"));
+	g_assert_nonnull(strstr(log, "lvremove --force -- vg/lost\n"));
+	g_assert_nonnull(strstr(log, "pvmove --interval 1 -- /dev/none-x\n"
+				     "vgreduce -- vg /dev/none-x\npvremove -- /dev/none-x\n"));
 	g_setenv("PATH", old_path, TRUE);
 	end(&lab);
 }
@@ -736,6 +864,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/daemon/pools/parts", test_parts);
 	g_test_add_func("/daemon/pools/upload", test_upload);
 	g_test_add_func("/daemon/pools/logical", test_logical);
+	g_test_add_func("/daemon/pools/snapshots", test_snapshots);
 	g_test_add_func("/daemon/pools/disk", test_disk);
 	g_test_add_func("/daemon/pools/iscsi", test_iscsi);
 	g_test_add_func("/daemon/pools/rbd", test_rbd);
