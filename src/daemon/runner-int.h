@@ -216,6 +216,8 @@ void runner_dump_remove_left(struct runner *runner);
 
 /* == runner-job.c == */
 
+void runner_block_threshold(struct machine *machine, unsigned disk, uint64_t bytes,
+			    struct task *task);
 void runner_block_resize(struct machine *machine, unsigned disk, uint64_t bytes, struct task *task);
 void runner_job_start(struct machine *machine, const struct machine_block_job_spec *spec,
 		      struct task *task);

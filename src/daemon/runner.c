@@ -279,6 +279,7 @@ const struct machine_ops vm_machine_ops = {
 	.unplug = runner_unplug,
 	.update = runner_update,
 	.block_resize = runner_block_resize,
+	.block_threshold = runner_block_threshold,
 	.block_job_start = runner_job_start,
 	.block_job_query = runner_job_query,
 	.block_job_abort = runner_job_abort,
