@@ -18,7 +18,7 @@
 #include "base/thread.h"
 
 enum {
-	IDLE_MAX = 8,
+	IDLE_MAX = 32, /* about what one client may ask for together */
 	IDLE_S = 1,
 };
 
