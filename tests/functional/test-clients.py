@@ -6,6 +6,7 @@ Test classes run one at a time: test-clients.py CLASS. Ends with 77 where a clie
 Environment: that of vm.py; SOCLED the daemon.
 """
 import contextlib
+import json
 import os
 import pty
 import shutil
@@ -368,6 +369,10 @@ class Screens(Case):
                          f'vnc://127.0.0.1:{self.port("one") - 5900}')
         self.assertIn("video card 'cirrus' becomes a vga", str(one.messages()))
         self.assertIn("port='-1'", one.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+        shown = self.run_client(os.path.join(os.path.dirname(os.path.dirname(SOCLED)), 'cli', 'socle'), '-c',
+                                self.uri, '--output=json', 'vm', 'display', 'two')
+        self.assertEqual(json.loads(shown), [{'type': 'vnc', 'address': '127.0.0.1', 'port': self.port('two'),
+                                              'uri': f'vnc://127.0.0.1:{self.port("two") - 5900}'}])
         with vnc.Client(('127.0.0.1', self.port('two'))) as client:
             self.assertEqual(client.name, 'two')
             client.look(has('Press ESC for boot menu'), vm.PATIENCE)
