@@ -71,6 +71,7 @@ struct runner {
 	GPtrArray *agents;        /* of runner-agent.c: what is asked of the guest's agent */
 	GPtrArray *media;         /* of runner-medium.c: changes that wait for the guest */
 	struct runner_dump *dump; /* NULL: it is not being dumped */
+	char *left_dump;          /* an unfinished one of an earlier daemon, or NULL */
 	guint changed_idle;
 	struct runner_keeping *keeping; /* NULL: it is kept, or was not begun */
 	bool ready;                     /* the monitor waits for that */
@@ -207,9 +208,16 @@ void runner_dump_event(struct runner *runner, const json_t *data);
 void runner_dump_look(struct runner *runner);
 /* The machine is gone. */
 void runner_dump_end(struct runner *runner);
+/* The unfinished file, for runner_state(), escaped; g_free() it. The next daemon removes it. */
+char *runner_dump_format(const struct runner *runner);
+void runner_dump_take(struct runner *runner, const char *text);
+/* What an earlier daemon has left of one. */
+void runner_dump_remove_left(struct runner *runner);
 
 /* == runner-job.c == */
 
+void runner_block_threshold(struct machine *machine, unsigned disk, uint64_t bytes,
+			    struct task *task);
 void runner_block_resize(struct machine *machine, unsigned disk, uint64_t bytes, struct task *task);
 void runner_job_start(struct machine *machine, const struct machine_block_job_spec *spec,
 		      struct task *task);
@@ -244,6 +252,18 @@ void runner_merge_discard(struct dom *dom, const struct machine_merge *merge);
 
 void runner_snapshot(struct machine *machine, const struct snapshot *snapshot, struct task *task);
 void runner_offline_snapshot(struct dom *dom, const struct snapshot *snapshot, struct task *task);
+
+/* == runner-lvm.c == */
+
+/* Is it of disks that are on devices, which may be logical volumes? */
+bool runner_lvm_wants(const struct domain *domain, const struct snapshot *snapshot);
+void runner_lvm_snapshot(struct machine *machine, const struct snapshot *snapshot,
+			 struct task *task);
+void runner_lvm_offline_snapshot(struct dom *dom, const struct snapshot *snapshot,
+				 struct task *task);
+void runner_revert_check(struct dom *dom, const struct snapshot *snapshot, struct task *task);
+void runner_offline_revert(struct dom *dom, const struct snapshot *snapshot, struct task *task);
+void runner_snapshot_drop(struct dom *dom, const struct snapshot *snapshot, struct task *task);
 
 /* == runner-graphics.c == */
 

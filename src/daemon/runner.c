@@ -221,6 +221,7 @@ static void release(struct runner *runner)
 	g_free(runner->dir);
 	g_free(runner->monitor);
 	g_free(runner->exit_file);
+	g_free(runner->left_dump);
 	g_free(runner->log);
 	g_free(runner);
 }
@@ -278,6 +279,7 @@ const struct machine_ops vm_machine_ops = {
 	.unplug = runner_unplug,
 	.update = runner_update,
 	.block_resize = runner_block_resize,
+	.block_threshold = runner_block_threshold,
 	.block_job_start = runner_job_start,
 	.block_job_query = runner_job_query,
 	.block_job_abort = runner_job_abort,
@@ -293,6 +295,9 @@ const struct machine_ops vm_machine_ops = {
 	.core_dump_query = runner_core_dump_query,
 	.core_dump_abort = runner_core_dump_abort,
 	.offline_snapshot = runner_offline_snapshot,
+	.revert_check = runner_revert_check,
+	.offline_revert = runner_offline_revert,
+	.snapshot_drop = runner_snapshot_drop,
 	.merge = runner_merge,
 	.merge_end = runner_merge_end,
 	.offline_merge = runner_offline_merge,

@@ -2,21 +2,21 @@
 /*
  * store-commit.c - changes are made durable by the log first, by their files later
  *
- * The short way of a batch:
+ * The short way of a batch is one write into the log, which waits for the disk. From here on the
+ * changes survive a crash, of the daemon or the host; that is all their clients wait for. What the files
+ * are to be is "owed" to them: the last text of each, until it is in place. So a file that is changed
+ * often, or removed again, is not written each time.
  *
- *	1. write   each new text beside the old one
- *	2. log     all of them: one write, which waits for the disk. From here on they survive a crash.
- *	3. place   each, as store-files.c does
+ * If that write fails, or there may be no room for what the files are owed, the log is emptied, and the
+ * batch goes the long way of store-files.c, which syncs each file and knows what to say of each.
  *
- * If anything at all fails, what was placed is taken back, the log is emptied, and the batch goes the
- * long way of store-files.c, which syncs each file and knows what to say of each.
- *
- * The log is emptied when it is full, and when nothing has come for a while: all files that it
- * has changes of are synced, and their folders. So
+ * The log is emptied when it is full, and when nothing has come for a while: all that is owed is put in
+ * place, all files that it has changes of are synced, and their folders. So
  *
  *  (1) a file that is not in the log, "dirty", is on the disk.
  *  (2) nothing goes the long way while the log has anything: after a crash the log would undo it.
  *  (3) a log that cannot be emptied is "stuck": there are no changes until it can be.
+ *  (4) what is owed is dirty.
  *
  * States (store_is_in_run()) go the long way always, which does not sync them: they have to outlive the
  * daemon, not the host.
@@ -24,6 +24,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -31,13 +32,102 @@
 #include "daemon/store-int.h"
 #include "daemon/store-wal.h"
 
+enum {
+	SLACK = 1024 * 1024 /* room on the disk that others may take before what is owed needs it */
+};
+
 struct store_commit {
 	const struct store_folders *folders;
 	struct wal wal;
-	/* Paths of files that the log has changes of, and whether the last one was a text. */
+	/* By their keys: struct store_change, the last of each file that the log has any of. */
 	GHashTable *dirty[STORE_KIND_COUNT];
+	GQueue owed;      /* of those that are not in place yet, the oldest first */
+	size_t owed_size; /* bytes of their texts */
 	bool stuck;
 };
+
+static size_t text_size(const struct store_change *change)
+{
+	return change->text ? strlen(change->text) : 0;
+}
+
+/* == What the files are owed == */
+
+/* The text of @change goes along. */
+static void owe(struct store_commit *commit, struct store_change *change)
+{
+	GHashTable *dirty = commit->dirty[change->kind];
+	struct store_change *last = g_hash_table_lookup(dirty, change->key);
+
+	if (!last) {
+		last = store_change_new(change->kind, change->key, NULL);
+		store_change_set_path(last, commit->folders);
+		g_hash_table_insert(dirty, last->key, last);
+		last->placed = true;
+	}
+	if (last->placed)
+		g_queue_push_tail(&commit->owed, last);
+	else
+		commit->owed_size -= text_size(last);
+	commit->owed_size += text_size(change);
+	g_free(last->text);
+	last->text = g_steal_pointer(&change->text);
+	last->has_text = last->text != NULL;
+	last->placed = false;
+}
+
+bool store_commit_owes(const struct store_commit *commit)
+{
+	return commit->owed.length > 0;
+}
+
+static int pay_one(struct store_commit *commit)
+{
+	struct store_change *change = g_queue_peek_head(&commit->owed);
+	int r = store_place(commit->folders, change);
+
+	if (r < 0)
+		return r;
+	(void)g_queue_pop_head(&commit->owed);
+	commit->owed_size -= text_size(change);
+	g_clear_pointer(&change->text, g_free);
+	change->placed = true;
+	return 0;
+}
+
+bool store_commit_pay(struct store_commit *commit)
+{
+	return !store_commit_owes(commit) || pay_one(commit) == 0;
+}
+
+/* Could all files of a folder be written that are owed to any, and @len bytes more in @count? */
+static bool has_room(const struct store_commit *commit, enum store_kind kind, size_t len,
+		     unsigned count)
+{
+	struct statvfs vfs;
+	uint64_t files, blocks;
+
+	if (sys_statvfs(commit->folders->path[kind], &vfs) < 0 || vfs.f_frsize == 0)
+		return false;
+	files = count + commit->owed.length;
+	blocks = (SLACK + len + commit->owed_size) / vfs.f_frsize + 2 * files;
+	/* Some file systems have no table of inodes, and say that there are none. */
+	return vfs.f_bavail >= blocks && (vfs.f_files == 0 || vfs.f_favail >= files);
+}
+
+static bool has_room_for(const struct store_commit *commit, struct store_change *const *changes,
+			 unsigned count)
+{
+	size_t len = 0;
+	unsigned texts = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		len += text_size(changes[i]);
+		texts += changes[i]->text != NULL;
+	}
+	/* They are folders of one. */
+	return !texts || has_room(commit, changes[0]->kind, len, texts);
+}
 
 /* == Emptying the log == */
 
@@ -52,19 +142,31 @@ static int sync_dirty(struct store_commit *commit)
 {
 	int r = 0;
 
+	while (r == 0 && store_commit_owes(commit))
+		r = pay_one(commit);
 	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++) {
 		GHashTableIter iter;
-		void *path, *has_text;
+		void *dirty;
 
 		g_hash_table_iter_init(&iter, commit->dirty[kind]);
-		while (r == 0 && g_hash_table_iter_next(&iter, &path, &has_text)) {
-			if (GPOINTER_TO_INT(has_text))
-				r = sync_file(path);
+		while (r == 0 && g_hash_table_iter_next(&iter, NULL, &dirty)) {
+			const struct store_change *change = dirty;
+
+			if (change->has_text)
+				r = sync_file(change->path);
 		}
 		if (r == 0 && g_hash_table_size(commit->dirty[kind]))
 			r = sys_fsync(commit->folders->fd[kind]);
 	}
 	return r;
+}
+
+static void forget_dirty(struct store_commit *commit)
+{
+	g_queue_clear(&commit->owed);
+	commit->owed_size = 0;
+	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++)
+		g_hash_table_remove_all(commit->dirty[kind]);
 }
 
 /* Do again what the log has, the long way: a file whose fsync(2) has failed may have lost its text. */
@@ -97,8 +199,8 @@ static int empty_log(struct store_commit *commit)
 		log_warning("definitions cannot be kept until the disk is mended: %s",
 			    g_strerror(-r));
 	commit->stuck = r < 0;
-	for (unsigned kind = 0; kind < STORE_KIND_COUNT && r == 0; kind++)
-		g_hash_table_remove_all(commit->dirty[kind]);
+	if (r == 0)
+		forget_dirty(commit);
 	return r;
 }
 
@@ -109,40 +211,22 @@ bool store_commit_settle(struct store_commit *commit)
 
 /* == A batch == */
 
-/* The new texts, the log, the places. False: something has failed. */
-static bool try_short_way(struct store_commit *commit, struct store_change **changes,
-			  unsigned count)
+/* False: something has failed, and the changes are as they were. */
+static bool short_way(struct store_commit *commit, struct store_change **changes, unsigned count)
 {
 	int r;
 
-	store_write(commit->folders, changes, count);
-	for (unsigned i = 0; i < count; i++) {
-		if (changes[i]->err)
-			return false;
-	}
+	if (commit->stuck || !has_room_for(commit, changes, count))
+		return false;
 	r = wal_append(&commit->wal, changes, count);
 	if (r == -EFBIG && store_commit_settle(commit))
 		r = wal_append(&commit->wal, changes, count);
-	if (r < 0 || !store_place(commit->folders, changes, count))
+	if (r < 0)
 		return false;
 	wal_confirm(&commit->wal);
+	for (unsigned i = 0; i < count; i++)
+		owe(commit, changes[i]);
 	return true;
-}
-
-static bool short_way(struct store_commit *commit, struct store_change **changes, unsigned count)
-{
-	bool done = !commit->stuck && try_short_way(commit, changes, count);
-
-	if (!done)
-		store_take_back(changes, count);
-	for (unsigned i = 0; i < count; i++) {
-		store_clean_up(changes[i]);
-		if (done)
-			g_hash_table_insert(commit->dirty[changes[i]->kind],
-					    g_strdup(changes[i]->path),
-					    GINT_TO_POINTER(changes[i]->text != NULL));
-	}
-	return done;
 }
 
 static void make_durable(struct store_commit *commit, struct store_change **changes, unsigned count)
@@ -202,7 +286,8 @@ struct store_commit *store_commit_new(const struct store_folders *folders, const
 
 	commit->folders = folders;
 	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++)
-		commit->dirty[kind] = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+		commit->dirty[kind] = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
+							    (GDestroyNotify)store_change_free);
 	commit->wal.fd = commit->wal.direct = -1;
 	if (wal_open(&commit->wal, state, error) && begin(commit, error))
 		return commit;
@@ -215,6 +300,7 @@ void store_commit_free(struct store_commit *commit)
 	if (!commit)
 		return;
 	wal_close(&commit->wal);
+	g_queue_clear(&commit->owed);
 	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++)
 		g_hash_table_unref(commit->dirty[kind]);
 	g_free(commit);

@@ -15,7 +15,8 @@
  * A killed daemon leaves names with a dot in front, which mean nothing: those of step 1 and 2 were
  * never told to be there, and those of step 3 are replaced or removed by then.
  *
- * store-commit.c has another way for most changes: its log stands for steps 2 and 4.
+ * store-commit.c has another way for most changes: its log stands for steps 2 and 4, and nothing is
+ * ever taken back, so store_place() needs no second names.
  *
  * In any crash: (1) KEY.xml has a whole text, since it was on the disk before it got that name; (2)
  * a change that was told to be done is on the disk, since its folder was.
@@ -148,7 +149,8 @@ static void sync_folder(const struct store_folders *folders, enum store_kind kin
 	}
 }
 
-void store_clean_up(struct store_change *change)
+/* Step 5, and what a change that failed has left. */
+static void clean_up(struct store_change *change)
 {
 	fd_autoclose(&change->fd);
 	if (change->fresh)
@@ -159,15 +161,10 @@ void store_clean_up(struct store_change *change)
 	g_clear_pointer(&change->former, g_free);
 }
 
-void store_write(const struct store_folders *folders, struct store_change **changes, unsigned count)
+static char *fresh_name(const struct store_folders *folders, const struct store_change *change,
+			unsigned i)
 {
-	for (unsigned i = 0; i < count; i++) {
-		g_autofree char *fresh = g_strdup_printf(
-			"%s/.%s.%u.new", folders->path[changes[i]->kind], changes[i]->key, i);
-
-		if (changes[i]->text)
-			changes[i]->err = write_fresh(changes[i], fresh);
-	}
+	return g_strdup_printf("%s/.%s.%u.new", folders->path[change->kind], change->key, i);
 }
 
 static int place_one(const struct store_folders *folders, struct store_change *change, unsigned i)
@@ -178,29 +175,14 @@ static int place_one(const struct store_folders *folders, struct store_change *c
 	return place(change, former);
 }
 
-bool store_place(const struct store_folders *folders, struct store_change **changes, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++) {
-		if (place_one(folders, changes[i], i) < 0)
-			return false;
-	}
-	return true;
-}
-
-void store_take_back(struct store_change **changes, unsigned count)
-{
-	for (unsigned i = count; i-- > 0;) {
-		if (changes[i]->placed)
-			take_back(changes[i], 0);
-		changes[i]->err = 0;
-		changes[i]->replaced = false;
-	}
-}
-
 void store_carry_out(const struct store_folders *folders, struct store_change **changes,
 		     unsigned count)
 {
-	store_write(folders, changes, count);
+	for (unsigned i = 0; i < count; i++) {
+		g_autofree char *fresh = fresh_name(folders, changes[i], i);
+
+		changes[i]->err = changes[i]->text ? write_fresh(changes[i], fresh) : 0;
+	}
 	for (unsigned i = 0; i < count; i++)
 		sync_fresh(changes[i]);
 	for (unsigned i = 0; i < count; i++) {
@@ -212,7 +194,25 @@ void store_carry_out(const struct store_folders *folders, struct store_change **
 			sync_folder(folders, kind, changes, count);
 	}
 	for (unsigned i = 0; i < count; i++)
-		store_clean_up(changes[i]);
+		clean_up(changes[i]);
+}
+
+int store_place(const struct store_folders *folders, struct store_change *change)
+{
+	g_autofree char *fresh = fresh_name(folders, change, 0);
+	int r;
+
+	if (change->text) {
+		r = write_fresh(change, fresh);
+		r = r < 0 ? r : sys_rename(change->fresh, change->path);
+		if (r == 0)
+			g_clear_pointer(&change->fresh, g_free);
+	} else {
+		r = sys_unlink(change->path);
+		r = r == -ENOENT ? 0 : r;
+	}
+	clean_up(change);
+	return r;
 }
 
 /* == Changes == */
@@ -316,7 +316,7 @@ bool store_folders_init(struct store_folders *folders, const char *state, const 
 void store_folders_release(struct store_folders *folders)
 {
 	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++) {
-		g_free(folders->path[kind]);
+		g_clear_pointer(&folders->path[kind], g_free);
 		fd_autoclose(&folders->fd[kind]);
 	}
 }

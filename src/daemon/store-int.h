@@ -30,6 +30,7 @@ struct store_change {
 	int fd;        /* of @fresh, -1: none */
 	bool replaced; /* there was an old one */
 	bool placed;   /* what the name stands for is new */
+	bool has_text; /* [store-commit.c] the file is to be there */
 	int err;       /* 0, or -errno of what failed */
 };
 
@@ -60,14 +61,8 @@ void store_change_free(struct store_change *change);
 /* Carry out all of them, in order, each synced. Each then has its err. */
 void store_carry_out(const struct store_folders *folders, struct store_change **changes,
 		     unsigned count);
-/* Its steps 1, 3 up to the first that fails, and 3 backwards: then each is as it was given. */
-void store_write(const struct store_folders *folders, struct store_change **changes,
-		 unsigned count);
-bool store_place(const struct store_folders *folders, struct store_change **changes,
-		 unsigned count);
-void store_take_back(struct store_change **changes, unsigned count);
-/* Step 5, and what a change that failed has left. */
-void store_clean_up(struct store_change *change);
+/* Put one in place, not synced. Its fd and names are closed and gone again. 0 or -errno. */
+int store_place(const struct store_folders *folders, struct store_change *change);
 
 /* == store-commit.c [store's thread, or the main loop while it is not there] == */
 
@@ -77,8 +72,12 @@ struct store_commit;
 struct store_commit *store_commit_new(const struct store_folders *folders, const char *state,
 				      GError **error);
 void store_commit_free(struct store_commit *commit);
-/* As store_carry_out(), but most changes are durable before they are in files that are. */
+/* As store_carry_out(), but most changes are durable before they are in their files; those are owed. */
 void store_commit(struct store_commit *commit, struct store_change **changes, unsigned count);
+/* Does a change wait for being put in its file? */
+bool store_commit_owes(const struct store_commit *commit);
+/* Put one of them there. False: it could not be, and store_commit_settle() is next. */
+bool store_commit_pay(struct store_commit *commit);
 /* All is in files that are on the disk. False: not yet, try again. */
 bool store_commit_settle(struct store_commit *commit);
 

@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <gnutls/crypto.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -46,15 +47,17 @@ static uint64_t new_epoch(void)
 
 /* == Writing == */
 
-static void put_sum(const uint8_t *head, const uint8_t *body, size_t len, uint8_t sum[32])
+/* By GnuTLS, which uses the CPU's own instructions. False: it cannot. */
+static bool put_sum(const uint8_t *head, const uint8_t *body, size_t len, uint8_t sum[32])
 {
-	GChecksum *checksum = g_checksum_new(G_CHECKSUM_SHA256);
-	size_t size = HEAD - SUMMED;
+	gnutls_hash_hd_t hash;
 
-	g_checksum_update(checksum, head, SUMMED);
-	g_checksum_update(checksum, body, (gssize)len);
-	g_checksum_get_digest(checksum, sum, &size);
-	g_checksum_free(checksum);
+	if (gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) < 0)
+		return false;
+	(void)gnutls_hash(hash, head, SUMMED);
+	(void)gnutls_hash(hash, body, len);
+	gnutls_hash_deinit(hash, sum);
+	return true;
 }
 
 /* Whole blocks, aligned in memory as well; they are on the disk then. */
@@ -113,8 +116,9 @@ int wal_append(struct wal *wal, struct store_change *const *changes, unsigned co
 	p = batch + HEAD;
 	for (unsigned i = 0; i < count; i++)
 		p = put_change(p, changes[i]);
-	put_sum(batch, batch + HEAD, size - HEAD, batch + SUMMED);
-	r = write_blocks(wal, batch, whole, wal->end);
+	r = put_sum(batch, batch + HEAD, size - HEAD, batch + SUMMED)
+		    ? write_blocks(wal, batch, whole, wal->end)
+		    : -EOPNOTSUPP;
 	g_aligned_free(batch);
 	if (r == 0)
 		wal->next = wal->end + (off_t)whole;
@@ -166,8 +170,8 @@ static bool is_batch(const uint8_t *p, size_t left)
 
 	if (left < HEAD || memcmp(p, magic, sizeof(magic)) != 0 || get_be32(p + 16) > left - HEAD)
 		return false;
-	put_sum(p, p + HEAD, get_be32(p + 16), sum);
-	return memcmp(p + SUMMED, sum, sizeof(sum)) == 0;
+	return put_sum(p, p + HEAD, get_be32(p + 16), sum) &&
+	       memcmp(p + SUMMED, sum, sizeof(sum)) == 0;
 }
 
 /* All of them in @data; returns where they end. */

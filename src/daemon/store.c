@@ -9,22 +9,27 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sys/eventfd.h>
 #include <time.h>
 
 #include "base/error.h"
+#include "base/sys.h"
 #include "base/thread.h"
 #include "daemon/store-int.h"
 
 enum {
-	SETTLE_S = 1
+	PLACE_MS = 20,    /* behind a change it is put in its file */
+	SETTLE_MS = 1000, /* behind the last change all is put on the disk */
 };
 
 struct store {
 	struct store_folders folders;
 	struct store_commit *commit;
 	struct thread *thread;
-	bool settled; /* [thread] all is in the files */
+	bool settled;                /* [thread] all is in files that are on the disk */
+	int64_t place_at, settle_at; /* [thread] when, in us */
 	GSource *bell;
+	int bell_fd;
 
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t more;
@@ -37,22 +42,59 @@ struct bell {
 	struct store *store;
 };
 
-/* Until there is more. When nothing comes for a while, all that is in the log goes to its files. */
+/* Wait until there is more. False: it is @at, in us of g_get_monotonic_time(). */
+static bool wait_until(struct store *store, int64_t at)
+{
+	struct timespec until = { .tv_sec = at / G_USEC_PER_SEC,
+				  .tv_nsec = at % G_USEC_PER_SEC * 1000 };
+
+	return pthread_cond_timedwait(&store->more, &store->lock, &until) != ETIMEDOUT;
+}
+
+static void settle(struct store *store)
+{
+	store->settled = store_commit_settle(store->commit);
+	/* If it could not be, that is tried again. */
+	store->settle_at = store->place_at =
+		g_get_monotonic_time() + SETTLE_MS * G_TIME_SPAN_MILLISECOND;
+}
+
+/* Until there is more. When nothing comes for a while, what is in the log goes to its files, one by one. */
 static void wait_for_more(struct store *store)
 {
-	struct timespec until;
+	bool owes = store_commit_owes(store->commit);
 
 	if (store->settled) {
 		pthread_cond_wait(&store->more, &store->lock);
 		return;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += SETTLE_S;
-	if (pthread_cond_timedwait(&store->more, &store->lock, &until) != ETIMEDOUT)
+	if (wait_until(store, owes ? MIN(store->place_at, store->settle_at) : store->settle_at))
 		return;
 	pthread_mutex_unlock(&store->lock);
-	store->settled = store_commit_settle(store->commit);
+	if (!owes || !store_commit_pay(store->commit))
+		settle(store);
 	pthread_mutex_lock(&store->lock);
+}
+
+static void ring(struct store *store)
+{
+	static const uint64_t one = 1;
+
+	/* Not g_source_set_ready_time(): the main loop would wake up and wait for GLib's lock. */
+	if (sys_write(store->bell_fd, &one, sizeof(one)) < 0)
+		g_source_set_ready_time(store->bell, 0);
+}
+
+/* [thread] */
+static void commit_batch(struct store *store, GPtrArray *batch)
+{
+	const bool owed = store_commit_owes(store->commit);
+
+	store_commit(store->commit, (struct store_change **)batch->pdata, batch->len);
+	store->settled = false;
+	store->settle_at = g_get_monotonic_time() + SETTLE_MS * G_TIME_SPAN_MILLISECOND;
+	if (!owed)
+		store->place_at = g_get_monotonic_time() + PLACE_MS * G_TIME_SPAN_MILLISECOND;
 }
 
 static void run(void *opaque)
@@ -69,11 +111,12 @@ static void run(void *opaque)
 		}
 		store->queue = g_ptr_array_new();
 		pthread_mutex_unlock(&store->lock);
-		store_commit(store->commit, (struct store_change **)batch->pdata, batch->len);
-		store->settled = false;
+		commit_batch(store, batch);
 		pthread_mutex_lock(&store->lock);
 		g_ptr_array_extend_and_steal(store->done, batch);
-		g_source_set_ready_time(store->bell, 0);
+		pthread_mutex_unlock(&store->lock);
+		ring(store);
+		pthread_mutex_lock(&store->lock);
 	}
 	pthread_mutex_unlock(&store->lock);
 	(void)store_commit_settle(store->commit);
@@ -108,10 +151,15 @@ static void tell_done(struct store *store)
 
 static int on_bell(GSource *source, GSourceFunc callback, void *opaque)
 {
+	struct store *store = ((struct bell *)source)->store;
+	uint64_t rung;
+
 	(void)callback;
 	(void)opaque;
-	g_source_set_ready_time(source, -1);
-	tell_done(((struct bell *)source)->store);
+	if (g_source_get_ready_time(source) >= 0)
+		g_source_set_ready_time(source, -1);
+	(void)sys_read(store->bell_fd, &rung, sizeof(rung));
+	tell_done(store);
 	return G_SOURCE_CONTINUE;
 }
 
@@ -122,6 +170,9 @@ static GSource *bell_new(struct store *store)
 
 	((struct bell *)source)->store = store;
 	g_source_set_static_name(source, "store");
+	/* Else GLib takes its descriptor out of those of poll(2) meanwhile, and wakes itself up twice. */
+	g_source_set_can_recurse(source, TRUE);
+	g_source_add_unix_fd(source, store->bell_fd, G_IO_IN);
 	g_source_attach(source, g_main_context_get_thread_default());
 	return source;
 }
@@ -137,18 +188,33 @@ static void init_lock(struct store *store)
 	pthread_condattr_destroy(&attr);
 }
 
+static bool open_files(struct store *store, const char *state, const char *run_dir, GError **error)
+{
+	if (!store_folders_init(&store->folders, state, run_dir, error))
+		return false;
+	store->commit = store_commit_new(&store->folders, state, error);
+	if (!store->commit)
+		return false;
+	store->bell_fd = sys_eventfd(0, EFD_NONBLOCK);
+	return store->bell_fd >= 0 ||
+	       error_sys(error, store->bell_fd, "cannot make an eventfd for '%s'", state);
+}
+
+static void close_files(struct store *store)
+{
+	fd_autoclose(&store->bell_fd);
+	store_commit_free(store->commit);
+	store_folders_release(&store->folders);
+	g_free(store);
+}
+
 struct store *store_new(const char *state, const char *run_dir, GError **error)
 {
 	struct store *store = g_new0(struct store, 1);
 
-	if (!store_folders_init(&store->folders, state, run_dir, error)) {
-		g_free(store);
-		return NULL;
-	}
-	store->commit = store_commit_new(&store->folders, state, error);
-	if (!store->commit) {
-		store_folders_release(&store->folders);
-		g_free(store);
+	store->bell_fd = -1;
+	if (!open_files(store, state, run_dir, error)) {
+		close_files(store);
 		return NULL;
 	}
 	store->settled = true;
@@ -184,9 +250,7 @@ void store_free(struct store *store)
 	g_ptr_array_unref(store->done);
 	pthread_cond_destroy(&store->more);
 	pthread_mutex_destroy(&store->lock);
-	store_commit_free(store->commit);
-	store_folders_release(&store->folders);
-	g_free(store);
+	close_files(store);
 }
 
 void store_load(struct store *store,
@@ -228,8 +292,9 @@ static void ask(struct store *store, enum store_kind kind, const char *key, cons
 	store_change_set_path(change, &store->folders);
 	pthread_mutex_lock(&store->lock);
 	g_ptr_array_add(store->queue, change);
-	pthread_cond_signal(&store->more);
 	pthread_mutex_unlock(&store->lock);
+	/* Behind that, so that the thread does not wake up for a lock that is taken. */
+	pthread_cond_signal(&store->more);
 }
 
 static void save(void *opaque, enum store_kind kind, const char *key, const char *text,

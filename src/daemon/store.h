@@ -11,10 +11,10 @@
  *	RUN/pool-status/UUID.xml  STORE_POOL_STATUS
  *	STATE/wal                 changes that may not be on the disk in their files (store-wal.h)
  *
- * A change is done by a thread, so that the main loop never waits for a disk. At any moment, and
- * after a crash of the host and a start, a file has its old text or its new one, and a task that has
- * ended well means the new one. If a change fails, the old text stays. All that is waiting is done
- * together: one write to the disk serves many.
+ * A change is done by a thread, so that the main loop never waits for a disk. At any moment a file has
+ * one of its texts as a whole. A task that has ended well means that any start from now on finds the new
+ * one, behind a crash of the daemon or of the host, too; the file itself follows some milliseconds later. If a
+ * change fails, the old text stays. All that is waiting is done together: one write to the disk serves many.
  *
  * Threads: main loop.
  */

@@ -164,8 +164,11 @@ void firmware_tell(struct machine *machine, struct acpi_config *tables)
 	const struct machine_config *config = &machine->config;
 	struct fw_cfg *cfg = machine->fw_cfg;
 
-	if (config->uuid)
+	if (config->uuid) {
 		fw_cfg_set(cfg, FW_CFG_UUID, config->uuid, PC_UUID_LEN);
+		/* SeaBIOS makes SMBIOS tables itself; this is the structure "system", at its offset 8. */
+		fw_cfg_set_file(cfg, "smbios/field1-8", config->uuid, PC_UUID_LEN);
+	}
 	set_int(cfg, FW_CFG_RAM_SIZE, config->memory, 8);
 	set_int(cfg, FW_CFG_CPUS, config->cpus, 2);
 	set_int(cfg, FW_CFG_MAX_CPUS, config->cpus, 2);

@@ -23,31 +23,44 @@ static unsigned get_unsigned(const void *at)
 	return n;
 }
 
+enum {
+	NUMBER_TEXT = 40 /* bytes that a number's text needs at most */
+};
+
+static const char *number_text(const struct field *field, const void *rec, char buf[NUMBER_TEXT])
+{
+	const struct number *number = field_in(field, rec);
+
+	if (!number->set)
+		return NULL;
+	if (field->kind == FIELD_NUMBER && field->marks & FIELD_OCTAL)
+		(void)g_snprintf(buf, NUMBER_TEXT, "0%" PRIo64, (uint64_t)number->value);
+	else if (field->kind == FIELD_NUMBER && field->hex &&
+		 (!field->hex_if || field->hex_if(rec)))
+		(void)g_snprintf(buf, NUMBER_TEXT, "0x%0*" PRIx64, (int)field->hex,
+				 (uint64_t)number->value);
+	else
+		(void)g_snprintf(buf, NUMBER_TEXT, "%" PRId64, number->value);
+	return buf;
+}
+
 /* The text of an attribute or of an element that has nothing else, or NULL if it is absent. */
-static char *value_text(const struct field *field, const void *rec, unsigned marks)
+static const char *value_text(const struct field *field, const void *rec, unsigned marks,
+			      char buf[NUMBER_TEXT])
 {
 	const void *at = field_in(field, rec);
-	const struct number *number = at;
 
 	if (field->marks & (FIELD_SECRET | FIELD_LIVE) & ~marks)
 		return NULL;
 	switch (field->kind) {
 	case FIELD_TEXT:
-		return g_strdup(get_pointer(at));
+		return get_pointer(at);
 	case FIELD_ENUM:
-		return g_strdup(field->names[get_unsigned(at)]);
+		return field->names[get_unsigned(at)];
 	case FIELD_NUMBER:
-		if (!number->set)
-			return NULL;
-		if (field->marks & FIELD_OCTAL)
-			return g_strdup_printf("0%" PRIo64, (uint64_t)number->value);
-		if (field->hex && (!field->hex_if || field->hex_if(rec)))
-			return g_strdup_printf("0x%0*" PRIx64, (int)field->hex,
-					       (uint64_t)number->value);
-		return g_strdup_printf("%" PRId64, number->value);
 	case FIELD_SIZE:
 	case FIELD_BYTES:
-		return number->set ? g_strdup_printf("%" PRId64, number->value) : NULL;
+		return number_text(field, rec, buf);
 	case FIELD_FLAG:
 	case FIELD_SELF:
 	case FIELD_STRUCT:
@@ -82,7 +95,8 @@ static void format_list(const struct field *field, const void *rec, struct xml_o
 static void format_value(const struct field *field, const void *rec, struct xml_out *out,
 			 unsigned marks)
 {
-	g_autofree char *value = value_text(field, rec, marks);
+	char buf[NUMBER_TEXT];
+	const char *value = value_text(field, rec, marks, buf);
 
 	if (!value || !*value)
 		return;
@@ -145,19 +159,21 @@ void record_format_children(const struct record *record, const void *rec, struct
 void record_format(const struct record *record, const void *rec, const char *name,
 		   struct xml_out *out, unsigned marks)
 {
-	g_autofree char *own = NULL;
+	char own_buf[NUMBER_TEXT];
+	const char *own = NULL;
 
 	xml_out_start(out, name);
 	for (unsigned i = 0; i < record->count; i++) {
 		const struct field *field = &record->fields[i];
-		g_autofree char *value = NULL;
 
 		if (field->name[0] == '@') {
-			value = value_text(field, rec, marks);
+			char buf[NUMBER_TEXT];
+			const char *value = value_text(field, rec, marks, buf);
+
 			if (value)
 				xml_out_attr(out, field->name + 1, value);
 		} else if (!*field->name && field->kind != FIELD_SELF) {
-			own = value_text(field, rec, marks);
+			own = value_text(field, rec, marks, own_buf);
 		}
 	}
 	record_format_children(record, rec, out, marks);

@@ -131,9 +131,10 @@ xmlDoc *xml_read(const char *text, size_t len, const struct xml_limits *limits, 
 	ctxt->sax->endElementNs = on_end;
 	ctxt->sax->internalSubset = on_doctype;
 	ctxt->sax->externalSubset = on_doctype;
-	doc = xmlCtxtReadMemory(ctxt, text, (int)len, NULL, "UTF-8",
-				XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING |
-					XML_PARSE_NOCDATA);
+	/* It is UTF-8, whatever it says. Told so by name, the library would convert it to UTF-8. */
+	doc = xmlCtxtReadMemory(ctxt, text, (int)len, NULL, NULL,
+				XML_PARSE_IGNORE_ENC | XML_PARSE_NONET | XML_PARSE_NOERROR |
+					XML_PARSE_NOWARNING | XML_PARSE_NOCDATA);
 	if (!doc || reading.refused || !xmlDocGetRootElement(doc)) {
 		(void)set_reason(error, ctxt, &reading);
 		xmlFreeDoc(doc);

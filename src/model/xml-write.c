@@ -2,34 +2,51 @@
 /*
  * xml-write.c - elements, attributes and text as XML text
  */
+#include <string.h>
+
 #include "model/xml-int.h"
 
-static void append_escaped(GString *text, const char *s)
+static const char *escape_of(char c)
 {
-	for (; *s; s++) {
-		switch (*s) {
-		case '&':
-			g_string_append(text, "&amp;");
-			break;
-		case '<':
-			g_string_append(text, "&lt;");
-			break;
-		case '>':
-			g_string_append(text, "&gt;");
-			break;
-		case '\'':
-			g_string_append(text, "&apos;");
-			break;
-		case '"':
-			g_string_append(text, "&quot;");
-			break;
-		case '\r':
-			g_string_append(text, "&#13;");
-			break;
-		default:
-			g_string_append_c(text, *s);
-		}
+	switch (c) {
+	case '&':
+		return "&amp;";
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '\'':
+		return "&apos;";
+	case '"':
+		return "&quot;";
+	case '\r':
+		return "&#13;";
+	case '\n':
+		return "&#10;";
+	default:
+		return "&#9;";
 	}
+}
+
+/* Most texts have none of the characters in @special, so what is between them goes as a whole. */
+static void append_escaped(GString *text, const char *s, const char *special)
+{
+	for (;;) {
+		size_t plain = strcspn(s, special);
+
+		g_string_append_len(text, s, (gssize)plain);
+		s += plain;
+		if (!*s)
+			return;
+		g_string_append(text, escape_of(*s++));
+	}
+}
+
+static void end_tag(GString *text, const char *name)
+{
+	g_string_append(text, "</");
+	g_string_append(text, name);
+	g_string_append(text, ">\n");
 }
 
 static void indent(struct xml_out *out)
@@ -45,25 +62,19 @@ static void indent(struct xml_out *out)
 void xml_out_start(struct xml_out *out, const char *name)
 {
 	indent(out);
-	g_string_append_printf(out->text, "<%s", name);
+	g_string_append_c(out->text, '<');
+	g_string_append(out->text, name);
 	out->depth++;
 	out->open = true;
 }
 
 void xml_out_attr(struct xml_out *out, const char *name, const char *value)
 {
-	g_string_append_printf(out->text, " %s='", name);
-	for (; *value; value++) {
-		char one[] = { *value, 0 };
-
-		/* A parser makes spaces of these unless they are spelled. */
-		if (*value == '\n')
-			g_string_append(out->text, "&#10;");
-		else if (*value == '\t')
-			g_string_append(out->text, "&#9;");
-		else
-			append_escaped(out->text, one);
-	}
+	g_string_append_c(out->text, ' ');
+	g_string_append(out->text, name);
+	g_string_append(out->text, "='");
+	/* A parser makes spaces of line breaks and tabs unless they are spelled. */
+	append_escaped(out->text, value, "&<>'\"\r\n\t");
 	g_string_append_c(out->text, '\'');
 }
 
@@ -85,13 +96,13 @@ void xml_out_end(struct xml_out *out, const char *name, const char *text)
 	out->depth--;
 	if (text && *text) {
 		g_string_append_c(out->text, '>');
-		append_escaped(out->text, text);
-		g_string_append_printf(out->text, "</%s>\n", name);
+		append_escaped(out->text, text, "&<>'\"\r");
+		end_tag(out->text, name);
 	} else if (out->open) {
 		g_string_append(out->text, "/>\n");
 	} else {
 		indent(out);
-		g_string_append_printf(out->text, "</%s>\n", name);
+		end_tag(out->text, name);
 	}
 	out->open = false;
 }

@@ -363,7 +363,7 @@ class Screens(Case):
         self.assertIn('no screen', self.virsh('screenshot', 'blind', self.path('x'), status=1))
 
     def test_vnc(self):
-        """As ../shared has it: VNC on a port that is found, a Cirrus, a tablet."""
+        """As domain-test.xml has it: VNC on a port that is found, a Cirrus, a tablet."""
         devices = ("<input type='tablet' bus='usb'/><input type='mouse' bus='ps2'/>"
                    "<graphics type='vnc' port='-1' autoport='yes'/>"
                    "<video><model type='cirrus' vram='9216' heads='1'/>"
@@ -470,6 +470,11 @@ class Desktop(Case):
                     'GSETTINGS_BACKEND': 'memory', 'NO_AT_BRIDGE': '1', 'GDK_BACKEND': 'x11',
                     'GTK_THEME': 'Adwaita', 'DISPLAY': self.start_screen()}
 
+    def virt_manager(self, title, *words):
+        self.launch('dbus-run-session', '--', 'virt-manager', '--no-fork', '--connect', self.uri, *words,
+                    env=self.env)
+        vm.wait_for(lambda: self.xdotool('search', '--onlyvisible', '--name', title), 'the window')
+
     def launch(self, *words, **options):
         with open(self.path('gui-log'), 'ab') as log:
             process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -496,9 +501,6 @@ class Desktop(Case):
         return subprocess.run(['xdotool', *map(str, words)], env=self.env, stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, text=True, check=False,
                               timeout=vm.PATIENCE).stdout
-
-    def state(self, name):
-        return self.virsh('domstate', name).strip()
 
     def failure(self, what):
         with open(self.path('gui-log'), encoding='utf-8') as log:
@@ -540,6 +542,8 @@ class VirtViewer(Desktop, Screens):
 
 
 class VirtManager(Desktop):
+    """Its window with the machines."""
+
     PROGRAMS = (*Desktop.PROGRAMS, 'virt-manager')
     ROWS = {'one': 139, 'two': 180}  # where the machines are, from the top
 
@@ -547,6 +551,9 @@ class VirtManager(Desktop):
         super().setUp()
         for name in self.ROWS:
             self.conn.defineXML(definition(name))
+
+    def state(self, name):
+        return self.virsh('domstate', name).strip()
 
     def menu(self, name, keys, wanted):
         """From the menu of the machine's row, until it is as wanted: windows take their time."""
@@ -563,10 +570,7 @@ class VirtManager(Desktop):
                 time.sleep(0.05)
 
     def test_power(self):
-        self.launch('dbus-run-session', '--', 'virt-manager', '--no-fork', '--connect', self.uri,
-                    env=self.env)
-        vm.wait_for(lambda: self.xdotool('search', '--onlyvisible', '--name',
-                                         'Virtual Machine Manager'), 'the window')
+        self.virt_manager('Virtual Machine Manager')
         # Run, in the menu.
         self.menu('one', ('r',), 'running')
         self.assertEqual(self.state('two'), 'shut off')
@@ -576,6 +580,60 @@ class VirtManager(Desktop):
         self.virsh('start', 'two')
         self.menu('two', ('s', 'f', 'alt+y'), 'shut off')
         self.assertIn('destroyed', self.virsh('domstate', '--reason', 'two'))
+
+
+class VirtManagerPages(Desktop):
+    """Its window with a connection's networks and storage."""
+
+    PROGRAMS = VirtManager.PROGRAMS
+    # No network is started on this host.
+    prefix = ('unshare', '-n')
+    NETWORKS, STORAGE = (175, 49), (287, 49)  # tabs
+    START, STOP = (79, 570), (123, 570)  # buttons below the list, whose only row is selected
+    VOLUME, DELETE = (266, 330), (400, 273)  # the first volume of the pool, and the button for it
+
+    def start(self):
+        if os.geteuid() or not shutil.which('dnsmasq', path='/usr/sbin:/usr/bin'):
+            self.skipTest('needs root and dnsmasq for a network')
+        super().start()
+
+    def click(self, *places):
+        for x, y in places:
+            self.xdotool('mousemove', x, y, 'click', 1)
+            time.sleep(0.5)
+
+    def until(self, condition, what, *places, keys=()):
+        """Click, until it is so: windows take their time."""
+        end = time.monotonic() + vm.PATIENCE
+        while not condition():
+            self.assertLess(time.monotonic(), end, self.failure(what))
+            self.click(*places)
+            for key in keys:
+                self.xdotool('key', key)
+            again = time.monotonic() + 5
+            while not condition() and time.monotonic() < again:
+                time.sleep(0.05)
+
+    def test_pages(self):
+        """What they show is there to be started, stopped and deleted."""
+        os.mkdir(self.path('pool'))
+        self.virsh('pool-define-as', 'default', 'dir', '--target', self.path('pool'))
+        self.virsh('pool-start', 'default')
+        for name in ('alpha', 'beta'):
+            self.virsh('vol-create-as', 'default', name, '1M', '--format', 'qcow2')
+        self.virt_manager('Connection Details', '--show-host-summary')
+        self.check_active('net-list', 'the network', self.NETWORKS, (self.START, self.STOP))
+        pool = self.conn.storagePoolLookupByName('default')
+        # Yes, we are sure.
+        self.until(lambda: pool.listVolumes() == ['beta'], 'alpha is still there', self.STORAGE, self.VOLUME,
+                   self.DELETE, keys=('alt+y',))
+        self.check_active('pool-list', 'the pool', self.STORAGE, (self.STOP, self.START))
+
+    def check_active(self, listing, what, tab, buttons):
+        for button in buttons:
+            wanted = ['default'] if button == self.START else []
+            self.until(lambda w=wanted: self.virsh(listing, '--name').split() == w,
+                       f'{what} is not as the button says', tab, button)
 
 
 if __name__ == '__main__':

@@ -23,7 +23,7 @@ vm.PATIENCE = float(os.environ.get('SOCLE_PATIENCE', '240'))
 
 INIT = '''
 echo GUEST-UP
-cat /proc/cmdline /proc/interrupts
+cat /proc/cmdline /proc/interrupts /sys/class/dmi/id/product_uuid
 for device in /sys/bus/pci/devices/*; do
 	echo "$(cat "$device/vendor" "$device/device" "$device/class" | tr '\\n' ' ')"
 done
@@ -235,7 +235,9 @@ class Grub(Linux):
 
     def test(self):
         grub_disk('disk.img', INIT, GRUB.replace('WORDS', ''), ['serial'])
-        out = self.boots('--disk', 'path=disk.img', '--cpus', '2', '--rng', 'on')
+        uuid = b'00112233-4455-6677-8899-aabbccddeeff'
+        out = self.boots('--disk', 'path=disk.img', '--cpus', '2', '--rng', 'on', '--uuid', uuid.decode())
+        self.assertIn(uuid, out)
         for line in (b'BIOS-e820: [mem 0x00000000000f0000-0x00000000000fffff] reserved',
                      b'PCI: MMCONFIG at [mem 0xe0000000-0xefffffff] reserved in E820',
                      b'root bus resource [mem 0xf0000000-0xfebfffff window]',

@@ -314,6 +314,7 @@ bool qcow2_create(struct block_file *file, const struct image_create *what, GErr
 	q = qcow2_open_file(what->path, file, flags, error);
 	if (!q)
 		return false;
+	q->making = true;
 	ok = qcow2_l1_entries(q, what->size) <= QCOW2_MAX_L1 / 8 ||
 	     error_set(error, SOCLE_ERROR_LIMIT,
 		       "The image size is too large for file format 'qcow2' (try using a larger "
@@ -326,6 +327,9 @@ bool qcow2_create(struct block_file *file, const struct image_create *what, GErr
 	ok = ok && unlock_for(q, how, what->secret, error) &&
 	     qcow2_preallocate_as(q, 0, how, error) && qcow2_flush_locked(q, error) &&
 	     trim(q, error);
+	/* Of its data file who asked for the image does not know. */
+	q->making = q->data == q->file;
+	ok = ok && qcow2_sync(q, error);
 	qcow2_close(q);
 	return ok;
 }

@@ -120,11 +120,13 @@ struct qcow2 {
 	uint64_t snapshots_len; /* bytes of their table */
 
 	GHashTable *uses;   /* cluster -> enum qcow2_use; of images that are written to */
+	uint64_t uses_end;  /* no cluster from here on is in it */
 	GArray *quarantine; /* struct qcow2_quarantined */
 	uint64_t hint;      /* no cluster below it is free, but for those in quarantine */
 	uint64_t end;       /* no cluster from here on is in use */
 	uint64_t tail;      /* bytes: compressed data may go on here; 0: nowhere */
 
+	bool making; /* nobody has it yet: its order on disk means nothing, and who makes it syncs */
 	bool changing;    /* the header says that somebody writes */
 	bool dirtied;     /* the dirty bit is ours */
 	GPtrArray *kept;  /* of bitmaps that are in use by us (bitmap-keep.c) */

@@ -140,6 +140,8 @@ bool qcow2_sync(struct qcow2 *q, GError **error)
 {
 	int ret;
 
+	if (q->making)
+		return true;
 	if (atomic_exchange(&q->direct_written, false))
 		*(q->data == q->file ? &q->unsynced : &q->data_unsynced) = true;
 	ret = q->unsynced ? block_file_sync(q->file) : 0;

@@ -35,6 +35,7 @@ void qcow2_use(struct qcow2 *q, uint64_t off, uint64_t len, enum qcow2_use use)
 {
 	for (uint64_t i = off >> q->cluster_bits; q->uses && i < qcow2_clusters(q, off + len); i++)
 		g_hash_table_insert(q->uses, GSIZE_TO_POINTER(i), GINT_TO_POINTER(use));
+	q->uses_end = MAX(q->uses_end, qcow2_clusters(q, off + len));
 }
 
 void qcow2_unuse(struct qcow2 *q, uint64_t off, uint64_t len)
@@ -45,8 +46,9 @@ void qcow2_unuse(struct qcow2 *q, uint64_t off, uint64_t len)
 
 bool qcow2_check_overlap(struct qcow2 *q, uint64_t off, uint64_t len, GError **error)
 {
-	for (uint64_t i = off >> q->cluster_bits; q->uses && i < qcow2_clusters(q, off + len);
-	     i++) {
+	const uint64_t end = q->uses ? MIN(qcow2_clusters(q, off + len), q->uses_end) : 0;
+
+	for (uint64_t i = off >> q->cluster_bits; i < end; i++) {
 		const int use = GPOINTER_TO_INT(g_hash_table_lookup(q->uses, GSIZE_TO_POINTER(i)));
 
 		if (use)

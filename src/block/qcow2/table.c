@@ -223,14 +223,41 @@ void qcow2_cache_dirty(struct qcow2 *q, struct qcow2_piece *piece)
 	piece->dirty = true;
 }
 
+static void now_clean(struct qcow2 *q, struct qcow2_piece *piece)
+{
+	piece->dirty = false;
+	q->cache.dirty[piece->kind]--;
+}
+
 static bool write_piece(struct qcow2 *q, struct qcow2_piece *piece, GError **error)
 {
 	if (!qcow2_file_write(q, piece->off, piece->bytes, q->cache.piece, piece_names[piece->kind],
 			      error))
 		return false;
-	piece->dirty = false;
-	q->cache.dirty[piece->kind]--;
+	now_clean(q, piece);
 	return true;
+}
+
+/* Of @n pieces the first ones, as many as are behind each other and have room in @buf; returns those. */
+static unsigned write_run(struct qcow2 *q, struct qcow2_piece **pieces, unsigned n,
+			  uint8_t buf[CHUNK], GError **error)
+{
+	const size_t size = q->cache.piece;
+	unsigned run = 1;
+
+	while (run < n && (run + 1) * size <= CHUNK &&
+	       pieces[run]->off == pieces[run - 1]->off + size)
+		run++;
+	if (run == 1)
+		return write_piece(q, pieces[0], error);
+	for (unsigned i = 0; i < run; i++)
+		memcpy(buf + i * size, pieces[i]->bytes, size);
+	if (!qcow2_file_write(q, pieces[0]->off, buf, run * size, piece_names[pieces[0]->kind],
+			      error))
+		return 0;
+	for (unsigned i = 0; i < run; i++)
+		now_clean(q, pieces[i]);
+	return run;
 }
 
 static int by_offset(const void *a, const void *b)
@@ -243,10 +270,12 @@ static int by_offset(const void *a, const void *b)
 bool qcow2_cache_write(struct qcow2 *q, enum qcow2_piece_kind kind, GError **error)
 {
 	g_autofree struct qcow2_piece **pieces = NULL;
+	g_autofree uint8_t *buf = NULL;
 	unsigned n = 0;
 
 	if (!q->cache.dirty[kind])
 		return true;
+	buf = g_malloc(CHUNK);
 	pieces = g_new(struct qcow2_piece *, q->cache.dirty[kind]);
 	for (GList *l = q->cache.lru.head; l; l = l->next) {
 		struct qcow2_piece *piece = l->data;
@@ -255,9 +284,12 @@ bool qcow2_cache_write(struct qcow2 *q, enum qcow2_piece_kind kind, GError **err
 			pieces[n++] = piece;
 	}
 	qsort(pieces, n, sizeof(*pieces), by_offset);
-	for (unsigned i = 0; i < n; i++) {
-		if (!write_piece(q, pieces[i], error))
+	for (unsigned done = 0; done < n;) {
+		const unsigned run = write_run(q, pieces + done, n - done, buf, error);
+
+		if (!run)
 			return false;
+		done += run;
 	}
 	return true;
 }

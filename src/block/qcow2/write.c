@@ -266,12 +266,40 @@ bool qcow2_write(struct image *image, uint64_t off, const void *buf, size_t len,
 
 /* ---- preallocation ---- */
 
+/*
+ * The new clusters of @b read as zero. Behind the file's end nobody has ever written: there the file
+ * grows, by as much as @left bytes need in any case. *@grown: up to where that was done; 0: not yet.
+ */
+static bool zero_new(struct qcow2 *q, const struct batch *b, uint64_t used, uint64_t left,
+		     uint64_t *grown, GError **error)
+{
+	const uint64_t len = b->clusters << q->cluster_bits;
+	int64_t size;
+	int ret;
+
+	if (b->host < used || (*grown && b->host + len <= *grown))
+		return b->host >= used || qcow2_file_zero(q, b->host, len, error);
+	size = *grown ? (int64_t)*grown : block_file_size(q->file);
+	if (size < 0 || b->host < (uint64_t)size)
+		return qcow2_file_zero(q, b->host, len, error);
+	q->unsynced = true;
+	ret = block_file_resize(q->file, b->host + left);
+	if (ret == -ENOTSUP)
+		return qcow2_file_zero(q, b->host, len, error);
+	if (ret < 0)
+		return error_sys(error, ret, "cannot allocate image '%s'", q->name);
+	*grown = b->host + left;
+	return true;
+}
+
 bool qcow2_preallocate(struct qcow2 *q, uint64_t off, uint64_t len, GError **error)
 {
 	struct batch b;
+	uint64_t grown = 0;
 
 	for (const uint64_t end = off + len; off < end; off = b.end) {
 		struct qcow2_piece *piece = qcow2_l2_change(q, off, error);
+		uint64_t used, left;
 
 		b = (struct batch){ .off = off, .end = end, .zero = qcow2_is_encrypted(q) };
 		if (!piece || !collect(q, piece, &b, error))
@@ -279,11 +307,12 @@ bool qcow2_preallocate(struct qcow2 *q, uint64_t off, uint64_t len, GError **err
 		b.lo = b.first;
 		if (b.in_place)
 			continue;
+		used = q->end << q->cluster_bits;
 		if (!allocate(q, &b, error))
 			return false;
 		b.hi = b.first + (b.clusters << q->cluster_bits);
-		if ((q->data == q->file &&
-		     !qcow2_file_zero(q, b.host, b.clusters << q->cluster_bits, error)) ||
+		left = qcow2_clusters(q, end - b.first) << q->cluster_bits;
+		if ((q->data == q->file && !zero_new(q, &b, used, left, &grown, error)) ||
 		    !map_batch(q, &b, error)) {
 			unallocate(q, &b);
 			return false;

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/sys.h"
 #include "block/qcow2/check.h"
 #include "block/qcow2/qcow2-int.h"
 #include "qcow2-lab.h"
@@ -331,6 +332,80 @@ static void test_data_file(void)
 	g_assert_cmpint(remove(folder), ==, 0);
 }
 
+/* How often the call was made since count_from() was. */
+static const unsigned counted_from = 1000000;
+
+static void count_from(enum sys_call call)
+{
+	sys_fail_nth(call, counted_from, EIO);
+}
+
+static unsigned counted(enum sys_call call)
+{
+	const unsigned count = counted_from - sys_fail_pending(call);
+
+	sys_fail_nth(call, 0, 0);
+	return count;
+}
+
+/* Nobody has an image that is being made: it is synced once, and grows in a few steps. */
+static void create_preallocated(const char *path, uint64_t size)
+{
+	g_autoptr(GHashTable) options = g_hash_table_new(g_str_hash, g_str_equal);
+	struct image_create what = { .path = path, .size = size, .options = options };
+	g_autoptr(GError) error = NULL;
+	unsigned syncs, resizes;
+
+	g_hash_table_insert(options, (void *)(uintptr_t) "preallocation",
+			    (void *)(uintptr_t) "metadata");
+	count_from(SYS_FDATASYNC);
+	count_from(SYS_FTRUNCATE);
+	(void)image_create("qcow2", &what, &error);
+	syncs = counted(SYS_FDATASYNC);
+	resizes = counted(SYS_FTRUNCATE);
+	g_assert_no_error(error);
+	g_assert_cmpuint(syncs, ==, 1);
+	g_assert_cmpuint(resizes, <, 20);
+}
+
+static void expect_zeroes(struct image *image, uint64_t off, uint64_t len)
+{
+	g_autofree uint8_t *bytes = g_malloc(len);
+	g_autoptr(GError) error = NULL;
+
+	(void)image_read(image, off, bytes, len, &error);
+	g_assert_no_error(error);
+	for (uint64_t i = 0; i < len; i++)
+		g_assert_cmpuint(bytes[i], ==, 0);
+}
+
+/* Also where the file had something behind all that the image has in use. */
+static void test_preallocation(void)
+{
+	g_autofree char *folder = g_dir_make_tmp("socle-qcow2-XXXXXX", NULL);
+	g_autofree char *path = g_build_filename(folder, "a.qcow2", NULL);
+	g_autofree char *noise = g_strnfill(3 << 20, 'x');
+	const uint64_t size = UINT64_C(3000) << 20, more = 40 << 20;
+	g_autoptr(GError) error = NULL;
+	struct image *image;
+	FILE *file;
+
+	create_preallocated(path, size);
+	file = fopen(path, "a");
+	g_assert_cmpuint(fwrite(noise, 1, 3 << 20, file), ==, 3 << 20);
+	g_assert_cmpint(fclose(file), ==, 0);
+	image = image_open(path, "qcow2", IMAGE_WRITE, &error);
+	g_assert_no_error(error);
+	g_assert_true(image_resize(image, size + more, &error));
+	g_assert_true(qcow2_preallocate_new(image, size, QCOW2_PREALLOCATE_METADATA, &error));
+	expect_zeroes(image, size - (1 << 20), more + (1 << 20));
+	g_assert_true(image_write(image, size, noise, 1 << 20, &error));
+	expect_zeroes(image, size + (1 << 20), more - (1 << 20));
+	image_close(image);
+	g_assert_cmpint(remove(path), ==, 0);
+	g_assert_cmpint(remove(folder), ==, 0);
+}
+
 static void test_many_snapshots(void)
 {
 	const struct lab_options options = {
@@ -608,6 +683,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/block/qcow2/repair-lost-block", test_repair_lost_block);
 	g_test_add_func("/block/qcow2/autoclear", test_autoclear);
 	g_test_add_func("/block/qcow2/data-file", test_data_file);
+	g_test_add_func("/block/qcow2/preallocation", test_preallocation);
 	g_test_add_func("/block/qcow2/many-snapshots", test_many_snapshots);
 	g_test_add_func("/block/qcow2/threads", test_threads);
 	g_test_add_func("/block/qcow2/amend", test_amend);
