@@ -223,8 +223,9 @@ struct machine_ops {
 	/* A picture of the screen into @fd (a memory file); its kind in *@ret_mime, static. */
 	void (*screenshot)(struct machine *machine, unsigned screen, int fd, const char **ret_mime,
 			   struct task *task);
-	/* A connection to the screen: the guest's VNC server takes over @fd. */
-	void (*graphics)(struct machine *machine, int fd, struct task *task);
+	/* A connection to the screen: the guest's VNC server takes over @fd. @trusted: it asks for no
+	 * password. */
+	void (*graphics)(struct machine *machine, int fd, bool trusted, struct task *task);
 	/* Ask the agent in the guest. @command and the answer, g_free() it, are its JSON. */
 	void (*agent)(struct machine *machine, const char *command, char **ret_answer,
 		      struct task *task);

@@ -576,7 +576,8 @@ static const struct qmp_command command_table[] = {
 	{ .name = "query-vnc", .run = run_query_vnc },
 	{ .name = "quit", .run = run_quit },
 	{ .name = "screendump",
-	  .args = { { "filename", QMP_STRING, false },
+	  .args = { { "filename", QMP_STRING, true },
+		    { "x-fdname", QMP_STRING, true }, /* ours: a descriptor of getfd instead */
 		    { "device", QMP_STRING, true },
 		    { "head", QMP_INT, true },
 		    { "format", QMP_STRING, true } },

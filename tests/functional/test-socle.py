@@ -970,7 +970,7 @@ class Storage(Case):
         self.bad('create', 'web', '-i', file, *words, status=6, says="a machine 'web' already")
         self.bad('create', 'half', *words[:-2], status=2, says="'--image'")
         self.bad('create', 'half', '-i', '/no/where', *words, says='No such file')
-        self.bad('create', 'half', '-i', 'nowhere', *words, says=f"nor a volume of pool '{pool}'")
+        self.bad('create', 'half', '-i', 'nowhere', *words, status=3, says=f"nor a volume of pool '{pool}'")
         self.bad('create', 'half', '-i', image, '--disk', 'size=1M', *words, status=2, says='smaller')
         self.bad('create', 'half', '--disk', '2G', *words, status=2, says='size=20G')
         self.bad('create', 'half', '-i', file, '--ssh-key', self.daemon.place(
