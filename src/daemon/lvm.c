@@ -131,12 +131,20 @@ static bool is_whole(const struct lvm_volume *snapshot, GError **error)
 			 snapshot->name);
 }
 
-bool lvm_restore_check(const char *group, const char *name, GError **error)
+static bool can_restore(const GPtrArray *volumes, const struct lvm_volume *snapshot, bool later,
+			GError **error)
+{
+	return is_whole(snapshot, error) &&
+	       (later ||
+		(is_free(snapshot, error) && is_free(lvm_find(volumes, snapshot->origin), error)));
+}
+
+bool lvm_restore_check(const char *group, const char *name, bool later, GError **error)
 {
 	g_autoptr(GPtrArray) volumes = lvm_volumes(group, error);
 	const struct lvm_volume *snapshot = find_or_fail(volumes, group, name, error);
 
-	return snapshot && is_whole(snapshot, error);
+	return snapshot && can_restore(volumes, snapshot, later, error);
 }
 
 bool lvm_restore(const char *group, const char *name, bool keep, GError **error)
@@ -144,8 +152,7 @@ bool lvm_restore(const char *group, const char *name, bool keep, GError **error)
 	g_autoptr(GPtrArray) volumes = lvm_volumes(group, error);
 	const struct lvm_volume *snapshot = find_or_fail(volumes, group, name, error);
 
-	if (!snapshot || !is_whole(snapshot, error) || !is_free(snapshot, error) ||
-	    !is_free(lvm_find(volumes, snapshot->origin), error) ||
+	if (!snapshot || !can_restore(volumes, snapshot, false, error) ||
 	    !lvm_run(lvm_argv_merge(group, name), NULL, error))
 		return false;
 	return !keep || lvm_snapshot(group, name, snapshot->origin, snapshot->size, error);

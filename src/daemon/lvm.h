@@ -33,8 +33,8 @@ bool lvm_place(const char *path, char **ret_group, char **ret_name, GError **err
  */
 bool lvm_snapshot(const char *group, const char *name, const char *origin, uint64_t room,
 		  GError **error);
-/* Could lvm_restore() do it, if nobody used them? */
-bool lvm_restore_check(const char *group, const char *name, GError **error);
+/* Could lvm_restore() do it? @later: it does not matter that they are in use. */
+bool lvm_restore_check(const char *group, const char *name, bool later, GError **error);
 /*
  * The origin of @name becomes what that is. Nobody may use either. @keep: @name is there afterwards, too,
  * with the room that it had.

@@ -18,7 +18,8 @@
 
 enum act {
 	TAKE,
-	CHECK, /* can one go back? */
+	CHECK,       /* could one go back, if nobody used it? */
+	CHECK_AGAIN, /* can one go back now? */
 	GO_BACK,
 	DROP,
 };
@@ -73,8 +74,8 @@ static bool act_on(const struct volumes *v, enum act act, const char *path, GErr
 	snapshot = g_strconcat(name, v->suffix, NULL);
 	if (act == TAKE)
 		return lvm_snapshot(group, snapshot, name, 0, error);
-	if (act == CHECK)
-		return lvm_restore_check(group, snapshot, error);
+	if (act == CHECK || act == CHECK_AGAIN)
+		return lvm_restore_check(group, snapshot, act == CHECK, error);
 	if (act == GO_BACK)
 		return lvm_restore(group, snapshot, true, error);
 	if (lvm_remove(group, snapshot, false, &why) ||
@@ -84,12 +85,16 @@ static bool act_on(const struct volumes *v, enum act act, const char *path, GErr
 	return false;
 }
 
-/* [the thread] Snapshots are taken of all, or of none. */
+/* [the thread] Snapshots are taken of all, or of none; one goes back with all, as far as can be known. */
 static void work(void *opaque)
 {
 	struct volumes *v = opaque;
 	unsigned done = 0;
 
+	for (unsigned i = 0; v->act == GO_BACK && i < v->paths->len; i++) {
+		if (!act_on(v, CHECK_AGAIN, v->paths->pdata[i], &v->error))
+			return;
+	}
 	while (done < v->paths->len && act_on(v, v->act, v->paths->pdata[done], &v->error))
 		done++;
 	while (v->error && v->act == TAKE && done-- > 0) {

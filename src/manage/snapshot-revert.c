@@ -232,6 +232,15 @@ static struct snapshot *new_images(const struct snapshot *snapshot, const struct
 				  !g_strcmp0(snapshot->disks.list[k].name, entry->name);
 		if (!wanted)
 			entry->where = SNAPSHOT_NO;
+		if (entry->where != SNAPSHOT_INTERNAL)
+			continue;
+		/* There is no folder beside it, and nothing may be written to it either. */
+		error_set(
+			error, SOCLE_ERROR_UNSUPPORTED,
+			"disk '%s' is on a block device, and went on in a file; define the domain "
+			"with a new image in front of it, which snapshot '%s' names",
+			entry->name, snapshot->name);
+		return NULL;
 	}
 	return snapshot_check(images, past, error) ? g_steal_pointer(&images) : NULL;
 }

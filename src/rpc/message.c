@@ -115,6 +115,18 @@ bool rpc_message_put_bytes(struct rpc_message *msg, const void *data, size_t len
 	return true;
 }
 
+uint8_t *rpc_message_put_room(struct rpc_message *msg, size_t len, GError **error)
+{
+	return extend(msg, len, error);
+}
+
+void rpc_message_cut(struct rpc_message *msg, size_t unused)
+{
+	assert(unused <= msg->len - RPC_PACKET_MIN);
+	msg->len -= unused;
+	put_be32(msg->packet, (uint32_t)msg->len);
+}
+
 bool rpc_message_put_fds(struct rpc_message *msg, unsigned count, GError **error)
 {
 	uint8_t word[4];

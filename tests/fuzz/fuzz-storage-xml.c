@@ -95,6 +95,17 @@ static void try_source(const char *xml, size_t len)
 		g_free(storage_sources_format(list, 1));
 }
 
+static void try_sources(const char *xml, size_t len)
+{
+	GError *error = NULL;
+	g_autoptr(GPtrArray) pools = storage_sources_parse(xml, len, &error);
+
+	check_error(error);
+	if (pools)
+		g_free(storage_sources_format((const struct storage_pool *const *)pools->pdata,
+					      pools->len));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const bool all = xml_mode(&data, &size) == XML_ALL;
@@ -106,6 +117,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		try_volume(xml, size);
 	if (all || xml_root_is(xml, size, "source"))
 		try_source(xml, size);
+	if (all || xml_root_is(xml, size, "sources"))
+		try_sources(xml, size);
 	return 0;
 }
 
@@ -113,7 +126,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
 {
 	static const struct xml_root roots[] = { { "pool", &storage_pool_record },
 						 { "volume", &storage_vol_record },
-						 { "source", &storage_source_record } };
+						 { "source", &storage_source_record },
+						 { "sources", &storage_sources_record } };
 
 	return xml_mutate(roots, G_N_ELEMENTS(roots), 1, data, size, max_size, seed);
 }
