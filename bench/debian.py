@@ -38,7 +38,7 @@ def make_disk(folder):
     disk, script = folder / "disk.img", folder / "bench.sh"
     common.output("cp", "--sparse=always", "--reflink=auto", str(image / "disk.img"), str(disk))
     script.write_text(INIT)
-    subprocess.run(["debugfs", "-w", "-f", "-", str(disk)], check=True, text=True,
+    subprocess.run(["debugfs", "-w", "-f", "-", f"{disk}?offset={1 << 20}"], check=True, text=True,
                    input=f"write {script} bench\nset_inode_field bench mode 0100755\n",
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return disk, image
@@ -141,7 +141,7 @@ def compare(title, count, names, jobs, measure):
 
 def command(machine, image, cpus, memory=1024):
     """What starts a machine without a disk or a card: 'socle-ENGINE' or QEMU."""
-    append = "console=ttyS0 root=/dev/vda ro quiet init=/bench net.ifnames=0"
+    append = "console=ttyS0 root=/dev/vda1 ro quiet init=/bench net.ifnames=0"
     kernel = ["-kernel", str(image / "vmlinuz"), "-initrd", str(image / "initrd"), "-append", append]
     if machine.startswith("socle-"):
         return [common.SOCLE_VM, "--engine", machine[6:], "--memory", f"{memory}M",

@@ -25,6 +25,7 @@ enum cli_status {
 	CLI_DENIED = 5,
 	CLI_WRONG_STATE = 6, /* not running, already running, busy, there is one of that name */
 	CLI_LATE = 7,
+	CLI_INTERRUPTED = 130, /* as a shell says of Ctrl-C */
 };
 
 enum cli_output {
@@ -61,6 +62,8 @@ char *cli_uri(struct cli *cli, GError **error);
 /* Extra flags of enum socle_open_flags. */
 bool cli_connect_flags(struct cli *cli, unsigned flags, GError **error);
 void cli_disconnect(struct cli *cli);
+/* Another connection to the same daemon, where the one that there was has ended. */
+bool cli_reconnect(struct cli *cli, GError **error);
 
 /* The machine that @word means; for socle_domain_unref(). */
 struct socle_domain *cli_machine(struct cli *cli, const char *word, GError **error);

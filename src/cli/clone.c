@@ -12,16 +12,20 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/create.h"
+#include "cli/interrupt.h"
 #include "cli/seed.h"
+#include "cli/template.h"
 #include "cli/vol.h"
+#include "model/domain-own.h"
 #include "model/domain.h"
 
 struct clone {
 	struct cli *cli;
 	struct domain *domain; /* becomes the new one */
-	const char *name;
-	bool linked;
+	const struct clone_wish *wish;
 	GPtrArray *made; /* struct socle_volume */
+	bool has_cd;     /* for cloud-init */
+	bool resized;
 };
 
 /* ---- disks ---- */
@@ -101,9 +105,9 @@ static char *volume_name(const struct clone *clone, const struct domain_disk *di
 {
 	const char *dot = strrchr(old, '.');
 
-	if (clone->linked)
+	if (clone->wish->linked)
 		dot = ".qcow2";
-	return g_strdup_printf("%s-%s%s", clone->name, disk->target.dev,
+	return g_strdup_printf("%s-%s%s", clone->wish->name, disk->target.dev,
 			       dot && dot != old ? dot : "");
 }
 
@@ -130,6 +134,38 @@ static bool set_volume(struct domain_disk *disk, struct socle_volume *vol, bool 
 	return true;
 }
 
+/* What the clone's disk refers to must stay as long as it. */
+static bool note_base(struct clone *clone, struct socle_volume *vol, GError **error)
+{
+	autoptr(storage_vol) parsed = vol_definition(vol, error);
+
+	if (parsed && parsed->backing.path)
+		domain_add_linked(clone->domain, parsed->backing.path);
+	return parsed != NULL;
+}
+
+/* The first disk is as large as it is wanted. */
+static bool resize(struct clone *clone, struct socle_volume *vol, GError **error)
+{
+	uint64_t size = clone->resized ? 0 : clone->wish->size;
+	struct socle_error *why = NULL;
+	struct socle_volume_info info;
+
+	clone->resized = true;
+	if (!size)
+		return true;
+	if (socle_volume_info(vol, 0, &info, &why) < 0)
+		return cli_fail(error, why, "volume '%s'", socle_volume_name(vol));
+	if (size < info.capacity) {
+		g_autofree char *has = cli_size(info.capacity);
+
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "it has a disk of %s, which cannot be made smaller", has);
+	}
+	return socle_volume_resize(vol, size, 0, &why) >= 0 ||
+	       cli_fail(error, why, "cannot make volume '%s' larger", socle_volume_name(vol));
+}
+
 static bool clone_disk(struct clone *clone, struct domain_disk *disk, GError **error)
 {
 	struct socle_error *why = NULL;
@@ -143,35 +179,92 @@ static bool clone_disk(struct clone *clone, struct domain_disk *disk, GError **e
 	if (!pool)
 		return cli_fail(error, why, "disk '%s'", disk->target.dev);
 	name = volume_name(clone, disk, socle_volume_name(from));
-	vol = vol_clone(pool, from, name, clone->linked, 0, error);
+	vol = vol_clone(clone->cli, pool, from, name, clone->wish->linked, 0, error);
 	if (!vol) {
 		g_prefix_error(error, "disk '%s': ", disk->target.dev);
 		return false;
 	}
 	g_ptr_array_add(clone->made, vol);
-	return set_volume(disk, vol, clone->linked, error);
+	return resize(clone, vol, error) && note_base(clone, vol, error) &&
+	       set_volume(disk, vol, clone->wish->linked, error);
 }
 
 /*
  * The CD that tells cloud-init who the guest is becomes one that tells of the clone, so that it makes
- * itself keys as at a first start. All others are shared.
+ * itself keys and a machine-id as at a first start. All others are shared.
  */
 static bool clone_cd(struct clone *clone, struct domain_disk *disk, GError **error)
 {
-	g_autofree char *instance = g_uuid_string_random(), *host = seed_hostname(clone->name);
-	g_autofree char *name = g_strdup_printf("%s-seed.iso", clone->name);
+	g_autofree char *instance = g_uuid_string_random();
+	g_autofree char *host = seed_hostname(clone->wish->name);
+	g_autofree char *name = g_strdup_printf("%s-seed.iso", clone->wish->name);
 	SOCLE_AUTO(volume) from = volume_of(clone, disk, NULL);
 	SOCLE_AUTO(pool) pool = from ? socle_volume_pool(from, NULL) : NULL;
 	autoptr(seed) seed = pool ? create_read_cd(from) : NULL;
 	char *anew = seed ? seed_meta_data_anew(seed->meta_data, instance, host) : NULL;
+	const struct seed *told = clone->wish->seed;
 	struct socle_volume *vol;
 
-	if (!anew)
+	if (!anew || clone->has_cd)
 		return true;
+	clone->has_cd = true;
 	g_free(seed->meta_data);
 	seed->meta_data = anew;
-	vol = create_cd(pool, name, seed, clone->made, error);
+	if (!seed->vendor_data)
+		seed->vendor_data = seed_vendor_data_anew();
+	if (told && !clone->wish->keeps_seed)
+		vol = create_cd(pool, name, told, clone->made, error);
+	else
+		vol = create_cd(pool, name, seed, clone->made, error);
 	return vol && set_volume(disk, vol, false, error);
+}
+
+static bool is_taken(const struct domain_devices *devices, const char *target)
+{
+	for (unsigned i = 0; i < devices->disk_count; i++) {
+		if (!g_strcmp0(devices->disks[i].target.dev, target))
+			return true;
+	}
+	return false;
+}
+
+/* A machine that has no CD for cloud-init gets one, beside its first disk. */
+static bool add_cd(struct clone *clone, GError **error)
+{
+	struct domain_devices *devices = &clone->domain->devices;
+	g_autofree char *name = g_strdup_printf("%s-seed.iso", clone->wish->name);
+	struct socle_volume *vol, *beside = clone->made->len ? clone->made->pdata[0] : NULL;
+	struct socle_error *why = NULL;
+	SOCLE_AUTO(pool) pool = beside ? socle_volume_pool(beside, &why) : NULL;
+	struct domain_disk *disk;
+	char letter = 'a';
+	char *path;
+
+	if (clone->has_cd || !clone->wish->seed || !beside)
+		return true;
+	if (!pool)
+		return cli_fail(error, why, "volume '%s'", socle_volume_name(beside));
+	vol = create_cd(pool, name, clone->wish->seed, clone->made, error);
+	path = vol ? socle_volume_path(vol, &why) : NULL;
+	if (!path)
+		return vol && cli_fail(error, why, "volume '%s'", name);
+	devices->disks = g_renew(struct domain_disk, devices->disks, devices->disk_count + 1);
+	disk = &devices->disks[devices->disk_count];
+	*disk = (struct domain_disk){
+		.type = DISK_FILE,
+		.device = DISK_CDROM,
+		.source.file = g_strdup(path),
+		.driver = { .name = g_strdup("qemu"), .type = g_strdup("raw") },
+		.readonly = true,
+	};
+	free(path);
+	do {
+		g_free(disk->target.dev);
+		disk->target.dev = g_strdup_printf("sd%c", letter++);
+	} while (is_taken(devices, disk->target.dev) && letter <= 'z');
+	disk->target.bus = BUS_SATA;
+	devices->disk_count++;
+	return true;
 }
 
 /* Each of them is looked for before the first is made. */
@@ -195,6 +288,8 @@ static bool clone_disks(struct clone *clone, GError **error)
 			    ? !clone_cd(clone, disk, error)
 			    : !is_shared(disk) && !clone_disk(clone, disk, error))
 			return false;
+		if (!interrupt_check(error))
+			return false;
 	}
 	return true;
 }
@@ -202,10 +297,18 @@ static bool clone_disks(struct clone *clone, GError **error)
 /* ---- the definition ---- */
 
 /* What two machines cannot both have. */
-static void make_new(struct domain *domain, const char *name)
+static void make_new(struct domain *domain, const struct clone_wish *wish)
 {
 	g_free(domain->name);
-	domain->name = g_strdup(name);
+	domain->name = g_strdup(wish->name);
+	if (wish->memory_kib) {
+		domain->memory = number_of((int64_t)wish->memory_kib);
+		domain->current_memory = (struct number){ .set = false };
+	}
+	if (wish->cpus) {
+		domain->vcpu.count = number_of(wish->cpus);
+		domain->vcpu.current = (struct number){ .set = false };
+	}
 	g_clear_pointer(&domain->uuid, g_free);
 	g_clear_pointer(&domain->genid.value, g_free);
 	g_clear_pointer(&domain->os.nvram.path, g_free);
@@ -220,10 +323,10 @@ static void make_new(struct domain *domain, const char *name)
 		domain->devices.vsocks[i].cid = (struct vsock_cid){ .automatic = TRI_YES };
 }
 
-static struct domain *definition_of(struct socle_domain *dom, GError **error)
+struct domain *machine_definition(struct socle_domain *dom, unsigned flags, GError **error)
 {
 	struct socle_error *why = NULL;
-	char *xml = socle_domain_xml(dom, SOCLE_XML_INACTIVE | SOCLE_XML_SECURE, &why);
+	char *xml = socle_domain_xml(dom, flags, &why);
 	struct domain *domain;
 
 	if (!xml) {
@@ -262,45 +365,76 @@ static struct socle_domain *make_clone(struct clone *clone, GError **error)
 	struct socle_domain *dom = NULL;
 	g_autofree char *xml = NULL;
 
-	if (!clone_disks(clone, error))
+	if (!clone_disks(clone, error) || !add_cd(clone, error))
 		return NULL;
-	make_new(clone->domain, clone->name);
+	make_new(clone->domain, clone->wish);
 	xml = domain_format(clone->domain, DOMAIN_FORMAT_INACTIVE | DOMAIN_FORMAT_SECURE);
 	dom = socle_domain_define(clone->cli->conn, xml, 0, &why);
 	if (!dom)
-		cli_fail(error, why, "cannot define '%s'", clone->name);
+		cli_fail(error, why, "cannot define '%s'", clone->wish->name);
+	if (dom && interrupt_check(error) &&
+	    (!clone->wish->then || clone->wish->then(clone->wish->opaque, dom, error)))
+		return dom;
+	if (dom)
+		(void)create_undo_machine(dom);
+	socle_domain_unref(dom);
+	return NULL;
+}
+
+/* It is a machine; and what @from refers to it needs only if its disks refer to those. */
+static void begin_anew(struct domain *domain, bool linked)
+{
+	struct domain_own own;
+
+	domain_own_read(domain, &own);
+	own.is_template = false;
+	if (!linked)
+		g_ptr_array_set_size(own.linked, 0);
+	domain_own_write(domain, &own);
+	domain_own_release(&own);
+}
+
+struct socle_domain *clone_machine(struct cli *cli, struct socle_domain *from,
+				   const struct clone_wish *wish, GError **error)
+{
+	struct clone clone = { .cli = cli, .wish = wish };
+	struct socle_domain *dom;
+
+	if (!may_clone(cli, from, wish->name, error))
+		return NULL;
+	clone.domain = machine_definition(from, SOCLE_XML_INACTIVE | SOCLE_XML_SECURE, error);
+	if (!clone.domain)
+		return NULL;
+	begin_anew(clone.domain, wish->linked);
+	clone.made = g_ptr_array_new_with_free_func((GDestroyNotify)socle_volume_unref);
+	dom = interrupt_begin(error) ? make_clone(&clone, error) : NULL;
+	if (!dom)
+		create_undo(cli, clone.made, wish->name, error);
+	interrupt_end();
+	g_ptr_array_unref(clone.made);
+	domain_free(clone.domain);
 	return dom;
 }
 
 static int run_clone(struct cli *cli, const struct cli_args *args, GError **error)
 {
 	SOCLE_AUTO(domain) from = cli_machine(cli, cli_args_word(args, 0), error);
-	struct clone clone = {
-		.cli = cli,
+	struct clone_wish wish = {
 		.name = cli_args_word(args, 1),
 		.linked = cli_args_has(args, "linked"),
 	};
-	SOCLE_AUTO(domain) dom = NULL;
+	SOCLE_AUTO(domain) dom = from ? clone_machine(cli, from, &wish, error) : NULL;
 	g_autofree char *old = NULL, *done = NULL;
 
-	if (!from || !may_clone(cli, from, clone.name, error))
-		return CLI_FAILED;
-	clone.domain = definition_of(from, error);
-	if (!clone.domain)
-		return CLI_FAILED;
-	clone.made = g_ptr_array_new_with_free_func((GDestroyNotify)socle_volume_unref);
-	dom = make_clone(&clone, error);
-	if (!dom)
-		vols_take_back(clone.made);
-	g_ptr_array_unref(clone.made);
-	domain_free(clone.domain);
 	if (!dom)
 		return CLI_FAILED;
 	old = cli_name(from);
-	done = g_strdup_printf(clone.linked ? "is a clone of '%s', which must not run any more: "
-					      "its disks begin as those are"
-					    : "is a clone of '%s'",
-			       old);
+	done = g_strdup_printf(
+		wish.linked && !template_is(from)
+			? "is a clone of '%s', which must not run any more: its disks "
+			  "begin as those are"
+			: "is a clone of '%s'",
+		old);
 	cli_done_machine(cli, dom, "clone", done);
 	return CLI_OK;
 }

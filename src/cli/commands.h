@@ -56,20 +56,23 @@ extern const struct cli_command cli_vm_send_key, cli_vm_screenshot;
 extern const struct cli_command cli_net_list, cli_net_show, cli_net_start, cli_net_stop;
 extern const struct cli_command cli_net_define, cli_net_create, cli_net_xml, cli_net_undefine;
 extern const struct cli_command cli_net_autostart, cli_net_uuid, cli_net_name, cli_net_leases;
-extern const struct cli_command cli_net_update;
-/* pool.c, pool-define.c */
+extern const struct cli_command cli_net_update, cli_net_edit, cli_pool_edit;
+/* pool.c, pool-define.c, pool-disk.c */
 extern const struct cli_command cli_pool_list, cli_pool_show, cli_pool_start, cli_pool_stop;
 extern const struct cli_command cli_pool_define_as, cli_pool_define, cli_pool_create_as;
 extern const struct cli_command cli_pool_create, cli_pool_xml, cli_pool_build, cli_pool_refresh;
 extern const struct cli_command cli_pool_undefine, cli_pool_delete, cli_pool_autostart;
 extern const struct cli_command cli_pool_uuid, cli_pool_name, cli_pool_sources;
-extern const struct cli_command cli_pool_capabilities;
-/* vol.c, vol-create.c, vol-transfer.c */
+extern const struct cli_command cli_pool_capabilities, cli_pool_add_disk, cli_pool_remove_disk;
+/* vol.c, vol-create.c, vol-snapshot.c, vol-transfer.c */
 extern const struct cli_command cli_vol_list, cli_vol_show, cli_vol_create_as, cli_vol_create;
 extern const struct cli_command cli_vol_create_from, cli_vol_clone, cli_vol_upload;
 extern const struct cli_command cli_vol_download, cli_vol_resize, cli_vol_wipe, cli_vol_delete;
 extern const struct cli_command cli_vol_xml, cli_vol_path, cli_vol_key, cli_vol_name;
-extern const struct cli_command cli_vol_pool;
+extern const struct cli_command cli_vol_pool, cli_vol_snapshot, cli_vol_restore;
+/* install.c, template.c */
+extern const struct cli_command cli_install, cli_template_create, cli_template_list;
+extern const struct cli_command cli_template_show, cli_template_release, cli_template_delete;
 /* console.c, event.c, snapshot.c, host.c, top.c, run.c, create.c, doctor.c, complete.c */
 extern const struct cli_command cli_vm_console, cli_vm_events, cli_net_events, cli_pool_events;
 extern const struct cli_command cli_snapshot_create, cli_snapshot_list, cli_snapshot_show;

@@ -86,6 +86,12 @@ void cli_disconnect(struct cli *cli)
 	g_clear_pointer(&cli->where, g_free);
 }
 
+bool cli_reconnect(struct cli *cli, GError **error)
+{
+	g_clear_pointer(&cli->conn, socle_conn_unref);
+	return cli_connect(cli, error);
+}
+
 char *cli_name(const struct socle_domain *dom)
 {
 	return cli_plain(socle_domain_name(dom));

@@ -29,16 +29,43 @@ enum {
 
 /* ---- the image ---- */
 
-/* POOL/VOLUME, or a path that a pool has. True and NULL: a file is meant, if anything. */
-static bool known_volume(struct cli *cli, const char *word, struct socle_volume **ret_vol,
+/* An image by its name: a volume of the pool that the disk will be in, whatever its name ends in. */
+static struct socle_volume *named_volume(struct create *create, const char *word, GError **error)
+{
+	static const char *const ends[] = { "", ".qcow2", ".img", ".raw" };
+	const char *given = cli_args_value(create->args, "pool");
+	const char *where = given ? given : "default";
+	SOCLE_AUTO(pool) pool = socle_pool_by_name(create->cli->conn, where, NULL);
+	struct socle_volume *vol = NULL;
+
+	for (unsigned i = 0; pool && !vol && i < G_N_ELEMENTS(ends); i++) {
+		g_autofree char *name = g_strconcat(word, ends[i], NULL);
+
+		vol = socle_volume_by_name(pool, name, NULL);
+	}
+	if (!vol)
+		error_set(
+			error, SOCLE_ERROR_NOT_FOUND,
+			"image '%s' is neither a file nor a volume of pool '%s'; 'socle vol list' "
+			"names the volumes that there are",
+			word, where);
+	return vol;
+}
+
+bool create_known_volume(struct create *create, const char *word, struct socle_volume **ret_vol,
 			 GError **error)
 {
+	struct cli *cli = create->cli;
 	const char *slash = strchr(word, '/');
 	g_autofree char *before = NULL;
 	SOCLE_AUTO(pool) pool = NULL;
 
 	if (slash == word)
 		*ret_vol = socle_volume_by_path(cli->conn, word, NULL);
+	if (!slash && !g_file_test(word, G_FILE_TEST_IS_REGULAR)) {
+		*ret_vol = named_volume(create, word, error);
+		return *ret_vol != NULL;
+	}
 	if (!slash || slash == word)
 		return true;
 	before = g_strndup(word, (gsize)(slash - word));
@@ -114,7 +141,7 @@ static bool take_volume(struct create_image *image, const char *word, GError **e
 	return true;
 }
 
-static bool take_size(struct create *create, GError **error)
+bool create_take_size(struct create *create, GError **error)
 {
 	const char *text = cli_args_value(create->args, "disk");
 
@@ -136,7 +163,7 @@ bool create_find_image(struct create *create, GError **error)
 	g_autofree char *size = NULL;
 	bool ok;
 
-	if (!take_size(create, error))
+	if (!create_take_size(create, error))
 		return false;
 	if (!word)
 		return create->size || create->machine.kernel ||
@@ -144,7 +171,7 @@ bool create_find_image(struct create *create, GError **error)
 			       error, SOCLE_ERROR_USAGE,
 			       "a machine needs something to start from: '--image', '--kernel', or "
 			       "'--disk size=20G' for an empty disk");
-	if (!known_volume(create->cli, word, &image->vol, error))
+	if (!create_known_volume(create, word, &image->vol, error))
 		return false;
 	ok = image->vol ? take_volume(image, word, error) : open_file(create, word, error);
 	if (!ok)
@@ -294,8 +321,12 @@ static struct socle_volume *send_image(struct create *create, const char *name, 
 
 static struct socle_volume *refer_to_image(struct create *create, const char *name, GError **error)
 {
-	struct socle_volume *vol = vol_clone(create->pool, create->image.vol, name, true, 0, error);
+	struct socle_volume *vol =
+		vol_clone(create->cli, create->pool, create->image.vol, name, true, 0, error);
+	char *path = socle_volume_path(create->image.vol, NULL);
 
+	create->machine.linked = g_strdup(path);
+	free(path);
 	if (vol)
 		g_ptr_array_add(create->made, vol);
 	return vol;

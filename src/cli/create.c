@@ -14,6 +14,7 @@
 #include "cli/console-keys.h"
 #include "cli/console.h"
 #include "cli/create.h"
+#include "cli/interrupt.h"
 #include "cli/seed.h"
 #include "cli/vol.h"
 
@@ -48,7 +49,7 @@ static bool add_network(struct run_machine *machine, const char *text, GError **
 	return run_add_nic(machine, named, error);
 }
 
-static bool take_networks(struct create *create, GError **error)
+bool create_take_networks(struct create *create, GError **error)
 {
 	SOCLE_AUTO(network) net = NULL;
 	const char *text;
@@ -79,7 +80,7 @@ static bool take_kernel(struct create *create, GError **error)
 	return true;
 }
 
-static bool take_sizes(struct create *create, GError **error)
+bool create_take_sizes(struct create *create, GError **error)
 {
 	const char *memory = cli_args_value(create->args, "memory");
 	uint64_t bytes = (uint64_t)MEMORY_KIB * 1024, cpus = 1;
@@ -105,17 +106,26 @@ static bool take_words(struct create *create, GError **error)
 	    (cli_args_has(args, "console") || cli_args_has(args, "start")))
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "'--no-start' goes neither with '--start' nor with '--console'");
-	return take_sizes(create, error) && take_kernel(create, error) &&
-	       create_read_seed(create, error);
+	return create_check_template(args, error) && create_take_sizes(create, error) &&
+	       take_kernel(create, error) && create_read_seed(create, error);
 }
 
 /* ---- steps ---- */
 
+bool create_start(struct create *create, struct socle_domain *dom, GError **error)
+{
+	bool starts = !cli_args_has(create->args, "no-start");
+	unsigned flags = cli_args_has(create->args, "console") ? SOCLE_START_PAUSED : 0;
+	struct socle_error *why = NULL;
+
+	if (starts && !interrupted() && socle_domain_create(dom, flags, &why) < 0)
+		return cli_fail(error, why, "cannot start '%s'", create->name);
+	return interrupt_check(error);
+}
+
 static struct socle_domain *define(struct create *create, GError **error)
 {
 	g_autofree char *xml = run_xml(&create->machine);
-	bool starts = !cli_args_has(create->args, "no-start");
-	unsigned flags = cli_args_has(create->args, "console") ? SOCLE_START_PAUSED : 0;
 	struct socle_error *why = NULL;
 	SOCLE_AUTO(domain) dom = socle_domain_define(create->cli->conn, xml, 0, &why);
 
@@ -123,30 +133,48 @@ static struct socle_domain *define(struct create *create, GError **error)
 		cli_fail(error, why, "cannot define '%s'", create->name);
 		return NULL;
 	}
-	if (starts && socle_domain_create(dom, flags, &why) < 0) {
-		cli_fail(error, why, "cannot start '%s'", create->name);
-		(void)socle_domain_undefine(dom, 0, NULL);
-		return NULL;
-	}
-	return g_steal_pointer(&dom);
+	if (create_start(create, dom, error))
+		return g_steal_pointer(&dom);
+	(void)create_undo_machine(dom);
+	return NULL;
+}
+
+bool create_undo_machine(struct socle_domain *dom)
+{
+	if (socle_domain_is_active(dom, NULL) > 0)
+		(void)socle_domain_destroy(dom, 0, NULL);
+	/* One that was never defined has gone with that. */
+	return socle_domain_is_persistent(dom, NULL) <= 0 ||
+	       socle_domain_undefine(dom, 0, NULL) >= 0;
+}
+
+void create_undo(struct cli *cli, const GPtrArray *made, const char *name, GError **error)
+{
+	bool gone = vols_take_back(cli, made);
+
+	if (interrupted())
+		interrupt_tell(name, gone, error);
 }
 
 static struct socle_domain *make(struct create *create, GError **error)
 {
 	struct socle_domain *dom = NULL;
 
+	if (cli_args_has(create->args, "template"))
+		return create_from_template(create, error);
 	create->machine.type =
 		cli_choose_type(create->cli, cli_args_value(create->args, "type"), error);
-	if (!create->machine.type || !take_networks(create, error) ||
+	if (!create->machine.type || !create_take_networks(create, error) ||
 	    !create_find_image(create, error))
 		return NULL;
 	if ((create->size || cli_args_has(create->args, "image") || create->seed) &&
 	    !create_find_pool(create, error))
 		return NULL;
-	if (create_disk(create, error) && create_seed(create, error))
+	if (interrupt_check(error) && create_disk(create, error) && interrupt_check(error) &&
+	    create_seed(create, error) && interrupt_check(error))
 		dom = define(create, error);
 	if (!dom)
-		vols_take_back(create->made);
+		create_undo(create->cli, create->made, create->name, error);
 	return dom;
 }
 
@@ -164,8 +192,9 @@ static int run_create(struct cli *cli, const struct cli_args *args, GError **err
 	SOCLE_AUTO(domain) dom = NULL;
 
 	if (take_words(&create, error) && cli_connect(cli, error) &&
-	    cli_must_be_new(cli, create.name, error))
+	    cli_must_be_new(cli, create.name, error) && interrupt_begin(error))
 		dom = make(&create, error);
+	interrupt_end();
 	create_release(&create);
 	if (!dom)
 		return CLI_FAILED;
@@ -182,8 +211,11 @@ const struct cli_command cli_create = {
 	.summary = "Make a machine that stays, from an image, and start it",
 	.options =
 		(const struct cli_option[]){
-			{ "image", 'i', "FILE|POOL/VOLUME|PATH", CLI_FILE,
+			{ "image", 'i', "FILE|[POOL/]VOLUME|PATH", CLI_FILE,
 			  "a volume, which its disk will refer to, or a file, which is sent" },
+			{ "template", 0, "TEMPLATE", CLI_TEMPLATE,
+			  "as that one is; its disks refer to the template's" },
+			{ "full", 0, NULL, CLI_NOTHING, "with disks that refer to nothing" },
 			{ "format", 'f', "qcow2|raw", CLI_TEXT, "of a file that does not tell" },
 			{ "disk", 'd', "size=SIZE", CLI_TEXT,
 			  "its disk is so large: GiB, or with a unit" },

@@ -33,8 +33,34 @@ struct create {
 
 void create_release(struct create *create);
 
+/* As --no-start and --console say. */
+bool create_start(struct create *create, struct socle_domain *dom, GError **error);
+/* A machine that did not come to be ends and is forgotten; false: it stays. */
+bool create_undo_machine(struct socle_domain *dom);
+/* So go the volumes that were made for it; after Ctrl-C @error becomes the one sentence about that. */
+void create_undo(struct cli *cli, const GPtrArray *made, const char *name, GError **error);
+
+/* What --memory and --vcpus, and --network say. */
+bool create_take_sizes(struct create *create, GError **error);
+bool create_take_networks(struct create *create, GError **error);
+
+/* ---- create-template.c ---- */
+
+/* Words that go with --template, and those that do not. */
+bool create_check_template(const struct cli_args *args, GError **error);
+/* It, and nothing if there is an error. */
+struct socle_domain *create_from_template(struct create *create, GError **error);
+
 /* ---- create-disk.c ---- */
 
+/* What --disk says. */
+bool create_take_size(struct create *create, GError **error);
+/*
+ * POOL/VOLUME, a path that a pool has, or the name of an image that no file here has. True and NULL: a file is
+ * meant, if anything.
+ */
+bool create_known_volume(struct create *create, const char *word, struct socle_volume **ret_vol,
+			 GError **error);
 /* What --image and --disk mean. Nothing is changed yet. */
 bool create_find_image(struct create *create, GError **error);
 /* The pool that is meant; that of the name "default" is made if there is none. */

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/interrupt.h"
 
 static enum cli_output output_of(const char *word)
 {
@@ -47,8 +48,10 @@ static int run(const struct cli_args *args)
 	}
 	status = command->run(&cli, args, &error);
 	cli_disconnect(&cli);
-	if (error)
-		return fail(error);
+	if (error) {
+		status = fail(error);
+		return interrupted() ? CLI_INTERRUPTED : status;
+	}
 	if (!cli_out_finish(&error))
 		return fail(error);
 	return status;

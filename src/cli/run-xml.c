@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/sys.h"
+#include "model/domain-own.h"
 #include "model/domain.h"
 
 enum {
@@ -29,6 +30,8 @@ void run_machine_release(struct run_machine *machine)
 		g_free(machine->nics[i].mac);
 	}
 	g_free(machine->name);
+	g_free(machine->uuid);
+	g_free(machine->linked);
 	g_free(machine->kernel);
 	g_free(machine->initrd);
 	g_free(machine->append);
@@ -303,10 +306,11 @@ static void fill_boot(const struct run_machine *machine, struct domain_os *os)
 		os->cmdline = g_strdup(machine->append);
 		return;
 	}
-	os->boots = g_new0(struct os_boot, 1);
-	os->boot_count = 1;
-	os->boots[0].dev =
-		g_strdup(machine->disk_count && machine->disks[0].cdrom ? "cdrom" : "hd");
+	os->boots = g_new0(struct os_boot, 2);
+	if (machine->installs || (machine->disk_count && machine->disks[0].cdrom))
+		os->boots[os->boot_count++].dev = g_strdup("cdrom");
+	if (machine->installs || !os->boot_count)
+		os->boots[os->boot_count++].dev = g_strdup("hd");
 }
 
 static enum domain_type type_of(const char *type)
@@ -322,16 +326,19 @@ char *run_xml(const struct run_machine *machine)
 
 	domain->type = type_of(machine->type);
 	domain->name = g_strdup(machine->name);
+	domain->uuid = g_strdup(machine->uuid);
 	domain->memory = number_of((int64_t)machine->memory_kib);
 	domain->vcpu.count = number_of(machine->cpus);
 	domain->features.acpi = domain->features.apic.set = true;
 	if (domain->type == DOMAIN_KVM)
 		domain->cpu.mode = g_strdup("host-passthrough");
 	domain->on_poweroff = domain->on_crash = ON_DESTROY;
-	domain->on_reboot = ON_RESTART;
+	domain->on_reboot = machine->installs ? ON_DESTROY : ON_RESTART;
 	fill_boot(machine, &domain->os);
 	fill_disks(machine, &domain->devices);
 	fill_nics(machine, &domain->devices);
 	fill_others(&domain->devices);
+	if (machine->linked)
+		domain_add_linked(domain, machine->linked);
 	return domain_format(domain, DOMAIN_FORMAT_INACTIVE);
 }

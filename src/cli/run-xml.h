@@ -34,6 +34,7 @@ struct run_nic {
 
 struct run_machine {
 	char *name;
+	char *uuid;       /* or NULL */
 	const char *type; /* "kvm", "qemu", "test" */
 	uint64_t memory_kib;
 	unsigned cpus;
@@ -42,6 +43,8 @@ struct run_machine {
 	unsigned disk_count;
 	struct run_nic nics[RUN_NICS_MAX];
 	unsigned nic_count;
+	char *linked;  /* the image that its disk refers to, or NULL */
+	bool installs; /* it ends where it would start anew, and a CD is booted before a disk */
 };
 
 void run_machine_release(struct run_machine *machine);

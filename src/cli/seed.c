@@ -2,7 +2,7 @@
 /*
  * seed.c - what a new guest is told by a small CD: cloud-init's data source NoCloud
  *
- * The CD has one folder with three files. ISO 9660 (ECMA-119) names them in capitals, which Linux shows
+ * The CD has one folder with two to four files. ISO 9660 (ECMA-119) names them in capitals, which Linux shows
  * in small letters; Joliet, a second folder of the same files, has the names as they are:
  *
  *	0-15  nothing       19, 20  path tables, little and big endian      25  files, each from a
@@ -29,7 +29,7 @@ enum {
 	AT_FOLDER = 23,
 	AT_JOLIET_FOLDER = 24,
 	AT_FILES = 25,
-	FILES_MAX = 3,
+	FILES_MAX = 4,
 	PATH_TABLE_LEN = 10,
 	ROOT_RECORD = 156, /* in a descriptor */
 	RECORD_LEN = 33,   /* without the name */
@@ -50,6 +50,7 @@ void seed_free(struct seed *seed)
 	g_free(seed->meta_data);
 	g_free(seed->user_data);
 	g_free(seed->network_config);
+	g_free(seed->vendor_data);
 	g_free(seed);
 }
 
@@ -88,6 +89,23 @@ char *seed_meta_data_anew(const char *text, const char *instance, const char *ho
 	json_object_set_new(json, "instance-id", json_string(instance));
 	json_object_set_new(json, "local-hostname", json_string(hostname));
 	return dump(json);
+}
+
+/*
+ * A boot hook runs before most of the system, and is not merged with the user's list of commands. What
+ * D-Bus has would be taken as it is.
+ */
+char *seed_vendor_data_anew(void)
+{
+	return g_strdup(
+		"#cloud-boothook\n"
+		"#!/bin/sh\n"
+		"# This is a clone: a machine-id is one machine's alone.\n"
+		"command -v systemd-machine-id-setup >/dev/null || exit 0\n"
+		"exec cloud-init-per instance machine-id sh -c '\n"
+		"rm -f /etc/machine-id /var/lib/dbus/machine-id\n"
+		"systemd-machine-id-setup\n"
+		"[ ! -d /var/lib/dbus ] || ln -s /etc/machine-id /var/lib/dbus/machine-id'\n");
 }
 
 char *seed_network_config(const char *const *macs, unsigned count)
@@ -238,6 +256,7 @@ static unsigned list_files(const struct seed *seed, struct file files[FILES_MAX]
 		{ "meta-data", "META-DATA;1", seed->meta_data, 0, 0 },
 		{ "network-config", "NETWORK-CONFIG;1", seed->network_config, 0, 0 },
 		{ "user-data", "USER-DATA;1", seed->user_data, 0, 0 },
+		{ "vendor-data", "VENDOR-DATA;1", seed->vendor_data, 0, 0 },
 	};
 	uint32_t sector = AT_FILES;
 	unsigned count = 0;
@@ -298,6 +317,7 @@ static void take_record(struct seed *seed, const uint8_t *image, size_t len, con
 		{ "META-DATA", &seed->meta_data },
 		{ "NETWORK-CONFIG", &seed->network_config },
 		{ "USER-DATA", &seed->user_data },
+		{ "VENDOR-DATA", &seed->vendor_data },
 	};
 	const char *name = (const char *)record + RECORD_LEN;
 	size_t name_len = record[32];

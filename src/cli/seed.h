@@ -20,6 +20,7 @@ enum {
 struct seed {
 	char *meta_data, *user_data;
 	char *network_config; /* or NULL: the guest asks DHCP on its first card */
+	char *vendor_data;    /* or NULL: what is done beside, whatever the user says */
 };
 
 void seed_free(struct seed *seed);
@@ -29,6 +30,8 @@ DEFINE_AUTOPTR(seed, seed_free);
 char *seed_meta_data(const char *instance, const char *hostname, char *const *keys);
 /* The same texts for another guest; NULL if they are not such as ours: JSON. */
 char *seed_meta_data_anew(const char *text, const char *instance, const char *hostname);
+/* Vendor's data for a guest that begins as another one: it makes itself a machine-id, once; host keys are new anyway. */
+char *seed_vendor_data_anew(void);
 /* DHCP on each of these cards. */
 char *seed_network_config(const char *const *macs, unsigned count);
 /* A name of a host that @name can be: letters, digits, hyphens. */

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/object.h"
 #include "cli/vol.h"
 
@@ -212,8 +213,41 @@ const struct cli_command cli_vol_create_as = {
 
 /* ---- clone ---- */
 
-struct socle_volume *vol_clone(struct socle_pool *pool, struct socle_volume *from, const char *name,
-			       bool linked, unsigned flags, GError **error)
+/* A volume of that name by the connection that there is now; NULL: there is none, or none of both. */
+static struct socle_volume *vol_again(struct cli *cli, const char *pool_name, const char *name)
+{
+	SOCLE_AUTO(pool) pool = NULL;
+
+	if (!socle_conn_is_alive(cli->conn) && !cli_reconnect(cli, NULL))
+		return NULL;
+	pool = socle_pool_by_name(cli->conn, pool_name, NULL);
+	return pool ? socle_volume_by_name(pool, name, NULL) : NULL;
+}
+
+/*
+ * A copy takes as long as its bytes; who interrupts it hangs up, by which the daemon gives it up. If it
+ * was done by then, but nobody had heard of it, it goes now.
+ */
+static struct socle_volume *copy_volume(struct cli *cli, struct socle_pool *pool, const char *xml,
+					struct socle_volume *from, const char *name, unsigned flags,
+					struct socle_error **ret_why)
+{
+	struct socle_volume *vol;
+
+	interrupt_closes(socle_pool_conn(pool));
+	vol = socle_volume_create_from(pool, xml, from, flags, ret_why);
+	interrupt_closes(NULL);
+	if (!vol && interrupted() && !socle_conn_is_alive(socle_pool_conn(pool))) {
+		SOCLE_AUTO(volume) there = vol_again(cli, socle_pool_name(pool), name);
+
+		if (there)
+			(void)socle_volume_delete(there, 0, NULL);
+	}
+	return vol;
+}
+
+struct socle_volume *vol_clone(struct cli *cli, struct socle_pool *pool, struct socle_volume *from,
+			       const char *name, bool linked, unsigned flags, GError **error)
 {
 	autoptr(storage_vol) source = vol_definition(from, error);
 	g_autofree char *copy = g_strdup(name), *xml = NULL;
@@ -235,24 +269,41 @@ struct socle_volume *vol_clone(struct socle_pool *pool, struct socle_volume *fro
 	}
 	xml = storage_vol_format(&wanted);
 	vol = linked ? socle_volume_create(pool, xml, flags, &why)
-		     : socle_volume_create_from(pool, xml, from, flags, &why);
+		     : copy_volume(cli, pool, xml, from, name, flags, &why);
 	if (!vol)
 		cli_fail(error, why, "volume '%s'", name);
 	return vol;
 }
 
-void vols_take_back(const GPtrArray *vols)
+/* By the handle that there is, or another one if its connection has ended. */
+static bool take_back(struct cli *cli, struct socle_volume *vol, struct socle_error **ret_why)
 {
+	SOCLE_AUTO(volume) again = NULL;
+
+	if (socle_conn_is_alive(socle_volume_conn(vol)))
+		return socle_volume_delete(vol, 0, ret_why) >= 0;
+	again = vol_again(cli, socle_volume_pool_name(vol), socle_volume_name(vol));
+	return again && socle_volume_delete(again, 0, ret_why) >= 0;
+}
+
+bool vols_take_back(struct cli *cli, const GPtrArray *vols)
+{
+	bool all = true;
+
 	/* From the last on: it may refer to an earlier one. */
 	for (unsigned i = vols->len; i-- > 0;) {
 		struct socle_volume *vol = g_ptr_array_index(vols, i);
 		g_autofree char *name = cli_plain(socle_volume_name(vol));
 		struct socle_error *why = NULL;
 
-		if (socle_volume_delete(vol, 0, &why) < 0)
-			cli_warn("volume '%s' stays: %s", name, socle_error_message(why));
+		if (!take_back(cli, vol, &why)) {
+			cli_warn("volume '%s' stays: %s", name,
+				 why ? socle_error_message(why) : "the daemon is not there");
+			all = false;
+		}
 		socle_error_free(why);
 	}
+	return all;
 }
 
 static int run_clone(struct cli *cli, const struct cli_args *args, GError **error)
@@ -268,8 +319,13 @@ static int run_clone(struct cli *cli, const struct cli_args *args, GError **erro
 	pool = to ? cli_pool(cli, to, error) : socle_volume_pool(from, &why);
 	if (!pool)
 		return to ? CLI_FAILED : (int)cli_fail(error, why, "'%s'", cli_args_word(args, 0));
-	vol = vol_clone(pool, from, cli_args_word(args, 1), cli_args_has(args, "linked"),
+	if (!interrupt_begin(error))
+		return CLI_FAILED;
+	vol = vol_clone(cli, pool, from, cli_args_word(args, 1), cli_args_has(args, "linked"),
 			prealloc(args) | reflink(args), error);
+	interrupt_end();
+	if (!vol && interrupted())
+		interrupt_tell(cli_args_word(args, 1), true, error);
 	if (!vol)
 		return CLI_FAILED;
 	cli_done_object(cli, &object_volume, vol, "clone", "is made");

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/sys.h"
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/object.h"
 #include "cli/vol.h"
 
@@ -82,6 +83,8 @@ static bool send_data(struct socle_stream *stream, struct source *source, uint64
 		len -= (uint64_t)got;
 		progress->data += (uint64_t)got;
 		progress_tell(progress, false);
+		if (!interrupt_check(error))
+			return false;
 	}
 	source->left = 0;
 	return true;

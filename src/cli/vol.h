@@ -22,11 +22,11 @@ struct storage_vol *vol_definition(struct socle_volume *vol, GError **error);
  * A volume @name in @pool that begins as @from is: a copy, or if @linked a qcow2 image that refers to
  * it. @flags: enum socle_volume_create_flags. For socle_volume_unref(); NULL with an error.
  */
-struct socle_volume *vol_clone(struct socle_pool *pool, struct socle_volume *from, const char *name,
-			       bool linked, unsigned flags, GError **error);
+struct socle_volume *vol_clone(struct cli *cli, struct socle_pool *pool, struct socle_volume *from,
+			       const char *name, bool linked, unsigned flags, GError **error);
 
-/* Deletes each of what was made for something that did not come to be; says which ones stay. */
-void vols_take_back(const GPtrArray *vols);
+/* Deletes each of what was made for something that did not come to be; false: some stay, it says which. */
+bool vols_take_back(struct cli *cli, const GPtrArray *vols);
 
 /* Bytes from where @fd stands into a volume; holes of a file are not sent if @sparse. */
 struct vol_transfer {

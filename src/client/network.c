@@ -275,6 +275,38 @@ int socle_network_is_persistent(struct socle_network *net, struct socle_error **
 	return ret.persistent != 0;
 }
 
+char *socle_network_get_metadata(struct socle_network *net, int type, const char *uri,
+				 unsigned flags, struct socle_error **error)
+{
+	rpc_network_get_metadata_args args = {
+		.net = client_network_wire(net),
+		.type = type,
+		.uri = OPTIONAL(uri),
+		.flags = flags,
+	};
+	rpc_network_get_metadata_ret ret;
+
+	if (!CALL(net->conn, NETWORK_GET_METADATA, network_get_metadata, &args, &ret, error))
+		return NULL;
+	return ret.metadata;
+}
+
+int socle_network_set_metadata(struct socle_network *net, int type, const char *text,
+			       const char *key, const char *uri, unsigned flags,
+			       struct socle_error **error)
+{
+	rpc_network_set_metadata_args args = {
+		.net = client_network_wire(net),
+		.type = type,
+		.metadata = OPTIONAL(text),
+		.key = OPTIONAL(key),
+		.uri = OPTIONAL(uri),
+		.flags = flags,
+	};
+
+	return CALL_ARGS(net->conn, NETWORK_SET_METADATA, network_set_metadata, &args, error);
+}
+
 /* == Leases == */
 
 static char *copy_optional(rpc_text *text)

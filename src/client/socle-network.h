@@ -281,6 +281,35 @@ SOCLE_API int socle_network_is_active(struct socle_network *net, struct socle_er
 SOCLE_API int socle_network_is_persistent(struct socle_network *net, struct socle_error **error);
 
 /**
+ * socle_network_get_metadata() - title, description, or somebody's element
+ * @net:   the network
+ * @type:  enum socle_metadata_type
+ * @uri:   of the element's namespace; NULL for the others
+ * @flags: enum socle_network_update_flags; 0: what it is now
+ * @error: says why not; a libvirtd before 9.7 does not know it
+ *
+ * Return: text for socle_free(), or NULL
+ */
+SOCLE_API char *socle_network_get_metadata(struct socle_network *net, int type, const char *uri,
+					   unsigned flags, struct socle_error **error);
+
+/**
+ * socle_network_set_metadata() - set or remove it
+ * @net:   the network
+ * @type:  enum socle_metadata_type
+ * @text:  what is to be there; NULL: nothing
+ * @key:   the prefix of an element's namespace
+ * @uri:   the namespace
+ * @flags: enum socle_network_update_flags; 0: what it is now
+ * @error: says why not
+ *
+ * Return: 0, or -1
+ */
+SOCLE_API int socle_network_set_metadata(struct socle_network *net, int type, const char *text,
+					 const char *key, const char *uri, unsigned flags,
+					 struct socle_error **error);
+
+/**
  * socle_network_leases() - who has got addresses by DHCP
  * @net:        the network
  * @mac:        of this card only; NULL: of all

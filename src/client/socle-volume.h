@@ -33,6 +33,8 @@ enum socle_volume_create_flags {
 enum socle_volume_delete_flags {
 	SOCLE_VOLUME_DELETE_ZEROED = 1 << 0,
 	SOCLE_VOLUME_DELETE_WITH_SNAPSHOTS = 1 << 1,
+	/* First the volume whose snapshot it is becomes what it is. Alone; socled only. */
+	SOCLE_VOLUME_DELETE_RESTORE = 1 << 30,
 };
 
 enum socle_volume_info_flags {

@@ -122,8 +122,7 @@ static struct storage_vol *look(const struct depot *depot, const char *name, GEr
 {
 	g_autoptr(GPtrArray) partitions = partitions_of(depot, error);
 	autofd int fd = partitions ? open_volume(depot, name, O_RDONLY, NULL) : -1;
-	struct storage_vol *vol =
-		fd >= 0 ? vol_look(fd, name, depot->def->target.path, NULL) : NULL;
+	struct storage_vol *vol = fd >= 0 ? vol_look_raw(fd, name, NULL) : NULL;
 
 	for (unsigned i = 0; !vol && partitions && i < partitions->len; i++) {
 		const struct partition *partition = partitions->pdata[i];
@@ -195,7 +194,7 @@ static bool create(const struct depot *depot, const struct vol_create *what,
 					  "sfdisk has made no partition on '%s'", disk_of(depot));
 	made = g_path_get_basename(path);
 	if (!strcmp(made, name) &&
-	    (!source || vol_fill_device(path, source, source_fd, work, error)))
+	    (!source || vol_fill_device(path, false, source, source_fd, work, error)))
 		return true;
 	if (strcmp(made, name) != 0)
 		error_set(error, SOCLE_ERROR_USAGE,
@@ -206,10 +205,11 @@ static bool create(const struct depot *depot, const struct vol_create *what,
 	return false;
 }
 
-static bool remove_volume(const struct depot *depot, const char *name, GError **error)
+static bool remove_volume(const struct depot *depot, const char *name, bool all, GError **error)
 {
 	unsigned number = partitions_number(disk_of(depot), name);
 
+	(void)all;
 	if (!number)
 		return error_set(error, SOCLE_ERROR_NOT_FOUND,
 				 "there is no volume '%s' on disk '%s'", name, disk_of(depot));

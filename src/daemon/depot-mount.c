@@ -142,7 +142,42 @@ static bool netfs_start(const struct depot *depot, unsigned flags, GError **erro
 	return start_mounted(depot, type, what, error);
 }
 
+static bool netfs_find_sources(const struct storage_pool *like, GPtrArray *list, GError **error)
+{
+	const struct storage_pool_source *source = &like->source;
+	const char *host = source->host_count ? source->hosts[0].name : NULL;
+	g_autofree char *output = NULL;
+	g_autoptr(GPtrArray) folders = NULL;
+	char **argv;
+	bool ok;
+
+	if (!host || *host == '-')
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "folders of others are looked for on a host; name it in "
+				 "<source><host name='...'/>");
+	if (!host_tool_find("showmount", "nfs-common", error))
+		return false;
+	argv = mounts_argv_exports(host);
+	ok = host_tool_run((const char *const *)argv, NULL, &output, error);
+	g_strfreev(argv);
+	if (!ok)
+		return false;
+	folders = mounts_parse_exports(output);
+	for (unsigned i = 0; i < folders->len; i++) {
+		struct storage_pool *pool = g_new0(struct storage_pool, 1);
+
+		pool->source.hosts = g_new0(struct storage_host, 1);
+		pool->source.host_count = 1;
+		pool->source.hosts[0].name = g_strdup(host);
+		pool->source.dir.path = g_strdup(folders->pdata[i]);
+		pool->source.format.type = g_strdup("nfs");
+		g_ptr_array_add(list, pool);
+	}
+	return true;
+}
+
 const struct depot_kind depot_netfs = {
+	.find_sources = netfs_find_sources,
 	.available = fs_available,
 	.build = netfs_build,
 	.erase = erase,

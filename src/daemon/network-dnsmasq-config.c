@@ -279,6 +279,8 @@ char *dnsmasq_config(const struct network *n, const struct dnsmasq_places *place
 		line(out, "dhcp-no-override");
 		/* Who has an address stands in the leases; asking the air takes three seconds for each. */
 		line(out, "no-ping");
+		/* Clones of a machine make the same identifier of the same machine-id; cards are their own. */
+		line(out, "dhcp-ignore-clid");
 		line(out, "quiet-dhcp");
 		line(out, "quiet-dhcp6");
 		line(out, "dhcp-lease-max=%" PRIu64, MIN(leases + 1, 1000000));

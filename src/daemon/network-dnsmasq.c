@@ -25,7 +25,7 @@ enum {
 	AGAIN_MS = 500, /* before the next start, and twice that behind each failure ... */
 	AGAIN_MAX_MS = 30000,
 	WELL_S = 60, /* ... until it has run for so long */
-	END_MS = 3000,
+	END_MS = 100, /* nobody else is served meanwhile */
 	LOG_MAX = 1024 * 1024,
 };
 
@@ -306,16 +306,22 @@ struct dnsmasq *dnsmasq_find(const struct network *network, const struct dnsmasq
 	return d;
 }
 
-/* Without waiting for long; it has nothing to write. */
+static void signal_and_wait(struct dnsmasq *d, int number)
+{
+	if (!process_signal(d->process, number, NULL))
+		return;
+	for (unsigned i = 0; i < END_MS && !process_ended(d->process); i++)
+		g_usleep(1000);
+}
+
+/* It takes some ms. One that takes longer is killed: leases are in their file already, and there is nothing else. */
 static void end_process(struct dnsmasq *d)
 {
 	if (!d->process)
 		return;
-	if (process_signal(d->process, SIGTERM, NULL)) {
-		for (unsigned i = 0; i < END_MS && !process_ended(d->process); i++)
-			g_usleep(1000);
-		(void)process_signal(d->process, SIGKILL, NULL);
-	}
+	signal_and_wait(d, SIGTERM);
+	if (!process_ended(d->process))
+		signal_and_wait(d, SIGKILL);
 	(void)process_status(d->process, &(int){ 0 });
 	g_clear_pointer(&d->process, process_free);
 }

@@ -42,13 +42,18 @@ struct depot_kind {
 	bool (*create)(const struct depot *depot, const struct vol_create *what,
 		       const struct storage_vol *source, int source_fd, struct vol_work *work,
 		       GError **error);
-	bool (*remove)(const struct depot *depot, const char *name, GError **error);
+	/* @all: with its snapshots, where it has such. */
+	bool (*remove)(const struct depot *depot, const char *name, bool all, GError **error);
 	bool (*resize)(const struct depot *depot, const char *name, uint64_t now, uint64_t wanted,
 		       unsigned flags, struct vol_work *work, GError **error);
-	bool files; /* volumes are files in a folder, of any format (vol-file.c) */
+	/* Whose snapshot @name is becomes what it is, and that goes. */
+	bool (*restore)(const struct depot *depot, const char *name, GError **error);
+	bool files;  /* volumes are files in a folder, of any format (vol-file.c) */
+	bool copies; /* create() copies a volume of the same pool by itself: @source_fd is -1 */
 };
 
 extern const struct depot_kind depot_dir, depot_fs, depot_netfs, depot_logical, depot_disk;
+extern const struct depot_kind depot_iscsi_direct, depot_rbd;
 /* NULL with @error: there is no such kind here. */
 const struct depot_kind *depot_kind_of(enum storage_pool_type type, GError **error);
 
@@ -92,9 +97,11 @@ void parts_sweep(int dir);
 
 /* What is to be told of the volume that is open as @fd; @path is for what its header names. */
 struct storage_vol *vol_look(int fd, const char *name, const char *path, GError **error);
+/* The same of one that is raw whatever is in it, since a guest may have written that. */
+struct storage_vol *vol_look_raw(int fd, const char *name, GError **error);
 bool vol_file_create(const struct depot *depot, const struct vol_create *what,
 		     const struct depot *source, struct vol_work *work, GError **error);
-bool vol_file_remove(const struct depot *depot, const char *name, GError **error);
+bool vol_file_remove(const struct depot *depot, const char *name, bool all, GError **error);
 bool vol_file_resize(const struct depot *depot, const char *name, uint64_t wanted, unsigned flags,
 		     struct vol_work *work, GError **error);
 bool vol_wipe_bytes(const struct depot *depot, const char *name, enum vol_wipe how,
@@ -106,12 +113,15 @@ char *depot_path(const struct depot *depot, const char *name);
 /* From @off on, @len bytes of @from to the same place of @to, but holes; @to reads as zero there. */
 bool vol_copy_data(int from, int to, uint64_t off, uint64_t len, struct vol_work *work,
 		   GError **error);
-/* What @source, open as @source_fd, says to a reader, to the device @path, which is large enough. */
-bool vol_fill_device(const char *path, const struct storage_vol *source, int source_fd,
+/* What @source, open as @source_fd, says to a reader, to the device @path, which is large enough; @blank: and
+ * reads as zero. */
+bool vol_fill_device(const char *path, bool blank, const struct storage_vol *source, int source_fd,
 		     struct vol_work *work, GError **error);
-/* From image to image; the second one is flushed. */
+/* From image to image; the second one is flushed. @blank: it reads as zero so far, unless there is
+ * something behind it. */
 struct image;
-bool vol_convert(struct image *from, struct image *to, struct vol_work *work, GError **error);
+bool vol_convert(struct image *from, struct image *to, bool blank, struct vol_work *work,
+		 GError **error);
 
 struct vol_io;
 /* For streams. Its functions take threads of their own. */

@@ -97,7 +97,8 @@ char *depot_path(const struct depot *depot, const char *name)
 static const struct depot_kind *const kinds[STORAGE_POOL_TYPE_COUNT] = {
 	[STORAGE_POOL_DIR] = &depot_dir,     [STORAGE_POOL_FS] = &depot_fs,
 	[STORAGE_POOL_NETFS] = &depot_netfs, [STORAGE_POOL_LOGICAL] = &depot_logical,
-	[STORAGE_POOL_DISK] = &depot_disk,
+	[STORAGE_POOL_DISK] = &depot_disk,   [STORAGE_POOL_ISCSI_DIRECT] = &depot_iscsi_direct,
+	[STORAGE_POOL_RBD] = &depot_rbd,
 };
 
 const struct depot_kind *depot_kind_of(enum storage_pool_type type, GError **error)
@@ -105,7 +106,8 @@ const struct depot_kind *depot_kind_of(enum storage_pool_type type, GError **err
 	if (kinds[type])
 		return kinds[type];
 	error_set(error, SOCLE_ERROR_UNSUPPORTED,
-		  "storage pools of type %s are not supported; use dir, fs, netfs, logical or disk",
+		  "storage pools of type %s are not supported; use dir, fs, netfs, logical, disk, "
+		  "iscsi-direct or rbd",
 		  storage_pool_type_names[type]);
 	return NULL;
 }
@@ -511,6 +513,7 @@ static bool run_create(void *arg, GError **error)
 	const struct depot *depot = order->depot;
 	autoptr(storage_vol) source = NULL;
 	autofd int fd = -1;
+	bool own;
 
 	if (depot->kind->files)
 		return vol_file_create(depot, &order->create, order->source, order->work, error);
@@ -518,9 +521,14 @@ static bool run_create(void *arg, GError **error)
 		return cannot(order, "have new volumes", error);
 	if (order->source) {
 		source = look_at(order->source, order->name, error);
-		fd = source ? order->source->kind->open(order->source, order->name, O_RDONLY, error)
-			    : -1;
-		if (fd < 0)
+		if (!source)
+			return false;
+		if (order->create.source_raw)
+			storage_vol_take_raw(source);
+		own = depot->kind->copies && !strcmp(order->source->def->name, depot->def->name);
+		if (!own)
+			fd = order->source->kind->open(order->source, order->name, O_RDONLY, error);
+		if (!own && fd < 0)
 			return false;
 	}
 	return depot->kind->create(depot, &order->create, source, fd, order->work, error);
@@ -536,7 +544,8 @@ static void create(struct storage *storage, const struct vol_create *what, struc
 	order->def = storage_vol_copy(what->vol);
 	order->create = (struct vol_create){ .vol = order->def,
 					     .flags = what->flags,
-					     .source_name = order->name };
+					     .source_name = order->name,
+					     .source_raw = what->source_raw };
 	if (what->source)
 		order->source = depot_fresh(shelf_of(what->source));
 	start_order(order, task, run_create, NULL);
@@ -545,13 +554,14 @@ static void create(struct storage *storage, const struct vol_create *what, struc
 static bool run_remove(void *arg, GError **error)
 {
 	const struct order *order = arg;
+	bool all = order->flags & VOL_REMOVE_WITH_SNAPSHOTS;
 
-	if (order->flags & 1 &&
+	if (order->flags & VOL_REMOVE_ZEROED &&
 	    !vol_wipe_bytes(order->depot, order->name, VOL_WIPE_ZERO, order->work, error))
 		return false;
 	if (!order->depot->kind->remove)
 		return cannot(order, "lose volumes", error);
-	return order->depot->kind->remove(order->depot, order->name, error);
+	return order->depot->kind->remove(order->depot, order->name, all, error);
 }
 
 static void remove_volume(struct storage *storage, const char *name, unsigned flags,
@@ -562,6 +572,24 @@ static void remove_volume(struct storage *storage, const char *name, unsigned fl
 	order->flags = flags;
 	order->work = vol_work_ref(work);
 	start_order(order, task, run_remove, NULL);
+}
+
+static bool run_restore(void *arg, GError **error)
+{
+	const struct order *order = arg;
+
+	if (!order->depot->kind->restore)
+		return cannot(order, "restore volumes", error);
+	return order->depot->kind->restore(order->depot, order->name, error);
+}
+
+static void restore(struct storage *storage, const char *name, struct vol_work *work,
+		    struct task *task)
+{
+	struct order *order = order_at(storage, name);
+
+	order->work = vol_work_ref(work);
+	start_order(order, task, run_restore, NULL);
 }
 
 /* What a client has asked for, in bytes; false: it makes no sense. */
@@ -590,8 +618,11 @@ static bool run_resize(void *arg, GError **error)
 	const struct order *order = arg;
 	const struct depot *depot = order->depot;
 	autoptr(storage_vol) vol = look_at(depot, order->name, error);
-	uint64_t now = vol ? (uint64_t)vol->capacity.value : 0, wanted = 0;
+	uint64_t now, wanted = 0;
 
+	if (vol && order->flags & VOL_RESIZE_RAW)
+		storage_vol_take_raw(vol);
+	now = vol ? (uint64_t)vol->capacity.value : 0;
 	if (!vol || !wanted_size(order, now, &wanted, error))
 		return false;
 	if (depot->kind->files)
@@ -716,6 +747,7 @@ const struct pool_ops pools_ops = {
 	.look = look,
 	.create = create,
 	.remove = remove_volume,
+	.restore = restore,
 	.resize = resize,
 	.wipe = wipe,
 	.open = open_volume,

@@ -49,6 +49,31 @@ void runner_dump_end(struct runner *runner)
 	dump_end(runner, error);
 }
 
+char *runner_dump_format(const struct runner *runner)
+{
+	const char *part = runner->dump ? runner->dump->part : runner->left_dump;
+
+	return part ? g_uri_escape_string(part, "/", FALSE) : g_strdup("");
+}
+
+void runner_dump_take(struct runner *runner, const char *text)
+{
+	g_autofree char *part = *text == '/' ? g_uri_unescape_string(text, NULL) : NULL;
+
+	if (part && g_str_has_suffix(part, ".part"))
+		runner->left_dump = g_steal_pointer(&part);
+}
+
+void runner_dump_remove_left(struct runner *runner)
+{
+	g_autofree char *part = g_steal_pointer(&runner->left_dump);
+
+	if (!part)
+		return;
+	runner_grant_end(runner, part);
+	(void)sys_unlink(part);
+}
+
 void runner_dump_event(struct runner *runner, const json_t *data)
 {
 	const json_t *result = json_object_get(data, "result");
@@ -62,6 +87,7 @@ void runner_dump_event(struct runner *runner, const json_t *data)
 		error_set(&error, SOCLE_ERROR_FAILED, "the machine was not dumped: %s",
 			  why ? why : "it does not say why");
 	dump_end(runner, error);
+	machine_changed(runner->machine.dom);
 }
 
 static void on_looked(void *opaque, json_t *result, const GError *error)
@@ -77,11 +103,13 @@ static void on_looked(void *opaque, json_t *result, const GError *error)
 
 void runner_dump_look(struct runner *runner)
 {
-	if (runner->dump)
+	if (runner->dump) {
 		runner_call(runner, "query-dump", NULL, 0, on_looked, runner);
-	else
-		/* Of an earlier daemon, if there is one. */
-		runner_call(runner, "x-dump-cancel", NULL, 0, NULL, NULL);
+		return;
+	}
+	/* Of an earlier daemon, if there is one. */
+	runner_call(runner, "x-dump-cancel", NULL, 0, NULL, NULL);
+	runner_dump_remove_left(runner);
 }
 
 static void on_begun(void *opaque, json_t *result, const GError *error)
@@ -123,6 +151,7 @@ void runner_core_dump(struct machine *machine, const char *path, struct task *ta
 	runner->dump = g_new(struct runner_dump, 1);
 	*runner->dump = (struct runner_dump){ g_strdup(path), g_strdup(part), task, false };
 	runner_grant(runner, part, true);
+	machine_changed(machine->dom);
 	runner_call(runner, "dump-guest-memory",
 		    json_pack("{s:b,s:s,s:b}", "paging", 0, "protocol", protocol, "detach", 1), 0,
 		    on_begun, runner);

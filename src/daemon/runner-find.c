@@ -76,6 +76,7 @@ char *runner_state(struct machine *machine)
 	g_autoptr(GString) jobs = g_string_new(NULL);
 	g_autofree char *names = format_names(machine->dom->live);
 	g_autofree char *own = runner_grants_format(runner);
+	g_autofree char *dump = runner_dump_format(runner);
 
 	for (unsigned i = 0; i < runner->jobs->len; i++) {
 		const struct runner_job *job = g_ptr_array_index(runner->jobs, i);
@@ -86,10 +87,10 @@ char *runner_state(struct machine *machine)
 	if (!runner->process && !runner->found_pid)
 		return g_strdup("");
 	return g_strdup_printf(
-		"pid=%d start=%" PRIu64 " from=%" PRId64 " names=%s jobs=%s own=%s dir=%s",
+		"pid=%d start=%" PRIu64 " from=%" PRId64 " names=%s jobs=%s dump=%s own=%s dir=%s",
 		runner->process ? process_pid(runner->process) : runner->found_pid,
 		runner->process ? process_start(runner->process) : runner->found_start,
-		(int64_t)runner->log_from, names, jobs->str, own, runner->dir);
+		(int64_t)runner->log_from, names, jobs->str, dump, own, runner->dir);
 }
 
 static void take_jobs(struct runner *runner, const char *text)
@@ -116,6 +117,7 @@ static bool take_state(struct runner *runner, const char *state, GError **error)
 {
 	const char *names = strstr(state, " names="), *jobs = strstr(state, " jobs=");
 	const char *files = strstr(state, " own="), *dir = strstr(state, " dir=");
+	const char *dump = strstr(state, " dump=");
 	g_autofree char *list = NULL, *own = NULL;
 	int64_t from = 0;
 
@@ -130,6 +132,11 @@ static bool take_state(struct runner *runner, const char *state, GError **error)
 	take_names(runner->machine.dom->live, own);
 	list = g_strndup(jobs + 6, strcspn(jobs + 6, " "));
 	take_jobs(runner, list);
+	if (dump && dump > jobs && dump < dir) {
+		g_autofree char *escaped = g_strndup(dump + 6, strcspn(dump + 6, " "));
+
+		runner_dump_take(runner, escaped);
+	}
 	if (files && files < dir) {
 		g_autofree char *escaped = g_strndup(files + 5, (size_t)(dir - files - 5));
 
@@ -166,6 +173,7 @@ static void tell_end(struct runner *runner)
 		  "%s", why);
 	machine_log_say(runner->log, "ended while there was no daemon: %s", why);
 	runner_remove_files(runner);
+	runner_dump_remove_left(runner);
 	runner_grants_end(runner);
 	runner_begun(runner, error);
 }

@@ -127,11 +127,16 @@ void runner_offline_snapshot(struct dom *dom, const struct snapshot *snapshot, s
 	const struct aside_work work_to_do = {
 		.name = "snapshot", .fn = work, .end = worked, .free = offline_free
 	};
-	struct offline *offline = g_new0(struct offline, 1);
+	struct offline *offline;
 	struct aside_work what = work_to_do;
 	g_autoptr(GError) error = NULL;
 	bool ok = true;
 
+	if (runner_lvm_wants(dom->config, snapshot)) {
+		runner_lvm_offline_snapshot(dom, snapshot, task);
+		return;
+	}
+	offline = g_new0(struct offline, 1);
 	offline->task = task;
 	offline->overlays = g_array_new(FALSE, FALSE, sizeof(struct overlay));
 	g_array_set_clear_func(offline->overlays, overlay_clear);

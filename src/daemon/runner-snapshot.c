@@ -85,11 +85,17 @@ static bool add_action(json_t *actions, const struct domain *live, const struct 
 
 void runner_snapshot(struct machine *machine, const struct snapshot *snapshot, struct task *task)
 {
-	struct saving *saving = g_new(struct saving, 1);
-	json_t *actions = json_array();
+	struct saving *saving;
+	json_t *actions;
 	g_autoptr(GError) error = NULL;
 	bool ok = true;
 
+	if (runner_lvm_wants(machine->dom->live, snapshot)) {
+		runner_lvm_snapshot(machine, snapshot, task);
+		return;
+	}
+	saving = g_new(struct saving, 1);
+	actions = json_array();
 	*saving = (struct saving){ task, g_ptr_array_new_with_free_func(g_free) };
 	for (unsigned i = 0; ok && i < snapshot->disks.count; i++)
 		ok = add_action(actions, machine->dom->live, snapshot, &snapshot->disks.list[i],

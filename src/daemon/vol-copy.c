@@ -119,15 +119,14 @@ static bool is_zero(const uint8_t *bytes, size_t len)
 	return !bytes[0] && !memcmp(bytes, bytes + 1, len - 1);
 }
 
-static bool put_zeroes(struct image *to, uint64_t off, uint64_t len, GError **error)
+static bool put_zeroes(struct image *to, bool blank, uint64_t off, uint64_t len, GError **error)
 {
-	/* A new image reads as zero, unless there is something behind it. */
-	return (!to->backing_file && !to->ops->new_is_noise) ||
+	return (blank && !to->backing_file && !to->ops->new_is_noise) ||
 	       image_zero(to, off, MIN(len, to->size - off), true, error);
 }
 
-static bool convert_data(struct image *from, struct image *to, uint64_t off, uint64_t len,
-			 uint8_t *buffer, struct vol_work *work, GError **error)
+static bool convert_data(struct image *from, struct image *to, bool blank, uint64_t off,
+			 uint64_t len, uint8_t *buffer, struct vol_work *work, GError **error)
 {
 	while (len) {
 		size_t n = (size_t)MIN(len, (uint64_t)COPY_BUFFER);
@@ -137,7 +136,7 @@ static bool convert_data(struct image *from, struct image *to, uint64_t off, uin
 		if (!work_is_wanted(work, error) || !image_read(from, off, buffer, n, error))
 			return false;
 		memset(buffer + n, 0, padded - n);
-		ok = is_zero(buffer, padded) ? put_zeroes(to, off, padded, error)
+		ok = is_zero(buffer, padded) ? put_zeroes(to, blank, off, padded, error)
 					     : image_write(to, off, buffer, padded, error);
 		if (!ok)
 			return false;
@@ -148,7 +147,8 @@ static bool convert_data(struct image *from, struct image *to, uint64_t off, uin
 	return true;
 }
 
-bool vol_convert(struct image *from, struct image *to, struct vol_work *work, GError **error)
+bool vol_convert(struct image *from, struct image *to, bool blank, struct vol_work *work,
+		 GError **error)
 {
 	g_autofree uint8_t *buffer = g_malloc(COPY_BUFFER + 512);
 	uint64_t off = 0;
@@ -161,13 +161,13 @@ bool vol_convert(struct image *from, struct image *to, struct vol_work *work, GE
 		    !image_map_chain(from, off, MIN(from->size - off, map_step), &extent, error))
 			return false;
 		ok = extent.kind == IMAGE_DATA
-			     ? convert_data(from, to, off, extent.len, buffer, work, error)
-			     : put_zeroes(to, off, (extent.len + 511) / 512 * 512, error);
+			     ? convert_data(from, to, blank, off, extent.len, buffer, work, error)
+			     : put_zeroes(to, blank, off, (extent.len + 511) / 512 * 512, error);
 		if (!ok)
 			return false;
 		off += extent.len;
 	}
-	if (to->size > off && !put_zeroes(to, off, to->size - off, error))
+	if (to->size > off && !put_zeroes(to, blank, off, to->size - off, error))
 		return false;
 	return image_flush(to, error);
 }

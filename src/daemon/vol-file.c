@@ -187,13 +187,15 @@ static void source_release(struct copy_source *from)
 }
 
 static bool source_init(struct copy_source *from, const struct depot *depot, const char *name,
-			GError **error)
+			bool raw, GError **error)
 {
 	*from = (struct copy_source){ .fd = depot->kind->open(depot, name, O_RDONLY, error),
 				      .path = depot_path(depot, name) };
 	if (from->fd < 0 || !is_free(from->fd, from->path, false, error))
 		return false;
 	from->vol = vol_look(from->fd, name, from->path, error);
+	if (from->vol && raw)
+		storage_vol_take_raw(from->vol);
 	return from->vol != NULL;
 }
 
@@ -322,7 +324,7 @@ static bool convert(const struct depot *depot, const struct part *part,
 		file ? image_open_file(vol->name, file, ops->format,
 				       IMAGE_WRITE | (vol->backing.path ? IMAGE_BACKING : 0), error)
 		     : NULL;
-	return target && vol_convert(source, target, work, error);
+	return target && vol_convert(source, target, true, work, error);
 }
 
 static bool make_copy(const struct depot *depot, const struct part *part,
@@ -331,7 +333,7 @@ static bool make_copy(const struct depot *depot, const struct part *part,
 {
 	const struct image_ops *ops = format_of(what->vol, error);
 	struct copy_source from = { .fd = -1 };
-	bool ok = ops && source_init(&from, source, what->source_name, error);
+	bool ok = ops && source_init(&from, source, what->source_name, what->source_raw, error);
 
 	if (ok && is_alike(&from, what->vol, ops))
 		ok = is_whole(&from, ops, error) &&
@@ -397,7 +399,7 @@ static int open_free(const struct depot *depot, const char *name, GError **error
 	return fd >= 0 && is_free(fd, path, true, error) ? fd_steal(&fd) : -1;
 }
 
-bool vol_file_remove(const struct depot *depot, const char *name, GError **error)
+bool vol_file_remove(const struct depot *depot, const char *name, bool all, GError **error)
 {
 	autofd int dir = folder_open(depot, error);
 	autofd int fd = dir < 0 ? -1 : depot->kind->open(depot, name, O_RDONLY, error);
@@ -405,6 +407,7 @@ bool vol_file_remove(const struct depot *depot, const char *name, GError **error
 	g_autoptr(GError) busy = NULL;
 	int ret;
 
+	(void)all;
 	if (fd < 0)
 		return false;
 	if (!is_free(fd, path, true, &busy) && !g_error_matches(busy, SYS_ERROR, EACCES)) {
@@ -421,11 +424,14 @@ bool vol_file_resize(const struct depot *depot, const char *name, uint64_t wante
 	g_autofree char *path = depot_path(depot, name);
 	autofd int fd = open_free(depot, name, error);
 	autoptr(storage_vol) vol = fd < 0 ? NULL : vol_look(fd, name, path, error);
-	const struct image_ops *ops = vol ? format_of(vol, error) : NULL;
+	const struct image_ops *ops;
 	struct block_file *file;
 	autoptr(image) image = NULL;
 	int ret;
 
+	if (vol && flags & VOL_RESIZE_RAW)
+		storage_vol_take_raw(vol);
+	ops = vol ? format_of(vol, error) : NULL;
 	if (!ops)
 		return false;
 	if (is_raw(ops)) {

@@ -103,6 +103,22 @@ static void io_write(struct vol_io *io, const void *data, size_t len, struct tas
 	start_step(f, task, run_write);
 }
 
+/* For devices that cannot forget, and parts of their blocks. */
+static int write_zeroes(int fd, uint64_t off, uint64_t len)
+{
+	static const uint8_t zeroes[64 << 10];
+
+	while (len) {
+		ssize_t n = sys_pwrite(fd, zeroes, MIN(len, (uint64_t)sizeof(zeroes)), (off_t)off);
+
+		if (n <= 0)
+			return n ? (int)n : -ENOSPC;
+		off += (uint64_t)n;
+		len -= (uint64_t)n;
+	}
+	return 0;
+}
+
 static bool make_hole(struct file_io *f, uint64_t len, GError **error)
 {
 	int ret;
@@ -113,6 +129,8 @@ static bool make_hole(struct file_io *f, uint64_t len, GError **error)
 	ret = f->whole || !len ? 0
 			       : sys_fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 					       (off_t)f->off, (off_t)len);
+	if (ret == -EOPNOTSUPP || ret == -EINVAL)
+		ret = write_zeroes(f->fd, f->off, len);
 	f->off += len;
 	return ret >= 0 || error_sys(error, ret, "cannot make a hole in volume '%s'", f->name);
 }

@@ -153,7 +153,7 @@ static void look_format(struct storage_vol *vol, const char *path, int fd)
 	set_text(&vol->target.format.type, format);
 }
 
-struct storage_vol *vol_look(int fd, const char *name, const char *path, GError **error)
+struct storage_vol *vol_look_raw(int fd, const char *name, GError **error)
 {
 	autoptr(storage_vol) vol = g_new0(struct storage_vol, 1);
 	struct statx stx;
@@ -167,6 +167,15 @@ struct storage_vol *vol_look(int fd, const char *name, const char *path, GError 
 	look_inode(vol, &stx);
 	if (!look_size(vol, fd, &stx, error))
 		return NULL;
-	look_format(vol, path, fd);
+	set_text(&vol->target.format.type, "raw");
 	return g_steal_pointer(&vol);
+}
+
+struct storage_vol *vol_look(int fd, const char *name, const char *path, GError **error)
+{
+	struct storage_vol *vol = vol_look_raw(fd, name, error);
+
+	if (vol)
+		look_format(vol, path, fd);
+	return vol;
 }

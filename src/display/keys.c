@@ -7,6 +7,7 @@
 #include "display/keys.h"
 
 #include <linux/input-event-codes.h>
+#include <rfb/keysym.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -159,6 +160,79 @@ uint8_t keys_by_linux(unsigned code)
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		if (keys[i].code == code)
 			return keys[i].number;
+	}
+	return 0;
+}
+
+/* == X11 == */
+
+/* What is on each key of the American layout, without and with Shift. */
+static const struct {
+	uint8_t first; /* number of the first key */
+	const char *plain, *shifted;
+} rows[] = {
+	{ 0x02, "1234567890-=", "!@#$%^&*()_+" },
+	{ 0x10, "qwertyuiop[]", "QWERTYUIOP{}" },
+	{ 0x1e, "asdfghjkl;'`", "ASDFGHJKL:\"~" },
+	{ 0x2b, "\\zxcvbnm,./", "|ZXCVBNM<>?" },
+	{ 0x39, " ", " " },
+};
+
+static const struct {
+	uint16_t keysym;
+	uint8_t number;
+} others[] = {
+	{ XK_BackSpace, 0x0e },     { XK_Tab, 0x0f },
+	{ XK_ISO_Left_Tab, 0x0f },  { XK_Return, 0x1c },
+	{ XK_Pause, KEYS_PAUSE },   { XK_Scroll_Lock, 0x46 },
+	{ XK_Sys_Req, KEYS_SYSRQ }, { XK_Escape, 0x01 },
+	{ XK_Delete, 0xd3 },        { XK_Home, 0xc7 },
+	{ XK_Left, 0xcb },          { XK_Up, 0xc8 },
+	{ XK_Right, 0xcd },         { XK_Down, 0xd0 },
+	{ XK_Page_Up, 0xc9 },       { XK_Page_Down, 0xd1 },
+	{ XK_End, 0xcf },           { XK_Print, KEYS_PRINT },
+	{ XK_Insert, 0xd2 },        { XK_Menu, 0xdd },
+	{ XK_Num_Lock, 0x45 },      { XK_KP_Enter, 0x9c },
+	{ XK_KP_Home, 0x47 },       { XK_KP_Left, 0x4b },
+	{ XK_KP_Up, 0x48 },         { XK_KP_Right, 0x4d },
+	{ XK_KP_Down, 0x50 },       { XK_KP_Page_Up, 0x49 },
+	{ XK_KP_Page_Down, 0x51 },  { XK_KP_End, 0x4f },
+	{ XK_KP_Begin, 0x4c },      { XK_KP_Insert, 0x52 },
+	{ XK_KP_Delete, 0x53 },     { XK_KP_Equal, 0x59 },
+	{ XK_KP_Multiply, 0x37 },   { XK_KP_Add, 0x4e },
+	{ XK_KP_Separator, 0x7e },  { XK_KP_Subtract, 0x4a },
+	{ XK_KP_Decimal, 0x53 },    { XK_KP_Divide, 0xb5 },
+	{ XK_KP_0, 0x52 },          { XK_KP_1, 0x4f },
+	{ XK_KP_2, 0x50 },          { XK_KP_3, 0x51 },
+	{ XK_KP_4, 0x4b },          { XK_KP_5, 0x4c },
+	{ XK_KP_6, 0x4d },          { XK_KP_7, 0x47 },
+	{ XK_KP_8, 0x48 },          { XK_KP_9, 0x49 },
+	{ XK_F11, 0x57 },           { XK_F12, 0x58 },
+	{ XK_Shift_L, 0x2a },       { XK_Shift_R, 0x36 },
+	{ XK_Control_L, 0x1d },     { XK_Control_R, 0x9d },
+	{ XK_Caps_Lock, 0x3a },     { XK_Meta_L, 0x38 },
+	{ XK_Meta_R, 0xb8 },        { XK_Alt_L, 0x38 },
+	{ XK_Alt_R, 0xb8 },         { XK_ISO_Level3_Shift, 0xb8 },
+	{ XK_Mode_switch, 0xb8 },   { XK_Super_L, 0xdb },
+	{ XK_Super_R, 0xdc },
+};
+
+uint8_t keys_by_keysym(uint32_t keysym)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows) && keysym > 0 && keysym < 0x80; i++) {
+		const char *plain = strchr(rows[i].plain, (int)keysym);
+		const char *shifted = strchr(rows[i].shifted, (int)keysym);
+
+		if (plain)
+			return (uint8_t)(rows[i].first + (plain - rows[i].plain));
+		if (shifted)
+			return (uint8_t)(rows[i].first + (shifted - rows[i].shifted));
+	}
+	if (keysym >= XK_F1 && keysym <= XK_F10)
+		return (uint8_t)(keysym - XK_F1 + 0x3b);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		if (others[i].keysym == keysym)
+			return others[i].number;
 	}
 	return 0;
 }

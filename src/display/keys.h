@@ -22,5 +22,7 @@ enum {
 /* By QEMU's name (QKeyCode), by Linux' code (KEY_...); 0: the keyboard has no such key. */
 uint8_t keys_by_name(const char *name);
 uint8_t keys_by_linux(unsigned code);
+/* By an X11 keysym, on an American keyboard: of "!" it is the key of 1, whose client holds Shift. */
+uint8_t keys_by_keysym(uint32_t keysym);
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/sys.h"
 #include "host/cgroup-int.h"
@@ -139,6 +140,20 @@ static void read_mounts(struct host_cgroups *groups)
 	}
 }
 
+/*
+ * Is our group a unit of systemd's, and may we make groups above it? systemd before 254 puts a service that it
+ * starts again into the unit's own group, which the kernel refuses while machines have groups below. Later
+ * ones start us in socle-daemon (DelegateSubgroup=), and then the unit is ours for good.
+ */
+static bool belongs_on_top(const struct hierarchy *h, const char *own)
+{
+	g_autofree char *file = g_strconcat(h->mount, "/cgroup.subtree_control", NULL);
+
+	return h->unified &&
+	       (g_str_has_suffix(own, ".service") || g_str_has_suffix(own, ".scope")) &&
+	       access(file, W_OK) == 0;
+}
+
 static void find_parent(struct host_cgroups *groups, struct hierarchy *h, const char *parent)
 {
 	g_autofree char *own = NULL;
@@ -152,6 +167,8 @@ static void find_parent(struct host_cgroups *groups, struct hierarchy *h, const 
 		return;
 	if (g_str_has_suffix(own, "/socle-daemon"))
 		own[strlen(own) - strlen("/socle-daemon")] = '\0';
+	else if (belongs_on_top(h, own))
+		own[0] = '\0';
 	h->parent = g_strconcat(h->mount, own, NULL);
 }
 

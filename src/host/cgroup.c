@@ -51,24 +51,41 @@ static const char *unified_name(unsigned controller)
 	return controller == HOST_IO ? "io" : host_controller_names[controller];
 }
 
-/* We leave our own group, so that it may have groups with controllers in it. */
+/* Is somebody but us in it? */
+static bool has_others(const char *dir)
+{
+	g_autofree char *list = host_read_all("", "%s/cgroup.procs", dir);
+	g_autofree char *self = g_strdup_printf("%d\n", getpid());
+
+	return list && *list && strcmp(list, self) != 0;
+}
+
+/*
+ * A group that hands on controllers has no process in it: we leave our own. The kernel would hand on cpu and
+ * cpuset all the same, and make it a group of threads, in which machines can have no groups. The one at the top,
+ * which has no type, is another matter.
+ */
 static int step_aside(const struct hierarchy *h)
 {
+	g_autofree char *type = g_strconcat(h->parent, "/cgroup.type", NULL);
 	g_autofree char *dir = g_strconcat(h->parent, "/socle-daemon", NULL);
-	int err = sys_mkdir(dir, 0755);
+	int err;
 
+	if (access(type, F_OK) < 0)
+		return 0;
+	if (has_others(h->parent))
+		return -EBUSY;
+	err = sys_mkdir(dir, 0755);
 	if (err && err != -EEXIST)
 		return err;
 	return cgroup_write(dir, "cgroup.procs", "%d", getpid());
 }
 
-static int hand_on(struct host_cgroups *groups, const struct hierarchy *h, unsigned controller)
+static int hand_on(const struct hierarchy *h, unsigned controller)
 {
 	const char *name = unified_name(controller);
 	int err = cgroup_write(h->parent, "cgroup.subtree_control", "+%s", name);
 
-	if (err == -EBUSY && groups->may_move && !step_aside(h))
-		err = cgroup_write(h->parent, "cgroup.subtree_control", "+%s", name);
 	return err ? err : cgroup_write(h->base, "cgroup.subtree_control", "+%s", name);
 }
 
@@ -134,6 +151,15 @@ static void tell_missing(struct host_cgroups *groups, const GString *names, cons
 			names->str, dir, g_strerror(-err));
 }
 
+static bool is_used(const struct host_cgroups *groups, const struct hierarchy *h)
+{
+	for (unsigned i = 0; i < HOST_CONTROLLER_COUNT; i++) {
+		if (groups->by_controller[i] == h)
+			return true;
+	}
+	return false;
+}
+
 /* Which controllers can be had in the end, and what to say of the others. */
 static void use_controllers(struct host_cgroups *groups)
 {
@@ -141,12 +167,18 @@ static void use_controllers(struct host_cgroups *groups)
 	const char *dir = NULL;
 	int err = 0;
 
+	for (unsigned i = 0; i < groups->count; i++) {
+		struct hierarchy *h = &groups->hierarchies[i];
+
+		if (h->unified && !h->err && groups->may_move && is_used(groups, h))
+			h->err = step_aside(h);
+	}
 	for (unsigned i = 0; i < HOST_CONTROLLER_COUNT; i++) {
 		struct hierarchy *h = groups->by_controller[i];
 		int failed = h ? h->err : -ENOENT;
 
 		if (h && !failed && h->unified && i != HOST_CPUACCT)
-			failed = hand_on(groups, h, i);
+			failed = hand_on(h, i);
 		if (!failed)
 			continue;
 		groups->by_controller[i] = NULL;
@@ -160,15 +192,6 @@ static void use_controllers(struct host_cgroups *groups)
 	}
 	if (names->len)
 		tell_missing(groups, names, dir, err);
-}
-
-static bool is_used(const struct host_cgroups *groups, const struct hierarchy *h)
-{
-	for (unsigned i = 0; i < HOST_CONTROLLER_COUNT; i++) {
-		if (groups->by_controller[i] == h)
-			return true;
-	}
-	return false;
 }
 
 struct host_cgroups *host_cgroups_new(const char *root, const char *parent)

@@ -5,8 +5,9 @@
  * Our own group, in which the host has started us, is where machines' groups are made, unless told:
  * OURS/socle/NAME-UUID. With the unified hierarchy (v2) a group that hands on controllers may have no
  * process itself, so we move to OURS/socle-daemon; a daemon that is started there, or in OURS again,
- * finds the same place. A machine that was left by an earlier daemon is looked for by its process,
- * wherever that is. Controllers that only the old hierarchies (v1) have are used there.
+ * finds the same place. Who is root, and a unit of a systemd that does not start it there, has
+ * /socle/NAME-UUID at the top instead. A machine that was left by an earlier daemon is looked for by
+ * its process, wherever that is. Controllers that only the old hierarchies (v1) have are used there.
  *
  * A host may let us do nothing of that: then each controller that is missing is told once, by
  * host_cgroups_missing(), and limits that need it are refused when they are set. Machines run without.
@@ -41,8 +42,7 @@ struct host_cgroup;
  * host_cgroups_new() - find out what the host lets us do
  * @root:   "/" but for tests
  * @parent: NULL: our own group, which has to be delegated to us; or a group from the top of the
- *          hierarchies, "/machines", which is there or may be made by root. systemd before 254 cannot
- *          start a service again in whose own group machines have gone on
+ *          hierarchies, "/machines", which is there or may be made by root
  *
  * Never fails. Moves this process, if that is needed.
  */

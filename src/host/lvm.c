@@ -50,6 +50,17 @@ char **lvm_argv_vgextend(const char *group, const char *const *devices)
 	return with_devices("vgextend", group, devices);
 }
 
+/* Without the interval they look every 15 seconds whether they are done. */
+char **lvm_argv_pvmove(const char *device)
+{
+	return argv_new("pvmove", "--interval", "1", "--", device, NULL);
+}
+
+char **lvm_argv_vgreduce(const char *group, const char *device)
+{
+	return argv_new("vgreduce", "--", group, device, NULL);
+}
+
 char **lvm_argv_vgremove(const char *group)
 {
 	return argv_new("vgremove", "--force", "--", group, NULL);
@@ -76,6 +87,14 @@ char **lvm_argv_lvcreate(const char *group, const char *name, uint64_t bytes, co
 				    "--name", name, "--size", size, "--", group, NULL);
 }
 
+char **lvm_argv_thin_pool(const char *group, const char *name, uint64_t bytes)
+{
+	g_autofree char *size = bytes_of(bytes);
+
+	return argv_new("lvcreate", "--yes", "--type", "thin-pool", "--name", name, "--size", size,
+			"--", group, NULL);
+}
+
 char **lvm_argv_snapshot(const char *group, const char *name, const char *origin, uint64_t bytes)
 {
 	g_autofree char *size = bytes_of(bytes), *path = path_of(group, origin);
@@ -90,7 +109,7 @@ char **lvm_argv_merge(const char *group, const char *snapshot)
 {
 	g_autofree char *path = path_of(group, snapshot);
 
-	return argv_new("lvconvert", "--merge", "--", path, NULL);
+	return argv_new("lvconvert", "--merge", "--interval", "1", "--", path, NULL);
 }
 
 char **lvm_argv_lvresize(const char *group, const char *name, uint64_t bytes, bool shrink)
@@ -108,6 +127,7 @@ char **lvm_argv_lvremove(const char *group, const char *name)
 	return argv_new("lvremove", "--force", "--", path, NULL);
 }
 
+/* @group: NULL: of all. */
 static char **report(const char *program, const char *columns, const char *group)
 {
 	return argv_new(program, "--noheadings", "--units", "b", "--nosuffix", "--separator",
@@ -121,7 +141,13 @@ char **lvm_argv_report_group(const char *group)
 
 char **lvm_argv_report_volumes(const char *group)
 {
-	return report("lvs", "lv_name,lv_size,lv_attr,origin,pool_lv,data_percent", group);
+	return report("lvs", "lv_name,lv_size,lv_attr,origin,origin_size,pool_lv,data_percent",
+		      group);
+}
+
+char **lvm_argv_report_place(const char *path)
+{
+	return report("lvs", "vg_name,lv_name", path);
 }
 
 char **lvm_argv_report_devices(const char *group)
@@ -131,7 +157,7 @@ char **lvm_argv_report_devices(const char *group)
 
 char **lvm_argv_report_groups(void)
 {
-	return argv_new("vgs", "--noheadings", "--options", "vg_name", NULL);
+	return report("vgs", "vg_name,pv_name", NULL);
 }
 
 bool lvm_parse_group(const char *text, struct lvm_group *ret_group)
@@ -170,20 +196,36 @@ GPtrArray *lvm_parse_volumes(const char *text)
 		g_auto(GStrv) words = g_strsplit(lines[i], separator, -1);
 		struct lvm_volume *volume;
 
-		if (g_strv_length(words) != 6 || !*g_strstrip(words[0]) ||
-		    strlen(g_strstrip(words[2])) < 5 || !g_ascii_isdigit(*g_strstrip(words[1])))
+		if (g_strv_length(words) != 7 || !*g_strstrip(words[0]) ||
+		    strlen(g_strstrip(words[2])) < 6 || !g_ascii_isdigit(*g_strstrip(words[1])))
 			continue;
 		volume = g_new(struct lvm_volume, 1);
-		*volume = (struct lvm_volume){ .name = g_strdup(words[0]),
-					       .size = g_ascii_strtoull(words[1], NULL, 10),
-					       .kind = words[2][0],
-					       .active = words[2][4] == 'a',
-					       .origin = word_or_null(words[3]),
-					       .pool = word_or_null(words[4]),
-					       .data_percent = g_ascii_strtod(words[5], NULL) };
+		*volume = (struct lvm_volume){
+			.name = g_strdup(words[0]),
+			.size = g_ascii_strtoull(words[1], NULL, 10),
+			.kind = words[2][0],
+			.active = words[2][4] == 'a',
+			.open = words[2][5] == 'o',
+			.lost = words[2][4] == 'I' || words[2][4] == 'S',
+			.origin = word_or_null(words[3]),
+			.origin_size = g_ascii_strtoull(g_strstrip(words[4]), NULL, 10),
+			.pool = word_or_null(words[5]),
+			.data_percent = g_ascii_strtod(words[6], NULL),
+		};
 		g_ptr_array_add(volumes, volume);
 	}
 	return volumes;
+}
+
+bool lvm_parse_pair(const char *line, char **ret_group, char **ret_other)
+{
+	g_auto(GStrv) words = g_strsplit(line, separator, -1);
+
+	if (g_strv_length(words) != 2 || !*g_strstrip(words[0]) || !*g_strstrip(words[1]))
+		return false;
+	*ret_group = g_strdup(words[0]);
+	*ret_other = g_strdup(words[1]);
+	return true;
 }
 
 GPtrArray *lvm_parse_names(const char *text)

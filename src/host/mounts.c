@@ -35,6 +35,29 @@ char **mounts_argv_mount(const char *type, const char *options, const char *what
 		    : argv_new("mount", "-o", options, "--", what, where, NULL);
 }
 
+char **mounts_argv_exports(const char *host)
+{
+	return argv_new("showmount", "--no-headers", "--exports", "--", host, NULL);
+}
+
+/* "/srv/images 10.0.0.0/8": the last word says who may. */
+GPtrArray *mounts_parse_exports(const char *text)
+{
+	GPtrArray *folders = g_ptr_array_new_with_free_func(g_free);
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+	for (unsigned i = 0; lines[i]; i++) {
+		char *line = g_strchomp(lines[i]);
+		const char *last = strrchr(line, ' ');
+
+		if (line[0] == '/')
+			g_ptr_array_add(folders,
+					g_strchomp(last ? g_strndup(line, (size_t)(last - line))
+							: g_strdup(line)));
+	}
+	return folders;
+}
+
 char **mounts_argv_umount(const char *where)
 {
 	return argv_new("umount", "--", where, NULL);

@@ -228,7 +228,10 @@ static uint64_t put_fadt(struct tables *t, const struct acpi_config *config, uin
 	put_zeros(t, 2 + 2 + 1 + 1); /* flush size and stride, duty offset and width */
 	put_zeros(t, 1 + 1);         /* alarm's day and month */
 	put(t, RTC_CENTURY, 1);
-	put(t, BOOT_LEGACY_DEVICES | BOOT_NO_VGA | (config->keyboard ? BOOT_8042 : 0), 2);
+	put(t,
+	    BOOT_LEGACY_DEVICES | (config->vga ? 0 : BOOT_NO_VGA) |
+		    (config->keyboard ? BOOT_8042 : 0),
+	    2);
 	put(t, 0, 1); /* reserved */
 	put(t,
 	    FADT_WBINVD | FADT_PROC_C1 | FADT_SLP_BUTTON | FADT_FIX_RTC | FADT_TMR_VAL_EXT |

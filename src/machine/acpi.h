@@ -54,6 +54,7 @@ struct acpi_config {
 	unsigned mmio_count;
 	struct acpi_mmio mmio[ACPI_MAX_MMIO];
 	uint64_t generation_id; /* address of the 16 bytes; 0: there is none */
+	bool vga;               /* there is a screen */
 	bool keyboard;          /* there is an i8042 with keyboard and mouse: */
 	unsigned keyboard_irq, mouse_irq;
 	bool pics;     /* there are 8259s, and a timer at ISA interrupt 0 and GSI 2 */

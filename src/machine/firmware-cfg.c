@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "dev/fw-cfg.h"
 #include "machine/acpi.h"
+#include "machine/firmware.h"
 #include "machine/machine-int.h"
 #include "machine/slots.h"
 
@@ -153,8 +154,9 @@ void firmware_tell_boot(struct machine *machine)
 	set_int(cfg, FW_CFG_BOOT_MENU, config->boot_menu, 2);
 	if (config->boot_menu)
 		set_int_file(cfg, "etc/boot-menu-wait", config->boot_menu_wait_ms, 2);
-	/* Messages and the menu on the serial port: there is no screen. */
-	set_int_file(cfg, "etc/sercon-port", PC_SERIAL_PORT, 2);
+	/* Messages and the menu on the serial port, if there is no screen. */
+	if (!machine->vga)
+		set_int_file(cfg, "etc/sercon-port", PC_SERIAL_PORT, 2);
 }
 
 void firmware_tell(struct machine *machine, struct acpi_config *tables)
@@ -162,12 +164,18 @@ void firmware_tell(struct machine *machine, struct acpi_config *tables)
 	const struct machine_config *config = &machine->config;
 	struct fw_cfg *cfg = machine->fw_cfg;
 
-	if (config->uuid)
+	if (config->uuid) {
 		fw_cfg_set(cfg, FW_CFG_UUID, config->uuid, PC_UUID_LEN);
+		/* SeaBIOS makes SMBIOS tables itself; this is the structure "system", at its offset 8. */
+		fw_cfg_set_file(cfg, "smbios/field1-8", config->uuid, PC_UUID_LEN);
+	}
 	set_int(cfg, FW_CFG_RAM_SIZE, config->memory, 8);
 	set_int(cfg, FW_CFG_CPUS, config->cpus, 2);
 	set_int(cfg, FW_CFG_MAX_CPUS, config->cpus, 2);
 	tell_memory(machine);
 	tell_tables(machine, tables);
 	firmware_tell_boot(machine);
+	/* SeaBIOS looks for the ROM of a PCI device under this name first. */
+	if (config->vga_bios)
+		firmware_tell_file(config->vga_bios, cfg, "pci1234,1111.rom");
 }

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/sys.h"
+#include "dev/fw-cfg.h"
 #include "machine/boot-int.h"
 #include "machine/memmap.h"
 #include "mem/mem.h"
@@ -17,6 +18,7 @@
 enum {
 	RESET_VECTOR = 16, /* bytes before the end */
 	VOLUME_SIGNATURE = 0x28,
+	ROM_MAX = 128 << 10,
 };
 
 struct firmware {
@@ -58,14 +60,52 @@ static struct firmware *read_file(const struct boot_file *file, GError **error)
 {
 	autoptr(firmware) firmware = g_new0(struct firmware, 1);
 
-	if (!refuse(file, error))
-		return NULL;
 	firmware->size = file->size;
 	firmware->bytes = g_malloc(file->size);
-	if (!boot_file_read(file, 0, firmware->bytes, file->size, error) ||
-	    !check(file, firmware->bytes, error))
+	if (!boot_file_read(file, 0, firmware->bytes, file->size, error))
 		return NULL;
 	return g_steal_pointer(&firmware);
+}
+
+static struct firmware *read_bios(const struct boot_file *file, GError **error)
+{
+	autoptr(firmware) firmware = NULL;
+
+	if (!refuse(file, error))
+		return NULL;
+	firmware = read_file(file, error);
+	if (!firmware || !check(file, firmware->bytes, error))
+		return NULL;
+	return g_steal_pointer(&firmware);
+}
+
+static struct firmware *read_rom(const struct boot_file *file, GError **error)
+{
+	autoptr(firmware) firmware = NULL;
+
+	if (file->size > ROM_MAX) {
+		boot_refuse(file, error, SOCLE_ERROR_CORRUPT,
+			    "has %" PRIu64 " bytes: a ROM has at most %d", file->size, ROM_MAX);
+		return NULL;
+	}
+	firmware = read_file(file, error);
+	if (!firmware)
+		return NULL;
+	if (firmware->size < 3 || firmware->bytes[0] != 0x55 || firmware->bytes[1] != 0xaa) {
+		boot_refuse(file, error, SOCLE_ERROR_CORRUPT, "is no ROM of a PC");
+		return NULL;
+	}
+	return g_steal_pointer(&firmware);
+}
+
+/* The first of the files that is there, or NULL. */
+static const char *first_of(const char *const *paths, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (g_file_test(paths[i], G_FILE_TEST_EXISTS))
+			return paths[i];
+	}
+	return NULL;
 }
 
 struct firmware *firmware_open(const char *name, GError **error)
@@ -77,10 +117,8 @@ struct firmware *firmware_open(const char *name, GError **error)
 	struct firmware *firmware;
 	const char *path = NULL;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(bios) && !path; i++) {
-		if (!strcmp(name, "bios") && g_file_test(bios[i], G_FILE_TEST_EXISTS))
-			path = bios[i];
-	}
+	if (!strcmp(name, "bios"))
+		path = first_of(bios, ARRAY_SIZE(bios));
 	if (!strcmp(name, "bios") && !path) {
 		error_set(error, SOCLE_ERROR_NOT_FOUND,
 			  "there is no BIOS on this host: install the package seabios, or give "
@@ -89,7 +127,27 @@ struct firmware *firmware_open(const char *name, GError **error)
 	}
 	if (!boot_file_open(&file, "firmware", path ? path : name, error))
 		return NULL;
-	firmware = read_file(&file, error);
+	firmware = read_bios(&file, error);
+	boot_file_release(&file);
+	return firmware;
+}
+
+struct firmware *firmware_open_vga(GError **error)
+{
+	static const char *const roms[] = { "/usr/share/seabios/vgabios-stdvga.bin",
+					    "/usr/share/qemu/vgabios-stdvga.bin" };
+	const char *path = first_of(roms, ARRAY_SIZE(roms));
+	struct boot_file file;
+	struct firmware *firmware;
+
+	if (!path) {
+		error_set(error, SOCLE_ERROR_NOT_FOUND,
+			  "there is no BIOS for a VGA on this host: install the package seabios");
+		return NULL;
+	}
+	if (!boot_file_open(&file, "ROM", path, error))
+		return NULL;
+	firmware = read_rom(&file, error);
 	boot_file_release(&file);
 	return firmware;
 }
@@ -119,4 +177,9 @@ bool firmware_place(const struct firmware *firmware, struct mem *mem, GError **e
 	if (err)
 		return error_sys(error, err, "cannot put the firmware into the guest's memory");
 	return true;
+}
+
+void firmware_tell_file(const struct firmware *firmware, struct fw_cfg *cfg, const char *name)
+{
+	fw_cfg_set_file(cfg, name, firmware->bytes, firmware->size);
 }

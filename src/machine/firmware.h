@@ -16,10 +16,13 @@
 #include "base/cleanup.h"
 
 struct firmware;
+struct fw_cfg;
 struct mem;
 
 /* @name: "bios", which is SeaBIOS as the distribution has it, or a path. */
 struct firmware *firmware_open(const char *name, GError **error);
+/* The ROM of the VGA, as the distribution has it. */
+struct firmware *firmware_open_vga(GError **error);
 void firmware_free(struct firmware *firmware);
 DEFINE_AUTOPTR(firmware, firmware_free);
 
@@ -27,5 +30,7 @@ DEFINE_AUTOPTR(firmware, firmware_free);
 uint64_t firmware_size(const struct firmware *firmware);
 /* Put it below 4 GiB, and its end below 1 MiB; there is RAM at both places. */
 bool firmware_place(const struct firmware *firmware, struct mem *mem, GError **error);
+/* Give it to the guest's firmware as a file. */
+void firmware_tell_file(const struct firmware *firmware, struct fw_cfg *cfg, const char *name);
 
 #endif

@@ -61,7 +61,7 @@ struct machine {
 	struct serial *serial;
 	struct rtc *rtc;
 	struct acpi_pm *pm;
-	struct i8042 *i8042; /* with firmware; or */
+	struct i8042 *i8042; /* with firmware or a screen; or */
 	struct kbc *kbc;     /* its reset wire alone */
 	struct port_b *port_b;
 	/* Only with firmware: */
@@ -71,6 +71,7 @@ struct machine {
 	struct pit *pit;
 	struct debugexit *debugexit;
 	struct pci_bus *pci;
+	struct pci_device *vga; /* NULL: no screen; the bus has it */
 	struct slots *slots;
 	uint8_t generation[PC_GENERATION_LEN]; /* if config.generation_id */
 	uint8_t uuid[PC_UUID_LEN];             /* if config.uuid */

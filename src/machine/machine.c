@@ -34,6 +34,7 @@
 #include "dev/port-b.h"
 #include "dev/rtc.h"
 #include "dev/serial.h"
+#include "dev/vga.h"
 #include "machine/acpi.h"
 #include "machine/boot.h"
 #include "machine/firmware.h"
@@ -83,6 +84,7 @@ static bool describe(struct machine *machine, GError **error)
 		.window64_end = machine->map.window64_end,
 		.hotplug_base = PC_HOTPLUG_PORT,
 		.generation_id = machine->config.generation_id ? machine->map.generation : 0,
+		.vga = machine->vga,
 		.keyboard = machine->i8042,
 		.keyboard_irq = PC_KEYBOARD_IRQ,
 		.mouse_irq = PC_MOUSE_IRQ,
@@ -319,6 +321,16 @@ void machine_key(struct machine *machine, uint8_t number, bool down)
 void machine_mouse(struct machine *machine, int dx, int dy, int dz, unsigned buttons)
 {
 	i8042_move(machine->i8042, dx, dy, dz, buttons);
+}
+
+bool machine_has_screen(const struct machine *machine)
+{
+	return machine->vga;
+}
+
+void machine_draw(struct machine *machine, struct surface *surface)
+{
+	vga_draw(machine->vga, surface);
 }
 
 void machine_power_button(struct machine *machine)

@@ -21,6 +21,7 @@ struct firmware;
 struct machine;
 struct pci_bus;
 struct pci_device;
+struct surface;
 struct virtio_device;
 
 enum machine_event_kind {
@@ -69,10 +70,13 @@ struct machine_config {
 	uint64_t memory;                 /* bytes */
 	struct boot *boot;               /* borrowed; NULL with firmware */
 	const struct firmware *firmware; /* borrowed; NULL: the kernel is loaded by us */
+	const struct firmware *vga_bios; /* borrowed; with firmware and a VGA */
 	bool boot_menu;                  /* of firmware; it waits so long for a key: */
 	unsigned boot_menu_wait_ms;
 	const uint8_t *uuid;    /* 16 bytes for firmware, as they are written; or NULL */
 	struct chardev *serial; /* borrowed; NULL: the port is there, nobody listens */
+	bool vga;               /* there is a screen, and a keyboard */
+	unsigned vga_slot;      /* on PCI; 0: the first that is free */
 	bool debug_exit;        /* port 0xf4 ends the machine */
 	bool no_reboot;         /* a reset request stops the vCPUs and is only told */
 	const struct machine_device *devices; /* there from the start; if machine_new() fails none
@@ -116,6 +120,10 @@ bool machine_has_keyboard(const struct machine *machine);
 void machine_key(struct machine *machine, uint8_t number, bool down);
 /* The mouse moved right, down, its wheel towards the user; buttons (I8042_LEFT ...) as they are. */
 void machine_mouse(struct machine *machine, int dx, int dy, int dz, unsigned buttons);
+/* Has it a screen? */
+bool machine_has_screen(const struct machine *machine);
+/* Draw what has changed on it since the last time; @surface is the same each time. */
+void machine_draw(struct machine *machine, struct surface *surface);
 /* Press the ACPI power button. */
 void machine_power_button(struct machine *machine);
 enum machine_status machine_status(const struct machine *machine);

@@ -13,7 +13,7 @@
  *   behind it     PCI: BARs above 4 GiB: the first 32 GiB that are aligned to their size. Thus a
  *                 machine with less than 28 GiB needs 36 bits of physical address only
  *
- * With firmware there are no tables, and from 0xa0000 to 0xc0000, where a screen would be, is nothing.
+ * With firmware there are no tables, and from 0xa0000 to 0xc0000 is the screen, or nothing.
  * The VM generation ID is in the last page of RAM below 3 GiB. BARs below 4 GiB are from 0xf0000000 to
  * 0xfec00000: SeaBIOS begins at the upper end. Devices with registers in memory lie among them, at the
  * lower end of the last MiB, which SeaBIOS does not reach with less than a MiB of BARs.

@@ -4,7 +4,7 @@
  *
  * Ports:  0x61 NMI reason · 0x64 kbc (reset), or 0x60 i8042 · 0x70 rtc · 0xf4 debugexit · 0x3f8 serial ·
  *         0x600 ACPI · 0xcf8 PCI configuration · 0xcf9 reset · 0xae00 hot plug ·
- *         0xc000 to 0xefff BARs
+ *         0xc000 to 0xefff BARs · with a screen 0x1ce and 0x3b0 to 0x3df
  * GSIs:   4 serial · 8 rtc · 9 ACPI SCI (level) · 16 to 19 PCI (level) · 20 to 23 virtio devices
  *         with registers in memory (level)
  *
@@ -36,6 +36,7 @@
 #include "dev/port-b.h"
 #include "dev/rtc.h"
 #include "dev/serial.h"
+#include "dev/vga.h"
 #include "machine/firmware.h"
 #include "machine/slots.h"
 
@@ -125,7 +126,7 @@ static bool add_rtc(struct machine *machine, struct irq_sink *sink, GError **err
 	return machine->rtc;
 }
 
-/* Who boots a kernel without firmware has no use for a keyboard, and only the way to reset. */
+/* Who boots a kernel without firmware and a screen has no use for a keyboard, and only the way to reset. */
 static bool add_keyboard(struct machine *machine, struct irq_sink *sink, GError **error)
 {
 	const struct i8042_config config = {
@@ -136,7 +137,7 @@ static bool add_keyboard(struct machine *machine, struct irq_sink *sink, GError 
 		.opaque = machine,
 	};
 
-	if (machine->config.firmware)
+	if (machine->config.firmware || machine->config.vga)
 		machine->i8042 = i8042_new(&config, error);
 	else
 		machine->kbc = kbc_new(machine->pio, guest_reset, machine, error);
@@ -232,6 +233,25 @@ static bool add_pci(struct machine *machine, struct irq_sink *sink, GError **err
 	return machine->pci;
 }
 
+static bool add_vga(struct machine *machine, GError **error)
+{
+	const struct vga_config config = { .pio = machine->pio, .mmio = machine->mmio };
+	struct pci_device *vga;
+
+	if (!machine->config.vga)
+		return true;
+	vga = vga_new(&config, error);
+	if (!vga)
+		return false;
+	if (!pci_plug(machine->pci, vga, machine->config.vga_slot, error)) {
+		g_prefix_error(error, "the screen finds no place: ");
+		vga->ops->free(vga);
+		return false;
+	}
+	machine->vga = vga;
+	return true;
+}
+
 /* The state in which the engine makes things is what a reset goes back to. */
 static bool keep_reset_state(struct machine *machine, GError **error)
 {
@@ -286,7 +306,7 @@ struct machine *machine_new(const struct machine_config *config, GError **error)
 	sink = config->engine->irq_sink(machine->engine);
 	if (!add_firmware(machine, sink, error) || !add_serial(machine, sink, error) ||
 	    !add_rtc(machine, sink, error) || !add_power(machine, sink, error) ||
-	    !add_pci(machine, sink, error))
+	    !add_pci(machine, sink, error) || !add_vga(machine, error))
 		return NULL;
 	if (!add_cpus(machine, error))
 		return NULL;

@@ -5,11 +5,11 @@
  * The agent is the guest's word, so each of its answers is looked at as what a stranger sends. Its calls
  * are no jobs: a guest that does not answer keeps nobody waiting but who has asked it.
  */
-#include <jansson.h>
+#include "manage/agent-int.h"
+
 #include <string.h>
 
 #include "base/error.h"
-#include "manage/handler-int.h"
 #include "manage/net-int.h"
 
 enum {
@@ -17,28 +17,30 @@ enum {
 	SOURCE_AGENT = 1,
 	SOURCE_ARP = 2,
 	ANSWER_MAX = 4 * 1024 * 1024,
-	INFO_OS = 1 << 1,
-	INFO_HOSTNAME = 1 << 3,
-	INFO_KNOWN = INFO_OS | INFO_HOSTNAME,
 };
 
 struct asking {
 	char *answer;
 	json_t *value; /* what it returns, part of json */
 	json_t *json;
-	void (*next)(struct call *call, json_t *value);
+	agent_next next;
+	bool soft; /* a refusal is no error */
+	void *data;
+	GDestroyNotify data_free;
 };
 
 static void asking_free(void *data)
 {
 	struct asking *asking = data;
 
+	if (asking->data_free)
+		asking->data_free(asking->data);
 	g_free(asking->answer);
 	json_decref(asking->json);
 	g_free(asking);
 }
 
-static void no_agent(struct call *call, const char *why)
+void agent_fail(struct call *call, const char *why)
 {
 	call_fail(call, RPC_CODE_AGENT_UNRESPONSIVE, RPC_FROM_QEMU,
 		  "Guest agent is not responding: %s", why);
@@ -50,57 +52,110 @@ static void answered(struct call *call, const GError *error)
 	json_t *failed;
 
 	if (error) {
-		no_agent(call, error->message);
+		agent_fail(call, error->message);
 		return;
 	}
 	if (asking->answer && strlen(asking->answer) <= ANSWER_MAX)
 		asking->json = json_loads(asking->answer, 0, NULL);
 	failed = json_object_get(asking->json, "error");
-	if (failed) {
+	if (failed && asking->soft) {
+		asking->next(call, NULL);
+	} else if (failed) {
 		const char *text = json_string_value(json_object_get(failed, "desc"));
 
 		call_fail(call, RPC_CODE_OPERATION_FAILED, RPC_FROM_QEMU,
 			  "the guest agent refused: %.512s", text ? text : "without a reason");
-		return;
+	} else {
+		asking->value = json_object_get(asking->json, "return");
+		if (asking->value)
+			asking->next(call, asking->value);
+		else
+			agent_fail(call, "its answer makes no sense");
 	}
-	asking->value = json_object_get(asking->json, "return");
-	if (!asking->value)
-		no_agent(call, "its answer makes no sense");
-	else
-		asking->next(call, asking->value);
 }
 
-/* @arguments is taken over; NULL: none. */
-static void ask(struct call *call, struct vm *vm, const char *command, json_t *arguments,
-		void (*next)(struct call *call, json_t *value))
+static void put_question(struct call *call, struct machine *machine, const char *command,
+			 json_t *arguments, agent_next next)
 {
-	struct machine *machine = vm->dom.machine;
-	struct asking *asking;
-	json_t *json;
+	struct asking *asking = call->data;
+	json_t *json = json_pack("{ss}", "execute", command);
 	g_autofree char *text = NULL;
 	char *dumped;
 
-	if (!machine || !machine->ops->agent) {
-		json_decref(arguments);
-		no_agent(call, "this machine has no channel to one; give the domain a channel "
-			       "named org.qemu.guest_agent.0");
-		return;
-	}
-	json = json_pack("{ss}", "execute", command);
 	if (arguments)
 		json_object_set_new(json, "arguments", arguments);
 	dumped = json_dumps(json, JSON_COMPACT);
 	text = g_strdup(dumped);
 	free(dumped);
 	json_decref(json);
-	asking = call_data(call, sizeof(*asking));
-	call->data_free = asking_free;
 	asking->next = next;
-	call_hold(call, vm);
 	machine->ops->agent(machine, text, &asking->answer, call_task(call, answered));
 }
 
-static const char *text_in(json_t *object, const char *key)
+static void begin(struct call *call, struct vm *vm, const char *command, json_t *arguments,
+		  bool soft, agent_next next)
+{
+	struct machine *machine = vm->dom.machine;
+	struct asking *asking;
+
+	if (!machine || !machine->ops->agent) {
+		json_decref(arguments);
+		agent_fail(call, "this machine has no channel to one; give the domain a channel "
+				 "named org.qemu.guest_agent.0");
+		return;
+	}
+	asking = call_data(call, sizeof(struct asking));
+	asking->soft = soft;
+	call->data_free = asking_free;
+	call_hold(call, vm);
+	put_question(call, machine, command, arguments, next);
+}
+
+void agent_ask(struct call *call, struct vm *vm, const char *command, json_t *arguments,
+	       agent_next next)
+{
+	begin(call, vm, command, arguments, false, next);
+}
+
+void agent_ask_softly(struct call *call, struct vm *vm, const char *command, agent_next next)
+{
+	begin(call, vm, command, NULL, true, next);
+}
+
+void agent_ask_again(struct call *call, const char *command, json_t *arguments, bool soft,
+		     agent_next next)
+{
+	struct asking *asking = call->data;
+
+	g_clear_pointer(&asking->answer, g_free);
+	g_clear_pointer(&asking->json, json_decref);
+	asking->value = NULL;
+	asking->soft = soft;
+	/* It may have ended meanwhile. */
+	if (call->vm->dom.machine) {
+		put_question(call, call->vm->dom.machine, command, arguments, next);
+		return;
+	}
+	json_decref(arguments);
+	agent_fail(call, "its machine is gone");
+}
+
+void agent_set_data(struct call *call, void *data, GDestroyNotify data_free)
+{
+	struct asking *asking = call->data;
+
+	asking->data = data;
+	asking->data_free = data_free;
+}
+
+void *agent_data(const struct call *call)
+{
+	const struct asking *asking = call->data;
+
+	return asking->data;
+}
+
+const char *agent_text(json_t *object, const char *key)
 {
 	const char *text = json_string_value(json_object_get(object, key));
 
@@ -122,7 +177,7 @@ static bool check_utf8(struct call *call, const char *text)
 	return false;
 }
 
-static void say_done(struct call *call, json_t *value)
+void agent_done(struct call *call, json_t *value)
 {
 	(void)value;
 	call_reply(call, NULL);
@@ -132,11 +187,11 @@ static void say_done(struct call *call, json_t *value)
 
 static void hostname_known(struct call *call, json_t *value)
 {
-	const char *name = text_in(value, "host-name");
+	const char *name = agent_text(value, "host-name");
 	rpc_domain_get_hostname_ret ret = { .hostname = lend(name) };
 
 	if (!name)
-		no_agent(call, "its answer has no name");
+		agent_fail(call, "its answer has no name");
 	else
 		call_reply(call, &ret);
 }
@@ -156,7 +211,7 @@ static void on_hostname(struct call *call, const rpc_domain_get_hostname_args *a
 			  "user networks have no leases that name a guest; ask its agent");
 		return;
 	}
-	ask(call, vm, "guest-get-host-name", NULL, hostname_known);
+	agent_ask(call, vm, "guest-get-host-name", NULL, hostname_known);
 }
 
 /* == Addresses == */
@@ -169,8 +224,8 @@ static unsigned count_addresses(json_t *list, rpc_ip_addr *addrs, unsigned max)
 
 	json_array_foreach(list, i, item)
 	{
-		const char *address = text_in(item, "ip-address");
-		const char *type = text_in(item, "ip-address-type");
+		const char *address = agent_text(item, "ip-address");
+		const char *type = agent_text(item, "ip-address-type");
 
 		if (!address || !type || n == max)
 			continue;
@@ -201,7 +256,8 @@ static void addresses_known(struct call *call, json_t *value)
 	json_array_foreach(value, i, item)
 	{
 		rpc_domain_interface *card = &cards[ret.ifaces.ifaces_len];
-		const char *name = text_in(item, "name"), *mac = text_in(item, "hardware-address");
+		const char *name = agent_text(item, "name"),
+			   *mac = agent_text(item, "hardware-address");
 
 		if (!name || ret.ifaces.ifaces_len == CARDS_MAX)
 			continue;
@@ -224,7 +280,7 @@ static void on_addresses(struct call *call, const rpc_domain_interface_addresses
 	if (!vm || !call_flags(call, args->flags, 0))
 		return;
 	if (args->source == SOURCE_AGENT)
-		ask(call, vm, "guest-network-get-interfaces", NULL, addresses_known);
+		agent_ask(call, vm, "guest-network-get-interfaces", NULL, addresses_known);
 	else if (args->source == SOURCE_LEASE || args->source == SOURCE_ARP)
 		call_card_addresses(call, vm, args->source == SOURCE_ARP);
 	else
@@ -246,9 +302,9 @@ static void fsinfo_known(struct call *call, json_t *value)
 		if (ret.ret == RPC_MAX_DOMAIN_FSINFO)
 			break;
 		list[ret.ret++] = (rpc_domain_fsinfo){
-			.mountpoint = lend(text_in(item, "mountpoint")),
-			.name = lend(text_in(item, "name")),
-			.fstype = lend(text_in(item, "type")),
+			.mountpoint = lend(agent_text(item, "mountpoint")),
+			.name = lend(agent_text(item, "name")),
+			.fstype = lend(agent_text(item, "type")),
 		};
 	}
 	ret.info.info_len = ret.ret;
@@ -260,7 +316,7 @@ static void on_fsinfo(struct call *call, const rpc_domain_get_fsinfo_args *args)
 	struct vm *vm = call_active(call, &args->dom);
 
 	if (vm && call_flags(call, args->flags, 0))
-		ask(call, vm, "guest-get-fsinfo", NULL, fsinfo_known);
+		agent_ask(call, vm, "guest-get-fsinfo", NULL, fsinfo_known);
 }
 
 static void on_fstrim(struct call *call, const rpc_domain_fstrim_args *args)
@@ -273,8 +329,8 @@ static void on_fstrim(struct call *call, const rpc_domain_fstrim_args *args)
 		call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_QEMU,
 			  "all file systems of a guest are trimmed, not one; name no mount point");
 	else
-		ask(call, vm, "guest-fstrim",
-		    json_pack("{sI}", "minimum", (json_int_t)args->minimum), say_done);
+		agent_ask(call, vm, "guest-fstrim",
+			  json_pack("{sI}", "minimum", (json_int_t)args->minimum), agent_done);
 }
 
 static void count_known(struct call *call, json_t *value)
@@ -294,7 +350,7 @@ static void on_freeze(struct call *call, const rpc_domain_fsfreeze_args *args)
 	if (!vm || !call_flags(call, args->flags, 0))
 		return;
 	if (!args->mountpoints.mountpoints_len) {
-		ask(call, vm, "guest-fsfreeze-freeze", NULL, count_known);
+		agent_ask(call, vm, "guest-fsfreeze-freeze", NULL, count_known);
 		return;
 	}
 	for (unsigned i = 0; i < args->mountpoints.mountpoints_len; i++) {
@@ -304,8 +360,8 @@ static void on_freeze(struct call *call, const rpc_domain_fsfreeze_args *args)
 	list = json_array();
 	for (unsigned i = 0; i < args->mountpoints.mountpoints_len; i++)
 		json_array_append_new(list, json_string(args->mountpoints.mountpoints_val[i]));
-	ask(call, vm, "guest-fsfreeze-freeze-list", json_pack("{so}", "mountpoints", list),
-	    count_known);
+	agent_ask(call, vm, "guest-fsfreeze-freeze-list", json_pack("{so}", "mountpoints", list),
+		  count_known);
 }
 
 static void on_thaw(struct call *call, const rpc_domain_fsthaw_args *args)
@@ -313,7 +369,7 @@ static void on_thaw(struct call *call, const rpc_domain_fsthaw_args *args)
 	struct vm *vm = call_active(call, &args->dom);
 
 	if (vm && call_flags(call, args->flags, 0))
-		ask(call, vm, "guest-fsfreeze-thaw", NULL, count_known);
+		agent_ask(call, vm, "guest-fsfreeze-thaw", NULL, count_known);
 }
 
 /* == Time and passwords == */
@@ -325,7 +381,7 @@ static void time_known(struct call *call, json_t *value)
 					.nseconds = (unsigned)(ns % 1000000000) };
 
 	if (!json_is_integer(value) || ns < 0)
-		no_agent(call, "its answer has no time since 1970");
+		agent_fail(call, "its answer has no time since 1970");
 	else
 		call_reply(call, &ret);
 }
@@ -335,7 +391,7 @@ static void on_get_time(struct call *call, const rpc_domain_get_time_args *args)
 	struct vm *vm = call_active(call, &args->dom);
 
 	if (vm && call_flags(call, args->flags, 0))
-		ask(call, vm, "guest-get-time", NULL, time_known);
+		agent_ask(call, vm, "guest-get-time", NULL, time_known);
 }
 
 static void on_set_time(struct call *call, const rpc_domain_set_time_args *args)
@@ -354,7 +410,7 @@ static void on_set_time(struct call *call, const rpc_domain_set_time_args *args)
 	if (!(args->flags & 1))
 		when = json_pack("{sI}", "time",
 				 (json_int_t)(args->seconds * 1000000000 + args->nseconds));
-	ask(call, vm, "guest-set-time", when, say_done);
+	agent_ask(call, vm, "guest-set-time", when, agent_done);
 }
 
 static void on_password(struct call *call, const rpc_domain_set_user_password_args *args)
@@ -372,58 +428,70 @@ static void on_password(struct call *call, const rpc_domain_set_user_password_ar
 	if (!check_utf8(call, *args->user))
 		return;
 	coded = g_base64_encode((const guchar *)*args->password, strlen(*args->password));
-	ask(call, vm, "guest-set-user-password",
-	    json_pack("{sssssb}", "username", *args->user, "password", coded, "crypted",
-		      (int)(args->flags & 1)),
-	    say_done);
+	agent_ask(call, vm, "guest-set-user-password",
+		  json_pack("{sssssb}", "username", *args->user, "password", coded, "crypted",
+			    (int)(args->flags & 1)),
+		  agent_done);
 }
 
-/* == Guest information: some kinds of it == */
+/* == Keys for ssh == */
 
-static void os_known(struct call *call, json_t *value)
+static void keys_known(struct call *call, json_t *value)
 {
-	static const char *const members[][2] = {
-		{ "id", "os.id" },
-		{ "name", "os.name" },
-		{ "pretty-name", "os.pretty-name" },
-		{ "version", "os.version" },
-		{ "version-id", "os.version-id" },
-		{ "kernel-release", "os.kernel-release" },
-		{ "kernel-version", "os.kernel-version" },
-		{ "machine", "os.machine" },
-		{ "host-name", "hostname" },
-	};
-	rpc_domain_get_guest_info_ret ret;
-	struct rpc_params params;
+	json_t *list = json_object_get(value, "keys"), *item;
+	unsigned max = (unsigned)MIN(json_array_size(list), RPC_MAX_DOMAIN_AUTHORIZED_SSH_KEYS);
+	g_autofree rpc_text *keys = g_new(rpc_text, MAX(max, 1));
+	rpc_domain_authorized_ssh_keys_get_ret ret = { { 0, keys } };
+	size_t i;
 
-	rpc_params_init(&params);
-	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
-		const char *text = text_in(value, members[i][0]);
-
-		if (text)
-			rpc_params_add_string(&params, members[i][1], text);
+	json_array_foreach(list, i, item)
+	{
+		if (json_is_string(item) && ret.keys.keys_len < max)
+			keys[ret.keys.keys_len++] = lend(json_string_value(item));
 	}
-	ret.params.params_val = params.items;
-	ret.params.params_len = params.count;
 	call_reply(call, &ret);
-	rpc_params_release(&params);
 }
 
-static void on_guest_info(struct call *call, const rpc_domain_get_guest_info_args *args)
+static void on_get_keys(struct call *call, const rpc_domain_authorized_ssh_keys_get_args *args)
 {
 	struct vm *vm = call_active(call, &args->dom);
 
-	if (!vm || !call_flags(call, args->flags, 0))
+	if (vm && call_flags(call, args->flags, 0) && check_utf8(call, args->user))
+		agent_ask(call, vm, "guest-ssh-get-authorized-keys",
+			  json_pack("{ss}", "username", args->user), keys_known);
+}
+
+static void on_set_keys(struct call *call, const rpc_domain_authorized_ssh_keys_set_args *args)
+{
+	enum {
+		KEYS_APPEND = 1,
+		KEYS_REMOVE = 2,
+	};
+	struct vm *vm = call_active(call, &args->dom);
+	bool remove = args->flags & KEYS_REMOVE;
+	json_t *list, *arguments;
+
+	if (!vm || !call_flags(call, args->flags, KEYS_APPEND | KEYS_REMOVE) ||
+	    !check_utf8(call, args->user))
 		return;
-	if (args->types && !(args->types & INFO_KNOWN))
-		call_fail(call, RPC_CODE_OPERATION_UNSUPPORTED, RPC_FROM_QEMU,
-			  "of a guest its operating system and its name are told; ask for --os or "
-			  "--hostname");
-	else
-		ask(call, vm,
-		    args->types && !(args->types & INFO_OS) ? "guest-get-host-name"
-							    : "guest-get-osinfo",
-		    NULL, os_known);
+	if (args->flags == (KEYS_APPEND | KEYS_REMOVE)) {
+		call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_QEMU,
+			  "keys are added or removed; ask for one of both");
+		return;
+	}
+	for (unsigned i = 0; i < args->keys.keys_len; i++) {
+		if (!check_utf8(call, args->keys.keys_val[i]))
+			return;
+	}
+	list = json_array();
+	for (unsigned i = 0; i < args->keys.keys_len; i++)
+		json_array_append_new(list, json_string(args->keys.keys_val[i]));
+	arguments = json_pack("{ssso}", "username", args->user, "keys", list);
+	if (!remove)
+		json_object_set_new(arguments, "reset", json_boolean(!(args->flags & KEYS_APPEND)));
+	agent_ask(call, vm,
+		  remove ? "guest-ssh-remove-authorized-keys" : "guest-ssh-add-authorized-keys",
+		  arguments, agent_done);
 }
 
 const struct call_entry agent_handlers[] = {
@@ -437,6 +505,9 @@ const struct call_entry agent_handlers[] = {
 	HANDLE(RPC_PROC_DOMAIN_GET_TIME, rpc_domain_get_time_args, on_get_time),
 	HANDLE(RPC_PROC_DOMAIN_SET_TIME, rpc_domain_set_time_args, on_set_time),
 	HANDLE(RPC_PROC_DOMAIN_SET_USER_PASSWORD, rpc_domain_set_user_password_args, on_password),
-	HANDLE(RPC_PROC_DOMAIN_GET_GUEST_INFO, rpc_domain_get_guest_info_args, on_guest_info),
+	HANDLE(RPC_PROC_DOMAIN_AUTHORIZED_SSH_KEYS_GET, rpc_domain_authorized_ssh_keys_get_args,
+	       on_get_keys),
+	HANDLE(RPC_PROC_DOMAIN_AUTHORIZED_SSH_KEYS_SET, rpc_domain_authorized_ssh_keys_set_args,
+	       on_set_keys),
 	HANDLERS_END,
 };

@@ -138,12 +138,14 @@ extern const struct call_entry memory_handlers[], vcpu_handlers[], tune_handlers
 extern const struct call_entry device_handlers[], disk_handlers[], block_job_handlers[];
 extern const struct call_entry card_handlers[], stats_handlers[], console_handlers[];
 extern const struct call_entry metadata_handlers[], snapshot_handlers[], agent_handlers[];
+extern const struct call_entry guest_info_handlers[];
 extern const struct call_entry snapshot_list_handlers[], snapshot_delete_handlers[];
 extern const struct call_entry qemu_handlers[], peek_handlers[], dump_handlers[];
-extern const struct call_entry migrate_handlers[];
+extern const struct call_entry migrate_handlers[], snapshot_revert_handlers[];
 extern const struct call_entry host_handlers[], host_caps_handlers[], host_cpu_handlers[];
 extern const struct call_entry host_device_handlers[], absent_handlers[];
 extern const struct call_entry net_handlers[], net_list_handlers[], net_event_handlers[];
+extern const struct call_entry net_update_handlers[], net_port_handlers[];
 extern const struct call_entry pool_list_handlers[], pool_define_handlers[], pool_life_handlers[];
 extern const struct call_entry pool_event_handlers[], vol_handlers[], vol_change_handlers[];
 

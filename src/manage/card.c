@@ -92,6 +92,39 @@ static struct number *band_at(struct domain_interface *card, size_t i)
 	return (struct number *)(void *)((char *)card + bands[i].offset);
 }
 
+void card_add_params(struct domain_interface *card, struct rpc_params *params)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(bands); i++)
+		rpc_params_add_uint(params, bands[i].name, (unsigned)band_at(card, i)->value);
+}
+
+bool card_set_params(struct domain_interface *card, const rpc_param *list, unsigned count,
+		     GError **error)
+{
+	struct rpc_param_spec specs[ARRAY_SIZE(bands)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(bands); i++)
+		specs[i] = (struct rpc_param_spec){ bands[i].name, RPC_PARAM_UINT, false };
+	if (!rpc_params_check(list, count, specs, ARRAY_SIZE(specs), error))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(bands); i++) {
+		const rpc_param *param =
+			rpc_params_find(list, count, bands[i].name, RPC_PARAM_UINT, NULL);
+		struct number *n = band_at(card, i);
+
+		if (!param)
+			continue;
+		*n = (struct number){ 0 };
+		if (param->value.rpc_param_value_u.ui)
+			*n = number_of(param->value.rpc_param_value_u.ui);
+		/* As clients know it: an average of 0 is no limit, whatever peak there was. */
+		else if (g_str_has_suffix(bands[i].name, ".average"))
+			*container_of(n, struct bandwidth_way, average) =
+				(struct bandwidth_way){ 0 };
+	}
+	return true;
+}
+
 static void on_get_params(struct call *call, const rpc_domain_get_interface_parameters_args *args)
 {
 	struct vm *vm = call_vm(call, &args->dom);
@@ -109,10 +142,7 @@ static void on_get_params(struct call *call, const rpc_domain_get_interface_para
 	if (index < 0)
 		return;
 	rpc_params_init(&params);
-	for (size_t i = 0; i < ARRAY_SIZE(bands); i++)
-		rpc_params_add_uint(
-			&params, bands[i].name,
-			(unsigned)band_at(&domain->devices.interfaces[index], i)->value);
+	card_add_params(&domain->devices.interfaces[index], &params);
 	ret.nparams = (int)params.count;
 	ret.params.params_val = params.items;
 	ret.params.params_len = MIN(params.count, (unsigned)MAX(args->nparams, 0));
@@ -123,34 +153,13 @@ static void on_get_params(struct call *call, const rpc_domain_get_interface_para
 static bool apply_params(struct call *call, struct domain *domain, GError **error)
 {
 	const rpc_domain_set_interface_parameters_args *args = call->args;
-	struct rpc_param_spec specs[ARRAY_SIZE(bands)];
 	int index = card_index(domain, args->device);
 
 	if (index < 0)
 		return error_set(error, SOCLE_ERROR_USAGE, "the domain has no interface '%.200s'",
 				 args->device);
-	for (size_t i = 0; i < ARRAY_SIZE(bands); i++)
-		specs[i] = (struct rpc_param_spec){ bands[i].name, RPC_PARAM_UINT, false };
-	if (!rpc_params_check(args->params.params_val, args->params.params_len, specs,
-			      ARRAY_SIZE(specs), error))
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(bands); i++) {
-		const rpc_param *param =
-			rpc_params_find(args->params.params_val, args->params.params_len,
-					bands[i].name, RPC_PARAM_UINT, NULL);
-		struct number *n = band_at(&domain->devices.interfaces[index], i);
-
-		if (!param)
-			continue;
-		*n = (struct number){ 0 };
-		if (param->value.rpc_param_value_u.ui)
-			*n = number_of(param->value.rpc_param_value_u.ui);
-		/* As clients know it: an average of 0 is no limit, whatever peak there was. */
-		else if (g_str_has_suffix(bands[i].name, ".average"))
-			*container_of(n, struct bandwidth_way, average) =
-				(struct bandwidth_way){ 0 };
-	}
-	return true;
+	return card_set_params(&domain->devices.interfaces[index], args->params.params_val,
+			       args->params.params_len, error);
 }
 
 static void tell_params(struct call *call, struct machine *machine, struct task *task)

@@ -19,6 +19,14 @@ static void on_auth_list(struct call *call, const void *args)
 	call_reply(call, &ret);
 }
 
+/* Nobody is told to, so who does is no libvirt client; who he is was decided by where he came in. */
+static void on_other_auth(struct call *call, const void *args)
+{
+	(void)args;
+	call_fail(call, RPC_CODE_AUTH_FAILED, RPC_FROM_AUTH,
+		  "this way to prove who one is is not offered; take one that AUTH_LIST names");
+}
+
 /* Clients of all ages come through with these: which they ask and which they do not. */
 static void on_feature(struct call *call, const rpc_connect_supports_feature_args *args)
 {
@@ -168,6 +176,10 @@ static void on_set_identity(struct call *call, const rpc_connect_set_identity_ar
 
 const struct call_entry connect_handlers[] = {
 	HANDLE_BARE(RPC_PROC_AUTH_LIST, on_auth_list),
+	HANDLE_BARE(RPC_PROC_AUTH_POLKIT, on_other_auth),
+	HANDLE_BARE(RPC_PROC_AUTH_SASL_INIT, on_other_auth),
+	HANDLE_BARE(RPC_PROC_AUTH_SASL_START, on_other_auth),
+	HANDLE_BARE(RPC_PROC_AUTH_SASL_STEP, on_other_auth),
 	HANDLE(RPC_PROC_CONNECT_SUPPORTS_FEATURE, rpc_connect_supports_feature_args, on_feature),
 	HANDLE(RPC_PROC_CONNECT_OPEN, rpc_connect_open_args, on_open),
 	HANDLE_BARE(RPC_PROC_CONNECT_CLOSE, on_close),

@@ -12,7 +12,7 @@
 void event_kind_register(struct call *call, const struct event_kind *kind, int event,
 			 const void *uuid)
 {
-	struct subscription sub = { .event = kind->base + event, .one = uuid != NULL };
+	struct subscription sub = { .one = uuid != NULL };
 	/* All kinds answer with nothing but that. */
 	rpc_connect_network_event_register_any_ret ret;
 
@@ -22,6 +22,7 @@ void event_kind_register(struct call *call, const struct event_kind *kind, int e
 			  kind->count - 1);
 		return;
 	}
+	sub.event = kind->base + event;
 	if (uuid)
 		memcpy(sub.uuid, uuid, sizeof(sub.uuid));
 	ret.callbackID = call_subscribe(call, sub, true, kind->from);

@@ -62,4 +62,19 @@ struct change {
 /* All or nothing, as a job. @change is static, @flags are of AFFECT_... */
 void call_change(struct call *call, struct vm *vm, const struct change *change, unsigned flags);
 
+/* == What is the same of domains and of networks == */
+
+/* A title, a description, or the element of a program (metadata.c); @type is libvirt's. g_free() it. */
+char *metadata_text(const char *description, const char *title, const char *metadata, int type,
+		    const char *uri);
+bool metadata_change_text(char **description, char **title, char **metadata, int type,
+			  const char *text, const char *key, const char *uri, GError **error);
+/* How many CPUs the guest uses, by its agent; and let it use as many as the call says (guest-info.c). */
+void call_guest_cpu_count(struct call *call, struct vm *vm);
+void call_guest_cpu_wish(struct call *call, struct vm *vm);
+/* How much may go through a card, as libvirt's parameters have it (card.c). */
+void card_add_params(struct domain_interface *card, struct rpc_params *params);
+bool card_set_params(struct domain_interface *card, const rpc_param *list, unsigned count,
+		     GError **error);
+
 #endif

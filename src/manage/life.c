@@ -14,6 +14,7 @@
 #include "manage/peer-int.h"
 #include "manage/pool-int.h"
 #include "manage/snapshots-int.h"
+#include "model/domain-own.h"
 #include "model/plug.h"
 
 static void forgotten(struct call *call, const GError *error)
@@ -149,6 +150,17 @@ void vm_start(struct call *call, struct domain *domain, unsigned flags, call_nex
 	vm->start_paused = flags & MACHINE_START_PAUSED;
 	vm->start_next = next;
 	vm->start_of = domain;
+	if (domain_is_template(domain)) {
+		g_autoptr(GError) error = NULL;
+
+		error_set(
+			&error, SOCLE_ERROR_STATE,
+			"it is a template, from which machines are made and which is not started; "
+			"'socle create NAME --template %s' makes one",
+			vm->dom.name);
+		networks_ready(call, error);
+		return;
+	}
 	cards_want(call, domain, networks_ready);
 }
 
@@ -411,6 +423,13 @@ void machine_io_error(struct dom *dom, const char *alias, const char *path, int 
 		      const char *reason)
 {
 	event_io_error(vm_of(dom), path, alias, action, reason);
+}
+
+void machine_block_threshold(struct dom *dom, unsigned disk, uint64_t threshold, uint64_t excess)
+{
+	const struct domain_disk *d = &dom->live->devices.disks[disk];
+
+	event_block_threshold(vm_of(dom), d->target.dev, disk_path(d), threshold, excess);
 }
 
 void machine_watchdog(struct dom *dom, int action)

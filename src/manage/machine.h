@@ -189,6 +189,10 @@ struct machine_ops {
 
 	void (*block_resize)(struct machine *machine, unsigned disk, uint64_t bytes,
 			     struct task *task);
+	/* Tell by machine_block_threshold(), once, when somebody writes into the disk's image beyond @bytes;
+	 * 0: no more. */
+	void (*block_threshold)(struct machine *machine, unsigned disk, uint64_t bytes,
+				struct task *task);
 	void (*block_job_start)(struct machine *machine, const struct machine_block_job_spec *spec,
 				struct task *task);
 	void (*block_job_query)(struct machine *machine, unsigned disk,
@@ -199,8 +203,9 @@ struct machine_ops {
 	void (*block_job_speed)(struct machine *machine, unsigned disk, uint64_t bandwidth,
 				struct task *task);
 
-	/* External snapshots of disks, all or none. @snapshot was filled in and checked. The caller
-	 * then puts the new images into the live definition. */
+	/* Snapshots of disks, all or none; @snapshot was filled in and checked. External ones: the caller
+	 * then puts the new images into the live definition. Internal ones are of disks for which
+	 * disk_keeps_snapshots() says so. */
 	void (*snapshot)(struct machine *machine, const struct snapshot *snapshot,
 			 struct task *task);
 
@@ -218,8 +223,9 @@ struct machine_ops {
 	/* A picture of the screen into @fd (a memory file); its kind in *@ret_mime, static. */
 	void (*screenshot)(struct machine *machine, unsigned screen, int fd, const char **ret_mime,
 			   struct task *task);
-	/* A connection to the screen: the guest's VNC server takes over @fd. */
-	void (*graphics)(struct machine *machine, int fd, struct task *task);
+	/* A connection to the screen: the guest's VNC server takes over @fd. @trusted: it asks for no
+	 * password. */
+	void (*graphics)(struct machine *machine, int fd, bool trusted, struct task *task);
 	/* Ask the agent in the guest. @command and the answer, g_free() it, are its JSON. */
 	void (*agent)(struct machine *machine, const char *command, char **ret_answer,
 		      struct task *task);
@@ -243,10 +249,15 @@ struct machine_ops {
 	void (*core_dump_query)(struct machine *machine, struct machine_dump_info *info,
 				struct task *task);
 	void (*core_dump_abort)(struct machine *machine, struct task *task);
-	/* Disks of a machine that is off: external snapshots, and merge(), after which nothing but
-	 * @dom->config may name @top. */
+	/* Disks of a machine that is off: snapshot(), going back to an internal one, which stays, and
+	 * merge(), after which nothing but @dom->config may name @top. */
 	void (*offline_snapshot)(struct dom *dom, const struct snapshot *snapshot,
 				 struct task *task);
+	void (*offline_revert)(struct dom *dom, const struct snapshot *snapshot, struct task *task);
+	/* Could offline_revert() do it, if the machine were off? Else it need not be ended. */
+	void (*revert_check)(struct dom *dom, const struct snapshot *snapshot, struct task *task);
+	/* Internal snapshots of disks go, whether the machine runs or not; or have gone already. */
+	void (*snapshot_drop)(struct dom *dom, const struct snapshot *snapshot, struct task *task);
 	void (*offline_merge)(struct dom *dom, struct machine_merge *merge, struct task *task);
 	/* Nobody names the files @top of those that are merged any more. */
 	void (*merge_discard)(struct dom *dom, const struct machine_merge *merge);
@@ -280,6 +291,8 @@ void machine_tray_moved(struct dom *dom, const char *alias, bool open);
 void machine_device_removal_failed(struct dom *dom, const char *alias);
 void machine_io_error(struct dom *dom, const char *alias, const char *path, int action,
 		      const char *reason);
+/* A write has ended @excess bytes beyond what block_threshold() has set. */
+void machine_block_threshold(struct dom *dom, unsigned disk, uint64_t threshold, uint64_t excess);
 void machine_watchdog(struct dom *dom, int action);
 void machine_rtc_changed(struct dom *dom, int64_t offset);
 void machine_agent_state(struct dom *dom, bool connected);

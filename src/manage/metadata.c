@@ -16,6 +16,46 @@ enum {
 	METADATA_ELEMENT = 2,
 };
 
+char *metadata_text(const char *description, const char *title, const char *metadata, int type,
+		    const char *uri)
+{
+	if (type == METADATA_DESCRIPTION)
+		return g_strdup(description);
+	if (type == METADATA_TITLE)
+		return g_strdup(title);
+	return type == METADATA_ELEMENT && uri ? metadata_get(metadata, uri) : NULL;
+}
+
+static void set_text(char **member, const char *text)
+{
+	g_free(*member);
+	*member = text && *text ? g_strdup(text) : NULL;
+}
+
+bool metadata_change_text(char **description, char **title, char **metadata, int type,
+			  const char *text, const char *key, const char *uri, GError **error)
+{
+	switch (type) {
+	case METADATA_DESCRIPTION:
+		set_text(description, text);
+		return true;
+	case METADATA_TITLE:
+		if (text && strchr(text, '\n'))
+			return error_set(error, SOCLE_ERROR_USAGE,
+					 "a title has one line; use the description");
+		set_text(title, text);
+		return true;
+	case METADATA_ELEMENT:
+		if (!uri || (text && !key))
+			return error_set(error, SOCLE_ERROR_USAGE,
+					 "metadata of a program need its namespace and a key");
+		return metadata_set(metadata, key, uri, text, error);
+	default:
+		return error_set(error, SOCLE_ERROR_USAGE, "metadata of type %d are not known",
+				 type);
+	}
+}
+
 static void on_get(struct call *call, const rpc_domain_get_metadata_args *args)
 {
 	struct vm *vm = call_vm(call, &args->dom);
@@ -28,12 +68,8 @@ static void on_get(struct call *call, const rpc_domain_get_metadata_args *args)
 	domain = call_which(call, vm, args->flags);
 	if (!domain)
 		return;
-	if (args->type == METADATA_DESCRIPTION)
-		text = g_strdup(domain->description);
-	else if (args->type == METADATA_TITLE)
-		text = g_strdup(domain->title);
-	else if (args->type == METADATA_ELEMENT && args->uri)
-		text = metadata_get(domain->metadata, *args->uri);
+	text = metadata_text(domain->description, domain->title, domain->metadata, args->type,
+			     args->uri ? *args->uri : NULL);
 	if (!text) {
 		call_fail(call, RPC_CODE_NO_DOMAIN_METADATA, RPC_FROM_QEMU,
 			  "Requested metadata element is not present in domain '%s'", vm->dom.name);
@@ -46,30 +82,11 @@ static void on_get(struct call *call, const rpc_domain_get_metadata_args *args)
 static bool apply(struct call *call, struct domain *domain, GError **error)
 {
 	const rpc_domain_set_metadata_args *args = call->args;
-	const char *text = args->metadata ? *args->metadata : NULL;
 
-	switch (args->type) {
-	case METADATA_DESCRIPTION:
-		g_free(domain->description);
-		domain->description = text && *text ? g_strdup(text) : NULL;
-		return true;
-	case METADATA_TITLE:
-		if (text && strchr(text, '\n'))
-			return error_set(error, SOCLE_ERROR_USAGE,
-					 "a title has one line; use the description");
-		g_free(domain->title);
-		domain->title = text && *text ? g_strdup(text) : NULL;
-		return true;
-	case METADATA_ELEMENT:
-		if (!args->uri || (text && !args->key))
-			return error_set(error, SOCLE_ERROR_USAGE,
-					 "metadata of a program need its namespace and a key");
-		return metadata_set(&domain->metadata, args->key ? *args->key : NULL, *args->uri,
-				    text, error);
-	default:
-		return error_set(error, SOCLE_ERROR_USAGE, "metadata of type %d are not known",
-				 args->type);
-	}
+	return metadata_change_text(&domain->description, &domain->title, &domain->metadata,
+				    args->type, args->metadata ? *args->metadata : NULL,
+				    args->key ? *args->key : NULL, args->uri ? *args->uri : NULL,
+				    error);
 }
 
 static void done(struct call *call, bool live, bool config)

@@ -16,7 +16,7 @@ enum {
 	XML_INACTIVE = 1 << 0,
 };
 
-static void fail_xml(struct call *call, const GError *error)
+void net_fail_xml(struct call *call, const GError *error)
 {
 	bool unsupported = g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_UNSUPPORTED);
 
@@ -29,7 +29,7 @@ static void free_network(void *data)
 	network_free(data);
 }
 
-static void not_kept(struct call *call, const GError *error)
+void net_not_kept(struct call *call, const GError *error)
 {
 	call_fail(call, call_code_of(error), RPC_FROM_NETWORK,
 		  "the definition of network '%s' cannot be kept: %s",
@@ -103,7 +103,7 @@ static struct network *take_xml(struct call *call, const char *xml, unsigned fla
 		network_fill(network, &call->node->config.support);
 	}
 	if (!network || !network_check(network, NULL, &error)) {
-		fail_xml(call, error);
+		net_fail_xml(call, error);
 		return NULL;
 	}
 	if (!find_same(call, network, ret_net))
@@ -140,7 +140,7 @@ static void defined(struct call *call, const GError *error)
 
 	if (error) {
 		swap_config(call);
-		not_kept(call, error);
+		net_not_kept(call, error);
 		if (!net_shown(net))
 			net_remove(net);
 		return;
@@ -186,7 +186,7 @@ static void on_undefined(struct call *call, const GError *error)
 	struct net *net = net_of_call(call);
 
 	if (error) {
-		not_kept(call, error);
+		net_not_kept(call, error);
 		return;
 	}
 	network_free(net->virtnet.config);
@@ -326,7 +326,7 @@ static void autostart_kept(struct call *call, const GError *error)
 
 	if (error) {
 		net_of_call(call)->autostart = !args->autostart;
-		not_kept(call, error);
+		net_not_kept(call, error);
 		return;
 	}
 	call_reply(call, NULL);
@@ -357,146 +357,6 @@ static void on_set_autostart(struct call *call, const rpc_network_set_autostart_
 
 	if (net)
 		call_job_object(call, &net->object, autostart_run);
-}
-
-/* == Update: on copies, kept, then told == */
-
-struct update {
-	struct network *config, *live; /* the new ones, then the old ones; NULL: not changed */
-};
-
-static void update_free(void *data)
-{
-	struct update *update = data;
-
-	network_free(update->config);
-	network_free(update->live);
-	g_free(update);
-}
-
-static void swap(struct network **a, struct network **b)
-{
-	struct network *old = *a;
-
-	if (!*b)
-		return;
-	*a = *b;
-	*b = old;
-}
-
-/* It is so; a definition that is kept is what the next start is made of. */
-static void update_saved(struct call *call, const GError *error)
-{
-	if (error)
-		g_warning("network '%s': its state cannot be kept: %s",
-			  net_of_call(call)->virtnet.name, error->message);
-	call_reply(call, NULL);
-}
-
-static void update_made(struct call *call, const GError *error)
-{
-	struct net *net = net_of_call(call);
-	struct update *update = call->data;
-
-	if (error) {
-		swap(&net->virtnet.live, &update->live);
-		call_fail_error(call, RPC_FROM_NETWORK, error);
-		return;
-	}
-	net_save_status(net, call_task(call, update_saved));
-}
-
-static void update_kept(struct call *call, const GError *error)
-{
-	struct net *net = net_of_call(call);
-	const struct network_ops *ops = net->virtnet.node->config.networks;
-	struct update *update = call->data;
-
-	if (error) {
-		swap(&net->virtnet.config, &update->config);
-		not_kept(call, error);
-		return;
-	}
-	if (!update->live || !net_active(net)) {
-		call_reply(call, NULL);
-		return;
-	}
-	swap(&net->virtnet.live, &update->live);
-	if (ops->update)
-		ops->update(&net->virtnet, call_task(call, update_made));
-	else
-		update_made(call, NULL);
-}
-
-static struct network *updated(const struct call *call, const struct network *from, GError **error)
-{
-	const rpc_network_update_args *args = call->args;
-	autoptr(network) copy = network_copy(from);
-
-	if (!network_update(copy, args->command, args->section, args->parentIndex, args->xml,
-			    strlen(args->xml), error) ||
-	    !network_check(copy, NULL, error))
-		return NULL;
-	return g_steal_pointer(&copy);
-}
-
-static void fail_update(struct call *call, const GError *error)
-{
-	if (g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_STATE))
-		call_fail(call, RPC_CODE_OPERATION_INVALID, RPC_FROM_NETWORK,
-			  "Requested operation is not valid: %s", error->message);
-	else if (g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_UNSUPPORTED))
-		call_fail(call, RPC_CODE_NO_SUPPORT, RPC_FROM_NETWORK, "%s", error->message);
-	else
-		fail_xml(call, error);
-}
-
-static void update_run(struct call *call)
-{
-	const rpc_network_update_args *args = call->args;
-	struct net *net = net_of_call(call);
-	struct virtnet *v = &net->virtnet;
-	struct update *update = call->data;
-	unsigned what = args->flags;
-	g_autoptr(GError) error = NULL;
-
-	if (!call_net_still_there(call))
-		return;
-	if (what == AFFECT_CURRENT)
-		what = v->live ? AFFECT_LIVE : AFFECT_CONFIG;
-	if ((what & AFFECT_LIVE && !v->live) || (what & AFFECT_CONFIG && !v->config)) {
-		call_fail(call, RPC_CODE_OPERATION_INVALID, RPC_FROM_NETWORK, "network '%s' is %s",
-			  v->name,
-			  what & AFFECT_LIVE && !v->live
-				  ? "not active; start it, or change its definition"
-				  : "transient and has no definition; change what is active");
-		return;
-	}
-	if (what & AFFECT_LIVE)
-		update->live = updated(call, v->live, &error);
-	if (!error && what & AFFECT_CONFIG)
-		update->config = updated(call, v->config, &error);
-	if (error) {
-		fail_update(call, error);
-		return;
-	}
-	if (!update->config) {
-		update_kept(call, NULL);
-		return;
-	}
-	swap(&v->config, &update->config);
-	net_keep_config(net, call_task(call, update_kept));
-}
-
-static void on_update(struct call *call, const rpc_network_update_args *args)
-{
-	struct net *net = call_net(call, &args->net);
-
-	if (!net || !call_flags(call, args->flags, AFFECT_BOTH))
-		return;
-	(void)call_data(call, sizeof(struct update));
-	call->data_free = update_free;
-	call_job_object(call, &net->object, update_run);
 }
 
 /* == What it looks like == */
@@ -530,7 +390,6 @@ const struct call_entry net_handlers[] = {
 	HANDLE(RPC_PROC_NETWORK_CREATE_XML, rpc_network_create_xml_args, on_create_xml),
 	HANDLE(RPC_PROC_NETWORK_DESTROY, rpc_network_destroy_args, on_destroy),
 	HANDLE(RPC_PROC_NETWORK_SET_AUTOSTART, rpc_network_set_autostart_args, on_set_autostart),
-	HANDLE(RPC_PROC_NETWORK_UPDATE, rpc_network_update_args, on_update),
 	HANDLE(RPC_PROC_NETWORK_GET_XML_DESC, rpc_network_get_xml_desc_args, on_get_xml),
 	HANDLERS_END,
 };
@@ -544,11 +403,20 @@ static void default_kept(struct task *task, const GError *error)
 	g_free(task);
 }
 
+void net_default(struct node *node, struct network *network, bool autostart)
+{
+	struct net *net = net_new(node, network);
+	struct task *task = g_new(struct task, 1);
+
+	net->virtnet.config = network;
+	net->autostart = autostart;
+	task->end = default_kept;
+	net_keep_config(net, task);
+}
+
 void node_default_network(struct node *node, const char *xml, bool autostart)
 {
-	autoptr(network) network = NULL;
-	struct task *task;
-	struct net *net;
+	struct network *network;
 
 	if (node->nets->len)
 		return;
@@ -556,10 +424,5 @@ void node_default_network(struct node *node, const char *xml, bool autostart)
 	g_assert(network);
 	network_fill(network, &node->config.support);
 	net_choose_bridge(node, network);
-	net = net_new(node, network);
-	net->virtnet.config = g_steal_pointer(&network);
-	net->autostart = autostart;
-	task = g_new(struct task, 1);
-	task->end = default_kept;
-	net_keep_config(net, task);
+	net_default(node, network, autostart);
 }

@@ -5,7 +5,7 @@
 #include "manage/event-kind-int.h"
 #include "manage/net-int.h"
 
-static const struct event_kind network_events = { "network", RPC_FROM_NETWORK, 1000, 1 };
+static const struct event_kind network_events = { "network", RPC_FROM_NETWORK, 1000, 2 };
 
 void event_network(struct net *net, enum net_event event)
 {
@@ -13,6 +13,17 @@ void event_network(struct net *net, enum net_event event)
 
 	event_kind_emit(net->virtnet.node, &network_events, 0, net->virtnet.uuid,
 			RPC_PROC_NETWORK_EVENT_LIFECYCLE, &body);
+}
+
+void event_network_metadata(struct net *net, int type, const char *uri)
+{
+	char *nsuri = (char *)(uintptr_t)uri;
+	rpc_network_event_callback_metadata_change_msg body = { .net = net_handle(net),
+								.type = type,
+								.nsuri = uri ? &nsuri : NULL };
+
+	event_kind_emit(net->virtnet.node, &network_events, 1, net->virtnet.uuid,
+			RPC_PROC_NETWORK_EVENT_CALLBACK_METADATA_CHANGE, &body);
 }
 
 static void on_register(struct call *call, const rpc_connect_network_event_register_any_args *args)

@@ -83,6 +83,10 @@ static inline struct net *net_of_call(const struct call *call)
 /* After a turn has come or a task has ended: still there? False: the call has failed. */
 bool call_net_still_there(struct call *call);
 
+/* @error is about a definition; it cannot be kept (net-define.c). */
+void net_fail_xml(struct call *call, const GError *error);
+void net_not_kept(struct call *call, const GError *error);
+
 /* == Life (net-life.c) == */
 
 /* Make a network of @network, which is taken over; @next is called when it is there, or with an error. */
@@ -94,6 +98,8 @@ void net_want(struct net *net, struct task *task);
 void nets_loaded(struct node *node, bool autostart);
 /* A definition without a bridge's name gets one that nobody has. */
 void net_choose_bridge(struct node *node, struct network *network);
+/* A node's first network, of a definition that is complete; taken over. */
+void net_default(struct node *node, struct network *network, bool autostart);
 
 /* == Kept (net-keep.c) == */
 
@@ -116,6 +122,8 @@ enum net_event {
 };
 
 void event_network(struct net *net, enum net_event event);
+/* @type is libvirt's; @uri: of an element, or NULL. */
+void event_network_metadata(struct net *net, int type, const char *uri);
 
 /* == Cards of machines (net-card.c) == */
 

@@ -30,11 +30,16 @@ static void forget(struct net *net, enum store_kind kind, struct task *task)
 
 void net_keep_config(struct net *net, struct task *task)
 {
-	g_autofree char *xml = network_format(net->virtnet.config, NETWORK_FORMAT_INACTIVE);
-	g_autofree char *text =
-		g_strdup_printf("%ssocle network\nautostart %s\n%s%s", keep_head_start,
-				net->autostart ? "yes" : "no", keep_head_end, xml);
+	g_autofree char *xml = NULL, *text = NULL;
 
+	/* Without a store no text is needed. */
+	if (!net->virtnet.node->config.store) {
+		task_end(task, NULL);
+		return;
+	}
+	xml = network_format(net->virtnet.config, NETWORK_FORMAT_INACTIVE);
+	text = g_strdup_printf("%ssocle network\nautostart %s\n%s%s", keep_head_start,
+			       net->autostart ? "yes" : "no", keep_head_end, xml);
 	save(net, STORE_NETWORK, text, task);
 }
 
@@ -51,7 +56,7 @@ void net_save_status(struct net *net, struct task *task)
 	const struct network_ops *ops = v->node->config.networks;
 	g_autofree char *state = NULL, *xml = NULL, *text = NULL;
 
-	if (!v->live) {
+	if (!v->live || !v->node->config.store) {
 		forget(net, STORE_NETWORK_STATUS, task);
 		return;
 	}

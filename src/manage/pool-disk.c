@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "manage/pool-int.h"
+#include "manage/vm-int.h"
 #include "model/domain.h"
 
 static bool resolve(struct node *node, struct domain_disk *disk, GError **error)
@@ -29,6 +30,14 @@ static bool resolve(struct node *node, struct domain_disk *disk, GError **error)
 				 disk->target.dev, pool->name);
 	if (!source->volume || !storage_vol_name_check(source->volume, error))
 		return false;
+	if (pool->live->type == STORAGE_POOL_ISCSI_DIRECT || pool->live->type == STORAGE_POOL_RBD)
+		return error_set(
+			error, SOCLE_ERROR_UNSUPPORTED,
+			"disk '%s' is a volume of storage pool '%s' of type %s, which a "
+			"machine cannot reach; make it a device of this host (%s), and "
+			"name that",
+			disk->target.dev, pool->name, storage_pool_type_names[pool->live->type],
+			pool->live->type == STORAGE_POOL_RBD ? "rbd map" : "iscsiadm --login");
 	path = vol_path(pool, source->volume);
 	if (pool->live->type == STORAGE_POOL_LOGICAL || pool->live->type == STORAGE_POOL_DISK) {
 		disk->type = DISK_BLOCK;
@@ -43,6 +52,36 @@ static bool resolve(struct node *node, struct domain_disk *disk, GError **error)
 	g_clear_pointer(&source->volume, g_free);
 	g_clear_pointer(&source->mode, g_free);
 	return true;
+}
+
+static bool has_raw(const struct domain *domain, const struct pool *pool, const char *name,
+		    const char *path)
+{
+	for (unsigned i = 0; domain && i < domain->devices.disk_count; i++) {
+		const struct domain_disk *disk = &domain->devices.disks[i];
+		bool it = disk->type == DISK_VOLUME ? !g_strcmp0(disk->source.pool, pool->name) &&
+							      !g_strcmp0(disk->source.volume, name)
+						    : !g_strcmp0(disk_path(disk), path);
+
+		if (it && (!disk->driver.type || !strcmp(disk->driver.type, "raw")))
+			return true;
+	}
+	return false;
+}
+
+bool pool_vol_is_raw(const struct pool *pool, const char *name)
+{
+	g_autofree char *path = vol_path(pool, name);
+	const GPtrArray *vms = pool->node->vms;
+
+	for (unsigned i = 0; i < vms->len; i++) {
+		const struct vm *vm = vms->pdata[i];
+
+		if (has_raw(vm->dom.config, pool, name, path) ||
+		    has_raw(vm->dom.live, pool, name, path))
+			return true;
+	}
+	return false;
 }
 
 bool pools_resolve(struct node *node, struct domain *domain, GError **error)

@@ -115,6 +115,8 @@ void vms_pools_ready(struct node *node);
 /* == Disks (pool-disk.c) == */
 
 struct domain;
+/* Has a machine this volume as a raw disk? Then a guest may have written what looks like another format. */
+bool pool_vol_is_raw(const struct pool *pool, const char *name);
 /* Disks that are volumes become what those are: files and devices. @domain is to run. */
 bool pools_resolve(struct node *node, struct domain *domain, GError **error);
 

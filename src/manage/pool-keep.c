@@ -31,10 +31,16 @@ static void forget(struct pool *pool, enum store_kind kind, struct task *task)
 
 void pool_keep_config(struct pool *pool, struct task *task)
 {
-	g_autofree char *xml = storage_pool_format(pool->config);
-	g_autofree char *text = g_strdup_printf("%ssocle pool\nautostart %s\n%s%s", keep_head_start,
-						pool->autostart ? "yes" : "no", keep_head_end, xml);
+	g_autofree char *xml = NULL, *text = NULL;
 
+	/* Without a store no text is needed. */
+	if (!pool->node->config.store) {
+		task_end(task, NULL);
+		return;
+	}
+	xml = storage_pool_format(pool->config);
+	text = g_strdup_printf("%ssocle pool\nautostart %s\n%s%s", keep_head_start,
+			       pool->autostart ? "yes" : "no", keep_head_end, xml);
 	save(pool, STORE_POOL, text, task);
 }
 

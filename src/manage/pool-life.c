@@ -259,10 +259,27 @@ static bool is_idle(struct call *call)
 	return true;
 }
 
+/* It was built while it is active: it has the disks of its definition by now. */
+static void take_devices(struct pool *pool)
+{
+	autoptr(storage_pool) copy = storage_pool_copy(pool->config);
+	struct storage_pool_source *now = &pool->live->source, before = *now;
+
+	now->devices = copy->source.devices;
+	now->device_count = copy->source.device_count;
+	copy->source.devices = before.devices;
+	copy->source.device_count = before.device_count;
+	pool_keep_status(pool);
+}
+
 static void built(struct call *call, const GError *error)
 {
+	struct pool *pool = pool_of(call->object);
+
+	if (!error && pool_active(pool))
+		take_devices(pool);
 	if (!error)
-		event_pool(pool_of(call->object), POOL_EVENT_CREATED);
+		event_pool(pool, POOL_EVENT_CREATED);
 	call_pool_done(call, error);
 }
 

@@ -74,10 +74,17 @@ enum vol_create_flags {
 	VOL_CREATE_REFLINK = 1 << 1, /* share blocks, or fail */
 };
 
+/* libvirt's numbers. */
+enum vol_remove_flags {
+	VOL_REMOVE_ZEROED = 1 << 0,
+	VOL_REMOVE_WITH_SNAPSHOTS = 1 << 1,
+};
+
 enum vol_resize_flags {
 	VOL_RESIZE_ALLOCATE = 1 << 0,
 	VOL_RESIZE_DELTA = 1 << 1,
 	VOL_RESIZE_SHRINK = 1 << 2,
+	VOL_RESIZE_RAW = 1 << 16, /* ours: it is raw, whatever its first bytes say */
 };
 
 enum vol_wipe {
@@ -92,6 +99,7 @@ struct vol_create {
 	unsigned flags;                /* of enum vol_create_flags */
 	struct storage *source;        /* where a volume is that is copied, or NULL */
 	const char *source_name;
+	bool source_raw; /* whatever its first bytes say */
 };
 
 /* Bytes of a volume that come or go, piece by piece. */
@@ -161,6 +169,9 @@ struct pool_ops {
 		       struct vol_work *work, struct task *task);
 	void (*remove)(struct storage *storage, const char *name, unsigned flags,
 		       struct vol_work *work, struct task *task);
+	/* Whose snapshot @name is becomes what that is, and @name goes. */
+	void (*restore)(struct storage *storage, const char *name, struct vol_work *work,
+			struct task *task);
 	/* @bytes: as the guest sees it. */
 	void (*resize)(struct storage *storage, const char *name, uint64_t bytes, unsigned flags,
 		       struct vol_work *work, struct task *task);

@@ -342,11 +342,21 @@ static void merge_images(struct call *call, const struct snapshot *snapshot)
 		call_still_active(call);
 }
 
+/* What devices have kept is there no more. */
+static void dropped(struct call *call, const GError *error)
+{
+	if (error)
+		call_fail_error(call, RPC_FROM_QEMU, error);
+	else
+		keep_descriptions(call);
+}
+
 /* == Which == */
 
 static void next(struct call *call)
 {
 	const rpc_domain_snapshot_delete_args *args = call->args;
+	const struct machine_ops *ops = call->node->config.machines;
 	struct deletion *d = call->subject;
 	const struct snapshot *snapshot;
 
@@ -355,8 +365,12 @@ static void next(struct call *call)
 		return;
 	}
 	snapshot = at_hand(call);
-	if (call->node->config.support.test || args->flags & DELETE_METADATA_ONLY || !snapshot ||
-	    !snapshot_has_disks(snapshot, SNAPSHOT_EXTERNAL))
+	if (call->node->config.support.test || args->flags & DELETE_METADATA_ONLY || !snapshot)
+		keep_descriptions(call);
+	else if (snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL) && snapshot->domain &&
+		 ops->snapshot_drop)
+		ops->snapshot_drop(&call->vm->dom, snapshot, call_task(call, dropped));
+	else if (!snapshot_has_disks(snapshot, SNAPSHOT_EXTERNAL))
 		keep_descriptions(call);
 	else
 		merge_images(call, snapshot);

@@ -31,6 +31,13 @@ struct snapshot *call_snapshot(struct call *call, const rpc_domain_snapshot *han
 /* A set of those that descend from @from, of struct snapshot; g_hash_table_unref() it. */
 GHashTable *snapshots_below(const struct vm *vm, const struct snapshot *from);
 bool snapshot_has_disks(const struct snapshot *snapshot, enum snapshot_where where);
+/* Has it disks that are kept inside of their images? Logical volumes are kept by their device. */
+bool snapshot_is_in_images(const struct snapshot *snapshot, struct domain *domain);
+/* Snapshots without images: those of the driver "test". */
+bool snapshots_are_fake(const struct call *call);
+struct domain_disk *snapshot_disk_of(struct domain *domain, const char *target);
+/* @disk goes on in the image of @entry. */
+void snapshot_use_image(struct domain_disk *disk, const struct snapshot_disk *entry);
 /* How all was before, in @call->data, to be put back if it cannot be kept. */
 void snapshots_remember(struct call *call);
 void snapshots_fail_keeping(struct call *call, const GError *error);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * snapshot-make.c - snapshots are made, and gone back to
+ * snapshot-make.c - snapshots are made
  *
- * Real machines have external snapshots of disks: the machine goes on in new images. What needs the
- * machine's memory is refused until it can be kept; the machines of the driver "test" have it all.
+ * Real machines have external snapshots of disks: the machine goes on in new images; and internal ones of
+ * disks on logical volumes, to which they can go back. What needs the machine's memory is refused until it
+ * can be kept; the machines of the driver "test" have it all.
  */
 #include <string.h>
 
@@ -23,15 +24,7 @@ enum {
 	CREATE_QUIESCE = 1 << 6,
 	CREATE_VALIDATE = 1 << 9,
 	CREATE_FLAGS = 0x3ff,
-	REVERT_RUNNING = 1 << 0,
-	REVERT_PAUSED = 1 << 1,
-	REVERT_FLAGS = 0xf,
 };
-
-static bool is_test(const struct call *call)
-{
-	return call->node->config.support.test;
-}
 
 void snapshots_remember(struct call *call)
 {
@@ -115,7 +108,7 @@ static void insert(struct call *call)
 	vm_keep_snapshots(call->vm, call_task(call, created));
 }
 
-static struct domain_disk *disk_of(struct domain *domain, const char *target)
+struct domain_disk *snapshot_disk_of(struct domain *domain, const char *target)
 {
 	for (unsigned i = 0; domain && i < domain->devices.disk_count; i++) {
 		if (!g_strcmp0(domain->devices.disks[i].target.dev, target))
@@ -125,7 +118,7 @@ static struct domain_disk *disk_of(struct domain *domain, const char *target)
 }
 
 /* The disk goes on in its new image. */
-static void use_image(struct domain_disk *disk, const struct snapshot_disk *entry)
+void snapshot_use_image(struct domain_disk *disk, const struct snapshot_disk *entry)
 {
 	g_free(disk->source.file);
 	g_free(disk->source.dev);
@@ -139,13 +132,13 @@ static void use_image(struct domain_disk *disk, const struct snapshot_disk *entr
 /* So does the definition, if the disk in it is this one: it may have another image by now. */
 static void use_images(struct vm *vm, const struct snapshot_disk *entry)
 {
-	struct domain_disk *live = disk_of(vm->dom.live, entry->name);
-	struct domain_disk *config = disk_of(vm->dom.config, entry->name);
+	struct domain_disk *live = snapshot_disk_of(vm->dom.live, entry->name);
+	struct domain_disk *config = snapshot_disk_of(vm->dom.config, entry->name);
 
 	if (config && (!live || !g_strcmp0(disk_path(live), disk_path(config))))
-		use_image(config, entry);
+		snapshot_use_image(config, entry);
 	if (live)
-		use_image(live, entry);
+		snapshot_use_image(live, entry);
 }
 
 static void images_kept(struct call *call, const GError *error)
@@ -206,6 +199,19 @@ static enum snapshot_state state_of(const struct vm *vm)
 	}
 }
 
+bool snapshot_is_in_images(const struct snapshot *snapshot, struct domain *domain)
+{
+	for (unsigned i = 0; i < snapshot->disks.count; i++) {
+		const struct domain_disk *disk =
+			snapshot_disk_of(domain, snapshot->disks.list[i].name);
+
+		if (snapshot->disks.list[i].where == SNAPSHOT_INTERNAL &&
+		    !(disk && disk_keeps_snapshots(disk)))
+			return true;
+	}
+	return false;
+}
+
 /* Can this host do it? False: the call has failed. */
 static bool check_kind(struct call *call, const struct snapshot *snapshot)
 {
@@ -220,7 +226,7 @@ static bool check_kind(struct call *call, const struct snapshot *snapshot)
 			  vm->dom.name);
 		return false;
 	}
-	if (is_test(call))
+	if (snapshots_are_fake(call))
 		return true;
 	if (args->flags & CREATE_REUSE) {
 		call_fail(
@@ -236,7 +242,7 @@ static bool check_kind(struct call *call, const struct snapshot *snapshot)
 			  "disks only");
 		return false;
 	}
-	if (snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL)) {
+	if (snapshot_is_in_images(snapshot, vm_shown(vm))) {
 		call_fail(call, RPC_CODE_OPERATION_UNSUPPORTED, RPC_FROM_QEMU,
 			  "snapshots inside of images cannot be made for machines yet; ask for an "
 			  "external one (disk-only)");
@@ -263,13 +269,18 @@ static bool fill_and_check(struct call *call, struct snapshot *snapshot)
 		snapshot->state = SNAPSHOT_STATE_ABSENT;
 		snapshot->creation_time.set = false;
 		domain_free(snapshot->domain);
-		snapshot->domain = NULL;
+		domain_free(snapshot->inactive);
+		snapshot->domain = snapshot->inactive = NULL;
 	}
+	/* What runs is not what starts: that is what a domain goes back to. */
+	if (!(args->flags & CREATE_REDEFINE) && vm_active(vm) && vm->dom.config)
+		snapshot->inactive = domain_copy(vm->dom.config);
 	snapshot_fill(snapshot, vm_shown(vm), &request);
 	ok = snapshot_check(snapshot, vm_shown(vm), &error) &&
 	     snapshot_check_text(snapshot, &error);
 	/* Images of the driver "test" hold whatever they are asked to. */
-	if (!ok && is_test(call) && g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_UNSUPPORTED))
+	if (!ok && snapshots_are_fake(call) &&
+	    g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_UNSUPPORTED))
 		ok = true;
 	if (!ok)
 		call_fail_xml(call, error);
@@ -331,7 +342,8 @@ static void create_run(struct call *call)
 	}
 	if (!check_kind(call, snapshot))
 		return;
-	if (!snapshot_has_disks(snapshot, SNAPSHOT_EXTERNAL))
+	if (!snapshot_has_disks(snapshot, SNAPSHOT_EXTERNAL) &&
+	    (snapshots_are_fake(call) || !snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL)))
 		insert(call);
 	else if (vm->dom.machine)
 		ops->snapshot(vm->dom.machine, snapshot, call_task(call, images_made));
@@ -361,133 +373,7 @@ static void on_create(struct call *call, const rpc_domain_snapshot_create_xml_ar
 	call_job(call, vm, create_run);
 }
 
-/* == Go back == */
-
-static struct snapshot *wanted(struct call *call)
-{
-	const rpc_domain_revert_to_snapshot_args *args = call->args;
-
-	return snapshots_find(call->vm, args->snap.name);
-}
-
-static bool wants_running(struct call *call, bool *ret_paused)
-{
-	const rpc_domain_revert_to_snapshot_args *args = call->args;
-	const struct snapshot *snapshot = wanted(call);
-
-	*ret_paused = args->flags & REVERT_PAUSED ||
-		      (snapshot->state == SNAPSHOT_PAUSED && !(args->flags & REVERT_RUNNING));
-	return args->flags & (REVERT_RUNNING | REVERT_PAUSED) ||
-	       snapshot->state == SNAPSHOT_RUNNING || snapshot->state == SNAPSHOT_PAUSED;
-}
-
-static void revert_kept(struct call *call, const GError *error)
-{
-	if (error)
-		snapshots_fail_keeping(call, error);
-	else
-		call_reply(call, NULL);
-}
-
-static void keep_revert(struct call *call)
-{
-	snapshots_remember(call);
-	call->vm->snapshots->current = wanted(call);
-	vm_keep_snapshots(call->vm, call_task(call, revert_kept));
-}
-
-static void revert_started(struct call *call, const GError *error)
-{
-	if (!error) {
-		keep_revert(call);
-		return;
-	}
-	vm_leave(call->vm);
-	call_fail_error(call, RPC_FROM_QEMU, error);
-}
-
-/* As it was then; its identity is the one that it has. */
-static struct domain *past_domain(struct call *call)
-{
-	struct domain *domain = domain_copy(wanted(call)->domain);
-
-	g_free(domain->name);
-	g_free(domain->uuid);
-	domain->name = g_strdup(call->vm->dom.name);
-	domain->uuid = g_strdup(call->vm->dom.uuid_text);
-	domain->id = (struct number){ 0 };
-	return domain;
-}
-
-static void revert_stopped(struct call *call, const GError *error)
-{
-	struct vm *vm = call->vm;
-	bool paused;
-
-	if (error) {
-		call_fail_error(call, RPC_FROM_QEMU, error);
-		return;
-	}
-	if (vm->dom.config) {
-		domain_free(vm->dom.config);
-		vm->dom.config = past_domain(call);
-	}
-	if (!wants_running(call, &paused)) {
-		vm_set_state(vm, DOM_SHUTOFF, 7); /* from a snapshot */
-		keep_revert(call);
-		return;
-	}
-	vm_start(call, past_domain(call), paused ? MACHINE_START_PAUSED : 0, revert_started);
-}
-
-static void revert_run(struct call *call)
-{
-	struct vm *vm = call->vm;
-	bool paused;
-
-	if (!call_still_there(call))
-		return;
-	if (!wanted(call) || !wanted(call)->domain) {
-		call_fail(call, RPC_CODE_NO_DOMAIN_SNAPSHOT, RPC_FROM_DOMAIN_SNAPSHOT,
-			  "the snapshot is not there any more, or says nothing of its domain");
-		return;
-	}
-	if (!vm_active(vm)) {
-		revert_stopped(call, NULL);
-		return;
-	}
-	if (!vm->dom.config && !wants_running(call, &paused)) {
-		call_fail(call, RPC_CODE_OPERATION_INVALID, RPC_FROM_QEMU,
-			  "transient domain '%s' needs to be running after it went back; ask for "
-			  "running or paused",
-			  vm->dom.name);
-		return;
-	}
-	/* In memory a machine is let go and made anew without anybody seeing it. */
-	vm->dom.machine->ops->free(vm->dom.machine);
-	vm->dom.machine = NULL;
-	vm_set_inactive(vm, 7);
-	event_lifecycle(vm, EVENT_STOPPED, EVENT_STOPPED_FROM_SNAPSHOT);
-	revert_stopped(call, NULL);
-}
-
-static void on_revert(struct call *call, const rpc_domain_revert_to_snapshot_args *args)
-{
-	struct vm *vm;
-
-	if (!call_snapshot(call, &args->snap, &vm) || !call_flags(call, args->flags, REVERT_FLAGS))
-		return;
-	if (is_test(call))
-		call_job(call, vm, revert_run);
-	else
-		call_fail(call, RPC_CODE_OPERATION_UNSUPPORTED, RPC_FROM_QEMU,
-			  "machines of this host cannot go back to a snapshot yet; define the "
-			  "domain with the images that it had, which snapshot '%.255s' names",
-			  args->snap.name);
-}
-
 const struct call_entry snapshot_handlers[] = {
 	HANDLE(RPC_PROC_DOMAIN_SNAPSHOT_CREATE_XML, rpc_domain_snapshot_create_xml_args, on_create),
-	HANDLE(RPC_PROC_DOMAIN_REVERT_TO_SNAPSHOT, rpc_domain_revert_to_snapshot_args, on_revert),
 	HANDLERS_END,
 };

@@ -52,6 +52,38 @@ static const char test_pool[] = "<pool type='dir'>\n"
 				"  </target>\n"
 				"</pool>\n";
 
+/* What they say: there is a node for each connection, and they are read once. */
+struct definitions {
+	struct domain *domain;
+	struct network *network;
+	struct storage_pool *pool;
+};
+
+static struct definitions *read_definitions(const struct support *support)
+{
+	struct definitions *defs = g_new(struct definitions, 1);
+
+	*defs = (struct definitions){
+		domain_parse(test_domain, strlen(test_domain), DOMAIN_PARSE_STRICT, NULL, NULL),
+		network_parse(test_network, strlen(test_network), NETWORK_PARSE_STRICT, NULL, NULL),
+		storage_pool_parse(test_pool, strlen(test_pool), STORAGE_PARSE_STRICT, NULL, NULL),
+	};
+	g_assert(defs->domain && defs->network && defs->pool);
+	domain_fill(defs->domain, support);
+	network_fill(defs->network, support);
+	storage_pool_fill(defs->pool);
+	return defs;
+}
+
+static const struct definitions *definitions(const struct support *support)
+{
+	static struct definitions *defs;
+
+	if (g_once_init_enter(&defs))
+		g_once_init_leave(&defs, read_definitions(support));
+	return defs;
+}
+
 static void started(struct call *call, const GError *error)
 {
 	g_assert(!error);
@@ -70,15 +102,10 @@ static void start_pool_run(struct call *call)
 	pool_start(call, pool, storage_pool_copy(pool->config), 0, started);
 }
 
-static void add_pool(struct node *node)
+static void add_pool(struct node *node, const struct storage_pool *def)
 {
-	struct storage_pool *def =
-		storage_pool_parse(test_pool, strlen(test_pool), STORAGE_PARSE_STRICT, NULL, NULL);
-	struct pool *pool;
+	struct pool *pool = pool_new(node, storage_pool_copy(def), NULL);
 
-	g_assert(def);
-	storage_pool_fill(def);
-	pool = pool_new(node, def, NULL);
 	pool->autostart = true;
 	call_job_object(call_new(node), &pool->object, start_pool_run);
 }
@@ -98,14 +125,11 @@ struct node *node_new_test_at(const struct fake_clock *clock)
 						   .pools = true,
 						   .vnc = true } };
 	struct node *node = node_new(&config);
-	struct domain *domain =
-		domain_parse(test_domain, strlen(test_domain), DOMAIN_PARSE_STRICT, NULL, NULL);
+	const struct definitions *defs = definitions(&config.support);
 
-	g_assert(domain);
-	domain_fill(domain, &config.support);
-	node_default_network(node, test_network, false);
-	call_job(call_new(node), vm_new(node, domain, NULL), start_run);
-	add_pool(node);
+	net_default(node, network_copy(defs->network), false);
+	call_job(call_new(node), vm_new(node, domain_copy(defs->domain), NULL), start_run);
+	add_pool(node, defs->pool);
 	return node;
 }
 

@@ -44,8 +44,7 @@ static void on_get_vcpus_flags(struct call *call, const rpc_domain_get_vcpus_fla
 	if (!vm || !call_flags(call, args->flags, AFFECT_BOTH | VCPU_MAXIMUM | VCPU_GUEST))
 		return;
 	if (args->flags & VCPU_GUEST) {
-		call_fail(call, RPC_CODE_AGENT_UNRESPONSIVE, RPC_FROM_QEMU,
-			  "no agent in the guest of '%s' tells about its CPUs", vm->dom.name);
+		call_guest_cpu_count(call, vm);
 		return;
 	}
 	domain = call_which(call, vm, args->flags);
@@ -87,7 +86,9 @@ static void tell_count(struct call *call, struct machine *machine, struct task *
 		return;
 	}
 	error_set(&error, SOCLE_ERROR_UNSUPPORTED,
-		  "CPUs of a running machine cannot come and go here; change its configuration");
+		  "CPUs of a running machine cannot come and go; change its configuration "
+		  "(--config), which counts from the next start, or let the guest do without some "
+		  "(--guest)");
 	task_end(task, error);
 }
 
@@ -136,12 +137,19 @@ static void on_set_vcpus_flags(struct call *call, const rpc_domain_set_vcpus_fla
 			       AFFECT_BOTH | VCPU_MAXIMUM | VCPU_GUEST | VCPU_HOTPLUGGABLE))
 		return;
 	if (args->flags & VCPU_GUEST) {
-		call_fail(call, RPC_CODE_AGENT_UNRESPONSIVE, RPC_FROM_QEMU,
-			  "no agent in the guest of '%s' takes CPUs off", vm->dom.name);
+		call_guest_cpu_wish(call, vm);
 		return;
 	}
 	call_change(call, vm, args->flags & VCPU_MAXIMUM ? &max_change : &count_change,
 		    args->flags & AFFECT_BOTH);
+}
+
+/* Which ones, by number: they would have to come and go. */
+static void on_set_vcpu(struct call *call, const rpc_domain_set_vcpu_args *args)
+{
+	if (call_vm(call, &args->dom))
+		call_fail(call, RPC_CODE_OPERATION_UNSUPPORTED, RPC_FROM_QEMU,
+			  "CPUs of a machine are counted, not chosen; use 'virsh setvcpus'");
 }
 
 /* == Where == */
@@ -428,6 +436,7 @@ const struct call_entry vcpu_handlers[] = {
 	HANDLE(RPC_PROC_DOMAIN_GET_VCPUS_FLAGS, rpc_domain_get_vcpus_flags_args,
 	       on_get_vcpus_flags),
 	HANDLE(RPC_PROC_DOMAIN_SET_VCPUS, rpc_domain_set_vcpus_args, on_set_vcpus),
+	HANDLE(RPC_PROC_DOMAIN_SET_VCPU, rpc_domain_set_vcpu_args, on_set_vcpu),
 	HANDLE(RPC_PROC_DOMAIN_SET_VCPUS_FLAGS, rpc_domain_set_vcpus_flags_args,
 	       on_set_vcpus_flags),
 	HANDLE(RPC_PROC_DOMAIN_GET_VCPU_PIN_INFO, rpc_domain_get_vcpu_pin_info_args,

@@ -8,15 +8,19 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "manage/node-int.h"
 #include "manage/pool-int.h"
+#include "manage/vm-int.h"
+#include "model/domain-own.h"
 
 enum {
 	VOL_CREATE_VALIDATE = 1 << 2,
 	VOL_CREATE_FLAGS = 7,
-	VOL_DELETE_ZEROED = 1 << 0,
-	VOL_DELETE_WITH_SNAPSHOTS = 1 << 1,
+	/* Ours, far from libvirt's: what a snapshot has goes into its origin before it is deleted. */
+	VOL_DELETE_RESTORE = 1 << 30,
 	VOL_RESIZE_FLAGS = 7,
 	VOL_SPARSE_STREAM = 1 << 0,
+	USERS_MAX = 200, /* letters of names in a sentence */
 };
 
 /* == A turn at a volume == */
@@ -140,7 +144,9 @@ static void make_run(struct call *call)
 		(struct vol_create){ .vol = call->subject,
 				     .flags = copying->flags,
 				     .source = copying->from ? copying->from->storage : NULL,
-				     .source_name = copying->name };
+				     .source_name = copying->name,
+				     .source_raw = copying->from &&
+						   pool_vol_is_raw(copying->from, copying->name) };
 	storage->ops->create(storage, &copying->what, vol->work, call_task(call, made));
 }
 
@@ -255,9 +261,74 @@ static void delete_run(struct call *call)
 				     call_task(call, changed));
 }
 
+static void restore_run(struct call *call)
+{
+	const struct vol *vol = vol_of(call->object);
+	struct storage *storage = begin(call);
+
+	if (storage && can(call, storage->ops->restore, "restore volumes"))
+		storage->ops->restore(storage, vol->name, vol->work, call_task(call, changed));
+}
+
+/* Is it a disk of @domain, by its path or as a volume? */
+static bool has_disk(const struct domain *domain, const struct pool *pool, const char *name,
+		     const char *path)
+{
+	for (unsigned i = 0; i < domain->devices.disk_count; i++) {
+		const struct domain_disk *disk = &domain->devices.disks[i];
+
+		if (disk->type == DISK_VOLUME ? !g_strcmp0(disk->source.pool, pool->name) &&
+							!g_strcmp0(disk->source.volume, name)
+					      : !g_strcmp0(disk_path(disk), path))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What a template begins with, and what others' disks refer to, is not deleted by accident: each of them
+ * would be broken. Who they are stands in their definitions, so no image has to be opened.
+ */
+static bool is_needed(struct call *call, const struct pool *pool, const char *name)
+{
+	const struct node *node = pool->node;
+	g_autofree char *path = vol_path(pool, name);
+	g_autoptr(GString) users = g_string_new(NULL);
+
+	for (unsigned i = 0; i < node->vms->len; i++) {
+		const struct vm *vm = node->vms->pdata[i];
+		const struct domain *domain = vm->dom.config ? vm->dom.config : vm->dom.live;
+
+		if (domain_is_template(domain) && has_disk(domain, pool, name, path)) {
+			call_fail(call, RPC_CODE_OPERATION_INVALID, RPC_FROM_STORAGE,
+				  "Requested operation is not valid: volume '%s' is a disk of the "
+				  "template '%s'; 'socle template delete %s' deletes both",
+				  name, vm->dom.name, vm->dom.name);
+			return true;
+		}
+		if (domain_is_linked_to(domain, path) && users->len < USERS_MAX)
+			g_string_append_printf(users, "%s'%s'", users->len ? ", " : "",
+					       vm->dom.name);
+	}
+	if (users->len)
+		call_fail(call, RPC_CODE_OPERATION_INVALID, RPC_FROM_STORAGE,
+			  "Requested operation is not valid: disks of %s refer to volume '%s'; "
+			  "delete those machines first",
+			  users->str, name);
+	return users->len > 0;
+}
+
 static void on_delete(struct call *call, const rpc_storage_vol_delete_args *args)
 {
-	change(call, args->flags, VOL_DELETE_ZEROED | VOL_DELETE_WITH_SNAPSHOTS, delete_run);
+	const struct pool *pool = call_vol_pool(call, &args->vol);
+
+	if (!pool || is_needed(call, pool, args->vol.name))
+		return;
+	if (args->flags == VOL_DELETE_RESTORE)
+		change(call, args->flags, VOL_DELETE_RESTORE, restore_run);
+	else
+		change(call, args->flags, VOL_REMOVE_ZEROED | VOL_REMOVE_WITH_SNAPSHOTS,
+		       delete_run);
 }
 
 static void resize_run(struct call *call)
@@ -267,8 +338,10 @@ static void resize_run(struct call *call)
 	struct storage *storage = begin(call);
 
 	if (storage && can(call, storage->ops->resize, "resize volumes"))
-		storage->ops->resize(storage, vol->name, args->capacity, args->flags, vol->work,
-				     call_task(call, changed));
+		storage->ops->resize(
+			storage, vol->name, args->capacity,
+			args->flags | (pool_vol_is_raw(vol->pool, vol->name) ? VOL_RESIZE_RAW : 0),
+			vol->work, call_task(call, changed));
 }
 
 static void on_resize(struct call *call, const rpc_storage_vol_resize_args *args)

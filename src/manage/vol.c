@@ -54,11 +54,7 @@ struct vol *vol_get(struct pool *pool, const char *name)
 
 char *vol_path(const struct pool *pool, const char *name)
 {
-	const char *folder = pool_shown(pool)->target.path;
-
-	if (!folder)
-		return g_strdup_printf("%s/%s", pool->name, name);
-	return g_strdup_printf("%s%s%s", folder, g_str_has_suffix(folder, "/") ? "" : "/", name);
+	return storage_vol_path(pool_shown(pool), name);
 }
 
 static const struct vol *find_making(const struct pool *pool, const char *name)
@@ -264,12 +260,15 @@ static void looked(struct call *call, const GError *error)
 {
 	struct asked *asked = call->data;
 
-	if (!error)
+	if (!error) {
+		if (pool_vol_is_raw(pool_of(call->object), asked->name))
+			storage_vol_take_raw(asked->vol);
 		asked->answer(call, asked->vol);
-	else if (g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND))
+	} else if (g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND)) {
 		say_no_vol(call, asked->by, asked->text);
-	else
+	} else {
 		call_fail_error(call, RPC_FROM_STORAGE, error);
+	}
 }
 
 /* What it will be, and how much of that is there. */
@@ -333,7 +332,7 @@ static void on_by_name(struct call *call, const rpc_storage_vol_lookup_by_name_a
 }
 
 /* The active pool whose folder @path lies in directly, and the name in there; both NULL: none. */
-static struct pool *find_path(struct node *node, const char *path, char **ret_name)
+static struct pool *find_folder(struct node *node, const char *path, char **ret_name)
 {
 	g_autofree char *clean = g_canonicalize_filename(path, "/");
 	g_autofree char *folder = g_path_get_dirname(clean);
@@ -352,6 +351,22 @@ static struct pool *find_path(struct node *node, const char *path, char **ret_na
 		}
 	}
 	return NULL;
+}
+
+/* The same of pools without a folder, whose volumes have paths of their own. */
+static struct pool *find_path(struct node *node, const char *path, char **ret_name)
+{
+	for (unsigned i = 0; path[0] != '/' && i < node->pools->len; i++) {
+		struct pool *pool = node->pools->pdata[i];
+		g_autofree char *name =
+			pool_active(pool) ? storage_vol_of_path(pool->live, path) : NULL;
+
+		if (name && storage_vol_name_check(name, NULL)) {
+			*ret_name = g_steal_pointer(&name);
+			return pool;
+		}
+	}
+	return find_folder(node, path, ret_name);
 }
 
 static void find(struct call *call, const char *by, const char *path)

@@ -46,9 +46,15 @@ static const struct domain_disk *find(const struct domain *domain, const char *n
 	return NULL;
 }
 
+bool disk_keeps_snapshots(const struct domain_disk *disk)
+{
+	return disk->type == DISK_BLOCK &&
+	       (!disk->driver.type || !strcmp(disk->driver.type, "raw"));
+}
+
 static bool check_internal(const struct domain_disk *disk, GError **error)
 {
-	if (!strcmp(disk->driver.type ? disk->driver.type : "", "qcow2"))
+	if (disk_keeps_snapshots(disk) || !g_strcmp0(disk->driver.type, "qcow2"))
 		return true;
 	return model_error(error, SOCLE_ERROR_UNSUPPORTED,
 			   "disk '%s' cannot hold a snapshot: its image is not qcow2; ask for an "

@@ -19,6 +19,9 @@ static bool is_word(const char *text)
 	return true;
 }
 
+static const char url_letters[] =
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:_-[]";
+
 static bool has_control(const char *text)
 {
 	for (const char *p = text; *p; p++) {
@@ -147,6 +150,48 @@ static bool check_group(const struct storage_pool *pool, GError **error)
 		pool->name, name ? name : "");
 }
 
+/* They become parts of a URL. */
+static bool check_iscsi(const struct storage_pool *pool, GError **error)
+{
+	const struct storage_pool_source *source = &pool->source;
+	const char *const texts[] = { source->hosts[0].name, source->devices[0].path,
+				      source->initiator.iqn.name };
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		const char *text = texts[i] ? texts[i] : "x";
+
+		if (*text != '-' && *text && !text[strspn(text, url_letters)])
+			continue;
+		return model_error(error, SOCLE_ERROR_USAGE,
+				   "storage pool '%.64s': '%.64s' is no name of a host, of a "
+				   "target or of an initiator; give one of letters, digits, '.', "
+				   "':', '_' and '-'",
+				   pool->name, text);
+	}
+	return true;
+}
+
+/* Addresses with ports become a list. */
+static bool check_cluster(const struct storage_pool *pool, GError **error)
+{
+	const struct storage_pool_source *source = &pool->source;
+
+	if (!is_word(source->name))
+		return wrong(error, "the storage pool of type rbd names no pool of its cluster",
+			     "give <source><name>");
+	for (unsigned i = 0; i < source->host_count; i++) {
+		const char *text = source->hosts[i].name;
+
+		if (text && *text && *text != '-' && !text[strspn(text, url_letters)])
+			continue;
+		return model_error(error, SOCLE_ERROR_USAGE,
+				   "storage pool '%.64s': '%.64s' is no name of a host; give one "
+				   "of letters, digits, '.', ':', '_' and '-'",
+				   pool->name, text ? text : "");
+	}
+	return true;
+}
+
 static bool check_type(const struct storage_pool *pool, GError **error)
 {
 	switch (pool->type) {
@@ -169,9 +214,12 @@ static bool check_type(const struct storage_pool *pool, GError **error)
 	case STORAGE_POOL_DISK:
 		return check_target(pool, error) && check_devices(pool, 1, 1, error);
 	case STORAGE_POOL_ISCSI:
-	case STORAGE_POOL_ISCSI_DIRECT:
 		return check_hosts(pool, error) && check_devices(pool, 1, 1, error);
+	case STORAGE_POOL_ISCSI_DIRECT:
+		return check_hosts(pool, error) && check_devices(pool, 1, 1, error) &&
+		       check_iscsi(pool, error);
 	case STORAGE_POOL_RBD:
+		return check_hosts(pool, error) && check_cluster(pool, error);
 	case STORAGE_POOL_SHEEPDOG:
 	case STORAGE_POOL_GLUSTER:
 		return check_hosts(pool, error);

@@ -4,7 +4,6 @@
  *
  * What the table does not name is told in a note, or is an error if the caller is strict.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -42,14 +41,10 @@ static bool unknown(const struct field_parse *how, const xmlNode *node, const ch
 
 static bool parse_based(const char *text, unsigned base, int64_t *ret_value)
 {
-	char *end;
-	int64_t value;
+	gint64 value;
 
-	if (!g_ascii_isdigit(text[*text == '-']))
-		return false;
-	errno = 0;
-	value = g_ascii_strtoll(text, &end, base);
-	if (errno || *end)
+	if (!g_ascii_isxdigit(text[*text == '-']) ||
+	    !g_ascii_string_to_signed(text, base, INT64_MIN, INT64_MAX, &value, NULL))
 		return false;
 	*ret_value = value;
 	return true;
@@ -57,9 +52,13 @@ static bool parse_based(const char *text, unsigned base, int64_t *ret_value)
 
 static bool parse_int(const char *text, int64_t *ret_value)
 {
-	bool hex = g_str_has_prefix(text + (*text == '-'), "0x");
+	bool negative = *text == '-';
+	g_autofree char *digits = NULL;
 
-	return parse_based(text, hex ? 16 : 10, ret_value);
+	if (!g_str_has_prefix(text + negative, "0x"))
+		return parse_based(text, 10, ret_value);
+	digits = g_strconcat(negative ? "-" : "", text + negative + 2, NULL);
+	return parse_based(digits, 16, ret_value);
 }
 
 static bool take_octal(const struct field *field, struct number *number, const char *text,
@@ -139,16 +138,17 @@ static bool take_size(const struct field *field, struct number *number, const ch
 static bool take_enum(const struct field *field, unsigned *value, const char *text,
 		      const xmlNode *node, GError **error)
 {
-	g_autoptr(GString) wanted = g_string_new("one of ");
+	g_autofree char *names = NULL, *wanted = NULL;
 
 	for (unsigned i = 1; field->names[i]; i++) {
 		if (!strcmp(text, field->names[i])) {
 			*value = i;
 			return true;
 		}
-		g_string_append_printf(wanted, "%s%s", i > 1 ? ", " : "", field->names[i]);
 	}
-	return fail(error, node, field, text, wanted->str);
+	names = g_strjoinv(", ", (char **)(uintptr_t)(field->names + 1));
+	wanted = g_strconcat("one of ", names, NULL);
+	return fail(error, node, field, text, wanted);
 }
 
 /* The text of an attribute or element. @node is where it stands. */
@@ -209,17 +209,32 @@ static bool take_attribute(const struct record *record, void *rec, xmlNode *node
 	return unknown(how, node, "attribute", name, error);
 }
 
-/* Elements of one name are kept in one text, each behind a line that nothing else can have:
- * a form feed is no character of XML. */
-static void keep(const struct field *field, void *rec, xmlNode *node)
+static bool stands_for(const struct field *field, const xmlNode *node)
 {
-	g_autofree char *raw = xml_dump(node);
-	char *before, *all;
+	if (!node->ns != !field->namespace || strcmp(field->name, node_name(node)) != 0)
+		return false;
+	return !node->ns || !strcmp((const char *)node->ns->href, field->namespace);
+}
 
-	memcpy(&before, field_at(field, rec), sizeof(before));
-	all = before ? g_strconcat(before, "\n\f", raw, NULL) : g_strdup(raw);
-	g_free(before);
-	memcpy(field_at(field, rec), &all, sizeof(all));
+/* Elements of one name are kept in one text, each behind a line that nothing else can have: a form feed is no
+ * character of XML. All of them are taken with the first one, so that no text is copied once for each. */
+static void keep(const struct field *field, void *rec, xmlNode *first)
+{
+	GString *all = g_string_new(NULL);
+	char *text;
+
+	for (xmlNode *node = first; node; node = node->next) {
+		g_autofree char *raw = NULL;
+
+		if (node->type != XML_ELEMENT_NODE || !stands_for(field, node))
+			continue;
+		raw = xml_dump(node);
+		if (node != first)
+			g_string_append(all, "\n\f");
+		g_string_append(all, raw);
+	}
+	text = g_string_free(all, FALSE);
+	memcpy(field_at(field, rec), &text, sizeof(text));
 }
 
 static bool take_list(const struct field *field, void *rec, xmlNode *node,
@@ -303,13 +318,8 @@ static bool take_child(const struct field *field, void *rec, xmlNode *node,
 static const struct field *find_child(const struct record *record, const xmlNode *node)
 {
 	for (unsigned i = 0; i < record->count; i++) {
-		const struct field *field = &record->fields[i];
-
-		if (!node->ns != !field->namespace || strcmp(field->name, node_name(node)) != 0)
-			continue;
-		if (node->ns && strcmp((const char *)node->ns->href, field->namespace) != 0)
-			continue;
-		return field;
+		if (stands_for(&record->fields[i], node))
+			return &record->fields[i];
 	}
 	return NULL;
 }
@@ -323,7 +333,9 @@ static bool take_element(const struct record *record, void *rec, xmlNode *node, 
 	if (!field)
 		return unknown(how, node->parent, "element", node_name(node), error);
 	bit = (uint64_t)1 << (field - record->fields);
-	if ((*seen & bit) && field->kind != FIELD_LIST && field->kind != FIELD_KEEP)
+	if ((*seen & bit) && field->kind == FIELD_KEEP)
+		return true;
+	if ((*seen & bit) && field->kind != FIELD_LIST)
 		return model_error(error, SOCLE_ERROR_USAGE,
 				   "<%s> in line %ld has <%s> twice; remove one",
 				   node_name(node->parent), xmlGetLineNo(node), node_name(node));

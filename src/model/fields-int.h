@@ -26,6 +26,12 @@ extern const struct record caps_text_record, caps_machine_record, caps_domain_re
 extern const struct record caps_guest_record, caps_enum_record, caps_cpu_mode_record;
 extern const struct record caps_model_record;
 extern const struct record storage_pool_record, storage_source_record, storage_vol_record;
+extern const struct record storage_device_record, storage_sources_record;
+
+struct storage_sources {
+	struct storage_pool_source *list;
+	unsigned count;
+};
 
 /* Of every device; T is its struct. */
 #define F_INFO                                       \

@@ -55,7 +55,7 @@ static const struct field device_fields[] = {
 	F_LIST("freeExtent", free, free_count, extent_record, STORAGE_DEVICES_MAX),
 };
 #undef T
-static const struct record device_record = RECORD(storage_device, device_fields);
+const struct record storage_device_record = RECORD(storage_device, device_fields);
 
 #define T storage_named
 static const struct field named_fields[] = { F_TEXT("@name", name) };
@@ -85,7 +85,7 @@ static const struct record iqn_record = RECORD(storage_iqn, iqn_fields);
 #define T storage_pool_source
 static const struct field pool_source_fields[] = {
 	F_LIST("host", hosts, host_count, host_record, STORAGE_DEVICES_MAX),
-	F_LIST("device", devices, device_count, device_record, STORAGE_DEVICES_MAX),
+	F_LIST("device", devices, device_count, storage_device_record, STORAGE_DEVICES_MAX),
 	F_STRUCT("dir", dir, path_record),
 	F_KEEP("adapter", kept_adapter),
 	F_TEXT("name", name),
@@ -98,6 +98,13 @@ static const struct field pool_source_fields[] = {
 };
 #undef T
 const struct record storage_source_record = RECORD(storage_pool_source, pool_source_fields);
+
+#define T storage_sources
+static const struct field sources_fields[] = {
+	F_LIST("source", list, count, storage_source_record, STORAGE_SOURCES_MAX),
+};
+#undef T
+const struct record storage_sources_record = RECORD(storage_sources, sources_fields);
 
 #define T storage_pool_target
 static const struct field pool_target_fields[] = {

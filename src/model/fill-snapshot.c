@@ -47,7 +47,8 @@ static void fill_disk(struct snapshot_disk *entry, const struct domain_disk *dis
 			entry->where = SNAPSHOT_NO;
 		else if (disk->snapshot && !strcmp(disk->snapshot, "no"))
 			entry->where = SNAPSHOT_NO;
-		else if (entry->source.file || entry->source.dev || outside)
+		else if (entry->source.file || entry->source.dev ||
+			 (outside && !disk_keeps_snapshots(disk)))
 			entry->where = SNAPSHOT_EXTERNAL;
 		else
 			entry->where = SNAPSHOT_INTERNAL;

@@ -101,6 +101,12 @@ struct snapshot *snapshot_parse(const char *xml, size_t len, unsigned flags, str
 void snapshot_fill(struct snapshot *snapshot, const struct domain *domain,
 		   const struct snapshot_request *request);
 
+/*
+ * Is an internal snapshot of it not the image's matter but that of the device that it is on? Of a raw one; it
+ * has to be a logical volume then.
+ */
+bool disk_keeps_snapshots(const struct domain_disk *disk);
+
 /* The step check, of a snapshot that was filled in. */
 bool snapshot_check(const struct snapshot *snapshot, const struct domain *domain, GError **error)
 	G_GNUC_WARN_UNUSED_RESULT;

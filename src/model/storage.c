@@ -48,6 +48,33 @@ char *storage_pool_format(const struct storage_pool *pool)
 	return document_format(&storage_pool_record, pool, "pool", 0);
 }
 
+/* As libvirt has them; disks of iSCSI are called "unit:0:0:N". */
+char *storage_vol_path(const struct storage_pool *pool, const char *name)
+{
+	const struct storage_pool_source *source = &pool->source;
+	const char *folder = pool->target.path, *colon = strrchr(name, ':');
+
+	if (folder)
+		return g_strdup_printf("%s%s%s", folder, g_str_has_suffix(folder, "/") ? "" : "/",
+				       name);
+	if (pool->type == STORAGE_POOL_ISCSI_DIRECT && source->host_count && source->device_count)
+		return g_strdup_printf("ip-%s:%d-iscsi-%s-lun-%s", source->hosts[0].name,
+				       source->hosts[0].port.set ? (int)source->hosts[0].port.value
+								 : 3260,
+				       source->devices[0].path, colon ? colon + 1 : name);
+	return g_strdup_printf("%s/%s", source->name ? source->name : pool->name, name);
+}
+
+char *storage_vol_of_path(const struct storage_pool *pool, const char *path)
+{
+	const char *before = pool->type == STORAGE_POOL_ISCSI_DIRECT ? "unit:0:0:" : "";
+	g_autofree char *begin = storage_vol_path(pool, before);
+
+	if (pool->target.path || !g_str_has_prefix(path, begin))
+		return NULL;
+	return g_strconcat(before, path + strlen(begin), NULL);
+}
+
 struct storage_pool *storage_pool_copy(const struct storage_pool *pool)
 {
 	struct storage_pool *copy = g_new(struct storage_pool, 1);
@@ -87,6 +114,51 @@ char *storage_sources_format(const struct storage_pool *const *pools, unsigned c
 	return g_string_free(out.text, FALSE);
 }
 
+static void free_pool(void *data)
+{
+	storage_pool_free(data);
+}
+
+GPtrArray *storage_sources_parse(const char *xml, size_t len, GError **error)
+{
+	struct field_parse how = { 0 };
+	struct storage_sources *sources =
+		document_parse(&storage_sources_record, "sources", xml, len, &how, error);
+	GPtrArray *pools;
+
+	if (!sources)
+		return NULL;
+	pools = g_ptr_array_new_with_free_func(free_pool);
+	for (unsigned i = 0; i < sources->count; i++) {
+		struct storage_pool *pool = g_new0(struct storage_pool, 1);
+
+		pool->source = sources->list[i];
+		sources->list[i] = (struct storage_pool_source){ 0 };
+		g_ptr_array_add(pools, pool);
+	}
+	document_free(&storage_sources_record, sources);
+	return pools;
+}
+
+void storage_source_add_device(struct storage_pool_source *source, const char *path)
+{
+	struct storage_device *device =
+		list_add(&storage_device_record, &source->devices, &source->device_count);
+
+	device->path = g_strdup(path);
+}
+
+bool storage_source_remove_device(struct storage_pool_source *source, const char *path)
+{
+	for (unsigned i = 0; i < source->device_count; i++) {
+		if (g_strcmp0(source->devices[i].path, path) != 0)
+			continue;
+		list_remove(&storage_device_record, &source->devices, &source->device_count, i);
+		return true;
+	}
+	return false;
+}
+
 /* == Volumes == */
 
 struct storage_vol *storage_vol_parse(const char *xml, size_t len, unsigned flags,
@@ -95,6 +167,23 @@ struct storage_vol *storage_vol_parse(const char *xml, size_t len, unsigned flag
 	struct field_parse how = { .notes = notes, .strict = flags & STORAGE_PARSE_STRICT };
 
 	return document_parse(&storage_vol_record, "volume", xml, len, &how, error);
+}
+
+void storage_vol_take_raw(struct storage_vol *vol)
+{
+	struct storage_target *target = &vol->target;
+
+	if (!g_strcmp0(target->format.type, "iso"))
+		return;
+	g_free(target->format.type);
+	target->format.type = g_strdup("raw");
+	g_clear_pointer(&target->compat, g_free);
+	target->cluster_size = (struct number){ 0 };
+	target->features = (struct storage_features){ .set = false };
+	g_clear_pointer(&vol->backing.path, g_free);
+	g_clear_pointer(&vol->backing.format.type, g_free);
+	if (vol->physical.set)
+		vol->capacity = vol->physical;
 }
 
 char *storage_vol_format(const struct storage_vol *vol)

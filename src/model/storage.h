@@ -15,6 +15,7 @@
 enum {
 	STORAGE_NAME_MAX = 255, /* bytes: it becomes a file's name */
 	STORAGE_DEVICES_MAX = 256,
+	STORAGE_SOURCES_MAX = 4096,
 };
 
 enum storage_pool_type {
@@ -197,17 +198,30 @@ struct storage_pool *storage_pool_copy(const struct storage_pool *pool);
 void storage_pool_free(struct storage_pool *pool);
 DEFINE_AUTOPTR(storage_pool, storage_pool_free);
 
+/* A volume's path, which is its key, too; of pools without a folder it only names it. */
+char *storage_vol_path(const struct storage_pool *pool, const char *name);
+/* The name of the volume that has this path in a pool without a folder; NULL: none can. */
+char *storage_vol_of_path(const struct storage_pool *pool, const char *path);
+
 /* What a client gives to look for sources with: <source>; or NULL. The pool has nothing else. */
 struct storage_pool *storage_source_parse(const char *xml, size_t len, GError **error)
 	G_GNUC_WARN_UNUSED_RESULT;
 /* <sources> of some pools. */
 char *storage_sources_format(const struct storage_pool *const *pools, unsigned count);
+/* The same, read: of struct storage_pool with nothing but a source, which the array owns. */
+GPtrArray *storage_sources_parse(const char *xml, size_t len, GError **error)
+	G_GNUC_WARN_UNUSED_RESULT;
+void storage_source_add_device(struct storage_pool_source *source, const char *path);
+/* False: it has none of that path. */
+bool storage_source_remove_device(struct storage_pool_source *source, const char *path);
 
 /* == Volumes == */
 
 struct storage_vol *storage_vol_parse(const char *xml, size_t len, unsigned flags,
 				      struct notes *notes, GError **error)
 	G_GNUC_WARN_UNUSED_RESULT;
+/* Whatever its first bytes say: it is the disk of a machine that has it as raw, and may write to it. */
+void storage_vol_take_raw(struct storage_vol *vol);
 /* The step check, of a volume that is to be made. */
 bool storage_vol_check(const struct storage_vol *vol, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 char *storage_vol_format(const struct storage_vol *vol);

@@ -2,10 +2,11 @@
 /*
  * xml-write.c - elements, attributes and text as XML text
  */
+#include <string.h>
+
 #include "model/xml-int.h"
 
-/* How a character is spelled, or NULL: as it is. A parser makes spaces of some in attributes else. */
-static const char *spelling(char c, bool attr)
+static const char *escape_of(char c)
 {
 	switch (c) {
 	case '&':
@@ -21,28 +22,31 @@ static const char *spelling(char c, bool attr)
 	case '\r':
 		return "&#13;";
 	case '\n':
-		return attr ? "&#10;" : NULL;
-	case '\t':
-		return attr ? "&#9;" : NULL;
+		return "&#10;";
 	default:
-		return NULL;
+		return "&#9;";
 	}
 }
 
-static void append_escaped(GString *text, const char *s, bool attr)
+/* Most texts have none of the characters in @special, so what is between them goes as a whole. */
+static void append_escaped(GString *text, const char *s, const char *special)
 {
-	const char *plain = s;
+	for (;;) {
+		size_t plain = strcspn(s, special);
 
-	for (; *s; s++) {
-		const char *spelled = spelling(*s, attr);
-
-		if (!spelled)
-			continue;
-		g_string_append_len(text, plain, s - plain);
-		g_string_append(text, spelled);
-		plain = s + 1;
+		g_string_append_len(text, s, (gssize)plain);
+		s += plain;
+		if (!*s)
+			return;
+		g_string_append(text, escape_of(*s++));
 	}
-	g_string_append_len(text, plain, s - plain);
+}
+
+static void end_tag(GString *text, const char *name)
+{
+	g_string_append(text, "</");
+	g_string_append(text, name);
+	g_string_append(text, ">\n");
 }
 
 static void indent(struct xml_out *out)
@@ -52,7 +56,7 @@ static void indent(struct xml_out *out)
 		out->open = false;
 	}
 	for (unsigned i = 0; i < out->depth; i++)
-		g_string_append_len(out->text, "  ", 2);
+		g_string_append(out->text, "  ");
 }
 
 void xml_out_start(struct xml_out *out, const char *name)
@@ -68,8 +72,9 @@ void xml_out_attr(struct xml_out *out, const char *name, const char *value)
 {
 	g_string_append_c(out->text, ' ');
 	g_string_append(out->text, name);
-	g_string_append_len(out->text, "='", 2);
-	append_escaped(out->text, value, true);
+	g_string_append(out->text, "='");
+	/* A parser makes spaces of line breaks and tabs unless they are spelled. */
+	append_escaped(out->text, value, "&<>'\"\r\n\t");
 	g_string_append_c(out->text, '\'');
 }
 
@@ -86,19 +91,12 @@ void xml_out_raw(struct xml_out *out, const char *raw)
 	g_string_append_c(out->text, '\n');
 }
 
-static void end_tag(GString *text, const char *name)
-{
-	g_string_append_len(text, "</", 2);
-	g_string_append(text, name);
-	g_string_append_len(text, ">\n", 2);
-}
-
 void xml_out_end(struct xml_out *out, const char *name, const char *text)
 {
 	out->depth--;
 	if (text && *text) {
 		g_string_append_c(out->text, '>');
-		append_escaped(out->text, text, false);
+		append_escaped(out->text, text, "&<>'\"\r");
 		end_tag(out->text, name);
 	} else if (out->open) {
 		g_string_append(out->text, "/>\n");

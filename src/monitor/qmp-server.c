@@ -12,13 +12,15 @@
 #include <glib-unix.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "base/log.h"
 #include "base/sys.h"
 #include "base/unix-listener.h"
 
 enum {
-	FAREWELL_MS = 100
+	FAREWELL_MS = 100,
+	FDS_AT_ONCE = 4, /* that a client sends with one message; more are closed */
 };
 
 struct qmp_server {
@@ -28,6 +30,7 @@ struct qmp_server {
 
 	int fd; /* of the client, -1: none */
 	guint client_source;
+	int given; /* a descriptor that it has sent, -1: none */
 	GIOCondition waiting_for;
 	struct qmp_session *session;
 	GString *out;
@@ -54,6 +57,7 @@ static void client_close(struct qmp_server *server)
 	g_string_free(server->out, TRUE);
 	server->out = NULL;
 	fd_autoclose(&server->fd);
+	fd_autoclose(&server->given);
 	server_listen(server);
 }
 
@@ -126,9 +130,49 @@ static void client_feed(struct qmp_server *server)
 	}
 }
 
+/* Of several descriptors that nobody has taken the last one stays. */
+static void take_fds(struct qmp_server *server, struct msghdr *msg)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < count; i++) {
+			fd_autoclose(&server->given);
+			memcpy(&server->given, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+		}
+	}
+}
+
+static ssize_t read_with_fd(struct qmp_server *server)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(FDS_AT_ONCE * sizeof(int))];
+	} control;
+	struct iovec iov = { .iov_base = server->in, .iov_len = sizeof(server->in) };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n = sys_recvmsg(server->fd, &msg, MSG_CMSG_CLOEXEC);
+
+	if (n > 0)
+		take_fds(server, &msg);
+	return n;
+}
+
+int qmp_server_take_fd(struct qmp_server *server)
+{
+	return server ? fd_steal(&server->given) : -1;
+}
+
 static void client_read(struct qmp_server *server)
 {
-	ssize_t n = sys_read(server->fd, server->in, sizeof(server->in));
+	ssize_t n = read_with_fd(server);
 
 	if (n == -EAGAIN)
 		return;
@@ -212,7 +256,9 @@ struct qmp_server *qmp_server_new(const struct qmp_config *config, const char *p
 	if (!listener)
 		return NULL;
 	server = g_new(struct qmp_server, 1);
-	*server = (struct qmp_server){ .config = *config, .listener = listener, .fd = -1 };
+	*server = (struct qmp_server){
+		.config = *config, .listener = listener, .fd = -1, .given = -1
+	};
 	server_listen(server);
 	return server;
 }

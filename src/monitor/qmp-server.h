@@ -30,6 +30,10 @@ struct qmp_server *qmp_server_new(const struct qmp_config *config, const char *p
 void qmp_server_free(struct qmp_server *server);
 DEFINE_AUTOPTR(qmp_server, qmp_server_free);
 
+/* The descriptor that came with what was read last, the caller's from now on; -1: there was none, or
+ * @server is NULL. */
+int qmp_server_take_fd(struct qmp_server *server);
+
 /* Tell who listens. @data is taken over and may be NULL, as may @server. */
 void qmp_server_event(struct qmp_server *server, const char *name, json_t *data);
 

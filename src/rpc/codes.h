@@ -44,6 +44,7 @@ enum rpc_code {
 	RPC_CODE_DEVICE_MISSING = 99,
 	RPC_CODE_NO_DOMAIN_CHECKPOINT = 103,
 	RPC_CODE_NO_NETWORK_PORT = 107,
+	RPC_CODE_NO_NETWORK_METADATA = 111,
 };
 
 /* Scripts compare RPC_FROM_QEMU: errors of domains come from there. */

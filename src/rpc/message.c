@@ -150,8 +150,9 @@ struct rpc_message *rpc_message_new_error(const struct rpc_header *call, enum rp
 {
 	struct rpc_header header = rpc_header_answer(call, RPC_STATUS_ERROR);
 	struct rpc_message *msg = rpc_message_new(&header);
-	g_autofree char *some = g_strndup(text, RPC_ERROR_TEXT_MAX);
-	g_autofree char *valid = g_utf8_make_valid(some, -1);
+	/* Not g_strndup(), which would fill as many bytes as there may be. */
+	const size_t len = strnlen(text, RPC_ERROR_TEXT_MAX);
+	g_autofree char *valid = g_utf8_make_valid(text, (gssize)len);
 	rpc_error body = {
 		.code = (int)code,
 		.domain = (int)from,

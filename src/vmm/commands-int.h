@@ -27,6 +27,7 @@ QMP_RUN(blockdev_add);
 QMP_RUN(blockdev_del);
 QMP_START(block_resize);
 QMP_RUN(block_set_io_throttle);
+QMP_RUN(block_set_write_threshold);
 
 /* commands-medium.c */
 QMP_RUN(blockdev_open_tray);
@@ -106,6 +107,17 @@ QMP_RUN(inject_nmi);
 /* input.c */
 QMP_RUN(send_key);
 QMP_RUN(input_send_event);
+
+/* screen.c */
+QMP_RUN(screendump);
+QMP_RUN(query_vnc);
+QMP_RUN(set_password);
+QMP_RUN(expire_password);
+QMP_RUN(add_client);
+
+/* fds.c */
+QMP_RUN(getfd);
+QMP_RUN(closefd);
 
 /* Text that a query shows may come from a file name: what is no UTF-8 is replaced. */
 json_t *json_text(const char *text);

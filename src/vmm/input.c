@@ -89,13 +89,20 @@ void input_free(struct input *input)
 	g_free(input);
 }
 
+void input_move(struct input *input, int dx, int dy, int dz, unsigned buttons)
+{
+	input->buttons = buttons;
+	machine_mouse(input->vmm->machine, CLAMP(dx, -MOTION_MAX, MOTION_MAX),
+		      CLAMP(dy, -MOTION_MAX, MOTION_MAX), dz, buttons);
+}
+
 static bool need_keyboard(const struct vmm *vmm, GError **error)
 {
 	if (machine_has_keyboard(vmm->machine))
 		return true;
 	return error_set(error, SOCLE_ERROR_UNSUPPORTED,
 			 "this machine has no keyboard and no mouse, because its kernel was loaded "
-			 "without firmware; use its serial port");
+			 "without firmware, and it has no screen; use its serial port");
 }
 
 /* { "type": "number" or "qcode", "data": ... }; 0 with @error. */
@@ -258,8 +265,7 @@ static bool do_event(struct input *input, const json_t *event, bool try, GError 
 	}
 	if (try)
 		return true;
-	input->buttons = motion.buttons;
-	machine_mouse(input->vmm->machine, motion.dx, motion.dy, motion.dz, motion.buttons);
+	input_move(input, motion.dx, motion.dy, motion.dz, motion.buttons);
 	return true;
 }
 

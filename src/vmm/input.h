@@ -13,5 +13,7 @@ struct vmm;
 struct input *input_new(struct vmm *vmm);
 /* NULL is fine. Keys that are held stay so: the machine is at its end. */
 void input_free(struct input *input);
+/* The mouse moves, its buttons (I8042_LEFT ...) are as they are. */
+void input_move(struct input *input, int dx, int dy, int dz, unsigned buttons);
 
 #endif

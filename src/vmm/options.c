@@ -16,6 +16,7 @@
 #include "machine/memmap.h"
 #include "vmm/keyvalue.h"
 #include "vmm/options-devices.h"
+#include "vmm/spec-int.h"
 
 struct option {
 	const char *name;
@@ -174,6 +175,28 @@ static bool set_boot(struct options *options, const char *value, GError **error)
 	     keyvalue_done(&list, "order, menu, menu-wait", error);
 	keyvalue_release(&list);
 	return ok;
+}
+
+static bool set_vga(struct options *options, const char *value, GError **error)
+{
+	struct keyvalue list;
+	bool none, ok;
+
+	if (!keyvalue_parse(&list, value, NULL, error))
+		return false;
+	none = keyvalue_take_word(&list, "none");
+	options->vga = !none && keyvalue_take_word(&list, "std");
+	ok = slot_take(&options->vga_slot, &list, error) &&
+	     keyvalue_done(&list, "std, none, addr=SLOT", error);
+	keyvalue_release(&list);
+	if (ok && !options->vga && !none)
+		ok = error_set(error, SOCLE_ERROR_USAGE, "give std or none");
+	return ok;
+}
+
+static bool set_vnc(struct options *options, const char *value, GError **error)
+{
+	return vnc_option_parse(&options->vnc, value, error);
 }
 
 static bool set_append(struct options *options, const char *value, GError **error)
@@ -380,6 +403,15 @@ static const struct option option_table[] = {
 	  "A name that does not exist lists those that do.", set_cpu, false },
 	{ "memory", "SIZE", "Memory of the guest (default 512M).",
 	  "A number with K, M, G or T, from 1M to 1T, in whole megabytes.", set_memory, false },
+	{ "vga", "std|none[,addr=SLOT]", "Give the machine a screen (default none).",
+	  "A standard VGA, with a PS/2 keyboard and mouse. QMP's screendump shows it.", set_vga,
+	  false },
+	{ "vnc", "HOST:PORT|unix=PATH|fd=N|none[,password=on]",
+	  "Let VNC clients see the screen, and use keyboard and mouse.",
+	  "fd is a socket that listens. With none, and besides, QMP's add_client brings them in. "
+	  "With password=on nobody comes in until QMP's set_password has said which; VNC's "
+	  "passwords have 8 characters, and nothing is encrypted.",
+	  set_vnc, false },
 	{ "serial", "stdio|none|pty|file=FILE|unix=PATH", "The serial port (default stdio).",
 	  "\"stdio\" is this terminal, see KEYS below; \"pty\" makes a terminal device and tells "
 	  "its "
@@ -494,13 +526,12 @@ static bool refuse(const char *arg, GError **error)
 /* Take the option at argv[*i], and its value; *i is at the last that was taken then. */
 static bool parse_one(struct options *options, int argc, char **argv, int *i, GError **error)
 {
-	const char *arg = argv[*i], *equals, *value = NULL;
+	const char *arg = argv[*i], *equals = strchr(arg, '='), *value = NULL;
 	const struct option *option = NULL;
 
 	if (!strcmp(arg, "-h"))
-		arg = "--help";
-	equals = strchr(arg, '=');
-	if (g_str_has_prefix(arg, "--"))
+		option = find_option("help", strlen("help"));
+	else if (g_str_has_prefix(arg, "--"))
 		option = find_option(arg + 2, strcspn(arg + 2, "="));
 	if (!option)
 		return refuse(arg, error);
@@ -572,6 +603,9 @@ static bool check_boot(struct options *options, GError **error)
 /* What only shows when all options are known. */
 static bool check(struct options *options, GError **error)
 {
+	if (options->vnc.on && !options->vga)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "--vnc shows a screen, and the machine has none; add --vga std");
 	return check_boot(options, error) && check_terminal(options, error);
 }
 
@@ -613,6 +647,7 @@ void options_release(struct options *options)
 	g_free(options->initrd);
 	g_free(options->append);
 	g_free(options->firmware);
+	vnc_option_release(&options->vnc);
 	g_free(options->serial.path);
 	g_free(options->monitor);
 	g_free(options->name);

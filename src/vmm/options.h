@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "vmm/screen.h"
 
 enum engine_choice {
 	ENGINE_AUTO,
@@ -63,6 +64,9 @@ struct options {
 	char boot_order[4]; /* c disks, d CDs; as far as no bootindex says */
 	bool boot_menu;
 	unsigned boot_menu_wait_ms;
+	bool vga; /* a screen, keyboard and mouse */
+	unsigned vga_slot;
+	struct vnc_option vnc;
 	struct char_spec serial;
 	bool serial_given;
 	GPtrArray *consoles;    /* of struct console_option */

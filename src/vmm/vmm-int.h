@@ -16,12 +16,14 @@ struct boot;
 struct cpu_ops;
 struct dev_timer;
 struct event_limit;
+struct fds;
 struct firmware;
 struct input;
 struct io_loop;
 struct machine;
 struct pidfile;
 struct qmp_server;
+struct screen;
 struct vmm_dump;
 
 struct vmm {
@@ -29,6 +31,7 @@ struct vmm {
 	const struct cpu_ops *engine;
 	struct boot *boot;         /* either this */
 	struct firmware *firmware; /* or this */
+	struct firmware *vga_bios; /* with firmware and a screen */
 	/* What devices have on the host, and they themselves; backends.h, devices.h. */
 	GPtrArray *nodes, *netdevs, *chars, *devices;
 	GPtrArray *jobs;             /* struct vmm_job; jobs.h */
@@ -41,10 +44,13 @@ struct vmm {
 	struct vmm_dump *dump; /* the last one, or the one that goes on; NULL: none */
 	atomic_uint panics;    /* PVPANIC_ bits that the main loop has not heard of */
 	struct dev_timer *panic_timer;
+	guint threshold_timer; /* while there is a node with one */
 	struct event_limit *watchdog_events, *crash_events;
 	unsigned winch; /* source of SIGWINCH, 0: none */
 	struct machine *machine;
 	struct input *input;
+	struct fds *fds;            /* that the monitor's client has sent */
+	struct screen *screen;      /* NULL: there is none */
 	struct qmp_server *monitor; /* NULL: nobody asked for one */
 	struct pidfile *pidfile;
 	GMainLoop *loop;

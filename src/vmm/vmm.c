@@ -43,10 +43,12 @@
 #include "vmm/dump.h"
 #include "vmm/engine.h"
 #include "vmm/event-limit.h"
+#include "vmm/fds.h"
 #include "vmm/hmp.h"
 #include "vmm/input.h"
 #include "vmm/jobs.h"
 #include "vmm/pidfile.h"
+#include "vmm/screen.h"
 #include "vmm/signals.h"
 #include "vmm/vmm-int.h"
 
@@ -313,6 +315,9 @@ static bool build_machine(struct vmm *vmm, GError **error)
 			.memory = options->memory,
 			.boot = vmm->boot,
 			.firmware = vmm->firmware,
+			.vga_bios = vmm->vga_bios,
+			.vga = options->vga,
+			.vga_slot = options->vga_slot,
 			.boot_menu = options->boot_menu,
 			.boot_menu_wait_ms = options->boot_menu_wait_ms,
 			.uuid = options_uuid(options, uuid) ? uuid : NULL,
@@ -328,7 +333,9 @@ static bool build_machine(struct vmm *vmm, GError **error)
 	if (!vmm->machine)
 		return false;
 	devices_taken(vmm);
-	return true;
+	if (options->vga)
+		vmm->screen = screen_new(vmm, error);
+	return vmm->screen || !options->vga;
 }
 
 /* What is executed first; *ret_stock: code that was made for any PC. */
@@ -340,7 +347,9 @@ static bool open_boot(struct vmm *vmm, bool *ret_stock, GError **error)
 	*ret_stock = true;
 	if (options->firmware) {
 		vmm->firmware = firmware_open(options->firmware, error);
-		return vmm->firmware;
+		if (vmm->firmware && options->vga)
+			vmm->vga_bios = firmware_open_vga(error);
+		return vmm->firmware && (vmm->vga_bios || !options->vga);
 	}
 	vmm->boot = boot_open(&(struct boot_config){ .kernel = options->kernel,
 						     .initrd = options->initrd,
@@ -395,6 +404,7 @@ struct vmm *vmm_new(const struct options *options, GError **error)
 	devices_init(vmm);
 	jobs_init(vmm);
 	vmm->input = input_new(vmm);
+	vmm->fds = fds_new();
 	vmm->panic_timer = dev_timer_new(dev_clock_host(), panic_told, vmm);
 	vmm->watchdog_events = event_limit_new(dev_clock_host(), tell_watchdog, vmm);
 	vmm->crash_events = event_limit_new(dev_clock_host(), tell_crash_loaded, vmm);
@@ -471,7 +481,9 @@ void vmm_free(struct vmm *vmm)
 	if (vmm->winch)
 		g_source_remove(vmm->winch);
 	dump_end(vmm);
+	screen_free(vmm->screen);
 	input_free(vmm->input);
+	fds_free(vmm->fds);
 	if (!vmm->stuck) {
 		machine_free(vmm->machine);
 		jobs_stop(vmm);
@@ -483,12 +495,15 @@ void vmm_free(struct vmm *vmm)
 	g_ptr_array_unref(vmm->lookups);
 	g_ptr_array_unref(vmm->stops);
 	dev_timer_free(vmm->panic_timer);
+	if (vmm->threshold_timer)
+		g_source_remove(vmm->threshold_timer);
 	event_limit_free(vmm->watchdog_events);
 	event_limit_free(vmm->crash_events);
 	qmp_server_free(vmm->monitor);
 	pidfile_free(vmm->pidfile);
 	boot_free(vmm->boot);
 	firmware_free(vmm->firmware);
+	firmware_free(vmm->vga_bios);
 	signals_release();
 	g_main_loop_unref(vmm->loop);
 	g_free(vmm->report);

@@ -29,19 +29,22 @@ exit 0
 '''
 
 
-def enter():
-    """Go on in a namespace of our own, or end: what this needs is not here."""
+def enter(private=None, needed=()):
+    """Go on in a namespace of our own, or end: what this needs is not here. A folder may be private, too."""
     if os.environ.get('SOCLE_NET_INSIDE'):
         subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
+        if private:
+            os.makedirs(private, exist_ok=True)
+            subprocess.run(['mount', '-t', 'tmpfs', 'none', private], check=True)
         return
     path = os.environ['PATH'] + ':/usr/sbin:/sbin'
-    missing = [name for name in NEEDED if not shutil.which(name, path=path)]
+    missing = [name for name in (*NEEDED, *needed) if not shutil.which(name, path=path)]
     if os.geteuid() != 0 or missing:
         print('skipped:', 'not root' if os.geteuid() else f'there is no {", ".join(missing)}')
         sys.exit(77)
     os.environ['PATH'] = path
     os.environ['SOCLE_NET_INSIDE'] = '1'
-    os.execvp('unshare', ['unshare', '-n', sys.executable, *sys.argv])
+    os.execvp('unshare', ['unshare', '-n', *(['-m'] if private else []), sys.executable, *sys.argv])
 
 
 def run(*words, check=True, **more):
@@ -102,10 +105,10 @@ class Guest(Space):
             self.run('ip', 'link', 'set', 'eth0', 'address', mac)
         self.told = {}
 
-    def dhcp(self):
+    def dhcp(self, *words):
         """Ask for an address, and return it."""
         self.run('busybox', 'udhcpc', '-i', 'eth0', '-n', '-q', '-f', '-t', '20', '-T', '1', '-s', self.script,
-                 '-x', f'hostname:{self.name}', '-O', '42', env={**os.environ, 'ENV_FILE': self.env})
+                 '-x', f'hostname:{self.name}', '-O', '42', *words, env={**os.environ, 'ENV_FILE': self.env})
         with open(self.env, encoding='utf-8') as file:
             self.told = dict(line.rstrip('\n').split('=', 1) for line in file if '=' in line)
         return self.told['ip']

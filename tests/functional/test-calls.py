@@ -20,10 +20,18 @@ import xml.etree.ElementTree as ET
 
 import vm
 
-spec = importlib.util.spec_from_file_location(
-    'clients', os.path.join(os.path.dirname(os.path.abspath(__file__)), 'test-clients.py'))
-clients = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(clients)
+
+
+def load(name):
+    """Another file of tests."""
+    spec = importlib.util.spec_from_file_location(
+        name, os.path.join(os.path.dirname(os.path.abspath(__file__)), f'test-{name}.py'))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+clients = load('clients')
 libvirt = clients.libvirt
 
 
@@ -349,6 +357,7 @@ class Dump(Case):
         dom = self.conn.lookupByName('m')
         vm.wait_for(lambda: dom.state()[0] == libvirt.VIR_DOMAIN_RUNNING, 'a guest that runs')
         self.assertEqual(dom.jobInfo()[0], libvirt.VIR_DOMAIN_JOB_NONE)
+        vm.wait_for(lambda: not self.parts(), 'the half of a dump that is removed')
 
         def dumped():
             try:
@@ -360,12 +369,54 @@ class Dump(Case):
                 return False
         vm.wait_for(dumped, 'a dump of its own')
 
+    def test_killed_both(self):
+        """Nor is anything left if the machine dies, too."""
+        _, thread, _ = self.slow()
+        self.daemon.send_signal(signal.SIGKILL)
+        self.daemon.wait(vm.PATIENCE)
+        os.kill(self.pid, signal.SIGKILL)
+        thread.join()
+        self.start()
+        vm.wait_for(lambda: not self.parts(), 'the half of a dump that is removed')
+
     def test_destroyed(self):
         dom, thread, errors = self.slow()
         dom.destroy()
         thread.join()
         self.assertEqual(len(errors), 1)
         self.assertEqual(self.parts(), [])
+
+
+class Threshold(Case):
+    def test(self):
+        """A disk that grows beyond an offset is told, once."""
+        jobs = load('jobs')
+        events = []
+        libvirt.virEventRegisterDefaultImpl()
+        watch = libvirt.open(self.uri)
+        watch.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_BLOCK_THRESHOLD,
+                                     lambda *args: events.append(args[2:6]), None)
+        timer = libvirt.virEventAddTimeout(50, lambda *_: None, None)
+        stop = threading.Event()
+        loop = threading.Thread(target=lambda: [libvirt.virEventRunDefaultImpl()
+                                                for _ in iter(stop.is_set, True)], daemon=True)
+        loop.start()
+        disk = self.make('disk', jobs.SIZE, jobs.pattern())
+        xml = clients.definition('m', kernel=os.environ['SOCLE_JOBS'],
+                                 devices=f"<disk type='file'><source file='{disk}'/>"
+                                         "<target dev='vda' bus='virtio'/></disk><memballoon model='none'/>")
+        dom = self.conn.createXML(xml)
+        self.virsh('domblkthreshold', 'm', 'vda', '1M')
+        vm.wait_for(lambda: events, 'an event')
+        target, path, threshold, excess = events[0]
+        self.assertEqual((target, path, threshold), ('vda', disk, 1 << 20))
+        self.assertGreater(excess, 0)
+        self.virsh('domblkthreshold', 'm', 'vdb', '1M', status=1)
+        dom.destroy()
+        stop.set()
+        loop.join()
+        libvirt.virEventRemoveTimeout(timer)
+        self.assertEqual(len(events), 1)
 
 
 class Migration(Case):
@@ -476,8 +527,6 @@ class Snapshots(Case):
             self.delete(dom, 's1')
         os.rename(self.path('away'), self.image(0))
         self.assertEqual(self.names(dom), ['s1'])
-        with self.assertRaisesRegex(libvirt.libvirtError, 'cannot go back to a snapshot'):
-            dom.revertToSnapshot(dom.snapshotLookupByName('s1'))
         # A description that is not what the chain is.
         vm.run(os.environ['SOCLE_IMG'], 'create', '-q', '-f', 'qcow2', self.path('x'), '64M')
         vm.run(os.environ['SOCLE_IMG'], 'rebase', '-u', '-f', 'qcow2', '-F', 'qcow2', '-b', self.path('x'),
@@ -488,6 +537,65 @@ class Snapshots(Case):
             with self.assertRaisesRegex(libvirt.libvirtError, "stands '.*/x', and not '.*/d.qcow2'"):
                 self.delete(dom, 's1')
         self.assertEqual(self.names(dom), ['s1'])
+
+    def source(self, dom, flags=0):
+        return ET.fromstring(dom.XMLDesc(flags)).find('.//disk/source').get('file')
+
+    def check_back(self, dom, count):
+        """The disk goes on in a new image, and has what there was; it can be written."""
+        path = self.source(dom, libvirt.VIR_DOMAIN_XML_INACTIVE)
+        self.assertRegex(path, rf'/d\.s{count}-[0-9]+$')
+        if dom.isActive():
+            self.assertEqual(self.source(dom), path)
+            dom.destroy()
+        self.io(path, *(f'read -q -P {n + 1 if n < count else 0} {2 * n}M 1M' for n in range(4)),
+                'write -q -P 9 6M 1M')
+
+    def test_revert(self):
+        """Back and forth; every state that there was is there again."""
+        dom = self.make(2)
+        for name in ('s1', 's2'):
+            self.virsh('snapshot-revert', 'm', name)
+            self.check_back(dom, int(name[1:]))
+            self.assertEqual(dom.snapshotCurrent().getName(), name)
+            self.assertEqual(dom.state(), [libvirt.VIR_DOMAIN_SHUTOFF,
+                                           libvirt.VIR_DOMAIN_SHUTOFF_FROM_SNAPSHOT])
+        self.io(self.image(2), *(f'read -q -P {n + 1} {2 * n}M 1M' for n in range(3)))
+        path = self.source(dom)
+        self.kill()
+        dom = self.conn.lookupByName('m')
+        self.assertEqual(self.source(dom), path)
+        # What was done from there on is a branch: both are there, until one is deleted.
+        dom.snapshotCreateXML('<domainsnapshot><name>b</name></domainsnapshot>', self.KINDS)
+        self.assertEqual(dom.snapshotLookupByName('b').getParent().getName(), 's2')
+        for name in ('b', 's2', 's1'):
+            self.delete(dom, name)
+        self.assertEqual(self.names(dom), [])
+        self.io(self.source(dom), 'read -q -P 1 0 1M', 'read -q -P 2 2M 1M', 'read -q -P 9 6M 1M')
+
+    def test_revert_live(self):
+        """A machine that runs is another one afterwards, or none; its definition is that of then."""
+        dom = self.make(0)
+        dom.create()
+        dom.snapshotCreateXML('<domainsnapshot><name>s1</name></domainsnapshot>', self.KINDS)
+        dom.setMetadata(libvirt.VIR_DOMAIN_METADATA_TITLE, 'later', None, None,
+                        libvirt.VIR_DOMAIN_AFFECT_CONFIG)
+        dom.revertToSnapshot(dom.snapshotLookupByName('s1'), libvirt.VIR_DOMAIN_SNAPSHOT_REVERT_RUNNING)
+        self.assertTrue(dom.isActive())
+        self.assertNotIn('later', dom.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+        self.check_back(dom, 1)
+        time.sleep(1)
+        dom.create()
+        dom.revertToSnapshot(dom.snapshotLookupByName('s1'))
+        self.assertFalse(dom.isActive())
+        self.check_back(dom, 1)
+        # An image that is not there any more: all stays.
+        before = dom.XMLDesc()
+        os.rename(self.image(0), self.path('away'))
+        time.sleep(1)
+        with self.assertRaisesRegex(libvirt.libvirtError, 'No such file'):
+            dom.revertToSnapshot(dom.snapshotLookupByName('s1'))
+        self.assertEqual(dom.XMLDesc(), before)
 
     def test_pivot_follows(self):
         """A commit by hand: the definition goes over with the machine."""

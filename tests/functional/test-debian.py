@@ -22,19 +22,11 @@ import time
 
 import vm
 
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
 # A boot takes about 25 seconds of a processor on the software engine.
 BOOT = 600
 MIB = 1 << 20
 # In the guest, the disk with this serial number.
 BY_SERIAL = '/dev/disk/by-id/virtio-'
-
-
-def image():
-    """The folder with the image, or None."""
-    tool = subprocess.run([os.path.join(ROOT, 'tools', 'guest-image'), 'debian'],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
-    return tool.stdout.decode().strip() if tool.returncode == 0 else None
 
 
 def free_port():
@@ -104,7 +96,7 @@ class Debian(vm.Case):
     def setUp(self):
         super().setUp()
         vm.PATIENCE = BOOT
-        self.image = image()
+        self.image = vm.debian_image()
         self.port = free_port()
         shutil.copyfile(os.path.join(self.image, 'disk.img'), 'disk')
         args = []
@@ -115,7 +107,7 @@ class Debian(vm.Case):
             args += ['--disk', f'path={name},serial={name},id={name},{keys}']
         self.machine = vm.Machine(
             '--cpus', str(self.cpus), '--initrd', os.path.join(self.image, 'initrd'),
-            '--append', 'console=ttyS0 root=LABEL=debian rw quiet', '--rng', 'on',
+            '--append', 'console=ttyS0 root=LABEL=debian rw quiet cloud-init=disabled', '--rng', 'on',
             '--disk', self.make_system(), '--monitor', 'unix=monitor',
             '--net', f'user,hostfwd=tcp:127.0.0.1:{self.port}-:22', *args, *self.options,
             kernel=os.path.join(self.image, 'vmlinuz'), memory='1G')
@@ -506,7 +498,7 @@ class Devices(Debian):
 
 
 if __name__ == '__main__':
-    if not shutil.which('ssh') or not image():
+    if not shutil.which('ssh') or not vm.debian_image():
         print('there is no Debian image, or no ssh')
         sys.exit(77)
     vm.main()

@@ -11,24 +11,19 @@ import json
 import os
 import pathlib
 import shutil
-import struct
-import subprocess
-import sys
 
 import vm
+from loaders import MIB, SEABIOS, Bios, grub_disk, kernel, make, need
 
-TOOLS = pathlib.Path(__file__).resolve().parents[2] / 'tools'
-SEABIOS = pathlib.Path('/usr/share/seabios')
 SECTOR = os.path.join(os.environ['SOCLE_GUESTS'], 'sector.bin')
 # Where a boot sector has what tells it from another one.
 WHICH = 432
-MIB = 1 << 20
 # A kernel takes seconds, but a busy machine and sanitizers stretch them.
 vm.PATIENCE = float(os.environ.get('SOCLE_PATIENCE', '240'))
 
 INIT = '''
 echo GUEST-UP
-cat /proc/cmdline /proc/interrupts
+cat /proc/cmdline /proc/interrupts /sys/class/dmi/id/product_uuid
 for device in /sys/bus/pci/devices/*; do
 	echo "$(cat "$device/vendor" "$device/device" "$device/class" | tr '\\n' ' ')"
 done
@@ -55,15 +50,6 @@ KERNEL /vmlinuz
 INITRD /initrd.gz
 APPEND console=ttyS0 WORDS
 '''
-
-
-class Bios(vm.Machine):
-    """A machine without a kernel."""
-
-    def __init__(self, *args, memory='64M', log='warning'):
-        command = [vm.VM, '--engine', 'emu', '--memory', memory, '--log', log, *args]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE)
 
 
 def disk(name, which='A', digit='3'):
@@ -232,37 +218,6 @@ class Sector(vm.Case):
                 self.assert_sentence(result.stderr.decode(), *words)
 
 
-def tool(name, *args):
-    """Run one of tools/, or skip everything, with its last words for a reason."""
-    result = subprocess.run([TOOLS / name, *args], stdin=subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
-    if result.returncode:
-        print(result.stderr, file=sys.stderr)
-        sys.exit(77)
-    return result.stdout.strip()
-
-
-def need(*names):
-    """Files and programs without which there is nothing to test."""
-    for name in names:
-        if not (os.path.exists(name) if name.startswith('/') else shutil.which(name)):
-            print(f'there is no {name} on this host', file=sys.stderr)
-            sys.exit(77)
-
-
-def make(*command):
-    result = vm.run(*command)
-    assert result.returncode == 0, result.stderr.decode()
-
-
-def kernel(folder):
-    """A stock kernel and an initramfs in a folder."""
-    os.makedirs(folder)
-    pathlib.Path('init').write_text(INIT, encoding='ascii')
-    shutil.copy(tool('guest-kernel', 'cloud'), f'{folder}/vmlinuz')
-    tool('guest-initrd', 'init', f'{folder}/initrd.gz')
-
-
 class Linux(vm.Case):
     def boots(self, *args):
         with Bios(*args, memory='256M') as machine:
@@ -278,27 +233,11 @@ class Linux(vm.Case):
 class Grub(Linux):
     """A disk as a distribution makes it: a partition table, GRUB behind it, a file system."""
 
-    def make_disk(self, words):
-        need('mke2fs', 'grub-mkimage', '/usr/lib/grub/i386-pc/boot.img')
-        kernel('root/boot')
-        os.makedirs('root/boot/grub')
-        pathlib.Path('root/boot/grub/grub.cfg').write_text(GRUB.replace('WORDS', words),
-                                                           encoding='ascii')
-        make('truncate', '-s', '64M', 'disk.img')
-        make('mke2fs', '-q', '-t', 'ext2', '-E', f'offset={MIB}', '-d', 'root', 'disk.img', '60M')
-        make('grub-mkimage', '-O', 'i386-pc', '-o', 'core.img', '-p', '(hd0,msdos1)/boot/grub',
-             'biosdisk', 'part_msdos', 'ext2', 'normal', 'linux', 'serial', 'terminal',
-             'configfile')
-        boot = pathlib.Path('/usr/lib/grub/i386-pc/boot.img').read_bytes()
-        core = pathlib.Path('core.img').read_bytes()
-        self.assertLess(len(core), MIB - 512)
-        partition = struct.pack('<B3sB3sII', 0x80, bytes(3), 0x83, b'\xff\xff\xff', 2048, 122880)
-        with open('disk.img', 'r+b') as file:
-            file.write(boot[:440] + bytes(6) + partition + bytes(48) + b'\x55\xaa' + core)
-
     def test(self):
-        self.make_disk('')
-        out = self.boots('--disk', 'path=disk.img', '--cpus', '2', '--rng', 'on')
+        grub_disk('disk.img', INIT, GRUB.replace('WORDS', ''), ['serial'])
+        uuid = b'00112233-4455-6677-8899-aabbccddeeff'
+        out = self.boots('--disk', 'path=disk.img', '--cpus', '2', '--rng', 'on', '--uuid', uuid.decode())
+        self.assertIn(uuid, out)
         for line in (b'BIOS-e820: [mem 0x00000000000f0000-0x00000000000fffff] reserved',
                      b'PCI: MMCONFIG at [mem 0xe0000000-0xefffffff] reserved in E820',
                      b'root bus resource [mem 0xf0000000-0xfebfffff window]',
@@ -318,7 +257,7 @@ class Cd(Linux):
     def make_cd(self, name, words):
         need('xorriso', '/usr/lib/ISOLINUX/isolinux.bin')
         if not os.path.isdir('root'):
-            kernel('root')
+            kernel('root', INIT)
             os.makedirs('root/isolinux')
             for path in ('/usr/lib/ISOLINUX/isolinux.bin',
                          '/usr/lib/syslinux/modules/bios/ldlinux.c32'):

@@ -80,6 +80,13 @@ class Plain(net.Case):
         run('ip', 'link', 'set', one.tap, 'master', 'virbr0')
         self.assertEqual(one.dhcp(), first)
 
+    def test_same_identifier(self):
+        # Guests of copied disks say that they are one and the same; their cards tell them apart.
+        self.net('net-start', 'default')
+        said = ('-x', '0x3d:ff00000001000200')
+        one, two = Guest(self, 'virbr0', 'one'), Guest(self, 'virbr0', 'two')
+        self.assertNotEqual(one.dhcp(*said), two.dhcp(*said))
+
     def test_taken(self):
         # Somebody has its addresses.
         run('ip', 'link', 'add', 'other', 'type', 'veth')
@@ -394,6 +401,16 @@ class Killed(net.Case):
             wait_for(lambda: self.dnsmasqs() and self.dnsmasqs() != old, 'another dnsmasq')
             self.assertIn(self.address, self.net('net-dhcp-leases', 'n'))
             self.assertEqual(self.guest.dhcp(), self.address)
+
+    def test_hung(self):
+        """One that does not end when it is asked to keeps nobody waiting."""
+        os.kill(self.dnsmasqs()[0], signal.SIGSTOP)
+        begin = time.monotonic()
+        self.net('net-destroy', 'n')
+        self.assertLess(time.monotonic() - begin, 2)
+        self.assertEqual(self.left(), ([], [], []))
+        self.net('net-start', 'n')
+        self.assertNotEqual(Guest(self, 'virbr5', 'h').dhcp(), self.address)
 
     def test_both(self):
         self.one.end(signal.SIGKILL)

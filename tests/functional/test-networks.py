@@ -18,59 +18,19 @@ import threading
 
 import vm
 
-TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'tools')
 INIT = r'''
-dmesg -n 1
-stty -echo
 printf '#!/bin/busybox sh\ntest "$1" != bound || { ip address add $ip/$mask dev $interface
 ip link set $interface mtu ${mtu:-1500} up; ip route add default via $router; }\n' >/bin/dhcp
 chmod 755 /bin/dhcp
-echo READY
-while read -r line; do
-	eval "$line"
-	echo "=$? done"
-done
-'''
+''' + vm.Shell.READ_COMMANDS
 MTU_FRAME = 1514
 IPERF = 4 << 20
 COPY = 2 << 20
 PORT = 5202
 
 
-def image():
-    """The folder with the image, or None."""
-    tool = subprocess.run([os.path.join(TOOLS, 'guest-image'), 'debian'],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
-    return tool.stdout.decode().strip() if tool.returncode == 0 else None
-
-
 def ip(*words):
     subprocess.run(['ip', *words], check=True)
-
-
-class Guest:
-    """A machine with a shell on its serial port, and one card."""
-
-    def __init__(self, test, folder, net, cpus):
-        self.test = test
-        self.machine = vm.Machine('--cpus', str(cpus), '--initrd', 'initrd', '--net', net,
-                                  '--append', 'console=ttyS0 quiet panic=-1',
-                                  kernel=os.path.join(folder, 'vmlinuz'), memory='256M')
-        test.addCleanup(self.machine.__exit__)
-
-    def start(self, command):
-        self.machine.keys(command.encode() + b'\n')
-
-    def finish(self, status=0):
-        """The end of the command that was started: what it said."""
-        out = self.machine.expect(b' done\r\n').decode().replace('\r', '')
-        out, got = out.rsplit('=', 1)
-        self.test.assertEqual(int(got.split()[0]), status, out)
-        return out.strip()
-
-    def run(self, command):
-        self.start(command)
-        return self.finish()
 
 
 class Network(vm.Case):
@@ -79,15 +39,16 @@ class Network(vm.Case):
     def setUp(self):
         super().setUp()
         vm.PATIENCE = 120
-        self.folder = image()
+        self.folder = vm.debian_image()
         ip('link', 'set', 'lo', 'up')
         with open('init', 'w', encoding='ascii') as file:
             file.write(INIT)
-        subprocess.run([os.path.join(TOOLS, 'guest-initrd'), '--network', 'init', 'initrd'],
+        subprocess.run([os.path.join(vm.TOOLS, 'guest-initrd'), '--network', 'init', 'initrd'],
                        stdin=subprocess.DEVNULL, check=True)
 
     def boot(self, *nets):
-        guests = [Guest(self, self.folder, net, self.cpus) for net in nets]
+        guests = [vm.Shell(self, self.folder, '--cpus', str(self.cpus), '--net', net)
+                  for net in nets]
         for guest in guests:
             guest.machine.expect(b'READY\r\n')
         return guests
@@ -286,7 +247,7 @@ def missing():
     for program in ('ip', 'unshare', 'tshark', *(['passt'] if 'Passt' in sys.argv else [])):
         if not shutil.which(program):
             return f'there is no {program}'
-    if not image():
+    if not vm.debian_image():
         return 'there is no Debian image'
     if subprocess.run(['unshare', '-rn', 'true'], stderr=subprocess.DEVNULL,
                       check=False).returncode:

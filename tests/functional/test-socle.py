@@ -660,6 +660,26 @@ class TestDriver(Case):
         self.assertIn("'KiB'>131072<", self.good('xml', 'ed'))
         self.assertEqual(self.left(), [])
 
+    def test_edit_others(self):
+        """Networks and pools, by their nouns and by virsh's names."""
+        for kind, xml in (('net', '<network><name>{}</name></network>'),
+                          ('pool', "<pool type='dir'><name>{}</name><target><path>/srv/one</path></target>"
+                                   '</pool>')):
+            path = self.daemon.place('object.xml', xml.format('ed').encode())
+            said = {'net': 'network', 'pool': 'pool'}[kind]
+            self.good(kind, 'define', path)
+            self.assertEqual(self.good(kind, 'edit', 'ed', env=self.edit('exit 0')),
+                             f"{said} 'ed' was not changed\n")
+            change = "s/<\\/network>/<domain name='two'\\/><\\/network>/;s/one/two/"
+            self.assertEqual(self.good(f'{kind}-edit', 'ed', env=self.edit(f'sed -i "{change}" "$1"')),
+                             f"{said} 'ed' has the new definition\n")
+            self.assertIn('two', self.good(kind, 'xml', 'ed'))
+            self.assertEqual(self.left(), [])
+            result = self.run_socle(kind, 'edit', 'ed', env=self.edit('sed -i "s/>ed</>other</" "$1"'))
+            self.assertIn('another ' + said, result.stderr)
+            self.left()[0].unlink()
+            self.good(kind, 'undefine', 'ed')
+
     def test_edit_loses_nothing(self):
         self.define('ed')
         for script, says in (('echo "<domain" >"$1"', 'line'), ('exit 3', 'editor'),
@@ -932,6 +952,7 @@ class Storage(Case):
                  for name in ('db', 'two')]
         self.assertEqual(len({re.search(b'"instance-id": "(.*?)"', seed)[1] for seed in seeds}), 2)
         self.assertIn(b'"local-hostname": "two"', seeds[1])
+        self.assertEqual([b'machine-id' in seed for seed in seeds], [False, True])
         self.assertIn(b'runcmd: [ true ]', seeds[1])
 
         # An image of another format is sent as it is, if it is whole.
@@ -949,6 +970,7 @@ class Storage(Case):
         self.bad('create', 'web', '-i', file, *words, status=6, says="a machine 'web' already")
         self.bad('create', 'half', *words[:-2], status=2, says="'--image'")
         self.bad('create', 'half', '-i', '/no/where', *words, says='No such file')
+        self.bad('create', 'half', '-i', 'nowhere', *words, status=3, says=f"nor a volume of pool '{pool}'")
         self.bad('create', 'half', '-i', image, '--disk', 'size=1M', *words, status=2, says='smaller')
         self.bad('create', 'half', '--disk', '2G', *words, status=2, says='size=20G')
         self.bad('create', 'half', '-i', file, '--ssh-key', self.daemon.place(
@@ -957,7 +979,7 @@ class Storage(Case):
         self.good('vol', 'create-as', pool, 'half-seed.iso', '1M')
         self.bad('create', 'half', '-i', file, '--ssh-key', key, *words, status=6, says="'half-seed.iso'")
         self.good('vol', 'delete', f'{pool}/half-seed.iso')
-        self.bad('create', 'half', '-i', f'{pool}/base', '-k', key, *words[:-1], '/no/kernel',
+        self.bad('create', 'half', '-i', 'base', '-k', key, *words[:-1], '/no/kernel',
                  says="cannot start 'half'")
         self.assertEqual(self.volumes(), names)
         self.bad('vm', 'show', 'half', status=3)

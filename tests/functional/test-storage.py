@@ -131,6 +131,37 @@ class Volumes(Pools):
         subprocess.run(['cmp', self.path('raw'), self.path('raw4')], check=True, timeout=tool.PATIENCE)
         self.assertEqual(self.parts(), [])
 
+    def test_raw_stays_raw(self):
+        """What a guest has written to its raw disk is no image, whatever it looks like."""
+        self.virsh(self.uri, 'vol-create-as', 'p', 'other', '1M')
+        with open(self.path('other'), 'r+b') as file:
+            file.write(b'theirs')
+        self.virsh(self.uri, 'vol-create-as', 'p', 'disk', '1M')
+        disk = f"<disk type='file'><source file='{self.path('disk')}'/><target dev='vda'/></disk>"
+        self.virsh(self.uri, 'define', self.write('m.xml', tool.definition('m', devices=disk)))
+        # As its guest could: a header that names another volume.
+        fake = os.path.join(self.dir, 'fake')
+        subprocess.run([IMG, 'create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', self.path('other'), fake],
+                       check=True, timeout=tool.PATIENCE)
+        with open(fake, 'rb') as file, open(self.path('disk'), 'r+b') as target:
+            header = file.read()
+            target.write(header)
+        self.assertIn("<format type='raw'/>", self.virsh(self.uri, 'vol-dumpxml', 'disk', 'p'))
+        self.assertNotIn('backingStore', self.virsh(self.uri, 'vol-dumpxml', 'disk', 'p'))
+        self.virsh(self.uri, 'vol-clone', 'disk', 'copy', 'p')
+        with open(self.path('copy'), 'rb') as file:
+            self.assertEqual(file.read(len(header)), header)
+        self.assertEqual(os.stat(self.path('copy')).st_size, MIB)
+        xml = self.write('q.xml', """<volume><name>q</name><capacity>0</capacity>
+            <target><format type='qcow2'/></target></volume>""")
+        self.virsh(self.uri, 'vol-create-from', 'p', xml, 'disk', '--inputpool', 'p')
+        self.assertEqual(self.image('q')['virtual-size'], MIB)
+        self.virsh(self.uri, 'vol-resize', 'disk', '2M', 'p')
+        self.assertEqual(os.stat(self.path('disk')).st_size, 2 * MIB)
+        # Nobody's disk is what it looks like.
+        self.virsh(self.uri, 'undefine', 'm')
+        self.assertIn("<format type='qcow2'/>", self.virsh(self.uri, 'vol-dumpxml', 'disk', 'p'))
+
     def test_chain_stays_in_pools(self):
         """A header does not make a clone of what is outside of all pools."""
         outside = os.path.join(self.dir, 'secret')
@@ -530,7 +561,7 @@ class Devices(Pools):
         if not shutil.which('mount.glusterfs', path='/usr/sbin:/sbin'):
             self.assertIn("'mount.glusterfs' is missing; install the package glusterfs-client",
                           self.virsh(self.uri, 'pool-start', 'n', status=1))
-        self.assertIn('not supported', self.virsh(self.uri, 'pool-define-as', 'r', 'rbd', '--source-host', 'h',
+        self.assertIn('not supported', self.virsh(self.uri, 'pool-define-as', 'r', 'gluster', '--source-host', 'h',
                                                   '--source-name', 'x', status=1))
 
 

@@ -20,6 +20,7 @@ import unittest
 
 VM = os.environ['SOCLE_VM']
 KEYS = os.path.join(os.environ['SOCLE_GUESTS'], 'keys.elf')
+TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'tools')
 ENGINE = os.environ.get('SOCLE_ENGINE', 'emu')
 SANITIZED = bool(os.environ.get('SOCLE_SANITIZED'))
 # Sanitizers and a busy machine make things slow, but nothing here waits for time to pass.
@@ -129,6 +130,46 @@ class Machine:
         """Wait for the end: status, the rest of stdout, stderr."""
         out, err = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, out, err.decode()
+
+
+def debian_image():
+    """The folder with the image that tools/guest-image makes, or None."""
+    tool = subprocess.run([os.path.join(TOOLS, 'guest-image'), 'debian'],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
+    return tool.stdout.decode().strip() if tool.returncode == 0 else None
+
+
+class Shell:
+    """A machine with Debian's kernel, and an initramfs whose init ends with READ_COMMANDS."""
+    READ_COMMANDS = r'''
+dmesg -n 1
+stty -echo
+echo READY
+while read -r line; do
+	eval "$line"
+	echo "=$? done"
+done
+'''
+
+    def __init__(self, test, folder, *args, memory='256M'):
+        self.test = test
+        self.machine = Machine('--initrd', 'initrd', '--append', 'console=ttyS0 quiet panic=-1',
+                               *args, kernel=os.path.join(folder, 'vmlinuz'), memory=memory)
+        test.addCleanup(self.machine.__exit__)
+
+    def start(self, command):
+        self.machine.keys(command.encode() + b'\n')
+
+    def finish(self, status=0):
+        """The end of the command that was started: what it said."""
+        out = self.machine.expect(b' done\r\n').decode().replace('\r', '')
+        out, got = out.rsplit('=', 1)
+        self.test.assertEqual(int(got.split()[0]), status, out)
+        return out.strip()
+
+    def run(self, command, status=0):
+        self.start(command)
+        return self.finish(status)
 
 
 class Terminal:

@@ -4,17 +4,14 @@
  *
  * Properties: what was read once is given back the same by every later reading and writing; filling in twice
  * is filling in once; an error has one line; a volume that is accepted has a name of one component, which is
- * not that of an unfinished one; words that tools get as arguments do not begin with '-'.
+ * not that of an unfinished one; words that tools get as arguments do not begin with '-'. See xml-fuzz.h for the
+ * digit that an input may begin with.
  */
-#include <assert.h>
-#include <stdint.h>
-#include <string.h>
+#include "xml-fuzz.h"
 
-#include <glib.h>
+#include <assert.h>
 
 #include "model/storage.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_error(GError *error)
 {
@@ -98,12 +95,39 @@ static void try_source(const char *xml, size_t len)
 		g_free(storage_sources_format(list, 1));
 }
 
+static void try_sources(const char *xml, size_t len)
+{
+	GError *error = NULL;
+	g_autoptr(GPtrArray) pools = storage_sources_parse(xml, len, &error);
+
+	check_error(error);
+	if (pools)
+		g_free(storage_sources_format((const struct storage_pool *const *)pools->pdata,
+					      pools->len));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	const bool all = xml_mode(&data, &size) == XML_ALL;
 	const char *xml = (const char *)data;
 
-	try_pool(xml, size);
-	try_volume(xml, size);
-	try_source(xml, size);
+	if (all || xml_root_is(xml, size, "pool"))
+		try_pool(xml, size);
+	if (all || xml_root_is(xml, size, "volume"))
+		try_volume(xml, size);
+	if (all || xml_root_is(xml, size, "source"))
+		try_source(xml, size);
+	if (all || xml_root_is(xml, size, "sources"))
+		try_sources(xml, size);
 	return 0;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+	static const struct xml_root roots[] = { { "pool", &storage_pool_record },
+						 { "volume", &storage_vol_record },
+						 { "source", &storage_source_record },
+						 { "sources", &storage_sources_record } };
+
+	return xml_mutate(roots, G_N_ELEMENTS(roots), 1, data, size, max_size, seed);
 }

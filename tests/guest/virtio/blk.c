@@ -251,6 +251,11 @@ int blk_write_and_read(struct queue *q, u64 sector, u64 seed)
 	return blk_write(q, sector, seed) && blk_has(q, sector, seed);
 }
 
+int blk_discard(struct queue *q, u64 sector, u32 sectors)
+{
+	return range(q, T_DISCARD, sector, sectors) == OK;
+}
+
 int blk_flush(struct queue *q)
 {
 	return transfer(q, T_FLUSH, 0, 0, 0) == OK;

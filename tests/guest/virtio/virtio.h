@@ -217,6 +217,7 @@ void blk_ap(void);
 int blk_start(struct device *d, u64 features, struct queue *q);
 int blk_write(struct queue *q, u64 sector, u64 seed);
 int blk_has(struct queue *q, u64 sector, u64 seed);
+int blk_discard(struct queue *q, u64 sector, u32 sectors);
 int blk_flush(struct queue *q);
 int blk_write_and_read(struct queue *q, u64 sector, u64 seed);
 /* Requests that nobody waits for. */

@@ -18,6 +18,7 @@ static GByteArray *image_of(const char *meta, const char *user, const char *netw
 		.meta_data = (char *)(uintptr_t)meta,
 		.user_data = (char *)(uintptr_t)user,
 		.network_config = (char *)(uintptr_t)network,
+		.vendor_data = (char *)(uintptr_t)network,
 	};
 
 	return seed_image(&seed);
@@ -35,8 +36,28 @@ static void test_back(void)
 	g_assert_cmpstr(seed->meta_data, ==, "m");
 	g_assert_cmpstr(seed->user_data, ==, large);
 	g_assert_cmpstr(seed->network_config, ==, "network");
+	g_assert_cmpstr(seed->vendor_data, ==, "network");
 	g_assert_cmpuint(image->len % SECTOR, ==, 0);
 	g_assert_cmpmem(image->data, image->len, again->data, again->len);
+}
+
+/* What a clone is told to forget is one more file. */
+static void test_vendor(void)
+{
+	g_autofree char *vendor = seed_vendor_data_anew();
+	struct seed told = {
+		.meta_data = (char *)(uintptr_t) "m",
+		.user_data = (char *)(uintptr_t) "u",
+		.network_config = (char *)(uintptr_t) "n",
+		.vendor_data = vendor,
+	};
+	g_autoptr(GByteArray) image = seed_image(&told);
+	autoptr(seed) seed = seed_read(image->data, image->len, NULL);
+
+	g_assert_true(g_str_has_prefix(vendor, "#cloud-config\n"));
+	g_assert_nonnull(strstr(vendor, "machine-id"));
+	g_assert_cmpstr(seed->vendor_data, ==, vendor);
+	g_assert_cmpstr(seed->network_config, ==, "n");
 }
 
 static void test_layout(void)
@@ -100,7 +121,7 @@ static void test_texts(void)
 	g_autofree char *bare = seed_meta_data("i-1", "web", NULL);
 	g_autofree char *anew = seed_meta_data_anew(meta, "i-2", "db");
 	g_autofree char *same = seed_meta_data("i-2", "db", keys);
-	g_autofree char *network = seed_network_config(macs, 2);
+	g_autofree char *network = seed_network_config(macs, 2), *vendor = seed_vendor_data_anew();
 
 	g_assert_nonnull(strstr(meta, "\"ssh-ed25519 AAAA \\\"me\\\": you\""));
 	g_assert_nonnull(strstr(meta, "\"instance-id\": \"i-1\""));
@@ -109,6 +130,7 @@ static void test_texts(void)
 	g_assert_null(seed_meta_data_anew("instance-id: i-1\n", "i-2", "db"));
 	g_assert_null(seed_meta_data_anew("[1]", "i-2", "db"));
 	g_assert_nonnull(strstr(network, "\"macaddress\": \"52:54:00:00:00:02\""));
+	g_assert_true(g_str_has_prefix(vendor, "#cloud-boothook\n"));
 }
 
 static void test_hostname(void)
@@ -129,6 +151,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/cli/seed/back", test_back);
+	g_test_add_func("/cli/seed/vendor", test_vendor);
 	g_test_add_func("/cli/seed/layout", test_layout);
 	g_test_add_func("/cli/seed/damage", test_damage);
 	g_test_add_func("/cli/seed/texts", test_texts);

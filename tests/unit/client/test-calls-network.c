@@ -53,6 +53,8 @@ RUN(get_autostart, say_int(socle_network_get_autostart(e->net, ERR)));
 RUN(set_autostart, say_int(socle_network_set_autostart(e->net, true, ERR)));
 RUN(is_active, say_int(socle_network_is_active(e->net, ERR)));
 RUN(is_persistent, say_int(socle_network_is_persistent(e->net, ERR)));
+RUN(get_metadata, say_text(socle_network_get_metadata(e->net, 2, "urn:x", 1, ERR)));
+RUN(set_metadata, say_int(socle_network_set_metadata(e->net, 2, "<t/>", "k", "urn:x", 3, ERR)));
 RUN(lease_number, say_int(socle_network_leases(e->net, NULL, 0, NULL, ERR)));
 RUN(update, say_int(socle_network_update(e->net, SOCLE_NETWORK_ADD_LAST, SOCLE_NETWORK_IP_DHCP_HOST,
 					 -1, "<host/>", SOCLE_NETWORK_UPDATE_LIVE, ERR)));
@@ -73,6 +75,8 @@ static const struct case_ cases[] = {
 	CASE(bridge, NETWORK_GET_BRIDGE_NAME, "N", "s:virbr0", "virbr0"),
 	CASE(get_autostart, NETWORK_GET_AUTOSTART, "N", "i5", "1"),
 	CASE(set_autostart, NETWORK_SET_AUTOSTART, "N i1", "", "0"),
+	CASE(get_metadata, NETWORK_GET_METADATA, "N i2 ?:urn:x i1", "s:<t/>", "<t/>"),
+	CASE(set_metadata, NETWORK_SET_METADATA, "N i2 ?:<t/> ?:k ?:urn:x i3", "", "0"),
 	CASE(is_active, NETWORK_IS_ACTIVE, "N", "i1", "1"),
 	CASE(is_persistent, NETWORK_IS_PERSISTENT, "N", "i0", "0"),
 	CASE(leases, NETWORK_GET_DHCP_LEASES, "N ?:52:54 i1 i0",

@@ -181,6 +181,7 @@ static void test_config(void)
 			"dhcp-authoritative\n"
 			"dhcp-no-override\n"
 			"no-ping\n"
+			"dhcp-ignore-clid\n"
 			"quiet-dhcp\n"
 			"quiet-dhcp6\n"
 			"dhcp-lease-max=29\n"

@@ -350,7 +350,7 @@ static void test_logical(void)
 
 	g_setenv("PATH", path, TRUE);
 	lab.pools = pools_new(&(struct pools_config){ 0 });
-	fake(&lab, "lvs", "  a|8388608|-wi-------|||\\n  t|8388608|twi-------|||\\n");
+	fake(&lab, "lvs", "  a|8388608|-wi-------||||\\n  t|8388608|twi-------||||\\n");
 	fake(&lab, "vgs", "  /dev/none-b\\n");
 	fake(&lab, "vgchange", "");
 	fake(&lab, "pvcreate", "");
@@ -401,7 +401,7 @@ static void test_logical(void)
 	g_assert_nonnull(strstr(log,
 				"lvcreate --yes --name thin --virtualsize 100b --thinpool t -- "
 				"vg\n"));
-	g_assert_nonnull(strstr(log, "lvcreate --snapshot --name s --size 8388608b -- vg/a\n"));
+	g_assert_nonnull(strstr(log, "lvcreate --snapshot --name s --size 12582912b -- vg/a\n"));
 	g_assert_nonnull(strstr(log, "lvresize --size 16777216b -- vg/a\n"));
 	g_assert_nonnull(strstr(log, "lvremove --force -- vg/a\n"));
 	error = create(&lab, "<volume><name>-y</name><capacity>1</capacity></volume>", NULL, NULL);
@@ -416,6 +416,134 @@ static void test_logical(void)
 	storage_vol_free(vol);
 	vol_work_unref(work);
 	g_ptr_array_unref(names);
+	g_setenv("PATH", old_path, TRUE);
+	end(&lab);
+}
+
+static GError *restore(const struct lab *lab, const char *name)
+{
+	struct vol_work *work = vol_work_new();
+	struct wait wait;
+
+	wait_init(&wait);
+	pools_ops.restore(lab->storage, name, work, &wait.task);
+	vol_work_unref(work);
+	return wait_end(&wait);
+}
+
+static GError *remove_it(const struct lab *lab, const char *name, unsigned flags)
+{
+	struct vol_work *work = vol_work_new();
+	struct wait wait;
+
+	wait_init(&wait);
+	pools_ops.remove(lab->storage, name, flags, work, &wait.task);
+	vol_work_unref(work);
+	return wait_end(&wait);
+}
+
+static GError *resize(const struct lab *lab, const char *name, uint64_t bytes)
+{
+	struct vol_work *work = vol_work_new();
+	struct wait wait;
+
+	wait_init(&wait);
+	pools_ops.resize(lab->storage, name, bytes, 0, work, &wait.task);
+	vol_work_unref(work);
+	return wait_end(&wait);
+}
+
+/* @error is taken over. */
+static void is_told(GError *error, enum error_kind kind, const char *word)
+{
+	g_assert_error(error, SOCLE_ERROR, kind);
+	g_assert_nonnull(strstr(error->message, word));
+	g_error_free(error);
+}
+
+/* Volumes that others stand on, are in use, or lost. */
+static void check_refusals(struct lab *lab)
+{
+	is_told(restore(lab, "s"), SOCLE_ERROR_BUSY, "volume 'a' is in use; stop the machine");
+	is_told(restore(lab, "lost"), SOCLE_ERROR_STATE, "of 'b' has changed than the 4194304");
+	is_told(restore(lab, "b"), SOCLE_ERROR_USAGE, "is no snapshot");
+	is_told(restore(lab, "x"), SOCLE_ERROR_NOT_FOUND, "no volume 'x'");
+	is_told(remove_it(lab, "b", 0), SOCLE_ERROR_BUSY, "take 'lost', 'keep' with it");
+	is_told(remove_it(lab, "tp", VOL_REMOVE_WITH_SNAPSHOTS), SOCLE_ERROR_BUSY,
+		"take 't' with it");
+	is_told(remove_it(lab, "alone", 0), SOCLE_ERROR_BUSY, "in use");
+	is_told(resize(lab, "a", 16777216), SOCLE_ERROR_BUSY, "has snapshots, and is in use");
+	is_told(resize(lab, "s", 16777216), SOCLE_ERROR_UNSUPPORTED, "as large as 'a' was");
+	is_told(create(lab,
+		       "<volume><name>n</name><capacity>0</capacity><backingStore><path>/dev/vg/s"
+		       "</path></backingStore></volume>",
+		       NULL, NULL),
+		SOCLE_ERROR_UNSUPPORTED, "take one of 'a'");
+	is_told(create(lab,
+		       "<volume><name>n</name><capacity>0</capacity><backingStore><path>/tmp/a"
+		       "</path></backingStore></volume>",
+		       NULL, NULL),
+		SOCLE_ERROR_USAGE, "is no volume of volume group 'vg'");
+}
+
+static void test_snapshots(void)
+{
+	static const char xml[] = "<pool type='logical'><name>vg</name><source><device "
+				  "path='/dev/none-b'/></source></pool>";
+	static const char volumes[] = "  a|8388608|owi-aos---||||\\n"
+				      "  s|4194304|swi-a-s---|a|8388608||1.00\\n"
+				      "  b|8388608|owi-a-s---||||\\n"
+				      "  lost|4194304|swi-I-s---|b|8388608||100.00\\n"
+				      "  keep|12582912|swi-a-s---|b|8388608||0.00\\n"
+				      "  alone|4194304|-wi-ao----||||\\n"
+				      "  tp|16777216|twi-aotz--||||0.00\\n"
+				      "  t|67108864|Vwi-a-tz--|||tp|0.00\\n";
+	struct lab lab = { .dir = g_dir_make_tmp("test-pools-XXXXXX", NULL) };
+	g_autofree char *path = g_strdup_printf("%s:/usr/bin:/bin", lab.dir);
+	g_autofree char *old_path = g_strdup(g_getenv("PATH")), *log = NULL;
+	autoptr(storage_pool) def = parse_pool(xml);
+	autoptr(storage_vol) vol = NULL;
+	struct wait wait;
+
+	g_setenv("PATH", path, TRUE);
+	lab.pools = pools_new(&(struct pools_config){ 0 });
+	fake(&lab, "lvs", volumes);
+	fake(&lab, "vgs", "  /dev/none-x\\n  /dev/none-b\\n");
+	fake(&lab, "vgchange", "");
+	fake(&lab, "vgreduce", "");
+	fake(&lab, "pvmove", "");
+	fake(&lab, "pvremove", "");
+	fake(&lab, "lvremove", "");
+	fake(&lab, "lvconvert", "");
+	g_assert_no_error(start(&lab, def));
+	g_free(log_of(&lab));
+	check_refusals(&lab);
+	log = log_of(&lab);
+	g_assert_null(strstr(log, "lvconvert"));
+	g_assert_null(strstr(log, "lvremove"));
+
+	wait_init(&wait);
+	pools_ops.stop(lab.storage, &wait.task);
+	is_told(wait_end(&wait), SOCLE_ERROR_BUSY, "volume 'a' is in use");
+	wait_init(&wait);
+	pools_ops.look(lab.storage, "lost", &vol, &wait.task);
+	g_assert_no_error(wait_end(&wait));
+	g_assert_cmpint(vol->capacity.value, ==, 8388608);
+	g_assert_cmpstr(vol->backing.path, ==, "/dev/vg/b");
+
+	g_assert_no_error(restore(&lab, "keep"));
+	g_assert_no_error(remove_it(&lab, "b", VOL_REMOVE_WITH_SNAPSHOTS));
+	g_assert_no_error(remove_it(&lab, "lost", 0));
+	wait_init(&wait);
+	pools_ops.build(lab.pools, def, POOL_BUILD_RESIZE, &wait.task);
+	g_assert_no_error(wait_end(&wait));
+	g_free(log);
+	log = log_of(&lab);
+	g_assert_nonnull(strstr(log, "lvconvert --merge --interval 1 -- vg/keep\n"));
+	g_assert_nonnull(strstr(log, "lvremove --force -- vg/b\n"));
+	g_assert_nonnull(strstr(log, "lvremove --force -- vg/lost\n"));
+	g_assert_nonnull(strstr(log, "pvmove --interval 1 -- /dev/none-x\n"
+				     "vgreduce -- vg /dev/none-x\npvremove -- /dev/none-x\n"));
 	g_setenv("PATH", old_path, TRUE);
 	end(&lab);
 }
@@ -465,6 +593,247 @@ static void test_disk(void)
 	end(&lab);
 }
 
+/* == Volumes that are on other hosts == */
+
+static struct storage_vol *look(struct lab *lab, const char *name, GError **ret_error)
+{
+	struct storage_vol *vol = NULL;
+	struct wait wait;
+
+	wait_init(&wait);
+	pools_ops.look(lab->storage, name, &vol, &wait.task);
+	*ret_error = wait_end(&wait);
+	return vol;
+}
+
+static char *names_of(struct lab *lab)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+	struct wait wait;
+
+	wait_init(&wait);
+	pools_ops.list(lab->storage, names, &wait.task);
+	g_assert_no_error(wait_end(&wait));
+	g_ptr_array_add(names, NULL);
+	return g_strjoinv(" ", (char **)names->pdata);
+}
+
+static struct pool_usage usage_of(struct lab *lab)
+{
+	struct pool_usage usage = { 0 };
+	struct wait wait;
+
+	wait_init(&wait);
+	pools_ops.usage(lab->storage, &usage, &wait.task);
+	g_assert_no_error(wait_end(&wait));
+	return usage;
+}
+
+static GError *remove_vol(struct lab *lab, const char *name)
+{
+	struct vol_work *work = vol_work_new();
+	struct wait wait;
+
+	wait_init(&wait);
+	pools_ops.remove(lab->storage, name, 0, work, &wait.task);
+	vol_work_unref(work);
+	return wait_end(&wait);
+}
+
+static GError *resize_vol(struct lab *lab, const char *name, uint64_t bytes, unsigned flags)
+{
+	struct vol_work *work = vol_work_new();
+	struct wait wait;
+
+	wait_init(&wait);
+	pools_ops.resize(lab->storage, name, bytes, flags, work, &wait.task);
+	vol_work_unref(work);
+	return wait_end(&wait);
+}
+
+static GError *find_sources(struct lab *lab, enum storage_pool_type type, const char *xml,
+			    char **ret_text)
+{
+	g_autoptr(GPtrArray) list =
+		g_ptr_array_new_with_free_func((GDestroyNotify)storage_pool_free);
+	autoptr(storage_pool) like = xml ? storage_source_parse(xml, strlen(xml), NULL) : NULL;
+	struct wait wait;
+
+	wait_init(&wait);
+	pools_ops.find_sources(lab->pools, type, like, list, &wait.task);
+	(void)wait_end(&wait);
+	*ret_text =
+		storage_sources_format((const struct storage_pool *const *)list->pdata, list->len);
+	return wait.error;
+}
+
+static void test_iscsi(void)
+{
+	static const char xml[] =
+		"<pool type='iscsi-direct'><name>i</name><source><host name='h' port='3333'/>"
+		"<device path='iqn.x:two'/><initiator><iqn name='iqn.me'/></initiator></source>"
+		"</pool>";
+	static const char says[] =
+		"Target:iqn.x:one Portal:1.2.3.4:3260,1\\nLun:9    Type:DIRECT_ACCESS (Size:1M)\\n"
+		"Target:iqn.x:two Portal:1.2.3.4:3260,1\\nLun:0    Type:STORAGE_ARRAY_CONTROLLER\\n"
+		"Lun:1    Type:DIRECT_ACCESS (Size:9M)\\nLun:12   Type:DIRECT_ACCESS (Size:1G)\\n"
+		"Target:iqn.x:two Portal:[fe80::1]:3260,1\\nLun:1    Type:DIRECT_ACCESS (Size:9M)"
+		"\\n";
+	struct lab lab = { .dir = g_dir_make_tmp("test-pools-XXXXXX", NULL) };
+	g_autofree char *path = g_strdup_printf("%s:/usr/bin:/bin", lab.dir);
+	g_autofree char *old_path = g_strdup(g_getenv("PATH")), *log = NULL, *text = NULL;
+	autoptr(storage_pool) def = parse_pool(xml);
+	autoptr(storage_vol) vol = NULL;
+	g_autoptr(GError) error = NULL;
+
+	lab.pools = pools_new(&(struct pools_config){ 0 });
+	g_setenv("PATH", lab.dir, TRUE);
+	error = start(&lab, def);
+	g_assert_nonnull(strstr(error->message, "libiscsi-bin"));
+	g_clear_error(&error);
+	g_setenv("PATH", path, TRUE);
+	fake(&lab, "iscsi-ls", says);
+	fake(&lab, "iscsi-readcapacity16", "10485760\\n");
+	g_assert_no_error(start(&lab, def));
+	text = names_of(&lab);
+	g_assert_cmpstr(text, ==, "unit:0:0:1 unit:0:0:12");
+	vol = look(&lab, "unit:0:0:12", &error);
+	g_assert_no_error(error);
+	g_assert_cmpint(vol->capacity.value, ==, 10485760);
+	g_assert_null(look(&lab, "unit:0:0:9", &error));
+	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND);
+	g_clear_error(&error);
+	g_assert_cmpuint(usage_of(&lab).capacity, ==, 2 * 10485760);
+	log = log_of(&lab);
+	g_assert_nonnull(
+		strstr(log, "iscsi-ls --show-luns --initiator-name iqn.me iscsi://h:3333\n"));
+	g_assert_nonnull(strstr(log, "iscsi-readcapacity16 --size --initiator-name iqn.me "
+				     "iscsi://h:3333/iqn.x:two/12\n"));
+	error = create(&lab, "<volume><name>n</name><capacity>1</capacity></volume>", NULL, NULL);
+	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_UNSUPPORTED);
+	g_clear_error(&error);
+
+	g_free(text);
+	error = find_sources(&lab, STORAGE_POOL_ISCSI_DIRECT, "<source><host name='h'/></source>",
+			     &text);
+	g_assert_no_error(error);
+	g_assert_nonnull(strstr(text, "<device path='iqn.x:one'/>"));
+	g_free(text);
+	error = find_sources(&lab, STORAGE_POOL_ISCSI_DIRECT, NULL, &text);
+	g_assert_nonnull(strstr(error->message, "name it in <source><host"));
+	g_clear_error(&error);
+	/* The target is not there any more. */
+	fake(&lab, "iscsi-ls", "");
+	g_free(g_steal_pointer(&def->source.devices[0].path));
+	def->source.devices[0].path = g_strdup("iqn.x:three");
+	lab.storage->ops->free(lab.storage);
+	lab.storage = NULL;
+	error = start(&lab, def);
+	g_assert_nonnull(strstr(error->message, "has no target 'iqn.x:three'"));
+	g_setenv("PATH", old_path, TRUE);
+	end(&lab);
+}
+
+static void test_rbd(void)
+{
+	static const char xml[] = "<pool type='rbd'><name>r</name><source><name>images</name>"
+				  "<host name='a' port='6789'/><host name='b'/></source></pool>";
+	static const char script[] =
+		"#!/bin/sh\necho \"rbd $*\" >>'%s/log'\ncase $1 in\nls) echo '[\"one\",\"two\"]' "
+		";;\n"
+		"info) echo '{\"name\":\"one\",\"size\":1048576}' ;;\n"
+		"resize) [ -z \"$FAKE_FAILS\" ] || { echo 'no room' >&2; exit 1; } ;;\nesac\n";
+	struct lab lab = { .dir = g_dir_make_tmp("test-pools-XXXXXX", NULL) };
+	g_autofree char *path = g_strdup_printf("%s:/usr/bin:/bin", lab.dir);
+	g_autofree char *old_path = g_strdup(g_getenv("PATH")), *log = NULL, *text = NULL;
+	g_autofree char *program = g_build_filename(lab.dir, "rbd", NULL);
+	g_autofree char *lines = g_strdup_printf(script, lab.dir);
+	autoptr(storage_pool) def = parse_pool(xml);
+	autoptr(storage_vol) vol = NULL;
+	g_autoptr(GError) error = NULL;
+	struct pool_usage usage;
+
+	lab.pools = pools_new(&(struct pools_config){ 0 });
+	g_setenv("PATH", lab.dir, TRUE);
+	error = start(&lab, def);
+	g_assert_nonnull(strstr(error->message, "ceph-common"));
+	g_clear_error(&error);
+	g_setenv("PATH", path, TRUE);
+	g_assert_true(g_file_set_contents(program, lines, -1, NULL));
+	g_assert_cmpint(g_chmod(program, 0755), ==, 0);
+	fake(&lab, "rados",
+	     "{\"pools\":[{\"name\":\"images\",\"size_bytes\":\"512\"}],\"total_avail\":3,"
+	     "\"total_space\":4}");
+	g_assert_no_error(start(&lab, def));
+	text = names_of(&lab);
+	g_assert_cmpstr(text, ==, "one two");
+	usage = usage_of(&lab);
+	g_assert_cmpuint(usage.capacity, ==, 4096);
+	g_assert_cmpuint(usage.allocation, ==, 512);
+	g_assert_cmpuint(usage.available, ==, 3072);
+	vol = look(&lab, "one", &error);
+	g_assert_cmpint(vol->capacity.value, ==, 1048576);
+	g_assert_null(look(&lab, "three", &error));
+	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND);
+	g_clear_error(&error);
+	g_free(log_of(&lab));
+
+	g_assert_no_error(create(
+		&lab, "<volume><name>n</name><capacity>2097152</capacity></volume>", NULL, NULL));
+	g_assert_no_error(create(
+		&lab, "<volume><name>c</name><capacity>2097152</capacity></volume>", "one", NULL));
+	g_assert_no_error(resize_vol(&lab, "one", 4096, VOL_RESIZE_SHRINK));
+	g_assert_no_error(remove_vol(&lab, "one"));
+	log = log_of(&lab);
+#define AT " --mon_host a:6789,b"
+	g_assert_nonnull(strstr(log, "rbd create" AT " --pool images --image n --size 2097152B\n"));
+	g_assert_nonnull(strstr(log, "rbd copy" AT " --no-progress --pool images --image one "
+				     "--dest-pool images --dest c\n"));
+	g_assert_nonnull(strstr(log, "rbd resize" AT " --no-progress --pool images --image c "
+				     "--size 2097152B\n"));
+	g_assert_nonnull(strstr(log, "rbd resize" AT " --no-progress --pool images --image one "
+				     "--size 4096B --allow-shrink\n"));
+	g_assert_nonnull(strstr(log, "rbd remove" AT " --no-progress --pool images --image one\n"));
+	error = create(&lab,
+		       "<volume><name>q</name><capacity>1</capacity><target><format type='qcow2'/>"
+		       "</target></volume>",
+		       NULL, NULL);
+	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_UNSUPPORTED);
+	g_clear_error(&error);
+	/* A clone that cannot grow does not stay. */
+	g_setenv("FAKE_FAILS", "1", TRUE);
+	error = create(&lab, "<volume><name>c</name><capacity>2097152</capacity></volume>", "one",
+		       NULL);
+	g_unsetenv("FAKE_FAILS");
+	g_assert_nonnull(strstr(error->message, "no room"));
+	g_free(log);
+	log = log_of(&lab);
+	g_assert_nonnull(strstr(log, "rbd remove" AT " --no-progress --pool images --image c\n"));
+	g_setenv("PATH", old_path, TRUE);
+	end(&lab);
+}
+
+static void test_exports(void)
+{
+	struct lab lab = { .dir = g_dir_make_tmp("test-pools-XXXXXX", NULL) };
+	g_autofree char *path = g_strdup_printf("%s:/usr/bin:/bin", lab.dir);
+	g_autofree char *old_path = g_strdup(g_getenv("PATH")), *text = NULL;
+	g_autoptr(GError) error = NULL;
+
+	lab.pools = pools_new(&(struct pools_config){ 0 });
+	g_setenv("PATH", path, TRUE);
+	fake(&lab, "mount", "");
+	fake(&lab, "showmount", "/srv/my images 10.0.0.0/8\\n/srv/b (everyone)\\n");
+	error = find_sources(&lab, STORAGE_POOL_NETFS, "<source><host name='nas'/></source>",
+			     &text);
+	g_assert_no_error(error);
+	g_assert_nonnull(strstr(text, "<dir path='/srv/my images'/>"));
+	g_assert_nonnull(strstr(text, "<host name='nas'/>"));
+	g_assert_nonnull(strstr(text, "<dir path='/srv/b'/>"));
+	g_setenv("PATH", old_path, TRUE);
+	end(&lab);
+}
+
 /* Work that hangs does not keep the daemon: its task ends, and what it owns goes with it. */
 static void test_finish(void)
 {
@@ -495,7 +864,11 @@ int main(int argc, char **argv)
 	g_test_add_func("/daemon/pools/parts", test_parts);
 	g_test_add_func("/daemon/pools/upload", test_upload);
 	g_test_add_func("/daemon/pools/logical", test_logical);
+	g_test_add_func("/daemon/pools/snapshots", test_snapshots);
 	g_test_add_func("/daemon/pools/disk", test_disk);
+	g_test_add_func("/daemon/pools/iscsi", test_iscsi);
+	g_test_add_func("/daemon/pools/rbd", test_rbd);
+	g_test_add_func("/daemon/pools/exports", test_exports);
 	g_test_add_func("/daemon/pools/finish", test_finish);
 	return g_test_run();
 }

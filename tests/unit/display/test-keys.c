@@ -28,10 +28,33 @@ static void test_linux(void)
 	g_assert_cmphex(keys_by_linux(UINT32_MAX), ==, 0);
 }
 
+static void test_keysyms(void)
+{
+	g_assert_cmphex(keys_by_keysym('a'), ==, keys_by_name("a"));
+	g_assert_cmphex(keys_by_keysym('A'), ==, keys_by_name("a"));
+	g_assert_cmphex(keys_by_keysym('!'), ==, keys_by_name("1"));
+	g_assert_cmphex(keys_by_keysym('~'), ==, keys_by_name("grave_accent"));
+	g_assert_cmphex(keys_by_keysym('\\'), ==, keys_by_name("backslash"));
+	g_assert_cmphex(keys_by_keysym('z'), ==, keys_by_name("z"));
+	g_assert_cmphex(keys_by_keysym('?'), ==, keys_by_name("slash"));
+	g_assert_cmphex(keys_by_keysym(' '), ==, keys_by_name("spc"));
+	g_assert_cmphex(keys_by_keysym(0xff0d), ==, keys_by_name("ret"));
+	g_assert_cmphex(keys_by_keysym(0xffbe), ==, keys_by_name("f1"));
+	g_assert_cmphex(keys_by_keysym(0xffc8), ==, keys_by_name("f11"));
+	g_assert_cmphex(keys_by_keysym(0xff52), ==, keys_by_name("up"));
+	for (uint32_t keysym = 0; keysym < ' '; keysym++)
+		g_assert_cmphex(keys_by_keysym(keysym), ==, 0);
+	g_assert_cmphex(keys_by_keysym(UINT32_MAX), ==, 0);
+	/* Each printable character is somewhere. */
+	for (uint32_t keysym = ' '; keysym < 0x7f; keysym++)
+		g_assert_cmphex(keys_by_keysym(keysym), !=, 0);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/display/keys/names", test_names);
 	g_test_add_func("/display/keys/linux", test_linux);
+	g_test_add_func("/display/keys/keysyms", test_keysyms);
 	return g_test_run();
 }

@@ -63,7 +63,7 @@ static void test_unified(void)
 	g_assert_null(host_cgroups_missing(groups));
 	tree_assert(tree, "/cg/sys.slice/socled.service/cgroup.subtree_control", "+io");
 	tree_assert(tree, "/cg/sys.slice/socled.service/socle/cgroup.subtree_control", "+io");
-	/* Nobody was in the way. */
+	/* At the top of the hierarchy nobody has to go. */
 	tree_assert(tree, "/cg/sys.slice/socled.service/socle-daemon/cgroup.procs", "");
 	g_assert_true(host_cgroup_add(group, 4711, NULL));
 	tree_assert(tree, IN "cgroup.procs", "4711");
@@ -131,14 +131,16 @@ static void test_stats(void)
 	g_assert_cmpuint(io.write_ops, ==, 2);
 }
 
-/* While we are in the group that hands on controllers, the kernel says that it is busy. */
+/* While we are in the group that hands on controllers, machines could have no groups there. */
 static void test_steps_aside(void)
 {
 	autoptr(tree) tree = unified("cpu\n");
 	g_autofree char *self = g_strdup_printf("%d", getpid());
+	g_autofree char *line = g_strdup_printf("%d\n", getpid());
 	autoptr(host_cgroups) groups = NULL;
 
-	sys_fail_nth(SYS_WRITE, 1, EBUSY);
+	tree_put(tree, "/cg/sys.slice/socled.service/cgroup.type", "domain\n");
+	tree_put(tree, "/cg/sys.slice/socled.service/cgroup.procs", line);
 	groups = host_cgroups_new(tree->root, NULL);
 	tree_assert(tree, "/cg/sys.slice/socled.service/socle-daemon/cgroup.procs", self);
 	tree_assert(tree, "/cg/sys.slice/socled.service/cgroup.subtree_control", "+cpu");
@@ -148,6 +150,22 @@ static void test_steps_aside(void)
 	g_assert_cmpstr(host_cgroups_missing(groups), ==,
 			"machines run without limits by cpuset, memory, io: this host does not "
 			"hand these controllers on to us; start the daemon with Delegate=yes");
+}
+
+/* Others are there, who do not go away: nothing is changed, not even for them. */
+static void test_others(void)
+{
+	autoptr(tree) tree = unified("cpu memory\n");
+	autoptr(host_cgroups) groups = NULL;
+
+	tree_put(tree, "/cg/sys.slice/socled.service/cgroup.type", "domain\n");
+	tree_put(tree, "/cg/sys.slice/socled.service/cgroup.procs", "1\n");
+	groups = host_cgroups_new(tree->root, NULL);
+	tree_assert(tree, "/cg/sys.slice/socled.service/socle-daemon/cgroup.procs", "");
+	tree_assert(tree, "/cg/sys.slice/socled.service/cgroup.subtree_control", "");
+	g_assert_false(host_cgroups_have(groups, HOST_CPU));
+	g_assert_false(host_cgroups_have(groups, HOST_CPUACCT));
+	g_assert_nonnull(strstr(host_cgroups_missing(groups), "Device or resource busy"));
 }
 
 /* The next daemon is started where the first has gone, or elsewhere; machines are where they were. */
@@ -197,6 +215,26 @@ static void test_parent(void)
 	g_assert_true(host_cgroup_set_shares(group, 50, NULL));
 	tree_assert(tree, "/cg/machines/socle/" GROUP "/cpu.weight", "50");
 	tree_assert(tree, "/cg/sys.slice/socled.service/cgroup.subtree_control", "");
+}
+
+/* The unit of a systemd that could not start us there again; who may not go up stays. */
+static void test_top(void)
+{
+	autoptr(tree) tree = unified("cpu\n");
+	autoptr(host_cgroups) groups = NULL;
+	autoptr(host_cgroup) group = NULL;
+
+	tree_put(tree, "/cg/cgroup.controllers", "cpu\n");
+	put_all(tree, "/cg", v2_files);
+	put_all(tree, "/cg/socle", v2_files);
+	put_all(tree, "/cg/socle/" GROUP, v2_files);
+	groups = host_cgroups_new(tree->root, NULL);
+	group = host_cgroup_new(groups, "web/1", UUID, 0, NULL);
+	g_assert_true(host_cgroup_add(group, 5, NULL));
+	tree_assert(tree, "/cg/socle/" GROUP "/cgroup.procs", "5");
+	tree_assert(tree, "/cg/cgroup.subtree_control", "+cpu");
+	tree_assert(tree, "/cg/sys.slice/socled.service/cgroup.subtree_control", "");
+	tree_assert(tree, "/cg/sys.slice/socled.service/cgroup.procs", "");
 }
 
 static const char *const v1_cpu[] = {
@@ -385,8 +423,10 @@ int main(int argc, char **argv)
 	g_test_add_func("/host/cgroup/unified", test_unified);
 	g_test_add_func("/host/cgroup/stats", test_stats);
 	g_test_add_func("/host/cgroup/steps-aside", test_steps_aside);
+	g_test_add_func("/host/cgroup/others", test_others);
 	g_test_add_func("/host/cgroup/restart", test_restart);
 	g_test_add_func("/host/cgroup/parent", test_parent);
+	g_test_add_func("/host/cgroup/top", test_top);
 	g_test_add_func("/host/cgroup/old", test_old);
 	g_test_add_func("/host/cgroup/none", test_none);
 	g_test_add_func("/host/cgroup/denied", test_denied);

@@ -30,6 +30,8 @@ static void test_lvm(void)
 	expect(lvm_argv_pvcreate("/dev/sdb", true), "pvcreate --force --yes -- /dev/sdb");
 	expect(lvm_argv_vgcreate("vg", devices), "vgcreate -- vg /dev/sdb /dev/sdc");
 	expect(lvm_argv_vgextend("vg", devices), "vgextend -- vg /dev/sdb /dev/sdc");
+	expect(lvm_argv_pvmove("/dev/sdb"), "pvmove --interval 1 -- /dev/sdb");
+	expect(lvm_argv_vgreduce("vg", "/dev/sdb"), "vgreduce -- vg /dev/sdb");
 	expect(lvm_argv_vgremove("vg"), "vgremove --force -- vg");
 	expect(lvm_argv_pvremove("/dev/sdb"), "pvremove -- /dev/sdb");
 	expect(lvm_argv_activate("vg", true), "vgchange --activate ly -- vg");
@@ -38,36 +40,48 @@ static void test_lvm(void)
 	       "lvcreate --yes --wipesignatures y --zero y --name a --size 4096b -- vg");
 	expect(lvm_argv_lvcreate("vg", "a", 4096, "pool"),
 	       "lvcreate --yes --name a --virtualsize 4096b --thinpool pool -- vg");
+	expect(lvm_argv_thin_pool("vg", "t", 4096),
+	       "lvcreate --yes --type thin-pool --name t --size 4096b -- vg");
 	expect(lvm_argv_snapshot("vg", "s", "a", 4096),
 	       "lvcreate --snapshot --name s --size 4096b -- vg/a");
 	expect(lvm_argv_snapshot("vg", "s", "a", 0),
 	       "lvcreate --snapshot --setactivationskip n --name s -- vg/a");
-	expect(lvm_argv_merge("vg", "s"), "lvconvert --merge -- vg/s");
+	expect(lvm_argv_merge("vg", "s"), "lvconvert --merge --interval 1 -- vg/s");
 	expect(lvm_argv_lvresize("vg", "a", 8192, false), "lvresize --size 8192b -- vg/a");
 	expect(lvm_argv_lvresize("vg", "a", 8192, true), "lvresize --force --size 8192b -- vg/a");
 	expect(lvm_argv_lvremove("vg", "a"), "lvremove --force -- vg/a");
 	expect(lvm_argv_report_group("vg"), "vgs --noheadings --units b --nosuffix --separator | "
 					    "--options vg_size,vg_free -- vg");
+	expect(lvm_argv_report_place("/dev/vg/a"),
+	       "lvs --noheadings --units b --nosuffix --separator | --options vg_name,lv_name -- "
+	       "/dev/vg/a");
+	expect(lvm_argv_report_groups(), "vgs --noheadings --units b --nosuffix --separator | "
+					 "--options vg_name,pv_name --");
 }
 
 static void test_reports(void)
 {
-	static const char text[] = "  a|20971520|-wi-a-----||| \n"
-				   "  pool|104857600|twi-aotz--|||12.50\n"
-				   "  thin|1073741824|Vwi-aotz--|base|pool|25.00\n"
-				   "nonsense\n  b|x|-wi-------|||\n  c|1|-|||\n"
-				   "  off|4194304|-wi-------|||";
+	static const char text[] = "  a|20971520|-wi-a-----|||| \n"
+				   "  pool|104857600|twi-aotz--||||12.50\n"
+				   "  thin|1073741824|Vwi-aotz--|base|1073741824|pool|25.00\n"
+				   "nonsense\n  b|x|-wi-------||||\n  c|1|-||||\n"
+				   "  off|4194304|-wi-------||||\n"
+				   "  gone|4194304|swi-I-s---|a|20971520||100.00\n";
 	g_autoptr(GPtrArray) volumes = lvm_parse_volumes(text);
 	g_autoptr(GPtrArray) names = lvm_parse_names("  vg0 \n\n  vg1\n");
+	g_autofree char *group_name = NULL, *name = NULL;
 	const struct lvm_volume *volume;
 	struct lvm_group group;
 
-	g_assert_cmpuint(volumes->len, ==, 4);
+	g_assert_cmpuint(volumes->len, ==, 5);
+	volume = volumes->pdata[4];
+	g_assert_true(volume->lost && !volume->active && !volume->open);
+	g_assert_cmpuint(volume->origin_size, ==, 20971520);
 	volume = volumes->pdata[2];
 	g_assert_cmpstr(volume->name, ==, "thin");
 	g_assert_cmpstr(volume->origin, ==, "base");
 	g_assert_cmpstr(volume->pool, ==, "pool");
-	g_assert_true(volume->active && volume->kind == 'V');
+	g_assert_true(volume->active && volume->open && !volume->lost && volume->kind == 'V');
 	g_assert_cmpfloat(volume->data_percent, >, 24);
 	volume = volumes->pdata[3];
 	g_assert_true(!volume->active && !volume->origin && !volume->pool);
@@ -76,6 +90,11 @@ static void test_reports(void)
 	g_assert_cmpuint(group.free, ==, 184549376);
 	g_assert_false(lvm_parse_group("", &group));
 	g_assert_false(lvm_parse_group("a|b", &group));
+	g_assert_true(lvm_parse_pair("  vg| a \n", &group_name, &name));
+	g_assert_cmpstr(group_name, ==, "vg");
+	g_assert_cmpstr(name, ==, "a");
+	g_assert_false(lvm_parse_pair("vg", &group_name, &name));
+	g_assert_false(lvm_parse_pair("vg|", &group_name, &name));
 	g_assert_cmpuint(names->len, ==, 2);
 	g_assert_cmpstr(names->pdata[1], ==, "vg1");
 }

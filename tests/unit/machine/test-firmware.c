@@ -221,12 +221,14 @@ static void test_told(struct fixture *f, const void *data)
 	g_autoptr(GByteArray) menu = read_key(f, FW_CFG_BOOT_MENU, 2);
 	g_autoptr(GByteArray) wait = read_file(f, "etc/boot-menu-wait");
 	g_autoptr(GByteArray) port = read_file(f, "etc/sercon-port");
+	g_autoptr(GByteArray) smbios = read_file(f, "smbios/field1-8");
 	g_autoptr(GByteArray) order = read_file(f, "bootorder");
 	g_autoptr(GByteArray) e820 = read_file(f, "etc/e820");
 
 	(void)data;
 	g_assert_cmpuint(get_le16(cpus->data), ==, 3);
 	g_assert_cmpmem(uuid->data, 16, "0123456789abcdef", 16);
+	g_assert_cmpmem(smbios->data, smbios->len, "0123456789abcdef", 16);
 	g_assert_cmpuint(get_le16(menu->data), ==, 1);
 	g_assert_cmpuint(get_le16(wait->data), ==, 1234);
 	g_assert_cmphex(get_le16(port->data), ==, 0x3f8);

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "manage/dom.h"
 #include "model/domain.h"
+#include "model/snapshot.h"
 
 struct script script;
 
@@ -140,6 +141,16 @@ static void script_plug(struct machine *machine, struct domain *device, struct t
 	do_task(task);
 }
 
+static void script_update(struct machine *machine, const char *alias, struct domain *device,
+			  bool force, struct task *task)
+{
+	(void)machine;
+	(void)alias;
+	(void)device;
+	(void)force;
+	do_task(task);
+}
+
 static void script_tune(struct machine *machine, struct task *task)
 {
 	(void)machine;
@@ -168,7 +179,55 @@ static void script_agent(struct machine *machine, const char *command, char **re
 	end(task, script.agent ? NULL : "nobody answers");
 }
 
+static void script_snapshot(struct machine *machine, const struct snapshot *snapshot,
+			    struct task *task)
+{
+	(void)machine;
+	(void)snapshot;
+	script.taken++;
+	do_task(task);
+}
+
+static void script_offline_snapshot(struct dom *dom, const struct snapshot *snapshot,
+				    struct task *task)
+{
+	(void)dom;
+	(void)snapshot;
+	script.taken++;
+	do_task(task);
+}
+
+static void script_offline_revert(struct dom *dom, const struct snapshot *snapshot,
+				  struct task *task)
+{
+	g_assert_null(dom->machine);
+	g_assert_nonnull(snapshot->domain);
+	script.reverted++;
+	do_task(task);
+}
+
+static void script_revert_check(struct dom *dom, const struct snapshot *snapshot, struct task *task)
+{
+	(void)dom;
+	g_assert_nonnull(snapshot->domain);
+	do_task(task);
+}
+
+static void script_snapshot_drop(struct dom *dom, const struct snapshot *snapshot,
+				 struct task *task)
+{
+	(void)dom;
+	g_assert_nonnull(snapshot->domain);
+	script.dropped++;
+	do_task(task);
+}
+
 const struct machine_ops script_machines = {
+	.snapshot = script_snapshot,
+	.offline_snapshot = script_offline_snapshot,
+	.revert_check = script_revert_check,
+	.offline_revert = script_offline_revert,
+	.snapshot_drop = script_snapshot_drop,
 	.name = "script",
 	.start = script_start,
 	.find = script_find,
@@ -178,6 +237,7 @@ const struct machine_ops script_machines = {
 	.pause = script_pause,
 	.resume = script_resume,
 	.plug = script_plug,
+	.update = script_update,
 	.tune = script_tune,
 	.query = script_query,
 	.agent = script_agent,
@@ -276,7 +336,8 @@ struct node *script_node(bool store, unsigned deadline_ms)
 				      .machines = &script_machines,
 				      .networks = &script_networks,
 				      .store = store ? &script_store : NULL,
-				      .support = { .test = true },
+				      .support = { .test = !script.real,
+						   .emulator = "/usr/bin/socle-vm" },
 				      .deadline_ms = deadline_ms };
 
 	return node_new(&config);

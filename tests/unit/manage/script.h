@@ -14,6 +14,7 @@
 
 /* One for all; tests put it back by script_reset(). */
 struct script {
+	bool real;         /* the node is not of the driver "test" */
 	bool hold;         /* tasks of machines wait for script_release() */
 	bool hold_queries; /* those of query() too */
 	bool store_hold;   /* those of the store wait for script_store_release() */
@@ -25,6 +26,7 @@ struct script {
 	struct dom *last;  /* whose machine was made last */
 	unsigned machines; /* that there are */
 	unsigned started, destroyed, paused, plugged;
+	unsigned taken, reverted, dropped;  /* snapshots */
 	unsigned networks, found, joined;   /* that there are; that were taken over; cards */
 	GHashTable *kept[STORE_KIND_COUNT]; /* of the store: key to text */
 	const char *store_fail;             /* all of its tasks end with this */

@@ -344,9 +344,9 @@ static void test_events(void)
 	asker_assert_ok(&received);
 	ASK_FAILS(odd, CONNECT_NETWORK_EVENT_DEREGISTER_ANY,
 		  rpc_connect_network_event_deregister_any_args, &drop, 8, "no event callback");
-	want.eventID = 1;
+	want.eventID = 2;
 	ASK_FAILS(odd, CONNECT_NETWORK_EVENT_REGISTER_ANY,
-		  rpc_connect_network_event_register_any_args, &want, 8, "unsupported event ID 1");
+		  rpc_connect_network_event_register_any_args, &want, 8, "unsupported event ID 2");
 	want.eventID = -1;
 	ASK_FAILS(odd, CONNECT_NETWORK_EVENT_REGISTER_ANY,
 		  rpc_connect_network_event_register_any_args, &want, 8, "unsupported event ID -1");

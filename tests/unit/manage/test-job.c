@@ -385,6 +385,179 @@ static void test_agent(void)
 	end(&s);
 }
 
+static char *guest_info(struct setup *s, unsigned types)
+{
+	rpc_domain_get_guest_info_args args = { .dom = s->a, .types = types };
+	rpc_domain_get_guest_info_ret ret;
+	GString *text = g_string_new(NULL);
+
+	if (!client_ask(s->c, RPC_PROC_DOMAIN_GET_GUEST_INFO, domain_get_guest_info, &args, &ret)) {
+		g_string_free(text, TRUE);
+		return NULL;
+	}
+	for (unsigned i = 0; i < ret.params.params_len; i++) {
+		const rpc_param *p = &ret.params.params_val[i];
+
+		g_string_append_printf(text, "%s", p->field);
+		if (p->value.type == RPC_PARAM_STRING)
+			g_string_append_printf(text, "=%s", p->value.rpc_param_value_u.s);
+		g_string_append_c(text, ' ');
+	}
+	rpc_body_release(rpc_domain_get_guest_info_ret, &ret);
+	return g_string_free(text, FALSE);
+}
+
+/* Kinds that the agent does not know are left out, unless they were asked for by name. */
+static void test_guest_info(void)
+{
+	static const struct {
+		unsigned types;
+		const char *answer, *result;
+	} cases[] = {
+		{ 1, "[{\"user\":\"u\",\"login-time\":1.5},7]",
+		  "user.count user.0.name=u user.0.login-time user.1.login-time " },
+		{ 2, "{\"id\":\"debian\",\"variant\":3}", "os.id=debian " },
+		{ 4, "{\"zone\":\"UTC\",\"offset\":0}", "timezone.name=UTC timezone.offset " },
+		{ 8, "{\"host-name\":\"g\"}", "hostname=g " },
+		{ 16,
+		  "[{\"name\":\"vda1\",\"mountpoint\":\"/\",\"type\":\"ext4\",\"total-bytes\":9,"
+		  "\"used-bytes\":-1,\"disk\":[{\"serial\":\"s\",\"dev\":\"/dev/vda\"}]}]",
+		  "fs.count fs.0.name=vda1 fs.0.mountpoint=/ fs.0.fstype=ext4 fs.0.total-bytes "
+		  "fs.0.disk.count fs.0.disk.0.serial=s fs.0.disk.0.device=/dev/vda " },
+		{ 32, "[{\"name\":\"/dev/vda\",\"partition\":false,\"dependencies\":[\"x\",1]}]",
+		  "disk.count disk.0.name=/dev/vda disk.0.partition disk.0.dependency.count "
+		  "disk.0.dependency.0.name=x " },
+		{ 64,
+		  "[{\"name\":\"lo\",\"ip-addresses\":[{\"ip-address\":\"::1\",\"prefix\":128}]}]",
+		  "if.count if.0.name=lo if.0.addr.count if.0.addr.0.addr=::1 "
+		  "if.0.addr.0.prefix " },
+		{ 9, "{\"host-name\":\"g\"}", "user.count hostname=g " },
+	};
+	struct setup s = begin(0);
+	g_autofree char *all = NULL;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *answer = g_strdup_printf("{\"return\":%s}", cases[i].answer);
+		g_autofree char *text = NULL;
+
+		script.agent = answer;
+		text = guest_info(&s, cases[i].types);
+		g_assert_cmpstr(text, ==, cases[i].result);
+	}
+	script.agent = "{\"error\":{\"class\":\"CommandNotFound\",\"desc\":\"no such command\"}}";
+	g_assert_null(guest_info(&s, 1));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_OPERATION_FAILED);
+	all = guest_info(&s, 0);
+	g_assert_cmpstr(all, ==, "");
+	script.agent = NULL;
+	g_assert_null(guest_info(&s, 0));
+	g_assert_null(guest_info(&s, 128));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_OPERATION_UNSUPPORTED);
+	end(&s);
+}
+
+#define CPU(id, on, off) "{\"logical-id\":" id ",\"online\":" on ",\"can-offline\":" off "}"
+#define CPUS                                                                            \
+	"{\"return\":[" CPU("0", "true", "false") "," CPU("1", "true", "true") "," CPU( \
+		"2", "false", "true") "]}"
+
+static bool set_guest_cpus(struct setup *s, const char *map, int state)
+{
+	rpc_domain_set_guest_vcpus_args args = { .dom = s->a,
+						 .cpumap = (char *)(uintptr_t)map,
+						 .state = state };
+
+	return client_call(s->c, RPC_PROC_DOMAIN_SET_GUEST_VCPUS, domain_set_guest_vcpus, &args);
+}
+
+/* What the guest uses of its CPUs, and what it is asked to do without. */
+static void test_guest_cpus(void)
+{
+	enum {
+		BY_GUEST = 1 << 3
+	};
+	struct setup s = begin(0);
+	rpc_domain_get_guest_vcpus_args args = { .dom = s.a };
+	rpc_domain_get_guest_vcpus_ret ret;
+	rpc_domain_get_vcpus_flags_args count_args = { .dom = s.a, .flags = BY_GUEST };
+	rpc_domain_get_vcpus_flags_ret count;
+	rpc_domain_set_vcpus_flags_args set = { .dom = s.a, .nvcpus = 1, .flags = BY_GUEST };
+
+	script.agent = CPUS;
+	g_assert_true(client_ask(s.c, RPC_PROC_DOMAIN_GET_GUEST_VCPUS, domain_get_guest_vcpus,
+				 &args, &ret));
+	g_assert_cmpuint(ret.params.params_len, ==, 3);
+	g_assert_cmpstr(ret.params.params_val[0].value.rpc_param_value_u.s, ==, "0-2");
+	g_assert_cmpstr(ret.params.params_val[1].value.rpc_param_value_u.s, ==, "0-1");
+	g_assert_cmpstr(ret.params.params_val[2].value.rpc_param_value_u.s, ==, "1-2");
+	rpc_body_release(rpc_domain_get_guest_vcpus_ret, &ret);
+	g_assert_true(client_ask(s.c, RPC_PROC_DOMAIN_GET_VCPUS_FLAGS, domain_get_vcpus_flags,
+				 &count_args, &count));
+	g_assert_cmpint(count.num, ==, 2);
+	/* The answer that comes again is no count of what was done. */
+	g_assert_false(set_guest_cpus(&s, "1", 0));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_OPERATION_FAILED);
+	g_assert_cmpstr(script.asked, ==,
+			"{\"execute\":\"guest-set-vcpus\",\"arguments\":{\"vcpus\":"
+			"[{\"logical-id\":1,\"online\":false}]}}");
+	g_assert_false(set_guest_cpus(&s, "0", 0));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_INVALID_ARG);
+	g_assert_false(set_guest_cpus(&s, "x", 0));
+	g_assert_false(set_guest_cpus(&s, "7", 1));
+	g_assert_false(
+		client_call(s.c, RPC_PROC_DOMAIN_SET_VCPUS_FLAGS, domain_set_vcpus_flags, &set));
+	g_assert_nonnull(strstr(script.asked, "[{\"logical-id\":1,\"online\":false}]"));
+	set.nvcpus = 3;
+	g_assert_false(
+		client_call(s.c, RPC_PROC_DOMAIN_SET_VCPUS_FLAGS, domain_set_vcpus_flags, &set));
+	g_assert_nonnull(strstr(script.asked, "[{\"logical-id\":2,\"online\":true}]"));
+	set.nvcpus = 2;
+	g_assert_true(
+		client_call(s.c, RPC_PROC_DOMAIN_SET_VCPUS_FLAGS, domain_set_vcpus_flags, &set));
+	set.nvcpus = 4;
+	g_assert_false(
+		client_call(s.c, RPC_PROC_DOMAIN_SET_VCPUS_FLAGS, domain_set_vcpus_flags, &set));
+	g_assert_nonnull(strstr(s.c->error, "has 3 CPUs"));
+	script.agent = "{\"return\":[{\"logical-id\":-1}]}";
+	g_assert_false(set_guest_cpus(&s, "1", 0));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_AGENT_UNRESPONSIVE);
+	end(&s);
+}
+
+static void test_guest_keys(void)
+{
+	struct setup s = begin(0);
+	char user[] = "root", key[] = "ssh-ed25519 A";
+	rpc_text keys[] = { key };
+	rpc_domain_authorized_ssh_keys_get_args get = { .dom = s.a, .user = user };
+	rpc_domain_authorized_ssh_keys_get_ret ret;
+	rpc_domain_authorized_ssh_keys_set_args set = { .dom = s.a,
+							.user = user,
+							.keys = { 1, keys } };
+
+	script.agent = "{\"return\":{\"keys\":[\"a\",7,\"b\"]}}";
+	g_assert_true(client_ask(s.c, RPC_PROC_DOMAIN_AUTHORIZED_SSH_KEYS_GET,
+				 domain_authorized_ssh_keys_get, &get, &ret));
+	g_assert_cmpuint(ret.keys.keys_len, ==, 2);
+	g_assert_cmpstr(ret.keys.keys_val[1], ==, "b");
+	rpc_body_release(rpc_domain_authorized_ssh_keys_get_ret, &ret);
+	script.agent = "{\"return\":{}}";
+	g_assert_true(client_call(s.c, RPC_PROC_DOMAIN_AUTHORIZED_SSH_KEYS_SET,
+				  domain_authorized_ssh_keys_set, &set));
+	g_assert_cmpstr(
+		script.asked, ==,
+		"{\"execute\":\"guest-ssh-add-authorized-keys\",\"arguments\":{\"username\":"
+		"\"root\",\"keys\":[\"ssh-ed25519 A\"],\"reset\":true}}");
+	set.flags = 2;
+	g_assert_true(client_call(s.c, RPC_PROC_DOMAIN_AUTHORIZED_SSH_KEYS_SET,
+				  domain_authorized_ssh_keys_set, &set));
+	g_assert_nonnull(strstr(script.asked, "guest-ssh-remove-authorized-keys"));
+	set.flags = 3;
+	g_assert_false(client_call(s.c, RPC_PROC_DOMAIN_AUTHORIZED_SSH_KEYS_SET,
+				   domain_authorized_ssh_keys_set, &set));
+	end(&s);
+}
+
 /* == Streams, with the machines of the driver "test" == */
 
 static uint32_t open_console(struct test_client *c, rpc_domain dom, unsigned flags)
@@ -484,6 +657,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/job/hung-info", test_hung_info);
 	g_test_add_func("/job/plug-fails", test_plug_fails);
 	g_test_add_func("/job/agent", test_agent);
+	g_test_add_func("/job/guest-info", test_guest_info);
+	g_test_add_func("/job/guest-cpus", test_guest_cpus);
+	g_test_add_func("/job/guest-keys", test_guest_keys);
 	g_test_add_func("/job/console", test_console);
 	return g_test_run();
 }

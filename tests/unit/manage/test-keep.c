@@ -17,18 +17,25 @@ struct setup {
 	rpc_domain a;
 };
 
-static struct setup begin(void)
+static struct setup begin_with(bool real, const char *xml)
 {
-	g_autofree char *xml = test_xml("a", uuid_a, NULL);
 	struct setup s;
 
 	script_reset();
+	script.real = real;
 	s.node = script_node(true, 0);
 	s.server = test_server(s.node);
 	s.c = client_open(s.server, false);
 	s.other = client_open(s.server, false);
 	s.a = client_define(s.c, xml);
 	return s;
+}
+
+static struct setup begin(void)
+{
+	g_autofree char *xml = test_xml("a", uuid_a, NULL);
+
+	return begin_with(false, xml);
 }
 
 static void end(struct setup *s)
@@ -270,6 +277,69 @@ static void test_tree(void)
 	end(&s);
 }
 
+static bool go_back(struct setup *s, char *name, unsigned flags)
+{
+	rpc_domain_revert_to_snapshot_args args = { .snap = { .name = name, .dom = s->a },
+						    .flags = flags };
+
+	return client_call(s->c, RPC_PROC_DOMAIN_REVERT_TO_SNAPSHOT, domain_revert_to_snapshot,
+			   &args);
+}
+
+static bool forget(struct setup *s, char *name, unsigned flags)
+{
+	rpc_domain_snapshot_delete_args args = { .snap = { .name = name, .dom = s->a },
+						 .flags = flags };
+
+	return client_call(s->c, RPC_PROC_DOMAIN_SNAPSHOT_DELETE, domain_snapshot_delete, &args);
+}
+
+/* Disks whose devices keep snapshots: a machine goes back to them, is off for that, and they stay. */
+static void test_volumes(void)
+{
+	enum {
+		DISK_ONLY = 16,
+		RUNNING = 1,
+		METADATA_ONLY = 2,
+	};
+	static const char xml[] =
+		"<domain "
+		"type='qemu'><name>a</name><memory>16384</memory><os><type>hvm</type><kernel>"
+		"/k</kernel></os><devices><disk type='block'><driver type='raw'/><source "
+		"dev='/dev/vg/a'/><target dev='vda'/></disk></devices></domain>";
+	struct setup s = begin_with(true, xml);
+	char off[] = "off", on[] = "on";
+
+	g_assert_true(take(&s, off, NULL, 0));
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_CREATE, s.a));
+	g_assert_false(take(&s, "memory", NULL, 0));
+	g_assert_true(take(&s, on, NULL, DISK_ONLY));
+	g_assert_cmpuint(script.taken, ==, 2);
+	g_assert_true(go_back(&s, off, 0));
+	g_assert_cmpuint(script.destroyed, ==, 1);
+	g_assert_cmpint(client_state(s.c, s.a, NULL), ==, 5);
+	g_assert_true(go_back(&s, on, RUNNING));
+	g_assert_cmpuint(script.reverted, ==, 2);
+	g_assert_cmpuint(script.started, ==, 2);
+	g_assert_cmpint(client_state(s.c, s.a, NULL), ==, 1);
+
+	/* What cannot be done is told, and the machine need not end for that. */
+	script.fail = "the volume is lost";
+	g_assert_false(go_back(&s, off, RUNNING));
+	g_assert_nonnull(strstr(s.c->error, "is lost"));
+	g_assert_cmpint(client_state(s.c, s.a, NULL), ==, 1);
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_DESTROY, s.a));
+	script.fail = "the volume is in use";
+	g_assert_false(forget(&s, off, 0));
+	g_assert_cmpint(count(&s, 0), ==, 2);
+	g_assert_true(forget(&s, off, 0));
+	g_assert_cmpuint(script.dropped, ==, 2);
+	g_assert_true(forget(&s, on, METADATA_ONLY));
+	g_assert_cmpuint(script.dropped, ==, 2);
+	g_assert_cmpint(count(&s, 0), ==, 0);
+	end(&s);
+}
+
 /* Snapshots of a domain that stays are there again; those of one that is gone are gone. */
 static void test_undefine(void)
 {
@@ -310,6 +380,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/keep/paused-start", test_paused_start);
 	g_test_add_func("/keep/next-of-its-uuid", test_next_of_its_uuid);
 	g_test_add_func("/keep/tree", test_tree);
+	g_test_add_func("/keep/volumes", test_volumes);
 	g_test_add_func("/keep/undefine", test_undefine);
 	return g_test_run();
 }

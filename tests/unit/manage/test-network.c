@@ -6,6 +6,7 @@
 
 #include "client.h"
 #include "manage/call.h"
+#include "rpc/param.h"
 #include "script.h"
 
 static const char uuid_n[] = "00000000-0000-4000-8000-0000000000f1";
@@ -228,6 +229,81 @@ static void test_update(void)
 static const char card[] = "<devices><interface type='network'><mac address='52:54:00:00:00:07'/>"
 			   "<source network='n' portgroup='slow'/></interface></devices>";
 
+static bool set_metadata(struct setup *s, int type, const char *text, const char *uri,
+			 unsigned flags)
+{
+	static char key[] = "k";
+	char *words[] = { (char *)(uintptr_t)text, key, (char *)(uintptr_t)uri };
+	rpc_network_set_metadata_args args = { .type = type,
+					       .metadata = text ? &words[0] : NULL,
+					       .key = uri ? &words[1] : NULL,
+					       .uri = uri ? &words[2] : NULL,
+					       .flags = flags };
+
+	g_assert_true(find(s->c, "n", &args.net));
+	return client_call(s->c, RPC_PROC_NETWORK_SET_METADATA, network_set_metadata, &args);
+}
+
+/* NULL: it is not there, or that cannot be asked: then the client has a code. */
+static char *get_metadata(struct setup *s, int type, const char *uri, unsigned flags)
+{
+	char *word = (char *)(uintptr_t)uri, *text;
+	rpc_network_get_metadata_args args = { .type = type,
+					       .uri = uri ? &word : NULL,
+					       .flags = flags };
+	rpc_network_get_metadata_ret ret;
+
+	g_assert_true(find(s->c, "n", &args.net));
+	if (!client_ask(s->c, RPC_PROC_NETWORK_GET_METADATA, network_get_metadata, &args, &ret))
+		return NULL;
+	text = g_strdup(ret.metadata);
+	rpc_body_release(rpc_network_get_metadata_ret, &ret);
+	return text;
+}
+
+static void test_metadata(void)
+{
+	static const char uri[] = "http://example.org/n";
+	struct setup s = begin(true);
+	rpc_connect_network_event_register_any_args want = { .eventID = 1 };
+	rpc_network_event_callback_metadata_change_msg msg;
+	g_autofree char *text = NULL, *title = NULL;
+
+	g_assert_true(client_call(s.c, RPC_PROC_CONNECT_NETWORK_EVENT_REGISTER_ANY,
+				  connect_network_event_register_any, &want));
+	g_assert_true(define(s.c, "n", uuid_n));
+	g_assert_null(get_metadata(&s, 0, NULL, 0));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_NO_NETWORK_METADATA);
+	g_assert_true(set_metadata(&s, 2, "<a><b/></a>", uri, 0));
+	g_assert_true(client_event(s.c, RPC_PROC_NETWORK_EVENT_CALLBACK_METADATA_CHANGE,
+				   network_event_callback_metadata_change, &msg));
+	g_assert_cmpint(msg.type, ==, 2);
+	g_assert_cmpstr(*msg.nsuri, ==, uri);
+	rpc_body_release(rpc_network_event_callback_metadata_change_msg, &msg);
+	text = get_metadata(&s, 2, uri, 2);
+	g_assert_nonnull(strstr(text, "<k:b/>"));
+
+	/* What is active has its own. */
+	g_assert_true(do_net(s.c, RPC_PROC_NETWORK_CREATE, "n"));
+	g_assert_true(set_metadata(&s, 1, "now", NULL, 1));
+	g_assert_null(get_metadata(&s, 1, NULL, 2));
+	title = get_metadata(&s, 1, NULL, 0);
+	g_assert_cmpstr(title, ==, "now");
+	g_assert_false(set_metadata(&s, 1, "two\nlines", NULL, 3));
+	g_assert_false(set_metadata(&s, 7, "x", NULL, 3));
+	g_assert_null(get_metadata(&s, 1, NULL, 3));
+	g_assert_true(set_metadata(&s, 2, NULL, uri, 3));
+	g_assert_null(get_metadata(&s, 2, uri, 0));
+	g_assert_true(do_net(s.c, RPC_PROC_NETWORK_DESTROY, "n"));
+	g_assert_false(set_metadata(&s, 1, "now", NULL, 1));
+	/* One that cannot be kept is not there. */
+	script.store_fail = "disk full";
+	g_assert_false(set_metadata(&s, 0, "lost", NULL, 2));
+	script.store_fail = NULL;
+	g_assert_null(get_metadata(&s, 0, NULL, 2));
+	end(&s);
+}
+
 static rpc_domain define_machine(struct test_client *c, const char *devices)
 {
 	g_autofree char *xml = test_xml("a", NULL, devices);
@@ -267,6 +343,60 @@ static void test_on_demand(void)
 	g_free(net);
 	net = xml_of(s.c, "n", 0);
 	g_assert_null(strstr(net, "connections"));
+	end(&s);
+}
+
+static bool set_port(struct test_client *c, rpc_network_port port, const char *name, unsigned value)
+{
+	rpc_network_port_set_parameters_args args = { .port = port };
+	struct rpc_params params;
+	bool ok;
+
+	rpc_params_init(&params);
+	rpc_params_add_uint(&params, name, value);
+	args.params.params_val = params.items;
+	args.params.params_len = params.count;
+	ok = client_call(c, RPC_PROC_NETWORK_PORT_SET_PARAMETERS, network_port_set_parameters,
+			 &args);
+	rpc_params_release(&params);
+	return ok;
+}
+
+/* How much may go through a card, from the network's side. */
+static void test_port(void)
+{
+	struct setup s = begin(false);
+	rpc_domain dom = define_machine(s.c, card);
+	rpc_network_list_all_ports_args list = { .need_results = 1 };
+	rpc_network_list_all_ports_ret ports;
+	rpc_network_port_get_parameters_args get = { .nparams = RPC_MAX_NETWORK_PORT_PARAMS };
+	rpc_network_port_get_parameters_ret ret;
+	g_autofree char *live = NULL, *config = NULL;
+	const rpc_param *param;
+
+	g_assert_true(define(s.c, "n", uuid_n));
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_CREATE, dom));
+	g_assert_true(find(s.c, "n", &list.net));
+	g_assert_true(client_ask(s.c, RPC_PROC_NETWORK_LIST_ALL_PORTS, network_list_all_ports,
+				 &list, &ports));
+	g_assert_cmpuint(ports.ports.ports_len, ==, 1);
+	get.port = ports.ports.ports_val[0];
+	g_assert_true(set_port(s.c, get.port, "outbound.average", 55));
+	g_assert_false(set_port(s.c, get.port, "sideways.average", 55));
+	g_assert_true(client_ask(s.c, RPC_PROC_NETWORK_PORT_GET_PARAMETERS,
+				 network_port_get_parameters, &get, &ret));
+	param = rpc_params_find(ret.params.params_val, ret.params.params_len, "inbound.average",
+				RPC_PARAM_UINT, NULL);
+	g_assert_cmpuint(param->value.rpc_param_value_u.ui, ==, 77);
+	rpc_body_release(rpc_network_port_get_parameters_ret, &ret);
+	live = client_xml(s.c, dom, 0);
+	config = client_xml(s.c, dom, 2);
+	g_assert_nonnull(strstr(live, "<outbound average='55'/>"));
+	g_assert_null(strstr(config, "outbound"));
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_DESTROY, dom));
+	g_assert_false(set_port(s.c, get.port, "outbound.average", 55));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_NO_NETWORK_PORT);
+	rpc_body_release(rpc_network_list_all_ports_ret, &ports);
 	end(&s);
 }
 
@@ -386,6 +516,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/network/bridges", test_bridges);
 	g_test_add_func("/network/not-kept", test_not_kept);
 	g_test_add_func("/network/update", test_update);
+	g_test_add_func("/network/metadata", test_metadata);
+	g_test_add_func("/network/port", test_port);
 	g_test_add_func("/network/on-demand", test_on_demand);
 	g_test_add_func("/network/traces", test_traces);
 	g_test_add_func("/network/daemon-ends", test_daemon_ends);

@@ -47,7 +47,7 @@ static void test_prologue(void)
 		g_assert_cmpint(has.supported, ==, f == 4 || (f >= 6 && f <= 16));
 	}
 	g_assert_true(client_call(c, RPC_PROC_CONNECT_OPEN, connect_open, &open));
-	g_assert_true(fails(c, 444, 39, "unknown procedure: 444"));
+	g_assert_true(fails(c, 447, 39, "unknown procedure: 447"));
 	g_assert_true(fails(c, RPC_PROC_DOMAIN_EVENT_CALLBACK_REBOOT, 39, "unknown procedure"));
 	client_free(c);
 }

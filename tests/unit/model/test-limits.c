@@ -55,6 +55,35 @@ static void test_nodes(void)
 	assert_refused(xml->str, xml->len, SOCLE_ERROR_LIMIT, "more than 20000 elements");
 }
 
+/* As many elements as a document may have, of one name that is kept as it is: all come back, in their order,
+ * whatever stands between them. Copied anew for each of them, they would be 8 GB. */
+static void test_kept(void)
+{
+	enum {
+		COUNT = 19000
+	};
+	g_autoptr(GString) xml = g_string_new("<domain><name>n</name><devices>");
+	autoptr(domain) domain = NULL;
+	g_autofree char *text = NULL;
+	const char *at;
+
+	for (unsigned i = 0; i < COUNT; i++)
+		g_string_append_printf(xml, "<hostdev>%05u, and it has a name</hostdev>%s", i,
+				       i % 1000 ? "" : "<panic/>");
+	g_string_append(xml, "</devices></domain>");
+	domain = parse_domain(xml->str);
+	g_assert_cmpuint(domain->devices.panic_count, ==, COUNT / 1000);
+	at = text = domain_format(domain, 0);
+	for (unsigned i = 0; i < COUNT; i++) {
+		g_autofree char *element =
+			g_strdup_printf("<hostdev>%05u, and it has a name</hostdev>\n", i);
+
+		at = strstr(at, element);
+		g_assert_nonnull(at);
+	}
+	g_assert_null(strstr(at + 1, "<hostdev>"));
+}
+
 /* What could not be read again is refused before it is kept; a file of ours may be larger than a letter. */
 static void test_text(void)
 {
@@ -195,6 +224,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/limits/depth", test_depth);
 	g_test_add_func("/limits/nodes", test_nodes);
 	g_test_add_func("/limits/devices", test_devices);
+	g_test_add_func("/limits/kept", test_kept);
 	g_test_add_func("/limits/text", test_text);
 	g_test_add_func("/limits/doctype", test_doctype);
 	g_test_add_func("/limits/broken", test_broken);

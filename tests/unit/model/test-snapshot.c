@@ -86,6 +86,29 @@ static void test_external(void)
 }
 
 /* A dot in a folder's name is none of the image's. */
+/* A device keeps its own: a logical volume, perhaps. */
+static void test_volume(void)
+{
+	g_autofree char *xml = domain_around(
+		"", "<disk type='block'><driver type='raw'/><source dev='/dev/vg/a'/>"
+		    "<target dev='vda'/></disk><disk type='block'><driver type='qcow2'/>"
+		    "<source dev='/dev/vg/b'/><target dev='vdb'/></disk>");
+	autoptr(domain) domain = parse_domain(xml);
+	autoptr(snapshot) snapshot = parse("<domainsnapshot><name>s</name><disks><disk name='vdb' "
+					   "snapshot='no'/></disks></domainsnapshot>");
+	g_autoptr(GError) error = NULL;
+
+	domain_fill(domain, &rich_host);
+	snapshot_fill(snapshot, domain, &disks_only);
+	g_assert_cmpuint(snapshot->disks.count, ==, 2);
+	g_assert_cmpint(snapshot->disks.list[1].where, ==, SNAPSHOT_INTERNAL);
+	g_assert_true(snapshot_check(snapshot, domain, &error));
+	g_assert_no_error(error);
+	g_assert_true(disk_keeps_snapshots(&domain->devices.disks[0]));
+	g_assert_false(disk_keeps_snapshots(&domain->devices.disks[1]));
+	assert_stable(snapshot);
+}
+
 static void test_image_name(void)
 {
 	autoptr(domain) domain = some_domain();
@@ -171,6 +194,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/snapshot/minimum", test_minimum);
 	g_test_add_func("/snapshot/external", test_external);
+	g_test_add_func("/snapshot/volume", test_volume);
 	g_test_add_func("/snapshot/image-name", test_image_name);
 	g_test_add_func("/snapshot/whole", test_whole);
 	g_test_add_func("/snapshot/refusals", test_refusals);

@@ -194,6 +194,32 @@ static void test_sources(void)
 			"<sources>\n  <source>\n    <device path='/dev/sdb'/>\n  </source>\n"
 			"</sources>\n");
 	g_assert_null(storage_source_parse("<pool/>", 7, NULL));
+	g_assert_null(storage_sources_parse("<pool/>", 7, NULL));
+}
+
+/* Read again; devices come and go. */
+static void test_source_devices(void)
+{
+	static const char xml[] = "<sources><source><device path='/dev/a'/><device path='/dev/b'/>"
+				  "<name>one</name></source><source><name>two</name></source>"
+				  "</sources>";
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) found = storage_sources_parse(xml, strlen(xml), &error);
+	struct storage_pool_source *source;
+
+	g_assert_no_error(error);
+	g_assert_cmpuint(found->len, ==, 2);
+	source = &((struct storage_pool *)found->pdata[0])->source;
+	g_assert_cmpstr(source->name, ==, "one");
+	g_assert_true(storage_source_remove_device(source, "/dev/a"));
+	g_assert_false(storage_source_remove_device(source, "/dev/a"));
+	storage_source_add_device(source, "/dev/c");
+	g_assert_cmpuint(source->device_count, ==, 2);
+	g_assert_cmpstr(source->devices[0].path, ==, "/dev/b");
+	g_assert_cmpstr(source->devices[1].path, ==, "/dev/c");
+	source = &((struct storage_pool *)found->pdata[1])->source;
+	g_assert_cmpuint(source->device_count, ==, 0);
+	g_assert_cmpstr(source->name, ==, "two");
 }
 
 /* A logical volume as a disk, as somebody has had it for years. */
@@ -225,5 +251,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/model/storage/logical-disk", test_logical_disk);
 	g_test_add_func("/model/storage/caps", test_caps);
 	g_test_add_func("/model/storage/sources", test_sources);
+	g_test_add_func("/model/storage/source-devices", test_source_devices);
 	return g_test_run();
 }

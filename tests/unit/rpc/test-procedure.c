@@ -13,13 +13,13 @@ static void test_table(void)
 {
 	unsigned events = 0;
 
-	g_assert_cmpuint(rpc_procedures_count, ==, 382);
+	g_assert_cmpuint(rpc_procedures_count, ==, 387);
 	for (size_t i = 0; i < rpc_procedures_count; i++) {
 		const struct rpc_procedure *proc = &rpc_procedures[i];
 
 		g_assert_true(rpc_procedure_find(proc->number) == proc);
 		g_assert_cmpint(proc->number, >, i > 0 ? rpc_procedures[i - 1].number : 0);
-		g_assert_cmpint(proc->number, <=, 443);
+		g_assert_cmpint(proc->number, <=, 446);
 		g_assert_true(!proc->args.xdr == !proc->args.size);
 		g_assert_true(!proc->ret.xdr == !proc->ret.size);
 		if (proc->access == RPC_ACCESS_EVENT) {
@@ -29,7 +29,7 @@ static void test_table(void)
 			events++;
 		}
 	}
-	g_assert_cmpuint(events, ==, 35);
+	g_assert_cmpuint(events, ==, 36);
 	for (int number = -2; number <= 500; number++) {
 		const struct rpc_procedure *proc = rpc_procedure_find(number);
 
@@ -38,7 +38,7 @@ static void test_table(void)
 	g_assert_null(rpc_procedure_find(INT_MIN));
 	g_assert_null(rpc_procedure_find(0));
 	g_assert_null(rpc_procedure_find(61));
-	g_assert_null(rpc_procedure_find(444));
+	g_assert_null(rpc_procedure_find(447));
 }
 
 static void test_qemu(void)

@@ -1,0 +1,331 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Machines that socle makes: create, clone, templates; and what Ctrl-C in the middle of it leaves: nothing.
+
+usage: test-make.py [CLASS...]. Environment: that of daemon.py, and SOCLE the command line.
+"""
+import contextlib
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+import daemon as tool
+from daemon import wait_for
+
+SOCLE = os.environ['SOCLE']
+# Procedures of libvirt's protocol.
+DEFINE, START, CREATE_XML, VOL_CREATE, VOL_COPY, VOL_UPLOAD = 350, 196, 10, 93, 125, 208
+INTERRUPTED = 130
+
+
+class Proxy:
+    """Between socle and the daemon: a call that is named has no answer until it is let go."""
+
+    def __init__(self, path, target):
+        self.path, self.target = path, target
+        self.held, self.seen, self.go = None, threading.Event(), threading.Event()
+        self.server = socket.socket(socket.AF_UNIX)
+        self.server.bind(path)
+        self.server.listen()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def hold(self, procedure):
+        self.held = procedure
+        self.seen.clear()
+        self.go.clear()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client = self.server.accept()[0]
+                daemon = socket.socket(socket.AF_UNIX)
+                daemon.connect(self.target)
+                stop = threading.Event()
+                threading.Thread(target=self.up, args=(client, daemon, stop), daemon=True).start()
+                threading.Thread(target=self.down, args=(client, daemon, stop), daemon=True).start()
+
+    @staticmethod
+    def read(sock, count):
+        data = b''
+        while len(data) < count:
+            more = sock.recv(count - len(data))
+            if not more:
+                raise OSError
+            data += more
+        return data
+
+    def up(self, client, daemon, stop):
+        with contextlib.suppress(OSError):
+            while True:
+                head = self.read(client, 16)
+                length, _, _, procedure = struct.unpack('>IIII', head)
+                data = head + self.read(client, length - 16)
+                if procedure == self.held:
+                    self.held = None
+                    stop.set()
+                    daemon.sendall(data)
+                    self.seen.set()
+                    continue
+                daemon.sendall(data)
+        with contextlib.suppress(OSError):
+            daemon.shutdown(socket.SHUT_RDWR)
+        self.go.set()
+
+    def down(self, client, daemon, stop):
+        with contextlib.suppress(OSError):
+            while data := daemon.recv(65536):
+                if stop.is_set():
+                    self.go.wait()
+                client.sendall(data)
+        with contextlib.suppress(OSError):
+            client.shutdown(socket.SHUT_RDWR)
+        client.close()
+        daemon.close()
+
+
+class Case(tool.Case):
+    """A session's daemon with the pool 'default', and a way to it that can be held."""
+
+    def setUp(self):
+        super().setUp()
+        self.one = self.daemon('--session', *(f'--{name}={self.path(name)}' for name in ('run', 'log-dir')))
+        self.uri = f'qemu:///session?socket={self.one.socket}'
+        self.proxy = Proxy(self.path('proxy'), self.one.socket)
+        self.addCleanup(self.proxy.server.close)
+        self.held_uri = f'qemu:///session?socket={self.path("proxy")}'
+        self.images = self.path('images')
+        self.good('pool', 'define-as', 'default', '--target', self.images, '--build', '--start')
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def start(self, *words, uri=None):
+        return subprocess.Popen([SOCLE, '-c', uri or self.uri, *words], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def socle(self, *words, **more):
+        process = self.start(*words, **more)
+        out, err = process.communicate(timeout=2 * tool.PATIENCE)
+        return process.returncode, out, err
+
+    def good(self, *words):
+        status, out, err = self.socle(*words)
+        self.assertEqual((status, err), (0, ''), (words, out))
+        return out
+
+    def bad(self, *words, status=1, says=''):
+        got, out, err = self.socle(*words)
+        self.assertEqual((got, out), (status, ''), (words, err))
+        self.assertIn(says, err)
+        self.assertEqual(err.count('\n'), 1, err)
+
+    def json(self, *words):
+        return json.loads(self.good(*words, '-o', 'json'))
+
+    def image(self, name='image.qcow2', size='16M'):
+        path = self.path(name)
+        subprocess.run([os.environ['SOCLE_IMG'], 'create', '-q', '-f', 'qcow2', path, size], check=True)
+        return path
+
+    def machine(self, name, *words):
+        """One that is shut off, with a disk of its own."""
+        return self.good('create', name, '--disk', 'size=16M', '--no-start', '--network', 'none', *words)
+
+    def left(self):
+        return sorted(os.listdir(self.images)), self.good('list', '--all', '-o', 'name').split()
+
+
+class Interrupted(Case):
+    """Ctrl-C in the middle of each step."""
+
+    def interrupt(self, procedure, name, *words, sig=signal.SIGINT):
+        before = self.left()
+        self.proxy.hold(procedure)
+        process = self.start(*words, uri=self.held_uri)
+        self.assertTrue(self.proxy.seen.wait(tool.PATIENCE), words)
+        process.send_signal(sig)
+        wait_for(lambda: process.poll() is not None or Interrupted.taken(process.pid), 'the signal')
+        # A call that is short is waited for. Its thread has the signal, and is about to note it.
+        time.sleep(0.05)
+        if procedure != VOL_COPY:
+            self.proxy.go.set()
+        out, err = process.communicate(timeout=tool.PATIENCE)
+        self.assertEqual((process.returncode, out, err),
+                         (INTERRUPTED, '', f"socle: '{name}' was interrupted, and what had been made of it "
+                                           'is gone\n'), words)
+        wait_for(lambda: self.left() == before, f'{before} after {words}')
+
+    def test_create(self):
+        image = self.image()
+        for procedure in (VOL_CREATE, VOL_UPLOAD, DEFINE, START):
+            for sig in (signal.SIGINT, signal.SIGTERM):
+                with self.subTest(procedure=procedure, sig=sig):
+                    self.interrupt(procedure, 'web', 'create', 'web', '--image', image, '--network', 'none', '--kernel',
+                                   tool.KEYS, sig=sig)
+
+    def test_clone(self):
+        self.machine('web')
+        for more in ((), ('--linked',)):
+            for procedure in (VOL_CREATE if more else VOL_COPY, DEFINE):
+                with self.subTest(procedure=procedure, more=more):
+                    self.interrupt(procedure, 'two', 'clone', 'web', 'two', *more)
+        self.interrupt(VOL_COPY, 'copy', 'vol', 'clone', 'default/web.qcow2', 'copy')
+
+    def test_twice(self):
+        """The second one does not wait for anybody."""
+        self.proxy.hold(DEFINE)
+        process = self.start('create', 'web', '--kernel', tool.KEYS, '--network', 'none', uri=self.held_uri)
+        self.assertTrue(self.proxy.seen.wait(tool.PATIENCE))
+        process.send_signal(signal.SIGINT)
+        # The first has been taken when it is pending no more.
+        wait_for(lambda: self.taken(process.pid), 'the first signal')
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(tool.PATIENCE), -signal.SIGINT)
+        self.assertEqual(process.communicate()[1], '')
+
+    @staticmethod
+    def taken(pid):
+        with open(f'/proc/{pid}/status', encoding='ascii') as file:
+            pending = [line.split()[1] for line in file if line.startswith(('SigPnd', 'ShdPnd'))]
+        return all(int(mask, 16) == 0 for mask in pending)
+
+    def test_nohup(self):
+        """Who has switched signals off is not asked."""
+        self.proxy.hold(DEFINE)
+        process = subprocess.Popen(['sh', '-c', 'trap "" INT HUP; exec "$@"', 'sh', SOCLE, '-c', self.held_uri, 'create',
+                                    'web', '--kernel', tool.KEYS, '--network', 'none', '--no-start'],
+                                   stdout=subprocess.PIPE, text=True)
+        self.assertTrue(self.proxy.seen.wait(tool.PATIENCE))
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGHUP)
+        self.proxy.go.set()
+        self.assertEqual(process.communicate(timeout=tool.PATIENCE)[0], "'web' is made\n")
+        self.assertEqual(process.returncode, 0)
+
+
+class Templates(Case):
+    """Machines that are there to make others of."""
+
+    def setUp(self):
+        super().setUp()
+        key = self.path('key.pub')
+        with open(key, 'w', encoding='ascii') as file:
+            file.write('ssh-ed25519 AAAA me\n')
+        self.machine('base', '--ssh-key', key, '--kernel', tool.KEYS, '--memory', '64M')
+        self.assertEqual(self.good('template', 'create', 'base'),
+                         "'base' is a template now; 'socle create NAME --template' makes machines of it\n")
+
+    def seed(self, name):
+        """What cloud-init is told by a machine's CD."""
+        files = {}
+        for file in ('meta-data', 'user-data', 'vendor-data'):
+            subprocess.run(['xorriso', '-osirrox', 'on', '-indev', f'{self.images}/{name}-seed.iso', '-extract',
+                            f'/{file}', self.path('out')], check=False, capture_output=True)
+            if not os.path.exists(self.path('out')):
+                continue
+            with open(self.path('out'), encoding='utf-8') as text:
+                files[file] = text.read()
+            os.unlink(self.path('out'))
+        return files
+
+    def test_marked(self):
+        self.assertEqual(self.json('template', 'list'), [
+            {'name': 'base', 'uuid': self.good('uuid', 'base').strip(), 'memory_kib': 65536, 'vcpus': 1, 'linked': [],
+             'disks': [f'{self.images}/base.qcow2', f'{self.images}/base-seed.iso']}])
+        self.assertRegex(self.good('template', 'list'), r'NAME +MEMORY +LINKED CLONES\nbase +64 MiB +-\n')
+        self.assertIn('linked clones  -', self.good('template', 'show', 'base'))
+        self.machine('plain')
+        self.assertEqual(self.good('__complete', '--', 'template', 'show', ''), 'base\n')
+        self.assertEqual(self.good('__complete', '--', 'create', 'x', '--template', ''), 'base\n')
+        # By whomever it is started.
+        self.bad('start', 'base', status=6,
+                 says='it is a template, from which machines are made and which is not started')
+        said = self.virsh(self.uri, 'start', 'base', status=1)
+        self.assertIn("'socle create NAME --template base' makes one", said)
+        said = self.virsh(self.uri, 'vol-delete', 'base.qcow2', 'default', status=1)
+        self.assertIn("volume 'base.qcow2' is a disk of the template 'base'", said)
+        self.bad('vol', 'delete', 'default/base.qcow2', says="'socle template delete base' deletes both", status=6)
+        # What it is stays, and another daemon knows it.
+        self.one.end(signal.SIGKILL)
+        self.one.start()
+        self.bad('start', 'base', status=6, says='it is a template')
+        self.assertEqual(self.good('template', 'release', 'base'), "'base' is a machine again\n")
+        self.assertEqual(self.good('template', 'list'), 'no templates\n')
+        self.bad('template', 'release', 'base', status=6, says='no template')
+        self.bad('template', 'show', 'base', status=6, says="'socle template create base' makes it one")
+        self.bad('create', 'new', '--template', 'base', status=6, says='no template')
+        self.good('start', 'base')
+        self.bad('template', 'create', 'base', status=6, says='runs, and a template does not')
+        self.good('destroy', 'base')
+
+    def test_linked(self):
+        self.assertEqual(self.good('create', 'web', '--template', 'base'), "'web' is made and started\n")
+        self.good('create', 'full', '--template', 'base', '--full', '--no-start', '--memory', '32M', '--vcpus', '2',
+                  '--disk', 'size=64M')
+        self.good('clone', 'base', 'two', '--linked')
+        self.good('clone', 'base', 'copy')
+        self.assertEqual(self.left()[1], ['base', 'copy', 'full', 'two', 'web'])
+        self.assertEqual(self.json('template', 'show', 'base')['linked'], ['two', 'web'])
+        # Each is a guest of its own, and no template.
+        told = [json.loads(self.seed(name)['meta-data']) for name in ('base', 'web', 'full', 'two', 'copy')]
+        self.assertEqual(len({meta['instance-id'] for meta in told}), 5)
+        self.assertEqual([meta['local-hostname'] for meta in told], ['base', 'web', 'full', 'two', 'copy'])
+        self.assertEqual({tuple(meta['public-keys']) for meta in told}, {('ssh-ed25519 AAAA me',)})
+        self.assertIn('machine-id', self.seed('web')['vendor-data'])
+        self.assertEqual(self.json('template', 'list', )[0]['name'], 'base')
+        self.assertEqual(len(self.json('template', 'list')), 1)
+        self.assertEqual(self.json('vol', 'show', 'default/full-vda.qcow2')['capacity'], 64 << 20)
+        self.assertIn("<memory unit='KiB'>32768<", self.good('xml', 'full'))
+        # The base stays as long as they do.
+        self.bad('template', 'delete', 'base', status=6, says="disks of 'two', 'web' refer to those of 'base'")
+        self.bad('template', 'release', 'base', status=6, says="disks of 'two', 'web' refer to those of 'base'")
+        self.virsh(self.uri, 'undefine', 'base')
+        said = self.virsh(self.uri, 'vol-delete', 'base.qcow2', 'default', status=1)
+        self.assertIn("disks of 'web', 'two' refer to volume 'base.qcow2'", said)
+        self.good('destroy', 'web')
+        for name in ('two', 'web'):
+            self.good('undefine', name)
+        self.good('vol', 'delete', 'default/base.qcow2')
+
+    def test_chain(self):
+        """A clone's clone needs the first one's base, too."""
+        self.good('create', 'web', '--template', 'base', '--no-start')
+        self.good('clone', 'web', 'two', '--linked')
+        self.good('clone', 'web', 'full')
+        self.good('undefine', 'web')
+        self.bad('template', 'delete', 'base', status=6, says="disks of 'two' refer")
+
+    def test_delete(self):
+        self.good('template', 'delete', 'base')
+        self.assertEqual(self.left(), ([], []))
+
+    def test_image(self):
+        """An image that machines were made of stays, too."""
+        self.good('create', 'one', '--image', 'default/base.qcow2', '--no-start', '--network', 'none')
+        self.assertIn("path='", self.good('xml', 'one').replace('"', "'"))
+        self.bad('template', 'delete', 'base', status=6, says="'one'")
+
+    def test_words(self):
+        for words, says in ((('--image', 'x'), "'--image' is what the template says"),
+                            (('--network', 'none'), "'--network' is what the template says")):
+            self.bad('create', 'new', '--template', 'base', *words, status=2, says=says)
+        self.bad('create', 'new', '--full', status=2, says="'--full' is for a '--template'")
+        self.bad('create', 'new', '--template', 'base', '--disk', 'size=1M', status=2, says='cannot be made smaller')
+        self.assertEqual(self.left()[1], ['base'])
+        self.bad('create', 'base', '--template', 'base', status=6, says='already')
+
+    def test_interrupted(self):
+        for procedure, more in ((VOL_CREATE, ()), (VOL_COPY, ('--full',)), (VOL_UPLOAD, ()), (DEFINE, ()), (START, ())):
+            with self.subTest(procedure=procedure):
+                Interrupted.interrupt(self, procedure, 'web', 'create', 'web', '--template', 'base', *more)
+
+
+if __name__ == '__main__':
+    unittest.main(argv=sys.argv)
