@@ -252,7 +252,7 @@ json_t *run_screendump(void *opaque, const json_t *args, GError **error)
 
 	if (!screen)
 		return NULL;
-	if (format && strcmp(format, "ppm") && strcmp(format, "png")) {
+	if (format && strcmp(format, "ppm") != 0 && strcmp(format, "png") != 0) {
 		error_set(error, SOCLE_ERROR_USAGE,
 			  "Parameter 'format' does not accept value '%s'; give ppm or png", format);
 		return NULL;
@@ -290,7 +290,7 @@ json_t *run_set_password(void *opaque, const json_t *args, GError **error)
 
 	if (!vnc)
 		return NULL;
-	if (connected && strcmp(connected, "keep") && strcmp(connected, "disconnect")) {
+	if (connected && strcmp(connected, "keep") != 0 && strcmp(connected, "disconnect") != 0) {
 		error_set(error, SOCLE_ERROR_USAGE,
 			  "Parameter 'connected' does not accept value '%s'; give keep or "
 			  "disconnect",

@@ -484,6 +484,19 @@ class TestDriver(Case):
         self.assertGreater(os.path.getsize(path), 1000)
         self.bad('screenshot', 'test', '/nowhere/x', says="cannot create '/nowhere/x.part'")
 
+    def test_display(self):
+        self.good('vm', 'display', 'test')
+        self.assertEqual(self.json('domdisplay', 'test'), [])
+        folder = tempfile.mkdtemp(dir=self.daemon.dir)
+        viewer = os.path.join(folder, 'virt-viewer')
+        with open(viewer, 'w', encoding='ascii') as file:
+            file.write('#!/bin/sh\necho "$@" >"$(dirname "$0")/words"\n')
+        os.chmod(viewer, 0o755)
+        self.good('vm', 'view', 'test', env={'PATH': f'{folder}:{os.environ["PATH"]}'})
+        with open(os.path.join(folder, 'words'), encoding='utf-8') as file:
+            self.assertRegex(file.read(), r'\A--connect \S+:///default\S* -- test\n\Z')
+        self.bad('view', 'test', env={'PATH': folder + '/none'}, says='install it')
+
     def test_events(self):
         self.good('suspend', 'test')
         self.good('resume', 'test')
