@@ -4,16 +4,38 @@
  *
  * The work is freed by the later one of its thread, when it has returned, and aside_drop(). Who is the
  * later one is settled under the lock: dropped and returned are never taken back.
+ *
+ * A thread whose work has returned waits for the next for a second ("idle"), as work is often short and
+ * comes in rows. Work that comes while no thread is idle gets a new one, so none waits for another.
  */
 #include "base/aside.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <string.h>
+#include <time.h>
 
 #include "base/thread.h"
 
+enum {
+	IDLE_MAX = 32, /* about what one client may ask for together */
+	IDLE_S = 1,
+};
+
+struct helper {
+	struct thread *thread;
+	char name[16];       /* of the work before */
+	pthread_cond_t more; /* ->next is there */
+	struct aside *next;
+	GList link; /* of idle ones, while it is idle */
+};
+
+/* Between two pieces of work, the youngest first. */
+static pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
+static GQueue idle = G_QUEUE_INIT;
+
 struct aside {
 	struct aside_work work;
-	struct thread *thread;
 	GSource *bell; /* NULL: nobody wants to be told */
 
 	pthread_mutex_t lock; /* guards what follows */
@@ -35,9 +57,8 @@ static void aside_free(struct aside *aside)
 	g_free(aside);
 }
 
-static void run(void *opaque)
+static void run(struct aside *aside)
 {
-	struct aside *aside = opaque;
 	bool dropped;
 
 	aside->work.fn(aside->work.arg);
@@ -48,11 +69,98 @@ static void run(void *opaque)
 		g_source_set_ready_time(aside->bell, 0);
 	pthread_cond_broadcast(&aside->end);
 	pthread_mutex_unlock(&aside->lock);
-	if (!dropped)
-		return;
-	thread_detach(aside->thread);
-	aside_free(aside);
+	/* If it was not, it may be gone by now. */
+	if (dropped)
+		aside_free(aside);
 }
+
+/* == Threads == */
+
+/* Wait for the next work. NULL: none has come. */
+static struct aside *next_work(struct helper *helper)
+{
+	struct timespec until;
+	struct aside *next;
+	int err = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += IDLE_S;
+	pthread_mutex_lock(&idle_lock);
+	if (idle.length < IDLE_MAX) {
+		g_queue_push_head_link(&idle, &helper->link);
+		while (!helper->next && err != ETIMEDOUT)
+			err = pthread_cond_clockwait(&helper->more, &idle_lock, CLOCK_MONOTONIC,
+						     &until);
+		/* Who gives it work takes it off the list. */
+		if (!helper->next)
+			g_queue_unlink(&idle, &helper->link);
+	}
+	next = g_steal_pointer(&helper->next);
+	pthread_mutex_unlock(&idle_lock);
+	return next;
+}
+
+static void take_name(struct helper *helper, const struct aside *aside)
+{
+	if (!strcmp(helper->name, aside->work.name))
+		return;
+	g_strlcpy(helper->name, aside->work.name, sizeof(helper->name));
+	thread_set_own_name(helper->name);
+}
+
+static void helper_run(void *opaque)
+{
+	struct helper *helper = opaque;
+	struct aside *aside = g_steal_pointer(&helper->next);
+
+	for (; aside; aside = next_work(helper)) {
+		take_name(helper, aside);
+		run(aside);
+	}
+	/* Behind its start: ->thread is there. */
+	pthread_mutex_lock(&idle_lock);
+	pthread_mutex_unlock(&idle_lock);
+	thread_detach(helper->thread);
+	pthread_cond_destroy(&helper->more);
+	g_free(helper);
+}
+
+static bool helper_start(struct aside *aside, GError **error)
+{
+	struct helper *helper = g_new(struct helper, 1);
+	bool ok;
+
+	*helper = (struct helper){ .more = PTHREAD_COND_INITIALIZER,
+				   .next = aside,
+				   .link.data = helper };
+	g_strlcpy(helper->name, aside->work.name, sizeof(helper->name));
+	pthread_mutex_lock(&idle_lock);
+	helper->thread = thread_start(helper->name, helper_run, helper, error);
+	ok = helper->thread;
+	pthread_mutex_unlock(&idle_lock);
+	if (!ok)
+		g_free(helper);
+	return ok;
+}
+
+/* False: nobody is idle. */
+static bool give_to_idle(struct aside *aside)
+{
+	GList *link;
+
+	pthread_mutex_lock(&idle_lock);
+	link = g_queue_pop_head_link(&idle);
+	if (link) {
+		struct helper *helper = link->data;
+
+		helper->next = aside;
+		pthread_cond_signal(&helper->more);
+	}
+	pthread_mutex_unlock(&idle_lock);
+	return link;
+}
+
+/* == Work == */
 
 static int bell_dispatch(GSource *source, GSourceFunc callback, void *opaque)
 {
@@ -92,11 +200,7 @@ struct aside *aside_start(const struct aside_work *work, GError **error)
 		g_source_set_static_name(aside->bell, "work aside");
 		g_source_attach(aside->bell, NULL);
 	}
-	/* The thread looks at ->thread only after it has had the lock. */
-	pthread_mutex_lock(&aside->lock);
-	aside->thread = thread_start(work->name, run, aside, error);
-	pthread_mutex_unlock(&aside->lock);
-	if (aside->thread)
+	if (give_to_idle(aside) || helper_start(aside, error))
 		return aside;
 	bell_free(aside);
 	aside->work.free = NULL;
@@ -138,8 +242,6 @@ void aside_drop(struct aside *aside)
 	/* Under the lock: the thread rings no bell that goes. */
 	bell_free(aside);
 	pthread_mutex_unlock(&aside->lock);
-	if (!returned)
-		return;
-	thread_join(aside->thread);
-	aside_free(aside);
+	if (returned)
+		aside_free(aside);
 }

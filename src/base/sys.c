@@ -343,6 +343,11 @@ int sys_fsync(int fd)
 	return SYS_RETRY(SYS_FSYNC, int, fsync(fd));
 }
 
+void sys_write_soon(int fd, off_t off, off_t len)
+{
+	(void)sync_file_range(fd, off, len, SYNC_FILE_RANGE_WRITE);
+}
+
 DATA_PATH int sys_fdatasync(int fd)
 {
 	return SYS_RETRY(SYS_FDATASYNC, int, fdatasync(fd));

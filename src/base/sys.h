@@ -131,6 +131,8 @@ int sys_getsockopt(int fd, int level, int option, void *ret_value, socklen_t *le
 int64_t sys_file_size(int fd); /* of a regular file; -EINVAL for anything else */
 int sys_ftruncate(int fd, off_t len);
 int sys_fsync(int fd);
+/* A hint: let the disk begin with what was written there, of which a sync behind it then has less to do. */
+void sys_write_soon(int fd, off_t off, off_t len);
 int sys_fdatasync(int fd);
 int sys_fallocate(int fd, int mode, off_t off, off_t len);
 off_t sys_lseek(int fd, off_t off, int whence);

@@ -68,6 +68,11 @@ void thread_detach(struct thread *thread)
 	g_free(thread);
 }
 
+void thread_set_own_name(const char *name)
+{
+	(void)pthread_setname_np(pthread_self(), name);
+}
+
 void thread_signal(struct thread *thread, int sig)
 {
 	(void)pthread_kill(thread->id, sig);

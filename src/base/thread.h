@@ -25,6 +25,9 @@ void thread_join(struct thread *thread);
 /* [the thread itself] Nobody will wait for it: what thread_start() made goes now. */
 void thread_detach(struct thread *thread);
 
+/* [the thread itself] Another name than it was started with. */
+void thread_set_own_name(const char *name);
+
 /* Send a signal to the thread, which must not have been joined. */
 void thread_signal(struct thread *thread, int sig);
 

@@ -7,6 +7,7 @@
 
 #include "block/block.h"
 #include "block/dio.h"
+#include "block/mark.h"
 
 /* Base of what a format's open() makes. */
 struct block {
@@ -20,6 +21,7 @@ struct block {
 	char *node_name, *path;
 	bool no_flush, ignore_discard;
 	unsigned queues;
+	struct block_mark mark; /* of one without a keeper; an image's file has its own */
 };
 
 /* Base of what a format's queue_new() makes. */

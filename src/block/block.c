@@ -12,6 +12,8 @@
 
 #include "base/error.h"
 #include "block/block-int.h"
+#include "block/image.h"
+#include "block/keep.h"
 
 static const struct block_ops *const formats[] = { &block_raw_ops, &block_qcow2_ops,
 						   &block_null_ops };
@@ -139,6 +141,28 @@ bool block_resize_check(const struct block *block, uint64_t size, GError **error
 bool block_resize(struct block *block, uint64_t size, GError **error)
 {
 	return block_resize_check(block, size, error) && block->ops->resize(block, size, error);
+}
+
+static struct block_mark *mark_of(struct block *block)
+{
+	struct image *image = block_is_kept(block) ? block_image(block) : NULL;
+
+	return image && image->file ? &image->file->mark : &block->mark;
+}
+
+void block_set_threshold(struct block *block, uint64_t off)
+{
+	block_mark_set(mark_of(block), off);
+}
+
+uint64_t block_threshold(struct block *block)
+{
+	return atomic_load(&mark_of(block)->limit);
+}
+
+uint64_t block_beyond_threshold(struct block *block)
+{
+	return atomic_exchange(&mark_of(block)->beyond, 0);
 }
 
 /* Queues */

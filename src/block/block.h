@@ -140,6 +140,16 @@ bool block_resize_check(const struct block *block, uint64_t size, GError **error
  * large as it is: its size is read anew. */
 bool block_resize(struct block *block, uint64_t size, GError **error);
 
+/*
+ * [main] Notice a write into the image's file that ends behind @off: once. 0: no more. Of formats with a map it is
+ * what the image takes of its file, not what the guest sees. It belongs to the file: another one in its place
+ * has none.
+ */
+void block_set_threshold(struct block *block, uint64_t off);
+uint64_t block_threshold(struct block *block);
+/* [main] How many bytes behind it that was, since it was asked last; 0: it has not been. */
+uint64_t block_beyond_threshold(struct block *block);
+
 /* [main] A queue on a loop; fails only for want of resources. */
 struct block_queue *block_queue_new(struct block *block, struct io_loop *loop, GError **error);
 /* [main] It has no requests. NULL is fine. */

@@ -43,6 +43,7 @@ int block_file_write(struct block_file *file, uint64_t off, const void *buf, siz
 {
 	if (off > INT64_MAX - len)
 		return -EFBIG;
+	block_mark_note(&file->mark, off + len);
 	return len ? file->ops->write(file, off, buf, len) : 0;
 }
 

@@ -21,6 +21,7 @@
 
 #include "base/cleanup.h"
 #include "block/dio.h"
+#include "block/mark.h"
 
 struct block_file;
 
@@ -51,6 +52,7 @@ struct block_file_ops {
 
 struct block_file {
 	const struct block_file_ops *ops;
+	struct block_mark mark; /* that writes are held against */
 };
 
 enum {

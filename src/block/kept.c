@@ -160,6 +160,8 @@ static bool submit_direct(struct block_queue *queue, struct block_request *req)
 		epoch_leave(kept->epoch, req->tokens[0]);
 		return false;
 	}
+	if (write)
+		block_mark_note(&kept->image->file->mark, direct.host + req->len);
 	req->tokens[1] = direct.token;
 	if (!block_iov_fits(req, direct.align) || direct.host & (direct.align.len - 1)) {
 		end_direct(kept, req, false);

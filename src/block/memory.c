@@ -98,7 +98,7 @@ struct block_file *block_file_memory(const uint8_t *bytes, size_t len)
 {
 	struct memory_file *file = g_new(struct memory_file, 1);
 
-	*file = (struct memory_file){ { &memory_ops }, bytes, len };
+	*file = (struct memory_file){ { &memory_ops, { 0 } }, bytes, len };
 	return &file->base;
 }
 

@@ -318,6 +318,8 @@ DATA_PATH static void raw_submit(struct block_queue *queue, struct block_request
 
 	req->progress = 0;
 	req->bounce = NULL;
+	if (req->op == BLOCK_WRITE || req->op == BLOCK_WRITE_ZEROES)
+		block_mark_note(&raw->base.mark, req->off + req->len);
 	switch (req->op) {
 	case BLOCK_READ:
 	case BLOCK_WRITE:

@@ -22,8 +22,9 @@ enum cli_what {
 	CLI_TEXT,
 	CLI_FILE,
 	CLI_MACHINE,
-	CLI_RUNNING,  /* a machine that runs */
-	CLI_STOPPED,  /* one that does not */
+	CLI_RUNNING, /* a machine that runs */
+	CLI_STOPPED, /* one that does not */
+	CLI_TEMPLATE,
 	CLI_SNAPSHOT, /* of the machine that is named before it */
 	CLI_DISK,     /* the same */
 	CLI_NETWORK,

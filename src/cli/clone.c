@@ -381,11 +381,23 @@ static struct socle_domain *make_clone(struct clone *clone, GError **error)
 	return NULL;
 }
 
+/* It is a machine; and what @from refers to it needs only if its disks refer to those. */
+static void begin_anew(struct domain *domain, bool linked)
+{
+	struct domain_own own;
+
+	domain_own_read(domain, &own);
+	own.is_template = false;
+	if (!linked)
+		g_ptr_array_set_size(own.linked, 0);
+	domain_own_write(domain, &own);
+	domain_own_release(&own);
+}
+
 struct socle_domain *clone_machine(struct cli *cli, struct socle_domain *from,
 				   const struct clone_wish *wish, GError **error)
 {
 	struct clone clone = { .cli = cli, .wish = wish };
-	struct domain_own nothing = { .linked = NULL };
 	struct socle_domain *dom;
 
 	if (!may_clone(cli, from, wish->name, error))
@@ -393,10 +405,7 @@ struct socle_domain *clone_machine(struct cli *cli, struct socle_domain *from,
 	clone.domain = machine_definition(from, SOCLE_XML_INACTIVE | SOCLE_XML_SECURE, error);
 	if (!clone.domain)
 		return NULL;
-	/* It is a machine, and refers to what its own disks will. */
-	nothing.linked = g_ptr_array_new();
-	domain_own_write(clone.domain, &nothing);
-	domain_own_release(&nothing);
+	begin_anew(clone.domain, wish->linked);
 	clone.made = g_ptr_array_new_with_free_func((GDestroyNotify)socle_volume_unref);
 	dom = interrupt_begin(error) ? make_clone(&clone, error) : NULL;
 	if (!dom)

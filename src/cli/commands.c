@@ -65,6 +65,8 @@ const struct cli_command *const cli_commands[] = {
 	&cli_vm_events,
 	&cli_vm_send_key,
 	&cli_vm_screenshot,
+	&cli_vm_display,
+	&cli_vm_view,
 	&cli_vm_nmi,
 	&cli_snapshot_create,
 	&cli_snapshot_list,

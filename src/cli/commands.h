@@ -52,6 +52,7 @@ extern const struct cli_command cli_vm_block_info, cli_vm_block_resize, cli_vm_b
 extern const struct cli_command cli_vm_block_pull, cli_vm_block_job;
 /* vm-screen.c */
 extern const struct cli_command cli_vm_send_key, cli_vm_screenshot;
+extern const struct cli_command cli_vm_display, cli_vm_view;
 /* net.c */
 extern const struct cli_command cli_net_list, cli_net_show, cli_net_start, cli_net_stop;
 extern const struct cli_command cli_net_define, cli_net_create, cli_net_xml, cli_net_undefine;

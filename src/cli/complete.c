@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/complete.h"
+#include "cli/template.h"
 #include "model/domain.h"
 
 enum {
@@ -193,6 +194,19 @@ static void offer_machines(struct asking *asking, unsigned flags, const char *pr
 	socle_domains_free(doms);
 }
 
+static void offer_templates(struct asking *asking, const char *prefix)
+{
+	struct socle_domain **doms = NULL;
+
+	if (socle_domain_list(asking->cli->conn, SOCLE_LIST_INACTIVE, &doms, NULL) < 0)
+		return;
+	for (unsigned i = 0; doms[i]; i++) {
+		if (template_is(doms[i]))
+			offer_name(asking, prefix, socle_domain_name(doms[i]));
+	}
+	socle_domains_free(doms);
+}
+
 static void offer_snapshots(struct asking *asking, struct socle_domain *dom, const char *prefix)
 {
 	struct socle_snapshot **snaps = NULL;
@@ -289,6 +303,10 @@ static void ask_names(struct complete *complete, enum cli_what what, const char 
 	if (!cli_connect_flags(asking->cli, SOCLE_OPEN_NO_AUTOSTART | SOCLE_OPEN_NO_QUESTIONS,
 			       NULL))
 		return;
+	if (what == CLI_TEMPLATE) {
+		offer_templates(asking, prefix);
+		return;
+	}
 	if (what == CLI_MACHINE || what == CLI_RUNNING || what == CLI_STOPPED) {
 		offer_machines(asking,
 			       what == CLI_RUNNING   ? SOCLE_LIST_ACTIVE

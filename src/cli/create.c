@@ -213,7 +213,7 @@ const struct cli_command cli_create = {
 		(const struct cli_option[]){
 			{ "image", 'i', "FILE|[POOL/]VOLUME|PATH", CLI_FILE,
 			  "a volume, which its disk will refer to, or a file, which is sent" },
-			{ "template", 0, "TEMPLATE", CLI_STOPPED,
+			{ "template", 0, "TEMPLATE", CLI_TEMPLATE,
 			  "as that one is; its disks refer to the template's" },
 			{ "full", 0, NULL, CLI_NOTHING, "with disks that refer to nothing" },
 			{ "format", 'f', "qcow2|raw", CLI_TEXT, "of a file that does not tell" },

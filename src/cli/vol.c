@@ -12,19 +12,23 @@
 #include "cli/table.h"
 #include "cli/vol.h"
 
+static struct storage_vol *parse(char *xml, GError **error)
+{
+	struct storage_vol *parsed = storage_vol_parse(xml, strlen(xml), 0, NULL, error);
+
+	free(xml);
+	return parsed;
+}
+
 struct storage_vol *vol_definition(struct socle_volume *vol, GError **error)
 {
 	struct socle_error *why = NULL;
 	char *xml = socle_volume_xml(vol, 0, &why);
-	struct storage_vol *parsed;
 
-	if (!xml) {
-		cli_fail(error, why, "volume '%s'", socle_volume_name(vol));
-		return NULL;
-	}
-	parsed = storage_vol_parse(xml, strlen(xml), 0, NULL, error);
-	free(xml);
-	return parsed;
+	if (xml)
+		return parse(xml, error);
+	cli_fail(error, why, "volume '%s'", socle_volume_name(vol));
+	return NULL;
 }
 
 /* ---- list, show ---- */
@@ -43,14 +47,26 @@ static json_t *volume_json(struct socle_volume *vol, const struct socle_volume_i
 			 (json_int_t)info->capacity, "allocation", (json_int_t)info->allocation);
 }
 
-/* One that has gone meanwhile is left out. */
-static void add_volume(struct socle_volume *vol, bool with_pool, struct table *table, json_t *list)
+/* What the definition says of them, which is what a question of its own would be answered. */
+static struct socle_volume_info info_of(const struct storage_vol *parsed)
 {
-	struct socle_volume_info info;
-	autoptr(storage_vol) parsed = vol_definition(vol, NULL);
+	return (struct socle_volume_info){
+		.type = (int)(MAX(parsed->type, STORAGE_VOL_FILE) - STORAGE_VOL_FILE),
+		.capacity = (uint64_t)parsed->capacity.value,
+		.allocation = (uint64_t)parsed->allocation.value,
+	};
+}
 
-	if (!parsed || socle_volume_info(vol, 0, &info, NULL) < 0)
+/* @xml goes. One that has gone meanwhile has none, and is left out. */
+static void add_volume(struct socle_volume *vol, char *xml, bool with_pool, struct table *table,
+		       json_t *list)
+{
+	autoptr(storage_vol) parsed = xml ? parse(xml, NULL) : NULL;
+	struct socle_volume_info info;
+
+	if (!parsed)
 		return;
+	info = info_of(parsed);
 	if (with_pool)
 		table_add(table, socle_volume_pool_name(vol));
 	table_add(table, socle_volume_name(vol));
@@ -62,28 +78,46 @@ static void add_volume(struct socle_volume *vol, bool with_pool, struct table *t
 	json_array_append_new(list, volume_json(vol, &info, parsed));
 }
 
+static bool add_volumes(struct socle_volume **vols, bool with_pool, struct table *table,
+			json_t *list, GError **error)
+{
+	struct socle_error *why = NULL;
+	char **xmls = socle_volumes_xml(vols, 0, &why);
+
+	if (!xmls)
+		return cli_fail(error, why, NULL);
+	for (unsigned i = 0; vols[i]; i++)
+		add_volume(vols[i], xmls[i], with_pool, table, list);
+	free(xmls);
+	return true;
+}
+
+static void print_names(struct socle_pool *pool, struct socle_volume **vols, bool with_pool)
+{
+	g_autofree char *before = cli_plain(socle_pool_name(pool));
+
+	for (unsigned i = 0; vols[i]; i++) {
+		if (with_pool)
+			cli_out("%s/", before);
+		cli_out_name(socle_volume_name(vols[i]));
+	}
+}
+
 static bool list_pool(struct cli *cli, struct socle_pool *pool, bool with_pool, struct table *table,
 		      json_t *list, GError **error)
 {
 	struct socle_volume **vols = NULL;
 	struct socle_error *why = NULL;
+	bool ok = true;
 
 	if (socle_volume_list(pool, 0, &vols, &why) < 0)
 		return cli_fail(error, why, "pool '%s'", socle_pool_name(pool));
-	for (unsigned i = 0; vols[i]; i++) {
-		if (cli->output != OUTPUT_NAME) {
-			add_volume(vols[i], with_pool, table, list);
-			continue;
-		}
-		if (with_pool) {
-			g_autofree char *before = cli_plain(socle_pool_name(pool));
-
-			cli_out("%s/", before);
-		}
-		cli_out_name(socle_volume_name(vols[i]));
-	}
+	if (cli->output == OUTPUT_NAME)
+		print_names(pool, vols, with_pool);
+	else
+		ok = add_volumes(vols, with_pool, table, list, error);
 	socle_volumes_free(vols);
-	return true;
+	return ok;
 }
 
 static bool list_all(struct cli *cli, struct table *table, json_t *list, GError **error)

@@ -54,23 +54,32 @@ static void wait_for_answer_locked(struct socle_conn *conn, struct call *call, u
 	}
 }
 
-static bool send_and_wait(struct socle_conn *conn, struct call *call, unsigned timeout_ms,
-			  struct rpc_message *msg, struct socle_error **error)
+/* Put it on its way. @msg is owned from now on. */
+static bool send_call(struct socle_conn *conn, struct call *call, unsigned timeout_ms,
+		      uint64_t deadline, struct rpc_message *msg, struct socle_error **error)
 {
-	uint64_t deadline = conn_deadline(timeout_ms);
+	bool up;
 
 	pthread_mutex_lock(&conn->lock);
-	if (!wait_until_up_locked(conn, call->generation,
-				  timeout_ms ? deadline : conn_deadline(REOPEN_WAIT_MS), error)) {
-		pthread_mutex_unlock(&conn->lock);
-		rpc_message_free(msg);
-		return false;
+	up = wait_until_up_locked(conn, call->generation,
+				  timeout_ms ? deadline : conn_deadline(REOPEN_WAIT_MS), error);
+	if (up) {
+		conn_cond_init(&call->answered);
+		g_hash_table_insert(conn->calls, GUINT_TO_POINTER(call->serial), call);
+		if (call->stream)
+			stream_expect_locked(call->stream, call->serial);
+		conn_send_locked(conn, msg, NULL);
 	}
-	conn_cond_init(&call->answered);
-	g_hash_table_insert(conn->calls, GUINT_TO_POINTER(call->serial), call);
-	if (call->stream)
-		stream_expect_locked(call->stream, call->serial);
-	conn_send_locked(conn, msg, NULL);
+	pthread_mutex_unlock(&conn->lock);
+	if (!up)
+		rpc_message_free(msg);
+	return up;
+}
+
+static bool wait_for_answer(struct socle_conn *conn, struct call *call, unsigned timeout_ms,
+			    uint64_t deadline, struct socle_error **error)
+{
+	pthread_mutex_lock(&conn->lock);
 	wait_for_answer_locked(conn, call, deadline, timeout_ms);
 	if (call->stream && !call->answer)
 		stream_opened_locked(call->stream, false);
@@ -101,9 +110,8 @@ static bool read_answer(struct call *call, void *ret, struct socle_error **error
 	return false;
 }
 
-/* On success and on failure of the server the answer stays with the call. */
-static bool call_and_read(struct socle_conn *conn, struct call *call, unsigned timeout_ms,
-			  void *args, void *ret, struct socle_error **error)
+static struct rpc_message *new_message(struct socle_conn *conn, struct call *call, void *args,
+				       struct socle_error **error)
 {
 	GError *why = NULL;
 	struct rpc_message *msg;
@@ -111,8 +119,40 @@ static bool call_and_read(struct socle_conn *conn, struct call *call, unsigned t
 	call->serial = atomic_fetch_add(&conn->next_serial, 1);
 	msg = link_new_call(call->serial, call->procedure, args, &why);
 	if (!msg)
-		return client_error_take(error, SOCLE_ERR_INVALID_ARG, why);
-	return send_and_wait(conn, call, timeout_ms, msg, error) && read_answer(call, ret, error);
+		client_error_take(error, SOCLE_ERR_INVALID_ARG, why);
+	return msg;
+}
+
+/* On success and on failure of the server the answer stays with the call. */
+static bool call_and_read(struct socle_conn *conn, struct call *call, unsigned timeout_ms,
+			  void *args, void *ret, struct socle_error **error)
+{
+	struct rpc_message *msg = new_message(conn, call, args, error);
+	uint64_t deadline = conn_deadline(timeout_ms);
+
+	return msg && send_call(conn, call, timeout_ms, deadline, msg, error) &&
+	       wait_for_answer(conn, call, timeout_ms, deadline, error) &&
+	       read_answer(call, ret, error);
+}
+
+bool conn_call_begin(struct socle_conn *conn, struct call *call, void *args,
+		     struct socle_error **error)
+{
+	struct rpc_message *msg = new_message(conn, call, args, error);
+	unsigned timeout_ms = atomic_load(&conn->timeout_ms);
+
+	return msg && send_call(conn, call, timeout_ms, conn_deadline(timeout_ms), msg, error);
+}
+
+bool conn_call_end(struct socle_conn *conn, struct call *call, void *ret,
+		   struct socle_error **error)
+{
+	unsigned timeout_ms = atomic_load(&conn->timeout_ms);
+	bool ok = wait_for_answer(conn, call, timeout_ms, conn_deadline(timeout_ms), error) &&
+		  read_answer(call, ret, error);
+
+	packet_free(call->answer);
+	return ok;
 }
 
 bool conn_call_for(struct socle_conn *conn, struct call *call, unsigned timeout_ms, void *args,

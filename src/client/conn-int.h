@@ -206,6 +206,15 @@ bool conn_call_fd(struct socle_conn *conn, int procedure, void *args, int *ret_f
 bool conn_call_for(struct socle_conn *conn, struct call *call, unsigned timeout_ms, void *args,
 		   void *ret, struct socle_error **error);
 
+/*
+ * The same in two steps, so that several calls are on their way together: each that was begun is to be
+ * ended. @call has its procedure, and nothing else yet.
+ */
+bool conn_call_begin(struct socle_conn *conn, struct call *call, void *args,
+		     struct socle_error **error);
+bool conn_call_end(struct socle_conn *conn, struct call *call, void *ret,
+		   struct socle_error **error);
+
 /* Call with types that are checked; the answer is not looked at if @ret is NULL. */
 #define CALL(conn, NAME, name, args, ret, error)                            \
 	conn_call(conn, RPC_PROC_##NAME, RPC_BODY(rpc_##name##_args, args), \

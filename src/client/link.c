@@ -14,6 +14,7 @@
 #include "client/error-int.h"
 #include "rpc/frame.h"
 #include "rpc/procedure.h"
+#include "rpc/stream.h"
 
 enum {
 	EVENTS_MAX = 4096 /* during the first calls */
@@ -56,6 +57,7 @@ struct link *link_new(struct transport *transport)
 		.frame = rpc_frame_new(),
 		.events = G_QUEUE_INIT,
 	};
+	rpc_frame_keep(link->frame, RPC_PACKET_MIN + RPC_STREAM_DATA_MAX);
 	return link;
 }
 
@@ -132,11 +134,12 @@ static int read_fds(struct link *link, struct packet *packet, GError **error)
 	return 1;
 }
 
-static struct packet *packet_new(struct span bytes, GError **error)
+static struct packet *packet_new(struct rpc_frame *frame, GError **error)
 {
 	struct packet *packet = g_new0(struct packet, 1);
+	struct span bytes = rpc_frame_packet(frame);
 
-	packet->data = g_memdup2(bytes.p, bytes.len);
+	packet->data = rpc_frame_take(frame);
 	if (!rpc_received_init(&packet->received, (struct span){ packet->data, bytes.len },
 			       error)) {
 		packet_free(packet);
@@ -166,7 +169,7 @@ bool link_read(struct link *link, struct packet **ret_packet, GError **error)
 		if (result == RPC_FRAME_BROKEN)
 			return false;
 		if (result == RPC_FRAME_PACKET)
-			link->incomplete = packet_new(rpc_frame_packet(link->frame), error);
+			link->incomplete = packet_new(link->frame, error);
 		if (result == RPC_FRAME_PACKET && !link->incomplete)
 			return false;
 	}

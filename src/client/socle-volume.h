@@ -247,6 +247,20 @@ SOCLE_API char *socle_volume_xml(struct socle_volume *vol, unsigned flags,
 				 struct socle_error **error);
 
 /**
+ * socle_volumes_xml() - what many are, asked for together
+ * @vols:  such as those of socle_volume_list(); they end with NULL
+ * @flags: 0
+ * @error: says why not
+ *
+ * A volume that cannot be asked about, as it has gone meanwhile, has NULL in its place.
+ *
+ * Return: as many texts as there are volumes, each for free(3), as is what has them; NULL if the
+ * connection is lost
+ */
+SOCLE_API char **socle_volumes_xml(struct socle_volume *const *vols, unsigned flags,
+				   struct socle_error **error);
+
+/**
  * socle_volume_path() - where it is on the daemon's host
  * @vol:   the volume
  * @error: says why not

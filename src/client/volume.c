@@ -274,6 +274,59 @@ char *socle_volume_xml(struct socle_volume *vol, unsigned flags, struct socle_er
 	return ret.xml;
 }
 
+enum {
+	TOGETHER = 32 /* calls on their way: a daemon that takes fewer lets the others wait */
+};
+
+static bool begin_xml(struct socle_volume *vol, unsigned flags, struct call *call,
+		      struct socle_error **error)
+{
+	rpc_storage_vol_get_xml_desc_args args = { .vol = client_volume_wire(vol), .flags = flags };
+
+	*call = (struct call){ .procedure = RPC_PROC_STORAGE_VOL_GET_XML_DESC };
+	return conn_call_begin(vol->conn, call, RPC_BODY(rpc_storage_vol_get_xml_desc_args, &args),
+			       error);
+}
+
+static char *end_xml(struct socle_volume *vol, struct call *call)
+{
+	rpc_storage_vol_get_xml_desc_ret ret;
+
+	return conn_call_end(vol->conn, call, RPC_BODY(rpc_storage_vol_get_xml_desc_ret, &ret),
+			     NULL)
+		       ? ret.xml
+		       : NULL;
+}
+
+char **socle_volumes_xml(struct socle_volume *const *vols, unsigned flags,
+			 struct socle_error **error)
+{
+	struct call calls[TOGETHER];
+	size_t count = 0, begun = 0, ended = 0;
+	char **xmls;
+
+	while (vols[count])
+		count++;
+	xmls = g_malloc0_n(count + 1, sizeof(*xmls));
+	while (ended < count) {
+		/* Those that are on their way are to be ended, whatever becomes of the next. */
+		while (begun < MIN(count, ended + TOGETHER) &&
+		       begin_xml(vols[begun], flags, &calls[begun % TOGETHER],
+				 begun == ended ? error : NULL))
+			begun++;
+		if (begun == ended)
+			break;
+		xmls[ended] = end_xml(vols[ended], &calls[ended % TOGETHER]);
+		ended++;
+	}
+	if (ended == count)
+		return xmls;
+	for (size_t i = 0; i < ended; i++)
+		free(xmls[i]);
+	g_free(xmls);
+	return NULL;
+}
+
 char *socle_volume_path(struct socle_volume *vol, struct socle_error **error)
 {
 	rpc_storage_vol_get_path_args args = { .vol = client_volume_wire(vol) };

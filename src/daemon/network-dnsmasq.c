@@ -24,7 +24,7 @@ enum {
 	LOOK_MS = 10,
 	AGAIN_MS = 500, /* before the next start, and twice that behind each failure ... */
 	AGAIN_MAX_MS = 30000,
-	WELL_S = 60, /* ... until it has run for so long */
+	WELL_S = 60,  /* ... until it has run for so long */
 	END_MS = 100, /* nobody else is served meanwhile */
 	LOG_MAX = 1024 * 1024,
 };

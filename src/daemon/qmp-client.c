@@ -27,6 +27,12 @@ struct call {
 	guint timer;
 };
 
+/* A descriptor that goes with the byte at @at of to_send. */
+struct gift {
+	size_t at;
+	int fd;
+};
+
 struct qmp_client {
 	const struct qmp_client_ops *ops;
 	void *opaque;
@@ -39,6 +45,7 @@ struct qmp_client {
 	GString *line;    /* that has begun to come */
 	GString *to_send; /* what the socket has not taken */
 	GString *waiting; /* requests, until it is ready */
+	GQueue gifts;     /* of struct gift, in their order; none while it is not ready */
 	GError *broken;   /* found while writing: told by the main loop */
 	guint broken_idle;
 };
@@ -70,8 +77,17 @@ static void call_end(struct call *call, json_t *result, const GError *error)
 	call_free(call);
 }
 
+static void drop_gift(void *opaque)
+{
+	struct gift *gift = opaque;
+
+	fd_autoclose(&gift->fd);
+	g_free(gift);
+}
+
 static void disconnect(struct qmp_client *client)
 {
+	g_queue_clear_full(&client->gifts, drop_gift);
 	if (client->in)
 		g_source_remove(client->in);
 	if (client->out)
@@ -116,14 +132,50 @@ static gboolean on_broken(gpointer opaque)
 
 static gboolean on_writable(gint fd, GIOCondition condition, gpointer opaque);
 
+/* Up to the next byte that goes with a descriptor, or that with its own. */
+static ssize_t send_piece(struct qmp_client *client)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .bytes = { 0 } };
+	struct gift *gift = g_queue_peek_head(&client->gifts);
+	const bool given = gift && gift->at == 0;
+	const size_t len = gift && !given ? gift->at : client->to_send->len;
+	struct iovec iov = { client->to_send->str, given ? 1 : len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *c = &control.align;
+	ssize_t n;
+
+	if (given) {
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &gift->fd, sizeof(int));
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+	}
+	n = sys_sendmsg(client->fd, &msg, MSG_DONTWAIT);
+	if (n <= 0)
+		return n;
+	if (given)
+		drop_gift(g_queue_pop_head(&client->gifts));
+	for (GList *l = client->gifts.head; l; l = l->next)
+		((struct gift *)l->data)->at -= (size_t)n;
+	g_string_erase(client->to_send, 0, n);
+	return n;
+}
+
 static void flush(struct qmp_client *client)
 {
-	struct iovec iov = { client->to_send->str, client->to_send->len };
-	const struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	ssize_t n = iov.iov_len ? sys_sendmsg(client->fd, &msg, MSG_DONTWAIT) : 0;
+	ssize_t n = 0;
 
-	if (n > 0)
-		g_string_erase(client->to_send, 0, n);
+	while (client->to_send->len) {
+		n = send_piece(client);
+		/* Behind a descriptor, or before it, there may be more; else that was all it takes. */
+		if (n <= 0)
+			break;
+	}
 	if (n < 0 && n != -EAGAIN && !client->broken_idle) {
 		error_sys(&client->broken, (int)n, "cannot write to the monitor of the machine");
 		client->broken_idle = g_idle_add(on_broken, client);
@@ -213,6 +265,20 @@ void qmp_client_call(struct qmp_client *client, const char *command, json_t *arg
 	free(text);
 	if (client->ready)
 		flush(client);
+}
+
+void qmp_client_give_fd(struct qmp_client *client, const char *name, int fd)
+{
+	struct gift *gift;
+
+	if (client->fd < 0 || !client->ready) {
+		fd_autoclose(&fd);
+		return;
+	}
+	gift = g_new(struct gift, 1);
+	*gift = (struct gift){ .at = client->to_send->len, .fd = fd };
+	g_queue_push_tail(&client->gifts, gift);
+	qmp_client_call(client, "getfd", json_pack("{s:s}", "fdname", name), 0, NULL, NULL);
 }
 
 /* ---- in ---- */
@@ -374,6 +440,7 @@ struct qmp_client *qmp_client_new(int fd, const struct qmp_client_ops *ops, void
 				       .fd = fd,
 				       .busy = 1,
 				       .calls = G_QUEUE_INIT,
+				       .gifts = G_QUEUE_INIT,
 				       .line = g_string_new(NULL),
 				       .to_send = g_string_new(NULL),
 				       .waiting = g_string_new(NULL) };

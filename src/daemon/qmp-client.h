@@ -56,5 +56,8 @@ bool qmp_client_ready(const struct qmp_client *client);
  */
 void qmp_client_call(struct qmp_client *client, const char *command, json_t *args,
 		     unsigned deadline_ms, qmp_client_fn fn, void *opaque);
+/* getfd: the machine has @fd by this name for the calls behind this one. @fd is taken over; if it does not
+ * get there, they fail. */
+void qmp_client_give_fd(struct qmp_client *client, const char *name, int fd);
 
 #endif

@@ -304,6 +304,47 @@ static bool add_chars(struct args *a, GError **error)
 	return true;
 }
 
+/* Keyboard and mouse belong to it. */
+static void add_screen(struct args *a)
+{
+	const struct domain_devices *d = &a->domain->devices;
+	const struct domain_video *video = NULL;
+	struct keys keys;
+
+	for (unsigned i = 0; i < d->video_count && !video; i++) {
+		if (is_there(&d->videos[i].info) && g_strcmp0(d->videos[i].model.type, "none"))
+			video = &d->videos[i];
+	}
+	if (!video)
+		return;
+	keys = keys_text();
+	keys_word(&keys, "std");
+	if (info_slot(&video->info))
+		keys_printf(&keys, "addr", "0x%x", info_slot(&video->info));
+	else
+		add_place(a, &keys, &video->info);
+	add_keys(a, "vga", &keys);
+	for (unsigned i = 0; i < d->graphics_count; i++) {
+		const struct domain_graphics *graphics = &d->graphics[i];
+		const char *path =
+			graphics->listen_count ? graphics->listens[0].socket : graphics->socket;
+
+		if (!is_there(&graphics->info))
+			continue;
+		keys = keys_text();
+		if (a->places->vnc_fd > 0)
+			keys_number(&keys, "fd", a->places->vnc_fd);
+		else if (path)
+			keys_add(&keys, "unix", path);
+		else
+			keys_word(&keys, "none");
+		if (graphics->passwd)
+			keys_bool(&keys, "password", true);
+		add_keys(a, "vnc", &keys);
+		break;
+	}
+}
+
 static void add_rng(struct args *a, const struct domain_rng *rng)
 {
 	const int64_t period = rng->rate.period.value > 0 ? rng->rate.period.value : 1000;
@@ -423,6 +464,7 @@ char **runner_argv(const struct domain *live, const struct runner_places *places
 		g_ptr_array_unref(a.argv);
 		return NULL;
 	}
+	add_screen(&a);
 	add_others(&a);
 	g_ptr_array_add(a.argv, NULL);
 	return (char **)g_ptr_array_free(a.argv, FALSE);

@@ -326,5 +326,9 @@ void runner_update(struct machine *machine, const char *alias, struct domain *de
 			return;
 		}
 	}
+	if (d->graphics_count && runner_vnc(machine->dom->live)) {
+		runner_update_vnc(runner, runner_vnc(machine->dom->live), &d->graphics[0], task);
+		return;
+	}
 	refuse(task, "a device of this kind");
 }

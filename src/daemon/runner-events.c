@@ -123,6 +123,22 @@ static void on_watchdog(struct runner *runner, const json_t *data)
 	}
 }
 
+static void on_threshold(struct runner *runner, const json_t *data)
+{
+	const struct domain_devices *d = &runner->machine.dom->live->devices;
+	const char *alias = text(data, "device");
+
+	for (unsigned i = 0; i < d->disk_count; i++) {
+		if (g_strcmp0(d->disks[i].info.alias.name, alias) != 0)
+			continue;
+		machine_block_threshold(
+			runner->machine.dom, i,
+			(uint64_t)json_integer_value(json_object_get(data, "write-threshold")),
+			(uint64_t)json_integer_value(json_object_get(data, "amount-exceeded")));
+		return;
+	}
+}
+
 static void on_dumped(struct runner *runner, const json_t *data)
 {
 	runner_dump_event(runner, data);
@@ -142,6 +158,7 @@ static const struct {
 	{ "BLOCK_IO_ERROR", on_io_error },
 	{ "WATCHDOG", on_watchdog },
 	{ "DUMP_COMPLETED", on_dumped },
+	{ "BLOCK_WRITE_THRESHOLD", on_threshold },
 };
 
 static void tell_as_is(struct runner *runner, const char *name, const json_t *data)

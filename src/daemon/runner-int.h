@@ -99,6 +99,8 @@ void runner_command(struct runner *runner, const char *command, json_t *args, st
 /* The same with an answer for @fn; an error at the next turn of the loop if there is no connection. */
 void runner_call(struct runner *runner, const char *command, json_t *args, unsigned deadline_ms,
 		 qmp_client_fn fn, void *opaque);
+/* The machine gets a descriptor by this name, for the command that is called next. @fd is taken over. */
+void runner_give_fd(struct runner *runner, const char *name, int fd);
 /* machine_changed(), soon and once. */
 void runner_changed(struct runner *runner);
 /* The start or the finding has ended. With @error the runner is freed. */
@@ -214,6 +216,8 @@ void runner_dump_remove_left(struct runner *runner);
 
 /* == runner-job.c == */
 
+void runner_block_threshold(struct machine *machine, unsigned disk, uint64_t bytes,
+			    struct task *task);
 void runner_block_resize(struct machine *machine, unsigned disk, uint64_t bytes, struct task *task);
 void runner_job_start(struct machine *machine, const struct machine_block_job_spec *spec,
 		      struct task *task);
@@ -261,10 +265,26 @@ void runner_revert_check(struct dom *dom, const struct snapshot *snapshot, struc
 void runner_offline_revert(struct dom *dom, const struct snapshot *snapshot, struct task *task);
 void runner_snapshot_drop(struct dom *dom, const struct snapshot *snapshot, struct task *task);
 
+/* == runner-graphics.c == */
+
+/* The screen that is shown, of those the definition has, or NULL. */
+struct domain_graphics *runner_vnc(struct domain *live);
+/* What VNC clients come in by, -1: not by a socket of ours. The live definition says where it is. */
+bool runner_open_vnc(struct domain *live, const char *dir, int *ret_fd, GError **error);
+/* That of @graphics, which has one. */
+void runner_set_password(struct runner *runner, const struct domain_graphics *graphics,
+			 qmp_client_fn fn, void *opaque);
+void runner_update_vnc(struct runner *runner, const struct domain_graphics *now,
+		       const struct domain_graphics *next, struct task *task);
+
 /* == runner-screen.c == */
 
 void runner_send_keys(struct machine *machine, const unsigned *keys, unsigned count,
 		      unsigned hold_ms, struct task *task);
+
+void runner_screenshot(struct machine *machine, unsigned screen, int fd, const char **ret_mime,
+		       struct task *task);
+void runner_graphics(struct machine *machine, int fd, bool trusted, struct task *task);
 
 /* == runner-console.c, runner-agent.c == */
 

@@ -476,6 +476,23 @@ void runner_job_speed(struct machine *machine, unsigned disk, uint64_t bandwidth
 		       task);
 }
 
+void runner_block_threshold(struct machine *machine, unsigned disk, uint64_t bytes,
+			    struct task *task)
+{
+	struct runner *runner = runner_of(machine);
+	g_autoptr(GError) error = NULL;
+	const char *alias = runner_disk_alias(runner, disk, &error);
+
+	if (!alias) {
+		task_end(task, error);
+		return;
+	}
+	runner_command(
+		runner, "block-set-write-threshold",
+		json_pack("{s:s,s:I}", "device", alias, "write-threshold", (json_int_t)bytes),
+		task);
+}
+
 void runner_block_resize(struct machine *machine, unsigned disk, uint64_t bytes, struct task *task)
 {
 	struct runner *runner = runner_of(machine);

@@ -41,6 +41,7 @@ static void name_all(struct domain_devices *d)
 	NAME_ALL(watchdogs, watchdog_count, "watchdog");
 	NAME_ALL(vsocks, vsock_count, "vsock");
 	NAME_ALL(panics, panic_count, "panic");
+	NAME_ALL(videos, video_count, "video");
 }
 
 /* A socket without a path gets one in the machine's folder. */

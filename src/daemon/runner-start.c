@@ -268,6 +268,7 @@ static bool launch(struct runner *runner, GError **error)
 	const struct runner_config *config = runner->config;
 	g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
 	g_autofree int *taps = NULL;
+	int vnc_fd;
 	g_autoptr(GError) why = NULL;
 	struct runner_places places = {
 		.program = config->program,
@@ -285,6 +286,11 @@ static bool launch(struct runner *runner, GError **error)
 	if (!taps)
 		return false;
 	places.taps = taps;
+	if (!runner_open_vnc(dom->live, runner->dir, &vnc_fd, error))
+		return false;
+	places.vnc_fd = vnc_fd;
+	if (vnc_fd >= 0)
+		g_array_append_val(fds, vnc_fd);
 	argv = runner_argv(dom->live, &places, error);
 	if (!argv)
 		return false;
@@ -519,6 +525,18 @@ static void set_links(struct runner *runner)
 	}
 }
 
+/* Nobody comes in without it; if it is not taken, that is all. */
+static void set_password(struct runner *runner)
+{
+	struct domain *live = runner->machine.dom->live;
+	const struct domain_graphics *graphics = live ? runner_vnc(live) : NULL;
+
+	if (!graphics || !graphics->passwd)
+		return;
+	runner->begin_calls++;
+	runner_set_password(runner, graphics, on_link, runner);
+}
+
 void runner_ask_basics(struct runner *runner)
 {
 	runner->begin_calls += 3;
@@ -534,6 +552,7 @@ void runner_started(struct runner *runner)
 		return;
 	/* In this order: cables before the guest runs, CPUs behind that. */
 	set_links(runner);
+	set_password(runner);
 	if (!runner->paused) {
 		runner->begin_calls++;
 		runner_call(runner, "cont", NULL, 0, on_cont, runner);

@@ -71,6 +71,14 @@ bool runner_connected(const struct runner *runner)
 	return runner->qmp && qmp_client_ready(runner->qmp);
 }
 
+void runner_give_fd(struct runner *runner, const char *name, int fd)
+{
+	if (runner->qmp)
+		qmp_client_give_fd(runner->qmp, name, fd);
+	else
+		fd_autoclose(&fd);
+}
+
 static void on_command(void *opaque, json_t *result, const GError *error)
 {
 	(void)result;
@@ -262,6 +270,8 @@ const struct machine_ops vm_machine_ops = {
 	.reset = runner_reset,
 	.nmi = runner_nmi,
 	.send_keys = runner_send_keys,
+	.screenshot = runner_screenshot,
+	.graphics = runner_graphics,
 	.query = runner_query,
 	.set_memory = runner_set_memory,
 	.tune = runner_tune,
@@ -269,6 +279,7 @@ const struct machine_ops vm_machine_ops = {
 	.unplug = runner_unplug,
 	.update = runner_update,
 	.block_resize = runner_block_resize,
+	.block_threshold = runner_block_threshold,
 	.block_job_start = runner_job_start,
 	.block_job_query = runner_job_query,
 	.block_job_abort = runner_job_abort,

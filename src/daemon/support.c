@@ -80,6 +80,8 @@ void support_init(struct support *support, const struct config *config)
 		.bridges = !config->session && access("/dev/net/tun", R_OK | W_OK) == 0,
 	};
 	support->networks = support->bridges && geteuid() == 0;
+	support->vnc = access("/usr/share/seabios/vgabios-stdvga.bin", R_OK) == 0 ||
+		       access("/usr/share/qemu/vgabios-stdvga.bin", R_OK) == 0;
 	for (unsigned i = 0; i < ARRAY_SIZE(bios); i++)
 		support->bios |= access(bios[i], R_OK) == 0;
 }

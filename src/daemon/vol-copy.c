@@ -79,6 +79,7 @@ static bool copy_range(int from, int to, uint64_t off, uint64_t end, struct vol_
 		/* It has become shorter meanwhile. */
 		if (n == 0)
 			return true;
+		sys_write_soon(to, (off_t)off, (off_t)n);
 		off += (uint64_t)n;
 		count(work, (uint64_t)n);
 	}

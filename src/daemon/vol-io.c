@@ -15,6 +15,10 @@
 #include "base/sys.h"
 #include "daemon/pools-int.h"
 
+enum {
+	SOON = 4 << 20, /* bytes of an upload, with its holes, that the disk begins with at once */
+};
+
 struct file_io {
 	struct vol_io io;
 	struct pools *pools;
@@ -26,6 +30,7 @@ struct file_io {
 	bool growing;     /* a file without a limit */
 	uint64_t off, end;
 	uint64_t size;     /* of the volume when it was opened */
+	uint64_t soon;     /* of an upload: the disk knows of what is before */
 	uint64_t data_end; /* of a download: there is data up to here */
 	bool sparse;
 
@@ -81,6 +86,10 @@ static bool run_write(void *arg, GError **error)
 		bytes += n;
 		len -= (size_t)n;
 		f->off += (uint64_t)n;
+	}
+	if (f->off >= f->soon + SOON) {
+		sys_write_soon(target(f), (off_t)f->soon, (off_t)(f->off - f->soon));
+		f->soon = f->off;
 	}
 	return true;
 }
@@ -282,7 +291,8 @@ struct vol_io *vol_io_new(struct pools *pools, const struct depot *depot, const 
 			       .name = g_strdup(name),
 			       .dir = -1,
 			       .sparse = how->sparse,
-			       .off = how->off };
+			       .off = how->off,
+			       .soon = how->off };
 	f->fd = depot->kind->open(depot, name, how->write ? O_RDWR : O_RDONLY, error);
 	size = f->fd < 0 ? -1 : sys_lseek(f->fd, 0, SEEK_END);
 	f->size = f->end = size < 0 ? 0 : (uint64_t)size;

@@ -121,13 +121,13 @@ static GBytes *encode_ppm(const struct surface *surface)
 {
 	g_autofree char *head =
 		g_strdup_printf("P6\n%u %u\n255\n", surface->width, surface->height);
-	size_t head_len = strlen(head);
-	size_t len = head_len + (size_t)surface->width * surface->height * RGB_LEN;
-	uint8_t *out = g_malloc(len);
+	GByteArray *out = g_byte_array_new();
+	guint head_len = (guint)strlen(head);
 
-	memcpy(out, head, head_len);
-	put_rgb(surface, out + head_len);
-	return g_bytes_new_take(out, len);
+	g_byte_array_append(out, (const guint8 *)head, head_len);
+	g_byte_array_set_size(out, head_len + surface->width * surface->height * RGB_LEN);
+	put_rgb(surface, out->data + head_len);
+	return g_byte_array_free_to_bytes(out);
 }
 
 static GBytes *encode_png(const struct surface *surface, GError **error)

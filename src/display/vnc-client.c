@@ -3,7 +3,7 @@
  * vnc-client.c - a VNC client, on a thread of its own, spoken to by libvncserver
  *
  * libvncserver waits while it reads the rest of a message and while it writes; so each client has a
- * "screen" of that library to itself, and a picture of its own.
+ * "screen" of that library to itself, and a picture of its own. A screen is used by one after the other.
  *
  * Two extensions of QEMU's, which its clients (gtk-vnc: virt-viewer, virt-manager) know: keys with the
  * number of the key beside its symbol, so that layouts of client and guest need not agree; and motion
@@ -39,7 +39,8 @@ struct peer {
 	rfbScreenInfoPtr screen;
 	rfbClientPtr cl;
 	bool gone;
-	uint32_t *pixels;
+	uint32_t *
+		pixels; /* room for the largest picture: a client who scales it looks beyond a small one */
 	unsigned width, height;
 	bool in;
 	bool announce_motion, announce_keys; /* it knows them, and is to hear that we do */
@@ -191,19 +192,16 @@ static void set_format(struct peer *peer)
 	peer->screen->serverFormat.blueShift = 0;
 }
 
-/* Another size: a buffer of that size, to be filled. */
+/* Another size, to be filled. */
 static void replace_picture(struct peer *peer, unsigned width, unsigned height)
 {
-	uint32_t *old = peer->pixels;
-
-	peer->pixels = g_new0(uint32_t, (size_t)width * height);
 	peer->width = width;
 	peer->height = height;
+	memset(peer->pixels, 0, (size_t)width * height * sizeof(uint32_t));
 	rfbNewFramebuffer(peer->screen, (char *)peer->pixels, (int)width, (int)height, 8, 3, 4);
 	set_format(peer);
 	if (peer->cl)
 		(void)rfbSetTranslateFunction(peer->cl);
-	g_free(old);
 }
 
 static void copy_rows(struct peer *peer, const struct surface_rows *rows)
@@ -285,18 +283,43 @@ static void on_gone(rfbClientPtr cl)
 	peer_of(cl)->gone = true;
 }
 
-void vnc_client_setup(void)
+bool vnc_screens_open(struct vnc *vnc)
 {
-	static bool done;
+	static bool registered;
 
-	if (done)
-		return;
-	done = true;
-	rfbLogEnable(FALSE);
-	rfbRegisterProtocolExtension(&extension);
+	if (!registered) {
+		rfbLogEnable(FALSE);
+		rfbRegisterProtocolExtension(&extension);
+		registered = true;
+	}
+	for (unsigned i = 0; i < VNC_CLIENTS; i++) {
+		rfbScreenInfoPtr screen = rfbGetScreen(NULL, NULL, 4, 4, 8, 3, 4);
+
+		if (!screen)
+			return false;
+		screen->desktopName = vnc->name;
+		screen->alwaysShared = TRUE;
+		screen->cursor = NULL; /* the guest draws its own */
+		screen->deferUpdateTime = 0;
+		screen->deferPtrUpdateTime = 0;
+		screen->maxClientWait = WAIT_MS;
+		screen->kbdAddEvent = on_key;
+		screen->ptrAddEvent = on_pointer;
+		screen->passwordCheck = check_password;
+		vnc->screens[i] = screen;
+	}
+	return true;
 }
 
-static bool open_screen(struct peer *peer)
+void vnc_screens_close(struct vnc *vnc)
+{
+	for (unsigned i = 0; i < VNC_CLIENTS; i++) {
+		if (vnc->screens[i])
+			rfbScreenCleanup(vnc->screens[i]);
+	}
+}
+
+static void take_screen(struct peer *peer)
 {
 	struct vnc *vnc = peer->client->vnc;
 	struct surface *surface = vnc->config.surface;
@@ -306,23 +329,14 @@ static bool open_screen(struct peer *peer)
 	width = surface->width;
 	height = surface->height;
 	pthread_mutex_unlock(&surface->lock);
-	peer->screen = rfbGetScreen(NULL, NULL, (int)width, (int)height, 8, 3, 4);
-	if (!peer->screen)
-		return false;
+	peer->screen = vnc->screens[peer->client->slot];
+	/* What the client before has left. */
+	FD_ZERO(&peer->screen->allFds);
+	peer->screen->maxFd = 0;
+	peer->screen->pointerClient = NULL;
 	peer->screen->screenData = peer;
-	peer->screen->desktopName = vnc->name;
-	peer->screen->alwaysShared = TRUE;
-	peer->screen->cursor = NULL; /* the guest draws its own */
-	peer->screen->deferUpdateTime = 0;
-	peer->screen->deferPtrUpdateTime = 0;
-	peer->screen->maxClientWait = WAIT_MS;
-	peer->screen->kbdAddEvent = on_key;
-	peer->screen->ptrAddEvent = on_pointer;
-	peer->screen->passwordCheck = check_password;
-	if (vnc->config.password && !peer->client->trusted)
-		peer->screen->authPasswdData = peer;
+	peer->screen->authPasswdData = vnc->config.password && !peer->client->trusted ? peer : NULL;
 	replace_picture(peer, width, height);
-	return true;
 }
 
 static void serve(struct peer *peer)
@@ -361,16 +375,19 @@ void vnc_client_run(void *arg)
 	const struct vnc_event gone = { .kind = VNC_EVENT_GONE };
 	const struct vnc_event let_go = { .kind = VNC_EVENT_POINTER };
 
-	*peer = (struct peer){ .client = client };
-	if (open_screen(peer)) {
-		/* The library closes it, whatever happens. */
-		peer->cl = rfbNewClient(peer->screen, fd_steal(&client->fd));
-		if (peer->cl) {
-			peer->cl->clientGoneHook = on_gone;
-			serve(peer);
-		}
-		rfbScreenCleanup(peer->screen);
+	*peer = (struct peer){
+		.client = client,
+		.pixels = g_malloc0(SURFACE_MAX_PIXELS * sizeof(uint32_t)),
+	};
+	take_screen(peer);
+	/* The library closes it, whatever happens. */
+	peer->cl = rfbNewClient(peer->screen, fd_steal(&client->fd));
+	if (peer->cl) {
+		peer->cl->clientGoneHook = on_gone;
+		serve(peer);
 	}
+	peer->screen->frameBuffer = NULL;
+	peer->screen->screenData = NULL;
 	release_keys(peer);
 	if (peer->mask)
 		vnc_client_post(client, &let_go);

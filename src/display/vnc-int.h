@@ -36,6 +36,7 @@ struct vnc_event {
 
 struct vnc_client {
 	struct vnc *vnc;
+	unsigned slot; /* in the server's screens */
 	bool trusted;
 	bool came;          /* [main] its coming was told */
 	int fd, control_fd; /* of the thread, which closes it; the main loop's own of the same */
@@ -58,8 +59,10 @@ struct vnc {
 	char *name;
 	struct acceptor *acceptor; /* NULL: does not listen */
 	guint accept_source, look_source;
-	unsigned idle_looks; /* how many in a row saw nothing new */
-	GPtrArray *clients;  /* of struct vnc_client */
+	unsigned idle_looks;        /* how many in a row saw nothing new */
+	GPtrArray *clients;         /* of struct vnc_client */
+	void *screens[VNC_CLIENTS]; /* libvncserver's, each for one client at a time */
+	bool taken[VNC_CLIENTS];
 
 	pthread_mutex_t lock; /* guards what follows, and what clients say it does */
 	char password[VNC_PASSWORD_LEN + 1];
@@ -69,8 +72,10 @@ struct vnc {
 	guint event_source; /* to deliver events; 0: there are none */
 };
 
-/* [main] Before the first client; vnc-client.c. */
-void vnc_client_setup(void);
+/* [main] libvncserver's screens, before the first client: the library makes a lock anew with each, which
+ * its threads may hold. vnc-client.c */
+bool vnc_screens_open(struct vnc *vnc);
+void vnc_screens_close(struct vnc *vnc);
 /* The thread of a client; vnc-client.c. */
 void vnc_client_run(void *arg);
 /* [client] Hand it to the main loop; waits while there is no room. */

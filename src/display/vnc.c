@@ -65,6 +65,7 @@ static void client_free(gpointer opaque)
 	if (client->thread)
 		put_out(client);
 	thread_join(client->thread);
+	client->vnc->taken[client->slot] = false;
 	fd_autoclose(&client->fd);
 	fd_autoclose(&client->control_fd);
 	fd_autoclose(&client->wake_fd);
@@ -113,10 +114,22 @@ static void look_again(struct vnc *vnc, unsigned after_ms)
 
 bool vnc_add_client(struct vnc *vnc, int fd, bool trusted, GError **error)
 {
-	struct vnc_client *client = g_new(struct vnc_client, 1);
+	struct vnc_client *client;
+	unsigned slot = 0;
 
+	while (slot < VNC_CLIENTS && vnc->taken[slot])
+		slot++;
+	if (slot == VNC_CLIENTS) {
+		fd_autoclose(&fd);
+		return error_set(error, SOCLE_ERROR_LIMIT,
+				 "there are %d VNC clients already; let one of them go",
+				 VNC_CLIENTS);
+	}
+	vnc->taken[slot] = true;
+	client = g_new(struct vnc_client, 1);
 	*client = (struct vnc_client){
 		.vnc = vnc,
+		.slot = slot,
 		.trusted = trusted,
 		.fd = fd,
 		.control_fd = -1,
@@ -124,12 +137,6 @@ bool vnc_add_client(struct vnc *vnc, int fd, bool trusted, GError **error)
 		.deadline_ns = sys_monotonic_ns() + HANDSHAKE_MS * UINT64_C(1000000),
 		.room = PTHREAD_COND_INITIALIZER,
 	};
-	if (vnc->clients->len >= VNC_CLIENTS) {
-		client_free(client);
-		return error_set(error, SOCLE_ERROR_LIMIT,
-				 "there are %d VNC clients already; let one of them go",
-				 VNC_CLIENTS);
-	}
 	find_address(client);
 	if (!start_client(client, error)) {
 		client_free(client);
@@ -349,8 +356,6 @@ struct vnc *vnc_new(const struct vnc_config *config, GError **error)
 {
 	struct vnc *vnc = g_new(struct vnc, 1);
 
-	(void)error;
-	vnc_client_setup();
 	*vnc = (struct vnc){
 		.config = *config,
 		.name = g_strdup(config->name),
@@ -358,6 +363,11 @@ struct vnc *vnc_new(const struct vnc_config *config, GError **error)
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.expires = INT64_MAX,
 	};
+	if (!vnc_screens_open(vnc)) {
+		error_set(error, SOCLE_ERROR_LIMIT, "libvncserver has no memory for screens");
+		vnc_free(vnc);
+		return NULL;
+	}
 	return vnc;
 }
 
@@ -382,6 +392,7 @@ void vnc_free(struct vnc *vnc)
 		g_source_remove(vnc->event_source);
 	if (vnc->look_source)
 		g_source_remove(vnc->look_source);
+	vnc_screens_close(vnc);
 	pthread_mutex_destroy(&vnc->lock);
 	memset(vnc->password, 0, sizeof(vnc->password));
 	g_free(vnc->name);

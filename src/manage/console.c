@@ -184,13 +184,15 @@ static bool check_graphics(struct call *call, struct vm *vm, unsigned idx)
 
 static void open_run(struct call *call)
 {
+	const rpc_domain_open_graphics_args *args = call->args;
 	struct machine *machine = call->vm->dom.machine;
 	int fd = call->fds[0];
 
 	if (!call_still_active(call))
 		return;
 	call->fds[0] = -1;
-	machine->ops->graphics(machine, fd, call_task(call, call_done));
+	machine->ops->graphics(machine, fd, args->flags & GRAPHICS_SKIPAUTH,
+			       call_task(call, call_done));
 }
 
 static void on_open_graphics(struct call *call, const rpc_domain_open_graphics_args *args)
@@ -235,6 +237,7 @@ static void free_fd(void *data)
 
 static void open_fd_run(struct call *call)
 {
+	const rpc_domain_open_graphics_fd_args *args = call->args;
 	struct machine *machine = call->vm->dom.machine;
 	int fds[2], r;
 
@@ -250,7 +253,8 @@ static void open_fd_run(struct call *call)
 	}
 	*(int *)call_data(call, sizeof(int)) = fds[0];
 	call->data_free = free_fd;
-	machine->ops->graphics(machine, fds[1], call_task(call, given));
+	machine->ops->graphics(machine, fds[1], args->flags & GRAPHICS_SKIPAUTH,
+			       call_task(call, given));
 }
 
 static void on_open_graphics_fd(struct call *call, const rpc_domain_open_graphics_fd_args *args)

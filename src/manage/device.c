@@ -271,6 +271,17 @@ static void keep_produced(const struct domain *domain, struct domain *device)
 	}
 }
 
+/* The port that a machine was given is not in a definition that leaves it open. */
+static void keep_port(const struct domain *domain, struct domain *device)
+{
+	for (unsigned i = 0; i < device->devices.graphics_count; i++) {
+		struct domain_graphics *graphics = &device->devices.graphics[i];
+
+		if (i < domain->devices.graphics_count && graphics->port.value <= 0)
+			graphics->port = domain->devices.graphics[i].port;
+	}
+}
+
 static bool apply_update(struct call *call, struct domain *domain, GError **error)
 {
 	struct subject *subject = call->subject;
@@ -288,8 +299,10 @@ static bool apply_update(struct call *call, struct domain *domain, GError **erro
 		domain_remove_device(without, domain_find_device(without, subject->device, NULL));
 		if (!device_for(call, without, error))
 			return false;
-		if (domain->id.set)
+		if (domain->id.set) {
 			keep_produced(domain, *made);
+			keep_port(domain, *made);
+		}
 	}
 	domain_replace_device(domain, info, *made);
 	return true;
@@ -300,7 +313,8 @@ static void tell_update(struct call *call, struct machine *machine, struct task 
 	struct subject *subject = call->subject;
 	g_autoptr(GError) error = NULL;
 
-	if (machine->ops->update && subject->alias) {
+	/* A screen has no name; there is one. */
+	if (machine->ops->update && (subject->alias || subject->live->devices.graphics_count)) {
 		machine->ops->update(machine, subject->alias, subject->live, subject->force, task);
 		return;
 	}

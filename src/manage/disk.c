@@ -200,6 +200,35 @@ static void on_block_resize(struct call *call, const rpc_domain_block_resize_arg
 		call_job(call, vm, resize_run);
 }
 
+static void threshold_run(struct call *call)
+{
+	const rpc_domain_set_block_threshold_args *args = call->args;
+	struct machine *machine = call->vm->dom.machine;
+	int disk;
+
+	if (!call_still_active(call))
+		return;
+	disk = call_disk(call, call->vm, args->dev);
+	if (disk < 0)
+		return;
+	if (args->threshold > INT64_MAX)
+		call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_QEMU,
+			  "an image never has %" PRIu64 " bytes", args->threshold);
+	else if (!machine->ops->block_threshold)
+		call_unsupported(call, "a threshold for a disk");
+	else
+		machine->ops->block_threshold(machine, (unsigned)disk, args->threshold,
+					      call_task(call, call_done));
+}
+
+static void on_set_threshold(struct call *call, const rpc_domain_set_block_threshold_args *args)
+{
+	struct vm *vm = call_active(call, &args->dom);
+
+	if (vm && call_flags(call, args->flags, 0))
+		call_job(call, vm, threshold_run);
+}
+
 /* == How fast == */
 
 /* What is set together: who sets one of a group takes away what he does not name. */
@@ -388,6 +417,8 @@ const struct call_entry disk_handlers[] = {
 	       on_block_stats_flags),
 	HANDLE(RPC_PROC_DOMAIN_GET_BLOCK_INFO, rpc_domain_get_block_info_args, on_get_block_info),
 	HANDLE(RPC_PROC_DOMAIN_BLOCK_RESIZE, rpc_domain_block_resize_args, on_block_resize),
+	HANDLE(RPC_PROC_DOMAIN_SET_BLOCK_THRESHOLD, rpc_domain_set_block_threshold_args,
+	       on_set_threshold),
 	HANDLE(RPC_PROC_DOMAIN_GET_BLOCK_IO_TUNE, rpc_domain_get_block_io_tune_args,
 	       on_get_io_tune),
 	HANDLE(RPC_PROC_DOMAIN_SET_BLOCK_IO_TUNE, rpc_domain_set_block_io_tune_args,

@@ -58,6 +58,8 @@ void event_device_removal_failed(struct vm *vm, const char *alias);
 void event_tray_change(struct vm *vm, const char *alias, bool open);
 void event_agent(struct vm *vm, bool connected);
 void event_metadata(struct vm *vm, int type, const char *uri);
+void event_block_threshold(struct vm *vm, const char *target, const char *path, uint64_t threshold,
+			   uint64_t excess);
 /* Both that there are for it. */
 void event_block_job(struct vm *vm, const char *path, const char *target, int type, int status);
 

@@ -215,6 +215,19 @@ void event_metadata(struct vm *vm, int type, const char *uri)
 	emit(vm, EVENT_METADATA_ID, &body);
 }
 
+void event_block_threshold(struct vm *vm, const char *target, const char *path, uint64_t threshold,
+			   uint64_t excess)
+{
+	char *name = text(path);
+	rpc_domain_event_block_threshold_msg body = { .dom = vm_handle(vm),
+						      .dev = text(target),
+						      .path = path ? &name : NULL,
+						      .threshold = threshold,
+						      .excess = excess };
+
+	emit(vm, 24, &body);
+}
+
 void event_block_job(struct vm *vm, const char *path, const char *target, int type, int status)
 {
 	rpc_domain_event_callback_block_job_msg body = {

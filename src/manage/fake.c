@@ -317,6 +317,16 @@ static void fake_block_resize(struct machine *machine, unsigned disk, uint64_t b
 	task_end(task, NULL);
 }
 
+/* Nobody ever writes. */
+static void fake_block_threshold(struct machine *machine, unsigned disk, uint64_t bytes,
+				 struct task *task)
+{
+	(void)machine;
+	(void)disk;
+	(void)bytes;
+	task_end(task, NULL);
+}
+
 /* == Block jobs: done, or ready, in the next moment == */
 
 static struct fake_job *find_job(struct fake *fake, unsigned disk)
@@ -531,6 +541,7 @@ const struct machine_ops fake_machines = {
 	.unplug = fake_unplug,
 	.update = fake_update,
 	.block_resize = fake_block_resize,
+	.block_threshold = fake_block_threshold,
 	.block_job_start = fake_job_start,
 	.block_job_query = fake_job_query,
 	.block_job_abort = fake_job_abort,

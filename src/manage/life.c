@@ -425,6 +425,13 @@ void machine_io_error(struct dom *dom, const char *alias, const char *path, int 
 	event_io_error(vm_of(dom), path, alias, action, reason);
 }
 
+void machine_block_threshold(struct dom *dom, unsigned disk, uint64_t threshold, uint64_t excess)
+{
+	const struct domain_disk *d = &dom->live->devices.disks[disk];
+
+	event_block_threshold(vm_of(dom), d->target.dev, disk_path(d), threshold, excess);
+}
+
 void machine_watchdog(struct dom *dom, int action)
 {
 	event_watchdog(vm_of(dom), action);

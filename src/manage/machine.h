@@ -189,6 +189,10 @@ struct machine_ops {
 
 	void (*block_resize)(struct machine *machine, unsigned disk, uint64_t bytes,
 			     struct task *task);
+	/* Tell by machine_block_threshold(), once, when somebody writes into the disk's image beyond @bytes;
+	 * 0: no more. */
+	void (*block_threshold)(struct machine *machine, unsigned disk, uint64_t bytes,
+				struct task *task);
 	void (*block_job_start)(struct machine *machine, const struct machine_block_job_spec *spec,
 				struct task *task);
 	void (*block_job_query)(struct machine *machine, unsigned disk,
@@ -219,8 +223,9 @@ struct machine_ops {
 	/* A picture of the screen into @fd (a memory file); its kind in *@ret_mime, static. */
 	void (*screenshot)(struct machine *machine, unsigned screen, int fd, const char **ret_mime,
 			   struct task *task);
-	/* A connection to the screen: the guest's VNC server takes over @fd. */
-	void (*graphics)(struct machine *machine, int fd, struct task *task);
+	/* A connection to the screen: the guest's VNC server takes over @fd. @trusted: it asks for no
+	 * password. */
+	void (*graphics)(struct machine *machine, int fd, bool trusted, struct task *task);
 	/* Ask the agent in the guest. @command and the answer, g_free() it, are its JSON. */
 	void (*agent)(struct machine *machine, const char *command, char **ret_answer,
 		      struct task *task);
@@ -286,6 +291,8 @@ void machine_tray_moved(struct dom *dom, const char *alias, bool open);
 void machine_device_removal_failed(struct dom *dom, const char *alias);
 void machine_io_error(struct dom *dom, const char *alias, const char *path, int action,
 		      const char *reason);
+/* A write has ended @excess bytes beyond what block_threshold() has set. */
+void machine_block_threshold(struct dom *dom, unsigned disk, uint64_t threshold, uint64_t excess);
 void machine_watchdog(struct dom *dom, int action);
 void machine_rtc_changed(struct dom *dom, int64_t offset);
 void machine_agent_state(struct dom *dom, bool connected);

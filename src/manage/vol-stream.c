@@ -8,12 +8,14 @@
  *
  * A task of the storage is never left alone: a stream whose client is gone waits for it, and ends then.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "manage/peer-int.h"
 #include "manage/pool-int.h"
 #include "manage/stream-int.h"
+#include "rpc/frame.h"
 
 struct piece {
 	GBytes *bytes; /* NULL: a hole */
@@ -34,7 +36,11 @@ struct vol_stream {
 	GError *error;
 	GQueue pieces; /* of struct piece; the first one is with the storage while busy */
 	struct vol_chunk chunk;
+	struct rpc_message *room; /* of a download: where the chunk's bytes are; NULL: not yet */
 };
+
+static_assert((int)VOL_CHUNK_MAX == (int)RPC_STREAM_DATA_MAX,
+	      "a chunk is what a packet has room for");
 
 static const struct stream_ops vol_stream_ops;
 
@@ -64,6 +70,7 @@ static void leave(struct vol_stream *s)
 
 	if (!peer)
 		return;
+	rpc_frame_keep(peer->frame, 0);
 	for (GList *l = s->pieces.head; l; l = l->next) {
 		const struct piece *piece = l->data;
 
@@ -84,7 +91,7 @@ static void close_stream(struct vol_stream *s)
 		drop_piece(s);
 	s->io->ops->free(s->io);
 	g_clear_error(&s->error);
-	g_free(s->chunk.bytes);
+	rpc_message_free(s->room);
 	g_free(s);
 	vol_turn_end(call);
 	call_reply(call, NULL);
@@ -115,7 +122,11 @@ static void take_chunk(struct vol_stream *s)
 
 	if (chunk->hole) {
 		send_message(s, rpc_stream_new_hole(&s->stream.header, (int64_t)chunk->hole, NULL));
+	} else if (chunk->len > VOL_CHUNK_MAX / 2) {
+		rpc_message_cut(s->room, VOL_CHUNK_MAX - chunk->len);
+		send_message(s, g_steal_pointer(&s->room));
 	} else if (chunk->len) {
+		/* What waits for the client is to be no larger than what it has. */
 		send_message(
 			s, rpc_stream_new_data(&s->stream.header, chunk->bytes, chunk->len, NULL));
 	} else {
@@ -151,6 +162,10 @@ static bool begin_download_step(struct vol_stream *s)
 {
 	if (s->ended || !stream_has_room(&s->stream))
 		return false;
+	if (!s->room)
+		s->room = rpc_stream_new_room(&s->stream.header, &s->chunk.bytes);
+	if (!s->room)
+		g_error("out of memory");
 	s->busy = true;
 	s->chunk.len = 0;
 	s->chunk.hole = 0;
@@ -236,8 +251,8 @@ void vol_stream_open(struct call *call, struct vol_io *io, bool upload)
 			  PEER_STREAMS_MAX);
 		return;
 	}
-	if (!upload)
-		s->chunk.bytes = g_malloc(VOL_CHUNK_MAX);
+	if (upload)
+		rpc_frame_keep(call->peer->frame, RPC_PACKET_MIN + RPC_STREAM_DATA_MAX);
 	call_answer_late(call, NULL);
 	step(s);
 }

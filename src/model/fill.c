@@ -166,6 +166,13 @@ static void fill_implied(struct domain *domain, const struct support *support)
 		want_input(d, "mouse");
 		want_input(d, "keyboard");
 	}
+	if (d->graphics_count && !d->video_count) {
+		struct domain_video *video = list_add(&video_record, &d->videos, &d->video_count);
+
+		video->model.type = g_strdup("vga");
+		video->model.heads = (struct number){ .value = 1, .set = true };
+		video->model.primary = TRI_YES;
+	}
 	if (!d->memballoon_count) {
 		balloon = list_add(&memballoon_record, &d->memballoons, &d->memballoon_count);
 		balloon->model = g_strdup("virtio");

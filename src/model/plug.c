@@ -11,7 +11,7 @@
 
 struct kind {
 	const char *name;  /* of its element */
-	const char *alias; /* what its names begin with */
+	const char *alias; /* what its names begin with; NULL: they have none */
 	const struct record *record;
 	size_t list, count, info;
 };
@@ -33,7 +33,7 @@ static const struct kind kinds[] = {
 	KIND("channel", "channel", char_record, channels, channel_count),
 	KIND("input", "input", input_record, inputs, input_count),
 	KIND("tpm", "tpm", tpm_record, tpms, tpm_count),
-	KIND("graphics", "graphics", graphics_record, graphics, graphics_count),
+	KIND("graphics", NULL, graphics_record, graphics, graphics_count),
 	KIND("sound", "sound", sound_record, sounds, sound_count),
 	KIND("video", "video", video_record, videos, video_count),
 	KIND("watchdog", "watchdog", watchdog_record, watchdogs, watchdog_count),
@@ -86,7 +86,7 @@ static void name_item(const struct kind *kind, void *item, const struct domain *
 {
 	struct device_info *info = info_of(kind, item);
 
-	while (!info->alias.name) {
+	while (kind->alias && !info->alias.name) {
 		char *alias = make_alias(kind, item, n++);
 
 		if (domain_find_alias((struct domain *)(uintptr_t)domain, alias))

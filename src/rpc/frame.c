@@ -4,7 +4,7 @@
  *
  *  (1) have <= room, and have <= len once len is known.
  *  (2) len is 0 until the length word is complete and has been found possible.
- *  (3) room is at most KEPT, or at most twice what has come of the packet.
+ *  (3) room is at most kept, or at most twice what has come of the packet.
  */
 #include "rpc/frame.h"
 
@@ -16,13 +16,13 @@
 enum {
 	/* What a packet starts with; most need no more. */
 	FIRST = 1024,
-	/* More than this is given back behind a packet. */
 	KEPT = 64 * 1024,
 };
 
 struct rpc_frame {
 	uint8_t *packet;
 	size_t room;
+	size_t kept; /* more than this is given back behind a packet */
 	size_t have;
 	size_t len;
 	bool complete; /* the packet has been told of; the next byte is another one's */
@@ -33,9 +33,15 @@ struct rpc_frame *rpc_frame_new(void)
 {
 	struct rpc_frame *frame = g_new0(struct rpc_frame, 1);
 
+	frame->kept = KEPT;
 	frame->room = FIRST;
 	frame->packet = g_malloc(frame->room);
 	return frame;
+}
+
+void rpc_frame_keep(struct rpc_frame *frame, size_t len)
+{
+	frame->kept = MAX(len, (size_t)KEPT);
 }
 
 void rpc_frame_free(struct rpc_frame *frame)
@@ -48,7 +54,7 @@ void rpc_frame_free(struct rpc_frame *frame)
 
 static void start_over(struct rpc_frame *frame)
 {
-	if (frame->room > KEPT) {
+	if (frame->room > frame->kept) {
 		g_free(frame->packet);
 		frame->room = FIRST;
 		frame->packet = g_malloc(frame->room);
@@ -130,6 +136,24 @@ size_t rpc_frame_feed(struct rpc_frame *frame, const uint8_t *data, size_t len,
 		*ret_result = rpc_frame_filled(frame, room, error);
 	}
 	return *ret_result == RPC_FRAME_BROKEN ? len : taken;
+}
+
+uint8_t *rpc_frame_take(struct rpc_frame *frame)
+{
+	uint8_t *packet;
+
+	assert(frame->complete);
+	/* Much room for little stays here. */
+	if (frame->len <= frame->room / 2)
+		return g_memdup2(frame->packet, frame->len);
+	packet = frame->packet;
+	/* The next one is often as long. */
+	if (frame->room > frame->kept)
+		frame->room = FIRST;
+	frame->packet = g_malloc(frame->room);
+	frame->have = frame->len = 0;
+	frame->complete = false;
+	return packet;
 }
 
 struct span rpc_frame_packet(const struct rpc_frame *frame)

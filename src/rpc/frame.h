@@ -33,6 +33,8 @@ enum rpc_frame_result {
 struct rpc_frame;
 
 struct rpc_frame *rpc_frame_new(void);
+/* Keep room for packets of @len bytes, so that it is not made for each of a stream; 0: as at first. */
+void rpc_frame_keep(struct rpc_frame *frame, size_t len);
 void rpc_frame_free(struct rpc_frame *frame);
 DEFINE_AUTOPTR(rpc_frame, rpc_frame_free);
 
@@ -44,6 +46,9 @@ DEFINE_AUTOPTR(rpc_frame, rpc_frame_free);
  * descriptors do. Who has read into it says so by rpc_frame_filled().
  */
 uint8_t *rpc_frame_buffer(struct rpc_frame *frame, size_t *ret_len);
+
+/* The packet that is complete goes to the caller, for g_free(); once. */
+uint8_t *rpc_frame_take(struct rpc_frame *frame);
 
 /**
  * rpc_frame_filled() - @len bytes have been put into the buffer, not more than there was room for

@@ -115,6 +115,18 @@ bool rpc_message_put_bytes(struct rpc_message *msg, const void *data, size_t len
 	return true;
 }
 
+uint8_t *rpc_message_put_room(struct rpc_message *msg, size_t len, GError **error)
+{
+	return extend(msg, len, error);
+}
+
+void rpc_message_cut(struct rpc_message *msg, size_t unused)
+{
+	assert(unused <= msg->len - RPC_PACKET_MIN);
+	msg->len -= unused;
+	put_be32(msg->packet, (uint32_t)msg->len);
+}
+
 bool rpc_message_put_fds(struct rpc_message *msg, unsigned count, GError **error)
 {
 	uint8_t word[4];
@@ -138,8 +150,9 @@ struct rpc_message *rpc_message_new_error(const struct rpc_header *call, enum rp
 {
 	struct rpc_header header = rpc_header_answer(call, RPC_STATUS_ERROR);
 	struct rpc_message *msg = rpc_message_new(&header);
-	g_autofree char *some = g_strndup(text, RPC_ERROR_TEXT_MAX);
-	g_autofree char *valid = g_utf8_make_valid(some, -1);
+	/* Not g_strndup(), which would fill as many bytes as there may be. */
+	const size_t len = strnlen(text, RPC_ERROR_TEXT_MAX);
+	g_autofree char *valid = g_utf8_make_valid(text, (gssize)len);
 	rpc_error body = {
 		.code = (int)code,
 		.domain = (int)from,

@@ -107,6 +107,10 @@ bool rpc_message_put_xdr(struct rpc_message *msg, xdrproc_t xdr, void *body, GEr
 
 /* Append bytes as they are. */
 bool rpc_message_put_bytes(struct rpc_message *msg, const void *data, size_t len, GError **error);
+/* Room for so many bytes, to be filled by the caller; NULL: there is none. */
+uint8_t *rpc_message_put_room(struct rpc_message *msg, size_t len, GError **error);
+/* The last bytes of what was put go again. */
+void rpc_message_cut(struct rpc_message *msg, size_t unused);
 
 /**
  * rpc_message_put_fds() - say how many descriptors come behind the packet

@@ -32,6 +32,17 @@ struct rpc_message *rpc_stream_new_data(const struct rpc_header *call, const voi
 	return g_steal_pointer(&msg);
 }
 
+struct rpc_message *rpc_stream_new_room(const struct rpc_header *call, uint8_t **ret_bytes)
+{
+	struct rpc_message *msg = new_packet(call, RPC_TYPE_STREAM, RPC_STATUS_CONTINUE);
+
+	*ret_bytes = rpc_message_put_room(msg, RPC_STREAM_DATA_MAX, NULL);
+	if (*ret_bytes)
+		return msg;
+	rpc_message_free(msg);
+	return NULL;
+}
+
 struct rpc_message *rpc_stream_new_hole(const struct rpc_header *call, int64_t length,
 					GError **error)
 {

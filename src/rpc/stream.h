@@ -27,6 +27,9 @@ enum {
 struct rpc_message *rpc_stream_new_data(const struct rpc_header *call, const void *data, size_t len,
 					GError **error);
 
+/* A packet of RPC_STREAM_DATA_MAX bytes that the caller fills; for rpc_message_cut(). NULL: no memory. */
+struct rpc_message *rpc_stream_new_room(const struct rpc_header *call, uint8_t **ret_bytes);
+
 /* @length zeroes, which are not sent; 0 or more. */
 struct rpc_message *rpc_stream_new_hole(const struct rpc_header *call, int64_t length,
 					GError **error);

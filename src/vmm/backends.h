@@ -33,6 +33,7 @@ struct vmm_node {
 	struct vmm_job *job;    /* or NULL */
 	bool implicit;          /* goes with its device, or with who has it in its chain */
 	char *user;             /* id of the device that has it, or NULL */
+	uint64_t threshold;     /* of writes into its file that are told of; 0: none */
 };
 
 struct vmm_netdev {

@@ -11,6 +11,7 @@
 #include "block/keep.h"
 #include "dev/virtio-blk.h"
 #include "dev/virtio-scsi.h"
+#include "monitor/qmp-server.h"
 #include "vmm/backends.h"
 #include "vmm/commands-int.h"
 #include "vmm/devices.h"
@@ -62,14 +63,14 @@ static json_t *node_info(const struct vmm_node *node, struct vmm_device *disk)
 	block_info(node->block, &info);
 	if (disk)
 		virtio_blk_limits(disk->virtio, &limits);
-	object =
-		json_pack("{s:o,s:s,s:b,s:s,s:i,s:b,s:s,s:i,s:o,s:{s:b,s:b,s:b}}", "file",
-			  json_text(block_path(node->block)), "node-name", node->name, "ro",
-			  (int)info.read_only, "drv", block_format(node->block),
-			  "backing_file_depth", chain_depth(image), "encrypted", 0, "detect_zeroes",
-			  "off", "write_threshold", 0, "image", image_info(node), "cache",
-			  "writeback", (int)(!disk || virtio_blk_write_cache(disk->virtio)),
-			  "direct", (int)info.direct, "no-flush", (int)node->spec.open.no_flush);
+	object = json_pack("{s:o,s:s,s:b,s:s,s:i,s:b,s:s,s:I,s:o,s:{s:b,s:b,s:b}}", "file",
+			   json_text(block_path(node->block)), "node-name", node->name, "ro",
+			   (int)info.read_only, "drv", block_format(node->block),
+			   "backing_file_depth", chain_depth(image), "encrypted", 0,
+			   "detect_zeroes", "off", "write_threshold", (json_int_t)node->threshold,
+			   "image", image_info(node), "cache", "writeback",
+			   (int)(!disk || virtio_blk_write_cache(disk->virtio)), "direct",
+			   (int)info.direct, "no-flush", (int)node->spec.open.no_flush);
 	for (unsigned i = 0; i < DISK_LIMIT_COUNT; i++) {
 		g_autofree char *max = g_strconcat(limit_names[i], "_max", NULL);
 		g_autofree char *length = g_strconcat(limit_names[i], "_max_length", NULL);
@@ -372,6 +373,66 @@ void start_block_resize(void *opaque, const json_t *args, struct qmp_request *re
 	ok = ok && resize(node, disk, (uint64_t)size, request, &now, &error);
 	if (!ok || now)
 		qmp_request_answer(request, ok ? json_object() : NULL, error);
+}
+
+/* ---- thresholds ---- */
+
+/* An image that became another one, or got a keeper, has it as well. */
+static bool look_at_threshold(struct vmm *vmm, struct vmm_node *node)
+{
+	uint64_t beyond;
+
+	if (!node->threshold || !node->block)
+		return node->threshold;
+	beyond = block_beyond_threshold(node->block);
+	if (!beyond) {
+		if (block_threshold(node->block) != node->threshold)
+			block_set_threshold(node->block, node->threshold);
+		return true;
+	}
+	qmp_server_event(vmm->monitor, "BLOCK_WRITE_THRESHOLD",
+			 json_pack("{s:s,s:s*,s:I,s:I}", "node-name", node->name, "device",
+				   node->user, "amount-exceeded", (json_int_t)beyond,
+				   "write-threshold", (json_int_t)node->threshold));
+	node->threshold = 0;
+	return false;
+}
+
+static gboolean look_at_thresholds(gpointer opaque)
+{
+	struct vmm *vmm = opaque;
+	bool any = false;
+
+	for (unsigned i = 0; i < vmm->nodes->len; i++)
+		any |= look_at_threshold(vmm, vmm->nodes->pdata[i]);
+	if (!any)
+		vmm->threshold_timer = 0;
+	return any;
+}
+
+json_t *run_block_set_write_threshold(void *opaque, const json_t *args, GError **error)
+{
+	enum {
+		LOOK_MS = 100
+	};
+	struct vmm *vmm = opaque;
+	json_int_t off = json_integer_value(json_object_get(args, "write-threshold"));
+	struct vmm_device *disk = NULL;
+	struct vmm_node *node = find_node(vmm, args, &disk, error);
+
+	if (!node)
+		return NULL;
+	if (off < 0 || !node->block) {
+		error_set(error, SOCLE_ERROR_USAGE,
+			  off < 0 ? "Parameter 'write-threshold' expects a number of bytes"
+				  : "nobody writes to the node: it stands behind another");
+		return NULL;
+	}
+	node->threshold = (uint64_t)off;
+	block_set_threshold(node->block, node->threshold);
+	if (off && !vmm->threshold_timer)
+		vmm->threshold_timer = g_timeout_add(LOOK_MS, look_at_thresholds, vmm);
+	return json_object();
 }
 
 json_t *run_block_set_io_throttle(void *opaque, const json_t *args, GError **error)

@@ -27,6 +27,7 @@ QMP_RUN(blockdev_add);
 QMP_RUN(blockdev_del);
 QMP_START(block_resize);
 QMP_RUN(block_set_io_throttle);
+QMP_RUN(block_set_write_threshold);
 
 /* commands-medium.c */
 QMP_RUN(blockdev_open_tray);

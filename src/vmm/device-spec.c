@@ -129,8 +129,7 @@ const char *device_spec_keys(enum device_kind kind)
 	return kinds[kind].keys;
 }
 
-/* "5", "0x5" or "5.0": the slot on the bus. */
-static bool take_addr(struct device_spec *spec, struct keyvalue *list, GError **error)
+bool slot_take(unsigned *ret_slot, struct keyvalue *list, GError **error)
 {
 	const char *addr = keyvalue_take(list, "addr");
 	g_autofree char *slot = NULL;
@@ -144,7 +143,7 @@ static bool take_addr(struct device_spec *spec, struct keyvalue *list, GError **
 	if (!g_ascii_string_to_unsigned(slot + (base == 16 ? 2 : 0), base, 1, 31, &number, NULL))
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "addr=%s is no slot of the bus; give 1 to 31", addr);
-	spec->slot = (unsigned)number;
+	*ret_slot = (unsigned)number;
 	return true;
 }
 
@@ -159,7 +158,8 @@ bool device_spec_take(struct device_spec *spec, struct keyvalue *list, GError **
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "id=%s: an id is a letter, then letters, digits, '-', '.' and '_'",
 				 spec->id);
-	if (!keyvalue_take_choice(list, "bus", buses, &bus, error) || !take_addr(spec, list, error))
+	if (!keyvalue_take_choice(list, "bus", buses, &bus, error) ||
+	    !slot_take(&spec->slot, list, error))
 		return false;
 	spec->mmio = bus == 1;
 	if (spec->mmio && (!kinds[spec->kind].mmio_driver || spec->slot))

@@ -16,6 +16,7 @@
 #include "machine/memmap.h"
 #include "vmm/keyvalue.h"
 #include "vmm/options-devices.h"
+#include "vmm/spec-int.h"
 
 struct option {
 	const char *name;
@@ -185,7 +186,7 @@ static bool set_vga(struct options *options, const char *value, GError **error)
 		return false;
 	none = keyvalue_take_word(&list, "none");
 	options->vga = !none && keyvalue_take_word(&list, "std");
-	ok = keyvalue_take_unsigned(&list, "addr", 1, 31, &options->vga_slot, error) &&
+	ok = slot_take(&options->vga_slot, &list, error) &&
 	     keyvalue_done(&list, "std, none, addr=SLOT", error);
 	keyvalue_release(&list);
 	if (ok && !options->vga && !none)
@@ -244,7 +245,7 @@ static bool set_serial(struct options *options, const char *value, GError **erro
 		return false;
 	ok = list.count == 1 && char_spec_take(&spec, &list, NULL);
 	if (ok) {
-			g_free(options->serial.path);
+		g_free(options->serial.path);
 		options->serial = spec;
 		options->serial_given = true;
 	} else {
@@ -525,13 +526,12 @@ static bool refuse(const char *arg, GError **error)
 /* Take the option at argv[*i], and its value; *i is at the last that was taken then. */
 static bool parse_one(struct options *options, int argc, char **argv, int *i, GError **error)
 {
-	const char *arg = argv[*i], *equals, *value = NULL;
+	const char *arg = argv[*i], *equals = strchr(arg, '='), *value = NULL;
 	const struct option *option = NULL;
 
 	if (!strcmp(arg, "-h"))
-		arg = "--help";
-	equals = strchr(arg, '=');
-	if (g_str_has_prefix(arg, "--"))
+		option = find_option("help", strlen("help"));
+	else if (g_str_has_prefix(arg, "--"))
 		option = find_option(arg + 2, strcspn(arg + 2, "="));
 	if (!option)
 		return refuse(arg, error);

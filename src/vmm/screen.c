@@ -206,16 +206,40 @@ static struct vnc *need_protocol(struct vmm *vmm, const json_t *args, GError **e
 	return need_vnc(vmm, error);
 }
 
-static bool write_file(const char *path, GBytes *bytes, GError **error)
+/* Where a picture goes: a file, or what QMP's client has sent. */
+static int open_target(struct vmm *vmm, const json_t *args, const char **ret_name, GError **error)
 {
-	gsize len;
-	const void *p = g_bytes_get_data(bytes, &len);
-	/* A FIFO without a reader must not stop us. */
-	autofd int fd = sys_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK, 0666);
-	ssize_t n = fd < 0 ? fd : sys_write_full(fd, p, len);
+	const char *path = json_string_value(json_object_get(args, "filename"));
+	const char *name = json_string_value(json_object_get(args, "x-fdname"));
+	int fd;
 
+	*ret_name = path ? path : name;
+	if (!path == !name) {
+		error_set(error, SOCLE_ERROR_USAGE, "Parameter 'filename' is missing");
+		return -1;
+	}
+	if (name)
+		return fds_take(vmm->fds, name, error);
+	/* A FIFO without a reader must not stop us. */
+	fd = sys_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK, 0666);
+	if (fd < 0)
+		error_sys(error, fd, "cannot write '%s'", path);
+	return fd;
+}
+
+static bool write_picture(struct vmm *vmm, const json_t *args, GBytes *bytes, GError **error)
+{
+	const char *name;
+	autofd int fd = open_target(vmm, args, &name, error);
+	size_t len;
+	const void *p = g_bytes_get_data(bytes, &len);
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	n = sys_write_full(fd, p, len);
 	if (n < 0)
-		return error_sys(error, (int)n, "cannot write '%s'", path);
+		return error_sys(error, (int)n, "cannot write '%s'", name);
 	return true;
 }
 
@@ -223,13 +247,12 @@ json_t *run_screendump(void *opaque, const json_t *args, GError **error)
 {
 	struct vmm *vmm = opaque;
 	struct screen *screen = need_screen(vmm, error);
-	const char *path = json_string_value(json_object_get(args, "filename"));
 	const char *format = json_string_value(json_object_get(args, "format"));
 	g_autoptr(GBytes) bytes = NULL;
 
 	if (!screen)
 		return NULL;
-	if (format && strcmp(format, "ppm") && strcmp(format, "png")) {
+	if (format && strcmp(format, "ppm") != 0 && strcmp(format, "png") != 0) {
 		error_set(error, SOCLE_ERROR_USAGE,
 			  "Parameter 'format' does not accept value '%s'; give ppm or png", format);
 		return NULL;
@@ -241,7 +264,7 @@ json_t *run_screendump(void *opaque, const json_t *args, GError **error)
 	machine_draw(vmm->machine, screen->surface);
 	bytes = surface_encode(screen->surface,
 			       g_strcmp0(format, "png") ? SURFACE_PPM : SURFACE_PNG, error);
-	return bytes && write_file(path, bytes, error) ? json_object() : NULL;
+	return bytes && write_picture(vmm, args, bytes, error) ? json_object() : NULL;
 }
 
 json_t *run_query_vnc(void *opaque, const json_t *args, GError **error)
@@ -267,7 +290,7 @@ json_t *run_set_password(void *opaque, const json_t *args, GError **error)
 
 	if (!vnc)
 		return NULL;
-	if (connected && strcmp(connected, "keep") && strcmp(connected, "disconnect")) {
+	if (connected && strcmp(connected, "keep") != 0 && strcmp(connected, "disconnect") != 0) {
 		error_set(error, SOCLE_ERROR_USAGE,
 			  "Parameter 'connected' does not accept value '%s'; give keep or "
 			  "disconnect",

@@ -10,6 +10,8 @@
 bool disk_spec_take(struct device_spec *spec, struct keyvalue *list, GError **error);
 bool boot_index_take(struct device_spec *spec, struct keyvalue *list, GError **error);
 bool cdrom_spec_take(struct device_spec *spec, struct keyvalue *list, GError **error);
+/* "addr" as "5", "0x5" or "5.0": the slot on the bus. */
+bool slot_take(unsigned *slot, struct keyvalue *list, GError **error);
 bool nic_spec_take(struct device_spec *spec, struct keyvalue *list, GError **error);
 
 #endif

@@ -44,6 +44,7 @@ struct vmm {
 	struct vmm_dump *dump; /* the last one, or the one that goes on; NULL: none */
 	atomic_uint panics;    /* PVPANIC_ bits that the main loop has not heard of */
 	struct dev_timer *panic_timer;
+	guint threshold_timer; /* while there is a node with one */
 	struct event_limit *watchdog_events, *crash_events;
 	unsigned winch; /* source of SIGWINCH, 0: none */
 	struct machine *machine;

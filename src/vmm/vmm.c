@@ -495,6 +495,8 @@ void vmm_free(struct vmm *vmm)
 	g_ptr_array_unref(vmm->lookups);
 	g_ptr_array_unref(vmm->stops);
 	dev_timer_free(vmm->panic_timer);
+	if (vmm->threshold_timer)
+		g_source_remove(vmm->threshold_timer);
 	event_limit_free(vmm->watchdog_events);
 	event_limit_free(vmm->crash_events);
 	qmp_server_free(vmm->monitor);

@@ -6,6 +6,7 @@
  * it has to say, or "error" with a sentence answers it, and "event" lines come in between.
  */
 #include <glib-unix.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,12 @@ void machine_io_error(struct dom *d, const char *alias, const char *path, int ac
 {
 	(void)d;
 	say("event io-error %s %s %d %s", alias, path, action, reason);
+}
+
+void machine_block_threshold(struct dom *d, unsigned disk, uint64_t threshold, uint64_t excess)
+{
+	(void)d;
+	say("event threshold %u %" PRIu64 " %" PRIu64, disk, threshold, excess);
 }
 
 void machine_watchdog(struct dom *d, int action)

@@ -20,10 +20,18 @@ import xml.etree.ElementTree as ET
 
 import vm
 
-spec = importlib.util.spec_from_file_location(
-    'clients', os.path.join(os.path.dirname(os.path.abspath(__file__)), 'test-clients.py'))
-clients = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(clients)
+
+
+def load(name):
+    """Another file of tests."""
+    spec = importlib.util.spec_from_file_location(
+        name, os.path.join(os.path.dirname(os.path.abspath(__file__)), f'test-{name}.py'))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+clients = load('clients')
 libvirt = clients.libvirt
 
 
@@ -377,6 +385,38 @@ class Dump(Case):
         thread.join()
         self.assertEqual(len(errors), 1)
         self.assertEqual(self.parts(), [])
+
+
+class Threshold(Case):
+    def test(self):
+        """A disk that grows beyond an offset is told, once."""
+        jobs = load('jobs')
+        events = []
+        libvirt.virEventRegisterDefaultImpl()
+        watch = libvirt.open(self.uri)
+        watch.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_BLOCK_THRESHOLD,
+                                     lambda *args: events.append(args[2:6]), None)
+        timer = libvirt.virEventAddTimeout(50, lambda *_: None, None)
+        stop = threading.Event()
+        loop = threading.Thread(target=lambda: [libvirt.virEventRunDefaultImpl()
+                                                for _ in iter(stop.is_set, True)], daemon=True)
+        loop.start()
+        disk = self.make('disk', jobs.SIZE, jobs.pattern())
+        xml = clients.definition('m', kernel=os.environ['SOCLE_JOBS'],
+                                 devices=f"<disk type='file'><source file='{disk}'/>"
+                                         "<target dev='vda' bus='virtio'/></disk><memballoon model='none'/>")
+        dom = self.conn.createXML(xml)
+        self.virsh('domblkthreshold', 'm', 'vda', '1M')
+        vm.wait_for(lambda: events, 'an event')
+        target, path, threshold, excess = events[0]
+        self.assertEqual((target, path, threshold), ('vda', disk, 1 << 20))
+        self.assertGreater(excess, 0)
+        self.virsh('domblkthreshold', 'm', 'vdb', '1M', status=1)
+        dom.destroy()
+        stop.set()
+        loop.join()
+        libvirt.virEventRemoveTimeout(timer)
+        self.assertEqual(len(events), 1)
 
 
 class Migration(Case):

@@ -6,10 +6,12 @@ Test classes run one at a time: test-clients.py CLASS. Ends with 77 where a clie
 Environment: that of vm.py; SOCLED the daemon.
 """
 import contextlib
+import json
 import os
 import pty
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +20,7 @@ import time
 import unittest
 
 import vm
+import vnc
 
 try:
     import libvirt
@@ -221,12 +224,16 @@ class Events(Case):
         self.assertEqual(places, sorted(places), text)
 
 
+def has(text):
+    return lambda client: any(text in line for line in client.text())
+
+
 class Documents(Case):
     """A definition of 2011 starts as it is; what is not provided is told."""
 
     # Its disk lies where another daemon has its disks; ours is to be seen in here only. So is its network.
     prefix = ('unshare', '-m', '-n', 'sh', '-ec',
-              'mkdir -p /var/lib/libvirt/images; mount -t tmpfs none /var/lib/libvirt; '
+              'ip link set lo up; mkdir -p /var/lib/libvirt/images; mount -t tmpfs none /var/lib/libvirt; '
               'mkdir /var/lib/libvirt/images; cp "$0" /var/lib/libvirt/images/test.img; exec "$@"')
 
     def start(self):
@@ -263,11 +270,16 @@ class Documents(Case):
         with self.console(dom) as stream:
             seen = b''
             end = time.monotonic() + vm.PATIENCE
-            # SeaBIOS's words come first, and end with the line that it boots by.
+            # SeaBIOS's words come first, if there is no screen.
             while not seen.rstrip().endswith(b'!'):
                 self.assertLess(time.monotonic(), end, seen)
                 seen += stream.recv(4096)
         self.assertEqual(dom.info()[0], libvirt.VIR_DOMAIN_RUNNING)
+        # The screen that it asked for is there, by VNC.
+        self.assertEqual(self.virsh('domdisplay', 'test').strip(), 'vnc://127.0.0.1:0')
+        if os.path.exists(vnc.ROM):
+            with vnc.Client(socket.socket(fileno=dom.openGraphicsFD(0, 0))) as client:
+                client.look(has('Booting from Hard Disk'), vm.PATIENCE)
 
 
 class VirtXml(Case):
@@ -309,12 +321,145 @@ class Console(Case):
         self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
 
 
-class Screen(Case):
-    """virt-manager on a screen that nobody sees, by mouse and keyboard."""
+SCREEN = """<domain type='qemu'><name>{name}</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>
+<os><type arch='x86_64'>hvm</type><boot dev='hd'/><bootmenu enable='yes' timeout='60000'/></os>
+<features><acpi/></features><devices>
+<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='{disk}'/>
+<target dev='vda' bus='virtio'/></disk>{devices}</devices></domain>"""
+
+
+class Screens(Case):
+    """A machine with firmware that waits for Escape: on its screen, and nowhere else."""
+
+    def setUp(self):
+        if not os.path.exists(vnc.ROM):
+            self.skipTest('seabios is not installed')
+        super().setUp()
+
+    def machine(self, name, devices, start=True):
+        disk = self.path(f'{name}.img')
+        with open(disk, 'wb') as file:
+            file.truncate(4 << 20)
+        dom = self.conn.defineXML(SCREEN.format(name=name, disk=disk, devices=devices))
+        if start:
+            dom.create()
+        return dom
+
+    def port(self, name):
+        return 5900 + int(self.virsh('vncdisplay', name).strip().rsplit(':', 1)[1])
+
+    def shot(self, name):
+        self.virsh('screenshot', name, self.path('shot'))
+        return vnc.cells(vnc.png(self.path('shot')))
+
+    def test_screenshot(self):
+        self.machine('shot', "<video><model type='vga'/></video>")
+        vm.wait_for(lambda: any('Press ESC for boot menu' in line for line in self.shot('shot')),
+                    'the prompt of the firmware')
+        self.assertIn('image/png', self.virsh('screenshot', 'shot', self.path('again')))
+        self.assertIn('screen 1', self.virsh('screenshot', 'shot', self.path('x'), '--screen', '1',
+                                             status=1))
+        self.machine('blind', '')
+        self.assertIn('no screen', self.virsh('screenshot', 'blind', self.path('x'), status=1))
+
+    def test_vnc(self):
+        """As domain-test.xml has it: VNC on a port that is found, a Cirrus, a tablet."""
+        devices = ("<input type='tablet' bus='usb'/><input type='mouse' bus='ps2'/>"
+                   "<graphics type='vnc' port='-1' autoport='yes'/>"
+                   "<video><model type='cirrus' vram='9216' heads='1'/>"
+                   "<address type='pci' domain='0x0000' bus='0x00' slot='0x02' function='0x0'/></video>")
+        one, two = self.machine('one', devices), self.machine('two', devices)
+        self.assertNotEqual(self.port('one'), self.port('two'))
+        self.assertEqual(self.virsh('domdisplay', 'one').strip(),
+                         f'vnc://127.0.0.1:{self.port("one") - 5900}')
+        self.assertIn("video card 'cirrus' becomes a vga", str(one.messages()))
+        self.assertIn("port='-1'", one.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+        shown = self.run_client(os.path.join(os.path.dirname(os.path.dirname(SOCLED)), 'cli', 'socle'), '-c',
+                                self.uri, '--output=json', 'vm', 'display', 'two')
+        self.assertEqual(json.loads(shown), [{'type': 'vnc', 'address': '127.0.0.1', 'port': self.port('two'),
+                                              'uri': f'vnc://127.0.0.1:{self.port("two") - 5900}'}])
+        with vnc.Client(('127.0.0.1', self.port('two'))) as client:
+            self.assertEqual(client.name, 'two')
+            client.look(has('Press ESC for boot menu'), vm.PATIENCE)
+            two.sendKey(libvirt.VIR_KEYCODE_SET_LINUX, 0, [1], 1)
+            client.look(has('Select boot device'), vm.PATIENCE)
+        port = self.port('one')
+        # Another daemon finds it where it was.
+        os.killpg(self.daemon.pid, signal.SIGKILL)
+        self.daemon.wait(vm.PATIENCE)
+        self.start()
+        self.assertEqual(self.port('one'), port)
+        with vnc.Client(('127.0.0.1', port)) as client:
+            client.look(has('Press ESC for boot menu'), vm.PATIENCE)
+
+    def test_descriptors(self):
+        self.machine('fd', "<graphics type='vnc' passwd='secret'><listen type='none'/></graphics>")
+        dom = self.conn.lookupByName('fd')
+        trusted = libvirt.VIR_DOMAIN_OPEN_GRAPHICS_SKIPAUTH
+        with vnc.Client(socket.socket(fileno=dom.openGraphicsFD(0, trusted))) as client:
+            client.look(has('Press ESC for boot menu'), vm.PATIENCE)
+            client.key(0xff1b)
+            client.look(has('Select boot device'), vm.PATIENCE)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            dom.openGraphics(0, theirs.fileno(), 0)
+        with vnc.Client(ours, 'secret') as client:
+            self.assertEqual(client.kinds, b'\x02')
+        with self.assertRaises(libvirt.libvirtError):
+            dom.openGraphicsFD(1, 0)
+
+    def test_password(self):
+        dom = self.machine('pw', "<graphics type='vnc' passwd='secret'/>")
+        there = ('127.0.0.1', self.port('pw'))
+        self.assertNotIn('secret', dom.XMLDesc())
+        self.assertIn('secret', dom.XMLDesc(libvirt.VIR_DOMAIN_XML_SECURE))
+        with self.assertRaises(vnc.Refused):
+            vnc.Client(there, 'wrong')
+        vnc.Client(there, 'secret').close()
+        for more, works in (('', True), (" passwdValidTo='2010-04-09T15:51:00'", False),
+                            (" passwdValidTo='2099-04-09T15:51:00'", True)):
+            dom.updateDeviceFlags(f"<graphics type='vnc' passwd='other'{more}/>",
+                                  libvirt.VIR_DOMAIN_AFFECT_LIVE)
+            self.assertEqual(('127.0.0.1', self.port('pw')), there)
+            if works:
+                vnc.Client(there, 'other').close()
+            else:
+                with self.assertRaises(vnc.Refused):
+                    vnc.Client(there, 'other')
+        with self.assertRaises(libvirt.libvirtError) as caught:
+            dom.updateDeviceFlags("<graphics type='vnc'/>", libvirt.VIR_DOMAIN_AFFECT_LIVE)
+        self.assertIn('asks for a password', str(caught.exception))
+
+    def test_ports(self):
+        path = self.path('vnc')
+        self.machine('path', f"<graphics type='vnc' socket='{path}'/>")
+        with vnc.Client(path) as client:
+            client.look(has('Press ESC for boot menu'), vm.PATIENCE)
+        with socket.socket() as taken:
+            taken.bind(('127.0.0.1', 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            dom = self.machine('port', f"<graphics type='vnc' port='{port}'/>", start=False)
+            with self.assertRaises(libvirt.libvirtError) as caught:
+                dom.create()
+            self.assertIn(f'port {port} is in use', str(caught.exception))
+        dom.create()
+        self.assertIn(f":{port - 5900}", self.virsh('vncdisplay', 'port'))
+        # Spice is asked for, VNC is there and says so.
+        spice = self.machine('spice', "<graphics type='spice' autoport='yes'/>", start=False)
+        self.assertIn('speaks VNC in place of spice', str(spice.messages()))
+        spice.create()
+        vnc.Client(('127.0.0.1', self.port('spice'))).close()
+
+
+class Desktop(Case):
+    """A client with windows, on a screen that nobody sees, by mouse and keyboard."""
+
+    PROGRAMS = ('Xvfb', 'xdotool', 'dbus-run-session')
 
     def setUp(self):
         self.processes = []
-        for program in ('virt-manager', 'Xvfb', 'xdotool', 'dbus-run-session'):
+        for program in self.PROGRAMS:
             if not shutil.which(program):
                 self.skipTest(f'{program} is not installed')
         super().setUp()
@@ -362,9 +507,44 @@ class Screen(Case):
             return f'{what}: {log.read()}'
 
 
-class VirtManager(Screen):
+class VirtViewer(Desktop, Screens):
+    PROGRAMS = (*Desktop.PROGRAMS, 'virt-viewer', 'import')
+
+    def look(self, words, name, key):
+        """Its window is there, and what is typed into it comes to the guest."""
+        self.launch('dbus-run-session', '--', 'virt-viewer', *words, '-c', self.uri, name, env=self.env)
+        vm.wait_for(lambda: self.xdotool('search', '--onlyvisible', '--class', 'virt-viewer'),
+                    'the window')
+
+        def selected():
+            self.xdotool('mousemove', 300, 250, 'click', 1, 'key', key)
+            time.sleep(1)
+            return any('Select boot device' in line for line in self.shot(name))
+        vm.wait_for(selected, 'the menu of the firmware')
+        # What is to be seen in the window: the text is grey, the rest black.
+        subprocess.run(['import', '-window', 'root', '-define', 'png:color-type=2', '-depth', '8',
+                        self.path('root.png')], env=self.env, check=True, timeout=vm.PATIENCE)
+        seen = sum(row.count(0xaaaaaa) for row in vnc.png(self.path('root.png')))
+        drawn = sum(row.count(0xaaaaaa) for row in vnc.png(self.path('shot')))
+        self.assertGreater(drawn, 500)
+        self.assertGreaterEqual(seen, drawn * 9 // 10)
+
+    def test_port(self):
+        self.machine('open', "<graphics type='vnc'/>")
+        self.look([], 'open', 'Escape')
+
+    def test_descriptor(self):
+        self.machine('attached', "<graphics type='vnc' passwd='x'/>")
+        self.look(['--attach'], 'attached', 'Escape')
+
+    # Those of Screens are no tests of this.
+    test_screenshot = test_vnc = test_descriptors = test_password = test_ports = None
+
+
+class VirtManager(Desktop):
     """Its window with the machines."""
 
+    PROGRAMS = (*Desktop.PROGRAMS, 'virt-manager')
     ROWS = {'one': 139, 'two': 180}  # where the machines are, from the top
 
     def setUp(self):
@@ -402,9 +582,10 @@ class VirtManager(Screen):
         self.assertIn('destroyed', self.virsh('domstate', '--reason', 'two'))
 
 
-class VirtManagerPages(Screen):
+class VirtManagerPages(Desktop):
     """Its window with a connection's networks and storage."""
 
+    PROGRAMS = VirtManager.PROGRAMS
     # No network is started on this host.
     prefix = ('unshare', '-n')
     NETWORKS, STORAGE = (175, 49), (287, 49)  # tabs

@@ -42,7 +42,7 @@ def libraries(*programs):
 
 
 def unit(name):
-    path = os.path.join(debian.ROOT, 'src', 'daemon', name + '.in')
+    path = os.path.join(vm.TOOLS, '..', 'src', 'daemon', name + '.in')
     with open(path, encoding='utf-8') as file:
         return file.read().replace('@SBINDIR@', '/usr/local/sbin')
 
@@ -152,7 +152,7 @@ def reason():
     with open('/etc/os-release', encoding='utf-8') as file:
         if 'VERSION_CODENAME=bookworm' not in file.read():
             return 'this host is no Debian 12, which the guest is'
-    return None if debian.image() else 'there is no Debian image'
+    return None if vm.debian_image() else 'there is no Debian image'
 
 
 if __name__ == '__main__':

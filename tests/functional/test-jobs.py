@@ -339,6 +339,43 @@ class Jobs(Base):
         self.end(('top', 'qcow2'))
         self.assertNotIn('backing', img('info', 'top'))
 
+    def threshold(self):
+        """Somebody writes behind an offset of the file: told once."""
+        self.qmp.call('block-set-write-threshold', node_name='n', write_threshold=1 << 40)
+        self.works()
+        self.assertEqual(self.disk_node()['write_threshold'], 1 << 40)
+        for name in ({'node_name': 'n'}, {'device': 'd'}):
+            self.qmp.call('block-set-write-threshold', **name, write_threshold=2 << 20)
+            data = self.qmp.event('BLOCK_WRITE_THRESHOLD')['data']
+            self.assertEqual((data['node-name'], data['device'], data['write-threshold']),
+                             ('n', 'd', 2 << 20))
+            self.assertGreater(data['amount-exceeded'], 0)
+            self.assertLess(data['amount-exceeded'], SIZE)
+            self.assertEqual(self.disk_node()['write_threshold'], 0)
+        self.works(500)
+        self.assertNotIn('BLOCK_WRITE_THRESHOLD', [event['event'] for event in self.qmp.events])
+        self.refused('block-set-write-threshold', 'expects a number', node_name='n', write_threshold=-1)
+
+    def test_threshold_raw(self):
+        self.start('path=' + self.raw(), 'format=raw')
+        self.threshold()
+
+    def test_threshold_qcow2(self):
+        """What counts is what the image takes of its file, also past its keeper."""
+        self.start('path=' + self.overlay('top', self.raw(), 'raw'), 'format=qcow2', 'backing=on')
+        self.threshold()
+
+    def test_threshold_stays(self):
+        """One that nobody has reached goes on in what the disk becomes."""
+        self.overlay('over', self.raw(), 'raw')
+        self.start('path=base', 'format=raw')
+        self.qmp.call('block-set-write-threshold', node_name='n', write_threshold=1 << 40)
+        self.add('o', 'over', backing=None)
+        self.qmp.call('blockdev-snapshot', node='n', overlay='o')
+        self.works()
+        self.qmp.call('block-set-write-threshold', device='d', write_threshold=1 << 20)
+        self.assertEqual(self.qmp.event('BLOCK_WRITE_THRESHOLD')['data']['node-name'], 'o')
+
     def test_control(self):
         """Speed, pause, finalize, dismiss."""
         self.qcow2()

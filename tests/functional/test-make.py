@@ -241,6 +241,9 @@ class Templates(Case):
              'disks': [f'{self.images}/base.qcow2', f'{self.images}/base-seed.iso']}])
         self.assertRegex(self.good('template', 'list'), r'NAME +MEMORY +LINKED CLONES\nbase +64 MiB +-\n')
         self.assertIn('linked clones  -', self.good('template', 'show', 'base'))
+        self.machine('plain')
+        self.assertEqual(self.good('__complete', '--', 'template', 'show', ''), 'base\n')
+        self.assertEqual(self.good('__complete', '--', 'create', 'x', '--template', ''), 'base\n')
         # By whomever it is started.
         self.bad('start', 'base', status=6,
                  says='it is a template, from which machines are made and which is not started')
@@ -290,6 +293,14 @@ class Templates(Case):
         for name in ('two', 'web'):
             self.good('undefine', name)
         self.good('vol', 'delete', 'default/base.qcow2')
+
+    def test_chain(self):
+        """A clone's clone needs the first one's base, too."""
+        self.good('create', 'web', '--template', 'base', '--no-start')
+        self.good('clone', 'web', 'two', '--linked')
+        self.good('clone', 'web', 'full')
+        self.good('undefine', 'web')
+        self.bad('template', 'delete', 'base', status=6, says="disks of 'two' refer")
 
     def test_delete(self):
         self.good('template', 'delete', 'base')

@@ -484,6 +484,19 @@ class TestDriver(Case):
         self.assertGreater(os.path.getsize(path), 1000)
         self.bad('screenshot', 'test', '/nowhere/x', says="cannot create '/nowhere/x.part'")
 
+    def test_display(self):
+        self.good('vm', 'display', 'test')
+        self.assertEqual(self.json('domdisplay', 'test'), [])
+        folder = tempfile.mkdtemp(dir=self.daemon.dir)
+        viewer = os.path.join(folder, 'virt-viewer')
+        with open(viewer, 'w', encoding='ascii') as file:
+            file.write('#!/bin/sh\necho "$@" >"$(dirname "$0")/words"\n')
+        os.chmod(viewer, 0o755)
+        self.good('vm', 'view', 'test', env={'PATH': f'{folder}:{os.environ["PATH"]}'})
+        with open(os.path.join(folder, 'words'), encoding='utf-8') as file:
+            self.assertRegex(file.read(), r'\A--connect \S+:///default\S* -- test\n\Z')
+        self.bad('view', 'test', env={'PATH': folder + '/none'}, says='install it')
+
     def test_events(self):
         self.good('suspend', 'test')
         self.good('resume', 'test')
@@ -970,7 +983,7 @@ class Storage(Case):
         self.bad('create', 'web', '-i', file, *words, status=6, says="a machine 'web' already")
         self.bad('create', 'half', *words[:-2], status=2, says="'--image'")
         self.bad('create', 'half', '-i', '/no/where', *words, says='No such file')
-        self.bad('create', 'half', '-i', 'nowhere', *words, says=f"nor a volume of pool '{pool}'")
+        self.bad('create', 'half', '-i', 'nowhere', *words, status=3, says=f"nor a volume of pool '{pool}'")
         self.bad('create', 'half', '-i', image, '--disk', 'size=1M', *words, status=2, says='smaller')
         self.bad('create', 'half', '--disk', '2G', *words, status=2, says='size=20G')
         self.bad('create', 'half', '-i', file, '--ssh-key', self.daemon.place(

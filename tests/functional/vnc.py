@@ -10,6 +10,7 @@ import pathlib
 import socket
 import struct
 import time
+import zlib
 
 ROM = pathlib.Path('/usr/share/seabios/vgabios-stdvga.bin')
 RAW, SIZE, MOTION, KEYS = 0, -223, -257, -258
@@ -194,6 +195,36 @@ def cell(pixels):
     back = pixels[0][0]
     bits = bytes(sum((pixel != back) << 7 - i for i, pixel in enumerate(row)) for row in pixels)
     return GLYPHS.get(bits, ' ' if bits[:13] == bytes(13) else '?')
+
+
+def png(path):
+    """The same of a PNG as we write them: 8 bits each of red, green and blue."""
+    data = pathlib.Path(path).read_bytes()
+    assert data[:8] == b'\x89PNG\r\n\x1a\n'
+    at, packed = 8, b''
+    while at < len(data):
+        length, kind = struct.unpack('>I4s', data[at:at + 8])
+        if kind == b'IHDR':
+            width, height, *form = struct.unpack('>IIBBBBB', data[at + 8:at + 21])
+            assert form == [8, 2, 0, 0, 0]
+        elif kind == b'IDAT':
+            packed += data[at + 8:at + 8 + length]
+        at += 12 + length
+    raw, rows, last = zlib.decompress(packed), [], bytes(3 * width)
+    for start in range(0, len(raw), 3 * width + 1):
+        last = unfilter(raw[start], bytearray(raw[start + 1:start + 3 * width + 1]), last)
+        rows.append([int.from_bytes(last[x:x + 3], 'big') for x in range(0, 3 * width, 3)])
+    assert len(rows) == height
+    return rows
+
+
+def unfilter(kind, row, above):
+    for i in range(len(row)) if kind else ():
+        left, corner = (row[i - 3], above[i - 3]) if i > 2 else (0, 0)
+        guess = left + above[i] - corner
+        paeth = min((left, above[i], corner), key=lambda value: abs(guess - value))
+        row[i] = row[i] + (0, left, above[i], (left + above[i]) // 2, paeth)[kind] & 0xff
+    return bytes(row)
 
 
 def ppm(path):

@@ -19,7 +19,7 @@
 enum {
 	RECORD = 8,
 	RECORDS = 256,
-	COSTLY = 16, /* actions of one input that take long */
+	COSTLY = 6, /* actions of one input that take long */
 };
 
 enum what {

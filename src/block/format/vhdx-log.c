@@ -385,6 +385,6 @@ struct block_file *vhdx_log_overlay(struct vhdx_log *log, struct block_file *bel
 {
 	struct overlay *overlay = g_new(struct overlay, 1);
 
-	*overlay = (struct overlay){ { &overlay_ops }, below, log };
+	*overlay = (struct overlay){ { &overlay_ops, { 0 } }, below, log };
 	return &overlay->base;
 }

@@ -152,6 +152,55 @@ static void test_race(void)
 	}
 }
 
+/* How many of @jobs had a thread that one before them had had. */
+static unsigned count_again(const struct job *jobs, unsigned count)
+{
+	unsigned again = 0;
+
+	for (unsigned i = 1; i < count; i++) {
+		bool had = false;
+
+		for (unsigned k = 0; k < i; k++)
+			had |= pthread_equal(jobs[i].thread, jobs[k].thread);
+		again += had;
+	}
+	return again;
+}
+
+/* Work in a row shares threads; work beside other work that hangs has another one. */
+static void test_threads(void)
+{
+	struct job jobs[20];
+	struct aside *asides[2];
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(jobs); i++) {
+		job_init(&jobs[i], 1);
+		asides[0] = start(&jobs[i], false);
+		g_assert_true(aside_wait(asides[0], UINT64_MAX));
+		aside_drop(asides[0]);
+		/* It is idle a moment later. */
+		g_usleep(5000);
+	}
+	g_assert_cmpuint(count_again(jobs, G_N_ELEMENTS(jobs)), >, 5);
+	for (unsigned i = 0; i < 2; i++) {
+		job_init(&jobs[i], 0);
+		asides[i] = start(&jobs[i], false);
+	}
+	sem_post(&jobs[1].go);
+	g_assert_true(aside_wait(asides[1], UINT64_MAX));
+	sem_post(&jobs[0].go);
+	g_assert_true(aside_wait(asides[0], UINT64_MAX));
+	g_assert_false(pthread_equal(jobs[0].thread, jobs[1].thread));
+	aside_drop(asides[0]);
+	aside_drop(asides[1]);
+	/* Behind a second there is nobody, and all goes on. */
+	g_usleep(1300000);
+	job_init(&jobs[0], 1);
+	asides[0] = start(&jobs[0], false);
+	g_assert_true(aside_wait(asides[0], UINT64_MAX));
+	aside_drop(asides[0]);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -159,5 +208,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/aside/wait", test_wait);
 	g_test_add_func("/aside/left-behind", test_left_behind);
 	g_test_add_func("/aside/race", test_race);
+	g_test_add_func("/aside/threads", test_threads);
 	return g_test_run();
 }

@@ -41,6 +41,25 @@ static void test_back(void)
 	g_assert_cmpmem(image->data, image->len, again->data, again->len);
 }
 
+/* What a clone is told to forget is one more file. */
+static void test_vendor(void)
+{
+	g_autofree char *vendor = seed_vendor_data_anew();
+	struct seed told = {
+		.meta_data = (char *)(uintptr_t) "m",
+		.user_data = (char *)(uintptr_t) "u",
+		.network_config = (char *)(uintptr_t) "n",
+		.vendor_data = vendor,
+	};
+	g_autoptr(GByteArray) image = seed_image(&told);
+	autoptr(seed) seed = seed_read(image->data, image->len, NULL);
+
+	g_assert_true(g_str_has_prefix(vendor, "#cloud-config\n"));
+	g_assert_nonnull(strstr(vendor, "machine-id"));
+	g_assert_cmpstr(seed->vendor_data, ==, vendor);
+	g_assert_cmpstr(seed->network_config, ==, "n");
+}
+
 static void test_layout(void)
 {
 	g_autoptr(GByteArray) image = image_of("meta", "user", NULL);
@@ -132,6 +151,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/cli/seed/back", test_back);
+	g_test_add_func("/cli/seed/vendor", test_vendor);
 	g_test_add_func("/cli/seed/layout", test_layout);
 	g_test_add_func("/cli/seed/damage", test_damage);
 	g_test_add_func("/cli/seed/texts", test_texts);

@@ -3,6 +3,8 @@
  * test-local.c - test:///default, whose machines are in this process
  */
 #include <glib.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "client/socle.h"
 
@@ -51,6 +53,49 @@ static void test_apart(void)
 	assert_state(same, 1);
 }
 
+/* More than are on their way together; one of them is gone, and one connection ends. */
+static void test_volumes(void)
+{
+	enum {
+		COUNT = 100,
+		GONE = 41
+	};
+	SOCLE_AUTO(conn) conn = open_test();
+	SOCLE_AUTO(error) error = NULL;
+	SOCLE_AUTO(pool) pool = socle_pool_by_name(conn, "default-pool", NULL);
+	struct socle_volume *vols[COUNT + 1] = { NULL };
+	char **xmls;
+
+	for (unsigned i = 0; i < COUNT; i++) {
+		g_autofree char *xml = g_strdup_printf(
+			"<volume><name>vol-%u</name><capacity>%u</capacity></volume>", i,
+			(i + 1) * 512);
+
+		vols[i] = socle_volume_create(pool, xml, 0, NULL);
+		g_assert_nonnull(vols[i]);
+	}
+	g_assert_cmpint(socle_volume_delete(vols[GONE], 0, NULL), ==, 0);
+	xmls = socle_volumes_xml(vols, 0, &error);
+	g_assert_nonnull(xmls);
+	for (unsigned i = 0; i < COUNT; i++) {
+		g_autofree char *name = g_strdup_printf("<name>vol-%u</name>", i);
+
+		g_assert_cmpint(xmls[i] != NULL, ==, i != GONE);
+		g_assert_true(!xmls[i] || strstr(xmls[i], name));
+		free(xmls[i]);
+	}
+	free(xmls);
+	xmls = socle_volumes_xml(vols + COUNT, 0, &error);
+	g_assert_nonnull(xmls);
+	g_assert_null(xmls[0]);
+	free(xmls);
+	socle_conn_close(conn);
+	g_assert_null(socle_volumes_xml(vols, 0, &error));
+	g_assert_nonnull(error);
+	for (unsigned i = 0; i < COUNT; i++)
+		socle_volume_unref(vols[i]);
+}
+
 static void test_others(void)
 {
 	SOCLE_AUTO(error) error = NULL;
@@ -64,6 +109,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/local/life", test_life);
 	g_test_add_func("/local/apart", test_apart);
+	g_test_add_func("/local/volumes", test_volumes);
 	g_test_add_func("/local/others", test_others);
 	return g_test_run();
 }

@@ -56,7 +56,7 @@ static void test_files(void)
 	const uint32_t row[2] = { 0x112233, 0xff445566 };
 	g_autoptr(GBytes) ppm = NULL, bytes = NULL;
 	const char *p;
-	gsize len;
+	size_t len;
 
 	surface_resize(surface, 2, 1);
 	surface_set_row(surface, 0, row);

@@ -99,7 +99,8 @@ static void test_undo(void)
 	for (unsigned round = 0; round < 100; round++) {
 		autoptr(block_file) file = block_file_scratch(LIMIT);
 		autoptr(block_file) log = block_file_scratch(LIMIT);
-		struct kept kept_file = { { &kept_ops }, file }, kept_log = { { &kept_ops }, log };
+		struct kept kept_file = { { &kept_ops, { 0 } }, file },
+			    kept_log = { { &kept_ops, { 0 } }, log };
 		struct block_file *journal;
 
 		g_assert_cmpint(block_file_write(file, 0, before, SIZE), ==, 0);
@@ -120,7 +121,8 @@ static void test_full(void)
 {
 	autoptr(block_file) file = block_file_scratch(LIMIT);
 	autoptr(block_file) log = block_file_scratch(100);
-	struct kept kept_file = { { &kept_ops }, file }, kept_log = { { &kept_ops }, log };
+	struct kept kept_file = { { &kept_ops, { 0 } }, file },
+		    kept_log = { { &kept_ops, { 0 } }, log };
 	struct block_file *journal;
 	uint8_t bytes[512] = { 1 }, after[512];
 

@@ -56,7 +56,6 @@ static const struct exception unknown[] = {
 	X(DOMAIN_CHECKPOINT_DELETE, "backups"),
 	X(DOMAIN_BACKUP_BEGIN, "backups"),
 	X(DOMAIN_BACKUP_GET_XML_DESC, "backups"),
-	X(DOMAIN_SET_BLOCK_THRESHOLD, "not yet"),
 };
 
 /* Answered by a sentence that says what to do instead. */

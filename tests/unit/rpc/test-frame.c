@@ -162,6 +162,33 @@ static void test_buffer_ends_with_packet(void)
 	g_assert_cmpuint(done, ==, sizeof(packet));
 }
 
+/* A packet that is taken stays as it is, and the next one is not hurt by that. */
+static void test_take(void)
+{
+	static const size_t lens[] = { 28, 300000, 299999, 100, 200000, 29, 28 };
+	autoptr(rpc_frame) frame = rpc_frame_new();
+	uint8_t *taken[G_N_ELEMENTS(lens)];
+
+	rpc_frame_keep(frame, 300000);
+	for (unsigned i = 0; i < G_N_ELEMENTS(lens); i++) {
+		g_autofree uint8_t *data = g_malloc(lens[i]);
+		enum rpc_frame_result result;
+
+		memset(data, (int)i, lens[i]);
+		put_be32(data, (uint32_t)lens[i]);
+		g_assert_cmpuint(rpc_frame_feed(frame, data, lens[i], &result, NULL), ==, lens[i]);
+		g_assert_cmpint(result, ==, RPC_FRAME_PACKET);
+		taken[i] = rpc_frame_take(frame);
+		g_assert_cmpuint(rpc_frame_memory(frame), <=, 300000);
+	}
+	for (unsigned i = 0; i < G_N_ELEMENTS(lens); i++) {
+		g_assert_cmpuint(get_be32(taken[i]), ==, lens[i]);
+		for (size_t k = 4; k < lens[i]; k++)
+			g_assert_cmpuint(taken[i][k], ==, i);
+		g_free(taken[i]);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -169,5 +196,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/rpc/frame/lengths", test_lengths);
 	g_test_add_func("/rpc/frame/memory", test_memory);
 	g_test_add_func("/rpc/frame/buffer-ends-with-packet", test_buffer_ends_with_packet);
+	g_test_add_func("/rpc/frame/take", test_take);
 	return g_test_run();
 }
