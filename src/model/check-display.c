@@ -9,6 +9,12 @@
 #include "model/check-int.h"
 #include "model/fields-int.h"
 
+/* Did somebody say that there is to be none? */
+static bool no_video(const struct domain_devices *d)
+{
+	return d->video_count && !g_strcmp0(d->videos[0].model.type, "none");
+}
+
 static bool check_graphics(const struct check *c)
 {
 	struct domain_devices *d = &c->domain->devices;
@@ -30,6 +36,10 @@ static bool check_graphics(const struct check *c)
 		graphics->info.fate = FATE_LEFT_OUT;
 		if (!c->support->vnc) {
 			notes_add(c->notes, "the display (%s) is left out: machines have none yet",
+				  graphics_type_names[graphics->type]);
+		} else if (no_video(d)) {
+			notes_add(c->notes,
+				  "the display '%s' is left out: the video card is of model 'none'",
 				  graphics_type_names[graphics->type]);
 		} else if (!remote || shown) {
 			notes_add(c->notes,

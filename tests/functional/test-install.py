@@ -118,7 +118,10 @@ class Case(net.Case):
         """Is that said within a second, or so?"""
         data = b''
         while select.select([fd], [], [], 1)[0]:
-            data += os.read(fd, 4096)
+            try:
+                data += os.read(fd, 4096)
+            except OSError:
+                raise AssertionError(f'the console has ended after {data!r}') from None
             if text.encode() in data:
                 return True
         return False
@@ -220,6 +223,27 @@ class Cdrom(Case):
         self.virt_install('--import', '--disk', f'path={LIBVIRT}/images/first.qcow2', '--os-variant', 'debian11',
                           '--ram', '512', '--name', 'second', '--noautoconsole', '--check', 'all=off')
         self.reaches_prompt('second', 'small')
+
+
+class Session(Case):
+    """A user without privileges: his own pool, and a network that is his own."""
+
+    def daemon(self, *words, **more):
+        # Not that of net.Case, which is a system's.
+        return tool.Case.daemon(self, '--session', *(f'--{name}={self.path(name)}' for name in ('run', 'log-dir')),
+                                *words, **more)
+
+    def setUp(self):
+        super().setUp()
+        self.uri = f'qemu:///session?socket={self.one.socket}'
+
+    def test_tree(self):
+        self.virt_install('--name', 'mine', '--memory', '512', '--disk', 'size=1', '--location',
+                          os.path.join(medium, 'tree'), '--extra-args', 'console=ttyS0 quiet', '--graphics', 'none',
+                          '--os-variant', 'fedora36', '--noautoconsole', '--wait')
+        self.reaches_prompt('mine', 'small', lease=False)
+        self.assertIn("<interface type='user'>", self.net('dumpxml', 'mine'))
+        self.assertIn(f'{self.dir}/.local/share/libvirt/images/mine.qcow2', self.net('dumpxml', 'mine'))
 
 
 class Socle(Case):

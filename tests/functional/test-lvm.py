@@ -171,12 +171,12 @@ class Lvm(vm.Case):
                 'printf end | dd of=/tmp/d/holes conv=notrunc bs=1M seek=5 2>/dev/null')
         # What a hole was is zero, whatever the disks had there.
         self.sh('printf "<volume><name>copy</name><capacity>0</capacity></volume>" >/tmp/v.xml && '
-                'virsh vol-create-from p /tmp/v.xml holes --inputpool d && cmp -n 6291456 /tmp/d/holes '
-                f'{DEV}copy && ! hexdump -C {DEV}copy | grep "old old"')
-        self.sh('virsh vol-clone copy again p && ' f'cmp {DEV}copy {DEV}again')
+                'virsh vol-create-from p /tmp/v.xml holes --inputpool d && cmp -s -n 6291456 /tmp/d/holes '
+                f'{DEV}copy && ! hexdump -C {DEV}copy | grep -q "old old"')
+        self.sh('virsh vol-clone copy again p && ' f'cmp -s {DEV}copy {DEV}again')
         self.sh(f'dd if=/dev/vdc of={DEV}again bs=1M count=8 2>/dev/null; '
-                f'virsh vol-upload again /tmp/d/holes p --sparse && cmp -n 6291456 /tmp/d/holes {DEV}again')
-        self.sh('virsh vol-download again /tmp/d/back p --sparse && cmp -n 6291456 /tmp/d/holes /tmp/d/back')
+                f'virsh vol-upload again /tmp/d/holes p --sparse && cmp -s -n 6291456 /tmp/d/holes {DEV}again')
+        self.sh('virsh vol-download again /tmp/d/back p --sparse && cmp -s -n 6291456 /tmp/d/holes /tmp/d/back')
         # Whatever is written to it: it is raw, and its header names nothing.
         self.sh(f'printf "QFI\\373\\0\\0\\0\\003" | dd of={DEV}again conv=notrunc 2>/dev/null')
         self.assertEqual(self.info('again')[2], 'raw')

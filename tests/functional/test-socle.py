@@ -495,7 +495,7 @@ class TestDriver(Case):
         self.good('vm', 'view', 'test', env={'PATH': f'{folder}:{os.environ["PATH"]}'})
         with open(os.path.join(folder, 'words'), encoding='utf-8') as file:
             self.assertRegex(file.read(), r'\A--connect \S+:///default\S* -- test\n\Z')
-        self.bad('view', 'test', env={'PATH': folder + '/none'}, says='install it')
+        self.bad('view', 'test', status=3, env={'PATH': folder + '/none'}, says='install it')
 
     def test_events(self):
         self.good('suspend', 'test')

@@ -73,7 +73,7 @@ static void test_kinds(void)
 static void test_inject(void)
 {
 	g_autofree char *initrd = place("initrd", "12345"), *file = place("deep/one.txt", "words");
-	g_autofree char *kernel = place("kernel", "k"), *text = NULL;
+	g_autofree char *kernel = place("kernel", "k"), *text = NULL, *still = NULL;
 	struct installer installer = installer_empty();
 	g_autoptr(GError) error = NULL;
 	size_t len;
@@ -92,8 +92,8 @@ static void test_inject(void)
 	g_assert_cmpstr(text + 8 + 128 + 110, ==, "TRAILER!!!");
 	g_assert_cmpuint(len % 4, ==, 0);
 	/* What the user has stays what it is. */
-	g_assert_true(g_file_get_contents(initrd, &file, NULL, NULL));
-	g_assert_cmpstr(file, ==, "12345");
+	g_assert_true(g_file_get_contents(initrd, &still, NULL, NULL));
+	g_assert_cmpstr(still, ==, "12345");
 	installer_release(&installer);
 }
 

@@ -332,6 +332,8 @@ static void test_notes(void)
 		  "console 1 of type 'xen'" },
 		{ "", "<channel type='spicevmc'/>", "channels of type 'spicevmc' are left out" },
 		{ "", "<graphics type='spice'/>", "the display speaks VNC in place of spice" },
+		{ "", "<graphics type='vnc'/><video><model type='none'/></video>",
+		  "the display 'vnc' is left out: the video card is of model 'none'" },
 		{ "", "<graphics type='vnc'/><graphics type='sdl'/>",
 		  "the display 'sdl' is left out" },
 		{ "", "<video><model type='qxl'/></video>", "video card 'qxl' becomes a vga" },
