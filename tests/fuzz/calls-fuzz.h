@@ -57,10 +57,10 @@ struct making {
 	GByteArray *body;
 	const char *subject; /* the procedure's name */
 	uint32_t random;
-	uint32_t last;   /* the last number that was given ... */
-	bool was_number; /* ... unless there were bytes since */
-	uint32_t pad;    /* bytes that are asked for behind bytes */
-	unsigned texts;  /* how many there are before this one */
+	uint32_t last;           /* the last number that was given ... */
+	bool was_number;         /* ... unless there were bytes since */
+	uint32_t pad;            /* bytes that are asked for behind bytes */
+	unsigned numbers, texts; /* how many there are before this one */
 };
 
 static inline uint32_t calls_random(uint32_t *random, uint32_t below)
@@ -207,8 +207,10 @@ static const char *pick_usual(struct making *m)
 	static const char *const vol[] = { "default-pool", "v", "/default-pool/v" };
 	const unsigned text = m->texts++;
 
-	if (calls_random(&m->random, 4) == 0)
+	if (calls_random(&m->random, 4) == 0 || is_about(m, "FIND"))
 		return NULL;
+	if (is_about(m, "CREATE_XML") || is_about(m, "DEFINE_XML"))
+		return text == 0 && is_about(m, "STORAGE_VOL") ? vol[0] : pick_xml(m);
 	if (is_about(m, "STORAGE_VOL") && text < G_N_ELEMENTS(vol))
 		return vol[text];
 	if (is_about(m, "STORAGE_POOL") && text == 0)
@@ -246,6 +248,16 @@ static void put_number(struct making *m, uint32_t number)
 	g_byte_array_append(m->body, bytes, sizeof(bytes));
 }
 
+/* The texts of a handle, which have lengths that are not 0. */
+static unsigned handle_texts(const struct making *m)
+{
+	if (g_str_has_prefix(m->subject, "STORAGE_VOL_"))
+		return is_about(m, "CREATE_XML") ? 1 : 3;
+	return g_str_has_prefix(m->subject, "DOMAIN_") ||
+	       g_str_has_prefix(m->subject, "NETWORK_") ||
+	       g_str_has_prefix(m->subject, "STORAGE_POOL_");
+}
+
 static bool_t give_number(XDR *xdr, long *ret)
 {
 	static const uint32_t some[] = { 0, 1, 2, 3, 4, 6, 8, 1024, 65536, UINT32_MAX, INT32_MAX };
@@ -265,6 +277,8 @@ static bool_t give_number(XDR *xdr, long *ret)
 	default:
 		n = calls_random(&m->random, 3);
 	}
+	if (m->numbers++ < handle_texts(m) && calls_random(&m->random, 8) > 0)
+		n = 4;
 	put_number(m, n);
 	m->last = n;
 	m->was_number = true;
@@ -341,7 +355,7 @@ static GByteArray *make_body(const struct rpc_procedure *proc, uint32_t *random)
 		bool ok;
 
 		g_byte_array_set_size(m.body, 0);
-		m.pad = m.texts = 0;
+		m.pad = m.texts = m.numbers = 0;
 		m.was_number = false;
 		args = g_malloc0(proc->args.size);
 		ok = proc->args.xdr(&m.xdr, args, 0);
