@@ -394,7 +394,7 @@ void vnc_free(struct vnc *vnc)
 		g_source_remove(vnc->look_source);
 	vnc_screens_close(vnc);
 	pthread_mutex_destroy(&vnc->lock);
-	memset(vnc->password, 0, sizeof(vnc->password));
+	explicit_bzero(vnc->password, sizeof(vnc->password));
 	g_free(vnc->name);
 	g_free(vnc);
 }

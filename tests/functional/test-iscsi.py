@@ -94,7 +94,8 @@ if __name__ == '__main__':
     missing = [name for name in ('tgtd', 'tgtadm', 'iscsi-ls', 'virsh', 'ip', 'unshare')
                if not shutil.which(name)]
     if missing:
-        print(f'skipped: there is no {missing[0]}')
+        # Package tgt begins to listen when it is installed, so ./dev leaves that to whom the host belongs.
+        print(f'skipped: there is no {missing[0]} (packages tgt, libiscsi-bin)')
         sys.exit(77)
     if os.environ.get('SOCLE_ISCSI') != 'inside':
         if subprocess.run(['unshare', '-n', 'true'], stderr=subprocess.DEVNULL, check=False).returncode:

@@ -281,7 +281,7 @@ class Lab(net.Case):
         one.knows(two)
         two.knows(one)
         self.check_forward(world, one)
-        one.ssh('ping -c 1 -W 20 203.0.113.2')
+        one.ssh('sudo ping -c 1 -W 20 203.0.113.2')
         for session in sessions:
             session.end()
 
