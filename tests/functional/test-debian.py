@@ -182,7 +182,7 @@ class Debian(vm.Case):
         self.check_file_system()
 
     def check_file_system(self):
-        check = subprocess.run(['/sbin/e2fsck', '-fn', 'disk'], stdout=subprocess.PIPE,
+        check = subprocess.run(['/sbin/e2fsck', '-fn', f'disk?offset={MIB}'], stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, check=False)
         self.assertEqual(check.returncode, 0, check.stdout)
 

@@ -133,7 +133,9 @@ class Pair(Network):
             if tcp:
                 payload += int(tcp)
                 self.assertEqual(ip_status, '1', where)
-                self.assertEqual(tcp_status, '2' if self.offload else '1', (size, where))
+                # Linux writes a sum of 0 as 0xffff, which is the same to receivers, but tshark calls it wrong.
+                if (tcp_status, where[-1]) != ('0', '0xffff'):
+                    self.assertEqual(tcp_status, '2' if self.offload else '1', (size, where))
         # Some of it came twice, some is what iperf3 has to say, some it did not wait for.
         self.assertGreaterEqual(payload, moved)
         self.assertLess(payload, (2 * IPERF + 2 * COPY) * 11 // 10)
