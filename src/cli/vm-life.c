@@ -265,8 +265,10 @@ static const struct one_call *one_call_of(const struct cli_args *args)
 	unsigned i = 0;
 
 	/* Each command whose function is run_one_call() has its row. */
-	while (strcmp(one_calls[i].verb, cli_args_command(args)->verb) != 0)
-		g_assert(++i < G_N_ELEMENTS(one_calls));
+	while (strcmp(one_calls[i].verb, cli_args_command(args)->verb) != 0) {
+		i++;
+		g_assert(i < G_N_ELEMENTS(one_calls));
+	}
 	return &one_calls[i];
 }
 

@@ -117,6 +117,16 @@ static int open_volume(const struct depot *depot, const char *name, int flags, G
 	return fd_steal(&fd);
 }
 
+static struct storage_vol *vol_of_partition(const struct partition *partition, const char *name)
+{
+	struct storage_vol *vol = g_new0(struct storage_vol, 1);
+
+	vol->type = STORAGE_VOL_BLOCK;
+	vol->name = g_strdup(name);
+	vol->capacity = vol->allocation = vol->physical = number_of((int64_t)partition->size);
+	return vol;
+}
+
 /* The table says enough of a partition whose device is not there. */
 static struct storage_vol *look(const struct depot *depot, const char *name, GError **error)
 {
@@ -128,13 +138,8 @@ static struct storage_vol *look(const struct depot *depot, const char *name, GEr
 		const struct partition *partition = partitions->pdata[i];
 		g_autofree char *own = g_path_get_basename(partition->path);
 
-		if (strcmp(own, name) != 0)
-			continue;
-		vol = g_new0(struct storage_vol, 1);
-		vol->type = STORAGE_VOL_BLOCK;
-		vol->name = g_strdup(name);
-		vol->capacity = vol->allocation = vol->physical =
-			number_of((int64_t)partition->size);
+		if (!strcmp(own, name))
+			vol = vol_of_partition(partition, name);
 	}
 	if (!vol && partitions)
 		error_set(error, SOCLE_ERROR_NOT_FOUND, "there is no volume '%s' on disk '%s'",

@@ -449,7 +449,7 @@ void runner_job_abort(struct machine *machine, unsigned disk, bool pivot, struct
 		 job->type != MACHINE_BLOCK_ACTIVE_COMMIT)
 		error_set(&error, SOCLE_ERROR_STATE,
 			  "this job has nothing to go over to; abort it without a pivot");
-	if (error) {
+	if (!job || error) {
 		task_end(task, error);
 		return;
 	}

@@ -37,8 +37,9 @@ static int open_path(const char *root, const char *fmt, va_list ap)
 
 char *host_read_all(const char *root, const char *fmt, ...)
 {
-	size_t len = 0, room = 4096;
-	char *text;
+	size_t len = 0, room = 2048;
+	char *text = NULL;
+	ssize_t n;
 	va_list ap;
 	int fd;
 
@@ -47,16 +48,12 @@ char *host_read_all(const char *root, const char *fmt, ...)
 	va_end(ap);
 	if (fd < 0)
 		return NULL;
-	text = g_malloc(room);
-	while (len < host_file_max) {
-		ssize_t n = sys_read(fd, text + len, room - len - 1);
-
-		if (n <= 0)
-			break;
-		len += (size_t)n;
-		if (room - len == 1)
+	do {
+		if (!text || room - len == 1)
 			text = g_realloc(text, room *= 2);
-	}
+		n = sys_read(fd, text + len, room - len - 1);
+		len += n > 0 ? (size_t)n : 0;
+	} while (n > 0 && len < host_file_max);
 	fd_autoclose(&fd);
 	text[len] = '\0';
 	return text;

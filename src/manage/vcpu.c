@@ -73,7 +73,8 @@ static bool apply_count(struct call *call, struct domain *domain, GError **error
 				 "a domain with at most %d CPUs cannot have %u; raise its maximum "
 				 "first",
 				 (int)domain->vcpu.count.value, n);
-	domain->vcpu.current = n == domain->vcpu.count.value ? (struct number){ 0 } : number_of(n);
+	domain->vcpu.current = number_of(n);
+	domain->vcpu.current.set = n != domain->vcpu.count.value;
 	return true;
 }
 
