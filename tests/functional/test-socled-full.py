@@ -106,6 +106,9 @@ class Full(tool.Case):
         two = self.conn.defineXML(definition('two'))
         one.create()
         pids = self.pids()
+        # What the log has goes to its files. Where it cannot any more, a daemon would ask for room before it starts.
+        files = [os.path.join(self.folders['st'], 'domains', dom.UUIDString() + '.xml') for dom in (one, two)]
+        wait_for(lambda: all(map(os.path.exists, files)), 'the files of definitions')
         # The number in there is for people.
         os.truncate(os.path.join(self.folders['st'], 'lock'), 0)
         filler = self.fill('st')
