@@ -296,7 +296,7 @@ static bool wait_for_end(struct install *install, struct socle_domain *dom, GErr
 
 	while (ok && state != SOCLE_DOMAIN_SHUTOFF && state != SOCLE_DOMAIN_CRASHED) {
 		tell_progress(install, dom, begin_ns);
-		g_usleep(LOOK_MS * 1000);
+		g_usleep(LOOK_MS * G_TIME_SPAN_MILLISECOND);
 		ok = interrupt_check(error) && look(dom, &state, &reason, &lost_ns, error);
 	}
 	if (vol_shows_progress(install->create.cli))

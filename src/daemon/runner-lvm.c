@@ -62,18 +62,18 @@ static char *suffix_of(const char *name)
 /* [the thread] */
 static bool act_on(const struct volumes *v, enum act act, const char *path, GError **error)
 {
-	g_autofree char *group = NULL, *name = NULL, *snapshot = NULL;
+	g_autofree char *group = NULL, *origin = NULL, *snapshot = NULL;
 	g_autoptr(GError) why = NULL;
 
-	if (!lvm_place(path, &group, &name, &why))
+	if (!lvm_place(path, &group, &origin, &why))
 		return error_set(
 			error, SOCLE_ERROR_UNSUPPORTED,
 			"'%s' cannot hold a snapshot, since it is no logical volume (%s); ask "
 			"for an external one",
 			path, why->message);
-	snapshot = g_strconcat(name, v->suffix, NULL);
+	snapshot = g_strconcat(origin, v->suffix, NULL);
 	if (act == TAKE)
-		return lvm_snapshot(group, snapshot, name, 0, error);
+		return lvm_snapshot(group, snapshot, origin, 0, error);
 	if (act == CHECK || act == CHECK_AGAIN)
 		return lvm_restore_check(group, snapshot, act == CHECK, error);
 	if (act == GO_BACK)
