@@ -5,6 +5,7 @@
  * The machine writes. We make the file, next to where it is to be and with a name of its own, and it is
  * the machine's until that has told DUMP_COMPLETED; then it takes its place. A daemon that comes
  * while a machine dumps for one that is gone makes it give up: the guest does not wait for nobody.
+ * It removes the file, too, whose name is kept before there is such a file.
  */
 #include <fcntl.h>
 
@@ -12,10 +13,17 @@
 #include "base/sys.h"
 #include "daemon/runner-int.h"
 
+/* The name of the file goes into what is kept of the machine. */
+struct keeping {
+	struct task task;
+	struct runner *runner; /* NULL: the dump has ended */
+};
+
 struct runner_dump {
 	char *path, *part;
 	struct task *task;
-	bool begun; /* an event before that is of another one */
+	struct keeping *keeping; /* NULL: it is kept */
+	bool begun;              /* an event before that is of another one */
 };
 
 static void dump_end(struct runner *runner, const GError *error)
@@ -25,6 +33,8 @@ static void dump_end(struct runner *runner, const GError *error)
 	g_autoptr(GError) why = error ? g_error_copy(error) : NULL;
 	int result;
 
+	if (dump->keeping)
+		dump->keeping->runner = NULL;
 	runner_grant_end(runner, dump->part);
 	if (!why) {
 		result = sys_rename(dump->part, dump->path);
@@ -135,26 +145,48 @@ static bool make_file(const char *path, const char *part, GError **error)
 	return fd >= 0 || error_sys(error, fd, "cannot make the file '%s'", part);
 }
 
-void runner_core_dump(struct machine *machine, const char *path, struct task *task)
+static void on_kept(struct task *task, const GError *why)
 {
-	struct runner *runner = runner_of(machine);
-	g_autofree char *part = g_strdup_printf("%s.%08x.part", path, g_random_int());
-	g_autofree char *protocol = g_strconcat("file:", part, NULL);
-	g_autoptr(GError) error = NULL;
+	g_autofree struct keeping *keeping = container_of(task, struct keeping, task);
+	struct runner *runner = keeping->runner;
+	struct runner_dump *dump = runner ? runner->dump : NULL;
+	g_autofree char *protocol = dump ? g_strconcat("file:", dump->part, NULL) : NULL;
+	g_autoptr(GError) error = why ? g_error_copy(why) : NULL;
 
-	if (runner->dump)
-		error_set(&error, SOCLE_ERROR_BUSY, "the machine is being dumped already");
-	if (error || !make_file(path, part, &error)) {
-		task_end(task, error);
+	if (!dump)
+		return;
+	dump->keeping = NULL;
+	if (error || !make_file(dump->path, dump->part, &error)) {
+		dump_end(runner, error);
 		return;
 	}
-	runner->dump = g_new(struct runner_dump, 1);
-	*runner->dump = (struct runner_dump){ g_strdup(path), g_strdup(part), task, false };
-	runner_grant(runner, part, true);
-	machine_changed(machine->dom);
+	runner_grant(runner, dump->part, true);
 	runner_call(runner, "dump-guest-memory",
 		    json_pack("{s:b,s:s,s:b}", "paging", 0, "protocol", protocol, "detach", 1), 0,
 		    on_begun, runner);
+}
+
+void runner_core_dump(struct machine *machine, const char *path, struct task *task)
+{
+	struct runner *runner = runner_of(machine);
+	g_autoptr(GError) error = NULL;
+	struct keeping *keeping;
+
+	if (runner->dump) {
+		error_set(&error, SOCLE_ERROR_BUSY, "the machine is being dumped already");
+		task_end(task, error);
+		return;
+	}
+	keeping = g_new(struct keeping, 1);
+	*keeping = (struct keeping){ .task.end = on_kept, .runner = runner };
+	runner->dump = g_new(struct runner_dump, 1);
+	*runner->dump = (struct runner_dump){
+		.path = g_strdup(path),
+		.part = g_strdup_printf("%s.%08x.part", path, g_random_int()),
+		.task = task,
+		.keeping = keeping,
+	};
+	machine_keep(machine->dom, &keeping->task);
 }
 
 struct asking {
