@@ -10,25 +10,16 @@ import socket
 import struct
 import subprocess
 import tempfile
-import time
 import unittest
+
+import waiting
+from waiting import wait_for
 
 SOCLED = os.environ['SOCLED']
 VM = os.environ['SOCLE_VM']
 KEYS = os.path.join(os.environ['SOCLE_GUESTS'], 'keys.elf')
 IDLE = os.path.join(os.environ['SOCLE_GUESTS'], 'idle.elf')
-PATIENCE = float(os.environ.get("SOCLE_PATIENCE", "60"))
 VIRSH = shutil.which('virsh')
-
-
-def wait_for(condition, what):
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        result = condition()
-        if result:
-            return result
-        time.sleep(0.005)
-    raise AssertionError(f'{what}: not within {PATIENCE} seconds')
 
 
 def definition(name, uuid=None, devices='', kernel=KEYS):
@@ -74,7 +65,7 @@ class Daemon:
     def end(self, number=signal.SIGTERM):
         if self.process and self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(PATIENCE)
+        return self.process.wait(waiting.PATIENCE)
 
     def uri(self, read_only=False):
         return f'qemu:///system?socket={self.socket}{"-ro" if read_only else ""}'
@@ -107,7 +98,7 @@ class Case(unittest.TestCase):
 
     def virsh(self, uri, *words, status=0, env=None):
         result = subprocess.run([VIRSH, '-c', uri, *words], capture_output=True, text=True,
-                                timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL,
+                                timeout=waiting.PATIENCE, check=False, stdin=subprocess.DEVNULL,
                                 env={**os.environ, 'LC_ALL': 'C', 'HOME': self.dir, **(env or {})})
         self.assertEqual(result.returncode, status, (words, result.stdout, result.stderr))
         return result.stdout if status == 0 else result.stderr
@@ -146,7 +137,7 @@ def receive(sock):
 
 def raw_client(path, opened=True):
     sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(PATIENCE)
+    sock.settimeout(waiting.PATIENCE)
     sock.connect(path)
     if opened:
         sock.sendall(packet(66) + packet(1, 1, struct.pack('>III', 0, 0, 0)))

@@ -12,7 +12,8 @@ import sys
 import time
 
 import daemon as tool
-from daemon import wait_for
+import waiting
+from waiting import wait_for
 
 NEEDED = ('ip', 'nft', 'dnsmasq', 'busybox', 'unshare', 'nsenter', 'virsh')
 
@@ -49,11 +50,11 @@ def enter(private=None, needed=()):
 
 def run(*words, check=True, **more):
     return subprocess.run(words, check=check, capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                          timeout=tool.PATIENCE, **more).stdout
+                          timeout=waiting.PATIENCE, **more).stdout
 
 
 def nft(text):
-    subprocess.run(['nft', '-f', '-'], input=text, text=True, check=True, timeout=tool.PATIENCE)
+    subprocess.run(['nft', '-f', '-'], input=text, text=True, check=True, timeout=waiting.PATIENCE)
 
 
 class Space:
@@ -115,7 +116,7 @@ class Guest(Space):
 
     def reaches(self, address, count=1):
         return subprocess.run(self.words('busybox', 'ping', '-c', str(count), '-W', '2', address),
-                              capture_output=True, check=False, timeout=tool.PATIENCE).returncode == 0
+                              capture_output=True, check=False, timeout=waiting.PATIENCE).returncode == 0
 
     def resolve(self, name, server):
         out = self.run('busybox', 'nslookup', name, server, check=False)
@@ -162,7 +163,7 @@ def ask(space, address, port):
                's.settimeout(3)\nprint(s.recv(100).decode())\n')
     words = [sys.executable, '-c', program]
     out = subprocess.run(space.words(*words) if space else words, capture_output=True, text=True, check=False,
-                         timeout=tool.PATIENCE)
+                         timeout=waiting.PATIENCE)
     return out.stdout.strip()
 
 

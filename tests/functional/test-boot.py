@@ -15,6 +15,7 @@ import sys
 import tempfile
 
 import vm
+import waiting
 
 TOOLS = pathlib.Path(__file__).resolve().parents[2] / 'tools'
 # What a kernel says when it met something that no machine should do to it.
@@ -32,7 +33,7 @@ PCI = (
     b'pci_bus 0000:00: root bus resource [mem 0x800000000-0xfffffffff window]',
 )
 # A boot takes seconds, but a busy machine and sanitizers stretch them.
-vm.PATIENCE = float(os.environ.get('SOCLE_PATIENCE', '240'))
+waiting.PATIENCE = float(os.environ.get('SOCLE_PATIENCE', '240'))
 
 REBOOT = '''
 echo GUEST-UP

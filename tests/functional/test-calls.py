@@ -19,6 +19,8 @@ import unittest
 import xml.etree.ElementTree as ET
 
 import vm
+import waiting
+from waiting import wait_for
 
 
 
@@ -46,7 +48,7 @@ class Case(clients.Case):
     def kill(self):
         """The daemon is gone at once, and another one comes."""
         self.daemon.send_signal(signal.SIGKILL)
-        self.daemon.wait(vm.PATIENCE)
+        self.daemon.wait(waiting.PATIENCE)
         self.start()
 
 
@@ -87,7 +89,7 @@ class Media(Case):
         self.assertEqual(self.source(), self.two)
         self.assertEqual(self.source(libvirt.VIR_DOMAIN_XML_INACTIVE), self.two)
         self.assertIn('two.iso', self.virsh('domblklist', 'm'))
-        vm.wait_for(lambda: len(events) >= 4, 'events of the tray')
+        wait_for(lambda: len(events) >= 4, 'events of the tray')
         self.assertEqual(events[:4], [('sata-disk0', 0), ('sata-disk0', 1)] * 2)
         self.virsh('change-media', 'm', 'sda', self.path('none'), '--update', status=1)
         self.assertEqual(self.source(), self.two)
@@ -109,13 +111,13 @@ class Media(Case):
         dom = self.conn.createXML(clients.definition('m', devices=self.cd(self.one)))
         uuid = dom.UUIDString()
         self.daemon.send_signal(signal.SIGKILL)
-        self.daemon.wait(vm.PATIENCE)
+        self.daemon.wait(waiting.PATIENCE)
         monitor = next(os.path.join(folder, 'monitor') for folder, _, names in os.walk(self.path('state'))
                        if 'monitor' in names and folder.endswith(uuid))
         with vm.Qmp(monitor) as qmp:
             qmp.call('eject', id='sata-disk0')
         self.start()
-        vm.wait_for(lambda: not self.source(), 'an empty drive')
+        wait_for(lambda: not self.source(), 'an empty drive')
         dom = self.conn.lookupByName('m')
         self.assertEqual(ET.fromstring(dom.XMLDesc()).find('.//disk/target').get('tray'), 'open')
         dom.updateDeviceFlags(self.cd(self.two))
@@ -157,7 +159,7 @@ class Monitor(Case):
         for words in (['--event', 'STOP'], ['--event', '^st.p$', '--regex', '--no-case'], ['m']):
             watch = subprocess.Popen(['virsh', '-c', self.uri, 'qemu-monitor-event', *words],
                                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-            timer = threading.Timer(vm.PATIENCE, watch.kill)
+            timer = threading.Timer(waiting.PATIENCE, watch.kill)
             timer.start()
             while watch.poll() is None:
                 dom.suspend()
@@ -191,7 +193,7 @@ class Peek(Case):
     def test_memory(self):
         dom = self.conn.createXML(clients.definition('m'))
         address, code = self.code()
-        vm.wait_for(lambda: dom.memoryPeek(address, 4, libvirt.VIR_MEMORY_PHYSICAL) == code[:4],
+        wait_for(lambda: dom.memoryPeek(address, 4, libvirt.VIR_MEMORY_PHYSICAL) == code[:4],
                     'the kernel in memory')
         for flag in (libvirt.VIR_MEMORY_PHYSICAL, libvirt.VIR_MEMORY_VIRTUAL):
             self.assertEqual(dom.memoryPeek(address, len(code), flag), code)
@@ -312,7 +314,7 @@ class Dump(Case):
                 errors.append(str(error))
         thread = threading.Thread(target=run)
         thread.start()
-        vm.wait_for(self.parts, 'a dump that has begun')
+        wait_for(self.parts, 'a dump that has begun')
         return dom, thread, errors
 
     @staticmethod
@@ -343,21 +345,21 @@ class Dump(Case):
             self.assertFalse(os.path.exists(self.path('core')))
         self.assertEqual(self.parts(), [])
         self.assertEqual(dom.jobInfo()[0], libvirt.VIR_DOMAIN_JOB_NONE)
-        vm.wait_for(lambda: dom.state()[0] == libvirt.VIR_DOMAIN_RUNNING, 'a guest that runs')
+        wait_for(lambda: dom.state()[0] == libvirt.VIR_DOMAIN_RUNNING, 'a guest that runs')
 
     def test_killed(self):
         """The daemon dies: the machine goes on, and does not dump for nobody."""
         dom, thread, errors = self.slow()
         self.daemon.send_signal(signal.SIGKILL)
-        self.daemon.wait(vm.PATIENCE)
+        self.daemon.wait(waiting.PATIENCE)
         self.cont()
         thread.join()
         self.assertEqual(len(errors), 1)
         self.start()
         dom = self.conn.lookupByName('m')
-        vm.wait_for(lambda: dom.state()[0] == libvirt.VIR_DOMAIN_RUNNING, 'a guest that runs')
+        wait_for(lambda: dom.state()[0] == libvirt.VIR_DOMAIN_RUNNING, 'a guest that runs')
         self.assertEqual(dom.jobInfo()[0], libvirt.VIR_DOMAIN_JOB_NONE)
-        vm.wait_for(lambda: not self.parts(), 'the half of a dump that is removed')
+        wait_for(lambda: not self.parts(), 'the half of a dump that is removed')
 
         def dumped():
             try:
@@ -367,17 +369,17 @@ class Dump(Case):
                 # The one that nobody waits for is about to end.
                 self.assertIn('There is a dump in process', str(error))
                 return False
-        vm.wait_for(dumped, 'a dump of its own')
+        wait_for(dumped, 'a dump of its own')
 
     def test_killed_both(self):
         """Nor is anything left if the machine dies, too."""
         _, thread, _ = self.slow()
         self.daemon.send_signal(signal.SIGKILL)
-        self.daemon.wait(vm.PATIENCE)
+        self.daemon.wait(waiting.PATIENCE)
         os.kill(self.pid, signal.SIGKILL)
         thread.join()
         self.start()
-        vm.wait_for(lambda: not self.parts(), 'the half of a dump that is removed')
+        wait_for(lambda: not self.parts(), 'the half of a dump that is removed')
 
     def test_destroyed(self):
         dom, thread, errors = self.slow()
@@ -407,7 +409,7 @@ class Threshold(Case):
                                          "<target dev='vda' bus='virtio'/></disk><memballoon model='none'/>")
         dom = self.conn.createXML(xml)
         self.virsh('domblkthreshold', 'm', 'vda', '1M')
-        vm.wait_for(lambda: events, 'an event')
+        wait_for(lambda: events, 'an event')
         target, path, threshold, excess = events[0]
         self.assertEqual((target, path, threshold), ('vda', disk, 1 << 20))
         self.assertGreater(excess, 0)
@@ -602,7 +604,7 @@ class Snapshots(Case):
         dom = self.make(1)
         dom.create()
         dom.blockCommit('vda', None, None, 0, libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE)
-        vm.wait_for(lambda: dom.blockJobInfo('vda').get('cur') == dom.blockJobInfo('vda').get('end'),
+        wait_for(lambda: dom.blockJobInfo('vda').get('cur') == dom.blockJobInfo('vda').get('end'),
                     'a job that is ready')
         dom.blockJobAbort('vda', libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
         self.check(dom, 0, 2)
@@ -630,7 +632,7 @@ class Snapshots(Case):
                 images.update(ET.fromstring(dom.XMLDesc(flags)).find('.//disk/source').get('file')
                               for flags in (0, libvirt.VIR_DOMAIN_XML_INACTIVE))
                 return len(images) == 1
-            vm.wait_for(settled, 'a definition that fits the machine')
+            wait_for(settled, 'a definition that fits the machine')
             for _ in range(50):
                 if not self.names(dom):
                     break

@@ -21,6 +21,8 @@ import unittest
 
 import vm
 import vnc
+import waiting
+from waiting import read_until, wait_for
 
 try:
     import libvirt
@@ -63,7 +65,7 @@ class Case(unittest.TestCase):
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         log.close()
         self.uri = f'qemu:///system?socket={self.path("sock")}'
-        self.conn = vm.wait_for(self.connect, 'a connection to socled')
+        self.conn = wait_for(self.connect, 'a connection to socled')
 
     def connect(self):
         if self.daemon.poll() is not None:
@@ -82,7 +84,7 @@ class Case(unittest.TestCase):
                 dom.destroy()
             self.conn.close()
         self.daemon.terminate()
-        self.daemon.wait(vm.PATIENCE)
+        self.daemon.wait(waiting.PATIENCE)
 
     @contextlib.contextmanager
     def console(self, dom):
@@ -101,7 +103,7 @@ class Case(unittest.TestCase):
     def run_client(self, *words, status=0, **options):
         result = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, text=True, check=False,
-                                timeout=4 * vm.PATIENCE,
+                                timeout=4 * waiting.PATIENCE,
                                 env={**os.environ, 'LC_ALL': 'C', 'HOME': self.folder}, **options)
         if status is not None:
             self.assertEqual(result.returncode, status, f'{words}: {result.stdout}')
@@ -157,7 +159,7 @@ class States(Case):
                 while b'B' not in stream.recv(64):
                     pass
                 stream.send(key)
-                vm.wait_for(lambda d=dom: not d.isActive(), 'the end of the machine')
+                wait_for(lambda d=dom: not d.isActive(), 'the end of the machine')
             self.assertIn(reason, self.virsh('domstate', '--reason', dom.name()))
 
     def test_restart(self):
@@ -208,17 +210,17 @@ class Events(Case):
         reader.start()
         dom = self.conn.lookupByName('watched')
         # virsh says nothing when it is ready: the first event that is seen tells.
-        vm.wait_for(lambda: dom.setAutostart(1) or dom.setMetadata(
+        wait_for(lambda: dom.setAutostart(1) or dom.setMetadata(
             libvirt.VIR_DOMAIN_METADATA_TITLE, 'x', None, None, 0) or lines, 'an event')
         for call in (dom.create, dom.suspend, dom.resume, dom.destroy, dom.undefine):
             call()
         want = ('Started Booted', 'Suspended Paused', 'Resumed Unpaused', 'Stopped Destroyed',
                 'Undefined Removed')
-        vm.wait_for(lambda: all(any(word in line for line in lines) for word in want),
+        wait_for(lambda: all(any(word in line for line in lines) for word in want),
                     f'the events {want}')
         watcher.send_signal(signal.SIGINT)
-        watcher.wait(vm.PATIENCE)
-        reader.join(vm.PATIENCE)
+        watcher.wait(waiting.PATIENCE)
+        reader.join(waiting.PATIENCE)
         text = ''.join(lines)
         places = [text.index(word) for word in want]
         self.assertEqual(places, sorted(places), text)
@@ -269,7 +271,7 @@ class Documents(Case):
         dom = self.conn.lookupByName('test')
         with self.console(dom) as stream:
             seen = b''
-            end = time.monotonic() + vm.PATIENCE
+            end = time.monotonic() + waiting.PATIENCE
             # SeaBIOS's words come first, if there is no screen.
             while not seen.rstrip().endswith(b'!'):
                 self.assertLess(time.monotonic(), end, seen)
@@ -279,7 +281,7 @@ class Documents(Case):
         self.assertEqual(self.virsh('domdisplay', 'test').strip(), 'vnc://127.0.0.1:0')
         if os.path.exists(vnc.ROM):
             with vnc.Client(socket.socket(fileno=dom.openGraphicsFD(0, 0))) as client:
-                client.look(has('Booting from Hard Disk'), vm.PATIENCE)
+                client.look(has('Booting from Hard Disk'), waiting.PATIENCE)
 
 
 class VirtXml(Case):
@@ -307,16 +309,16 @@ class Console(Case):
         initrd = self.path('initrd')
         self.run_client(os.path.join(ROOT, 'tools', 'guest-initrd'), 'shell', initrd)
         os.chmod(initrd, 0o644)
-        vm.PATIENCE = max(vm.PATIENCE, 300)
+        waiting.PATIENCE = max(waiting.PATIENCE, 300)
         self.conn.createXML(definition(
             'linux', 256, kernel, f'<initrd>{initrd}</initrd><cmdline>console=ttyS0</cmdline>'))
         pid, fd = pty.fork()
         if not pid:
             os.execvp('virsh', ['virsh', '-c', self.uri, 'console', 'linux', '--force'])
         self.addCleanup(os.close, fd)
-        vm.read_until(fd, b'# ')
+        read_until(fd, b'# ')
         os.write(fd, b'echo $((6 * 7))-from-the-guest\n')
-        vm.read_until(fd, b'42-from-the-guest')
+        read_until(fd, b'42-from-the-guest')
         os.write(fd, b'\x1d')
         self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
 
@@ -354,7 +356,7 @@ class Screens(Case):
 
     def test_screenshot(self):
         self.machine('shot', "<video><model type='vga'/></video>")
-        vm.wait_for(lambda: any('Press ESC for boot menu' in line for line in self.shot('shot')),
+        wait_for(lambda: any('Press ESC for boot menu' in line for line in self.shot('shot')),
                     'the prompt of the firmware')
         self.assertIn('image/png', self.virsh('screenshot', 'shot', self.path('again')))
         self.assertIn('screen 1', self.virsh('screenshot', 'shot', self.path('x'), '--screen', '1',
@@ -380,26 +382,26 @@ class Screens(Case):
                                               'uri': f'vnc://127.0.0.1:{self.port("two") - 5900}'}])
         with vnc.Client(('127.0.0.1', self.port('two'))) as client:
             self.assertEqual(client.name, 'two')
-            client.look(has('Press ESC for boot menu'), vm.PATIENCE)
+            client.look(has('Press ESC for boot menu'), waiting.PATIENCE)
             two.sendKey(libvirt.VIR_KEYCODE_SET_LINUX, 0, [1], 1)
-            client.look(has('Select boot device'), vm.PATIENCE)
+            client.look(has('Select boot device'), waiting.PATIENCE)
         port = self.port('one')
         # Another daemon finds it where it was.
         os.killpg(self.daemon.pid, signal.SIGKILL)
-        self.daemon.wait(vm.PATIENCE)
+        self.daemon.wait(waiting.PATIENCE)
         self.start()
         self.assertEqual(self.port('one'), port)
         with vnc.Client(('127.0.0.1', port)) as client:
-            client.look(has('Press ESC for boot menu'), vm.PATIENCE)
+            client.look(has('Press ESC for boot menu'), waiting.PATIENCE)
 
     def test_descriptors(self):
         self.machine('fd', "<graphics type='vnc' passwd='secret'><listen type='none'/></graphics>")
         dom = self.conn.lookupByName('fd')
         trusted = libvirt.VIR_DOMAIN_OPEN_GRAPHICS_SKIPAUTH
         with vnc.Client(socket.socket(fileno=dom.openGraphicsFD(0, trusted))) as client:
-            client.look(has('Press ESC for boot menu'), vm.PATIENCE)
+            client.look(has('Press ESC for boot menu'), waiting.PATIENCE)
             client.key(0xff1b)
-            client.look(has('Select boot device'), vm.PATIENCE)
+            client.look(has('Select boot device'), waiting.PATIENCE)
         ours, theirs = socket.socketpair()
         with theirs:
             dom.openGraphics(0, theirs.fileno(), 0)
@@ -434,7 +436,7 @@ class Screens(Case):
         path = self.path('vnc')
         self.machine('path', f"<graphics type='vnc' socket='{path}'/>")
         with vnc.Client(path) as client:
-            client.look(has('Press ESC for boot menu'), vm.PATIENCE)
+            client.look(has('Press ESC for boot menu'), waiting.PATIENCE)
         with socket.socket() as taken:
             taken.bind(('127.0.0.1', 0))
             taken.listen()
@@ -473,7 +475,7 @@ class Desktop(Case):
     def virt_manager(self, title, *words):
         self.launch('dbus-run-session', '--', 'virt-manager', '--no-fork', '--connect', self.uri, *words,
                     env=self.env)
-        vm.wait_for(lambda: self.xdotool('search', '--onlyvisible', '--name', title), 'the window')
+        wait_for(lambda: self.xdotool('search', '--onlyvisible', '--name', title), 'the window')
 
     def launch(self, *words, **options):
         with open(self.path('gui-log'), 'ab') as log:
@@ -485,7 +487,7 @@ class Desktop(Case):
         for process in reversed(self.processes):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait(vm.PATIENCE)
+            process.wait(waiting.PATIENCE)
 
     def start_screen(self):
         ours, theirs = os.pipe()
@@ -500,7 +502,7 @@ class Desktop(Case):
     def xdotool(self, *words):
         return subprocess.run(['xdotool', *map(str, words)], env=self.env, stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, text=True, check=False,
-                              timeout=vm.PATIENCE).stdout
+                              timeout=waiting.PATIENCE).stdout
 
     def failure(self, what):
         with open(self.path('gui-log'), encoding='utf-8') as log:
@@ -513,17 +515,17 @@ class VirtViewer(Desktop, Screens):
     def look(self, words, name, key):
         """Its window is there, and what is typed into it comes to the guest."""
         self.launch('dbus-run-session', '--', 'virt-viewer', *words, '-c', self.uri, name, env=self.env)
-        vm.wait_for(lambda: self.xdotool('search', '--onlyvisible', '--class', 'virt-viewer'),
+        wait_for(lambda: self.xdotool('search', '--onlyvisible', '--class', 'virt-viewer'),
                     'the window')
 
         def selected():
             self.xdotool('mousemove', 300, 250, 'click', 1, 'key', key)
             time.sleep(1)
             return any('Select boot device' in line for line in self.shot(name))
-        vm.wait_for(selected, 'the menu of the firmware')
+        wait_for(selected, 'the menu of the firmware')
         # What is to be seen in the window: the text is grey, the rest black.
         subprocess.run(['import', '-window', 'root', '-define', 'png:color-type=2', '-depth', '8',
-                        self.path('root.png')], env=self.env, check=True, timeout=vm.PATIENCE)
+                        self.path('root.png')], env=self.env, check=True, timeout=waiting.PATIENCE)
         seen = sum(row.count(0xaaaaaa) for row in vnc.png(self.path('root.png')))
         drawn = sum(row.count(0xaaaaaa) for row in vnc.png(self.path('shot')))
         self.assertGreater(drawn, 500)
@@ -557,7 +559,7 @@ class VirtManager(Desktop):
 
     def menu(self, name, keys, wanted):
         """From the menu of the machine's row, until it is as wanted: windows take their time."""
-        end = time.monotonic() + vm.PATIENCE
+        end = time.monotonic() + waiting.PATIENCE
         while self.state(name) != wanted:
             self.assertLess(time.monotonic(), end, self.failure(f'{name} is not {wanted}'))
             self.xdotool('key', 'Escape', 'key', 'Escape', 'mousemove', 70, self.ROWS[name],
@@ -604,7 +606,7 @@ class VirtManagerPages(Desktop):
 
     def until(self, condition, what, *places, keys=()):
         """Click, until it is so: windows take their time."""
-        end = time.monotonic() + vm.PATIENCE
+        end = time.monotonic() + waiting.PATIENCE
         while not condition():
             self.assertLess(time.monotonic(), end, self.failure(what))
             self.click(*places)

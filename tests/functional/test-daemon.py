@@ -5,6 +5,7 @@ import os
 import signal
 
 import vm
+from waiting import wait_for
 
 
 class Daemon(vm.Case):
@@ -21,7 +22,7 @@ class Daemon(vm.Case):
         with vm.Qmp('monitor') as qmp:
             self.assertTrue(qmp.call('query-status')['running'])
             qmp.call('quit')
-        vm.wait_for(lambda: not vm.alive(pid), 'end')
+        wait_for(lambda: not vm.alive(pid), 'end')
         self.assertEqual(os.listdir(), [])
 
     def test_daemonize_fails(self):

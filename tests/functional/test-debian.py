@@ -21,6 +21,8 @@ import threading
 import time
 
 import vm
+import waiting
+from waiting import wait_for
 
 # A boot takes about 25 seconds of a processor on the software engine.
 BOOT = 600
@@ -95,7 +97,7 @@ class Debian(vm.Case):
 
     def setUp(self):
         super().setUp()
-        vm.PATIENCE = BOOT
+        waiting.PATIENCE = BOOT
         self.image = vm.debian_image()
         self.port = free_port()
         shutil.copyfile(os.path.join(self.image, 'disk.img'), 'disk')
@@ -135,7 +137,7 @@ class Debian(vm.Case):
                                   stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(master.wait)
         self.addCleanup(master.kill)
-        vm.wait_for(lambda: os.path.exists('ssh') or master.poll() is not None, 'ssh')
+        wait_for(lambda: os.path.exists('ssh') or master.poll() is not None, 'ssh')
         self.assertIsNone(master.poll())
 
     def start(self, command):
@@ -224,7 +226,7 @@ class Debian1(Debian):
         for command in (disk, card):
             self.ssh(f'setsid bash -c {shlex.quote(command)} </dev/null >/dev/null 2>&1 &')
         begin = self.written()
-        vm.wait_for(lambda: sink.count > 0 and self.written() > begin, 'traffic')
+        wait_for(lambda: sink.count > 0 and self.written() > begin, 'traffic')
         return sink
 
     def end_traffic(self):
@@ -439,12 +441,12 @@ class Devices(Debian):
         event = self.qmp.event('BLOCK_IO_ERROR')['data']
         self.assertEqual((event['nospace'], event['action'], event['operation']),
                          (True, 'stop', 'write'))
-        vm.wait_for(lambda: self.qmp.call('query-status')['status'] == 'io-error', 'io-error')
+        wait_for(lambda: self.qmp.call('query-status')['status'] == 'io-error', 'io-error')
         # No room yet: it stops again.
         self.qmp.call('cont')
         self.qmp.event('BLOCK_IO_ERROR')
         os.unlink(ballast)
-        vm.wait_for(lambda: self.qmp.call('query-status')['status'] == 'io-error', 'io-error')
+        wait_for(lambda: self.qmp.call('query-status')['status'] == 'io-error', 'io-error')
         self.qmp.call('cont')
         self.finish(command, guest)
         self.ssh(f'head -c 8M {BY_SERIAL}full | cmp - /run/random; dmesg | grep "I/O error" && '
@@ -470,7 +472,7 @@ class Devices(Debian):
         used = self.resident()
         self.assertGreater(used, before + 100 * MIB)
         self.ssh('rm /dev/shm/x')
-        vm.wait_for(lambda: self.resident() < used - 200 * MIB, 'free pages')
+        wait_for(lambda: self.resident() < used - 200 * MIB, 'free pages')
         total = self.total()
         for size in (400 * MIB, 1024 * MIB):
             self.qmp.call('balloon', value=size)

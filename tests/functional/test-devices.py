@@ -10,6 +10,7 @@ import socket
 import time
 
 import vm
+import waiting
 
 SOCKET = 'monitor'
 
@@ -199,7 +200,7 @@ class Monitor(vm.Case):
     def left_behind(self, machine, frozen, begin):
         frozen.reap()
         status, _, err = machine.end()
-        self.assertLess(time.monotonic() - begin, 5 + vm.PATIENCE / 2)
+        self.assertLess(time.monotonic() - begin, 5 + waiting.PATIENCE / 2)
         self.assertEqual(status, 1)
         self.assertEqual(len(err.splitlines()), 1, err)
         self.assertIn("device 'd' did not end", err)

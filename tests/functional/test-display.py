@@ -14,8 +14,10 @@ import time
 import vm
 import vnc
 from loaders import SEABIOS, Bios, grub_disk, need
+import waiting
+from waiting import wait_for
 
-vm.PATIENCE = max(vm.PATIENCE, 240)
+waiting.PATIENCE = max(waiting.PATIENCE, 240)
 
 INIT = '''
 echo GUEST-UP >/dev/tty0
@@ -62,7 +64,7 @@ class Screen(vm.Case):
     def test_screendump(self):
         self.machine()
         with vm.Qmp('q') as qmp:
-            vm.wait_for(lambda: any('No bootable device' in line for line in self.shown(qmp)),
+            wait_for(lambda: any('No bootable device' in line for line in self.shown(qmp)),
                         'the end of the BIOS')
             self.assertTrue(self.shown(qmp)[0].startswith('SeaBIOS (version '))
             qmp.call('screendump', filename='screen.png', format='png')
@@ -75,7 +77,7 @@ class Screen(vm.Case):
                                                        password='x')['error']['desc'])
             # Behind a reset it is as before.
             qmp.call('system_reset')
-            vm.wait_for(lambda: any('No bootable device' in line for line in self.shown(qmp)),
+            wait_for(lambda: any('No bootable device' in line for line in self.shown(qmp)),
                         'the end of the BIOS')
 
     def test_password(self):
@@ -210,21 +212,21 @@ class Console(vm.Case):
         grub_disk('disk.img', INIT, GRUB, [])
         with Bios('--disk', 'path=disk.img', '--serial', 'none', '--monitor', 'unix=q', '--vga', 'std',
                   '--vnc', 'unix=v', memory='256M'), vm.Qmp('q') as qmp:
-            vm.wait_for(lambda: pathlib.Path('v').exists(), 'the socket')
+            wait_for(lambda: pathlib.Path('v').exists(), 'the socket')
             with vnc.Client('v', encodings=(vnc.RAW, vnc.SIZE, vnc.KEYS, vnc.MOTION)) as client:
-                client.look(has('*not this one'), vm.PATIENCE)
+                client.look(has('*not this one'), waiting.PATIENCE)
                 self.assertEqual(sorted(client.announced), [vnc.KEYS, vnc.MOTION])
                 client.key(vnc.DOWN)
-                client.look(has('*linux'), vm.PATIENCE)
+                client.look(has('*linux'), waiting.PATIENCE)
                 client.key(vnc.RETURN)
-                client.look(has('GUEST-UP'), vm.PATIENCE)
+                client.look(has('GUEST-UP'), waiting.PATIENCE)
                 client.type('Hello World\n')
-                client.look(has('heard Hello World'), vm.PATIENCE)
+                client.look(has('heard Hello World'), waiting.PATIENCE)
                 # The number counts, not the symbol: QEMU's message.
                 for down in (1, 0):
                     client.send(b'\xff\0' + down.to_bytes(2, 'big') + b'\0\0\0?' + b'\0\0\0\x2d')
                 client.type('\n')
-                client.look(has('heard x'), vm.PATIENCE)
+                client.look(has('heard x'), waiting.PATIENCE)
                 qmp.call('screendump', filename='screen.ppm')
                 shown = vnc.cells(vnc.ppm('screen.ppm'))
                 self.assertEqual([line for line in shown if 'heard' in line],

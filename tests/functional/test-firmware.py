@@ -14,12 +14,13 @@ import shutil
 
 import vm
 from loaders import MIB, SEABIOS, Bios, grub_disk, kernel, make, need
+import waiting
 
 SECTOR = os.path.join(os.environ['SOCLE_GUESTS'], 'sector.bin')
 # Where a boot sector has what tells it from another one.
 WHICH = 432
 # A kernel takes seconds, but a busy machine and sanitizers stretch them.
-vm.PATIENCE = float(os.environ.get('SOCLE_PATIENCE', '240'))
+waiting.PATIENCE = float(os.environ.get('SOCLE_PATIENCE', '240'))
 
 INIT = '''
 echo GUEST-UP

@@ -23,15 +23,15 @@ import time
 import unittest
 
 import net
-import vm
 from net import run
 import daemon as tool
-from daemon import wait_for
+import waiting
+from waiting import read_until, wait_for
 
 TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'tools')
 LIBVIRT = '/var/lib/libvirt'
 # Two boots of a Linux on the software engine, on a busy machine.
-tool.PATIENCE = float(os.environ.get('SOCLE_PATIENCE', '240'))
+waiting.PATIENCE = float(os.environ.get('SOCLE_PATIENCE', '240'))
 medium = None
 
 
@@ -82,7 +82,7 @@ class Case(net.Case):
     def virt_install(self, *words, status=0, patience=0):
         result = subprocess.run([*self.prefix, 'virt-install', '--connect', self.uri, *words], stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-                                timeout=max(patience, 2 * tool.PATIENCE), env={**os.environ, 'HOME': self.dir, 'LC_ALL': 'C.UTF-8'})
+                                timeout=max(patience, 2 * waiting.PATIENCE), env={**os.environ, 'HOME': self.dir, 'LC_ALL': 'C.UTF-8'})
         self.assertEqual(result.returncode, status, result.stdout + self.one.said())
         return result.stdout
 
@@ -100,9 +100,9 @@ class Case(net.Case):
             wait_for(lambda: os.write(master, b'\n') and self.reads(master, f'{host} login:'),
                      f'the prompt of {name}')
             os.write(master, b'root\n')
-            vm.read_until(master, b'# ')
+            read_until(master, b'# ')
             os.write(master, b'cat /var/log/installed; echo the-$((6 * 7))-end\n')
-            said = vm.read_until(master, b'the-42-end').decode('latin1')
+            said = read_until(master, b'the-42-end').decode('latin1')
         finally:
             console.kill()
             console.wait()
@@ -184,15 +184,14 @@ class Location(Case):
                 '--network', 'default', '--location', os.path.join(medium, 'tree'), '--extra-args',
                 'console=ttyS0 quiet', '--graphics', 'none', '--os-variant', 'fedora36'])
         self.addCleanup(os.close, fd)
-        vm.PATIENCE = tool.PATIENCE
-        vm.read_until(fd, b'INSTALLED')
-        vm.read_until(fd, b'small login: ')
+        read_until(fd, b'INSTALLED')
+        read_until(fd, b'small login: ')
         os.write(fd, b'root\n')
-        vm.read_until(fd, b'# ')
+        read_until(fd, b'# ')
         os.write(fd, b'cat /var/log/installed\n')
-        vm.read_until(fd, b'console=ttyS0 quiet')
+        read_until(fd, b'console=ttyS0 quiet')
         os.write(fd, b'poweroff\n')
-        vm.read_until(fd, b'Power down')
+        read_until(fd, b'Power down')
         self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
 
 
@@ -259,7 +258,7 @@ class Socle(Case):
 
     def install(self, *words, status=0):
         process = self.start(*words)
-        out, err = process.communicate(timeout=2 * tool.PATIENCE)
+        out, err = process.communicate(timeout=2 * waiting.PATIENCE)
         self.assertEqual(process.returncode, status, (words, err, self.one.said()))
         return err if status else out
 
@@ -315,7 +314,7 @@ class Socle(Case):
         process = self.start('stop', '--location', os.path.join(medium, 'tree'), '--disk', 'size=1', '--memory', '512M')
         wait_for(lambda: 'running' in self.net('list'), 'the installer')
         process.send_signal(signal.SIGINT)
-        err = process.communicate(timeout=tool.PATIENCE)[1]
+        err = process.communicate(timeout=waiting.PATIENCE)[1]
         self.assertEqual((process.returncode, err), (130, "socle: 'stop' was interrupted, and what had been made of "
                                                           'it is gone\n'))
         self.assertEqual(os.listdir(self.images), [])
@@ -323,7 +322,7 @@ class Socle(Case):
         process = self.start('killed', '--location', os.path.join(medium, 'tree'), '--disk', 'size=1', '--memory', '512M')
         wait_for(lambda: 'running' in self.net('list'), 'the installer')
         self.net('destroy', 'killed')
-        err = process.communicate(timeout=tool.PATIENCE)[1]
+        err = process.communicate(timeout=waiting.PATIENCE)[1]
         self.assertEqual((process.returncode, err), (1, "socle: the installer of 'killed' has ended: destroyed\n"))
         self.assertEqual(os.listdir(self.images), [])
 
@@ -332,7 +331,7 @@ class Socle(Case):
         process = self.start('stays', '--location', os.path.join(medium, 'tree'), '--disk', 'size=1', '--memory', '512M')
         wait_for(lambda: 'running' in self.net('list'), 'the installer')
         self.again()
-        out, err = process.communicate(timeout=tool.PATIENCE)
+        out, err = process.communicate(timeout=waiting.PATIENCE)
         self.assertEqual((process.returncode, out, err), (0, "'stays' is installed and started\n", ''))
         self.reaches_prompt('stays', 'small')
 

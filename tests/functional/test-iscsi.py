@@ -12,6 +12,8 @@ import sys
 import unittest
 
 import daemon as tool
+import waiting
+from waiting import wait_for
 
 MIB = 1 << 20
 TARGET = 'iqn.2026-11.org.example:disks'
@@ -29,7 +31,7 @@ class Iscsi(tool.Case):
             stderr=subprocess.DEVNULL)
         self.addCleanup(self.server.wait)
         self.addCleanup(self.server.kill)
-        tool.wait_for(lambda: self.admin('show', 'target', check=False).returncode == 0, 'tgtd')
+        wait_for(lambda: self.admin('show', 'target', check=False).returncode == 0, 'tgtd')
         self.admin('new', 'target', '--tid', '1', '-T', TARGET)
         for lun, size in ((1, 10), (2, 33)):
             path = os.path.join(self.dir, f'lun{lun}')
@@ -42,7 +44,7 @@ class Iscsi(tool.Case):
     def admin(self, op, mode, *words, check=True):
         return subprocess.run(['tgtadm', '-C', self.number, '--lld', 'iscsi', '--op', op, '--mode', mode,
                                *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, check=check, timeout=tool.PATIENCE)
+                              stderr=subprocess.STDOUT, check=check, timeout=waiting.PATIENCE)
 
     def define(self, target):
         path = os.path.join(self.dir, 'pool.xml')

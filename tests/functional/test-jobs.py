@@ -8,9 +8,9 @@ is, SOCLE_IMG is socle-img. Where there is no qemu-img socle-img looks.
 import os
 import shutil
 import struct
-import time
 
 import vm
+from waiting import wait_for
 
 IMG = os.environ['SOCLE_IMG']
 JUDGE = shutil.which('qemu-img') or IMG
@@ -77,7 +77,7 @@ class Base(vm.Case):
     def works(self, more=50):
         """The guest goes on, and has not found anything wrong."""
         enough = self.written() + more
-        vm.wait_for(lambda: self.written() >= enough, 'writes of the guest')
+        wait_for(lambda: self.written() >= enough, 'writes of the guest')
 
     def refused(self, command, words, klass='GenericError', **args):
         answer = self.qmp.request(command, **args)
@@ -382,7 +382,7 @@ class Jobs(Base):
         self.start('path=base', 'format=qcow2')
         self.qmp.call('drive-mirror', device='d', job_id='m', target='copy', sync='full', speed=1,
                       auto_dismiss=False, auto_finalize=False)
-        vm.wait_for(lambda: self.qmp.call('query-block-jobs')[0]['offset'], 'a first step')
+        wait_for(lambda: self.qmp.call('query-block-jobs')[0]['offset'], 'a first step')
         job = self.qmp.call('query-block-jobs')[0]
         self.assertEqual((job['type'], job['status'], job['speed']), ('mirror', 'running', 1))
         self.assertLess(job['offset'], SIZE)
@@ -631,10 +631,10 @@ class Words(Base):
 
         self.assertIn('No active jobs', say('info block-jobs'))
         self.assertEqual(say('snapshot_blkdev d top'), '')
-        vm.wait_for(lambda: self.disk_node()['file'] == 'top', 'the overlay')
+        wait_for(lambda: self.disk_node()['file'] == 'top', 'the overlay')
         self.assertIn('n: behind', say('info block'))
         self.assertEqual(say('commit d'), '')
-        vm.wait_for(lambda: self.disk_node()['file'] == 'base', 'the commit')
+        wait_for(lambda: self.disk_node()['file'] == 'base', 'the commit')
         self.assertIn("device='x'", say('commit x'))
         self.end()
 

@@ -11,7 +11,6 @@ import contextlib
 import os
 import pty
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,8 +20,8 @@ import unittest
 
 import net
 from net import nft, run, World
-import daemon as tool
-from daemon import wait_for
+import waiting
+from waiting import wait_for
 
 TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'tools')
 SOCLE = os.environ['SOCLE']
@@ -30,7 +29,7 @@ LIBVIRT = '/var/lib/libvirt'
 IMAGES = f'{LIBVIRT}/images'
 BEGIN = time.monotonic()
 # Two first boots side by side take a minute and a half, but a busy machine stretches them.
-tool.PATIENCE = float(os.environ.get('SOCLE_PATIENCE', '400'))
+waiting.PATIENCE = float(os.environ.get('SOCLE_PATIENCE', '400'))
 
 USER_DATA = '''#cloud-config
 write_files:
@@ -142,7 +141,7 @@ class Machine:
 
     def ssh(self, command):
         result = subprocess.run([*self.words(), command], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                check=False, timeout=tool.PATIENCE)
+                                check=False, timeout=waiting.PATIENCE)
         self.case.assertEqual(result.returncode, 0, (self.name, command, result.stdout, result.stderr))
         return result.stdout
 
@@ -206,7 +205,7 @@ class Lab(net.Case):
 
     def client(self, *words):
         result = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                text=True, check=False, timeout=tool.PATIENCE,
+                                text=True, check=False, timeout=waiting.PATIENCE,
                                 env={**os.environ, 'HOME': self.dir, 'LC_ALL': 'C.UTF-8'})
         self.assertEqual(result.returncode, 0, (words, result.stdout))
         return result.stdout
@@ -247,7 +246,7 @@ class Lab(net.Case):
 
     def check_forward(self, world, one):
         said = subprocess.run(world.words(*one.words('203.0.113.1', 2222), 'hostname'), capture_output=True,
-                              text=True, check=False, timeout=tool.PATIENCE, stdin=subprocess.DEVNULL)
+                              text=True, check=False, timeout=waiting.PATIENCE, stdin=subprocess.DEVNULL)
         self.assertEqual(said.stdout, 'one\n', said.stderr)
 
     def restarted(self, number):

@@ -16,6 +16,7 @@ import sys
 import time
 
 import vm
+import waiting
 
 MIB = 1 << 20
 DISK = 64 * MIB
@@ -84,7 +85,7 @@ def missing():
 class Lvm(vm.Case):
     def setUp(self):
         super().setUp()
-        vm.PATIENCE = 240
+        waiting.PATIENCE = 240
         with open('init', 'w', encoding='ascii') as file:
             file.write(INIT)
         lvm = shutil.which('lvm', path='/usr/sbin:/sbin:/usr/bin')

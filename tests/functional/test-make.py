@@ -17,7 +17,8 @@ import time
 import unittest
 
 import daemon as tool
-from daemon import wait_for
+import waiting
+from waiting import wait_for
 
 SOCLE = os.environ['SOCLE']
 # Procedures of libvirt's protocol.
@@ -112,7 +113,7 @@ class Case(tool.Case):
 
     def socle(self, *words, **more):
         process = self.start(*words, **more)
-        out, err = process.communicate(timeout=2 * tool.PATIENCE)
+        out, err = process.communicate(timeout=2 * waiting.PATIENCE)
         return process.returncode, out, err
 
     def good(self, *words):
@@ -149,14 +150,14 @@ class Interrupted(Case):
         before = self.left()
         self.proxy.hold(procedure)
         process = self.start(*words, uri=self.held_uri)
-        self.assertTrue(self.proxy.seen.wait(tool.PATIENCE), words)
+        self.assertTrue(self.proxy.seen.wait(waiting.PATIENCE), words)
         process.send_signal(sig)
         wait_for(lambda: process.poll() is not None or Interrupted.taken(process.pid), 'the signal')
         # A call that is short is waited for. Its thread has the signal, and is about to note it.
         time.sleep(0.05)
         if procedure != VOL_COPY:
             self.proxy.go.set()
-        out, err = process.communicate(timeout=tool.PATIENCE)
+        out, err = process.communicate(timeout=waiting.PATIENCE)
         self.assertEqual((process.returncode, out, err),
                          (INTERRUPTED, '', f"socle: '{name}' was interrupted, and what had been made of it "
                                            'is gone\n'), words)
@@ -182,12 +183,12 @@ class Interrupted(Case):
         """The second one does not wait for anybody."""
         self.proxy.hold(DEFINE)
         process = self.start('create', 'web', '--kernel', tool.KEYS, '--network', 'none', uri=self.held_uri)
-        self.assertTrue(self.proxy.seen.wait(tool.PATIENCE))
+        self.assertTrue(self.proxy.seen.wait(waiting.PATIENCE))
         process.send_signal(signal.SIGINT)
         # The first has been taken when it is pending no more.
         wait_for(lambda: self.taken(process.pid), 'the first signal')
         process.send_signal(signal.SIGINT)
-        self.assertEqual(process.wait(tool.PATIENCE), -signal.SIGINT)
+        self.assertEqual(process.wait(waiting.PATIENCE), -signal.SIGINT)
         self.assertEqual(process.communicate()[1], '')
 
     @staticmethod
@@ -202,11 +203,11 @@ class Interrupted(Case):
         process = subprocess.Popen(['sh', '-c', 'trap "" INT HUP; exec "$@"', 'sh', SOCLE, '-c', self.held_uri, 'create',
                                     'web', '--kernel', tool.KEYS, '--network', 'none', '--no-start'],
                                    stdout=subprocess.PIPE, text=True)
-        self.assertTrue(self.proxy.seen.wait(tool.PATIENCE))
+        self.assertTrue(self.proxy.seen.wait(waiting.PATIENCE))
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGHUP)
         self.proxy.go.set()
-        self.assertEqual(process.communicate(timeout=tool.PATIENCE)[0], "'web' is made\n")
+        self.assertEqual(process.communicate(timeout=waiting.PATIENCE)[0], "'web' is made\n")
         self.assertEqual(process.returncode, 0)
 
 

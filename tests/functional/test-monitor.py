@@ -7,6 +7,7 @@ import random
 import signal
 
 import vm
+import waiting
 
 SOCKET = 'monitor'
 
@@ -198,7 +199,7 @@ class Monitor(vm.Case):
                 second.socket.settimeout(0.2)
                 with self.assertRaises(TimeoutError):
                     second.read()
-                second.socket.settimeout(vm.PATIENCE)
+                second.socket.settimeout(waiting.PATIENCE)
                 first.call('query-status')
                 first.socket.close()
                 self.assertIn('QMP', second.read())

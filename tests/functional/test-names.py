@@ -11,9 +11,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 import vm
+import waiting
 
 NAME = 'peer.test'
 
@@ -24,7 +26,7 @@ class Server:
     def __init__(self):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(('127.0.0.1', 53))
-        self.socket.settimeout(vm.PATIENCE)
+        self.socket.settimeout(waiting.PATIENCE)
 
     def close(self):
         self.socket.close()
@@ -71,7 +73,7 @@ class Names(vm.Case):
             self.server.answer(asked)
             self.server.answer(self.server.asked())
             self.assertEqual(qmp.answer(), {'return': {}})
-            listener.settimeout(vm.PATIENCE)
+            listener.settimeout(waiting.PATIENCE)
             listener.accept()[0].close()
             self.assertIn('error', qmp.request('netdev_add', type='stream', id='n'))
             qmp.call('netdev_del', id='n')
@@ -107,7 +109,7 @@ class Names(vm.Case):
                 while self.server.asked():
                     pass
             except BlockingIOError:
-                self.server.socket.settimeout(vm.PATIENCE)
+                self.server.socket.settimeout(waiting.PATIENCE)
 
     def test_start(self):
         machine = self.start('--net', f'dgram,remote.host={NAME},remote.port=4000,local.port=4001')
@@ -137,7 +139,7 @@ def main():
     if subprocess.run([*UNSHARE, 'true'], stderr=subprocess.DEVNULL, check=False).returncode:
         print('no namespaces can be made')
         sys.exit(77)
-    with vm.tempfile.NamedTemporaryFile('w', prefix='socle') as file:
+    with tempfile.NamedTemporaryFile('w', prefix='socle') as file:
         file.write('nameserver 127.0.0.1\noptions timeout:30 attempts:1\n')
         file.flush()
         os.environ['SOCLE_NAMESPACE'] = '1'

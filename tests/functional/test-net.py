@@ -11,7 +11,9 @@ import unittest
 
 import net
 from net import Guest, Server, Space, World, ask, nft, run
-from daemon import definition, wait_for
+from daemon import definition
+import waiting
+from waiting import wait_for
 
 NAT = '''<network><name>n</name><forward mode='nat'/><bridge name='virbr5'/>{more}
 <ip address='10.5.0.1' prefix='24'>{ip}<dhcp><range start='10.5.0.50' end='10.5.0.250'/>{dhcp}</dhcp></ip>
@@ -431,7 +433,7 @@ class Killed(net.Case):
                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             time.sleep(rand.random() * 0.12)
             self.again()
-            call.wait(net.tool.PATIENCE)
+            call.wait(waiting.PATIENCE)
             if 'n ' in self.net('net-list'):
                 wait_for(lambda: len(self.dnsmasqs()) == 1, 'one dnsmasq')
                 self.assertIn('virbr5', run('nft', 'list', 'ruleset'))

@@ -17,6 +17,8 @@ import sys
 import threading
 
 import vm
+import waiting
+from waiting import wait_for
 
 INIT = r'''
 printf '#!/bin/busybox sh\ntest "$1" != bound || { ip address add $ip/$mask dev $interface
@@ -38,7 +40,7 @@ class Network(vm.Case):
 
     def setUp(self):
         super().setUp()
-        vm.PATIENCE = 120
+        waiting.PATIENCE = 120
         self.folder = vm.debian_image()
         ip('link', 'set', 'lo', 'up')
         with open('init', 'w', encoding='ascii') as file:
@@ -211,7 +213,7 @@ class Passt(Network):
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(passt.wait)
         self.addCleanup(passt.kill)
-        vm.wait_for(lambda: os.path.exists('passt'), 'the socket of passt')
+        wait_for(lambda: os.path.exists('passt'), 'the socket of passt')
         guest, = self.boot('stream,addr.type=unix,addr.path=passt,dump=1.pcap')
         guest.run('ip link set eth0 up && udhcpc -n -q -f -i eth0 -s /bin/dhcp')
         self.assertIn('192.0.2.9/24', guest.run('ip address show dev eth0'))
@@ -220,7 +222,7 @@ class Passt(Network):
         guest.run('dd if=/dev/urandom of=/tmp/data bs=64k count=16 2>/dev/null')
         digest = guest.run('sha256sum </tmp/data').split()[0]
         with socket.create_server(('127.0.0.1', 8001)) as listener:
-            listener.settimeout(vm.PATIENCE)
+            listener.settimeout(waiting.PATIENCE)
             guest.start('nc 192.0.2.1 8001 </tmp/data')
             peer = listener.accept()[0]
             with peer, peer.makefile('rb') as stream:
@@ -228,7 +230,7 @@ class Passt(Network):
             guest.finish()
         guest.start('poweroff -f')
         self.assertEqual(guest.machine.end()[0], 0)
-        self.assertEqual(passt.wait(timeout=vm.PATIENCE), 0)
+        self.assertEqual(passt.wait(timeout=waiting.PATIENCE), 0)
 
 
 def handler(data):

@@ -5,10 +5,12 @@ import os
 import shutil
 import socket
 import struct
+import subprocess
 import unittest
 import unittest.mock
 
 import vm
+import waiting
 
 
 def bzimage(xloadflags=1):
@@ -176,8 +178,8 @@ class Options(vm.Case):
 
     def test_help_on_full_disk(self):
         with open('/dev/full', 'wb') as full:
-            process = vm.subprocess.run([vm.VM, '--help'], stdout=full, stderr=vm.subprocess.PIPE,
-                                        timeout=vm.PATIENCE, check=False)
+            process = subprocess.run([vm.VM, '--help'], stdout=full, stderr=subprocess.PIPE,
+                                        timeout=waiting.PATIENCE, check=False)
         self.assertEqual(process.returncode, 1)
         self.assert_sentence(process.stderr.decode(), 'stdout')
 

@@ -7,7 +7,6 @@ sshd is installed the real one, with keys and a configuration of its own, on a p
 """
 import getpass
 import os
-import select
 import shutil
 import signal
 import socket
@@ -19,7 +18,9 @@ import unittest
 
 import certificates
 import daemon as tool
-from daemon import KEYS, PATIENCE, wait_for
+from daemon import KEYS
+import waiting
+from waiting import read_until, wait_for
 
 SOCLE = os.environ['SOCLE']
 HELPER = os.environ['SOCLE_SSH_HELPER']
@@ -37,7 +38,7 @@ class Case(tool.Case):
     def socle(self, uri, *words, env=None, **more):
         more.setdefault('stdin', subprocess.DEVNULL)
         return subprocess.run([SOCLE, '-c', uri, *words], capture_output=True, text=True, check=False,
-                              timeout=2 * PATIENCE, env={**os.environ, 'HOME': self.dir, **(env or {})},
+                              timeout=2 * waiting.PATIENCE, env={**os.environ, 'HOME': self.dir, **(env or {})},
                               **more)
 
     def good(self, uri, *words, **more):
@@ -52,33 +53,23 @@ class Case(tool.Case):
         self.assertRegex(result.stderr, r'\Asocle: [^\n]+\n\Z')
         self.assertRegex(result.stderr, says)
 
-    def read(self, process):
-        self.assertTrue(select.select([process.stdout], [], [], PATIENCE)[0])
-        data = os.read(process.stdout.fileno(), 65536)
-        self.assertNotEqual(data, b'')
-        return data
-
     def life(self, uri, **more):
         """Calls, an event and a stream go that way."""
         self.assertIn("'far' runs", self.good(uri, 'run', '--detach', '-n', 'far', '-m', '16M', '--net', 'none',
                                               KEYS, **more))
         console = self.start(uri, 'console', 'far', **more)
         events = self.start(uri, 'events', '-n', '1', **more)
-        data = b''
         # What it has said before is gone, as with a pty of any kind. The echo comes in pieces.
         text = bytes(48 + i % 10 for i in range(3000))
         console.stdin.write(text)
         console.stdin.flush()
-        while text not in data:
-            data += self.read(console)
+        read_until(console.stdout.fileno(), text)
         # It listens when an event has come.
-        end = time.monotonic() + PATIENCE
-        while events.poll() is None and time.monotonic() < end:
-            self.good(uri, 'suspend', 'far', **more)
-            self.good(uri, 'resume', 'far', **more)
-        self.assertIn(b"lifecycle 'far'", self.read(events))
+        wait_for(lambda: [self.good(uri, verb, 'far', **more) for verb in ('suspend', 'resume')] and
+                 events.poll() is not None, 'an event')
+        read_until(events.stdout.fileno(), b"lifecycle 'far'")
         self.good(uri, 'destroy', 'far', **more)
-        self.assertEqual(console.wait(PATIENCE), 0)
+        self.assertEqual(console.wait(waiting.PATIENCE), 0)
 
     def start(self, uri, *words, env=None):
         process = subprocess.Popen([SOCLE, '-c', uri, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -165,13 +156,13 @@ class Tls(Case):
             words = ['setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}', '--clear-groups', *words]
             subprocess.run(['chown', '-R', f'{NOBODY}:{NOBODY}', self.dir], check=True)
         env = {**os.environ, 'HOME': self.dir}
-        result = subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE, env=env)
+        result = subprocess.run(words, capture_output=True, text=True, check=False, timeout=waiting.PATIENCE, env=env)
         if 'Permission denied' in result.stderr and SOCLE in result.stderr:
             self.skipTest('the programs are in a folder that is closed to others')
         self.assertEqual((result.returncode, result.stdout), (0, 'no machines\n'), result.stderr)
         # What is missing there is looked for in the folder of the host.
         os.unlink(os.path.join(own, 'cacert.pem'))
-        result = subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE, env=env)
+        result = subprocess.run(words, capture_output=True, text=True, check=False, timeout=waiting.PATIENCE, env=env)
         self.assertEqual((result.returncode, result.stdout), (4, ''), result.stderr)
         self.assertIn('/etc/pki/CA/cacert.pem', result.stderr)
 
@@ -358,7 +349,7 @@ SetEnv PATH={self.far}:/usr/bin:/bin
 
     def end(self, process):
         process.send_signal(signal.SIGTERM)
-        process.wait(PATIENCE)
+        process.wait(waiting.PATIENCE)
 
     def path(self, name):
         return os.path.join(self.dir, name)

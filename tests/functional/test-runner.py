@@ -18,6 +18,8 @@ import time
 import unittest
 
 import vm
+import waiting
+from waiting import read_until, wait_for
 
 LAB = os.environ['SOCLE_RUNNER']
 IMG = os.environ['SOCLE_IMG']
@@ -35,7 +37,7 @@ class Lab:
         self.events = []
 
     def line(self):
-        end = time.monotonic() + vm.PATIENCE
+        end = time.monotonic() + waiting.PATIENCE
         while b'\n' not in self.buffer:
             left = end - time.monotonic()
             if left < 0 or not select.select([self.process.stdout], [], [], left)[0]:
@@ -89,7 +91,7 @@ class Lab:
         if number:
             self.process.send_signal(number)
         self.process.stdin.close()
-        self.process.wait(timeout=vm.PATIENCE)
+        self.process.wait(timeout=waiting.PATIENCE)
         self.process.stdout.close()
 
 
@@ -140,7 +142,7 @@ class Base(vm.Case):
 
 def console(path):
     sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(vm.PATIENCE)
+    sock.settimeout(waiting.PATIENCE)
     sock.connect(path)
     return sock
 
@@ -154,7 +156,7 @@ class Life(Base):
         self.start(lab)
         with console('serial') as sock:
             sock.sendall(b'hi')
-            vm.read_until(sock.fileno(), b'hi')
+            read_until(sock.fileno(), b'hi')
             sock.sendall(b'q')
             self.assertEqual(lab.event('ended'), 'ended 1 the guest powered off')
         self.assertIn('starting', self.log())
@@ -227,7 +229,7 @@ class Life(Base):
         try:
             text = bytes(range(0x80, 0x100)) + b'\r\n\x04\x03'
             os.write(mine, text)
-            vm.read_until(mine, text)
+            read_until(mine, text)
         finally:
             os.close(mine)
         self.assertIn("has no console 'nope'", lab.ask('console', 'nope'))
@@ -243,11 +245,11 @@ class Life(Base):
         os.kill(pid, signal.SIGSTOP)
         before = time.monotonic()
         stats = lab.query()
-        self.assertLess(time.monotonic() - before, vm.PATIENCE / 2)
+        self.assertLess(time.monotonic() - before, waiting.PATIENCE / 2)
         # CPU, memory, vCPUs are told by the system.
         self.assertEqual(stats['valid'], 7)
         os.kill(pid, signal.SIGCONT)
-        vm.wait_for(lambda: lab.query()['valid'] == 31, 'all statistics')
+        wait_for(lambda: lab.query()['valid'] == 31, 'all statistics')
         os.kill(pid, signal.SIGSTOP)
         lab.do('destroy')
         self.assertFalse(vm.alive(pid))
@@ -274,7 +276,7 @@ class Life(Base):
                                                     lab.do('state'))[1]).group(1)))
         self.assertEqual(lab.do('monitor', '{"execute":"query-name"}'),
                          '{"return":{"name":"%s"}}' % name)
-        vm.wait_for(lambda: os.path.getsize(f'{folder}/s'), 'serial output')
+        wait_for(lambda: os.path.getsize(f'{folder}/s'), 'serial output')
         self.assertTrue(os.path.exists(f'log/{name}.log'))
 
     def test_agent(self):
@@ -297,11 +299,11 @@ class Life(Base):
     @staticmethod
     def agent(server):
         client = server.accept()[0]
-        client.settimeout(vm.PATIENCE)
-        sync = vm.read_until(client.fileno(), b'\n')
+        client.settimeout(waiting.PATIENCE)
+        sync = read_until(client.fileno(), b'\n')
         number = re.search(rb'"id":([0-9]+)', sync).group(1)
         client.sendall(b'{"return":7}\n{"retu\xff{"return":' + number + b'}\n')
-        vm.read_until(client.fileno(), b'guest-ping"}\n')
+        read_until(client.fileno(), b'guest-ping"}\n')
         client.sendall(b'{"return":{"x":1}}\n')
 
 
@@ -359,7 +361,7 @@ class Disks(Base):
 
     def works(self, lab):
         enough = lab.query()['wr0'] + 50
-        vm.wait_for(lambda: lab.query()['wr0'] >= enough, 'writes of the guest')
+        wait_for(lambda: lab.query()['wr0'] >= enough, 'writes of the guest')
 
     def check(self, name):
         result = vm.run(IMG, 'check', name)
@@ -476,10 +478,10 @@ class Lost(Base):
                 if key:
                     with console(f'run/{UUID}/serial0') as sock:
                         sock.sendall(key)
-                        vm.wait_for(lambda: not self.alive(pid), 'end')
+                        wait_for(lambda: not self.alive(pid), 'end')
                 else:
                     os.kill(pid, signal.SIGKILL)
-                    vm.wait_for(lambda: not self.alive(pid), 'end')
+                    wait_for(lambda: not self.alive(pid), 'end')
                 lab = self.lab()
                 self.assertIn(words, lab.ask('find', 'm.xml', state))
                 self.assertEqual(os.listdir('run'), [])
@@ -519,7 +521,7 @@ class Lost(Base):
         lab.end(signal.SIGKILL)
         lab = self.lab()
         self.assertNotEqual(self.start(lab), pid)
-        vm.wait_for(lambda: not self.alive(pid), 'end')
+        wait_for(lambda: not self.alive(pid), 'end')
 
 
 class Plug(Base):
@@ -550,7 +552,7 @@ class Plug(Base):
         serial = console(f'run/{UUID}/serial0')
         self.addCleanup(serial.close)
         lab.do('resume')
-        vm.read_until(serial.fileno(), b'ready\n')
+        read_until(serial.fileno(), b'ready\n')
         return lab, serial
 
     def plug(self, lab, xml):
@@ -559,7 +561,7 @@ class Plug(Base):
         return lab.ask('plug', 'device.xml')
 
     def used(self, serial):
-        self.assertRegex(vm.read_until(serial.fileno(), b'\n'), rb'in \d+: ok')
+        self.assertRegex(read_until(serial.fileno(), b'\n'), rb'in \d+: ok')
 
     def test_come_and_go(self):
         lab, serial = self.ready(self.devices())
@@ -670,16 +672,16 @@ class Fake(Base):
         """A connection that is lost is made again, and what is asked meanwhile is told so."""
         lab = self.begun('drops')
         lab.event('resumed')
-        vm.wait_for(lambda: lab.ask('pause') == 'ok', 'a connection')
+        wait_for(lambda: lab.ask('pause') == 'ok', 'a connection')
 
     def test_flood(self):
         """Events without end are no reason not to listen to others."""
         lab = self.begun('flood')
         lab.event('paused 1')
         lab.say('state')
-        vm.wait_for(lambda: lab.line().startswith('ok pid='), 'an answer')
+        wait_for(lambda: lab.line().startswith('ok pid='), 'an answer')
         lab.say('destroy')
-        vm.wait_for(lambda: lab.line() == 'ok', 'the end')
+        wait_for(lambda: lab.line() == 'ok', 'the end')
 
     def test_lies(self):
         """What a machine says to be its terminal is one, or is not opened."""
@@ -704,7 +706,7 @@ class Fake(Base):
         before = time.monotonic()
         os.kill(lab.pid(), signal.SIGSTOP)
         self.assertEqual(lab.query()['valid'], 7)
-        self.assertLess(time.monotonic() - before, vm.PATIENCE / 2)
+        self.assertLess(time.monotonic() - before, waiting.PATIENCE / 2)
         lab.do('destroy')
 
 

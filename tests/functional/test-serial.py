@@ -3,12 +3,14 @@
 """Where the serial port can go: file, socket, pty, nowhere."""
 import os
 import re
+import select
 import signal
 import socket
 import time
 import tty
 
 import vm
+from waiting import read_until, wait_for
 
 
 class Serial(vm.Case):
@@ -25,7 +27,7 @@ class Serial(vm.Case):
     def test_file(self):
         for name in ('out', 'with,comma'):
             machine = self.machine('file=' + name.replace(',', ',,'))
-            vm.wait_for(lambda: os.path.exists(name) and os.path.getsize(name), 'output')
+            wait_for(lambda: os.path.exists(name) and os.path.getsize(name), 'output')
             self.assertEqual(self.quit(machine), (0, b'', ''))
             with open(name, 'rb') as file:
                 self.assertEqual(file.read(), b'B')
@@ -50,16 +52,16 @@ class Serial(vm.Case):
             except (FileNotFoundError, ConnectionRefusedError):
                 return False
             return True
-        vm.wait_for(attempt, 'socket serial')
+        wait_for(attempt, 'socket serial')
         return client
 
     def echo(self, fd, text):
         """What is printed while nobody is seen to listen is lost: so ask until it is heard."""
         def heard():
             os.write(fd, text)
-            return vm.select.select([fd], [], [], 0.1)[0]
-        vm.wait_for(heard, 'echo')
-        vm.read_until(fd, text)
+            return select.select([fd], [], [], 0.1)[0]
+        wait_for(heard, 'echo')
+        read_until(fd, text)
 
     def test_unix(self):
         machine = self.machine('unix=serial')
@@ -71,9 +73,9 @@ class Serial(vm.Case):
         first, second = self.connect(), self.connect()
         self.echo(first.fileno(), b'one')
         second.send(b'two')
-        self.assertFalse(vm.select.select([second], [], [], 0.2)[0])
+        self.assertFalse(select.select([second], [], [], 0.2)[0])
         first.close()
-        vm.read_until(second.fileno(), b'two')
+        read_until(second.fileno(), b'two')
         second.send(b'q')
         self.assertEqual(machine.end(), (0, b'', ''))
         self.assertFalse(os.path.exists('serial'))

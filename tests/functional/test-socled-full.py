@@ -13,7 +13,8 @@ import unittest
 import libvirt
 
 import daemon as tool
-from daemon import definition, wait_for
+from daemon import definition
+from waiting import wait_for
 
 libvirt.registerErrorHandler(lambda _, error: None, None)
 LIVE, CONFIG = libvirt.VIR_DOMAIN_AFFECT_LIVE, libvirt.VIR_DOMAIN_AFFECT_CONFIG

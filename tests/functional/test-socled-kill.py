@@ -27,7 +27,8 @@ import unittest
 import libvirt
 
 import daemon as tool
-from daemon import definition, wait_for
+from daemon import definition
+from waiting import wait_for
 
 KILLS = int(sys.argv[1]) if len(sys.argv) > 1 else 100
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1 << 32)

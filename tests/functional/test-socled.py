@@ -21,7 +21,9 @@ import unittest
 
 import certificates
 import daemon as tool
-from daemon import PATIENCE, SOCLED, definition, packet, raw_client, receive, wait_for
+from daemon import SOCLED, definition, packet, raw_client, receive
+import waiting
+from waiting import wait_for
 
 REMOTE_X = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../src/rpc/remote.x')
 HELPER = os.environ['SOCLE_SSH_HELPER']
@@ -29,7 +31,7 @@ ROOT = os.geteuid() == 0
 
 
 def run(*words, **more):
-    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE,
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=waiting.PATIENCE,
                           stdin=subprocess.DEVNULL, **more)
 
 
@@ -180,7 +182,7 @@ class Clients(tool.Case):
         self.assertEqual(receive(sock)[:3], (9999, 1, 1))
         self.assertEqual(receive(sock)[:3], (3, 1, 0))
         # They have closed theirs.
-        ours.settimeout(PATIENCE)
+        ours.settimeout(waiting.PATIENCE)
         self.assertEqual(ours.recv(1), b'')
         ours.close()
         sock.close()
@@ -315,7 +317,7 @@ class Rude(tool.Case):
         half.sendall(packet(66)[:11])
         self.assertLess(self.busy(one, 0.5), 2)
         # All but the last of them were closed.
-        silent[0].settimeout(PATIENCE)
+        silent[0].settimeout(waiting.PATIENCE)
         self.assertEqual(silent[0].recv(1), b'')
         for sock in [*silent, half]:
             sock.close()
@@ -742,7 +744,7 @@ class Session(tool.Case):
             time.sleep(1.5)
             sock.sendall(packet(3, 2))
             self.assertEqual(receive(sock)[2], 0)
-        self.assertEqual(process.wait(PATIENCE), 0)
+        self.assertEqual(process.wait(waiting.PATIENCE), 0)
         self.assertIn('this is the end', process.stderr.read())
         process.stderr.close()
 
@@ -832,7 +834,7 @@ class Session(tool.Case):
             pass
         for helper in helpers:
             helper.stdin.close()
-            self.assertEqual(helper.wait(PATIENCE), 0)
+            self.assertEqual(helper.wait(waiting.PATIENCE), 0)
             helper.stdout.close()
         os.kill(pid, signal.SIGTERM)
         wait_for(lambda: not os.path.exists(f'/proc/{pid}'), 'it ends')
@@ -868,7 +870,7 @@ class Activation(tool.Case):
         socks = [socket.socket(socket.AF_UNIX) for _ in paths]
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         notify.bind(self.dir + '/notify')
-        notify.settimeout(PATIENCE)
+        notify.settimeout(waiting.PATIENCE)
         for sock, path in zip(socks, paths):
             sock.bind(path)
             sock.listen(10)
@@ -889,7 +891,7 @@ class Activation(tool.Case):
         self.assertIn('read only', self.virsh(f'{uri}-ro', 'undefine', 'x', status=1))
         self.assertFalse(os.path.exists(self.dir + '/sock'))
         process.terminate()
-        self.assertEqual(process.wait(PATIENCE), 0)
+        self.assertEqual(process.wait(waiting.PATIENCE), 0)
         self.assertEqual(notify.recv(100), b'STOPPING=1')
         # They are not the daemon's to remove.
         for sock, path in zip(socks, paths):
@@ -909,7 +911,7 @@ class Activation(tool.Case):
         with raw_client(f'{folder}/{names[0]}'):
             pass
         process.terminate()
-        self.assertEqual(process.wait(PATIENCE), 0)
+        self.assertEqual(process.wait(waiting.PATIENCE), 0)
         self.assertEqual(os.listdir(folder), [])
 
 
@@ -957,7 +959,7 @@ class Tls(tool.Case):
         if who:
             context.load_cert_chain(who + '.pem', who + '.key')
         try:
-            with socket.create_connection(('127.0.0.1', self.port), PATIENCE) as sock:
+            with socket.create_connection(('127.0.0.1', self.port), waiting.PATIENCE) as sock:
                 with context.wrap_socket(sock, server_hostname='localhost') as tls:
                     return tls.recv(1)
         except (ssl.SSLError, ConnectionError):
@@ -976,7 +978,7 @@ class Tls(tool.Case):
     def test_not_tls(self):
         silent = socket.create_connection(('127.0.0.1', self.port))
         plain = socket.create_connection(('127.0.0.1', self.port))
-        plain.settimeout(PATIENCE)
+        plain.settimeout(waiting.PATIENCE)
         plain.sendall(packet(66))
         # An alert may come; what does not is an answer.
         try:

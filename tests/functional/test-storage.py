@@ -15,6 +15,8 @@ import time
 import unittest
 
 import daemon as tool
+import waiting
+from waiting import wait_for
 
 try:
     import libvirt
@@ -53,7 +55,7 @@ class Pools(tool.Case):
 
     def image(self, name):
         result = subprocess.run([IMG, 'info', '--output=json', self.path(name)], check=True,
-                                capture_output=True, text=True, timeout=tool.PATIENCE)
+                                capture_output=True, text=True, timeout=waiting.PATIENCE)
         return json.loads(result.stdout)
 
     def names(self):
@@ -101,7 +103,7 @@ class Volumes(Pools):
         self.assertEqual(self.image('linked')['virtual-size'], 80 * MIB)
         if shutil.which('virt-xml-validate'):
             path = self.write('out.xml', text)
-            subprocess.run(['virt-xml-validate', path, 'storagevol'], check=True, timeout=tool.PATIENCE,
+            subprocess.run(['virt-xml-validate', path, 'storagevol'], check=True, timeout=waiting.PATIENCE,
                            stdout=subprocess.DEVNULL)
 
     def test_clone(self):
@@ -128,7 +130,7 @@ class Volumes(Pools):
                 self.assertEqual(file.read(len(data)), data, name)
             self.assertLess(os.stat(self.path(name)).st_blocks * 512, MIB, name)
         self.virsh(self.uri, 'vol-clone', 'raw', 'raw4', '--pool', 'p')
-        subprocess.run(['cmp', self.path('raw'), self.path('raw4')], check=True, timeout=tool.PATIENCE)
+        subprocess.run(['cmp', self.path('raw'), self.path('raw4')], check=True, timeout=waiting.PATIENCE)
         self.assertEqual(self.parts(), [])
 
     def test_raw_stays_raw(self):
@@ -142,7 +144,7 @@ class Volumes(Pools):
         # As its guest could: a header that names another volume.
         fake = os.path.join(self.dir, 'fake')
         subprocess.run([IMG, 'create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', self.path('other'), fake],
-                       check=True, timeout=tool.PATIENCE)
+                       check=True, timeout=waiting.PATIENCE)
         with open(fake, 'rb') as file, open(self.path('disk'), 'r+b') as target:
             header = file.read()
             target.write(header)
@@ -168,14 +170,14 @@ class Volumes(Pools):
         with open(outside, 'wb') as file:
             file.write(b'secret' * 1000 + bytes(512 * 1024 - 6000))
         subprocess.run([IMG, 'create', '-q', '-f', 'qcow2', '-b', outside, '-F', 'raw', self.path('evil')],
-                       check=True, timeout=tool.PATIENCE)
+                       check=True, timeout=waiting.PATIENCE)
         xml = self.write('c.xml', "<volume><name>out</name><capacity>0</capacity><target>"
                                   "<format type='raw'/></target></volume>")
         self.assertIn('is in no storage pool',
                       self.virsh(self.uri, 'vol-create-from', 'p', xml, 'evil', '--inputpool', 'p', status=1))
         os.symlink(outside, self.path('link'))
         subprocess.run([IMG, 'create', '-q', '-f', 'qcow2', '-b', self.path('link'), '-F', 'raw', '-o',
-                        'size=512K', self.path('evil2')], check=True, timeout=tool.PATIENCE)
+                        'size=512K', self.path('evil2')], check=True, timeout=waiting.PATIENCE)
         self.assertIn('is in no storage pool',
                       self.virsh(self.uri, 'vol-create-from', 'p', xml, 'evil2', '--inputpool', 'p', status=1))
         self.assertEqual(self.names(), ['evil', 'evil2'])
@@ -354,9 +356,9 @@ class Streams(Pools):
         bare = time.monotonic() - bare
         conn.close()
         clone_end = time.monotonic()
-        subprocess.run(['cp', '--sparse=always', local, local + '3'], check=True, timeout=tool.PATIENCE)
+        subprocess.run(['cp', '--sparse=always', local, local + '3'], check=True, timeout=waiting.PATIENCE)
         cp = time.monotonic()
-        subprocess.run(['sync', local + '3'], check=True, timeout=tool.PATIENCE)
+        subprocess.run(['sync', local + '3'], check=True, timeout=waiting.PATIENCE)
         synced = time.monotonic()
         print(f'# 4 GiB with 3 MiB of data: up {up - start:.2f} s, down {down - up:.2f} s, clone '
               f'{clone - down:.2f} s by virsh, {bare:.3f} s the call; cp --sparse=always '
@@ -389,7 +391,7 @@ class Streams(Pools):
         client.kill()
         client.wait()
         client.stdout.close()
-        tool.wait_for(lambda: not self.parts(), 'what was not finished goes')
+        wait_for(lambda: not self.parts(), 'what was not finished goes')
         with open(self.path('v'), 'rb') as file:
             self.assertEqual(file.read(3000), b'old' * 1000)
         self.assertEqual(os.stat(self.path('v')).st_size, 64 * MIB)
@@ -426,7 +428,7 @@ class Streams(Pools):
                   "                '<format type=\"qcow2\"/></target></volume>', v, 0)\n")
         client = subprocess.Popen(['/usr/bin/python3', '-c', script, self.uri], stdout=subprocess.PIPE)
         client.stdout.readline()
-        tool.wait_for(self.parts, 'the clone has begun')
+        wait_for(self.parts, 'the clone has begun')
         conn = libvirt.open(self.uri)
         pool = conn.storagePoolLookupByName('p')
         # It is there for clients, grows, and is nobody's yet.
@@ -437,7 +439,7 @@ class Streams(Pools):
         client.kill()
         client.wait()
         client.stdout.close()
-        tool.wait_for(lambda: pool.listVolumes() == ['v'] and not self.parts(), 'nothing is left')
+        wait_for(lambda: pool.listVolumes() == ['v'] and not self.parts(), 'nothing is left')
         conn.close()
 
     def test_rest_stays(self):
@@ -465,11 +467,11 @@ class Devices(Pools):
         with open(path, 'wb') as file:
             file.truncate(size)
         made = subprocess.run(['losetup', '--show', '-f', path], capture_output=True, text=True, check=False,
-                              timeout=tool.PATIENCE) if shutil.which('losetup') and os.geteuid() == 0 else None
+                              timeout=waiting.PATIENCE) if shutil.which('losetup') and os.geteuid() == 0 else None
         if not made or made.returncode:
             self.skipTest('there are no loop devices for us')
         device = made.stdout.strip()
-        self.addCleanup(subprocess.run, ['losetup', '-d', device], check=False, timeout=tool.PATIENCE)
+        self.addCleanup(subprocess.run, ['losetup', '-d', device], check=False, timeout=waiting.PATIENCE)
         return device
 
     @unittest.skipUnless(shutil.which('mkfs.ext4', path='/usr/sbin:/sbin'), 'mkfs.ext4 is not installed')
@@ -481,7 +483,7 @@ class Devices(Pools):
         self.virsh(self.uri, 'pool-build', 'f', '--no-overwrite')
         self.assertIn('something on', self.virsh(self.uri, 'pool-build', 'f', '--no-overwrite', status=1))
         self.virsh(self.uri, 'pool-start', 'f')
-        self.addCleanup(subprocess.run, ['umount', where], check=False, timeout=tool.PATIENCE,
+        self.addCleanup(subprocess.run, ['umount', where], check=False, timeout=waiting.PATIENCE,
                         stderr=subprocess.DEVNULL)
         self.virsh(self.uri, 'vol-create-as', 'f', 'v', '1M')
         with open('/proc/mounts', encoding='ascii') as file:
@@ -501,7 +503,7 @@ class Devices(Pools):
     def test_logical(self):
         group = f'socle{os.getpid()}'
         devices = [self.loop(64 * MIB), self.loop(64 * MIB)]
-        self.addCleanup(subprocess.run, ['vgremove', '-f', group], check=False, timeout=tool.PATIENCE,
+        self.addCleanup(subprocess.run, ['vgremove', '-f', group], check=False, timeout=waiting.PATIENCE,
                         capture_output=True)
 
         def define(count):
@@ -599,10 +601,10 @@ class Machines(Pools):
         self.one.end()
         shutil.rmtree(os.path.join(self.dir, 'st', 'run'))
         self.one.start()
-        tool.wait_for(lambda: 'running' in self.virsh(self.uri, 'domstate', 'm'), 'the machine runs')
+        wait_for(lambda: 'running' in self.virsh(self.uri, 'domstate', 'm'), 'the machine runs')
 
     def run_tool(self, *words):
-        result = subprocess.run(words, capture_output=True, text=True, timeout=4 * tool.PATIENCE, check=False,
+        result = subprocess.run(words, capture_output=True, text=True, timeout=4 * waiting.PATIENCE, check=False,
                                 stdin=subprocess.DEVNULL, env={**os.environ, 'LC_ALL': 'C', 'HOME': self.dir})
         self.assertEqual(result.returncode, 0, (words, result.stdout, result.stderr))
         return result.stdout
@@ -613,7 +615,7 @@ class Machines(Pools):
         images = os.path.join(self.dir, 'images')
         os.mkdir(images)
         disk = os.path.join(images, 'a.qcow2')
-        subprocess.run([IMG, 'create', '-q', '-f', 'qcow2', disk, '10M'], check=True, timeout=tool.PATIENCE)
+        subprocess.run([IMG, 'create', '-q', '-f', 'qcow2', disk, '10M'], check=True, timeout=waiting.PATIENCE)
         base = ['virt-install', '--connect', self.uri, '--memory', '64', '--osinfo', 'detect=off,require=off',
                 '--network', 'none', '--graphics', 'none', '--noautoconsole', '--virt-type', 'qemu']
         self.run_tool(*base, '--name', 'a', '--import', '--disk', f'path={disk}')

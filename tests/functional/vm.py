@@ -3,61 +3,27 @@
 
 Environment: SOCLE_VM the program, SOCLE_GUESTS the folder with keys.elf, SOCLE_ENGINE the
 engine that tests use which do not care (default emu), SOCLE_SANITIZED whether it is
-a sanitizer's build, SOCLE_PATIENCE how many seconds to wait for what should come at once.
+a sanitizer's build.
 """
 import ctypes
 import json
 import os
 import pty
-import select
 import signal
 import socket
 import subprocess
 import tempfile
 import termios
-import time
 import unittest
+
+import waiting
+from waiting import read_until, wait_for
 
 VM = os.environ['SOCLE_VM']
 KEYS = os.path.join(os.environ['SOCLE_GUESTS'], 'keys.elf')
 TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'tools')
 ENGINE = os.environ.get('SOCLE_ENGINE', 'emu')
 SANITIZED = bool(os.environ.get('SOCLE_SANITIZED'))
-# Sanitizers and a busy machine make things slow, but nothing here waits for time to pass.
-PATIENCE = float(os.environ.get('SOCLE_PATIENCE', '30'))
-
-# Whoever runs the tests in the background may have had these ignored; what we start shall not.
-for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
-    if signal.getsignal(number) == signal.SIG_IGN:
-        signal.signal(number, signal.SIG_DFL)
-
-
-def wait_for(condition, what):
-    """Poll until condition() is true, and return what it returned."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        result = condition()
-        if result:
-            return result
-        time.sleep(0.005)
-    raise AssertionError(f'{what}: not within {PATIENCE} seconds')
-
-
-def read_until(fd, text):
-    """Read from a file descriptor until the bytes end in or contain text."""
-    data = b''
-    end = time.monotonic() + PATIENCE
-    while text not in data:
-        if not select.select([fd], [], [], max(0, end - time.monotonic()))[0]:
-            raise AssertionError(f'{text!r} is not in {data!r}')
-        try:
-            chunk = os.read(fd, 65536)
-        except OSError:
-            chunk = b''
-        if not chunk:
-            raise AssertionError(f'the end came before {text!r}, after {data!r}')
-        data += chunk
-    return data
 
 
 def arguments(*args, kernel=KEYS, engine=ENGINE, memory='16M'):
@@ -95,7 +61,7 @@ class Frozen:
 
 def run(*args, stdin=b'', **kwargs):
     """Run a command line to its end."""
-    return subprocess.run(args, input=stdin, capture_output=True, timeout=PATIENCE, check=False,
+    return subprocess.run(args, input=stdin, capture_output=True, timeout=waiting.PATIENCE, check=False,
                           **kwargs)
 
 
@@ -128,7 +94,7 @@ class Machine:
 
     def end(self):
         """Wait for the end: status, the rest of stdout, stderr."""
-        out, err = self.process.communicate(timeout=PATIENCE)
+        out, err = self.process.communicate(timeout=waiting.PATIENCE)
         return self.process.returncode, out, err.decode()
 
 
@@ -199,7 +165,7 @@ class Terminal:
         return read_until(self.master, text)
 
     def end(self):
-        return self.process.wait(timeout=PATIENCE)
+        return self.process.wait(timeout=waiting.PATIENCE)
 
 
 class Qmp:
@@ -207,7 +173,7 @@ class Qmp:
 
     def __init__(self, path, negotiate=True):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(PATIENCE)
+        self.socket.settimeout(waiting.PATIENCE)
         wait_for(lambda: self.connect(path), f'socket {path}')
         self.buffer = b''
         self.events = []
@@ -309,7 +275,7 @@ def alive(pid):
 
 def end_by_signal(process, number=signal.SIGTERM):
     process.send_signal(number)
-    return process.wait(timeout=PATIENCE)
+    return process.wait(timeout=waiting.PATIENCE)
 
 
 def signal_thread(process, name, number):

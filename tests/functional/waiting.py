@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How the functional tests wait: for something to be so, for words from a program.
+
+Nothing here waits for time to pass. Environment: SOCLE_PATIENCE how many seconds to wait for what should come at once;
+a test whose machines are slow sets waiting.PATIENCE.
+"""
+import os
+import select
+import signal
+import time
+
+# Sanitizers and a busy machine make things slow.
+PATIENCE = float(os.environ.get('SOCLE_PATIENCE', '60'))
+
+# Whoever runs the tests in the background may have had these ignored; what we start shall not.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
+
+
+def wait_for(condition, what):
+    """Poll until condition() is true, and return what it returned."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        result = condition()
+        if result:
+            return result
+        time.sleep(0.005)
+    raise AssertionError(f'{what}: not within {PATIENCE} seconds')
+
+
+def read_until(fd, wanted, data=b''):
+    """Read behind data until all of it contains wanted, bytes or a pattern of re; a flood does not make it wait longer."""
+    end = time.monotonic() + PATIENCE
+    pattern = getattr(wanted, 'search', None)
+    while not (pattern(data) if pattern else wanted in data):
+        left = end - time.monotonic()
+        if left <= 0 or not select.select([fd], [], [], left)[0]:
+            raise AssertionError(f'{wanted!r} is not in {len(data)} bytes that end in {data[-4096:]!r}')
+        try:
+            chunk = os.read(fd, 65536)
+        except OSError:
+            chunk = b''
+        if not chunk:
+            raise AssertionError(f'the end came before {wanted!r}, behind {data[-4096:]!r}')
+        data += chunk
+    return data
