@@ -4,11 +4,11 @@
  *
  * Two parts: the host itself (doctor-host.c); who answers on which socket, and may the user ask.
  */
-#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/account.h"
 #include "base/error.h"
 #include "base/session.h"
 #include "base/sys.h"
@@ -89,11 +89,12 @@ static void check_socket(struct doctor *doctor, const char *path, bool system)
 	ret = unix_connect(path, 0);
 	if (ret == -EACCES || ret == -EPERM) {
 		struct stat st;
-		const struct group *group = sys_stat(path, &st) < 0 ? NULL : getgrgid(st.st_gid);
+		g_autofree char *group =
+			sys_stat(path, &st) < 0 ? NULL : account_group_name(st.st_gid);
 
 		remedy = g_strdup_printf(
 			"become a member of its group: sudo usermod -aG %s $USER, and log in again",
-			group ? group->gr_name : "socle");
+			group ? group : "socle");
 		doctor_add(doctor, DOCTOR_WARNING, what, "permission denied", remedy);
 		return;
 	}
@@ -103,7 +104,7 @@ static void check_socket(struct doctor *doctor, const char *path, bool system)
 		return;
 	}
 	found = who_answers(path, system, &error);
-	doctor_add(doctor, found ? DOCTOR_OK : DOCTOR_WARNING, what, found ? found : error->message,
+	doctor_add(doctor, found ? DOCTOR_OK : DOCTOR_WARNING, what, error ? error->message : found,
 		   found ? NULL : "look into the daemon's log, or start it again");
 }
 
@@ -114,7 +115,7 @@ static void check_folder(struct doctor *doctor, const char *used)
 	if (!given || !*given)
 		doctor_add(doctor, DOCTOR_NOTE, "XDG_RUNTIME_DIR",
 			   "not set; a daemon of the session has its socket elsewhere", NULL);
-	else if (strcmp(given, used))
+	else if (strcmp(given, used) != 0)
 		doctor_add(doctor, DOCTOR_WARNING, "XDG_RUNTIME_DIR",
 			   "the folder is another user's, and not used",
 			   "log in as yourself, or set it to a folder of your own of mode 0700");
@@ -146,13 +147,11 @@ static void check_sockets(struct doctor *doctor)
 static void check_group(struct doctor *doctor, const char *name, const char *gives)
 {
 	g_autofree char *what = g_strdup_printf("group %s", name), *remedy = NULL;
-	const struct group *group = getgrnam(name);
 	gid_t groups[256], wanted;
 	int count;
 
-	if (!group || !geteuid())
+	if (!geteuid() || !account_group(name, &wanted))
 		return;
-	wanted = group->gr_gid;
 	count = getgroups(G_N_ELEMENTS(groups), groups);
 	for (int i = 0; i < count; i++) {
 		if (groups[i] == wanted) {

@@ -2,9 +2,9 @@
 /*
  * config-defaults.c - what socled does if nobody says anything else: where its files are
  */
-#include <grp.h>
 #include <unistd.h>
 
+#include "base/account.h"
 #include "base/program.h"
 #include "base/session.h"
 #include "daemon/config-int.h"
@@ -86,7 +86,8 @@ void config_complete(struct config *config)
 	make_absolute(&config->vm);
 	make_absolute(&config->policy);
 	make_absolute(&config->pidfile);
-	if (!config->session && !config->socket_group && geteuid() == 0 && getgrnam("socle"))
+	if (!config->session && !config->socket_group && geteuid() == 0 &&
+	    account_group("socle", NULL))
 		config->socket_group = g_strdup("socle");
 	if (config->listen_tls) {
 		fill(&config->tls_ca, g_strdup("/etc/pki/CA/cacert.pem"));

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <glib-unix.h>
-#include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -14,6 +13,7 @@
 #include <sys/un.h>
 
 #include "base/acceptor.h"
+#include "base/account.h"
 #include "base/error.h"
 #include "base/sys.h"
 #include "base/unix-listener.h"
@@ -117,17 +117,17 @@ void listeners_free(struct listeners *listeners)
 
 static bool let_in(const char *path, const char *group, mode_t mode, GError **error)
 {
-	const struct group *found = group ? getgrnam(group) : NULL;
+	gid_t gid = 0;
 	int r = 0;
 
-	if (group && !found)
+	if (group && !account_group(group, &gid))
 		return error_set(
 			error, SOCLE_ERROR_NOT_FOUND,
 			"there is no group '%s'; make it with groupadd --system %s, or name "
 			"another one with --socket-group",
 			group, group);
-	if (found)
-		r = sys_chown(path, (uid_t)-1, found->gr_gid);
+	if (group)
+		r = sys_chown(path, (uid_t)-1, gid);
 	if (r == 0)
 		r = sys_chmod(path, mode);
 	if (r < 0)

@@ -4,9 +4,9 @@
  */
 #include "daemon/machines.h"
 
-#include <pwd.h>
 #include <unistd.h>
 
+#include "base/account.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "daemon/config.h"
@@ -17,22 +17,23 @@
 /* Without a name they are this user's, that is in a system root's. */
 static bool find_user(struct machines *machines, const char *name, GError **error)
 {
-	const struct passwd *user = name ? getpwnam(name) : NULL;
+	uid_t uid;
+	gid_t gid;
 
 	if (!name)
 		return true;
-	if (!user)
+	if (!account_user(name, &uid, &gid))
 		return error_set(
 			error, SOCLE_ERROR_NOT_FOUND,
 			"there is no user '%s' on this host; make one with useradd --system "
 			"%s, or name another one with --machine-user",
 			name, name);
-	if (geteuid() != 0 && user->pw_uid != geteuid())
+	if (geteuid() != 0 && uid != geteuid())
 		return error_set(error, SOCLE_ERROR_DENIED,
 				 "--machine-user %s: only root can run machines as somebody else",
 				 name);
-	machines->runner.uid = geteuid() == 0 ? user->pw_uid : 0;
-	machines->runner.gid = geteuid() == 0 ? user->pw_gid : 0;
+	machines->runner.uid = geteuid() == 0 ? uid : 0;
+	machines->runner.gid = geteuid() == 0 ? gid : 0;
 	return true;
 }
 

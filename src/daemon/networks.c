@@ -13,12 +13,13 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/account.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/scan.h"
 #include "base/sys.h"
 #include "daemon/config.h"
 #include "daemon/network-bridge.h"
@@ -301,12 +302,12 @@ static void mend(struct hostnet *h, int pid, uint64_t start)
 static void host_find(void *opaque, struct virtnet *net, const char *state, struct task *task)
 {
 	struct hostnet *h = hostnet_new(opaque, net);
-	uint64_t start = 0;
-	int pid = 0;
+	uint64_t pid = 0, start = 0;
 
-	if (sscanf(state, "pid=%d start=%" SCNu64, &pid, &start) != 2)
+	if (!scan_text(&state, "pid=") || !scan_number(&state, INT_MAX, &pid) ||
+	    !scan_text(&state, " start=") || !scan_number(&state, UINT64_MAX, &start))
 		pid = 0;
-	mend(h, pid, start);
+	mend(h, (int)pid, start);
 	task_end(task, NULL);
 }
 
@@ -480,7 +481,7 @@ static char *find_program(void)
 
 void networks_init(struct networks *networks, const struct config *config)
 {
-	const struct passwd *user = getpwnam("dnsmasq");
+	static const char *const users[] = { "dnsmasq", "nobody" };
 
 	*networks = (struct networks){
 		.run_dir = g_build_filename(config->run, "networks", NULL),
@@ -490,8 +491,8 @@ void networks_init(struct networks *networks, const struct config *config)
 		.watch = -1,
 		.told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
 	};
-	user = user ? user : getpwnam("nobody");
-	networks->user = user ? g_strdup(user->pw_name) : NULL;
+	for (unsigned i = 0; i < ARRAY_SIZE(users) && !networks->user; i++)
+		networks->user = account_user(users[i], NULL, NULL) ? g_strdup(users[i]) : NULL;
 }
 
 void networks_release(struct networks *networks)

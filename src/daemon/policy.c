@@ -4,10 +4,9 @@
  */
 #include "daemon/policy.h"
 
-#include <grp.h>
-#include <pwd.h>
 #include <string.h>
 
+#include "base/account.h"
 #include "base/error.h"
 
 struct rule {
@@ -35,42 +34,32 @@ static void rule_free(void *opaque)
 /* A number stands for itself, whether there is such a user or not. */
 static bool add_user(struct rule *rule, const char *name, GError **error)
 {
-	const struct passwd *found;
 	guint64 number;
 	uid_t uid;
 
-	if (g_ascii_string_to_unsigned(name, 10, 0, G_MAXUINT32 - 1, &number, NULL)) {
+	if (g_ascii_string_to_unsigned(name, 10, 0, G_MAXUINT32 - 1, &number, NULL))
 		uid = (uid_t)number;
-	} else {
-		found = getpwnam(name);
-		if (!found)
-			return error_set(error, SOCLE_ERROR_NOT_FOUND,
-					 "there is no user '%s' on this host; give a name that "
-					 "exists, or a number",
-					 name);
-		uid = found->pw_uid;
-	}
+	else if (!account_user(name, &uid, NULL))
+		return error_set(error, SOCLE_ERROR_NOT_FOUND,
+				 "there is no user '%s' on this host; give a name that exists, "
+				 "or a number",
+				 name);
 	g_array_append_val(rule->users, uid);
 	return true;
 }
 
 static bool add_group(struct rule *rule, const char *name, GError **error)
 {
-	const struct group *found;
 	guint64 number;
 	gid_t gid;
 
-	if (g_ascii_string_to_unsigned(name, 10, 0, G_MAXUINT32 - 1, &number, NULL)) {
+	if (g_ascii_string_to_unsigned(name, 10, 0, G_MAXUINT32 - 1, &number, NULL))
 		gid = (gid_t)number;
-	} else {
-		found = getgrnam(name);
-		if (!found)
-			return error_set(error, SOCLE_ERROR_NOT_FOUND,
-					 "there is no group '%s' on this host; give a name that "
-					 "exists, or a number",
-					 name);
-		gid = found->gr_gid;
-	}
+	else if (!account_group(name, &gid))
+		return error_set(error, SOCLE_ERROR_NOT_FOUND,
+				 "there is no group '%s' on this host; give a name that exists, "
+				 "or a number",
+				 name);
 	g_array_append_val(rule->groups, gid);
 	return true;
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/scan.h"
 #include "base/sys.h"
 #include "daemon/runner-int.h"
 #include "daemon/runner-tap.h"
@@ -27,15 +28,17 @@ static bool read_end(const struct runner *runner, int *ret_status, char **ret_re
 		     char **ret_report)
 {
 	autofd int fd = sys_open(runner->exit_file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-	char text[TEXT_MAX] = "", reason[64] = "";
+	char text[TEXT_MAX] = "";
 	ssize_t n = fd < 0 ? fd : sys_read_full(fd, text, sizeof(text) - 1);
-	char *line;
+	const char *at = text, *line;
+	uint64_t status;
 
-	if (n <= 0 || sscanf(text, "%d %63s", ret_status, reason) != 2)
+	if (n <= 0 || !scan_number(&at, INT_MAX, &status) || !scan_text(&at, " ") ||
+	    !scan_word(&at, ret_reason))
 		return false;
+	*ret_status = (int)status;
 	line = strchr(text, '\n');
 	g_strchomp(text);
-	*ret_reason = g_strdup(reason);
 	*ret_report = line && line[1] ? g_utf8_make_valid(line + 1, -1) : NULL;
 	return true;
 }
@@ -48,7 +51,7 @@ static char *killed_reason(struct runner *runner)
 	switch (process_status(runner->process, &status)) {
 	case PROCESS_KILLED:
 		return g_strdup_printf("its process was killed by signal %d (%s)", status,
-				       strsignal(status));
+				       g_strsignal(status));
 	case PROCESS_EXITED:
 		last = machine_log_last(runner->log, runner->log_from);
 		if (last)

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/scan.h"
 #include "daemon/runner-args.h"
 #include "daemon/runner-int.h"
 
@@ -119,15 +120,18 @@ static bool take_state(struct runner *runner, const char *state, GError **error)
 	const char *files = strstr(state, " own="), *dir = strstr(state, " dir=");
 	const char *dump = strstr(state, " dump=");
 	g_autofree char *list = NULL, *own = NULL;
-	int64_t from = 0;
+	const char *at = state;
+	uint64_t pid, start, from;
 
-	if (sscanf(state, "pid=%d start=%" SCNu64 " from=%" SCNd64, &runner->found_pid,
-		   &runner->found_start, &from) != 3 ||
-	    !names || !jobs || !dir || jobs < names || dir < jobs || dir[5] != '/' ||
-	    runner->found_pid <= 1 || !runner->found_start)
+	if (!scan_text(&at, "pid=") || !scan_number(&at, INT_MAX, &pid) ||
+	    !scan_text(&at, " start=") || !scan_number(&at, UINT64_MAX, &start) ||
+	    !scan_text(&at, " from=") || !scan_number(&at, INT64_MAX, &from) || !names || !jobs ||
+	    !dir || jobs < names || dir < jobs || dir[5] != '/' || pid <= 1 || !start)
 		return error_set(error, SOCLE_ERROR_CORRUPT,
 				 "what was kept of its process makes no sense: '%.128s'", state);
-	runner->log_from = from;
+	runner->found_pid = (int)pid;
+	runner->found_start = start;
+	runner->log_from = (int64_t)from;
 	own = g_strndup(names + 7, (size_t)(jobs - names - 7));
 	take_names(runner->machine.dom->live, own);
 	list = g_strndup(jobs + 6, strcspn(jobs + 6, " "));

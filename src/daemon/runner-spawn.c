@@ -9,7 +9,6 @@
 
 #include <fcntl.h>
 #include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/account.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/sys.h"
@@ -127,10 +127,11 @@ static void set_limits(void)
 
 static void reset_signals(void)
 {
+	const struct sigaction usual = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
 	for (int sig = 1; sig < NSIG; sig++)
-		(void)signal(sig, SIG_DFL);
+		(void)sigaction(sig, &usual, NULL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -180,10 +181,10 @@ static char **make_env(void)
 /* All groups of the user, for /dev/kvm. */
 static void find_groups(struct prepared *p)
 {
-	const struct passwd *user = getpwuid(p->what->uid);
+	g_autofree char *user = account_user_name(p->what->uid);
 
 	p->group_count = GROUPS_MAX;
-	if (!user || getgrouplist(user->pw_name, p->what->gid, p->groups, &p->group_count) < 0) {
+	if (!user || getgrouplist(user, p->what->gid, p->groups, &p->group_count) < 0) {
 		p->groups[0] = p->what->gid;
 		p->group_count = 1;
 	}

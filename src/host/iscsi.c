@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/scan.h"
 #include "host/argv-int.h"
 
 static char *url_of(const char *host, unsigned port)
@@ -72,15 +73,18 @@ GArray *iscsi_parse_disks(const char *text, const char *target)
 
 	for (unsigned i = 0; lines[i]; i++) {
 		g_autofree char *name = target_in(lines[i]);
-		unsigned lun;
+		const char *at = lines[i];
+		uint64_t number;
 
 		if (name) {
 			/* A target with two portals stands there twice. */
 			inside = !disks && !strcmp(name, target);
 			if (inside)
-				disks = g_array_new(FALSE, FALSE, sizeof(lun));
+				disks = g_array_new(FALSE, FALSE, sizeof(unsigned));
 		} else if (inside && strstr(lines[i], "Type:DIRECT_ACCESS") &&
-			   sscanf(lines[i], "Lun:%u", &lun) == 1) {
+			   scan_text(&at, "Lun:") && scan_number(&at, UINT_MAX, &number)) {
+			unsigned lun = (unsigned)number;
+
 			g_array_append_val(disks, lun);
 		}
 	}

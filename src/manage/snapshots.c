@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/scan.h"
 #include "manage/vm-int.h"
 #include "model/snapshot.h"
 
@@ -62,15 +63,15 @@ char *snapshots_format(const struct vm *vm)
 
 static bool parse_one(struct vm *vm, const char **at, GError **error)
 {
-	char word[16];
-	size_t len;
-	int head = 0;
+	g_autofree char *word = NULL;
+	const char *p = *at;
+	uint64_t len;
 	struct snapshot *snapshot;
 
-	if (sscanf(*at, "<!-- %15s %zu -->\n%n", word, &len, &head) < 2 || !head ||
-	    len > strlen(*at + head))
+	if (!scan_text(&p, "<!-- ") || !scan_word(&p, &word) || !scan_text(&p, " ") ||
+	    !scan_number(&p, strlen(p), &len) || !scan_text(&p, " -->\n") || len > strlen(p))
 		return error_set(error, SOCLE_ERROR_CORRUPT, "it is cut off");
-	snapshot = snapshot_parse(*at + head, len, SNAPSHOT_PARSE_KEPT, NULL, error);
+	snapshot = snapshot_parse(p, len, SNAPSHOT_PARSE_KEPT, NULL, error);
 	if (!snapshot)
 		return false;
 	if (!snapshot->name || snapshots_find(vm, snapshot->name)) {
@@ -81,7 +82,7 @@ static bool parse_one(struct vm *vm, const char **at, GError **error)
 	g_ptr_array_add(snapshots_of(vm)->list, snapshot);
 	if (!strcmp(word, "current"))
 		vm->snapshots->current = snapshot;
-	*at += head + len;
+	*at = p + len;
 	return true;
 }
 
