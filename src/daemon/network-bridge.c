@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "host/link.h"
+#include "model/inet.h"
 #include "model/network.h"
 
 /* == Whose addresses == */
@@ -132,23 +133,11 @@ static bool is_ours(const struct network *n)
 	return link_alias(n->bridge.name, alias) >= 0 && !g_ascii_strcasecmp(alias, wanted);
 }
 
-static bool take_mac(const char *text, uint8_t mac[6])
-{
-	unsigned b[6];
-
-	if (!text ||
-	    sscanf(text, "%x:%x:%x:%x:%x:%x", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5]) != 6)
-		return false;
-	for (unsigned i = 0; i < 6; i++)
-		mac[i] = (uint8_t)b[i];
-	return true;
-}
-
 static bool add(const struct network *n, GError **error)
 {
 	char alias[LINK_ALIAS_SIZE];
-	uint8_t mac[6];
-	const bool has_mac = take_mac(n->mac.address, mac);
+	uint8_t mac[INET_MAC_LEN];
+	const bool has_mac = inet_parse_mac(n->mac.address, mac);
 	const struct link_bridge bridge = {
 		.alias = alias,
 		.mac = has_mac ? mac : NULL,

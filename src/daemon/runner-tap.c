@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/sys.h"
 #include "host/link.h"
+#include "model/inet.h"
 
 enum {
 	FILE_MS = 1000
@@ -157,17 +158,6 @@ static enum link_macvtap mode_of(const char *mode)
 	return LINK_MACVTAP_VEPA;
 }
 
-static bool mac_bytes(const char *text, uint8_t mac[6])
-{
-	unsigned b[6];
-
-	if (sscanf(text, "%x:%x:%x:%x:%x:%x", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5]) != 6)
-		return false;
-	for (unsigned i = 0; i < 6; i++)
-		mac[i] = (uint8_t)b[i];
-	return true;
-}
-
 /* Its file is made by the kernel or by udev, a moment later. */
 static int open_file(int index, GError **error)
 {
@@ -192,11 +182,17 @@ static int open_direct(struct domain_interface *card, GError **error)
 {
 	const char *wanted = card->target.dev, *parent = card->source.dev;
 	char name[LINK_NAME_SIZE];
-	uint8_t mac[6];
+	uint8_t mac[INET_MAC_LEN];
 	int index, fd;
 
-	if ((wanted && !check_name(wanted, error)) || !mac_bytes(card->mac.address, mac))
+	if (wanted && !check_name(wanted, error))
 		return -1;
+	if (!inet_parse_mac(card->mac.address, mac)) {
+		error_set(
+			error, SOCLE_ERROR_USAGE,
+			"a card has no address that can be read; give one like 52:54:00:12:34:56");
+		return -1;
+	}
 	if (link_index(parent) < 0) {
 		error_set(error, SOCLE_ERROR_NOT_FOUND,
 			  "this host has no interface '%.64s'; name one that it has", parent);

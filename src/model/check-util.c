@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/check-int.h"
+#include "model/inet.h"
 #include "model/say-int.h"
 
 G_GNUC_PRINTF(3, 0)
@@ -69,11 +70,9 @@ bool is_one_of(const char *text, const char *const *words)
 
 bool is_mac(const char *text)
 {
-	for (unsigned i = 0; i < 17; i++) {
-		if (i % 3 == 2 ? text[i] != ':' : !g_ascii_isxdigit(text[i]))
-			return false;
-	}
-	return text[17] == 0;
+	uint8_t bytes[INET_MAC_LEN];
+
+	return inet_parse_mac(text, bytes);
 }
 
 /* "0-3,^2,7": numbers, ranges, and what is taken out of them. */

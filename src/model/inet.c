@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * inet.c - addresses of both kinds, as definitions have them
+ * inet.c - addresses of hosts, IPv4 and IPv6, and of cards, as definitions have them
  */
 #include "model/inet.h"
 
 #include <arpa/inet.h>
+#include <glib.h>
 #include <string.h>
 
 bool inet_parse(const char *text, struct inet *ret)
@@ -55,6 +56,19 @@ bool inet_same_network(const struct inet *a, const struct inet *b, unsigned pref
 	const struct inet x = inet_first(a, prefix), y = inet_first(b, prefix);
 
 	return inet_compare(&x, &y) == 0;
+}
+
+bool inet_parse_mac(const char *text, uint8_t ret[INET_MAC_LEN])
+{
+	for (unsigned i = 0; text && i < INET_MAC_LEN; i++, text += 3) {
+		int high = g_ascii_xdigit_value(text[0]);
+		int low = high < 0 ? -1 : g_ascii_xdigit_value(text[1]);
+
+		if (low < 0 || text[2] != (i < INET_MAC_LEN - 1 ? ':' : '\0'))
+			return false;
+		ret[i] = (uint8_t)(high << 4 | low);
+	}
+	return text;
 }
 
 int inet_compare(const struct inet *a, const struct inet *b)

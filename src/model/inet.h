@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * inet.h - addresses of both kinds, as definitions have them
+ * inet.h - addresses of hosts, IPv4 and IPv6, and of cards, as definitions have them
  *
  * Threads: any.
  */
@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 enum {
-	INET_TEXT_MAX = 46 /* INET6_ADDRSTRLEN */
+	INET_TEXT_MAX = 46, /* INET6_ADDRSTRLEN */
+	INET_MAC_LEN = 6,
 };
 
 struct inet {
@@ -33,6 +34,8 @@ struct inet inet_first(const struct inet *inet, unsigned prefix);
 struct inet inet_last(const struct inet *inet, unsigned prefix);
 /* Are the first @prefix bits the same? */
 bool inet_same_network(const struct inet *a, const struct inet *b, unsigned prefix);
+/* Six bytes in hexadecimal, colons between them. False: @text, which may be NULL, is no such address. */
+bool inet_parse_mac(const char *text, uint8_t ret[INET_MAC_LEN]);
 /* As memcmp(3) does; IPv4 comes first. */
 int inet_compare(const struct inet *a, const struct inet *b);
 /* 24 for 255.255.255.0; -1: it is none. */
