@@ -35,6 +35,7 @@ struct console {
 
 static void on_end(int sig)
 {
+	/* NOLINTNEXTLINE(bugprone-signal-handler): it is made for this */
 	terminal_restore();
 	(void)signal(sig, SIG_DFL);
 	(void)raise(sig);

@@ -4,6 +4,7 @@
  */
 #include "cli/object.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -179,21 +180,21 @@ const struct object_kind object_pool = {
 /* ---- volumes ---- */
 
 /* By its whole name in a pool; the error of a wrong name says what there is. */
-static struct socle_volume *in_pool(struct cli *cli, const char *pool_word, const char *name,
+static struct socle_volume *in_pool(struct cli *cli, const char *pool_name, const char *volume,
 				    GError **error)
 {
-	SOCLE_AUTO(pool) pool = cli_pool(cli, pool_word, error);
-	g_autofree char *shown = cli_plain(name), *pool_shown = NULL;
+	SOCLE_AUTO(pool) pool = cli_pool(cli, pool_name, error);
+	g_autofree char *shown = cli_plain(volume), *pool_shown = NULL;
 	struct socle_error *why = NULL;
 	struct socle_volume *vol;
 
 	if (!pool)
 		return NULL;
-	vol = socle_volume_by_name(pool, name, &why);
+	vol = socle_volume_by_name(pool, volume, &why);
 	if (vol)
 		return vol;
 	if (socle_error_code(why) != SOCLE_ERR_NO_STORAGE_VOL) {
-		cli_fail(error, why, "pool '%s'", pool_word);
+		cli_fail(error, why, "pool '%s'", pool_name);
 		return NULL;
 	}
 	socle_error_free(why);
@@ -457,6 +458,7 @@ int cli_object_uuid(struct cli *cli, const struct cli_args *args, GError **error
 	const struct object_kind *kind = kind_of(args);
 	void *object = kind->find(cli, args, cli_args_word(args, 0), error);
 
+	assert(kind->uuid); /* volumes have no such command */
 	if (!object)
 		return CLI_FAILED;
 	if (cli->output == OUTPUT_JSON)

@@ -117,7 +117,7 @@ bool run_kind_of(const char *path, const char *format, enum run_kind *ret_kind,
 	static const char *const raw_names[] = { ".img", ".raw", NULL };
 	static const char *const cd_names[] = { ".iso", NULL };
 	g_autofree uint8_t *head = g_malloc(HEAD_LEN);
-	size_t len;
+	size_t len = 0;
 
 	*ret_kind = RUN_DISK;
 	if (format) {
@@ -158,7 +158,8 @@ static bool split(const char *what, const char *text, char **ret_first, const ch
 		size_t len = equals ? (size_t)(equals - words[i]) : strlen(words[i]);
 		unsigned n = 0;
 
-		while (names[n] && (strlen(names[n]) != len || strncmp(names[n], words[i], len)))
+		while (names[n] &&
+		       (strlen(names[n]) != len || strncmp(names[n], words[i], len) != 0))
 			n++;
 		if (!names[n])
 			return error_set(error, SOCLE_ERROR_USAGE,

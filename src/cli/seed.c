@@ -36,6 +36,9 @@ enum {
 	FOLDER = 1 << 1,   /* among the flags of a record */
 };
 
+static const uint8_t magic[] = { 'C', 'D', '0', '0', '1', 1 }; /* behind a descriptor's kind */
+static const uint8_t joliet_escape[] = { '%', '/', 'E' };      /* UCS-2, level 3 */
+
 struct file {
 	const char *name, *capitals; /* the latter as ISO 9660 has it */
 	const char *text;
@@ -137,6 +140,11 @@ char *seed_hostname(const char *name)
 
 /* ---- writing ---- */
 
+static uint8_t *sector_at(uint8_t *image, uint32_t sector)
+{
+	return image + (size_t)sector * SECTOR;
+}
+
 /* Both orders, one behind the other, as most numbers are there. */
 static void put_both16(uint8_t *p, uint16_t v)
 {
@@ -179,12 +187,11 @@ static size_t wide(const char *text, uint8_t *ret)
 /* Text of a descriptor, with blanks behind it. */
 static void put_padded(uint8_t *p, size_t size, const char *text, bool joliet)
 {
-	for (size_t i = 0; i < size; i++)
-		p[i] = joliet && !(i & 1) ? 0 : ' ';
-	if (joliet)
-		(void)wide(text, p);
-	else
-		memcpy(p, text, strlen(text));
+	for (size_t i = 0; i < size; i++) {
+		bool high = joliet && !(i & 1);
+
+		p[i] = high ? 0 : *text ? (uint8_t)*text++ : ' ';
+	}
 }
 
 static void put_descriptor(uint8_t *p, uint32_t sectors, bool joliet)
@@ -193,12 +200,12 @@ static void put_descriptor(uint8_t *p, uint32_t sectors, bool joliet)
 	uint32_t paths = joliet ? AT_JOLIET_PATHS : AT_PATHS;
 
 	p[0] = joliet ? 2 : 1;
-	memcpy(p + 1, "CD001\1", 6);
+	memcpy(p + 1, magic, sizeof(magic));
 	put_padded(p + 8, 32, "LINUX", joliet);
 	put_padded(p + 40, 32, "CIDATA", joliet);
 	put_both32(p + 80, sectors);
 	if (joliet)
-		memcpy(p + 88, "%/E", 3);
+		memcpy(p + 88, joliet_escape, sizeof(joliet_escape));
 	put_both16(p + 120, 1);
 	put_both16(p + 124, 1);
 	put_both16(p + 128, SECTOR);
@@ -213,14 +220,14 @@ static void put_descriptor(uint8_t *p, uint32_t sectors, bool joliet)
 	put_padded(p + 574, 128, "SOCLE", joliet);
 	put_padded(p + 702, 111, "", false);
 	/* No times: the same texts are the same CD. */
-	for (unsigned i = 0; i < 4; i++)
+	for (size_t i = 0; i < 4; i++)
 		memset(p + 813 + 17 * i, '0', 16);
 	p[881] = 1;
 }
 
 static void put_paths(uint8_t *image, uint32_t at, uint32_t folder)
 {
-	uint8_t *little = image + (size_t)at * SECTOR, *big = little + SECTOR;
+	uint8_t *little = sector_at(image, at), *big = sector_at(image, at + 1);
 
 	little[0] = big[0] = 1;
 	put_le32(little + 2, folder);
@@ -233,7 +240,7 @@ static void put_folder(uint8_t *image, uint32_t at, const struct file *files, un
 		       bool joliet)
 {
 	static const uint8_t self[1] = { 0 }, parent[1] = { 1 };
-	uint8_t *p = image + (size_t)at * SECTOR, name[64];
+	uint8_t *p = sector_at(image, at), name[64];
 
 	p += put_record(p, self, 1, at, SECTOR, FOLDER);
 	p += put_record(p, parent, 1, at, SECTOR, FOLDER);
@@ -285,15 +292,16 @@ GByteArray *seed_image(const struct seed *seed)
 	g_byte_array_set_size(image, sectors * SECTOR);
 	p = image->data;
 	memset(p, 0, image->len);
-	put_descriptor(p + AT_DESCRIPTOR * SECTOR, sectors, false);
-	put_descriptor(p + AT_JOLIET * SECTOR, sectors, true);
-	memcpy(p + AT_LAST * SECTOR, "\377CD001\1", 7);
+	put_descriptor(sector_at(p, AT_DESCRIPTOR), sectors, false);
+	put_descriptor(sector_at(p, AT_JOLIET), sectors, true);
+	*sector_at(p, AT_LAST) = 255;
+	memcpy(sector_at(p, AT_LAST) + 1, magic, sizeof(magic));
 	put_paths(p, AT_PATHS, AT_FOLDER);
 	put_paths(p, AT_JOLIET_PATHS, AT_JOLIET_FOLDER);
 	put_folder(p, AT_FOLDER, files, count, false);
 	put_folder(p, AT_JOLIET_FOLDER, files, count, true);
 	for (unsigned i = 0; i < count; i++)
-		memcpy(p + (size_t)files[i].sector * SECTOR, files[i].text, files[i].len);
+		memcpy(sector_at(p, files[i].sector), files[i].text, files[i].len);
 	return image;
 }
 
@@ -334,11 +342,12 @@ static void take_record(struct seed *seed, const uint8_t *image, size_t len, con
 
 struct seed *seed_read(const uint8_t *image, size_t len, GError **error)
 {
-	const uint8_t *descriptor = image + AT_DESCRIPTOR * SECTOR;
+	const size_t descriptor_at = (size_t)AT_DESCRIPTOR * SECTOR;
+	const uint8_t *descriptor = image + descriptor_at;
 	autoptr(seed) seed = g_new0(struct seed, 1);
 	size_t at, end;
 
-	if (len < (AT_DESCRIPTOR + 1) * SECTOR || memcmp(descriptor, "\1CD001", 6) != 0) {
+	if (len < descriptor_at + SECTOR || memcmp(descriptor, "\1CD001", 6) != 0) {
 		error_set(error, SOCLE_ERROR_CORRUPT, "it is no CD");
 		return NULL;
 	}

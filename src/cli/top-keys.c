@@ -22,7 +22,7 @@ enum {
 };
 
 static const struct {
-	char key;
+	uint8_t key;
 	enum top_sort sort;
 	const char *name;
 } sorts[] = {

@@ -20,7 +20,7 @@ bool boot_is_new(const char *run, const char *boot_id)
 
 	if (!g_file_get_contents(path, &text, NULL, NULL))
 		return true;
-	return boot_id && strcmp(g_strstrip(text), boot_id);
+	return boot_id && strcmp(g_strstrip(text), boot_id) != 0;
 }
 
 void boot_remember(const char *run, const char *boot_id)

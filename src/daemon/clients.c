@@ -57,7 +57,7 @@ struct client {
 /* A hostile client is not to fill the log. */
 static void G_GNUC_PRINTF(2, 3) tell(struct clients *clients, const char *fmt, ...)
 {
-	gint64 minute = g_get_monotonic_time() / (60 * G_USEC_PER_SEC);
+	gint64 minute = g_get_monotonic_time() / (60L * G_USEC_PER_SEC);
 	g_autofree char *text = NULL;
 	va_list ap;
 
@@ -379,7 +379,7 @@ void clients_free(struct clients *clients, unsigned patience_ms)
 		g_main_context_iteration(context, TRUE);
 	g_source_destroy(timer);
 	g_source_unref(timer);
-	while (clients->all.length)
+	while (clients->all.head)
 		client_free(clients->all.head->data);
 	g_hash_table_unref(clients->origins);
 	g_hash_table_unref(clients->by_peer);

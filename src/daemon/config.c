@@ -41,9 +41,9 @@ static bool set_word(const struct config_option *option, void *member, const cha
 
 static bool set_flag(void *member, const char *value, GError **error)
 {
-	bool yes = !value || !strcmp(value, "yes") || !strcmp(value, "true");
+	bool yes = !strcmp(value, "yes") || !strcmp(value, "true");
 
-	if (!yes && strcmp(value, "no") && strcmp(value, "false"))
+	if (!yes && strcmp(value, "no") != 0 && strcmp(value, "false") != 0)
 		return error_set(error, SOCLE_ERROR_USAGE, "'%s' is neither yes nor no", value);
 	*(bool *)member = yes;
 	return true;
@@ -61,7 +61,6 @@ static bool set_number(const struct config_option *option, void *member, const c
 	return true;
 }
 
-/* @value NULL: a flag on the command line. */
 static bool set(struct config *config, const struct config_option *option, const char *value,
 		GError **error)
 {
@@ -104,7 +103,7 @@ static bool refuse(const char *arg, GError **error)
 /* Take the option at argv[*i], and its value; *i is at the last that was taken then. */
 static bool parse_one(struct config *config, int argc, char **argv, int *i, GError **error)
 {
-	const char *arg = argv[*i], *equals, *value = NULL;
+	const char *arg = argv[*i], *equals, *value = "yes"; /* what a flag says */
 	const struct config_option *option = NULL;
 
 	if (!strcmp(arg, "-h"))
@@ -174,7 +173,7 @@ static bool take_file(struct config *config, const char *path, GError **error)
 		return false;
 	groups = g_key_file_get_groups(file, NULL);
 	for (unsigned i = 0; groups[i]; i++) {
-		if (strcmp(groups[i], group_name))
+		if (strcmp(groups[i], group_name) != 0)
 			return error_set(error, SOCLE_ERROR_USAGE,
 					 "there is no group [%s]; all keys stand in [%s]",
 					 groups[i], group_name);

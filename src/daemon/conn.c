@@ -294,9 +294,8 @@ static void flush(struct conn *conn)
 {
 	if (conn->state == LOST)
 		return;
-	if (output_flush(&conn->output) < 0)
-		lose(conn, NULL);
-	else if (conn->state == CLOSING && !conn->output.queue.length)
+	if (output_flush(&conn->output) < 0 ||
+	    (conn->state == CLOSING && !conn->output.queue.length))
 		lose(conn, NULL);
 	/* Streams may send more now; then there is another turn. */
 	if (conn->state == SERVED && conn->told != conn->output.queued) {

@@ -83,7 +83,7 @@ static struct node *open_uri(void *opaque, const char *uri, GError **error)
 	g_autofree char *plain = g_strndup(path, strcspn(path, "?#"));
 
 	if (g_str_has_prefix(uri, "test:")) {
-		if (strcmp(plain, "/default")) {
+		if (strcmp(plain, "/default") != 0) {
 			error_set(error, SOCLE_ERROR_UNSUPPORTED,
 				  "the driver test has no machines at '%s'; use test:///default",
 				  plain);

@@ -51,7 +51,7 @@ static bool build(const struct depot *depot, unsigned flags, GError **error)
 		return error_set(error, SOCLE_ERROR_EXISTS,
 				 "'%s' has partitions already; build with overwrite to lose them",
 				 disk_of(depot));
-	if (label && strcmp(label, "dos") && strcmp(label, "gpt"))
+	if (label && strcmp(label, "dos") != 0 && strcmp(label, "gpt") != 0)
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
 				 "tables of type '%.64s' are not made here; use gpt or dos", label);
 	return run(partitions_argv_label(disk_of(depot), overwrite),

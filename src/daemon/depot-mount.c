@@ -32,7 +32,7 @@ static const char *format_of(const struct depot *depot)
 {
 	const char *type = depot->def->source.format.type;
 
-	return type && strcmp(type, "auto") ? type : NULL;
+	return type && strcmp(type, "auto") != 0 ? type : NULL;
 }
 
 static bool start_mounted(const struct depot *depot, const char *type, const char *what,

@@ -185,7 +185,7 @@ static bool create(const struct depot *depot, const struct vol_create *what,
 				 "volumes of other pools are not copied into a Ceph cluster from "
 				 "here; use 'rbd import %s/%s'",
 				 pool_of(depot), vol->name);
-	if (vol->backing.path || (format && strcmp(format, "raw")))
+	if (vol->backing.path || (format && strcmp(format, "raw") != 0))
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
 				 "volume '%s': images of a Ceph cluster are raw, and have nothing "
 				 "behind them here; leave format and backing out",

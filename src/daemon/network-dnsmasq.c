@@ -137,7 +137,7 @@ static void on_ended(void *opaque)
 {
 	struct dnsmasq *d = opaque;
 	g_autofree char *words = last_words(d);
-	const bool well = g_get_monotonic_time() - d->since > WELL_S * G_USEC_PER_SEC;
+	const bool well = g_get_monotonic_time() - d->since > (gint64)WELL_S * G_USEC_PER_SEC;
 	int status;
 
 	stop_timers(d);

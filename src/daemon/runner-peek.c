@@ -50,7 +50,7 @@ static bool take(struct peek *peek, const json_t *result, GError **error)
 	size_t len = 0;
 	g_autofree uint8_t *bytes = text ? g_base64_decode(text, &len) : NULL;
 
-	if (len != piece_of(peek))
+	if (!bytes || len != piece_of(peek))
 		return error_set(error, SOCLE_ERROR_FAILED,
 				 "the machine answered with %zu bytes instead of %zu", (size_t)len,
 				 piece_of(peek));

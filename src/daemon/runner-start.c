@@ -423,12 +423,12 @@ static void take_char(struct domain_devices *d, const char *label, const char *p
 }
 
 /* "pty:/dev/pts/N": it is opened by us, so it is nothing else. */
-static bool is_pty(const char *name)
+static bool is_pty(const char *text)
 {
-	static const char start[] = "pty:/dev/pts/";
-	const char *number = name + sizeof(start) - 1;
+	static const char prefix[] = "pty:/dev/pts/";
+	const char *number = text + sizeof(prefix) - 1;
 
-	return g_str_has_prefix(name, start) && *number && !number[strspn(number, "0123456789")];
+	return g_str_has_prefix(text, prefix) && *number && !number[strspn(number, "0123456789")];
 }
 
 static void on_chars(void *opaque, json_t *result, const GError *error)

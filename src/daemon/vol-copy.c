@@ -119,28 +119,35 @@ static bool is_zero(const uint8_t *bytes, size_t len)
 	return !bytes[0] && !memcmp(bytes, bytes + 1, len - 1);
 }
 
-static bool put_zeroes(struct image *to, bool blank, uint64_t off, uint64_t len, GError **error)
+struct conversion {
+	struct image *from, *to;
+	bool blank; /* @to is new */
+	uint8_t *buffer;
+	struct vol_work *work;
+};
+
+static bool put_zeroes(const struct conversion *c, uint64_t off, uint64_t len, GError **error)
 {
-	return (blank && !to->backing_file && !to->ops->new_is_noise) ||
-	       image_zero(to, off, MIN(len, to->size - off), true, error);
+	return (c->blank && !c->to->backing_file && !c->to->ops->new_is_noise) ||
+	       image_zero(c->to, off, MIN(len, c->to->size - off), true, error);
 }
 
-static bool convert_data(struct image *from, struct image *to, bool blank, uint64_t off,
-			 uint64_t len, uint8_t *buffer, struct vol_work *work, GError **error)
+static bool put_data(const struct conversion *c, uint64_t off, uint64_t len, GError **error)
 {
 	while (len) {
 		size_t n = (size_t)MIN(len, (uint64_t)COPY_BUFFER);
-		size_t padded = MIN((n + 511) / 512 * 512, (size_t)(to->size - off));
+		size_t padded = MIN((n + 511) / 512 * 512, (size_t)(c->to->size - off));
 		bool ok;
 
-		if (!work_is_wanted(work, error) || !image_read(from, off, buffer, n, error))
+		if (!work_is_wanted(c->work, error) ||
+		    !image_read(c->from, off, c->buffer, n, error))
 			return false;
-		memset(buffer + n, 0, padded - n);
-		ok = is_zero(buffer, padded) ? put_zeroes(to, blank, off, padded, error)
-					     : image_write(to, off, buffer, padded, error);
+		memset(c->buffer + n, 0, padded - n);
+		ok = is_zero(c->buffer, padded) ? put_zeroes(c, off, padded, error)
+						: image_write(c->to, off, c->buffer, padded, error);
 		if (!ok)
 			return false;
-		count(work, n);
+		count(c->work, n);
 		off += n;
 		len -= n;
 	}
@@ -151,6 +158,7 @@ bool vol_convert(struct image *from, struct image *to, bool blank, struct vol_wo
 		 GError **error)
 {
 	g_autofree uint8_t *buffer = g_malloc(COPY_BUFFER + 512);
+	const struct conversion c = { from, to, blank, buffer, work };
 	uint64_t off = 0;
 
 	while (off < from->size) {
@@ -161,13 +169,13 @@ bool vol_convert(struct image *from, struct image *to, bool blank, struct vol_wo
 		    !image_map_chain(from, off, MIN(from->size - off, map_step), &extent, error))
 			return false;
 		ok = extent.kind == IMAGE_DATA
-			     ? convert_data(from, to, blank, off, extent.len, buffer, work, error)
-			     : put_zeroes(to, blank, off, (extent.len + 511) / 512 * 512, error);
+			     ? put_data(&c, off, extent.len, error)
+			     : put_zeroes(&c, off, (extent.len + 511) / 512 * 512, error);
 		if (!ok)
 			return false;
 		off += extent.len;
 	}
-	if (to->size > off && !put_zeroes(to, blank, off, to->size - off, error))
+	if (to->size > off && !put_zeroes(&c, off, to->size - off, error))
 		return false;
 	return image_flush(to, error);
 }

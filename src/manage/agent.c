@@ -409,7 +409,7 @@ static void on_set_time(struct call *call, const rpc_domain_set_time_args *args)
 	/* With the flag the guest takes its time from its clock. */
 	if (!(args->flags & 1))
 		when = json_pack("{sI}", "time",
-				 (json_int_t)(args->seconds * 1000000000 + args->nseconds));
+				 (json_int_t)args->seconds * 1000000000 + args->nseconds);
 	agent_ask(call, vm, "guest-set-time", when, agent_done);
 }
 

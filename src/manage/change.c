@@ -223,13 +223,13 @@ static void change_run(struct call *call)
 	struct changing *c = call->data;
 	struct vm *vm = call->vm;
 	autoptr(domain) config = NULL;
-	autoptr(domain) live = NULL;
 	g_autoptr(GError) error = NULL;
 
 	if (!call_still_there(call) || !choose(call, c->flags, &c->live, &c->config))
 		return;
+	/* Only whether it can be done: the machine is told when the definition is kept. */
 	if (c->live)
-		live = try_change(call, vm->dom.live, &error);
+		domain_free(try_change(call, vm->dom.live, &error));
 	if (c->config && !error)
 		config = try_change(call, vm->dom.config, &error);
 	if (error) {

@@ -294,14 +294,17 @@ static bool apply_update(struct call *call, struct domain *domain, GError **erro
 	if (domain->id.set && !subject->alias)
 		subject->alias = g_strdup(info->alias.name);
 	if (!*made) {
+		struct domain *device;
+
 		/* It is judged as if the old one were not there. */
 		without = domain_copy(domain);
 		domain_remove_device(without, domain_find_device(without, subject->device, NULL));
-		if (!device_for(call, without, error))
+		device = device_for(call, without, error);
+		if (!device)
 			return false;
 		if (domain->id.set) {
-			keep_produced(domain, *made);
-			keep_port(domain, *made);
+			keep_produced(domain, device);
+			keep_port(domain, device);
 		}
 	}
 	domain_replace_device(domain, info, *made);

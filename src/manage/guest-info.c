@@ -295,11 +295,13 @@ static void cpus_known(struct call *call, json_t *value)
 
 	if (!cpus)
 		return;
+	all = host_cpumap_format(&cpus->all);
+	online = host_cpumap_format(&cpus->online);
+	offlinable = host_cpumap_format(&cpus->offlinable);
 	rpc_params_init(&params);
-	rpc_params_add_string(&params, "vcpus", all = host_cpumap_format(&cpus->all));
-	rpc_params_add_string(&params, "online", online = host_cpumap_format(&cpus->online));
-	rpc_params_add_string(&params, "offlinable",
-			      offlinable = host_cpumap_format(&cpus->offlinable));
+	rpc_params_add_string(&params, "vcpus", all);
+	rpc_params_add_string(&params, "online", online);
+	rpc_params_add_string(&params, "offlinable", offlinable);
 	ret.params.params_val = params.items;
 	ret.params.params_len = params.count;
 	call_reply(call, &ret);

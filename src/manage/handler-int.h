@@ -67,8 +67,12 @@ void call_change(struct call *call, struct vm *vm, const struct change *change, 
 /* A title, a description, or the element of a program (metadata.c); @type is libvirt's. g_free() it. */
 char *metadata_text(const char *description, const char *title, const char *metadata, int type,
 		    const char *uri);
-bool metadata_change_text(char **description, char **title, char **metadata, int type,
-			  const char *text, const char *key, const char *uri, GError **error);
+/* Where a domain or a network has them. */
+struct metadata_place {
+	char **description, **title, **metadata;
+};
+bool metadata_change_text(const struct metadata_place *place, int type, const char *text,
+			  const char *key, const char *uri, GError **error);
 /* How many CPUs the guest uses, by its agent; and let it use as many as the call says (guest-info.c). */
 void call_guest_cpu_count(struct call *call, struct vm *vm);
 void call_guest_cpu_wish(struct call *call, struct vm *vm);

@@ -32,24 +32,24 @@ static void set_text(char **member, const char *text)
 	*member = text && *text ? g_strdup(text) : NULL;
 }
 
-bool metadata_change_text(char **description, char **title, char **metadata, int type,
-			  const char *text, const char *key, const char *uri, GError **error)
+bool metadata_change_text(const struct metadata_place *place, int type, const char *text,
+			  const char *key, const char *uri, GError **error)
 {
 	switch (type) {
 	case METADATA_DESCRIPTION:
-		set_text(description, text);
+		set_text(place->description, text);
 		return true;
 	case METADATA_TITLE:
 		if (text && strchr(text, '\n'))
 			return error_set(error, SOCLE_ERROR_USAGE,
 					 "a title has one line; use the description");
-		set_text(title, text);
+		set_text(place->title, text);
 		return true;
 	case METADATA_ELEMENT:
 		if (!uri || (text && !key))
 			return error_set(error, SOCLE_ERROR_USAGE,
 					 "metadata of a program need its namespace and a key");
-		return metadata_set(metadata, key, uri, text, error);
+		return metadata_set(place->metadata, key, uri, text, error);
 	default:
 		return error_set(error, SOCLE_ERROR_USAGE, "metadata of type %d are not known",
 				 type);
@@ -82,9 +82,10 @@ static void on_get(struct call *call, const rpc_domain_get_metadata_args *args)
 static bool apply(struct call *call, struct domain *domain, GError **error)
 {
 	const rpc_domain_set_metadata_args *args = call->args;
+	const struct metadata_place place = { &domain->description, &domain->title,
+					      &domain->metadata };
 
-	return metadata_change_text(&domain->description, &domain->title, &domain->metadata,
-				    args->type, args->metadata ? *args->metadata : NULL,
+	return metadata_change_text(&place, args->type, args->metadata ? *args->metadata : NULL,
 				    args->key ? *args->key : NULL, args->uri ? *args->uri : NULL,
 				    error);
 }

@@ -4,6 +4,7 @@
  *
  * A client is told that a definition is there when it is kept. If it cannot be kept all is as before.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -373,6 +374,7 @@ static void on_get_xml(struct call *call, const rpc_network_get_xml_desc_args *a
 		return;
 	network = args->flags & XML_INACTIVE && net->virtnet.config ? net->virtnet.config
 								    : net_shown(net);
+	assert(network); /* it has a definition, or runs */
 	connections = network == net->virtnet.live ? net_connections(net) : 0;
 	network->connections =
 		connections ? number_of(connections) : (struct number){ .set = false };

@@ -181,9 +181,10 @@ static void on_update(struct call *call, const rpc_network_update_args *args)
 static bool apply_metadata(struct call *call, struct network *network, GError **error)
 {
 	const rpc_network_set_metadata_args *args = call->args;
+	const struct metadata_place place = { &network->description, &network->title,
+					      &network->metadata };
 
-	return metadata_change_text(&network->description, &network->title, &network->metadata,
-				    args->type, args->metadata ? *args->metadata : NULL,
+	return metadata_change_text(&place, args->type, args->metadata ? *args->metadata : NULL,
 				    args->key ? *args->key : NULL, args->uri ? *args->uri : NULL,
 				    error);
 }

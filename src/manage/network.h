@@ -45,7 +45,7 @@ struct network_lease {
 	unsigned prefix;
 };
 
-void network_lease_free(void *lease);
+void network_lease_free(void *data);
 
 struct network_ops {
 	/* Each card has a network of its own, like that of the definition: there is no bridge to join. */

@@ -55,7 +55,7 @@ struct peer {
 };
 
 /* qemu.c */
-void monitor_watch_free(void *watch);
+void monitor_watch_free(void *data);
 
 /* @msg is taken over, as are @fds. */
 void peer_send(struct peer *peer, struct rpc_message *msg, const int *fds, unsigned fd_count);

@@ -322,7 +322,8 @@ static void on_caps(struct call *call, const rpc_connect_get_storage_pool_capabi
 			type, config->pools && config->pools->supports(config->pools_opaque, type)
 		};
 	}
-	ret.capabilities = text = storage_caps_format(types, n);
+	text = storage_caps_format(types, n);
+	ret.capabilities = text;
 	call_reply(call, &ret);
 }
 
@@ -341,8 +342,8 @@ static void found_sources(struct call *call, const GError *error)
 		call_fail_error(call, RPC_FROM_STORAGE, error);
 		return;
 	}
-	ret.xml = text =
-		storage_sources_format((const struct storage_pool *const *)list->pdata, list->len);
+	text = storage_sources_format((const struct storage_pool *const *)list->pdata, list->len);
+	ret.xml = text;
 	call_reply(call, &ret);
 }
 

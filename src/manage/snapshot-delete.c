@@ -365,15 +365,15 @@ static void next(struct call *call)
 		return;
 	}
 	snapshot = at_hand(call);
-	if (call->node->config.support.test || args->flags & DELETE_METADATA_ONLY || !snapshot)
-		keep_descriptions(call);
-	else if (snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL) && snapshot->domain &&
-		 ops->snapshot_drop)
+	if (call->node->config.support.test || args->flags & DELETE_METADATA_ONLY)
+		snapshot = NULL;
+	if (snapshot && snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL) && snapshot->domain &&
+	    ops->snapshot_drop)
 		ops->snapshot_drop(&call->vm->dom, snapshot, call_task(call, dropped));
-	else if (!snapshot_has_disks(snapshot, SNAPSHOT_EXTERNAL))
-		keep_descriptions(call);
-	else
+	else if (snapshot && snapshot_has_disks(snapshot, SNAPSHOT_EXTERNAL))
 		merge_images(call, snapshot);
+	else
+		keep_descriptions(call);
 }
 
 /* Those that descend from @from, the last made first: none comes behind one that it stands on. */

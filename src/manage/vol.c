@@ -437,7 +437,8 @@ static void answer_xml(struct call *call, const struct storage_vol *vol)
 	g_free(shown->target.path);
 	shown->key = vol_path(pool, vol->name);
 	shown->target.path = g_strdup(shown->key);
-	ret.xml = xml = storage_vol_format(shown);
+	xml = storage_vol_format(shown);
+	ret.xml = xml;
 	call_reply(call, &ret);
 }
 
