@@ -185,11 +185,14 @@ static bool batch(struct top *top, uint64_t count, GError **error)
 
 /* ---- live ---- */
 
+/* Also called by handlers of signals: both of these are made for that. */
 static void leave_screen(void)
 {
+	/* NOLINTBEGIN(bugprone-signal-handler): they only make system calls, and copy what stands ready */
 	if (atomic_exchange(&on_screen, false))
 		(void)sys_write_full(STDOUT_FILENO, screen_off, strlen(screen_off));
 	terminal_restore();
+	/* NOLINTEND(bugprone-signal-handler) */
 }
 
 static void on_end(int sig)
@@ -202,6 +205,7 @@ static void on_end(int sig)
 static void on_wake(int sig)
 {
 	(void)sig;
+	/* NOLINTNEXTLINE(bugprone-signal-handler): it is one system call */
 	(void)sys_write(wake[1], "", 1);
 }
 

@@ -130,7 +130,7 @@ static bool wait_job(struct cli *cli, const struct cli_args *args, struct socle_
 				cli_args_word(args, 1));
 			return false;
 		}
-		g_usleep(LOOK_MS * 1000);
+		g_usleep(LOOK_MS * 1000UL);
 	}
 }
 

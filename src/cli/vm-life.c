@@ -121,7 +121,7 @@ static int wait_off(struct socle_domain *dom, uint64_t ms, GError **error)
 			return 1;
 		if (sys_monotonic_ns() >= end)
 			return 0;
-		g_usleep(LOOK_MS * 1000);
+		g_usleep(LOOK_MS * 1000UL);
 	}
 }
 

@@ -160,32 +160,26 @@ static bool sizes_of(const struct cli_args *args, struct storage_vol *vol, GErro
 
 static int run_create_as(struct cli *cli, const struct cli_args *args, GError **error)
 {
-	g_autofree char *name = g_strdup(cli_args_word(args, 1)), *xml = NULL;
-	g_autofree char *format = g_strdup(cli_args_value(args, "format"));
-	struct storage_vol wanted = { .name = name, .target.format.type = format };
-	g_autofree char *backing = NULL, *backing_format = NULL;
+	g_autofree char *xml = NULL;
+	autoptr(storage_vol) wanted = g_new0(struct storage_vol, 1);
 	SOCLE_AUTO(pool) pool = NULL;
 	SOCLE_AUTO(volume) vol = NULL;
 	struct socle_error *why = NULL;
-	bool ok;
 
-	if (!sizes_of(args, &wanted, error))
+	wanted->name = g_strdup(cli_args_word(args, 1));
+	wanted->target.format.type = g_strdup(cli_args_value(args, "format"));
+	if (!sizes_of(args, wanted, error))
 		return CLI_USAGE;
 	pool = cli_pool(cli, cli_args_word(args, 0), error);
-	if (!pool)
+	if (!pool || !backing_of(cli, args, pool, &wanted->backing, error))
 		return CLI_FAILED;
-	ok = backing_of(cli, args, pool, &wanted.backing, error);
-	backing = wanted.backing.path;
-	backing_format = wanted.backing.format.type;
-	if (!ok)
-		return CLI_FAILED;
-	xml = storage_vol_format(&wanted);
+	xml = storage_vol_format(wanted);
 	if (cli_args_has(args, "print-xml")) {
 		cli_out_text(xml);
 		return CLI_OK;
 	}
 	vol = socle_volume_create(pool, xml, prealloc(args), &why);
-	return made(cli, vol, why, name, "create", error);
+	return made(cli, vol, why, wanted->name, "create", error);
 }
 
 const struct cli_command cli_vol_create_as = {

@@ -76,7 +76,7 @@ static const char *remedy(const struct uri *uri, int rc)
 		return NULL;
 	if (uri->socket)
 		return "start the daemon that is to listen there";
-	if (strcmp(uri->scheme, "socle"))
+	if (strcmp(uri->scheme, "socle") != 0)
 		return "start libvirtd, or 'socled --libvirt-sockets', or name another daemon";
 	return uri->session
 		       ? "start 'socled --session', or name another daemon"

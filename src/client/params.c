@@ -121,7 +121,8 @@ const struct socle_param *socle_params_get(const struct socle_params *params, si
 const struct socle_param *socle_params_find(const struct socle_params *params, const char *name)
 {
 	for (size_t i = 0; i < socle_params_count(params); i++) {
-		const struct socle_param *param = socle_params_get(params, i);
+		const struct socle_param *param =
+			&g_array_index(params->seen, struct socle_param, i);
 
 		if (!strcmp(param->name, name))
 			return param;

@@ -127,7 +127,7 @@ static bool netfs_build(const struct depot *depot, unsigned flags, GError **erro
 static bool netfs_start(const struct depot *depot, unsigned flags, GError **error)
 {
 	const struct storage_pool_source *source = &depot->def->source;
-	const char *type = format_of(depot) ? format_of(depot) : "nfs";
+	const char *format = format_of(depot), *type = format ? format : "nfs";
 	g_autofree char *what = NULL;
 
 	(void)flags;
@@ -136,7 +136,7 @@ static bool netfs_start(const struct depot *depot, unsigned flags, GError **erro
 		    !host_tool_find(helpers[i].program, helpers[i].package, error))
 			return false;
 	}
-	what = strcmp(type, "cifs")
+	what = strcmp(type, "cifs") != 0
 		       ? g_strdup_printf("%s:%s", source->hosts[0].name, source->dir.path)
 		       : g_strdup_printf("//%s/%s", source->hosts[0].name, source->dir.path);
 	return start_mounted(depot, type, what, error);

@@ -144,7 +144,8 @@ static int ask(struct request *req, message_fn fn, void *opaque)
 static void read_attributes(const struct rtattr *attr, size_t len, const struct rtattr **ret,
 			    unsigned max)
 {
-	memset(ret, 0, max * sizeof(ret[0]));
+	for (unsigned i = 0; i < max; i++)
+		ret[i] = NULL;
 	for (; RTA_OK(attr, len); attr = RTA_NEXT(attr, len)) {
 		unsigned type = attr->rta_type & 0x3fffu;
 

@@ -108,7 +108,7 @@ static void unblock_signals(void *opaque)
 
 	(void)opaque;
 	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
 
 static int wait_for(GPid pid)

@@ -33,12 +33,16 @@ static bool is_dns_name(const char *name)
 	return true;
 }
 
+enum {
+	DUID_MAX = 3 * 130, /* characters, of 130 bytes */
+};
+
 /* "00:01:00:01:...": bytes of two digits. */
 static bool is_duid(const char *text)
 {
 	size_t len = strlen(text);
 
-	if (len < 2 || len > 3 * 130 || len % 3 != 2)
+	if (len < 2 || len > DUID_MAX || len % 3 != 2)
 		return false;
 	for (size_t i = 0; i < len; i++) {
 		if (i % 3 == 2 ? text[i] != ':' : !g_ascii_isxdigit(text[i]))

@@ -277,7 +277,8 @@ bool storage_vol_check(const struct storage_vol *vol, GError **error)
 				   "volume '%.64s' is to be encrypted, which needs secrets, and "
 				   "there are none here; remove <encryption>",
 				   vol->name);
-	if (target->compat && strcmp(target->compat, "0.10") && strcmp(target->compat, "1.1"))
+	if (target->compat && strcmp(target->compat, "0.10") != 0 &&
+	    strcmp(target->compat, "1.1") != 0)
 		return model_error(error, SOCLE_ERROR_USAGE,
 				   "volume '%.64s': '%.64s' is no version of qcow2; give 0.10 or "
 				   "1.1 as <compat>",

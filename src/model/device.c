@@ -21,6 +21,7 @@ static bool is_none(const char *model)
 	return model && !strcmp(model, "none");
 }
 
+/* NOLINTNEXTLINE(readability-function-size): a table, of which each row is a loop */
 GArray *device_refs(struct domain_devices *devices)
 {
 	GArray *refs = g_array_new(FALSE, FALSE, sizeof(struct device_ref));

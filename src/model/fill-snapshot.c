@@ -43,9 +43,8 @@ static void fill_disk(struct snapshot_disk *entry, const struct domain_disk *dis
 	g_free(entry->name);
 	entry->name = g_strdup(disk->target.dev);
 	if (entry->where == SNAPSHOT_ABSENT) {
-		if (!path || disk->readonly || disk->device != DISK_DISK)
-			entry->where = SNAPSHOT_NO;
-		else if (disk->snapshot && !strcmp(disk->snapshot, "no"))
+		if (!path || disk->readonly || disk->device != DISK_DISK ||
+		    !g_strcmp0(disk->snapshot, "no"))
 			entry->where = SNAPSHOT_NO;
 		else if (entry->source.file || entry->source.dev ||
 			 (outside && !disk_keeps_snapshots(disk)))

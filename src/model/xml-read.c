@@ -37,6 +37,7 @@ static void stop(xmlParserCtxt *ctxt, const char *fmt, ...)
 	xmlStopParser(ctxt);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): its type is libxml's */
 static void on_start(void *opaque, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri,
 		     int namespaces, const xmlChar **namespace_pairs, int attributes, int defaulted,
 		     const xmlChar **values)

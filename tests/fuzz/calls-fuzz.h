@@ -92,9 +92,8 @@ static const char *pick_xml(struct making *m)
 		"<disk type='file'><source file='/c.img'/><target dev='vdb'/></disk>",
 		"<disk type='file'><source file='/guest/diskimage1'/><target dev='vda'/></disk>",
 		"<disk type='file' device='cdrom'><target dev='hda'/></disk>",
-		"<interface type='network'><mac address='aa:bb:cc:dd:ee:ff'/><source "
-		"network='default'/>"
-		"</interface>",
+		("<interface type='network'><mac address='aa:bb:cc:dd:ee:ff'/>"
+		 "<source network='default'/></interface>"),
 		"<interface type='user'><link state='down'/></interface>",
 		"<controller type='scsi' index='0'/>",
 		"<memballoon model='virtio'/>",
@@ -107,9 +106,8 @@ static const char *pick_xml(struct making *m)
 		"<host ip='192.168.122.9'><hostname>a</hostname></host>",
 		"<portgroup name='g'/>",
 		"<txt name='a' value='b'/>",
-		"<networkport><owner><name>test</name><uuid>6695eb01-f6a4-8304-79aa-97f2502e193f</"
-		"uuid>"
-		"</owner></networkport>",
+		("<networkport><owner><name>test</name>"
+		 "<uuid>6695eb01-f6a4-8304-79aa-97f2502e193f</uuid></owner></networkport>"),
 	};
 	static const char *const storage[] = {
 		vol_xml,

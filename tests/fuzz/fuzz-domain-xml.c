@@ -116,7 +116,6 @@ static void try_device(const char *xml, size_t len)
 {
 	static struct domain *domain;
 	autoptr(domain) device = domain_parse_device(xml, len, 0, NULL, NULL);
-	g_autofree char *text = NULL;
 	GError *error = NULL;
 	bool ok;
 
@@ -129,7 +128,7 @@ static void try_device(const char *xml, size_t len)
 	domain_fill_device(device, domain, &rich);
 	ok = domain_check_device(device, domain, &rich, 0, NULL, &error);
 	check_verdict(ok, error);
-	text = domain_format_devices(device, 0);
+	g_free(domain_format_devices(device, 0));
 }
 
 static void try_snapshot(const char *xml, size_t len)
@@ -165,7 +164,6 @@ static void try_capabilities(const char *xml, size_t len)
 {
 	autoptr(capabilities) capabilities = capabilities_parse(xml, len, NULL, NULL);
 	autoptr(domain_caps) caps = domain_caps_parse(xml, len, NULL, NULL);
-	g_autofree char *text = NULL;
 	GError *error = NULL;
 	bool ok;
 
@@ -173,7 +171,7 @@ static void try_capabilities(const char *xml, size_t len)
 		capabilities_fill(capabilities, &rich);
 		ok = capabilities_check(capabilities, &error);
 		check_verdict(ok, error);
-		text = capabilities_format(capabilities);
+		g_free(capabilities_format(capabilities));
 	}
 	if (caps) {
 		domain_caps_fill(caps, &rich);

@@ -30,15 +30,25 @@ static bool is_zero(struct block_file *file, uint64_t off, size_t len)
 	return block_file_read(file, off, bytes, len) < 0 || !memcmp(bytes, zero, len);
 }
 
+static bool same_slot(const struct luks_slot *a, const struct luks_slot *b)
+{
+	return a->active == b->active && a->iterations == b->iterations &&
+	       !memcmp(a->salt, b->salt, sizeof(a->salt)) && a->key_sector == b->key_sector &&
+	       a->stripes == b->stripes;
+}
+
 static void write_again(const struct luks_place *place, const struct luks_header *header)
 {
 	struct luks_header again;
 
 	if (!luks_header_write(place, header, NULL) || !luks_read(place, &again, NULL) ||
 	    memcmp(&again.method, &header->method, sizeof(again.method)) != 0 ||
-	    memcmp(again.slot, header->slot, sizeof(again.slot)) != 0 ||
 	    strcmp(again.uuid, header->uuid) != 0)
 		abort();
+	for (size_t i = 0; i < ARRAY_SIZE(again.slot); i++) {
+		if (!same_slot(&again.slot[i], &header->slot[i]))
+			abort();
+	}
 }
 
 static void change(const struct luks_place *place, struct luks_header *header)

@@ -12,6 +12,7 @@
 #ifndef XML_FUZZ_H
 #define XML_FUZZ_H
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdint.h>
 #include <string.h>
@@ -77,6 +78,7 @@ static inline bool xml_root_is(const char *xml, size_t len, const char *name)
 
 static inline uint32_t xml_random(struct xml_mutation *m, uint32_t below)
 {
+	assert(below > 0);
 	m->random ^= m->random << 13;
 	m->random ^= m->random >> 17;
 	m->random ^= m->random << 5;
@@ -314,6 +316,7 @@ static void xml_add_inner(struct xml_mutation *m, GString *out, const char *name
 	const struct field *text = xml_child(record, "", 0);
 	unsigned children = 0;
 
+	assert(record);
 	for (unsigned i = 0; i < record->count; i++) {
 		if (record->fields[i].name[0] == '@')
 			children += xml_random(m, 3) == 0;

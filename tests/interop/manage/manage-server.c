@@ -132,7 +132,7 @@ int main(int argc, char **argv)
 	g_unix_fd_add(fd, G_IO_IN, accept_one, server);
 	g_unix_signal_add(SIGTERM, stop, loop);
 	puts("ready");
-	fflush(stdout);
+	(void)fflush(stdout);
 	g_main_loop_run(loop);
 	server_free(server);
 	node_free(node);

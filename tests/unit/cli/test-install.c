@@ -148,14 +148,13 @@ static void test_answer(void)
 static void test_treeinfo(void)
 {
 	struct installer installer = installer_empty();
-	g_autofree char *a = place("fedora/here/k", "kernel"),
-			*b = place("fedora/here/i", "initrd");
-	g_autofree char *info =
-		place("fedora/.treeinfo", "[general]\nfamily = Fedora\n[images-x86_64]\n"
-					  "kernel = here/k\ninitrd = here/i\n");
-	g_autofree char *tree = g_build_filename(folder, "fedora", NULL), *again = NULL;
+	g_autofree char *tree = g_build_filename(folder, "fedora", NULL);
 	g_autoptr(GError) error = NULL;
 
+	g_free(place("fedora/here/k", "kernel"));
+	g_free(place("fedora/here/i", "initrd"));
+	g_free(place("fedora/.treeinfo", "[general]\nfamily = Fedora\n[images-x86_64]\n"
+					 "kernel = here/k\ninitrd = here/i\n"));
 	g_assert_true(installer_open_tree(&installer, tree, &error));
 	assert_is(installer.kernel, "kernel");
 	assert_is(installer.initrd, "initrd");
@@ -165,8 +164,8 @@ static void test_treeinfo(void)
 
 	/* A tree that names what is not its own. */
 	installer = installer_empty();
-	again = place("fedora/.treeinfo", "[general]\nfamily = Fedora\n[images-x86_64]\n"
-					  "kernel = here/../../k\ninitrd = here/i\n");
+	g_free(place("fedora/.treeinfo", "[general]\nfamily = Fedora\n[images-x86_64]\n"
+					 "kernel = here/../../k\ninitrd = here/i\n"));
 	g_assert_false(installer_open_tree(&installer, tree, &error));
 	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_CORRUPT);
 	installer_release(&installer);
@@ -188,12 +187,12 @@ static void test_layouts(void)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {
 		struct installer installer = installer_empty();
-		g_autofree char *a = place(all[i].kernel, "kernel"),
-				*b = place(all[i].initrd, "initrd");
 		g_autofree char *name = g_strndup(all[i].kernel, strcspn(all[i].kernel, "/"));
 		g_autofree char *tree = g_build_filename(folder, name, NULL);
 		g_autoptr(GError) error = NULL;
 
+		g_free(place(all[i].kernel, "kernel"));
+		g_free(place(all[i].initrd, "initrd"));
 		g_assert_true(installer_open_tree(&installer, tree, &error));
 		assert_is(installer.kernel, "kernel");
 		assert_is(installer.initrd, "initrd");

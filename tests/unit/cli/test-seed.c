@@ -102,10 +102,9 @@ static void test_damage(void)
 	for (unsigned at = 16 * SECTOR; at < 24 * SECTOR; at++) {
 		for (unsigned value = 0; value < 256; value += 85) {
 			uint8_t before = image->data[at];
-			autoptr(seed) seed = NULL;
 
 			image->data[at] = (uint8_t)value;
-			seed = seed_read(image->data, image->len, NULL);
+			seed_free(seed_read(image->data, image->len, NULL));
 			image->data[at] = before;
 		}
 	}

@@ -9,21 +9,21 @@
 #include "base/error.h"
 #include "base/session.h"
 
-/* socled WORDS, separated by spaces; with @file, that is what --config F stands for. */
-static bool parse(struct config *config, const char *words, const char *file, GError **error)
+/* socled WORDS, separated by spaces; with @text, that is what --config F stands for. */
+static bool parse(struct config *config, const char *words, const char *text, GError **error)
 {
 	g_autofree char *dir = g_dir_make_tmp("test-config-XXXXXX", NULL);
 	g_autofree char *path = g_build_filename(dir, "socled.conf", NULL);
 	g_autofree char *line = g_strconcat("socled", *words ? " " : "", words,
-					    file ? " --config " : NULL, path, NULL);
+					    text ? " --config " : NULL, path, NULL);
 	g_auto(GStrv) argv = NULL;
 	bool ok;
 
-	if (file)
-		g_assert_true(g_file_set_contents(path, file, -1, NULL));
+	if (text)
+		g_assert_true(g_file_set_contents(path, text, -1, NULL));
 	argv = g_strsplit(line, " ", -1);
 	ok = config_parse(config, (int)g_strv_length(argv), argv, error);
-	if (file)
+	if (text)
 		g_assert_cmpint(unlink(path), ==, 0);
 	g_assert_cmpint(rmdir(dir), ==, 0);
 	return ok;

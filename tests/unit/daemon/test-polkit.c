@@ -30,6 +30,7 @@ static struct {
 	GError *error;
 } end;
 
+/* NOLINTNEXTLINE(readability-function-size): its type is GDBus's */
 static void on_call(GDBusConnection *bus, const char *sender, const char *path,
 		    const char *interface, const char *method, GVariant *args,
 		    GDBusMethodInvocation *call, void *opaque)
@@ -161,7 +162,6 @@ static void test_all(void)
 	g_autofree char *daemon = g_find_program_in_path("dbus-daemon");
 	g_autoptr(GDBusNodeInfo) info = g_dbus_node_info_new_for_xml(interface_xml, NULL);
 	g_autoptr(GDBusConnection) bus = NULL;
-	g_autoptr(GVariant) reply = NULL;
 	g_autoptr(GError) error = NULL;
 	GTestDBus *own;
 
@@ -182,10 +182,10 @@ static void test_all(void)
 		g_dbus_connection_register_object(bus, "/org/freedesktop/PolicyKit1/Authority",
 						  info->interfaces[0], &table, NULL, NULL, &error),
 		>, 0);
-	reply = g_dbus_connection_call_sync(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-					    "org.freedesktop.DBus", "RequestName",
-					    g_variant_new("(su)", "org.freedesktop.PolicyKit1", 0),
-					    NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, &error);
+	g_variant_unref(g_dbus_connection_call_sync(
+		bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+		"RequestName", g_variant_new("(su)", "org.freedesktop.PolicyKit1", 0), NULL,
+		G_DBUS_CALL_FLAGS_NONE, -1, NULL, &error));
 	g_assert_no_error(error);
 	test_answers();
 	test_mute();

@@ -91,8 +91,8 @@ static inline void fake_vga_common(struct fake_vga *vga)
 	fake_vga_dispi(vga, 4, 0);
 	fake_vga_out(vga, 0x3c2, 0x67);
 	fake_vga_set(vga, 0x3d4, 0x11, 0);
-	for (uint8_t i = 0; i < sizeof(crt); i++)
-		fake_vga_set(vga, 0x3d4, i, crt[i]);
+	for (size_t i = 0; i < sizeof(crt); i++)
+		fake_vga_set(vga, 0x3d4, (uint8_t)i, crt[i]);
 	for (uint8_t i = 0; i < 16; i++) {
 		uint8_t dark = i & 8 ? 0x15 : 0;
 

@@ -174,25 +174,34 @@ static void ask(int fd, bool incremental)
 	say(fd, message, sizeof(message));
 }
 
-/* Ask until row 3 is @colour. */
-static void expect(int fd, uint32_t colour)
+/* Is row 3 in this rectangle, and is it @colour? */
+static bool take_rectangle(int fd, uint32_t colour)
 {
 	uint8_t head[12], pixel[4 * WIDTH];
 	bool seen = false;
 
+	g_assert_true(take(fd, head, sizeof(head)));
+	g_assert_cmphex(get_be32(head + 8), ==, 0);
+	g_assert_cmpuint(get_be16(head + 4), <=, WIDTH);
+	for (unsigned y = 0; y < get_be16(head + 6); y++) {
+		g_assert_true(take(fd, pixel, 4u * get_be16(head + 4)));
+		seen |= get_be16(head + 2) + y == 3 && get_le32(pixel) == colour;
+	}
+	return seen;
+}
+
+/* Ask until row 3 is @colour. */
+static void expect(int fd, uint32_t colour)
+{
+	uint8_t head[4];
+	bool seen = false;
+
 	ask(fd, false);
 	while (!seen) {
-		g_assert_true(take(fd, head, 4));
+		g_assert_true(take(fd, head, sizeof(head)));
 		g_assert_cmphex(head[0], ==, 0);
-		for (unsigned rects = get_be16(head + 2); rects; rects--) {
-			g_assert_true(take(fd, head, 12));
-			g_assert_cmphex(get_be32(head + 8), ==, 0);
-			g_assert_cmpuint(get_be16(head + 4), <=, WIDTH);
-			for (unsigned y = 0; y < get_be16(head + 6); y++) {
-				g_assert_true(take(fd, pixel, 4u * get_be16(head + 4)));
-				seen |= get_be16(head + 2) + y == 3 && get_le32(pixel) == colour;
-			}
-		}
+		for (unsigned rects = get_be16(head + 2); rects; rects--)
+			seen |= take_rectangle(fd, colour);
 		ask(fd, true);
 	}
 }

@@ -63,9 +63,10 @@ static uint32_t send_define(struct test_client *c, const char *name, const char 
 			       (xdrproc_t)xdr_rpc_domain_define_xml_args, &args);
 }
 
-static uint32_t send_rename(struct test_client *c, rpc_domain dom, char *name)
+static uint32_t send_rename(struct test_client *c, rpc_domain dom, const char *name)
 {
-	rpc_domain_rename_args args = { .dom = dom, .new_name = &name };
+	char *new_name = (char *)(uintptr_t)name;
+	rpc_domain_rename_args args = { .dom = dom, .new_name = &new_name };
 
 	return client_send_xdr(c, RPC_PROC_DOMAIN_RENAME, (xdrproc_t)xdr_rpc_domain_rename_args,
 			       &args);
@@ -80,11 +81,10 @@ static bool answered_well(struct test_client *c, uint32_t serial)
 static void test_rename(void)
 {
 	struct setup s = begin();
-	char b[] = "b", c[] = "c";
 	uint32_t renamed, again;
 
 	script.store_hold = true;
-	renamed = send_rename(s.c, s.a, b);
+	renamed = send_rename(s.c, s.a, "b");
 	g_assert_false(answered_well(s.other, send_define(s.other, "b", uuid_b)));
 	g_assert_cmpint(s.other->code, ==, RPC_CODE_OPERATION_FAILED);
 	again = send_define(s.other, "a", uuid_a);
@@ -97,7 +97,7 @@ static void test_rename(void)
 	g_assert_false(client_find(s.c, "a", NULL));
 	/* A name that could not be kept is free again. */
 	script.store_hold = true;
-	renamed = send_rename(s.c, s.a, c);
+	renamed = send_rename(s.c, s.a, "c");
 	script.store_hold = false;
 	script_store_release("the disk is full");
 	g_assert_false(answered_well(s.c, renamed));
@@ -107,19 +107,24 @@ static void test_rename(void)
 	end(&s);
 }
 
-static bool describe(struct setup *s, char *text)
+static bool describe(struct setup *s, const char *text)
 {
-	rpc_domain_set_metadata_args args = { .dom = s->a, .type = 0, .metadata = &text };
+	char *metadata = (char *)(uintptr_t)text;
+	rpc_domain_set_metadata_args args = { .dom = s->a, .type = 0, .metadata = &metadata };
 
 	return client_call(s->c, RPC_PROC_DOMAIN_SET_METADATA, domain_set_metadata, &args);
 }
 
-static bool keep_element(struct setup *s, char *key)
+static bool keep_element(struct setup *s, const char *key)
 {
 	char uri[] = "http://example.org/x", element[] = "<x/>", *uri_text = uri, *text = element;
-	rpc_domain_set_metadata_args args = {
-		.dom = s->a, .type = 2, .metadata = &text, .key = &key, .uri = &uri_text, .flags = 2
-	};
+	char *key_text = (char *)(uintptr_t)key;
+	rpc_domain_set_metadata_args args = { .dom = s->a,
+					      .type = 2,
+					      .metadata = &text,
+					      .key = &key_text,
+					      .uri = &uri_text,
+					      .flags = 2 };
 
 	return client_call(s->c, RPC_PROC_DOMAIN_SET_METADATA, domain_set_metadata, &args);
 }
@@ -139,19 +144,17 @@ static void test_texts(void)
 {
 	struct setup s = begin();
 	g_autofree char *quotes = g_strnfill(300000, '\''), *kept = NULL;
-	char bell[] = "\a", latin[] = "\xfc", name[] = "\xfc";
-	char odd[] = "x='1'><y", good[] = "x";
 	unsigned channels = 0;
 
 	kept = g_strdup(g_hash_table_lookup(script.kept[STORE_DOMAIN], uuid_a));
-	g_assert_false(describe(&s, bell));
-	g_assert_false(describe(&s, latin));
+	g_assert_false(describe(&s, "\a"));
+	g_assert_false(describe(&s, "\xfc"));
 	g_assert_false(describe(&s, quotes));
-	g_assert_false(answered_well(s.c, send_rename(s.c, s.a, name)));
-	g_assert_false(keep_element(&s, odd));
+	g_assert_false(answered_well(s.c, send_rename(s.c, s.a, "\xfc")));
+	g_assert_false(keep_element(&s, "x='1'><y"));
 	g_assert_nonnull(strstr(s.c->error, "is no prefix of a namespace"));
 	g_assert_cmpstr(kept, ==, g_hash_table_lookup(script.kept[STORE_DOMAIN], uuid_a));
-	g_assert_true(keep_element(&s, good));
+	g_assert_true(keep_element(&s, "x"));
 	while (channels <= 256 && attach_channel(&s, channels))
 		channels++;
 	g_assert_cmpuint(channels, ==, 256);
@@ -235,10 +238,11 @@ static int count(struct setup *s, unsigned flags)
 	return ret.num;
 }
 
-static int count_children(struct setup *s, char *name, unsigned flags)
+static int count_children(struct setup *s, const char *name, unsigned flags)
 {
-	rpc_domain_snapshot_num_children_args args = { .snap = { .name = name, .dom = s->a },
-						       .flags = flags };
+	rpc_domain_snapshot_num_children_args args = {
+		.snap = { .name = (char *)(uintptr_t)name, .dom = s->a }, .flags = flags
+	};
 	rpc_domain_snapshot_num_children_ret ret;
 
 	g_assert_true(client_ask(s->c, RPC_PROC_DOMAIN_SNAPSHOT_NUM_CHILDREN,
@@ -256,7 +260,6 @@ static void test_tree(void)
 		NO_LEAVES = 8,
 	};
 	struct setup s = begin();
-	char one[] = "one", three[] = "three";
 
 	g_assert_true(take(&s, "one", NULL, 0));
 	g_assert_true(take(&s, "two", NULL, 0));
@@ -264,32 +267,34 @@ static void test_tree(void)
 	g_assert_cmpint(count(&s, ROOTS), ==, 1);
 	g_assert_cmpint(count(&s, LEAVES), ==, 1);
 	g_assert_cmpint(count(&s, NO_LEAVES), ==, 2);
-	g_assert_cmpint(count_children(&s, one, 0), ==, 1);
-	g_assert_cmpint(count_children(&s, one, ROOTS), ==, 2);
-	g_assert_cmpint(count_children(&s, three, ROOTS), ==, 0);
+	g_assert_cmpint(count_children(&s, "one", 0), ==, 1);
+	g_assert_cmpint(count_children(&s, "one", ROOTS), ==, 2);
+	g_assert_cmpint(count_children(&s, "three", ROOTS), ==, 0);
 	g_assert_false(take(&s, "one", "three", REDEFINE));
 	g_assert_cmpint(s.c->code, ==, RPC_CODE_INVALID_ARG);
 	g_assert_nonnull(strstr(s.c->error, "would create a cycle"));
 	g_assert_false(take(&s, "four", "nobody", REDEFINE));
 	g_assert_cmpint(s.c->code, ==, RPC_CODE_INVALID_ARG);
 	g_assert_true(take(&s, "four", "one", REDEFINE));
-	g_assert_cmpint(count_children(&s, one, 0), ==, 2);
+	g_assert_cmpint(count_children(&s, "one", 0), ==, 2);
 	end(&s);
 }
 
-static bool go_back(struct setup *s, char *name, unsigned flags)
+static bool go_back(struct setup *s, const char *name, unsigned flags)
 {
-	rpc_domain_revert_to_snapshot_args args = { .snap = { .name = name, .dom = s->a },
-						    .flags = flags };
+	rpc_domain_revert_to_snapshot_args args = {
+		.snap = { .name = (char *)(uintptr_t)name, .dom = s->a }, .flags = flags
+	};
 
 	return client_call(s->c, RPC_PROC_DOMAIN_REVERT_TO_SNAPSHOT, domain_revert_to_snapshot,
 			   &args);
 }
 
-static bool forget(struct setup *s, char *name, unsigned flags)
+static bool forget(struct setup *s, const char *name, unsigned flags)
 {
-	rpc_domain_snapshot_delete_args args = { .snap = { .name = name, .dom = s->a },
-						 .flags = flags };
+	rpc_domain_snapshot_delete_args args = {
+		.snap = { .name = (char *)(uintptr_t)name, .dom = s->a }, .flags = flags
+	};
 
 	return client_call(s->c, RPC_PROC_DOMAIN_SNAPSHOT_DELETE, domain_snapshot_delete, &args);
 }
@@ -308,33 +313,32 @@ static void test_volumes(void)
 		"/k</kernel></os><devices><disk type='block'><driver type='raw'/><source "
 		"dev='/dev/vg/a'/><target dev='vda'/></disk></devices></domain>";
 	struct setup s = begin_with(true, xml);
-	char off[] = "off", on[] = "on";
 
-	g_assert_true(take(&s, off, NULL, 0));
+	g_assert_true(take(&s, "off", NULL, 0));
 	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_CREATE, s.a));
 	g_assert_false(take(&s, "memory", NULL, 0));
-	g_assert_true(take(&s, on, NULL, DISK_ONLY));
+	g_assert_true(take(&s, "on", NULL, DISK_ONLY));
 	g_assert_cmpuint(script.taken, ==, 2);
-	g_assert_true(go_back(&s, off, 0));
+	g_assert_true(go_back(&s, "off", 0));
 	g_assert_cmpuint(script.destroyed, ==, 1);
 	g_assert_cmpint(client_state(s.c, s.a, NULL), ==, 5);
-	g_assert_true(go_back(&s, on, RUNNING));
+	g_assert_true(go_back(&s, "on", RUNNING));
 	g_assert_cmpuint(script.reverted, ==, 2);
 	g_assert_cmpuint(script.started, ==, 2);
 	g_assert_cmpint(client_state(s.c, s.a, NULL), ==, 1);
 
 	/* What cannot be done is told, and the machine need not end for that. */
 	script.fail = "the volume is lost";
-	g_assert_false(go_back(&s, off, RUNNING));
+	g_assert_false(go_back(&s, "off", RUNNING));
 	g_assert_nonnull(strstr(s.c->error, "is lost"));
 	g_assert_cmpint(client_state(s.c, s.a, NULL), ==, 1);
 	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_DESTROY, s.a));
 	script.fail = "the volume is in use";
-	g_assert_false(forget(&s, off, 0));
+	g_assert_false(forget(&s, "off", 0));
 	g_assert_cmpint(count(&s, 0), ==, 2);
-	g_assert_true(forget(&s, off, 0));
+	g_assert_true(forget(&s, "off", 0));
 	g_assert_cmpuint(script.dropped, ==, 2);
-	g_assert_true(forget(&s, on, METADATA_ONLY));
+	g_assert_true(forget(&s, "on", METADATA_ONLY));
 	g_assert_cmpuint(script.dropped, ==, 2);
 	g_assert_cmpint(count(&s, 0), ==, 0);
 	end(&s);

@@ -494,8 +494,8 @@ static void test_garbled(void)
 		"<network/>",
 		"<!--\nsocle domain\n-->\n<network><name>n</name></network>",
 		"<!--\nsocle network\n-->\n<network><name>n</name></network>",
-		"<!--\nsocle network\n-->\n<network><name>n</name>"
-		"<uuid>00000000-0000-4000-8000-0000000000f1</uuid><forward/></network>",
+		("<!--\nsocle network\n-->\n<network><name>n</name>"
+		 "<uuid>00000000-0000-4000-8000-0000000000f1</uuid><forward/></network>"),
 	};
 	struct setup s = begin(true);
 

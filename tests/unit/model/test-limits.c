@@ -31,7 +31,6 @@ static void test_depth(void)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(depths); i++) {
 		g_autoptr(GString) xml = g_string_new("<domain><metadata>");
-		autoptr(domain) domain = NULL;
 
 		for (unsigned j = 2; j < depths[i]; j++)
 			g_string_append(xml, "<x>");
@@ -41,7 +40,7 @@ static void test_depth(void)
 		if (depths[i] > 32)
 			assert_refused(xml->str, xml->len, SOCLE_ERROR_LIMIT, "more than 32 deep");
 		else
-			domain = parse_domain(xml->str);
+			domain_free(parse_domain(xml->str));
 	}
 }
 
@@ -73,7 +72,8 @@ static void test_kept(void)
 	g_string_append(xml, "</devices></domain>");
 	domain = parse_domain(xml->str);
 	g_assert_cmpuint(domain->devices.panic_count, ==, COUNT / 1000);
-	at = text = domain_format(domain, 0);
+	text = domain_format(domain, 0);
+	at = text;
 	for (unsigned i = 0; i < COUNT; i++) {
 		g_autofree char *element =
 			g_strdup_printf("<hostdev>%05u, and it has a name</hostdev>\n", i);
