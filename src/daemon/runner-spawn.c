@@ -133,7 +133,7 @@ static void reset_signals(void)
 	for (int sig = 1; sig < NSIG; sig++)
 		(void)sigaction(sig, &usual, NULL);
 	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
 
 static void __attribute__((noreturn)) child(const struct prepared *p)
