@@ -375,24 +375,6 @@ const struct cli_command cli_net_stop = {
 	.run = run_stop,
 };
 
-static bool undefine(struct cli *cli, const struct cli_args *args, void *net, GError **error)
-{
-	g_autofree char *name = cli_plain(socle_network_name(net));
-	g_autofree char *question = g_strdup_printf("Forget the definition of network '%s'?", name);
-	struct socle_error *why = NULL;
-
-	(void)args;
-	if (!cli_confirm(cli, question, error))
-		return false;
-	return socle_network_undefine(net, &why) == 0 || cli_fail(error, why, "network '%s'", name);
-}
-
-static int run_undefine(struct cli *cli, const struct cli_args *args, GError **error)
-{
-	return cli_each_object(cli, args, &object_network, "undefine", "is forgotten", undefine,
-			       error);
-}
-
 const struct cli_command cli_net_undefine = {
 	.noun = "net",
 	.verb = "undefine",
@@ -403,26 +385,8 @@ const struct cli_command cli_net_undefine = {
 	.min = 1,
 	.max = CLI_ANY_NUMBER,
 	.flags = CLI_WRITES,
-	.run = run_undefine,
+	.run = cli_object_undefine,
 };
-
-static bool autostart(struct cli *cli, const struct cli_args *args, void *net, GError **error)
-{
-	struct socle_error *why = NULL;
-
-	(void)cli;
-	return socle_network_set_autostart(net, !cli_args_has(args, "disable"), &why) == 0 ||
-	       cli_fail(error, why, "network '%s'", socle_network_name(net));
-}
-
-static int run_autostart(struct cli *cli, const struct cli_args *args, GError **error)
-{
-	return cli_each_object(cli, args, &object_network, "autostart",
-			       cli_args_has(args, "disable")
-				       ? "does not start with the host any more"
-				       : "starts with the host",
-			       autostart, error);
-}
 
 const struct cli_command cli_net_autostart = {
 	.noun = "net",
@@ -436,7 +400,7 @@ const struct cli_command cli_net_autostart = {
 	.min = 1,
 	.max = CLI_ANY_NUMBER,
 	.flags = CLI_WRITES,
-	.run = run_autostart,
+	.run = cli_object_autostart,
 };
 
 /* ---- leases ---- */

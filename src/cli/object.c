@@ -91,6 +91,16 @@ static char *network_xml(void *object, unsigned flags, struct socle_error **erro
 	return socle_network_xml(object, flags, error);
 }
 
+static int network_set_autostart(void *object, bool on, struct socle_error **error)
+{
+	return socle_network_set_autostart(object, on, error);
+}
+
+static int network_undefine(void *object, struct socle_error **error)
+{
+	return socle_network_undefine(object, error);
+}
+
 const struct object_kind object_network = {
 	.words = &network_words,
 	.find = find_network,
@@ -100,6 +110,9 @@ const struct object_kind object_network = {
 	.key = network_uuid,
 	.xml = network_xml,
 	.inactive = SOCLE_NETWORK_XML_INACTIVE,
+	.set_autostart = network_set_autostart,
+	.undefine = network_undefine,
+	.undefined = "is forgotten",
 };
 
 /* ---- pools ---- */
@@ -166,6 +179,16 @@ static char *pool_xml(void *object, unsigned flags, struct socle_error **error)
 	return socle_pool_xml(object, flags, error);
 }
 
+static int pool_set_autostart(void *object, bool on, struct socle_error **error)
+{
+	return socle_pool_set_autostart(object, on, error);
+}
+
+static int pool_undefine(void *object, struct socle_error **error)
+{
+	return socle_pool_undefine(object, error);
+}
+
 const struct object_kind object_pool = {
 	.words = &pool_words,
 	.find = find_pool,
@@ -175,6 +198,9 @@ const struct object_kind object_pool = {
 	.key = pool_uuid,
 	.xml = pool_xml,
 	.inactive = SOCLE_POOL_XML_INACTIVE,
+	.set_autostart = pool_set_autostart,
+	.undefine = pool_undefine,
+	.undefined = "is forgotten; its volumes stay",
 };
 
 /* ---- volumes ---- */
@@ -468,4 +494,46 @@ int cli_object_uuid(struct cli *cli, const struct cli_args *args, GError **error
 		cli_out("%s\n", kind->uuid(object));
 	kind->unref(object);
 	return CLI_OK;
+}
+
+/* ---- verbs ---- */
+
+static bool autostart(struct cli *cli, const struct cli_args *args, void *object, GError **error)
+{
+	const struct object_kind *kind = kind_of(args);
+	struct socle_error *why = NULL;
+
+	(void)cli;
+	return kind->set_autostart(object, !cli_args_has(args, "disable"), &why) == 0 ||
+	       cli_fail(error, why, "%s '%s'", kind->words->one, kind->name(object));
+}
+
+int cli_object_autostart(struct cli *cli, const struct cli_args *args, GError **error)
+{
+	return cli_each_object(cli, args, kind_of(args), "autostart",
+			       cli_args_has(args, "disable")
+				       ? "does not start with the host any more"
+				       : "starts with the host",
+			       autostart, error);
+}
+
+static bool undefine(struct cli *cli, const struct cli_args *args, void *object, GError **error)
+{
+	const struct object_kind *kind = kind_of(args);
+	g_autofree char *name = cli_plain(kind->name(object));
+	g_autofree char *question =
+		g_strdup_printf("Forget the definition of %s '%s'?", kind->words->one, name);
+	struct socle_error *why = NULL;
+
+	if (!cli_confirm(cli, question, error))
+		return false;
+	return kind->undefine(object, &why) == 0 ||
+	       cli_fail(error, why, "%s '%s'", kind->words->one, name);
+}
+
+int cli_object_undefine(struct cli *cli, const struct cli_args *args, GError **error)
+{
+	const struct object_kind *kind = kind_of(args);
+
+	return cli_each_object(cli, args, kind, "undefine", kind->undefined, undefine, error);
 }

@@ -22,6 +22,10 @@ struct object_kind {
 	const char *(*key)(const void *object);  /* what no other one has */
 	char *(*xml)(void *object, unsigned flags, struct socle_error **error);
 	unsigned inactive; /* the flag of xml() for it, or 0 */
+	/* As libsocle's: 0, or -1 with *error. Volumes have neither. */
+	int (*set_autostart)(void *object, bool on, struct socle_error **error);
+	int (*undefine)(void *object, struct socle_error **error);
+	const char *undefined; /* what is said behind undefine() */
 };
 
 extern const struct object_kind object_network, object_pool, object_volume;
@@ -47,5 +51,8 @@ void cli_done_object(const struct cli *cli, const struct object_kind *kind, cons
 int cli_object_xml(struct cli *cli, const struct cli_args *args, GError **error);
 int cli_object_name(struct cli *cli, const struct cli_args *args, GError **error);
 int cli_object_uuid(struct cli *cli, const struct cli_args *args, GError **error);
+/* The run of commands whose words mean any number: "autostart", with --disable, and "undefine". */
+int cli_object_autostart(struct cli *cli, const struct cli_args *args, GError **error);
+int cli_object_undefine(struct cli *cli, const struct cli_args *args, GError **error);
 
 #endif

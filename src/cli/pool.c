@@ -376,24 +376,6 @@ const struct cli_command cli_pool_refresh = {
 	.run = run_refresh,
 };
 
-static bool forget(struct cli *cli, const struct cli_args *args, void *pool, GError **error)
-{
-	g_autofree char *name = cli_plain(socle_pool_name(pool));
-	g_autofree char *question = g_strdup_printf("Forget the definition of pool '%s'?", name);
-	struct socle_error *why = NULL;
-
-	(void)args;
-	if (!cli_confirm(cli, question, error))
-		return false;
-	return socle_pool_undefine(pool, &why) == 0 || cli_fail(error, why, "pool '%s'", name);
-}
-
-static int run_undefine(struct cli *cli, const struct cli_args *args, GError **error)
-{
-	return cli_each_object(cli, args, &object_pool, "undefine",
-			       "is forgotten; its volumes stay", forget, error);
-}
-
 const struct cli_command cli_pool_undefine = {
 	.noun = "pool",
 	.verb = "undefine",
@@ -404,7 +386,7 @@ const struct cli_command cli_pool_undefine = {
 	.min = 1,
 	.max = CLI_ANY_NUMBER,
 	.flags = CLI_WRITES,
-	.run = run_undefine,
+	.run = cli_object_undefine,
 };
 
 static bool delete (struct cli *cli, const struct cli_args *args, void *pool, GError **error)
@@ -439,24 +421,6 @@ const struct cli_command cli_pool_delete = {
 	.run = run_delete,
 };
 
-static bool autostart(struct cli *cli, const struct cli_args *args, void *pool, GError **error)
-{
-	struct socle_error *why = NULL;
-
-	(void)cli;
-	return socle_pool_set_autostart(pool, !cli_args_has(args, "disable"), &why) == 0 ||
-	       cli_fail(error, why, "pool '%s'", socle_pool_name(pool));
-}
-
-static int run_autostart(struct cli *cli, const struct cli_args *args, GError **error)
-{
-	return cli_each_object(cli, args, &object_pool, "autostart",
-			       cli_args_has(args, "disable")
-				       ? "does not start with the host any more"
-				       : "starts with the host",
-			       autostart, error);
-}
-
 const struct cli_command cli_pool_autostart = {
 	.noun = "pool",
 	.verb = "autostart",
@@ -469,5 +433,5 @@ const struct cli_command cli_pool_autostart = {
 	.min = 1,
 	.max = CLI_ANY_NUMBER,
 	.flags = CLI_WRITES,
-	.run = run_autostart,
+	.run = cli_object_autostart,
 };
