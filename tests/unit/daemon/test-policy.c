@@ -19,6 +19,10 @@ static const struct policy_who alice = {
 static const struct policy_who root = { .local = true,
 					.groups = (const gid_t[]){ 0 },
 					.group_count = 1 };
+/* What stands there of somebody from afar means nothing, whatever it is. */
+static const struct policy_who afar = {
+	.uid = 0, .groups = (const gid_t[]){ 0 }, .group_count = 1, .dn = "CN=x"
+};
 static const struct policy_who remote = { .uid = (uid_t)-1, .dn = "CN=admin one,O=Example" };
 
 static enum policy_access decide(const char *text, const struct policy_who *who)
@@ -69,6 +73,8 @@ static void test_fits(void)
 		{ "[a]\ndn=*\naccess=read\n", &alice, POLICY_WRITE },
 		{ "[a]\nuser=0\naccess=none\n", &remote, POLICY_WRITE },
 		{ "[a]\ngroup=0\naccess=none\n", &remote, POLICY_WRITE },
+		{ "[a]\nuser=root\naccess=none\n", &afar, POLICY_WRITE },
+		{ "[a]\ngroup=root\naccess=none\n", &afar, POLICY_WRITE },
 		{ "[a]\naccess = none \n", &remote, POLICY_NONE },
 	};
 

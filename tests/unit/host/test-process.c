@@ -23,7 +23,7 @@ static void test_stat(void)
 {
 	autoptr(tree) tree = tree_new();
 	struct host_process process;
-	struct host_thread list[4];
+	struct host_thread thread;
 
 	tree_put(tree, "/proc/7/stat", "7 (a) b ( c)" STAT_TAIL);
 	g_assert_cmpint(host_process(tree->root, 7, &process), ==, 0);
@@ -34,7 +34,6 @@ static void test_stat(void)
 	g_assert_cmpuint(process.rss_kib, ==, 4000);
 	g_assert_cmpuint(process.threads, ==, 3);
 	g_assert_cmpint(host_process(tree->root, 8, &process), ==, -ESRCH);
-	g_assert_cmpint(host_threads(tree->root, 7, list, 4), ==, -ESRCH);
 
 	tree_put(tree, "/proc/7/task/7/stat", "7 (main)" STAT_TAIL);
 	tree_put(tree, "/proc/7/task/7/comm", "main\n");
@@ -43,15 +42,13 @@ static void test_stat(void)
 	tree_put(tree, "/proc/7/task/9/schedstat", "12345 678 9\n");
 	tree_dir(tree, "/proc/7/task/x");
 	tree_dir(tree, "/proc/7/task/10"); /* has just ended */
-	g_assert_cmpint(host_threads(tree->root, 7, list, 4), ==, 2);
-	g_assert_cmpint(host_threads(tree->root, 7, list, 1), ==, 1);
 	g_assert_cmpint(host_thread_named(tree->root, 7, "vcpu0"), ==, 9);
 	g_assert_cmpint(host_thread_named(tree->root, 7, "vcpu"), ==, -ESRCH);
-	g_assert_cmpint(host_thread(tree->root, 7, 9, &list[0]), ==, 0);
-	g_assert_cmpstr(list[0].name, ==, "vcpu0");
-	g_assert_cmpuint(list[0].run_ns, ==, 12345);
-	g_assert_cmpuint(list[0].wait_ns, ==, 678);
-	g_assert_cmpint(list[0].cpu, ==, 6);
+	g_assert_cmpint(host_thread(tree->root, 7, 9, &thread), ==, 0);
+	g_assert_cmpstr(thread.name, ==, "vcpu0");
+	g_assert_cmpuint(thread.run_ns, ==, 12345);
+	g_assert_cmpuint(thread.wait_ns, ==, 678);
+	g_assert_cmpint(thread.cpu, ==, 6);
 }
 
 static void test_nonsense(void)
@@ -109,10 +106,7 @@ static void test_pin(void)
 	while (!host_cpumap_has(all, cpu))
 		cpu++;
 	host_cpumap_add(one, cpu);
-	g_assert_cmpint(host_pin_others("", self, &self, 1, one->bits, sizeof(one->bits)), ==, 0);
-	g_assert_cmpint(sys_get_affinity(self, now->bits, sizeof(now->bits)), ==, 0);
-	g_assert_cmpmem(now->bits, sizeof(now->bits), all->bits, sizeof(all->bits));
-	g_assert_cmpint(host_pin_others("", self, NULL, 0, one->bits, cpu / 8 + 1), ==, 0);
+	g_assert_cmpint(host_pin_thread(self, one->bits, cpu / 8 + 1), ==, 0);
 	g_assert_cmpint(sys_get_affinity(self, now->bits, sizeof(now->bits)), ==, 0);
 	g_assert_cmpmem(now->bits, sizeof(now->bits), one->bits, sizeof(one->bits));
 	g_assert_cmpint(host_pin_thread(self, all->bits, sizeof(all->bits)), ==, 0);

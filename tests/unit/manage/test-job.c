@@ -642,6 +642,92 @@ static void test_console(void)
 	node_free(node);
 }
 
+/* A client that does not take what it has is sent no more; when it does, all comes. */
+static void test_slow_client(void)
+{
+	struct node *node = node_new_test();
+	struct server *server = test_server(node);
+	struct test_client *c = client_open(server, false);
+	struct rpc_header header;
+	char text[64] = "";
+	uint32_t serial;
+	rpc_domain dom;
+
+	g_assert_true(client_find(c, "test", &dom));
+	serial = open_console(c, dom, 0);
+	g_assert_true(client_read(c, client_wait(c, serial), NULL, NULL, 0));
+	header = console_header(serial);
+	peer_set_queued(c->peer, 1024 * 1024);
+	feed(c, rpc_stream_new_data(&header, "one", 3, NULL));
+	/* What it notices when the first is there. */
+	g_assert_cmpint(next_part(c, serial, text), ==, RPC_STREAM_DATA);
+	feed(c, rpc_stream_new_data(&header, "two", 3, NULL));
+	turn();
+	g_assert_cmpuint(client_pending(c), ==, 0);
+	peer_set_queued(c->peer, 0);
+	g_assert_cmpint(next_part(c, serial, text), ==, RPC_STREAM_DATA);
+	g_assert_cmpstr(text, ==, "two");
+	client_free(c);
+	server_free(server);
+	node_free(node);
+}
+
+/* What a stream could not hand on counts as long as there is the stream. */
+static void test_stream_that_waits(void)
+{
+	enum {
+		PIECE = 200000, /* bytes; more than 1 MiB of them stop the client */
+		PIECES = 10,
+	};
+	struct node *node = node_new_test();
+	struct server *server = test_server(node);
+	struct test_client *c = client_open(server, false);
+	g_autofree char *piece = g_malloc0(PIECE);
+	struct rpc_header header;
+	uint32_t serial;
+	rpc_domain dom;
+
+	g_assert_true(client_find(c, "test", &dom));
+	serial = open_console(c, dom, 0);
+	g_assert_true(client_read(c, client_wait(c, serial), NULL, NULL, 0));
+	header = console_header(serial);
+	/* The main loop does not turn, and so nobody reads at the other end. */
+	for (unsigned i = 0; i < PIECES; i++)
+		feed(c, rpc_stream_new_data(&header, piece, PIECE, NULL));
+	g_assert_false(peer_wants_input(c->peer));
+	feed(c, rpc_stream_new_abort(&header));
+	g_assert_true(peer_wants_input(c->peer));
+	client_free(c);
+	server_free(server);
+	node_free(node);
+}
+
+static void test_many_streams(void)
+{
+	struct node *node = node_new_test();
+	struct server *server = test_server(node);
+	struct test_client *c = client_open(server, false);
+
+	for (unsigned i = 0; i <= PEER_STREAMS_MAX; i++) {
+		g_autofree char *name = g_strdup_printf("m%u", i);
+		g_autofree char *uuid = g_strdup_printf("00000000-0000-4000-8000-%012x", 0x100 + i);
+		g_autofree char *xml =
+			test_xml(name, uuid, "<devices><console type='pty'/></devices>");
+		rpc_domain dom = client_define(c, xml);
+		uint32_t serial;
+
+		g_assert_true(client_do(c, RPC_PROC_DOMAIN_CREATE, dom));
+		serial = open_console(c, dom, 0);
+		g_assert_cmpint(client_read(c, client_wait(c, serial), NULL, NULL, 0), ==,
+				i < PEER_STREAMS_MAX);
+	}
+	g_assert_cmpint(c->code, ==, RPC_CODE_OPERATION_FAILED);
+	g_assert_nonnull(strstr(c->error, "64 streams open"));
+	client_free(c);
+	server_free(server);
+	node_free(node);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -661,5 +747,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/job/guest-cpus", test_guest_cpus);
 	g_test_add_func("/job/guest-keys", test_guest_keys);
 	g_test_add_func("/job/console", test_console);
+	g_test_add_func("/job/slow-client", test_slow_client);
+	g_test_add_func("/job/stream-that-waits", test_stream_that_waits);
+	g_test_add_func("/job/many-streams", test_many_streams);
 	return g_test_run();
 }

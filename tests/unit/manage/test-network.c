@@ -167,6 +167,25 @@ static void test_bridges(void)
 	end(&s);
 }
 
+static bool set_autostart(struct test_client *c, const char *name, bool on)
+{
+	rpc_network_set_autostart_args args = { .autostart = on };
+
+	g_assert_true(find(c, name, &args.net));
+	return client_call(c, RPC_PROC_NETWORK_SET_AUTOSTART, network_set_autostart, &args);
+}
+
+static bool has_autostart(struct test_client *c, const char *name)
+{
+	rpc_network_get_autostart_args args;
+	rpc_network_get_autostart_ret ret;
+
+	g_assert_true(find(c, name, &args.net));
+	g_assert_true(
+		client_ask(c, RPC_PROC_NETWORK_GET_AUTOSTART, network_get_autostart, &args, &ret));
+	return ret.autostart;
+}
+
 static void test_not_kept(void)
 {
 	struct setup s = begin(true);
@@ -180,6 +199,13 @@ static void test_not_kept(void)
 	script.store_fail = "disk full";
 	g_assert_false(do_net(s.c, RPC_PROC_NETWORK_UNDEFINE, "n"));
 	g_assert_true(find(s.c, "n", &net));
+	g_assert_false(set_autostart(s.c, "n", true));
+	g_assert_false(has_autostart(s.c, "n"));
+	script.store_fail = NULL;
+	g_assert_true(set_autostart(s.c, "n", true));
+	script.store_fail = "disk full";
+	g_assert_false(set_autostart(s.c, "n", false));
+	g_assert_true(has_autostart(s.c, "n"));
 	script.store_fail = NULL;
 	end(&s);
 }

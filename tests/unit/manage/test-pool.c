@@ -240,6 +240,11 @@ static void test_life(void)
 	g_assert_cmpint(s.c->code, ==, RPC_CODE_OPERATION_INVALID);
 	g_assert_true(act(s.c, RPC_PROC_STORAGE_POOL_CREATE, pool));
 	expect(s.c, 2);
+	/* What is in use is not made anew, nor erased. */
+	g_assert_false(act(s.c, RPC_PROC_STORAGE_POOL_BUILD, pool));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_OPERATION_INVALID);
+	g_assert_false(act(s.c, RPC_PROC_STORAGE_POOL_DELETE, pool));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_OPERATION_INVALID);
 	g_assert_true(act(s.c, RPC_PROC_STORAGE_POOL_REFRESH, pool));
 	g_assert_true(client_event(s.c, RPC_PROC_STORAGE_POOL_EVENT_REFRESH,
 				   storage_pool_event_refresh, &msg));
