@@ -7,7 +7,6 @@
  */
 #include "daemon/runner-cgroup.h"
 
-#include <sched.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -16,6 +15,7 @@
 #include "base/sys.h"
 #include "host/cgroup.h"
 #include "host/cpumap.h"
+#include "host/process.h"
 #include "manage/dom.h"
 #include "model/domain.h"
 
@@ -129,29 +129,15 @@ static bool (*const setters[])(struct host_cgroup *group, const struct domain *d
 /* == Pins: of threads, by the scheduler == */
 
 /* The step check has looked at the text. */
-static bool parse_cpus(const char *text, cpu_set_t *ret)
-{
-	struct host_cpumap map;
-
-	CPU_ZERO(ret);
-	if (!host_cpumap_parse(&map, text))
-		return false;
-	for (unsigned cpu = 0; cpu < MIN(host_cpumap_end(&map), CPU_SETSIZE); cpu++) {
-		if (host_cpumap_has(&map, cpu))
-			CPU_SET(cpu, ret);
-	}
-	return CPU_COUNT(ret) > 0;
-}
-
 static bool pin(int tid, const char *cpus, GError **error)
 {
-	cpu_set_t set;
+	struct host_cpumap map;
+	int r;
 
-	if (tid <= 0 || !parse_cpus(cpus, &set))
+	if (tid <= 0 || !host_cpumap_parse(&map, cpus) || host_cpumap_end(&map) == 0)
 		return true;
-	if (sched_setaffinity(tid, sizeof(set), &set) == 0)
-		return true;
-	return error_sys(error, sys_last_error(), "cannot pin a CPU of the machine to '%s'", cpus);
+	r = host_pin_thread(tid, map.bits, sizeof(map.bits));
+	return r == 0 || error_sys(error, r, "cannot pin a CPU of the machine to '%s'", cpus);
 }
 
 static bool set_pins(const struct domain *d, int pid, const int *tids, unsigned count,

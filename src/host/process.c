@@ -143,33 +143,6 @@ static int walk(const char *root, pid_t pid, int (*each)(pid_t tid, void *opaque
 	return ret;
 }
 
-struct list_threads {
-	const char *root;
-	pid_t pid;
-	struct host_thread *list;
-	unsigned count, max;
-};
-
-static int list_one(pid_t tid, void *opaque)
-{
-	struct list_threads *l = opaque;
-
-	if (l->count == l->max)
-		return 1;
-	/* One that ends meanwhile is not there. */
-	if (host_thread(l->root, l->pid, tid, &l->list[l->count]) == 0)
-		l->count++;
-	return 0;
-}
-
-int host_threads(const char *root, pid_t pid, struct host_thread *list, unsigned max)
-{
-	struct list_threads l = { .root = root, .pid = pid, .list = list, .max = max };
-	int ret = walk(root, pid, list_one, &l);
-
-	return ret < 0 ? ret : (int)l.count;
-}
-
 struct find_thread {
 	const char *root, *name;
 	pid_t pid, found;
@@ -225,32 +198,4 @@ bool host_process_ended(int pidfd)
 int host_pin_thread(pid_t tid, const uint8_t *map, size_t len)
 {
 	return sys_set_affinity(tid, map, len);
-}
-
-struct pin_others {
-	const pid_t *skip;
-	unsigned skip_count;
-	const uint8_t *map;
-	size_t len;
-};
-
-static int pin_one(pid_t tid, void *opaque)
-{
-	const struct pin_others *p = opaque;
-	int ret;
-
-	for (unsigned i = 0; i < p->skip_count; i++) {
-		if (p->skip[i] == tid)
-			return 0;
-	}
-	ret = sys_set_affinity(tid, p->map, p->len);
-	return ret == -ESRCH ? 0 : ret;
-}
-
-int host_pin_others(const char *root, pid_t pid, const pid_t *skip, unsigned skip_count,
-		    const uint8_t *map, size_t len)
-{
-	struct pin_others p = { skip, skip_count, map, len };
-
-	return walk(root, pid, pin_one, &p);
 }

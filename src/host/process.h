@@ -41,8 +41,6 @@ struct host_thread {
 };
 
 int host_process(const char *root, pid_t pid, struct host_process *ret);
-/* Its threads, @max at most. Return: how many. */
-int host_threads(const char *root, pid_t pid, struct host_thread *list, unsigned max);
 int host_thread(const char *root, pid_t pid, pid_t tid, struct host_thread *ret);
 /* The first with this name. Return: its number, or -ESRCH. */
 pid_t host_thread_named(const char *root, pid_t pid, const char *name);
@@ -59,8 +57,5 @@ bool host_process_ended(int pidfd);
 
 /* Let a thread, 0: this one, run on these CPUs only; bit n % 8 of byte n / 8 is CPU n. */
 int host_pin_thread(pid_t tid, const uint8_t *map, size_t len);
-/* All threads of a process but those in @skip. */
-int host_pin_others(const char *root, pid_t pid, const pid_t *skip, unsigned skip_count,
-		    const uint8_t *map, size_t len);
 
 #endif

@@ -148,7 +148,6 @@ bool img_out_options_help(const char *format, GError **error);
 struct img_target;
 /* @path may exist: it is replaced, unless somebody uses it. */
 struct img_target *img_target_new(const char *path, GError **error);
-const char *img_target_path(const struct img_target *target);
 /* Make the image; it has the owner and the mode of the file that it is to replace. */
 bool img_target_create(struct img_target *target, const char *format, struct image_create *what,
 		       GError **error);

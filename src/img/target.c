@@ -115,11 +115,6 @@ struct img_target *img_target_new(const char *name_given, GError **error)
 	return g_steal_pointer(&target);
 }
 
-const char *img_target_path(const struct img_target *target)
-{
-	return target->temporary;
-}
-
 /* Who could not read the old image cannot read the new one. */
 static bool take_over(const struct img_target *target, GError **error)
 {

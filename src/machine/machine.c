@@ -323,11 +323,6 @@ void machine_mouse(struct machine *machine, int dx, int dy, int dz, unsigned but
 	i8042_move(machine->i8042, dx, dy, dz, buttons);
 }
 
-bool machine_has_screen(const struct machine *machine)
-{
-	return machine->vga;
-}
-
 void machine_draw(struct machine *machine, struct surface *surface)
 {
 	vga_draw(machine->vga, surface);

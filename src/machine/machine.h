@@ -120,8 +120,6 @@ bool machine_has_keyboard(const struct machine *machine);
 void machine_key(struct machine *machine, uint8_t number, bool down);
 /* The mouse moved right, down, its wheel towards the user; buttons (I8042_LEFT ...) as they are. */
 void machine_mouse(struct machine *machine, int dx, int dy, int dz, unsigned buttons);
-/* Has it a screen? */
-bool machine_has_screen(const struct machine *machine);
 /* Draw what has changed on it since the last time; @surface is the same each time. */
 void machine_draw(struct machine *machine, struct surface *surface);
 /* Press the ACPI power button. */

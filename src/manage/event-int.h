@@ -46,7 +46,6 @@ enum event_detail {
 
 void event_lifecycle(struct vm *vm, enum event_lifecycle event, enum event_detail detail);
 void event_reboot(struct vm *vm);
-void event_rtc_change(struct vm *vm, int64_t offset);
 void event_watchdog(struct vm *vm, int action);
 /* Both that there are for it. */
 void event_io_error(struct vm *vm, const char *path, const char *alias, int action,
@@ -54,9 +53,7 @@ void event_io_error(struct vm *vm, const char *path, const char *alias, int acti
 void event_balloon_change(struct vm *vm, uint64_t kib);
 void event_device_added(struct vm *vm, const char *alias);
 void event_device_removed(struct vm *vm, const char *alias);
-void event_device_removal_failed(struct vm *vm, const char *alias);
 void event_tray_change(struct vm *vm, const char *alias, bool open);
-void event_agent(struct vm *vm, bool connected);
 void event_metadata(struct vm *vm, int type, const char *uri);
 void event_block_threshold(struct vm *vm, const char *target, const char *path, uint64_t threshold,
 			   uint64_t excess);

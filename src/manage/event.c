@@ -125,13 +125,6 @@ void event_reboot(struct vm *vm)
 	emit(vm, 1, &body);
 }
 
-void event_rtc_change(struct vm *vm, int64_t offset)
-{
-	rpc_domain_event_callback_rtc_change_msg body = { .dom = vm_handle(vm), .offset = offset };
-
-	emit(vm, 2, &body);
-}
-
 void event_watchdog(struct vm *vm, int action)
 {
 	rpc_domain_event_callback_watchdog_msg body = { .dom = vm_handle(vm), .action = action };
@@ -186,23 +179,6 @@ void event_tray_change(struct vm *vm, const char *alias, bool open)
 							   .reason = open ? 0 : 1 };
 
 	emit(vm, 10, &body);
-}
-
-void event_device_removal_failed(struct vm *vm, const char *alias)
-{
-	rpc_domain_event_callback_device_removal_failed_msg body = { .dom = vm_handle(vm),
-								     .devAlias = text(alias) };
-
-	emit(vm, 22, &body);
-}
-
-void event_agent(struct vm *vm, bool connected)
-{
-	rpc_domain_event_callback_agent_lifecycle_msg body = { .dom = vm_handle(vm),
-							       .state = connected ? 1 : 2,
-							       .reason = 2 }; /* the channel */
-
-	emit(vm, 18, &body);
 }
 
 void event_metadata(struct vm *vm, int type, const char *uri)

@@ -397,11 +397,6 @@ void machine_device_removed(struct dom *dom, const char *alias)
 	vm_keep_status(vm);
 }
 
-void machine_device_removal_failed(struct dom *dom, const char *alias)
-{
-	event_device_removal_failed(vm_of(dom), alias);
-}
-
 void machine_tray_moved(struct dom *dom, const char *alias, bool open)
 {
 	struct domain_devices *d = &dom->live->devices;
@@ -435,16 +430,6 @@ void machine_block_threshold(struct dom *dom, unsigned disk, uint64_t threshold,
 void machine_watchdog(struct dom *dom, int action)
 {
 	event_watchdog(vm_of(dom), action);
-}
-
-void machine_rtc_changed(struct dom *dom, int64_t offset)
-{
-	event_rtc_change(vm_of(dom), offset);
-}
-
-void machine_agent_state(struct dom *dom, bool connected)
-{
-	event_agent(vm_of(dom), connected);
 }
 
 void machine_block_job(struct dom *dom, unsigned disk, enum machine_block_job type, int status)

@@ -288,14 +288,11 @@ void machine_device_removed(struct dom *dom, const char *alias);
 void machine_monitor_event(struct dom *dom, const char *event, const char *details);
 /* The live definition has it afterwards. */
 void machine_tray_moved(struct dom *dom, const char *alias, bool open);
-void machine_device_removal_failed(struct dom *dom, const char *alias);
 void machine_io_error(struct dom *dom, const char *alias, const char *path, int action,
 		      const char *reason);
 /* A write has ended @excess bytes beyond what block_threshold() has set. */
 void machine_block_threshold(struct dom *dom, unsigned disk, uint64_t threshold, uint64_t excess);
 void machine_watchdog(struct dom *dom, int action);
-void machine_rtc_changed(struct dom *dom, int64_t offset);
-void machine_agent_state(struct dom *dom, bool connected);
 /* @status: libvirt's, 0 completed, 1 failed, 2 cancelled, 3 ready. The live definition is changed
  * by the machine before it tells. */
 void machine_block_job(struct dom *dom, unsigned disk, enum machine_block_job type, int status);

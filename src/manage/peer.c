@@ -207,17 +207,7 @@ void peer_close(struct peer *peer)
 		peer->config.close(peer->config.opaque);
 }
 
-const char *peer_who(const struct peer *peer)
-{
-	return peer->config.who;
-}
-
 bool peer_read_only(const struct peer *peer)
 {
 	return peer->has != RPC_ACCESS_WRITE;
-}
-
-unsigned peer_uid(const struct peer *peer)
-{
-	return peer->config.uid;
 }

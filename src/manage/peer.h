@@ -83,8 +83,6 @@ bool peer_wants_input(const struct peer *peer);
 /* How many bytes that were sent by send() are still in the owner's queue: streams wait by that. */
 void peer_set_queued(struct peer *peer, size_t bytes);
 
-const char *peer_who(const struct peer *peer);
 bool peer_read_only(const struct peer *peer);
-unsigned peer_uid(const struct peer *peer);
 
 #endif
