@@ -18,6 +18,7 @@
 enum {
 	K = 1024,
 	H_L1_OFF = 40,
+	H_REFTABLE_OFF = 48,
 	H_FEATURES = 72,
 	H_AUTOCLEAR = 88,
 };
@@ -103,6 +104,28 @@ static void test_tables_grow(void)
 	lab_do(lab, LAB_RESIZE, 0, 100 * K, 0);
 	lab_do(lab, LAB_JUDGE, 0, 0, 0);
 	lab_do(lab, LAB_REOPEN, 0, 0, 0);
+}
+
+/* Counts that would begin within a cluster: nothing is counted there, and nobody writes any more. */
+static void test_counts_misplaced(void)
+{
+	g_autoptr(GError) error = NULL;
+	autoptr(tap) tap = tap_new();
+	autoptr(lab) lab = lab_make(&plain, tap);
+	uint8_t buf[512] = { 1 };
+	uint64_t table;
+
+	lab_do(lab, LAB_WRITE, 0, 64 * K, 1);
+	lab_do(lab, LAB_REOPEN, 0, 0, 0);
+	lab_close(lab);
+	table = get(tap, H_REFTABLE_OFF);
+	put(tap, table, get(tap, table) | 512);
+	g_assert_true(lab_open(lab, NULL));
+	g_assert_false(image_write(lab->image, 512 * K, buf, sizeof(buf), &error));
+	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_CORRUPT);
+	g_assert_nonnull(strstr(error->message, "where none can be"));
+	lab_close(lab);
+	g_assert_cmpuint(get(tap, H_FEATURES), ==, QCOW2_CORRUPT);
 }
 
 /* An entry that names the header: nothing is overwritten, and nobody writes any more. */
@@ -677,6 +700,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/block/qcow2/map-empty", test_map_empty);
 	g_test_add_func("/block/qcow2/tables-grow", test_tables_grow);
 	g_test_add_func("/block/qcow2/overlap", test_overlap);
+	g_test_add_func("/block/qcow2/counts-misplaced", test_counts_misplaced);
 	g_test_add_func("/block/qcow2/copied-flags", test_copied_flags);
 	g_test_add_func("/block/qcow2/noise", test_noise);
 	g_test_add_func("/block/qcow2/dirty", test_dirty);

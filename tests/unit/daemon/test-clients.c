@@ -68,14 +68,24 @@ static void renew(struct fixture *f)
 	f->clients = clients_new(&f->config);
 }
 
-static void come(struct fixture *f, struct wire *wire)
+/* Somebody comes, who is of this user: for a test that root runs, if it is another one. */
+static void come_as(struct fixture *f, struct wire *wire, uid_t uid)
 {
+	const uid_t us = geteuid();
 	int fds[2];
 
+	/* Who it is the kernel notes when the sockets are made. */
+	g_assert_cmpint(seteuid(uid), ==, 0);
 	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
+	g_assert_cmpint(seteuid(us), ==, 0);
 	g_assert_cmpint(sys_set_nonblock(fds[0]), ==, 0);
 	clients_add(f->clients, fds[0], &f->door);
 	wire_init(wire, fds[1]);
+}
+
+static void come(struct fixture *f, struct wire *wire)
+{
+	come_as(f, wire, geteuid());
 }
 
 static void come_and_open(struct fixture *f, struct wire *wire)
@@ -222,6 +232,59 @@ static void test_max(struct fixture *f, const void *data)
 	come_and_open(f, &wires[3]);
 	for (unsigned i = 1; i < 4; i++)
 		wire_release(&wires[i]);
+}
+
+/* Half of the places are for one user; the daemon's own and root have all. */
+static void test_half(struct fixture *f, const void *data)
+{
+	enum {
+		USER = 65534
+	};
+	struct wire theirs[3], ours[2];
+
+	(void)data;
+	if (geteuid() != 0) {
+		g_test_skip("only root can come as somebody else");
+		return;
+	}
+	f->config.max_clients = 4;
+	renew(f);
+	for (unsigned i = 0; i < 3; i++)
+		come_as(f, &theirs[i], USER);
+	expect_count(f, 2);
+	g_assert_false(wire_receive(&theirs[2]));
+	for (unsigned i = 0; i < 2; i++)
+		come_and_open(f, &ours[i]);
+	expect_count(f, 4);
+	for (unsigned i = 0; i < 3; i++)
+		wire_release(&theirs[i]);
+	for (unsigned i = 0; i < 2; i++)
+		wire_release(&ours[i]);
+}
+
+/* A session is its user's, and root may look. */
+static void test_session(struct fixture *f, const void *data)
+{
+	g_autofree char *text = NULL;
+	struct wire own, other, root;
+
+	(void)data;
+	if (geteuid() != 0) {
+		g_test_skip("only root can come as somebody else");
+		return;
+	}
+	f->config.only_uid = 65534;
+	renew(f);
+	come_as(f, &own, 65534);
+	g_assert_cmpint(wire_open(&own, "", NULL), ==, 0);
+	come_as(f, &other, 65533);
+	g_assert_cmpint(wire_open(&other, "", &text), ==, RPC_CODE_ACCESS_DENIED);
+	g_assert_nonnull(strstr(text, "this is the session of uid 65534"));
+	come(f, &root);
+	g_assert_cmpint(wire_open(&root, "", NULL), ==, 0);
+	wire_release(&own);
+	wire_release(&other);
+	wire_release(&root);
 }
 
 /* One that calls and calls and takes no answer: it has to wait, and others do not. */
@@ -481,6 +544,8 @@ int main(int argc, char **argv)
 	CASE(silent);
 	CASE(anonymous);
 	CASE(max);
+	CASE(half);
+	CASE(session);
 	CASE(flood);
 	CASE(policy);
 	CASE(fds);

@@ -399,6 +399,23 @@ static void test_no_room(struct fixture *f, const void *data)
 	expect(f, STORE_DOMAIN, key_a, "old");
 }
 
+/* A disk that does not take writes around the page cache: then a text is kept when it was synced, not before. */
+static void test_no_direct(struct fixture *f, const void *data)
+{
+	g_autoptr(GError) error = NULL;
+
+	(void)data;
+	save_well(f, STORE_DOMAIN, key_a, "old");
+	expect(f, STORE_DOMAIN, key_a, "old");
+	sys_fail_nth(SYS_PWRITE, 1, EINVAL);
+	sys_fail_nth(SYS_FDATASYNC, 1, EIO);
+	error = save(f, STORE_DOMAIN, key_a, "new");
+	g_assert_false(sys_fail_pending(SYS_FDATASYNC));
+	sys_fail_nth(SYS_PWRITE, 0, 0);
+	sys_fail_nth(SYS_FDATASYNC, 0, 0);
+	expect(f, STORE_DOMAIN, key_a, error ? "old" : "new");
+}
+
 /* When the folder cannot be synced all that was put in place is taken back, in the right order. */
 static void test_take_back(struct fixture *f, const void *data)
 {
@@ -791,6 +808,7 @@ int main(int argc, char **argv)
 	CASE(no_links);
 	CASE(often);
 	CASE(no_room);
+	CASE(no_direct);
 	CASE(take_back);
 	CASE(crash);
 	CASE(torn);
