@@ -426,6 +426,54 @@ static void test_port(void)
 	end(&s);
 }
 
+static bool change_card(struct test_client *c, rpc_domain dom, const char *net, const char *link)
+{
+	g_autofree char *xml = g_strdup_printf(
+		"<interface type='network'><mac address='52:54:00:00:00:0a'/><source network='%s'/>"
+		"<link state='%s'/></interface>",
+		net, link);
+	rpc_domain_update_device_flags_args args = { .dom = dom, .xml = xml, .flags = 1 };
+
+	return client_call(c, RPC_PROC_DOMAIN_UPDATE_DEVICE_FLAGS, domain_update_device_flags,
+			   &args);
+}
+
+/* Of the one card that the machine has. */
+static char *port_of(struct test_client *c, rpc_domain dom)
+{
+	g_autofree char *live = client_xml(c, dom, 0);
+	const char *at = strstr(live, "portid='");
+
+	g_assert_nonnull(at);
+	return g_strndup(at + strlen("portid='"), 36);
+}
+
+/* A card keeps its port as long as it stays in its network. */
+static void test_card_changes(void)
+{
+	struct setup s = begin(false);
+	rpc_domain dom = define_machine(
+		s.c, "<devices><interface type='network'><mac address='52:54:00:00:00:0a'/>"
+		     "<source network='n'/><model type='virtio'/></interface></devices>");
+	g_autofree char *first = NULL, *still = NULL, *other = NULL, *live = NULL;
+
+	g_assert_true(define(s.c, "n", uuid_n));
+	g_assert_true(define(s.c, "m", uuid_m));
+	g_assert_true(do_net(s.c, RPC_PROC_NETWORK_CREATE, "m"));
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_CREATE, dom));
+	first = port_of(s.c, dom);
+	g_assert_true(change_card(s.c, dom, "n", "down"));
+	still = port_of(s.c, dom);
+	g_assert_cmpstr(still, ==, first);
+	live = client_xml(s.c, dom, 0);
+	g_assert_nonnull(strstr(live, "<link state='down'/>"));
+	g_assert_true(change_card(s.c, dom, "m", "up"));
+	other = port_of(s.c, dom);
+	g_assert_cmpstr(other, !=, first);
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_DESTROY, dom));
+	end(&s);
+}
+
 /* What is defined out of a running machine's XML has no traces of it. */
 static void test_traces(void)
 {
@@ -544,6 +592,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/network/update", test_update);
 	g_test_add_func("/network/metadata", test_metadata);
 	g_test_add_func("/network/port", test_port);
+	g_test_add_func("/network/card-changes", test_card_changes);
 	g_test_add_func("/network/on-demand", test_on_demand);
 	g_test_add_func("/network/traces", test_traces);
 	g_test_add_func("/network/daemon-ends", test_daemon_ends);
