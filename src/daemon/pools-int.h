@@ -93,6 +93,15 @@ void part_release(struct part *part);
 /* Remove what was not finished by those who are gone. */
 void parts_sweep(int dir);
 
+/* == What Ceph's programs say (rbd-answers.c) == */
+
+/* Of images, added to @names. */
+bool rbd_answer_names(const char *text, GPtrArray *names, GError **error);
+bool rbd_answer_size(const char *text, uint64_t *ret_bytes, GError **error);
+/* @ret_found becomes true if it tells of the pool. */
+bool rbd_answer_usage(const char *text, const char *pool, struct pool_usage *ret_usage,
+		      bool *ret_found, GError **error);
+
 /* == Volumes: files and devices (vol-look.c, vol-file.c, vol-copy.c, vol-io.c) == */
 
 /* What is to be told of the volume that is open as @fd; @path is for what its header names. */
