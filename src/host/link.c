@@ -12,15 +12,18 @@
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
 
 #include "base/sys.h"
+#include "host/netlink.h"
 
 enum {
 	REQUEST_MAX = 1024,
 	ANSWER_MAX = 64 * 1024,
+	BURST_MIN = 64 * 1024, /* a packet that is cut later is as long */
 };
 
 struct request {
@@ -176,6 +179,7 @@ int link_name(int index, char ret_name[LINK_NAME_SIZE])
 
 struct link_words {
 	char *alias, *kind;
+	unsigned flags;
 };
 
 static int take_words(const struct nlmsghdr *head, void *opaque)
@@ -188,6 +192,7 @@ static int take_words(const struct nlmsghdr *head, void *opaque)
 		return 0;
 	read_attributes(IFLA_RTA(msg), head->nlmsg_len - NLMSG_LENGTH(sizeof(*msg)), attrs,
 			G_N_ELEMENTS(attrs));
+	words->flags = msg->ifi_flags;
 	if (words->alias)
 		copy_text(attrs[IFLA_IFALIAS], words->alias, LINK_ALIAS_SIZE);
 	if (words->kind && attrs[IFLA_LINKINFO]) {
@@ -223,6 +228,13 @@ int link_kind(const char *name, char ret_kind[LINK_NAME_SIZE])
 
 	*ret_kind = '\0';
 	return ask_words(name, &words);
+}
+
+bool link_is_up(const char *name)
+{
+	struct link_words words = { .flags = 0 };
+
+	return ask_words(name, &words) >= 0 && words.flags & IFF_UP;
 }
 
 int link_set_alias(const char *name, const char *alias)
@@ -363,6 +375,58 @@ int link_join(const char *name, const char *bridge, bool isolated)
 	return r < 0 || !isolated ? r : isolate(msg.ifi_index);
 }
 
+/* == How much == */
+
+/* A token bucket at the root of what @msg names. */
+static void put_bucket(struct request *req, const struct link_rate *rate)
+{
+	const uint64_t burst =
+		MIN(MAX(rate->burst ? rate->burst : rate->rate / 50, BURST_MIN), UINT32_MAX / 2);
+	const bool has_peak = rate->peak > rate->rate;
+	const struct tc_tbf_qopt parms = {
+		.rate = { .linklayer = TC_LINKLAYER_ETHERNET,
+			  .rate = (uint32_t)MIN(rate->rate, UINT32_MAX) },
+		.peakrate = { .linklayer = TC_LINKLAYER_ETHERNET,
+			      .rate = has_peak ? (uint32_t)MIN(rate->peak, UINT32_MAX) : 0 },
+		/* What waits does so for a quarter of a second at most. */
+		.limit = (uint32_t)MIN(rate->rate / 4 + burst, UINT32_MAX),
+	};
+	const size_t options = put_start(req, TCA_OPTIONS);
+
+	put(req, TCA_TBF_PARMS, &parms, sizeof(parms));
+	put_u32(req, TCA_TBF_BURST, (uint32_t)burst);
+	if (rate->rate > UINT32_MAX)
+		put(req, TCA_TBF_RATE64, &rate->rate, sizeof(rate->rate));
+	if (has_peak)
+		put_u32(req, TCA_TBF_PBURST, BURST_MIN);
+	if (has_peak && rate->peak > UINT32_MAX)
+		put(req, TCA_TBF_PRATE64, &rate->peak, sizeof(rate->peak));
+	put_end(req, options);
+}
+
+int link_set_rate(const char *name, const struct link_rate *rate)
+{
+	const struct tcmsg msg = { .tcm_family = AF_UNSPEC,
+				   .tcm_ifindex = link_index(name),
+				   .tcm_parent = TC_H_ROOT,
+				   .tcm_handle = rate ? TC_H_MAKE(1u << 16, 0) : 0 };
+	struct request req;
+	int r;
+
+	if (msg.tcm_ifindex < 0)
+		return msg.tcm_ifindex;
+	if (!rate) {
+		request_init(&req, RTM_DELQDISC, 0, &msg, sizeof(msg));
+		r = ask(&req, NULL, NULL);
+		/* It has none but the kernel's own. */
+		return r == -ENOENT || r == -EINVAL ? 0 : r;
+	}
+	request_init(&req, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, &msg, sizeof(msg));
+	put_text(&req, TCA_KIND, "tbf");
+	put_bucket(&req, rate);
+	return ask(&req, NULL, NULL);
+}
+
 /* == Addresses and routes == */
 
 static size_t address_len(bool v6)
@@ -408,7 +472,6 @@ int link_add_route(const struct link_address *to, const uint8_t *gateway, unsign
 				   .rtm_type = RTN_UNICAST };
 	const int index = link_index(to->link);
 	struct request req;
-	int r;
 
 	if (index < 0)
 		return index;
@@ -419,8 +482,12 @@ int link_add_route(const struct link_address *to, const uint8_t *gateway, unsign
 	put_u32(&req, RTA_OIF, (uint32_t)index);
 	if (metric)
 		put_u32(&req, RTA_PRIORITY, metric);
-	r = ask(&req, NULL, NULL);
-	return r == -EEXIST ? 0 : r;
+	return ask(&req, NULL, NULL);
+}
+
+int link_watch(void)
+{
+	return netlink_watch(NETLINK_ROUTE, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
 }
 
 struct each {

@@ -71,6 +71,24 @@ static void test_rules(void)
 	assert_lacks(none, "chain");
 }
 
+static void test_limits(void)
+{
+	static const char outbound[] =
+		"<bandwidth><inbound average='9'/><outbound average='256' burst='70'/></bandwidth>";
+	g_autofree char *inside = g_strconcat("<forward mode='open'/>", outbound, NULL);
+	autoptr(network) n = parse(outbound), open = parse(inside);
+	g_autofree char *text = network_rules(n), *limited = network_rules(open);
+
+	/* One bucket for both ways out of the bridge. */
+	assert_has(text, "limit outbound { rate over 256 kbytes/second burst 70 kbytes; }");
+	assert_has(text, "hook input priority filter; policy accept;\n\t\tiifname \"virbr-1.x\" "
+			 "limit name \"outbound\" drop\n");
+	assert_has(text, "oifname \"virbr-1.x\" accept\n\t\tiifname \"virbr-1.x\" limit name "
+			 "\"outbound\" drop\n");
+	assert_has(limited, "limit name \"outbound\" drop");
+	assert_lacks(limited, "reject");
+}
+
 static void test_forwards(void)
 {
 	autoptr(network) n = parse("<metadata><f:forwards xmlns:f='urn:socle:network'>"
@@ -127,11 +145,14 @@ static void test_closed(void)
 		"priority 0; policy drop;\n\t}\n\tchain b {\n\t\ttype filter hook forward priority "
 		"0; "
 		"policy drop;\n\t}\n}\n";
-	g_autofree char *chain = network_closed_chain(listing);
+	g_autofree char *chain = network_closed_chain(listing, false);
+
+	g_autofree char *input = network_closed_chain(listing, true);
 
 	g_assert_cmpstr(chain, ==, "inet mine b");
-	g_assert_null(network_closed_chain(""));
-	g_assert_null(network_closed_chain("hook forward policy drop"));
+	g_assert_cmpstr(input, ==, "inet mine a");
+	g_assert_null(network_closed_chain("", false));
+	g_assert_null(network_closed_chain("hook forward policy drop", false));
 }
 
 static void test_config(void)
@@ -259,6 +280,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/network/rules", test_rules);
+	g_test_add_func("/network/limits", test_limits);
 	g_test_add_func("/network/forwards", test_forwards);
 	g_test_add_func("/network/doors", test_doors);
 	g_test_add_func("/network/closed", test_closed);
