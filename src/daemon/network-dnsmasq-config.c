@@ -192,14 +192,18 @@ static void add_range(GString *out, const struct network_ip *ip, const struct dh
 /* Hosts are known by name only. */
 static void add_static(GString *out, const struct network_ip *ip)
 {
+	const unsigned prefix = (unsigned)network_ip_prefix(ip);
 	struct inet inet;
 	char text[INET_TEXT_MAX];
 
 	if (!inet_parse(ip->address, &inet))
 		return;
-	inet = inet_first(&inet, (unsigned)network_ip_prefix(ip));
+	inet = inet_first(&inet, prefix);
 	inet_format(&inet, text);
-	line(out, "dhcp-range=%s,static", text);
+	if (inet.v6)
+		line(out, "dhcp-range=%s,static,%u", text, prefix);
+	else
+		line(out, "dhcp-range=%s,static", text);
 }
 
 static uint64_t add_ip(GString *out, const struct network *n, const struct network_ip *ip)

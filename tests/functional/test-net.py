@@ -229,6 +229,43 @@ class Plain(net.Case):
         wait_for(lambda: guest.reaches('2001:db8:1::2'), 'the world is reached')
         del world
 
+    def dhcp6(self, guest, duid, name):
+        """Ask for an address by DHCPv6, and have it."""
+        client = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'dhcp6-client.py')
+        address = guest.run(sys.executable, client, 'eth0', duid, name).strip()
+        guest.run('ip', 'addr', 'add', address + '/128', 'dev', 'eth0', 'nodad')
+        return address
+
+    def test_names_of_six(self):
+        """Addresses by DHCPv6, and names both ways: A, AAAA, PTR."""
+        self.make("""<network><name>six</name><domain name='lab.test' localOnly='yes'/><bridge name='virbr7'/>
+            <dns><host ip='fd00:7::99'><hostname>db</hostname></host></dns>
+            <ip address='10.7.0.1' prefix='24'><dhcp><range start='10.7.0.2' end='10.7.0.90'/></dhcp></ip>
+            <ip family='ipv6' address='fd00:7::1' prefix='64'><dhcp><range start='fd00:7::100' end='fd00:7::1ff'/>
+            <host id='0:3:0:1:52:54:0:0:7:1' name='fixed' ip='fd00:7::77'/></dhcp></ip></network>""", 'six')
+        fixed, other = Guest(self, 'virbr7', mac='52:54:00:00:07:01'), Guest(self, 'virbr7', 'other')
+        self.assertEqual(self.dhcp6(fixed, '00:03:00:01:52:54:00:00:07:01', 'whoever'), 'fd00:7::77')
+        six = self.dhcp6(other, '00:03:00:01:52:54:00:00:07:02', 'other')
+        self.assertRegex(six, '^fd00:7::1[0-9a-f]{2}$')
+        four = other.dhcp()
+        for name in ('other', 'other.lab.test'):
+            self.assertEqual(sorted(other.resolve(name, '10.7.0.1')), sorted([four, six]))
+        for name, address in (('fixed', 'fd00:7::77'), ('db.lab.test', 'fd00:7::99')):
+            self.assertEqual(other.resolve(name, 'fd00:7::1'), [address])
+        for name, address in (('other', four), ('other', six), ('fixed', 'fd00:7::77'), ('db', 'fd00:7::99')):
+            self.assertIn(f'name = {name}.lab.test', other.run('busybox', 'nslookup', address, '10.7.0.1'))
+        leases = self.net('net-dhcp-leases', 'six')
+        self.assertRegex(leases, r'52:54:00:00:07:01 +ipv6 +fd00:7::77/64 +fixed ')
+        self.assertRegex(leases, rf'52:54:00:00:07:02 +ipv6 +{six}/64 +other ')
+        self.assertTrue(fixed.reaches(six))
+
+    def test_few_of_six(self):
+        """A network of IPv6 that is no /64, with hosts that are known only."""
+        self.make("""<network><name>six</name><bridge name='virbr7'/><ip family='ipv6' address='fd00:7::1' prefix='112'>
+            <dhcp><host id='0:3:0:1:52:54:0:0:7:1' name='fixed' ip='fd00:7::77'/></dhcp></ip></network>""", 'six')
+        guest = Guest(self, 'virbr7')
+        self.assertEqual(self.dhcp6(guest, '00:03:00:01:52:54:00:00:07:01', 'x'), 'fd00:7::77')
+
     def test_forwards(self):
         world = World(self)
         own = """<metadata><f:forwards xmlns:f='urn:socle:network'>

@@ -76,7 +76,8 @@ static void test_limits(void)
 	static const char outbound[] =
 		"<bandwidth><inbound average='9'/><outbound average='256' burst='70'/></bandwidth>";
 	g_autofree char *inside = g_strconcat("<forward mode='open'/>", outbound, NULL);
-	autoptr(network) n = parse(outbound), open = parse(inside);
+	autoptr(network) n = parse(outbound);
+	autoptr(network) open = parse(inside);
 	g_autofree char *text = network_rules(n), *limited = network_rules(open);
 
 	/* One bucket for both ways out of the bridge. */
@@ -223,9 +224,12 @@ static void test_isolated_config(void)
 	const struct dnsmasq_places places = { "/d", "/r", "/l", NULL };
 	autoptr(network) n = parse("<dns enable='no'/><ip address='10.0.0.1' prefix='24'><dhcp>"
 				   "<host name='a' ip='10.0.0.2'/></dhcp></ip>"
-				   "<ip family='ipv6' address='fd00::1' prefix='64'/>");
+				   "<ip family='ipv6' address='fd00::1' prefix='64'/>"
+				   "<ip family='ipv6' address='fd00:1::1' prefix='112'><dhcp>"
+				   "<host id='0:3:0:1:52:54:0:0:7:1' ip='fd00:1::9'/></dhcp></ip>");
 	g_autofree char *config = dnsmasq_config(n, &places);
 
+	assert_has(config, "dhcp-range=fd00:1::,static,112\n");
 	assert_has(config, "port=0\n");
 	assert_has(config, "dhcp-range=10.0.0.0,static\n");
 	assert_has(config, "dhcp-option=3\n");
