@@ -35,7 +35,7 @@ static int is_same(const struct link_address *other, void *opaque)
 	const unsigned prefix = MIN(other->prefix, s->prefix);
 
 	memcpy(inet.bytes, other->bytes, sizeof(inet.bytes));
-	/* All lead to the way out. */
+	/* The way out leads to all. */
 	if (inet.v6 != s->address.v6 || prefix == 0 || !g_strcmp0(other->link, s->except) ||
 	    !inet_same_network(&inet, &s->address, prefix))
 		return 0;
@@ -83,11 +83,23 @@ static void set_switch(const char *path, const char *text)
 		log_info("cannot write '%s' to '%s'", text, path);
 }
 
+static char *v6_switch(const char *link, const char *name)
+{
+	return g_strdup_printf("/proc/sys/net/ipv6/conf/%s/%s", link, name);
+}
+
 static void set_v6_switch(const char *link, const char *name, const char *text)
 {
-	g_autofree char *path = g_strdup_printf("/proc/sys/net/ipv6/conf/%s/%s", link, name);
+	g_autofree char *path = v6_switch(link, name);
 
 	set_switch(path, text);
+}
+
+static bool v6_switch_is(const char *link, const char *name, char value)
+{
+	g_autofree char *path = v6_switch(link, name), *text = NULL;
+
+	return g_file_get_contents(path, &text, NULL, NULL) && text[0] == value;
 }
 
 static bool has_v6(const struct network *n)
@@ -101,16 +113,47 @@ static bool has_v6(const struct network *n)
 	return n->ipv6 == TRI_YES;
 }
 
+static bool forwards(const struct network *n)
+{
+	const enum forward_mode mode = network_mode(n);
+
+	return mode == FORWARD_NAT || mode == FORWARD_ROUTE || mode == FORWARD_OPEN;
+}
+
+/* A route that the kernel drops when it begins to forward, since routers do not listen to routers. */
+static int is_lost(const struct link_address *route, void *opaque)
+{
+	char *ret_link = opaque;
+
+	if (!route->v6 || !route->by_router || !v6_switch_is(route->link, "accept_ra", '1'))
+		return 0;
+	g_strlcpy(ret_link, route->link, LINK_NAME_SIZE);
+	return 1;
+}
+
+static bool check_routers(const struct network *n, GError **error)
+{
+	char link[LINK_NAME_SIZE];
+
+	if (!forwards(n) || !has_v6(n) || !v6_switch_is("all", "forwarding", '0') ||
+	    link_each_route(is_lost, link) <= 0)
+		return true;
+	return error_set(error, SOCLE_ERROR_STATE,
+			 "this host would lose its IPv6 route over '%s', which a router advertises, "
+			 "when it begins to forward; let it listen on by 'sysctl "
+			 "net.ipv6.conf.%s.accept_ra=2', or give the network no IPv6",
+			 link, link);
+}
+
 static void set_switches(const struct network *n)
 {
 	const char *name = n->bridge.name;
-	const enum forward_mode mode = network_mode(n);
 
 	/* Guests do not tell the host where the way out is. */
 	set_v6_switch(name, "accept_ra", "0");
 	set_v6_switch(name, "autoconf", "0");
 	set_v6_switch(name, "disable_ipv6", has_v6(n) ? "0" : "1");
-	if (mode != FORWARD_NAT && mode != FORWARD_ROUTE && mode != FORWARD_OPEN)
+	if (!forwards(n))
 		return;
 	set_switch("/proc/sys/net/ipv4/ip_forward", "1");
 	if (has_v6(n))
@@ -285,7 +328,7 @@ static bool fill(const struct network *n, GError **error)
 
 bool bridge_make(const struct network *n, GError **error)
 {
-	if (!check_addresses(n, error))
+	if (!check_addresses(n, error) || !check_routers(n, error))
 		return false;
 	if (link_index(n->bridge.name) >= 0 && !is_ours(n))
 		return error_set(error, SOCLE_ERROR_BUSY,

@@ -71,10 +71,21 @@ static void add_forwarder(GString *out, const struct dns_forwarder *f)
 	     f->domain ? "/" : "", f->addr ? f->addr : "#", port ? "#" : "", port ? port : "");
 }
 
+static bool has_upstream(const struct network_dns *dns)
+{
+	for (unsigned i = 0; i < dns->forwarder_count; i++) {
+		if (!dns->forwarders[i].domain)
+			return true;
+	}
+	return false;
+}
+
 static void add_dns(GString *out, const struct network *n)
 {
 	const struct network_dns *dns = &n->dns;
-	bool upstream = false;
+	const bool upstream = has_upstream(dns);
+	/* Guests that reach nobody need nobody's names; what we do not know does not exist. */
+	const bool alone = !upstream && network_mode(n) == FORWARD_MODE_ABSENT;
 
 	if (dns->enable == TRI_NO) {
 		line(out, "port=0");
@@ -84,18 +95,15 @@ static void add_dns(GString *out, const struct network *n)
 	if (n->domain.name) {
 		line(out, "domain=%s", n->domain.name);
 		line(out, "expand-hosts");
-		if (n->domain.local_only == TRI_YES)
+		if (n->domain.local_only == TRI_YES || alone)
 			line(out, "local=/%s/", n->domain.name);
 	}
-	if (dns->forward_plain_names == TRI_NO) {
+	if (dns->forward_plain_names == TRI_NO)
 		line(out, "domain-needed");
+	if (dns->forward_plain_names == TRI_NO || alone)
 		line(out, "local=//");
-	}
-	for (unsigned i = 0; i < dns->forwarder_count; i++) {
+	for (unsigned i = 0; i < dns->forwarder_count; i++)
 		add_forwarder(out, &dns->forwarders[i]);
-		upstream |= !dns->forwarders[i].domain;
-	}
-	/* Guests that reach nobody need nobody's names. */
 	if (upstream || network_mode(n) == FORWARD_MODE_ABSENT)
 		line(out, "no-resolv");
 	for (unsigned i = 0; i < dns->text_count; i++) {

@@ -496,17 +496,18 @@ struct each {
 	int end;
 };
 
-/* @attr: the address, which has to be of @family's length. */
-static int tell(struct each *each, const struct rtattr *attr, int family, unsigned prefix,
-		int index)
+/* @attr: the address, which has to be of @family's length; NULL: none, all are meant. */
+static int tell(struct each *each, struct link_address *address, const struct rtattr *attr,
+		int family, int index)
 {
-	struct link_address address = { .v6 = family == AF_INET6, .prefix = prefix };
-
-	if ((family != AF_INET && family != AF_INET6) || !attr ||
-	    RTA_PAYLOAD(attr) != address_len(address.v6) || link_name(index, address.link) < 0)
+	address->v6 = family == AF_INET6;
+	if ((family != AF_INET && family != AF_INET6) || (!attr && address->prefix) ||
+	    (attr && RTA_PAYLOAD(attr) != address_len(address->v6)) ||
+	    link_name(index, address->link) < 0)
 		return 0;
-	memcpy(address.bytes, RTA_DATA(attr), address_len(address.v6));
-	each->end = each->fn(&address, each->opaque);
+	if (attr)
+		memcpy(address->bytes, RTA_DATA(attr), address_len(address->v6));
+	each->end = each->fn(address, each->opaque);
 	return each->end ? 1 : 0;
 }
 
@@ -514,13 +515,15 @@ static int on_address(const struct nlmsghdr *head, void *opaque)
 {
 	const struct rtattr *attrs[IFA_MAX + 1];
 	const struct ifaddrmsg *msg = NLMSG_DATA(head);
+	struct link_address address = { .v6 = false };
 
 	if (head->nlmsg_type != RTM_NEWADDR || head->nlmsg_len < NLMSG_LENGTH(sizeof(*msg)))
 		return 0;
 	read_attributes(IFA_RTA(msg), head->nlmsg_len - NLMSG_LENGTH(sizeof(*msg)), attrs,
 			G_N_ELEMENTS(attrs));
-	return tell(opaque, attrs[IFA_LOCAL] ? attrs[IFA_LOCAL] : attrs[IFA_ADDRESS],
-		    msg->ifa_family, msg->ifa_prefixlen, (int)msg->ifa_index);
+	address.prefix = msg->ifa_prefixlen;
+	return tell(opaque, &address, attrs[IFA_LOCAL] ? attrs[IFA_LOCAL] : attrs[IFA_ADDRESS],
+		    msg->ifa_family, (int)msg->ifa_index);
 }
 
 static int ask_each(struct request *req, message_fn fn, struct each *each)
@@ -544,6 +547,7 @@ static int on_route(const struct nlmsghdr *head, void *opaque)
 {
 	const struct rtattr *attrs[RTA_MAX + 1];
 	const struct rtmsg *msg = NLMSG_DATA(head);
+	struct link_address address = { .v6 = false };
 	uint32_t index;
 
 	if (head->nlmsg_type != RTM_NEWROUTE || head->nlmsg_len < NLMSG_LENGTH(sizeof(*msg)) ||
@@ -554,7 +558,9 @@ static int on_route(const struct nlmsghdr *head, void *opaque)
 	if (!attrs[RTA_OIF] || RTA_PAYLOAD(attrs[RTA_OIF]) != sizeof(index))
 		return 0;
 	memcpy(&index, RTA_DATA(attrs[RTA_OIF]), sizeof(index));
-	return tell(opaque, attrs[RTA_DST], msg->rtm_family, msg->rtm_dst_len, (int)index);
+	address.prefix = msg->rtm_dst_len;
+	address.by_router = msg->rtm_protocol == RTPROT_RA;
+	return tell(opaque, &address, attrs[RTA_DST], msg->rtm_family, (int)index);
 }
 
 int link_each_route(link_address_fn fn, void *opaque)

@@ -24,6 +24,7 @@ struct link_address {
 	bool v6;
 	uint8_t bytes[16];
 	unsigned prefix;
+	bool by_router; /* of a route: a router has advertised it */
 };
 
 struct link_bridge {

@@ -229,16 +229,40 @@ class Plain(net.Case):
         wait_for(lambda: guest.reaches('2001:db8:1::2'), 'the world is reached')
         del world
 
+    def test_router(self):
+        """A host that has its way out from a router's advertisements does not lose it."""
+        world = World(self)
+        router = subprocess.Popen(
+            world.words('dnsmasq', '--keep-in-foreground', '--port=0', '--conf-file=/dev/null', '--enable-ra',
+                        '--dhcp-range=2001:db8:1::,ra-only', '--ra-param=eth0,2,60', '--interface=eth0',
+                        '--pid-file=', '--leasefile-ro', '--log-facility=-'), stderr=subprocess.DEVNULL)
+        self.addCleanup(router.wait)
+        self.addCleanup(router.kill)
+        wait_for(lambda: 'default' in run('ip', '-6', 'route'), 'the host has its way out')
+        path = os.path.join(self.dir, 'six.xml')
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write("""<network><name>six</name><forward mode='route'/><bridge name='virbr7'/>
+                <ip family='ipv6' address='fd00:7::1' prefix='64'/></network>""")
+        self.net('net-define', path)
+        said = self.net('net-start', 'six', status=1)
+        self.assertIn("would lose its IPv6 route over 'out0'", said)
+        self.assertEqual(self.left(), ([], [], []))
+        self.assertIn("by 'sysctl net.ipv6.conf.out0.accept_ra=2'", said)
+        with open('/proc/sys/net/ipv6/conf/out0/accept_ra', 'w', encoding='ascii') as file:
+            file.write('2')
+        self.net('net-start', 'six')
+        self.assertIn('default', run('ip', '-6', 'route'))
+
     def dhcp6(self, guest, duid, name):
         """Ask for an address by DHCPv6, and have it."""
         client = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'dhcp6-client.py')
         address = guest.run(sys.executable, client, 'eth0', duid, name).strip()
-        guest.run('ip', 'addr', 'add', address + '/128', 'dev', 'eth0', 'nodad')
+        guest.run('ip', 'addr', 'add', address + '/64', 'dev', 'eth0', 'nodad')
         return address
 
     def test_names_of_six(self):
         """Addresses by DHCPv6, and names both ways: A, AAAA, PTR."""
-        self.make("""<network><name>six</name><domain name='lab.test' localOnly='yes'/><bridge name='virbr7'/>
+        self.make("""<network><name>six</name><domain name='lab.test'/><bridge name='virbr7'/>
             <dns><host ip='fd00:7::99'><hostname>db</hostname></host></dns>
             <ip address='10.7.0.1' prefix='24'><dhcp><range start='10.7.0.2' end='10.7.0.90'/></dhcp></ip>
             <ip family='ipv6' address='fd00:7::1' prefix='64'><dhcp><range start='fd00:7::100' end='fd00:7::1ff'/>
@@ -252,6 +276,8 @@ class Plain(net.Case):
             self.assertEqual(sorted(other.resolve(name, '10.7.0.1')), sorted([four, six]))
         for name, address in (('fixed', 'fd00:7::77'), ('db.lab.test', 'fd00:7::99')):
             self.assertEqual(other.resolve(name, 'fd00:7::1'), [address])
+        # A name that has no address of a kind has none, which is no error.
+        self.assertNotIn('REFUSED', other.run('busybox', 'nslookup', 'fixed', '10.7.0.1', check=False))
         for name, address in (('other', four), ('other', six), ('fixed', 'fd00:7::77'), ('db', 'fd00:7::99')):
             self.assertIn(f'name = {name}.lab.test', other.run('busybox', 'nslookup', address, '10.7.0.1'))
         leases = self.net('net-dhcp-leases', 'six')
