@@ -95,13 +95,15 @@ static void add_dns(GString *out, const struct network *n)
 	if (n->domain.name) {
 		line(out, "domain=%s", n->domain.name);
 		line(out, "expand-hosts");
-		if (n->domain.local_only == TRI_YES || alone)
+		if (n->domain.local_only == TRI_YES)
 			line(out, "local=/%s/", n->domain.name);
 	}
-	if (dns->forward_plain_names == TRI_NO)
+	if (dns->forward_plain_names == TRI_NO) {
 		line(out, "domain-needed");
-	if (dns->forward_plain_names == TRI_NO || alone)
 		line(out, "local=//");
+	}
+	if (alone)
+		line(out, "local=/#/");
 	for (unsigned i = 0; i < dns->forwarder_count; i++)
 		add_forwarder(out, &dns->forwarders[i]);
 	if (upstream || network_mode(n) == FORWARD_MODE_ABSENT)
