@@ -133,6 +133,8 @@ void event_network_metadata(struct net *net, int type, const char *uri);
 typedef bool (*net_card_fn)(struct vm *vm, struct domain_interface *card, void *opaque);
 void net_each_card(const struct net *net, net_card_fn fn, void *opaque);
 unsigned net_connections(const struct net *net);
+/* Of struct network_lease, into @list: who has got an address. */
+bool net_leases(struct net *net, GPtrArray *list, GError **error);
 
 /**
  * cards_want() - networks of @domain's cards are to be there, before a machine is made of it

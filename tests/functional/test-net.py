@@ -794,7 +794,8 @@ class Session(net.Case):
     def test_session(self):
         own = """<metadata><f:forwards xmlns:f='urn:socle:network'><f:forward port='22022' to='10.5.0.11' to-port='22'/>
             <f:forward port='22023' to='10.5.0.12' to-port='22'/></f:forwards></metadata>"""
-        self.make(NAT.format(more=own, ip='', dhcp="<host mac='52:54:00:00:05:01' ip='10.5.0.11'/>"), 'n')
+        self.make(NAT.format(more=own + "<domain name='lab.test'/>", ip='',
+                             dhcp="<host mac='52:54:00:00:05:01' name='fixed' ip='10.5.0.11'/>"), 'n')
         path = os.path.join(self.dir, 'm.xml')
         with open(path, 'w', encoding='utf-8') as file:
             file.write(definition('one', devices="""
@@ -806,11 +807,15 @@ class Session(net.Case):
         with open(os.path.join(self.dir, 'st', 'log', 'one.log'), encoding='utf-8') as file:
             said = file.read()
         self.assertRegex(said, r'user,[^ ]*net=10\.5\.0\.0/24,host=10\.5\.0\.1,dhcpstart=10\.5\.0\.11,'
-                               r'hostfwd=tcp::22022-:22,id')
+                               r'hostname=fixed,domainname=lab.test,hostfwd=tcp::22022-:22,id')
         self.assertRegex(said, r'net=192\.168\.122\.0/24,host=192\.168\.122\.1,dhcpstart=192\.168\.122\.2')
         live = self.net('dumpxml', 'one')
         self.assertIn("<ip address='10.5.0.11' family='ipv4' prefix='24' peer='10.5.0.1'/>", live)
         self.assertIn("connections='1'", self.net('net-dumpxml', 'n'))
+        # Who has got which address.
+        self.assertRegex(self.net('net-dhcp-leases', 'n'), r'52:54:00:00:05:01 +ipv4 +10\.5\.0\.11/24 +fixed ')
+        self.assertRegex(self.net('domifaddr', 'one'), r'net0 +52:54:00:00:05:01 +ipv4 +10\.5\.0\.11/24\n')
+        self.assertRegex(self.net('domifaddr', 'one'), r'net1 .* 192\.168\.122\.2/24\n')
         self.assertNotIn('portForward', self.net('dumpxml', '--inactive', 'one'))
         # The next daemon knows it, and nothing of the host was touched.
         self.again()
