@@ -14,6 +14,7 @@
 #include "base/sys.h"
 #include "daemon/network-bridge.h"
 #include "daemon/network-dnsmasq.h"
+#include "daemon/network-legacy.h"
 #include "daemon/network-rules.h"
 #include "daemon/networks.h"
 #include "host/link.h"
@@ -44,7 +45,12 @@ static void apply_or_tell(const char *text, const char *what)
 
 static bool has_doors(const struct network *n)
 {
-	return network_has_own_bridge(n) && network_mode(n) != FORWARD_OPEN;
+	return n->bridge.name && network_mode(n) != FORWARD_OPEN;
+}
+
+static const struct network *network_at(const struct networks *all, unsigned i)
+{
+	return ((struct hostnet *)all->active->pdata[i])->net->live;
 }
 
 static void open_doors(const struct networks *all)
@@ -55,13 +61,18 @@ static void open_doors(const struct networks *all)
 		g_autofree char *listing = nft_list(command, NULL);
 
 		for (unsigned k = 0; listing && k < all->active->len; k++) {
-			const struct network *n =
-				((struct hostnet *)all->active->pdata[k])->net->live;
+			const struct network *n = network_at(all, k);
 			g_autofree char *text =
 				has_doors(n) ? network_open_door(n, door, listing) : NULL;
 
 			apply_or_tell(text, "guests may not be let through by others' rules");
 		}
+	}
+	for (unsigned k = 0; k < all->active->len; k++) {
+		const struct network *n = network_at(all, k);
+
+		if (network_has_own_bridge(n) && has_doors(n))
+			legacy_open(n);
 	}
 }
 
@@ -75,6 +86,8 @@ static void close_doors(const struct network *n)
 
 		apply_or_tell(text, "rules of ours stay in others' tables");
 	}
+	if (network_has_own_bridge(n) && has_doors(n))
+		legacy_close(n);
 }
 
 static void tell_closed(struct network_guard *guard, const char *chains, bool input,
@@ -99,12 +112,18 @@ static void tell_closed(struct network_guard *guard, const char *chains, bool in
 }
 
 /* An administrator's own chains are his: he is told what is missing, once. */
-static void tell_all_closed(struct network_guard *guard, const struct network *n)
+static void tell_all_closed(struct network_guard *guard)
 {
 	g_autofree char *chains = nft_list("list chains", NULL);
 
-	for (unsigned i = 0; chains && i < 2; i++)
-		tell_closed(guard, chains, i, n->bridge.name);
+	for (unsigned i = 0; chains && i < guard->all->active->len; i++) {
+		const struct network *n = network_at(guard->all, i);
+
+		if (!network_has_own_bridge(n))
+			continue;
+		tell_closed(guard, chains, false, n->bridge.name);
+		tell_closed(guard, chains, true, n->bridge.name);
+	}
 }
 
 /* The network's table as it is, for g_free(), or NULL. */
@@ -187,8 +206,7 @@ static gboolean on_look(gpointer opaque)
 		mend_bridge(active->pdata[i]);
 		mend_rules(active->pdata[i]);
 	}
-	if (active->len)
-		tell_all_closed(guard, ((struct hostnet *)active->pdata[0])->net->live);
+	tell_all_closed(guard);
 	open_doors(guard->all);
 	return G_SOURCE_REMOVE;
 }
@@ -232,17 +250,24 @@ bool guard_make_rules(struct hostnet *h, GError **error)
 	watch(h->all);
 	if (!apply_rules(h, error))
 		return false;
-	tell_all_closed(h->all->guard, h->net->live);
+	tell_all_closed(h->all->guard);
 	open_doors(h->all);
 	return true;
 }
 
+void guard_open_doors(struct hostnet *h)
+{
+	watch(h->all);
+	open_doors(h->all);
+}
+
 void guard_remove_rules(struct hostnet *h)
 {
-	g_autofree char *none = network_no_rules(h->net->live);
+	const struct network *n = h->net->live;
+	g_autofree char *none = network_has_own_bridge(n) ? network_no_rules(n) : NULL;
 
 	g_clear_pointer(&h->table, g_free);
-	close_doors(h->net->live);
+	close_doors(n);
 	apply_or_tell(none, "rules of ours stay");
 }
 

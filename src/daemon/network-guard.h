@@ -31,6 +31,8 @@ struct network_guard;
 
 /* Put its rules in the place of those that are there, and see from now on that all stays there. */
 bool guard_make_rules(struct hostnet *hostnet, GError **error);
+/* The same of a bridge of the host's, which has no rules but in others' chains. */
+void guard_open_doors(struct hostnet *hostnet);
 void guard_remove_rules(struct hostnet *hostnet);
 void guard_free(struct network_guard *guard);
 

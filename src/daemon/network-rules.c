@@ -279,12 +279,12 @@ char *network_rules(const struct network *n)
 /* == Doors == */
 
 const struct network_door network_doors[] = {
-	{ "ip filter FORWARD", false },
-	{ "ip filter INPUT", true },
-	{ "ip6 filter FORWARD", false },
-	{ "ip6 filter INPUT", true },
-	{ "inet firewalld filter_FORWARD", false },
-	{ "inet firewalld filter_INPUT", true },
+	{ "ip filter FORWARD", false, true },
+	{ "ip filter INPUT", true, true },
+	{ "ip6 filter FORWARD", false, true },
+	{ "ip6 filter INPUT", true, true },
+	{ "inet firewalld filter_FORWARD", false, false },
+	{ "inet firewalld filter_INPUT", true, false },
 };
 const unsigned network_door_count = ARRAY_SIZE(network_doors);
 
@@ -292,6 +292,12 @@ const unsigned network_door_count = ARRAY_SIZE(network_doors);
 static const char *const through[] = {
 	"iifname \"%s\" counter accept",
 	"oifname \"%s\" counter accept",
+	NULL,
+};
+/* Frames within a bridge of the host's, which come here if the kernel's br_netfilter is told so, as Docker does. They
+ * are let through behind all that others say of them. */
+static const char *const within[] = {
+	"iifname \"%s\" oifname \"%s\" counter accept",
 	NULL,
 };
 /* DHCP, DNS and TFTP of the host's, of both kinds. */
@@ -321,14 +327,19 @@ static const char *find_rule(const char *listing, const char *rule)
 
 static char *rule_text(const char *form, const char *bridge)
 {
-	const char *at = strstr(form, "%s");
+	GString *text = g_string_new(form);
 
-	return g_strdup_printf("%.*s%s%s", (int)(at - form), form, bridge, at + 2);
+	g_string_replace(text, "%s", bridge, 0);
+	return g_string_free(text, FALSE);
 }
 
-static const char *const *rules_of(const struct network_door *door)
+static const char *const *rules_of(const struct network *network, const struct network_door *door)
 {
-	return door->input ? to_host : through;
+	static const char *const none[] = { NULL };
+
+	if (network_has_own_bridge(network))
+		return door->input ? to_host : through;
+	return door->input || !door->by_policy ? none : within;
 }
 
 char *network_open_door(const struct network *network, const struct network_door *door,
@@ -336,12 +347,14 @@ char *network_open_door(const struct network *network, const struct network_door
 {
 	g_autoptr(GString) out = g_string_new(NULL);
 
-	for (const char *const *form = rules_of(door); *form; form++) {
+	for (const char *const *form = rules_of(network, door); *form; form++) {
 		g_autofree char *rule = rule_text(*form, network->bridge.name);
 
 		if (!find_rule(listing, rule))
-			g_string_append_printf(out, "insert rule %s %s comment \"socle\"\n",
-					       door->chain, rule);
+			g_string_append_printf(
+				out, "%s rule %s %s comment \"socle\"\n",
+				network_has_own_bridge(network) ? "insert" : "add", door->chain,
+				rule);
 	}
 	return out->len ? g_string_free(g_steal_pointer(&out), FALSE) : NULL;
 }
@@ -352,7 +365,7 @@ char *network_close_door(const struct network *network, const struct network_doo
 	static const char key[] = "# handle ";
 	g_autoptr(GString) out = g_string_new(NULL);
 
-	for (const char *const *form = rules_of(door); *form; form++) {
+	for (const char *const *form = rules_of(network, door); *form; form++) {
 		g_autofree char *rule = rule_text(*form, network->bridge.name);
 
 		for (const char *p = find_rule(listing, rule); p; p = find_rule(p, rule)) {

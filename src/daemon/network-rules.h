@@ -25,6 +25,7 @@ char *network_table(const struct network *network);
 struct network_door {
 	const char *chain; /* family, table and chain */
 	bool input;        /* packets to the host; else those through it */
+	bool by_policy;    /* it drops at its end: what is put there is heard */
 };
 
 extern const struct network_door network_doors[];

@@ -73,10 +73,9 @@ static void take_down(struct hostnet *h)
 	const struct network *n = h->net->live;
 
 	dnsmasq_end(g_steal_pointer(&h->dnsmasq));
-	if (!network_has_own_bridge(n))
-		return;
 	guard_remove_rules(h);
-	bridge_remove(n);
+	if (network_has_own_bridge(n))
+		bridge_remove(n);
 }
 
 static void begun(struct hostnet *h, const GError *error)
@@ -111,8 +110,12 @@ static bool make(struct hostnet *h, GError **error)
 	const struct network *n = h->net->live;
 	struct dnsmasq_places places;
 
-	if (!network_has_own_bridge(n))
-		return bridge_check_others(n, error);
+	if (!network_has_own_bridge(n)) {
+		if (!bridge_check_others(n, error))
+			return false;
+		guard_open_doors(h);
+		return true;
+	}
 	if (!bridge_make(n, error) || !guard_make_rules(h, error))
 		return false;
 	if (!dnsmasq_wanted(n))
@@ -141,8 +144,10 @@ static void mend(struct hostnet *h, int pid, uint64_t start)
 	g_autoptr(GError) error = NULL;
 	bool anew;
 
-	if (!network_has_own_bridge(n))
+	if (!network_has_own_bridge(n)) {
+		guard_open_doors(h);
 		return;
+	}
 	if (!bridge_mend(n, &anew, &error) || !guard_make_rules(h, &error))
 		log_warning("network '%s' is not as it should be: %s", h->net->name,
 			    error->message);

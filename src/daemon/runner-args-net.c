@@ -80,6 +80,9 @@ static bool add_user(struct keys *keys, const struct domain_interface *card, GEr
 			keys_add(keys, "dhcpstart", ip->address);
 		}
 	}
+	/* From all but what is forwarded to it. */
+	if (card->port.isolated == TRI_YES)
+		keys_bool(keys, "restrict", true);
 	keys_add(keys, "hostname", card->backend.hostname);
 	/* Behind the guest's own name. */
 	domain = card->backend.fqdn ? strchr(card->backend.fqdn, '.') : NULL;

@@ -247,6 +247,9 @@ static void add_forwards(struct domain_interface *card, const struct network *ne
 /* A user network of its own, with the addresses of the definition. */
 static void connect_user(struct domain_interface *card, const struct network *network)
 {
+	/* Where there is no way out, there is nobody. */
+	if (network_mode(network) == FORWARD_MODE_ABSENT)
+		card->port.isolated = TRI_YES;
 	for (unsigned i = 0; i < network->ip_count && !card->ip_count; i++) {
 		const struct network_ip *ip = &network->ips[i];
 		const struct dhcp_host *host = host_for(ip, card->mac.address);
@@ -284,7 +287,7 @@ static bool connect_card(const struct net *net, struct domain_interface *card, G
 		card->bandwidth.outbound = group->bandwidth.outbound;
 	if (!card->mtu.size.set)
 		card->mtu = live->mtu;
-	if (live->port.isolated == TRI_YES)
+	if (live->port.isolated == TRI_YES && !v->node->config.networks->is_user)
 		card->port = live->port;
 	if (v->node->config.networks->is_user) {
 		connect_user(card, live);

@@ -3,6 +3,7 @@
 """Networks of a system's daemon: guests get addresses and names and reach who they may, whatever else is going on."""
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -489,6 +490,51 @@ class Neighbours(net.Case):
                          ['-P INPUT DROP', '-P FORWARD DROP', '-P OUTPUT ACCEPT', '-A INPUT -i lo -j ACCEPT',
                           '-A FORWARD -i eth9 -j ACCEPT'])
 
+    @unittest.skipUnless(shutil.which('iptables-legacy'), 'there is no iptables-legacy')
+    def test_legacy(self):
+        # The old tables, which nftables does not show.
+        if subprocess.run(['iptables-legacy', '-P', 'FORWARD', 'DROP'], check=False, capture_output=True).returncode:
+            self.skipTest('this kernel has no tables of iptables')
+        for words in (('-P', 'FORWARD', 'ACCEPT'), ('-P', 'INPUT', 'ACCEPT'), ('-F',)):
+            self.addCleanup(run, 'iptables-legacy', *words)
+        run('iptables-legacy', '-P', 'INPUT', 'DROP')
+        run('iptables-legacy', '-A', 'INPUT', '-i', 'lo', '-j', 'ACCEPT')
+        before = run('iptables-legacy', '-S')
+        world = World(self)
+        self.make(NAT.format(more='', ip='', dhcp=''), 'n')
+        guest = Guest(self, 'virbr5', 'n-guest')
+        self.check(world, guest)
+        inside = run('iptables-legacy', '-S')
+        self.again()
+        self.assertEqual(run('iptables-legacy', '-S'), inside)
+        # Flushed, and something happens to interfaces, as when Docker starts.
+        run('iptables-legacy', '-F', 'FORWARD')
+        run('ip', 'link', 'add', 'docker0', 'type', 'bridge')
+        wait_for(lambda: 'virbr5' in run('iptables-legacy', '-S', 'FORWARD'), 'the door is open again')
+        self.check(world, guest)
+        self.net('net-destroy', 'n')
+        self.assertEqual(run('iptables-legacy', '-S'), before)
+
+    @unittest.skipUnless(os.path.exists('/proc/sys/net/bridge/bridge-nf-call-iptables'), 'there is no br_netfilter')
+    def test_bridged(self):
+        # Docker has the frames of all bridges go through its rules.
+        with open('/proc/sys/net/bridge/bridge-nf-call-iptables', 'w', encoding='ascii') as file:
+            file.write('1')
+        run('ip', 'link', 'add', 'br9', 'type', 'bridge')
+        run('ip', 'link', 'set', 'br9', 'up')
+        nft(DOCKER)
+        self.make("<network><name>b</name><forward mode='bridge'/><bridge name='br9'/></network>", 'b')
+        one, two = Guest(self, 'br9'), Guest(self, 'br9')
+        for guest, address in ((one, '10.9.0.1/24'), (two, '10.9.0.2/24')):
+            guest.run('ip', 'addr', 'add', address, 'dev', 'eth0')
+        self.assertTrue(one.reaches('10.9.0.2'))
+        nft('table ip filter\ndelete table ip filter\n' + DOCKER)
+        wait_for(lambda: 'br9' in run('nft', 'list', 'chain', 'ip', 'filter', 'FORWARD'), 'the door is open again')
+        self.again()
+        self.assertTrue(one.reaches('10.9.0.2'))
+        self.net('net-destroy', 'b')
+        self.assertNotIn('br9', run('nft', 'list', 'ruleset'))
+
     def test_flush(self):
         # Somebody takes everything away, as a restart of nftables' own service does.
         world = World(self)
@@ -800,7 +846,9 @@ class Session(net.Case):
         with open(path, 'w', encoding='utf-8') as file:
             file.write(definition('one', devices="""
                 <interface type='network'><mac address='52:54:00:00:05:01'/><source network='n'/></interface>
-                <interface type='network'><source network='default'/></interface>"""))
+                <interface type='network'><source network='default'/></interface>
+                <interface type='network'><source network='alone'/></interface>"""))
+        self.make("<network><name>alone</name><ip address='10.8.0.1' prefix='24'/></network>", 'alone')
         self.net('define', path)
         self.net('start', 'one')
         self.assertRegex(self.net('net-list'), 'default +active')
@@ -809,6 +857,9 @@ class Session(net.Case):
         self.assertRegex(said, r'user,[^ ]*net=10\.5\.0\.0/24,host=10\.5\.0\.1,dhcpstart=10\.5\.0\.11,'
                                r'hostname=fixed,domainname=lab.test,hostfwd=tcp::22022-:22,id')
         self.assertRegex(said, r'net=192\.168\.122\.0/24,host=192\.168\.122\.1,dhcpstart=192\.168\.122\.2')
+        # One without a way out has none here, either.
+        self.assertRegex(said, r'net=10\.8\.0\.0/24,restrict=on,')
+        self.assertEqual(said.count('restrict='), 1)
         live = self.net('dumpxml', 'one')
         self.assertIn("<ip address='10.5.0.11' family='ipv4' prefix='24' peer='10.5.0.1'/>", live)
         self.assertIn("connections='1'", self.net('net-dumpxml', 'n'))

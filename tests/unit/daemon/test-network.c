@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "daemon/network-dnsmasq.h"
+#include "daemon/network-legacy.h"
 #include "daemon/network-rules.h"
 #include "manage/network.h"
 #include "model/network.h"
@@ -135,6 +136,50 @@ static void test_doors(void)
 			"delete rule ip filter FORWARD handle 7\n"
 			"delete rule ip filter FORWARD handle 9\n");
 	g_assert_null(network_close_door(n, &network_doors[0], "\t\tcounter drop # handle 1\n"));
+}
+
+/* Frames within a bridge that is the host's. */
+static void test_bridged(void)
+{
+	static const char xml[] = "<network><name>b</name><forward mode='bridge'/>"
+				  "<bridge name='br9'/></network>";
+	autoptr(network) n = network_parse(xml, strlen(xml), 0, NULL, NULL);
+	g_autofree char *opened = network_open_door(n, &network_doors[0], "");
+
+	g_assert_cmpstr(opened, ==,
+			"add rule ip filter FORWARD iifname \"br9\" oifname \"br9\" counter accept "
+			"comment \"socle\"\n");
+	g_assert_null(network_open_door(n, &network_doors[1], ""));
+	/* Behind the last word of that chain nothing is heard. */
+	g_assert_null(network_open_door(n, &network_doors[4], ""));
+}
+
+static void test_legacy(void)
+{
+	autoptr(network) n = parse(IP4);
+	static const char saved[] =
+		"*filter\n:INPUT ACCEPT [0:0]\n"
+		"-A INPUT -i virbr-1.x -p icmp -m comment --comment socle -j ACCEPT\n"
+		"-A INPUT -i virbr-1.x -p udp -m udp --dport 53 -j ACCEPT\n"
+		"-A FORWARD -o virbr-1.x -m comment --comment socle -j ACCEPT\nCOMMIT\n";
+	g_autofree char *open = legacy_commands(n, false, true, saved);
+	g_autofree char *close = legacy_commands(n, false, false, saved);
+	g_autofree char *six = legacy_commands(n, true, true, "");
+	static const char tail[] = " -m comment --comment socle -j ACCEPT\n";
+	g_autofree char *wanted = g_strconcat(
+		"*filter\n-I FORWARD -i virbr-1.x", tail,
+		"-I INPUT -i virbr-1.x -p udp -m udp --dport 53", tail,
+		"-I INPUT -i virbr-1.x -p tcp -m tcp --dport 53", tail,
+		"-I INPUT -i virbr-1.x -p udp -m udp --dport 69", tail,
+		"-I INPUT -i virbr-1.x -p udp -m udp --dport 67", tail, "COMMIT\n", NULL);
+
+	g_assert_cmpstr(open, ==, wanted);
+	g_assert_cmpstr(close, ==,
+			"*filter\n-D FORWARD -o virbr-1.x -m comment --comment socle -j ACCEPT\n"
+			"-D INPUT -i virbr-1.x -p icmp -m comment --comment socle -j ACCEPT\n"
+			"COMMIT\n");
+	assert_has(six, "-I INPUT -i virbr-1.x -p ipv6-icmp -m comment");
+	g_assert_null(legacy_commands(n, false, false, ""));
 }
 
 static void test_closed(void)
@@ -287,6 +332,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/network/limits", test_limits);
 	g_test_add_func("/network/forwards", test_forwards);
 	g_test_add_func("/network/doors", test_doors);
+	g_test_add_func("/network/bridged", test_bridged);
+	g_test_add_func("/network/legacy", test_legacy);
 	g_test_add_func("/network/closed", test_closed);
 	g_test_add_func("/network/config", test_config);
 	g_test_add_func("/network/isolated-config", test_isolated_config);
