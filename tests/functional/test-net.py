@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -122,6 +123,16 @@ class Plain(net.Case):
         self.net('net-destroy', 'n')
         self.assertEqual(run('ip', 'route'), '')
         run('ip', 'link', 'del', 'other')
+
+    def test_busy(self):
+        # Somebody answers for all interfaces.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as busy:
+            busy.bind(('0.0.0.0', 67))
+            said = self.net('net-start', 'default', status=1)
+            self.assertIn('Address already in use', said)
+            self.assertIn("which 'ss -lnptu' shows", said)
+            self.assertEqual(self.left(), ([], [], []))
+        self.net('net-start', 'default')
 
     def test_default_elsewhere(self):
         # Where 192.168.122.0/24 is in use already, the first start takes the next.
@@ -820,6 +831,37 @@ class Machines(net.Case):
         run('ip', 'link', 'del', 'up0')
         self.assertIn("this host has no interface 'up0'", self.net('net-destroy', 'd') and
                       self.net('start', 'one', status=1))
+
+    def test_modes(self):
+        """All modes of macvtap; one of them has its interface for itself."""
+        run('ip', 'link', 'add', 'up0', 'type', 'veth', 'peer', 'name', 'up1')
+        run('ip', 'link', 'set', 'up0', 'up')
+        for mode, kernel in (('vepa', 'vepa'), ('private', 'private'), ('bridge', 'bridge'),
+                             ('passthrough', 'passthru')):
+            self.make(f"<network><name>d</name><forward mode='{mode}'><interface dev='up0'/></forward></network>", 'd')
+            for name, card in (('one', "type='network'><source network='d'/>"),
+                               ('two', "type='network'><source network='d'/>"),
+                               ('three', f"type='direct'><source dev='up0' mode='{mode}'/>")):
+                self.define_with(f'<interface {card}</interface>', name)
+            self.net('start', 'one')
+            links = run('ip', '-d', 'link', 'show', 'macvtap0')
+            self.assertRegex(links, rf'macvtap mode {kernel} ')
+            if mode == 'passthrough':
+                self.assertIn("all interfaces of network 'd' are in use, each by one machine",
+                              self.net('start', 'two', status=1))
+                self.assertIn("in mode 'passthrough' a machine has the interface for itself",
+                              self.net('start', 'three', status=1))
+            else:
+                self.net('start', 'two')
+                self.net('start', 'three')
+                self.assertEqual(run('ip', '-d', 'link', 'show').count(f'macvtap mode {kernel} '), 3)
+                self.net('destroy', 'two')
+                self.net('destroy', 'three')
+            self.net('destroy', 'one')
+            wait_for(lambda: not run('ip', 'link', 'show', 'type', 'macvtap'), 'they are gone')
+            self.net('net-destroy', 'd')
+            for kind, name in (('net-', 'd'), ('', 'one'), ('', 'two'), ('', 'three')):
+                self.net(f'{kind}undefine', name)
 
     def test_isolated_port(self):
         self.make("""<network><name>i</name><bridge name='virbr8'/><port isolated='yes'/>
