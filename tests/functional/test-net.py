@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Networks of a system's daemon: guests get addresses and names and reach who they may, whatever else is going on."""
+import json
 import os
 import random
 import shutil
@@ -14,6 +15,8 @@ import unittest
 import net
 from net import Guest, Server, Space, World, ask, nft, run
 from daemon import definition, wait_for
+
+SOCLE = os.environ.get('SOCLE')
 
 NAT = '''<network><name>n</name><forward mode='nat'/><bridge name='virbr5'/>{more}
 <ip address='10.5.0.1' prefix='24'>{ip}<dhcp><range start='10.5.0.50' end='10.5.0.250'/>{dhcp}</dhcp></ip>
@@ -323,8 +326,33 @@ class Plain(net.Case):
         self.assertEqual(ask(world, '203.0.113.1', 80), '')
         self.again()
         self.assertEqual(ask(world, '203.0.113.1', 2222), 'web 203.0.113.2')
+        if SOCLE:
+            self.forward_live(world)
         self.net('net-destroy', 'n')
         self.assertEqual(ask(world, '203.0.113.1', 2222), '')
+
+    def forward_live(self, world):
+        """Ports come and go while the network is active, and are there after its next start."""
+        def forward(*words, status=0):
+            result = subprocess.run([SOCLE, '-c', self.uri, 'net', 'forward', 'n', *words], capture_output=True,
+                                    text=True, check=False, timeout=net.tool.PATIENCE)
+            self.assertEqual(result.returncode, status, result.stderr)
+            return result.stdout + result.stderr
+        self.assertEqual(forward('-o', 'name'), 'tcp::2222-10.5.0.11:80\ntcp::3000-10.5.0.11:3000\n')
+        self.assertEqual(ask(world, '203.0.113.1', 4000), '')
+        self.assertIn('forwards them', forward('4000-10.5.0.11:80', 'udp:203.0.113.1:53-10.5.0.11:53'))
+        self.assertEqual(ask(world, '203.0.113.1', 4000), 'web 203.0.113.2')
+        self.assertEqual(ask(world, '203.0.113.1', 3001), 'more 203.0.113.2')
+        self.assertIn('port 4000 is forwarded twice', forward('4000-10.5.0.11:81', status=1))
+        self.assertIn('is no forward; give one like', forward('4000', status=2))
+        self.assertIn('does not forward', forward('--remove', '4001-10.5.0.11:80', status=3))
+        forward('--remove', 'tcp::2222-10.5.0.11:80')
+        self.assertEqual(ask(world, '203.0.113.1', 2222), '')
+        self.net('net-destroy', 'n')
+        self.net('net-start', 'n')
+        listed = forward('-o', 'json')
+        self.assertEqual([(one['protocol'], one['address'], one['port'], one['end']) for one in json.loads(listed)],
+                         [('tcp', None, 3000, 3002), ('tcp', None, 4000, 4000), ('udp', '203.0.113.1', 53, 53)])
 
 
 class Limits(net.Case):
