@@ -114,8 +114,8 @@ static char *forwards_xml(const GArray *list)
 
 		inet_format(&f->to, to);
 		inet_format(&f->address, own);
-		g_string_append_printf(out, "<forward proto='%s' port='%u'",
-				       f->udp ? "udp" : "tcp", f->port);
+		g_string_append_printf(out, "<forward proto='%s' port='%u'", f->udp ? "udp" : "tcp",
+				       f->port);
 		if (f->end != f->port)
 			g_string_append_printf(out, " end='%u'", f->end);
 		if (!f->any)
@@ -130,9 +130,9 @@ static bool put_forwards(struct socle_network *net, const GArray *list, GError *
 {
 	g_autofree char *xml = list->len ? forwards_xml(list) : NULL;
 	struct socle_error *why = NULL;
-	unsigned flags = (socle_network_is_active(net, NULL) > 0 ? SOCLE_NETWORK_UPDATE_LIVE : 0) |
-			 (socle_network_is_persistent(net, NULL) > 0 ? SOCLE_NETWORK_UPDATE_CONFIG
-								     : 0);
+	unsigned flags =
+		(socle_network_is_active(net, NULL) > 0 ? SOCLE_NETWORK_UPDATE_LIVE : 0) |
+		(socle_network_is_persistent(net, NULL) > 0 ? SOCLE_NETWORK_UPDATE_CONFIG : 0);
 
 	return socle_network_set_metadata(net, SOCLE_METADATA_ELEMENT, xml, "socle",
 					  NETWORK_OWN_NAMESPACE, flags, &why) == 0 ||
@@ -142,8 +142,8 @@ static bool put_forwards(struct socle_network *net, const GArray *list, GError *
 static bool is_same(const forward_port *a, const forward_port *b)
 {
 	return a->udp == b->udp && a->any == b->any && a->port == b->port &&
-	       a->to_port == b->to_port && a->to.v6 == b->to.v6 &&
-	       !inet_compare(&a->to, &b->to) && (a->any || !inet_compare(&a->address, &b->address));
+	       a->to_port == b->to_port && a->to.v6 == b->to.v6 && !inet_compare(&a->to, &b->to) &&
+	       (a->any || !inet_compare(&a->address, &b->address));
 }
 
 static bool remove_forward(GArray *list, const forward_port *f, GError **error)
@@ -180,12 +180,11 @@ static int show(struct cli *cli, const GArray *list)
 						    : g_strdup_printf("%u-%u", f->port, f->end));
 		table_add(table, to);
 		table_take(table, g_strdup_printf("%u", f->to_port));
-		json_array_append_new(json,
-				      json_pack("{s:s, s:o, s:i, s:i, s:s, s:i}", "protocol",
-						f->udp ? "udp" : "tcp", "address",
-						cli_json_string(f->any ? NULL : own), "port",
-						(int)f->port, "end", (int)f->end, "guest", to,
-						"guest_port", (int)f->to_port));
+		json_array_append_new(json, json_pack("{s:s, s:o, s:i, s:i, s:s, s:i}", "protocol",
+						      f->udp ? "udp" : "tcp", "address",
+						      cli_json_string(f->any ? NULL : own), "port",
+						      (int)f->port, "end", (int)f->end, "guest", to,
+						      "guest_port", (int)f->to_port));
 	}
 	cli_out_list(cli, json, table, "no ports are forwarded");
 	return CLI_OK;

@@ -138,11 +138,12 @@ static bool check_routers(const struct network *n, GError **error)
 	if (!forwards(n) || !has_v6(n) || !v6_switch_is("all", "forwarding", '0') ||
 	    link_each_route(is_lost, link) <= 0)
 		return true;
-	return error_set(error, SOCLE_ERROR_STATE,
-			 "this host would lose its IPv6 route over '%s', which a router advertises, "
-			 "when it begins to forward; let it listen on by 'sysctl "
-			 "net.ipv6.conf.%s.accept_ra=2', or give the network no IPv6",
-			 link, link);
+	return error_set(
+		error, SOCLE_ERROR_STATE,
+		"this host would lose its IPv6 route over '%s', which a router advertises, "
+		"when it begins to forward; let it listen on by 'sysctl "
+		"net.ipv6.conf.%s.accept_ra=2', or give the network no IPv6",
+		link, link);
 }
 
 static void set_switches(const struct network *n)
@@ -309,8 +310,7 @@ static bool set_rate(const struct network *n, GError **error)
 				 "this host's kernel cannot limit the bandwidth of '%s'; load its "
 				 "module 'sch_tbf', or take <inbound> away",
 				 n->bridge.name);
-	return r >= 0 ||
-	       error_sys(error, r, "cannot limit the bandwidth of '%s'", n->bridge.name);
+	return r >= 0 || error_sys(error, r, "cannot limit the bandwidth of '%s'", n->bridge.name);
 }
 
 static bool fill(const struct network *n, GError **error)

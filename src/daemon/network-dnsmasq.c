@@ -157,11 +157,12 @@ static void on_ended(void *opaque)
 	if (d->ready) {
 		g_autoptr(GError) error = NULL;
 
-		error_set(&error, SOCLE_ERROR_FAILED, "dnsmasq ends at once: %s%s", words,
-			  strstr(words, "in use")
-				  ? "; another program answers all of this host's interfaces, which "
-				    "'ss -lnptu' shows: let it listen on its own ones only"
-				  : "");
+		error_set(
+			&error, SOCLE_ERROR_FAILED, "dnsmasq ends at once: %s%s", words,
+			strstr(words, "in use")
+				? "; another program answers all of this host's interfaces, which "
+				  "'ss -lnptu' shows: let it listen on its own ones only"
+				: "");
 		tell_ready(d, error);
 		return;
 	}

@@ -20,8 +20,8 @@ struct hostnet {
 	struct networks *all;
 	struct virtnet *net;
 	char *folder, *leases;
-	char *table;             /* its rules, as they are listed; NULL: not made yet, or it has none */
-	bool is_broken;          /* its bridge cannot be made again, which was told */
+	char *table;    /* its rules, as they are listed; NULL: not made yet, or it has none */
+	bool is_broken; /* its bridge cannot be made again, which was told */
 	struct dnsmasq *dnsmasq; /* NULL: it has none */
 	struct task *begin;      /* of start(), until it has ended */
 };

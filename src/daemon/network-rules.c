@@ -351,10 +351,9 @@ char *network_open_door(const struct network *network, const struct network_door
 		g_autofree char *rule = rule_text(*form, network->bridge.name);
 
 		if (!find_rule(listing, rule))
-			g_string_append_printf(
-				out, "%s rule %s %s comment \"socle\"\n",
-				network_has_own_bridge(network) ? "insert" : "add", door->chain,
-				rule);
+			g_string_append_printf(out, "%s rule %s %s comment \"socle\"\n",
+					       network_has_own_bridge(network) ? "insert" : "add",
+					       door->chain, rule);
 	}
 	return out->len ? g_string_free(g_steal_pointer(&out), FALSE) : NULL;
 }

@@ -205,11 +205,12 @@ static int open_direct(struct domain_interface *card, GError **error)
 	index = link_macvtap_add(wanted ? wanted : "macvtap%d", parent, mode_of(card->source.mode),
 				 mac, (unsigned)card->mtu.size.value);
 	if (index == -EINVAL || index == -EBUSY) {
-		error_set(error, SOCLE_ERROR_BUSY,
-			  "cannot make a macvtap on '%s' in mode '%s': another one is there, and in "
-			  "mode 'passthrough' a machine has the interface for itself; give another "
-			  "interface or mode",
-			  parent, card->source.mode ? card->source.mode : "vepa");
+		error_set(
+			error, SOCLE_ERROR_BUSY,
+			"cannot make a macvtap on '%s' in mode '%s': another one is there, and in "
+			"mode 'passthrough' a machine has the interface for itself; give another "
+			"interface or mode",
+			parent, card->source.mode ? card->source.mode : "vepa");
 		return -1;
 	}
 	if (index < 0 || link_name(index, name) < 0) {

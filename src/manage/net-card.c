@@ -352,8 +352,7 @@ bool net_leases(struct net *net, GPtrArray *list, GError **error)
 
 	if (ops->is_user)
 		net_each_card(net, add_own_lease, list);
-	return !ops->leases || !net->virtnet.made ||
-	       ops->leases(&net->virtnet, list, error);
+	return !ops->leases || !net->virtnet.made || ops->leases(&net->virtnet, list, error);
 }
 
 static void add_leases(struct vm *vm, const struct domain_interface *card, bool heard,
