@@ -252,6 +252,8 @@ class Templates(Case):
         said = self.virsh(self.uri, 'vol-delete', 'base.qcow2', 'default', status=1)
         self.assertIn("volume 'base.qcow2' is a disk of the template 'base'", said)
         self.bad('vol', 'delete', 'default/base.qcow2', says="'socle template delete base' deletes both", status=6)
+        self.unchanged('default/base.qcow2', "'socle template release base' makes that a machine again")
+        self.unchanged('default/base-seed.iso', "is a disk of the template 'base'")
         # What it is stays, and another daemon knows it.
         self.one.end(signal.SIGKILL)
         self.one.start()
@@ -264,6 +266,23 @@ class Templates(Case):
         self.good('start', 'base')
         self.bad('template', 'create', 'base', status=6, says='runs, and a template does not')
         self.good('destroy', 'base')
+
+    def unchanged(self, volume, says):
+        """Who is needed by others is not changed, whoever asks."""
+        path = f"{self.images}/{volume.split('/')[1]}"
+        text = self.path('text')
+        with open(text, 'w', encoding='ascii') as file:
+            file.write('x' * 4096)
+        with open(path, 'rb') as file:
+            before = file.read()
+        for words in (('wipe', volume), ('wipe', volume, '--algorithm', 'random'), ('resize', volume, '64M'),
+                      ('resize', volume, '1M', '--shrink'), ('upload', volume, text),
+                      ('upload', volume, text, '--offset', '512', '--length', '512')):
+            with self.subTest(words=words):
+                self.bad('vol', *words, '--yes', status=6, says=says)
+        self.good('vol', 'download', volume, text, '--quiet')
+        with open(path, 'rb') as file:
+            self.assertEqual(file.read(), before)
 
     def test_linked(self):
         self.assertEqual(self.good('create', 'web', '--template', 'base'), "'web' is made and started\n")
@@ -289,6 +308,7 @@ class Templates(Case):
         self.virsh(self.uri, 'undefine', 'base')
         said = self.virsh(self.uri, 'vol-delete', 'base.qcow2', 'default', status=1)
         self.assertIn("disks of 'web', 'two' refer to volume 'base.qcow2'", said)
+        self.unchanged('default/base.qcow2', "disks of 'web', 'two' refer to volume 'base.qcow2'")
         self.good('destroy', 'web')
         for name in ('two', 'web'):
             self.good('undefine', name)
