@@ -406,7 +406,9 @@ class Streams(Pools):
         for _ in range(50):
             stream.send(os.urandom(100000))
         self.one.end(signal.SIGKILL)
+        self.assertEqual(len(self.parts()), 1)
         self.one.start()
+        tool.wait_for(lambda: not self.parts(), 'what nobody will finish goes')
         with open(self.path('v'), 'rb') as file:
             self.assertEqual(file.read(3000), b'old' * 1000)
         self.assertEqual(self.names(), ['v'])
