@@ -590,6 +590,24 @@ class Machines(Pools):
         self.virsh(self.uri, 'undefine', 'm', '--remove-all-storage')
         self.assertEqual(self.names(), [])
 
+    def test_changed_meanwhile(self):
+        """A machine does not start while its disk is being replaced: it would run on with what has gone."""
+        self.virsh(self.uri, 'vol-create-as', 'p', 'v', '1M')
+        path = self.write('m.xml', tool.definition('m', devices=(
+            "<disk type='file'><driver type='raw'/>"
+            f"<source file='{self.path('v')}'/><target dev='vda' bus='virtio'/></disk>")))
+        self.virsh(self.uri, 'define', path)
+        conn = libvirt.open(self.uri)
+        stream = conn.newStream(0)
+        conn.storagePoolLookupByName('p').storageVolLookupByName('v').upload(stream, 0, 0, 0)
+        stream.send(b'new')
+        self.assertIn('in use', self.virsh(self.uri, 'start', 'm', status=1))
+        stream.finish()
+        self.virsh(self.uri, 'start', 'm')
+        self.assertIn('in use', self.virsh(self.uri, 'vol-upload', 'v', tool.KEYS, 'p', status=1))
+        self.virsh(self.uri, 'destroy', 'm')
+        conn.close()
+
     def test_autostart(self):
         """At the start of a host its pools come first, then the machines whose disks are there."""
         self.virsh(self.uri, 'vol-create-as', 'p', 'v', '1M')
