@@ -249,6 +249,11 @@ int sys_madvise(void *p, size_t len, int advice)
 	return madvise(p, len, advice) < 0 ? -errno : 0;
 }
 
+int sys_dup(int fd)
+{
+	return SYS_RETRY(SYS_FCNTL, int, fcntl(fd, F_DUPFD_CLOEXEC, 0));
+}
+
 int sys_eventfd(unsigned value, int flags)
 {
 	return SYS_RETRY(SYS_EVENTFD, int, eventfd(value, flags | EFD_CLOEXEC));
@@ -294,6 +299,29 @@ int sys_accept(int fd, int flags)
 DATA_PATH ssize_t sys_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	return SYS_RETRY(SYS_WRITE, ssize_t, sendmsg(fd, msg, flags | MSG_NOSIGNAL));
+}
+
+ssize_t sys_send_fd(int socket, int fd)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	char zero = 0;
+	struct iovec iov = { &zero, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	return sys_sendmsg(socket, &msg, 0);
 }
 
 DATA_PATH ssize_t sys_recvmsg(int fd, struct msghdr *msg, int flags)

@@ -110,6 +110,7 @@ int sys_ioctl_int(int fd, unsigned long request, unsigned long arg);
 int sys_mmap(void **ret_p, size_t len, int prot, int flags, int fd, off_t off);
 void sys_munmap(void *p, size_t len);
 int sys_madvise(void *p, size_t len, int advice);
+int sys_dup(int fd);
 int sys_eventfd(unsigned value, int flags);
 int sys_socket(int domain, int type, int protocol);
 /* SOCK_STREAM and the like; -ENOTSOCK for what is none. */
@@ -124,6 +125,8 @@ int sys_shutdown(int fd, int how);
 /* These count as SYS_WRITE and SYS_READ; a peer that has gone is -EPIPE, not a signal. */
 ssize_t sys_sendmsg(int fd, const struct msghdr *msg, int flags);
 ssize_t sys_recvmsg(int fd, struct msghdr *msg, int flags);
+/* A descriptor, with a byte of zero: 1, or -errno. */
+ssize_t sys_send_fd(int socket, int fd);
 int sys_setsockopt_int(int fd, int level, int option, int value);
 int sys_getsockopt_int(int fd, int level, int option, int *ret_value);
 /* *@len: room for the value, then its length. */

@@ -117,6 +117,10 @@ char *depot_path(const struct depot *depot, const char *name);
 /* From @off on, @len bytes of @from to the same place of @to, but holes; @to reads as zero there. */
 bool vol_copy_data(int from, int to, uint64_t off, uint64_t len, struct vol_work *work,
 		   GError **error);
+/* Some bytes of a file go to another, @len at most: how many, 0 at its end, or -errno. @by_hand: the kernel
+ * would not, and is not asked again. */
+ssize_t vol_copy_some(int from, uint64_t from_off, int to, uint64_t to_off, size_t len,
+		      bool *by_hand);
 /* What @source, open as @source_fd, says to a reader, to the device @path, which is large enough; @blank: and
  * reads as zero. */
 bool vol_fill_device(const char *path, bool blank, const struct storage_vol *source, int source_fd,

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "manage/node-int.h"
+#include "manage/peer-int.h"
 #include "manage/pool-int.h"
 #include "manage/vm-int.h"
 #include "model/domain-own.h"
@@ -391,6 +392,7 @@ static void on_wipe_pattern(struct call *call, const rpc_storage_vol_wipe_patter
 
 struct opening {
 	struct vol_open how;
+	bool by_fd;
 	struct vol_io *io;
 };
 
@@ -404,7 +406,12 @@ static void opened(struct call *call, const GError *error)
 		call_fail_vol(call, vol->name, error);
 		return;
 	}
-	vol_stream_open(call, opening->io, opening->how.write);
+	if (opening->by_fd && !opening->io->ops->copy) {
+		opening->io->ops->free(opening->io);
+		(void)can(call, false, "copy to and from descriptors");
+		return;
+	}
+	vol_stream_open(call, opening->io, opening->how.write, opening->by_fd);
 }
 
 static void open_run(struct call *call)
@@ -423,19 +430,41 @@ static void open_run(struct call *call)
 				   .len = args->length,
 				   .write = call->proc->number == RPC_PROC_STORAGE_VOL_UPLOAD,
 				   .sparse = args->flags & VOL_SPARSE_STREAM };
+	opening->by_fd = args->flags & RPC_VOL_BY_FD;
 	storage->ops->open(storage, vol->name, &opening->how, &opening->io,
 			   call_task(call, opened));
+}
+
+static bool takes_file(struct call *call)
+{
+	if (call->fd_count != 1)
+		call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_RPC,
+			  "this call comes with one descriptor, a file");
+	else if (!peer_is_ourselves(call->peer))
+		call_fail(
+			call, RPC_CODE_OPERATION_DENIED, RPC_FROM_RPC,
+			"only the daemon's own user may have it copy to and from descriptors; send "
+			"the bytes by the stream");
+	else
+		return true;
+	return false;
+}
+
+static void open_bytes(struct call *call, unsigned flags)
+{
+	if (!(flags & RPC_VOL_BY_FD) || takes_file(call))
+		change(call, flags, VOL_SPARSE_STREAM | RPC_VOL_BY_FD, open_run);
 }
 
 static void on_upload(struct call *call, const rpc_storage_vol_upload_args *args)
 {
 	if (!is_needed(call, &args->vol, false))
-		change(call, args->flags, VOL_SPARSE_STREAM, open_run);
+		open_bytes(call, args->flags);
 }
 
 static void on_download(struct call *call, const rpc_storage_vol_download_args *args)
 {
-	change(call, args->flags, VOL_SPARSE_STREAM, open_run);
+	open_bytes(call, args->flags);
 }
 
 const struct call_entry vol_change_handlers[] = {
