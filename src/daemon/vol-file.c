@@ -418,6 +418,21 @@ bool vol_file_remove(const struct depot *depot, const char *name, bool all, GErr
 	return ret >= 0 || error_sys(error, ret, "cannot remove volume '%s'", name);
 }
 
+/* What cannot be allocated is not promised: then it is as large as it was. */
+static bool resize_raw(int fd, const struct storage_vol *vol, uint64_t wanted, bool takes_room,
+		       struct vol_work *work, GError **error)
+{
+	int ret = sys_ftruncate(fd, (off_t)wanted);
+
+	if (ret < 0)
+		return error_sys(error, ret, "cannot resize volume '%s'", vol->name);
+	if (!takes_room || allocate(fd, 0, wanted, work, error))
+		return true;
+	if ((uint64_t)vol->physical.value < wanted)
+		(void)sys_ftruncate(fd, (off_t)vol->physical.value);
+	return false;
+}
+
 bool vol_file_resize(const struct depot *depot, const char *name, uint64_t wanted, unsigned flags,
 		     struct vol_work *work, GError **error)
 {
@@ -428,19 +443,14 @@ bool vol_file_resize(const struct depot *depot, const char *name, uint64_t wante
 	const struct image_ops *ops;
 	struct block_file *file;
 	autoptr(image) image = NULL;
-	int ret;
 
 	if (vol && flags & VOL_RESIZE_RAW)
 		storage_vol_take_raw(vol);
 	ops = vol ? format_of(vol, error) : NULL;
 	if (!ops)
 		return false;
-	if (is_raw(ops)) {
-		ret = sys_ftruncate(fd, (off_t)wanted);
-		if (ret < 0)
-			return error_sys(error, ret, "cannot resize volume '%s'", name);
-		return !(flags & VOL_RESIZE_ALLOCATE) || allocate(fd, 0, wanted, work, error);
-	}
+	if (is_raw(ops))
+		return resize_raw(fd, vol, wanted, flags & VOL_RESIZE_ALLOCATE, work, error);
 	/* The image has a hold of its own. */
 	g_clear_pointer(&held, block_file_close);
 	file = block_file_of_fd(fd, path, BLOCK_FILE_WRITE, error);

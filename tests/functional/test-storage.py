@@ -419,6 +419,11 @@ class Streams(Pools):
             volume.delete(0)
             self.assertLess(time.monotonic() - began, 20)
         self.assertEqual(os.listdir(small), [])
+        # Room that there is not: it is as large as it was.
+        volume = pool.createXML("<volume><name>v</name><capacity>1048576</capacity></volume>")
+        with self.assertRaisesRegex(libvirt.libvirtError, 'No space left'):
+            volume.resize(64 * MIB, libvirt.VIR_STORAGE_VOL_RESIZE_ALLOCATE)
+        self.assertEqual(volume.info()[1:], [MIB, MIB])
         pool.destroy()
         conn.close()
 
