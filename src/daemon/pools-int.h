@@ -10,6 +10,7 @@
 
 #include "daemon/pools.h"
 
+struct block_file;
 struct depot_kind;
 
 /* An active pool, or one that is to be built. */
@@ -115,8 +116,11 @@ bool vol_file_resize(const struct depot *depot, const char *name, uint64_t wante
 		     struct vol_work *work, GError **error);
 bool vol_wipe_bytes(const struct depot *depot, const char *name, enum vol_wipe how,
 		    struct vol_work *work, GError **error);
-/* No machine and no other program has it open for writing. */
-bool vol_is_free(int fd, const char *path, GError **error);
+/*
+ * Until block_file_close() no machine and no other program opens it to write, with @write not to read either;
+ * NULL: one has it already. A machine that starts meanwhile would have its disk changed, or replaced, under it.
+ */
+struct block_file *vol_hold(int fd, const char *path, bool write, GError **error);
 char *depot_path(const struct depot *depot, const char *name);
 
 /* From @off on, @len bytes of @from to the same place of @to, but holes; @to reads as zero there. */
