@@ -413,6 +413,13 @@ int sys_lock_byte(int fd, off_t off)
 	return SYS_RETRY(SYS_FCNTL, int, fcntl(fd, F_OFD_SETLK, &lock));
 }
 
+int sys_lock_byte_alone(int fd, off_t off)
+{
+	struct flock lock = one_byte(F_WRLCK, off);
+
+	return SYS_RETRY(SYS_FCNTL, int, fcntl(fd, F_OFD_SETLK, &lock));
+}
+
 int sys_unlock_byte(int fd, off_t off)
 {
 	struct flock lock = one_byte(F_UNLCK, off);

@@ -144,6 +144,8 @@ int sys_fstat(int fd, struct stat *ret_st);
 int sys_statx(int fd, unsigned mask, struct statx *ret_stx);
 /* A shared lock on one byte, owned by the open file description; F_OFD_SETLK of fcntl(2). */
 int sys_lock_byte(int fd, off_t off);
+/* The same, but nobody else has one there; @fd is open for writing. -EAGAIN: somebody has. */
+int sys_lock_byte_alone(int fd, off_t off);
 int sys_unlock_byte(int fd, off_t off);
 /* 1: somebody else has a lock on the byte, 0: nobody has. */
 int sys_byte_is_locked(int fd, off_t off);

@@ -82,6 +82,8 @@ static void leave(struct vol_stream *s)
 			peer->stream_bytes -= g_bytes_get_size(piece->bytes);
 	}
 	stream_leave(&s->stream);
+	/* Pieces may have been all that kept its packets from being read. */
+	peer_changed(peer);
 	/* The only work that takes long enough to be given up. */
 	if (s->busy && s->file >= 0)
 		atomic_store(&vol_of(s->call->object)->work->cancelled, true);
