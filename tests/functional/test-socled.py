@@ -431,6 +431,25 @@ class Restart(tool.Case):
         conn.lookupByName('one').destroy()
         conn.close()
 
+    def test_forgotten(self):
+        """A machine whose guest has run, and of which no file tells, is left alone, and told of."""
+        import libvirt
+        one = self.daemon()
+        conn = libvirt.open(one.uri())
+        conn.defineXML(definition('one')).create()
+        conn.close()
+        pid = self.machine_pids()[0]
+        one.end(signal.SIGKILL)
+        shutil.rmtree(os.path.join(self.dir, 'st/run/status'))
+        os.unlink(os.path.join(self.dir, 'st/wal'))
+        two = self.daemon()
+        self.assertIn(f'process {pid} is a machine that runs and that nothing is known of', two.said())
+        conn = libvirt.open(two.uri())
+        self.assertFalse(conn.lookupByName('one').isActive())
+        conn.close()
+        # It is still there, or there would be nobody to be told to.
+        os.kill(pid, signal.SIGKILL)
+
     def test_few_descriptors(self):
         """A daemon that cannot open what it needs gives up, and does not take a machine for dead."""
         import libvirt

@@ -131,6 +131,16 @@ class Volumes(Pools):
                 file.seek(3 * MIB)
                 self.assertEqual(file.read(len(data)), data, name)
             self.assertLess(os.stat(self.path(name)).st_blocks * 512, MIB, name)
+        # What stands behind the copy is not seen through the holes of what was copied.
+        with open(self.path('behind'), 'wb') as file:
+            file.write(b'x' * (8 * MIB))
+        self.virsh(self.uri, 'pool-refresh', 'p')
+        xml = self.write('c.xml', "<volume><name>over</name><capacity unit='MiB'>8</capacity><target>"
+                                  "<format type='qcow2'/></target><backingStore>"
+                                  f"<path>{self.path('behind')}</path><format type='raw'/></backingStore></volume>")
+        self.virsh(self.uri, 'vol-create-from', 'p', xml, 'raw', '--inputpool', 'p')
+        subprocess.run([IMG, 'compare', '-f', 'raw', '-F', 'qcow2', self.path('raw'), self.path('over')], check=True,
+                       timeout=waiting.PATIENCE)
         self.virsh(self.uri, 'vol-clone', 'raw', 'raw4', '--pool', 'p')
         subprocess.run(['cmp', self.path('raw'), self.path('raw4')], check=True, timeout=waiting.PATIENCE)
         self.assertEqual(self.parts(), [])
