@@ -87,8 +87,8 @@ static bool take_qemu_remote(struct keyvalue *list, bool below, bool iscsi, GErr
 	const char *space = iscsi ? NULL : take_below(list, below, "namespace");
 	const char *portal = iscsi ? take_below(list, below, "portal") : NULL;
 	const char *transport = iscsi ? take_below(list, below, "transport") : NULL;
-	g_autofree char *monitors = iscsi ? g_strdup(portal ? portal : "")
-					  : take_monitors(list, below);
+	g_autofree char *monitors =
+		iscsi ? g_strdup(portal ? portal : "") : take_monitors(list, below);
 	g_autofree char *text = NULL;
 	struct remote_url url = { .kind = iscsi ? REMOTE_ISCSI : REMOTE_RBD,
 				  .host = monitors,
@@ -99,7 +99,9 @@ static bool take_qemu_remote(struct keyvalue *list, bool below, bool iscsi, GErr
 
 	if (!name || !image)
 		return error_set(error, SOCLE_ERROR_USAGE, "Parameter '%s' is missing",
-				 name ? "image" : iscsi ? "target" : "pool");
+				 name    ? "image"
+				 : iscsi ? "target"
+					 : "pool");
 	if (transport && strcmp(transport, "tcp") != 0)
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
 				 "targets are reached by TCP, not by '%s'; give transport=tcp",
@@ -221,11 +223,11 @@ bool node_spec_take(struct node_spec *spec, struct keyvalue *list, GError **erro
 					       : !spec->open.path || !*spec->open.path)
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "there is no image; give path=FILE, or format=null,size=SIZE");
-	if ((spec->user || spec->initiator || spec->password_id) &&
-	    !remote_url_is(spec->open.path))
-		return error_set(error, SOCLE_ERROR_USAGE,
-				 "user, password-secret and initiator-name are for images of other "
-				 "hosts; leave them out, or give path=iscsi://... or path=rbd://...");
+	if ((spec->user || spec->initiator || spec->password_id) && !remote_url_is(spec->open.path))
+		return error_set(
+			error, SOCLE_ERROR_USAGE,
+			"user, password-secret and initiator-name are for images of other "
+			"hosts; leave them out, or give path=iscsi://... or path=rbd://...");
 	return true;
 }
 
