@@ -504,6 +504,7 @@ static bool autostart(struct cli *cli, const struct cli_args *args, void *object
 	struct socle_error *why = NULL;
 
 	(void)cli;
+	assert(kind->set_autostart);
 	return kind->set_autostart(object, !cli_args_has(args, "disable"), &why) == 0 ||
 	       cli_fail(error, why, "%s '%s'", kind->words->one, kind->name(object));
 }
@@ -525,6 +526,7 @@ static bool undefine(struct cli *cli, const struct cli_args *args, void *object,
 		g_strdup_printf("Forget the definition of %s '%s'?", kind->words->one, name);
 	struct socle_error *why = NULL;
 
+	assert(kind->undefine);
 	if (!cli_confirm(cli, question, error))
 		return false;
 	return kind->undefine(object, &why) == 0 ||
