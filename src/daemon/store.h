@@ -9,6 +9,8 @@
  *	RUN/network-status/UUID.xml  STORE_NETWORK_STATUS
  *	STATE/pools/UUID.xml      STORE_POOL
  *	RUN/pool-status/UUID.xml  STORE_POOL_STATUS
+ *	STATE/secrets/UUID.xml    STORE_SECRET
+ *	STATE/secret-values/UUID.xml  STORE_SECRET_VALUE
  *	STATE/wal                 changes that may not be on the disk in their files (store-wal.h)
  *
  * A change is done by a thread, so that the main loop never waits for a disk. At any moment a file has

@@ -111,6 +111,8 @@ static void unblock_signals(void *opaque)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+typedef char **tool_env;
+
 static int wait_for(GPid pid)
 {
 	int status = 0;
@@ -132,9 +134,27 @@ static bool judge(int status, const char *program, int errors, GError **error)
 
 bool host_tool_run(const char *const *argv, const char *input, char **ret_output, GError **error)
 {
+	static const char *const none[] = { NULL };
+
+	return host_tool_run_env(argv, none, input, ret_output, error);
+}
+
+/* Something in there may be a password. */
+static void free_env(char **env)
+{
+	for (unsigned i = 0; env && env[i]; i++)
+		explicit_bzero(env[i], strlen(env[i]));
+	g_strfreev(env);
+}
+
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(tool_env, free_env, NULL)
+
+bool host_tool_run_env(const char *const *argv, const char *const *more, const char *input,
+		       char **ret_output, GError **error)
+{
 	g_autofree char *file = find(argv[0]), *path = search_path();
 	g_auto(GStrv) words = g_strdupv((char **)(uintptr_t)argv);
-	g_auto(GStrv) env = g_environ_setenv(g_get_environ(), "LC_ALL", "C", TRUE);
+	g_auto(tool_env) env = g_environ_setenv(g_get_environ(), "LC_ALL", "C", TRUE);
 	autofd int in = sys_memfd("input"), out = -1, errors = -1;
 	GPid pid;
 
@@ -155,6 +175,11 @@ bool host_tool_run(const char *const *argv, const char *input, char **ret_output
 	g_free(words[0]);
 	words[0] = g_steal_pointer(&file);
 	env = g_environ_setenv(env, "PATH", path, TRUE);
+	for (unsigned i = 0; more[i]; i++) {
+		g_autofree char *name = g_strndup(more[i], strcspn(more[i], "="));
+
+		env = g_environ_setenv(env, name, more[i] + strcspn(more[i], "=") + 1, TRUE);
+	}
 	if (!g_spawn_async_with_fds("/", words, env, G_SPAWN_DO_NOT_REAP_CHILD, unblock_signals,
 				    NULL, &pid, in, out, errors, error))
 		return false;

@@ -25,5 +25,8 @@ bool host_tool_find(const char *program, const char *package, GError **error);
  * Return: false if it could not be run, or has failed
  */
 bool host_tool_run(const char *const *argv, const char *input, char **ret_output, GError **error);
+/* The same with "NAME=VALUE" more in its environment, which only its own user can see; NULL ends them. */
+bool host_tool_run_env(const char *const *argv, const char *const *more, const char *input,
+		       char **ret_output, GError **error);
 
 #endif
