@@ -41,14 +41,14 @@ static const struct field secret_fields[] = {
 	F_STRUCT("usage", usage, usage_record),
 };
 #undef T
-static const struct record secret_record = RECORD(secret_def, secret_fields);
+const struct record secret_def_record = RECORD(secret_def, secret_fields);
 
 struct secret_def *secret_def_parse(const char *xml, size_t len, unsigned flags,
 				    struct notes *notes, GError **error)
 {
 	struct field_parse how = { .notes = notes, .strict = flags & SECRET_PARSE_STRICT };
 
-	return document_parse(&secret_record, "secret", xml, len, &how, error);
+	return document_parse(&secret_def_record, "secret", xml, len, &how, error);
 }
 
 void secret_def_fill(struct secret_def *def)
@@ -110,10 +110,10 @@ bool secret_def_check(const struct secret_def *def, GError **error)
 
 char *secret_def_format(const struct secret_def *def)
 {
-	return document_format(&secret_record, def, "secret", 0);
+	return document_format(&secret_def_record, def, "secret", 0);
 }
 
 void secret_def_free(struct secret_def *def)
 {
-	document_free(&secret_record, def);
+	document_free(&secret_def_record, def);
 }
