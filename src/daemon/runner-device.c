@@ -127,7 +127,7 @@ static void plug_secret(struct plug *plug, const struct domain_disk *disk)
 	g_autofree char *id = runner_disk_secret(disk);
 	g_autoptr(GBytes) password =
 		node_password(plug->runner->machine.dom->node, disk_auth(disk), of, &plug->error);
-	gsize len = 0;
+	size_t len = 0;
 	const void *bytes = password ? g_bytes_get_data(password, &len) : NULL;
 	char *coded;
 

@@ -225,7 +225,7 @@ static int open_secret(const struct node *node, const struct domain_disk *disk, 
 	g_autofree char *of = g_strdup_printf("disk '%s'", disk->target.dev);
 	g_autoptr(GBytes) password = node_password(node, disk_auth(disk), of, error);
 	autofd int fd = -1;
-	gsize len = 0;
+	size_t len = 0;
 	ssize_t n;
 
 	if (!password)
