@@ -51,9 +51,8 @@ static GPtrArray *partitions_of(const struct depot *depot, GError **error)
 {
 	g_autofree char *disk = disk_of(depot), *output = NULL;
 
-	return run(partitions_argv_dump(disk), NULL, &output, error)
-		       ? partitions_parse(output)
-		       : NULL;
+	return run(partitions_argv_dump(disk), NULL, &output, error) ? partitions_parse(output)
+								     : NULL;
 }
 
 static bool build(const struct depot *depot, unsigned flags, GError **error)

@@ -89,11 +89,12 @@ char *runner_state(struct machine *machine)
 	if (!runner->process && !runner->found_pid)
 		return g_strdup("");
 	return g_strdup_printf(
-		"pid=%d start=%" PRIu64 " from=%" PRId64 " names=%s jobs=%s%s dump=%s own=%s dir=%s",
+		"pid=%d start=%" PRIu64 " from=%" PRId64
+		" names=%s jobs=%s%s dump=%s own=%s dir=%s",
 		runner->process ? process_pid(runner->process) : runner->found_pid,
 		runner->process ? process_start(runner->process) : runner->found_start,
-		(int64_t)runner->log_from, names, jobs->str, runner->standing ? standing : "", dump,
-		own, runner->dir);
+		(int64_t)runner->log_from, names, jobs->str,
+		runner->standing || runner->found_standing ? standing : "", dump, own, runner->dir);
 }
 
 static void take_jobs(struct runner *runner, const char *text)
@@ -133,7 +134,7 @@ static bool take_state(struct runner *runner, const char *state, GError **error)
 	runner->log_from = from;
 	own = g_strndup(names + 7, (size_t)(jobs - names - 7));
 	take_names(runner->machine.dom->live, own);
-	runner->standing = still && still > jobs && still < dir;
+	runner->found_standing = still && still > jobs && still < dir;
 	list = g_strndup(jobs + 6, strcspn(jobs + 6, " "));
 	take_jobs(runner, list);
 	if (dump && dump > jobs && dump < dir) {
@@ -292,8 +293,8 @@ static void tell_status(struct runner *runner, const json_t *status)
 	if (!word)
 		return;
 	runner->paused = strcmp(word, "running") != 0;
-	if (runner->paused && (runner->standing ||
-			       (dom->state == DOM_PAUSED && dom->reason == STARTING_UP)))
+	if (runner->paused &&
+	    (runner->found_standing || (dom->state == DOM_PAUSED && dom->reason == STARTING_UP)))
 		/* The daemon was killed in the middle of a start, or of a snapshot: here is the rest of it. */
 		runner_call(runner, "cont", NULL, 0, NULL, NULL);
 	else if (!runner->paused)
@@ -302,7 +303,7 @@ static void tell_status(struct runner *runner, const json_t *status)
 		machine_paused(dom, 5);
 	else
 		machine_paused(dom, 1);
-	runner->standing = false;
+	runner->found_standing = false;
 }
 
 static void look_done(struct look *look)

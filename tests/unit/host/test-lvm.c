@@ -101,10 +101,11 @@ static void test_reports(void)
 
 static void test_mounts(void)
 {
-	static const char info[] = "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
-				   "23 22 8:2 / /mnt/a\\040b rw - ext4 /dev/sda2 rw\nx\n"
-				   "24 23 0:49 / /mnt/a\\040b rw shared:2 master:1 - nfs4 h:/e\\040e rw\n"
-				   "25 22 8:3 / /mnt/c\n";
+	static const char info[] =
+		"22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+		"23 22 8:2 / /mnt/a\\040b rw - ext4 /dev/sda2 rw\nx\n"
+		"24 23 0:49 / /mnt/a\\040b rw shared:2 master:1 - nfs4 h:/e\\040e rw\n"
+		"25 22 8:3 / /mnt/c\n";
 	autoptr(mount_entry) root = mounts_find("/", info);
 	autoptr(mount_entry) nfs = mounts_find("/mnt//a b/", info);
 
