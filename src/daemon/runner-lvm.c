@@ -80,7 +80,7 @@ static bool act_on(const struct volumes *v, enum act act, const char *path, GErr
 	if (act == CHECK || act == CHECK_AGAIN)
 		return lvm_restore_check(group, snapshot, act == CHECK, error);
 	if (act == GO_BACK)
-		return lvm_restore(group, snapshot, false, error);
+		return lvm_restore(group, snapshot, error);
 	if (lvm_remove(group, snapshot, false, &why) ||
 	    g_error_matches(why, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND))
 		return true;
