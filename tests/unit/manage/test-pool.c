@@ -2,8 +2,11 @@
 /*
  * test-pool.c - storage pools and volumes: lives, events, turns, what is kept; work that takes long
  */
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/sys.h"
 #include "client.h"
 #include "manage/call.h"
 #include "manage/fake-int.h"
@@ -436,6 +439,58 @@ static void test_turns(void)
 	end(&s);
 }
 
+/* == Files of clients == */
+
+static bool may_send_files(struct test_client *c)
+{
+	rpc_connect_supports_feature_args args = { .feature = RPC_FEATURE_VOL_BY_FD };
+	rpc_connect_supports_feature_ret ret;
+
+	g_assert_true(client_ask(c, RPC_PROC_CONNECT_SUPPORTS_FEATURE, connect_supports_feature,
+				 &args, &ret));
+	return ret.supported;
+}
+
+/* The answer to an upload of a file: why it is refused. */
+static int upload_fd(struct test_client *c, int fd)
+{
+	rpc_storage_vol_upload_args args = { .vol = vol_handle("v"), .flags = RPC_VOL_BY_FD };
+	uint32_t serial = client_send_fd(c, RPC_PROC_STORAGE_VOL_UPLOAD,
+					 (xdrproc_t)xdr_rpc_storage_vol_upload_args, &args, fd);
+
+	g_assert_false(answered(c, serial));
+	return c->code;
+}
+
+static int open_file(void)
+{
+	return sys_open("/proc/self/exe", O_RDONLY, 0);
+}
+
+/* Only of those who are what the daemon is, and where the storage copies. */
+static void test_files(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool pool = started(s.c);
+	struct test_client *own = client_open_by(s.server, geteuid()),
+			   *other = client_open_by(s.server, geteuid() + 1);
+	rpc_storage_vol_upload_args args = { .vol = vol_handle("v"), .flags = RPC_VOL_BY_FD };
+
+	g_assert_true(answered(s.c, send_create(s.c, pool, "v")));
+	g_assert_true(may_send_files(own));
+	g_assert_false(may_send_files(other));
+	g_assert_cmpint(upload_fd(other, open_file()), ==, RPC_CODE_OPERATION_DENIED);
+	g_assert_cmpint(upload_fd(own, open_file()), ==, RPC_CODE_NO_SUPPORT);
+	/* Without a file: nobody sent it, or it was lost on the way. */
+	g_assert_false(client_call(own, RPC_PROC_STORAGE_VOL_UPLOAD, storage_vol_upload, &args));
+	g_assert_cmpint(own->code, ==, RPC_CODE_INVALID_ARG);
+	g_assert_cmpint(upload_fd(own, -1), ==, RPC_CODE_INVALID_ARG);
+	g_assert_nonnull(strstr(own->error, "has not come"));
+	client_free(own);
+	client_free(other);
+	end(&s);
+}
+
 static int state_of(struct test_client *c, rpc_storage_pool pool)
 {
 	rpc_storage_pool_get_info_args args = { .pool = pool };
@@ -494,6 +549,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/manage/pool/making", test_making);
 	g_test_add_func("/manage/pool/forsaken", test_forsaken);
 	g_test_add_func("/manage/pool/turns", test_turns);
+	g_test_add_func("/manage/pool/files", test_files);
 	g_test_add_func("/manage/pool/silent", test_silent);
 	g_test_add_func("/manage/pool/end", test_end);
 	return g_test_run();
