@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/sys.h"
+#include "block/file.h"
 #include "daemon/pools-int.h"
 #include "host/partitions.h"
 #include "host/tool.h"
@@ -269,30 +270,25 @@ static bool create(const struct depot *depot, const struct vol_create *what,
 	return false;
 }
 
-/* Nobody has it open, of those who say so: machines, file systems. */
-static bool is_idle(const struct depot *depot, const char *name, GError **error)
-{
-	autofd int fd = open_volume(depot, name, O_RDWR | O_EXCL, NULL);
-
-	return (fd >= 0 && vol_is_free(fd, name, error)) ||
-	       error_set(fd < 0 ? error : NULL, SOCLE_ERROR_BUSY,
-			 "partition '%s' is in use, and can only become larger", name);
-}
-
 /* Where it begins it stays, so there has to be room behind it. */
 static bool resize(const struct depot *depot, const char *name, uint64_t now, uint64_t wanted,
 		   unsigned flags, struct vol_work *work, GError **error)
 {
 	g_autofree char *disk = disk_of(depot);
 	const unsigned number = partitions_number(disk, name);
+	const bool less = wanted < now;
+	autofd int fd = less ? open_volume(depot, name, O_RDWR | O_EXCL, NULL) : -1;
+	autoptr(block_file) held = fd >= 0 ? vol_hold(fd, name, true, NULL) : NULL;
 	g_autoptr(GError) why = NULL;
 
 	(void)flags;
 	(void)work;
 	if (wanted == now)
 		return true;
-	if (wanted < now && !is_idle(depot, name, error))
-		return false;
+	/* Who has it open says so: file systems by O_EXCL, machines by locks. */
+	if (less && !held)
+		return error_set(error, SOCLE_ERROR_BUSY,
+				 "partition '%s' is in use, and can only become larger", name);
 	if (!run(partitions_argv_resize(disk, number), partitions_input_size(wanted), NULL, &why))
 		return error_set(error, SOCLE_ERROR_LIMIT,
 				 "partition '%s' cannot have %" PRIu64 " bytes: there has to be "
