@@ -20,6 +20,9 @@
 #include "base/sys.h"
 #include "host/netlink.h"
 
+/* The macros of the kernel's headers cast; messages and attributes are at multiples of 4. */
+#pragma GCC diagnostic ignored "-Wcast-align"
+
 enum {
 	REQUEST_MAX = 1024,
 	ANSWER_MAX = 64 * 1024,

@@ -79,7 +79,7 @@ static const struct refusal refusals[] = {
 	{ "", "<disk device='lun'><source file='/a'/><target dev='vda'/></disk>",
 	  "disk 'vda' is a LUN: SCSI commands are not passed on; give device='disk'" },
 	{ "", "<disk type='network'><source protocol='rbd' name='x'/><target dev='vda'/></disk>",
-	  "disk 'vda' is of type 'network': images are files and block devices" },
+	  "disk 'vda': its source has no name of the form POOL/IMAGE" },
 	{ "", "<disk type='volume'><source pool='p' volume='v'/><target dev='vda'/></disk>",
 	  "disk 'vda' is a volume of a pool: there are no pools yet" },
 	{ "", "<disk type='volume'><source pool='p'/><target dev='vda'/></disk>",
