@@ -289,7 +289,7 @@ static void update_disk(struct runner *runner, const struct domain_disk *now,
 struct card_update {
 	struct runner *runner;
 	struct task *task;
-	json_t *link;    /* for set_link */
+	json_t *link; /* for set_link */
 	bool is_limited; /* a machine of an earlier version, which cannot, is no failure if nothing is wanted */
 };
 

@@ -47,9 +47,9 @@ static bool take_bps(const json_t *args, const char *name, uint64_t *ret, GError
 	const json_int_t value = json_integer_value(json_object_get(args, name));
 
 	*ret = (uint64_t)value;
-	return value >= 0 || error_set(error, SOCLE_ERROR_USAGE,
-				       "'%s' is below 0; give bytes in a second, or 0: no limit",
-				       name);
+	return value >= 0 ||
+	       error_set(error, SOCLE_ERROR_USAGE,
+			 "'%s' is below 0; give bytes in a second, or 0: no limit", name);
 }
 
 json_t *run_set_card_limits(void *opaque, const json_t *args, GError **error)
