@@ -249,11 +249,6 @@ int sys_madvise(void *p, size_t len, int advice)
 	return madvise(p, len, advice) < 0 ? -errno : 0;
 }
 
-int sys_dup(int fd)
-{
-	return SYS_RETRY(SYS_FCNTL, int, fcntl(fd, F_DUPFD_CLOEXEC, 0));
-}
-
 int sys_eventfd(unsigned value, int flags)
 {
 	return SYS_RETRY(SYS_EVENTFD, int, eventfd(value, flags | EFD_CLOEXEC));
@@ -409,6 +404,13 @@ static struct flock one_byte(short type, off_t off)
 int sys_lock_byte(int fd, off_t off)
 {
 	struct flock lock = one_byte(F_RDLCK, off);
+
+	return SYS_RETRY(SYS_FCNTL, int, fcntl(fd, F_OFD_SETLK, &lock));
+}
+
+int sys_lock_byte_alone(int fd, off_t off)
+{
+	struct flock lock = one_byte(F_WRLCK, off);
 
 	return SYS_RETRY(SYS_FCNTL, int, fcntl(fd, F_OFD_SETLK, &lock));
 }
@@ -705,6 +707,11 @@ int sys_set_block(int fd)
 	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
 		return -errno;
 	return 0;
+}
+
+int sys_dup(int fd)
+{
+	return SYS_RETRY(SYS_FCNTL, int, fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }
 
 int sys_random(void *buf, size_t len)

@@ -110,7 +110,6 @@ int sys_ioctl_int(int fd, unsigned long request, unsigned long arg);
 int sys_mmap(void **ret_p, size_t len, int prot, int flags, int fd, off_t off);
 void sys_munmap(void *p, size_t len);
 int sys_madvise(void *p, size_t len, int advice);
-int sys_dup(int fd);
 int sys_eventfd(unsigned value, int flags);
 int sys_socket(int domain, int type, int protocol);
 /* SOCK_STREAM and the like; -ENOTSOCK for what is none. */
@@ -144,6 +143,8 @@ int sys_fstat(int fd, struct stat *ret_st);
 int sys_statx(int fd, unsigned mask, struct statx *ret_stx);
 /* A shared lock on one byte, owned by the open file description; F_OFD_SETLK of fcntl(2). */
 int sys_lock_byte(int fd, off_t off);
+/* The same, but nobody else has one there; @fd is open for writing. -EAGAIN: somebody has. */
+int sys_lock_byte_alone(int fd, off_t off);
 int sys_unlock_byte(int fd, off_t off);
 /* 1: somebody else has a lock on the byte, 0: nobody has. */
 int sys_byte_is_locked(int fd, off_t off);
@@ -199,6 +200,8 @@ int sys_timerfd_set(int fd, uint64_t after_ns);
 int sys_fork(void);
 int sys_set_nonblock(int fd);
 int sys_set_block(int fd);
+/* Another descriptor of the same file or socket; counts as SYS_FCNTL. */
+int sys_dup(int fd);
 int sys_random(void *buf, size_t len);
 /* For libraries that leave their reason in errno: -errno of the last call, -EIO if there is none. */
 int sys_last_error(void);

@@ -61,7 +61,7 @@ static bool start(const struct depot *depot, unsigned flags, GError **error)
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
 
 	(void)flags;
-	if (depot->def->source.kept_auth)
+	if (auth_is_set(&depot->def->source.auth))
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
 				 "storage pool '%s' needs a secret for <auth>, and there are none "
 				 "here; remove it, and put the key into "

@@ -10,7 +10,9 @@
 
 #include "daemon/pools.h"
 
+struct block_file;
 struct depot_kind;
+struct secret;
 
 /* An active pool, or one that is to be built. */
 struct depot {
@@ -18,6 +20,7 @@ struct depot {
 	struct storage_pool *def;
 	uid_t uid;
 	gid_t gid;
+	struct secret *password; /* of <auth>, or NULL */
 	char **folders; /* of all active pools when the work began: what an image names may lie there */
 };
 
@@ -36,6 +39,9 @@ struct depot_kind {
 	 * other. SOCLE_ERROR_NOT_FOUND: there is none of this name. @name has been checked.
 	 */
 	int (*open)(const struct depot *depot, const char *name, int flags, GError **error);
+	/* A volume that another host keeps: then there is no open(). */
+	struct block_file *(*reach)(const struct depot *depot, const char *name, bool write,
+				    GError **error);
 	/* NULL: vol_look() of what open() has opened says all. */
 	struct storage_vol *(*look)(const struct depot *depot, const char *name, GError **error);
 	/* Of volumes that are not files. @source: what it is a copy of, open as @source_fd, or NULL. */
@@ -115,8 +121,11 @@ bool vol_file_resize(const struct depot *depot, const char *name, uint64_t wante
 		     struct vol_work *work, GError **error);
 bool vol_wipe_bytes(const struct depot *depot, const char *name, enum vol_wipe how,
 		    struct vol_work *work, GError **error);
-/* No machine and no other program has it open for writing. */
-bool vol_is_free(int fd, const char *path, GError **error);
+/*
+ * Until block_file_close() no machine and no other program opens it to write, with @write not to read either;
+ * NULL: one has it already. A machine that starts meanwhile would have its disk changed, or replaced, under it.
+ */
+struct block_file *vol_hold(int fd, const char *path, bool write, GError **error);
 char *depot_path(const struct depot *depot, const char *name);
 
 /* From @off on, @len bytes of @from to the same place of @to, but holes; @to reads as zero there. */
@@ -140,6 +149,12 @@ struct vol_io;
 /* For streams. Its functions take threads of their own. */
 struct vol_io *vol_io_new(struct pools *pools, const struct depot *depot, const char *name,
 			  const struct vol_open *how, GError **error);
+
+/* The same of volumes that other hosts keep (vol-remote.c). */
+struct vol_io *vol_remote_io_new(struct pools *pools, const struct depot *depot, const char *name,
+				 const struct vol_open *how, GError **error);
+bool vol_remote_wipe(const struct depot *depot, const char *name, enum vol_wipe how,
+		     struct vol_work *work, GError **error);
 
 /* == Work aside (pools.c) == */
 

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/sys.h"
+#include "block/file.h"
 #include "daemon/pools-int.h"
 
 enum {
@@ -26,11 +27,12 @@ struct file_io {
 	struct vol_io io;
 	struct pools *pools;
 	char *name;
-	int fd;           /* of the volume */
-	int dir;          /* of a new file, or -1 */
-	struct part part; /* replaces the volume when it is complete */
-	bool whole;       /* there is one */
-	bool growing;     /* a file without a limit */
+	int fd;                  /* of the volume */
+	struct block_file *held; /* of an upload: nobody else has it */
+	int dir;                 /* of a new file, or -1 */
+	struct part part;        /* replaces the volume when it is complete */
+	bool whole;              /* there is one */
+	bool growing;            /* a file without a limit */
 	uint64_t off, end;
 	uint64_t size;     /* of the volume when it was opened */
 	uint64_t soon;     /* of an upload: the disk knows of what is before */
@@ -392,6 +394,7 @@ static void io_free(struct vol_io *io)
 
 	if (f->whole)
 		part_release(&f->part);
+	block_file_close(f->held);
 	fd_autoclose(&f->fd);
 	fd_autoclose(&f->dir);
 	g_free(f->name);
@@ -415,7 +418,8 @@ static bool open_upload(struct file_io *f, const struct depot *depot, const stru
 	bool all = !how->off && (!how->len || how->len >= f->size);
 	struct stat st;
 
-	if (!vol_is_free(f->fd, path, error))
+	f->held = vol_hold(f->fd, path, true, error);
+	if (!f->held)
 		return false;
 	if (sys_fstat(f->fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return true;

@@ -287,24 +287,28 @@ static bool has_disk(const struct domain *domain, const struct pool *pool, const
 }
 
 /*
- * What a template begins with, and what others' disks refer to, is not deleted by accident: each of them
- * would be broken. Who they are stands in their definitions, so no image has to be opened.
+ * What a template begins with, and what others' disks refer to, is neither deleted nor changed by accident:
+ * each of them would be broken. Who they are stands in their definitions, so no image has to be opened.
+ * @deletes: it would be gone, else it would be another one
  */
-static bool is_needed(struct call *call, const struct pool *pool, const char *name)
+static bool is_needed(struct call *call, const rpc_storage_vol *handle, bool deletes)
 {
-	const struct node *node = pool->node;
-	g_autofree char *path = vol_path(pool, name);
+	const struct node *node = call->node;
+	const struct pool *pool = call_vol_pool(call, handle);
+	g_autofree char *path = pool ? vol_path(pool, handle->name) : NULL;
 	g_autoptr(GString) users = g_string_new(NULL);
 
-	for (unsigned i = 0; i < node->vms->len; i++) {
+	for (unsigned i = 0; pool && i < node->vms->len; i++) {
 		const struct vm *vm = node->vms->pdata[i];
 		const struct domain *domain = vm->dom.config ? vm->dom.config : vm->dom.live;
 
-		if (domain_is_template(domain) && has_disk(domain, pool, name, path)) {
+		if (domain_is_template(domain) && has_disk(domain, pool, handle->name, path)) {
 			call_fail(call, RPC_CODE_OPERATION_INVALID, RPC_FROM_STORAGE,
 				  "Requested operation is not valid: volume '%s' is a disk of the "
-				  "template '%s'; 'socle template delete %s' deletes both",
-				  name, vm->dom.name, vm->dom.name);
+				  "template '%s'; 'socle template %s %s' %s",
+				  handle->name, vm->dom.name, deletes ? "delete" : "release",
+				  vm->dom.name,
+				  deletes ? "deletes both" : "makes that a machine again");
 			return true;
 		}
 		if (domain_is_linked_to(domain, path) && users->len < USERS_MAX)
@@ -315,17 +319,17 @@ static bool is_needed(struct call *call, const struct pool *pool, const char *na
 		call_fail(call, RPC_CODE_OPERATION_INVALID, RPC_FROM_STORAGE,
 			  "Requested operation is not valid: disks of %s refer to volume '%s'; "
 			  "delete those machines first",
-			  users->str, name);
-	return users->len > 0;
+			  users->str, handle->name);
+	return !pool || users->len > 0;
 }
 
 static void on_delete(struct call *call, const rpc_storage_vol_delete_args *args)
 {
-	const struct pool *pool = call_vol_pool(call, &args->vol);
+	const bool restores = args->flags == VOL_DELETE_RESTORE;
 
-	if (!pool || is_needed(call, pool, args->vol.name))
+	if (is_needed(call, &args->vol, !restores))
 		return;
-	if (args->flags == VOL_DELETE_RESTORE)
+	if (restores)
 		change(call, args->flags, VOL_DELETE_RESTORE, restore_run);
 	else
 		change(call, args->flags, VOL_REMOVE_ZEROED | VOL_REMOVE_WITH_SNAPSHOTS,
@@ -347,7 +351,8 @@ static void resize_run(struct call *call)
 
 static void on_resize(struct call *call, const rpc_storage_vol_resize_args *args)
 {
-	change(call, args->flags, VOL_RESIZE_FLAGS, resize_run);
+	if (!is_needed(call, &args->vol, false))
+		change(call, args->flags, VOL_RESIZE_FLAGS, resize_run);
 }
 
 static void wipe_run(struct call *call)
@@ -365,7 +370,8 @@ static void wipe_run(struct call *call)
 
 static void on_wipe(struct call *call, const rpc_storage_vol_wipe_args *args)
 {
-	change(call, args->flags, 0, wipe_run);
+	if (!is_needed(call, &args->vol, false))
+		change(call, args->flags, 0, wipe_run);
 }
 
 static void on_wipe_pattern(struct call *call, const rpc_storage_vol_wipe_pattern_args *args)
@@ -378,7 +384,8 @@ static void on_wipe_pattern(struct call *call, const rpc_storage_vol_wipe_patter
 			  args->algorithm);
 		return;
 	}
-	change(call, args->flags, 0, wipe_run);
+	if (!is_needed(call, &args->vol, false))
+		change(call, args->flags, 0, wipe_run);
 }
 
 /* == Bytes: call->data is the struct vol_io that was opened == */
@@ -451,7 +458,8 @@ static void open_bytes(struct call *call, unsigned flags)
 
 static void on_upload(struct call *call, const rpc_storage_vol_upload_args *args)
 {
-	open_bytes(call, args->flags);
+	if (!is_needed(call, &args->vol, false))
+		open_bytes(call, args->flags);
 }
 
 static void on_download(struct call *call, const rpc_storage_vol_download_args *args)

@@ -199,9 +199,9 @@ class Screen(vm.Case):
                 more.append(peer)
             self.assertIn(b'', [peer.recv(12) for peer in more])
             qmp.call('query-status')
-        # Each of the 16 may have a picture of its own, of 16 MiB, and nothing else grows.
-        if not vm.SANITIZED:
-            self.assertLess(vm.resident(machine.process.pid, 'VmHWM') - before, 16 * 20 << 10)
+            # Each of the 16 may have a picture of its own, of 16 MiB, and nothing else grows.
+            if not vm.SANITIZED:
+                self.assertLess(vm.resident(machine.process.pid, 'VmHWM') - before, 16 * 20 << 10)
             # The silent ones are put out.
             silent[0].settimeout(30)
             self.assertEqual(silent[0].recv(12), b'RFB 003.008\n')

@@ -397,6 +397,36 @@ class Streams(Pools):
         self.assertEqual(os.stat(self.path('v')).st_size, 64 * MIB)
         self.virsh(self.uri, 'vol-delete', 'v', 'p')
 
+    def test_full(self):
+        """An upload that fills the disk fails; the connection that it came by is read on."""
+        small = os.path.join(self.dir, 'small')
+        os.mkdir(small)
+        if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=4m', 'none', small], check=False,
+                          capture_output=True).returncode:
+            self.skipTest('there is no tmpfs to be had')
+        self.addCleanup(subprocess.run, ['umount', '-l', small], check=False)
+        conn = libvirt.open(self.uri)
+        pool = conn.storagePoolCreateXML(f"<pool type='dir'><name>s</name><target><path>{small}</path></target></pool>")
+        for _ in range(5):
+            volume = pool.createXML("<volume><name>v</name><capacity>33554432</capacity><allocation>0</allocation></volume>")
+            stream = conn.newStream(0)
+            volume.upload(stream, 0, 0, 0)
+            began = time.monotonic()
+            with self.assertRaisesRegex(libvirt.libvirtError, 'No space left'):
+                for _ in range(512):
+                    stream.send(bytes(range(256)) * 1024)
+                stream.finish()
+            volume.delete(0)
+            self.assertLess(time.monotonic() - began, 20)
+        self.assertEqual(os.listdir(small), [])
+        # Room that there is not: it is as large as it was.
+        volume = pool.createXML("<volume><name>v</name><capacity>1048576</capacity></volume>")
+        with self.assertRaisesRegex(libvirt.libvirtError, 'No space left'):
+            volume.resize(64 * MIB, libvirt.VIR_STORAGE_VOL_RESIZE_ALLOCATE)
+        self.assertEqual(volume.info()[1:], [MIB, MIB])
+        pool.destroy()
+        conn.close()
+
     def test_daemon_dies_in_the_middle(self):
         """The same, and the next daemon has the volume as it was."""
         self.virsh(self.uri, 'vol-create-as', 'p', 'v', '64M', '--allocation', '0')
@@ -408,7 +438,9 @@ class Streams(Pools):
         for _ in range(50):
             stream.send(os.urandom(100000))
         self.one.end(signal.SIGKILL)
+        self.assertEqual(len(self.parts()), 1)
         self.one.start()
+        tool.wait_for(lambda: not self.parts(), 'what nobody will finish goes')
         with open(self.path('v'), 'rb') as file:
             self.assertEqual(file.read(3000), b'old' * 1000)
         self.assertEqual(self.names(), ['v'])
@@ -716,6 +748,24 @@ class Machines(Pools):
         self.virsh(self.uri, 'pool-start', 'p')
         self.virsh(self.uri, 'undefine', 'm', '--remove-all-storage')
         self.assertEqual(self.names(), [])
+
+    def test_changed_meanwhile(self):
+        """A machine does not start while its disk is being replaced: it would run on with what has gone."""
+        self.virsh(self.uri, 'vol-create-as', 'p', 'v', '1M')
+        path = self.write('m.xml', tool.definition('m', devices=(
+            "<disk type='file'><driver type='raw'/>"
+            f"<source file='{self.path('v')}'/><target dev='vda' bus='virtio'/></disk>")))
+        self.virsh(self.uri, 'define', path)
+        conn = libvirt.open(self.uri)
+        stream = conn.newStream(0)
+        conn.storagePoolLookupByName('p').storageVolLookupByName('v').upload(stream, 0, 0, 0)
+        stream.send(b'new')
+        self.assertIn('in use', self.virsh(self.uri, 'start', 'm', status=1))
+        stream.finish()
+        self.virsh(self.uri, 'start', 'm')
+        self.assertIn('in use', self.virsh(self.uri, 'vol-upload', 'v', tool.KEYS, 'p', status=1))
+        self.virsh(self.uri, 'destroy', 'm')
+        conn.close()
 
     def test_autostart(self):
         """At the start of a host its pools come first, then the machines whose disks are there."""

@@ -229,14 +229,32 @@ static void test_taken(void)
 	end(&lab);
 }
 
-/* Unfinished ones are no volumes; young and locked ones stay when the pool starts. */
+static bool has_file(const struct lab *lab, const char *name)
+{
+	g_autofree char *path = path_of(lab, name);
+
+	return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+static void make(struct lab *lab, const char *name)
+{
+	g_autofree char *xml =
+		g_strdup_printf("<volume><name>%s</name><capacity>1</capacity></volume>", name);
+
+	g_assert_no_error(create(lab, xml, NULL, NULL));
+}
+
+/* Unfinished ones are no volumes, and go with the next one, however young; but not while their maker has a lock. */
 static void test_parts(void)
 {
+	static const char part[] = ".socle-00000000000000aa.part";
 	struct lab lab = begin();
 	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+	g_autofree char *path = path_of(&lab, part);
 	struct wait wait;
+	int fd;
 
-	put(&lab, ".socle-00000000000000aa.part", "x", 1);
+	put(&lab, part, "x", 1);
 	put(&lab, ".socle-like", "x", 1);
 	put(&lab, ".hidden", "x", 1);
 	wait_init(&wait);
@@ -246,6 +264,19 @@ static void test_parts(void)
 	g_assert_cmpstr(names->pdata[0], ==, ".hidden");
 	g_assert_cmpuint(count_files(&lab), ==, 3);
 	g_ptr_array_unref(names);
+	fd = sys_open(path, O_RDWR, 0);
+	g_assert_cmpint(sys_lock_byte(fd, 90), ==, 0);
+	make(&lab, "one");
+	g_assert_true(has_file(&lab, part));
+	fd_autoclose(&fd);
+	make(&lab, "two");
+	g_assert_false(has_file(&lab, part));
+	g_assert_true(has_file(&lab, ".socle-like"));
+	/* Where there are no locks its age tells, and this one is young. */
+	put(&lab, part, "x", 1);
+	sys_fail_nth(SYS_FCNTL, 1, ENOLCK);
+	make(&lab, "three");
+	g_assert_true(has_file(&lab, part));
 	end(&lab);
 }
 
