@@ -439,7 +439,6 @@ static void test_turns(void)
 	end(&s);
 }
 
-<<<<<<< HEAD
 /* == Files of clients == */
 
 static bool may_send_files(struct test_client *c)
@@ -489,7 +488,9 @@ static void test_files(void)
 	g_assert_nonnull(strstr(own->error, "has not come"));
 	client_free(own);
 	client_free(other);
-=======
+	end(&s);
+}
+
 static int state_of(struct test_client *c, rpc_storage_pool pool)
 {
 	rpc_storage_pool_get_info_args args = { .pool = pool };
@@ -517,7 +518,6 @@ static void test_silent(void)
 	lab.hold_usage = false;
 	release(true);
 	g_assert_cmpint(state_of(s.c, pool), ==, 2);
->>>>>>> kern7
 	end(&s);
 }
 
@@ -550,11 +550,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/manage/pool/making", test_making);
 	g_test_add_func("/manage/pool/forsaken", test_forsaken);
 	g_test_add_func("/manage/pool/turns", test_turns);
-<<<<<<< HEAD
 	g_test_add_func("/manage/pool/files", test_files);
-=======
 	g_test_add_func("/manage/pool/silent", test_silent);
->>>>>>> kern7
 	g_test_add_func("/manage/pool/end", test_end);
 	return g_test_run();
 }
