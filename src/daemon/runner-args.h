@@ -19,6 +19,7 @@
 struct runner_places {
 	const char *program, *dir; /* of socle-vm; of the machine, for its sockets */
 	const char *engine;        /* NULL: what the definition says */
+	const int *secrets;        /* of the disks, in their order, -1: none; or NULL */
 	const int *taps;           /* of the interfaces, in their order, -1: none; or NULL */
 	int vnc_fd;                /* a socket that listens, -1: none */
 	bool paused;
