@@ -714,6 +714,11 @@ int sys_set_block(int fd)
 	return 0;
 }
 
+int sys_dup(int fd)
+{
+	return SYS_RETRY(SYS_FCNTL, int, fcntl(fd, F_DUPFD_CLOEXEC, 0));
+}
+
 int sys_random(void *buf, size_t len)
 {
 	size_t done = 0;

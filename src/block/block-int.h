@@ -34,6 +34,8 @@ struct block_queue {
 };
 
 extern const struct block_ops block_raw_ops, block_qcow2_ops, block_null_ops;
+/* Raw images that other hosts keep (remote/). */
+extern const struct block_ops block_iscsi_ops, block_rbd_ops;
 /* An image of any format, with a temporary one in front that takes what is written. */
 extern const struct block_ops block_snapshot_ops;
 

@@ -14,6 +14,7 @@
 #include "block/block-int.h"
 #include "block/image.h"
 #include "block/keep.h"
+#include "block/remote/url.h"
 
 static const struct block_ops *const formats[] = { &block_raw_ops, &block_qcow2_ops,
 						   &block_null_ops };
@@ -60,9 +61,18 @@ static bool check_secrets(const struct block_ops *ops, const struct block_open *
 			 ops->format);
 }
 
+/* Raw images that are elsewhere are reached in another way; other formats read them as a file. */
+static const struct block_ops *by_place(const struct block_ops *ops, const char *path)
+{
+	if (ops != &block_raw_ops || !remote_url_is(path))
+		return ops;
+	return g_str_has_prefix(path, "iscsi:") ? &block_iscsi_ops : &block_rbd_ops;
+}
+
 struct block *block_open(const struct block_open *options, GError **error)
 {
-	const struct block_ops *ops = format_find(options->format, error);
+	const struct block_ops *ops =
+		by_place(format_find(options->format, error), options->path);
 	struct block *block;
 
 	if (ops && options->snapshot)

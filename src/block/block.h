@@ -61,6 +61,7 @@ struct block_request {
 	union {
 		void *bounce;
 		unsigned tokens[2]; /* of epochs that it is inside of */
+		uint64_t deadline_ns; /* of one that another host does */
 	};
 	struct iovec tail[1];
 };
@@ -79,11 +80,14 @@ enum block_discard {
 	BLOCK_DISCARD_IGNORE, /* discards do nothing */
 };
 
+struct remote_login;
 struct secret;
 
 struct block_open {
 	const char *node_name; /* for messages and the monitor */
-	const char *path;      /* NULL for format "null" */
+	/* A file or a device; of another host a URL (remote/url.h); NULL for format "null" */
+	const char *path;
+	const struct remote_login *login; /* to another host; or NULL */
 	/* "raw", "qcow2", "null" (reads zeroes, loses writes; for benchmarks) */
 	const char *format;
 	bool read_only;

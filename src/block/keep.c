@@ -23,6 +23,11 @@ bool block_can_change(const struct block *block, GError **error)
 				 "image '%s' is open with snapshot=on: what is in front of it is "
 				 "temporary; open it without",
 				 block->path);
+	if (block->ops == &block_iscsi_ops || block->ops == &block_rbd_ops)
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+				 "image '%s' is another host's, and stays what it is while it is "
+				 "in use; let that host make snapshots and copies",
+				 block->path);
 	if (block->ops == &block_null_ops)
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
 				 "a disk of format null has nothing that could be kept");

@@ -19,6 +19,8 @@
 #include "block/crypt/secret.h"
 #include "block/kept-int.h"
 #include "block/qcow2/qcow2.h"
+#include "block/remote/remote.h"
+#include "block/remote/url.h"
 
 enum {
 	BOUNCE_LEN = 1 << 20,
@@ -278,6 +280,19 @@ static bool check_encryption(struct image *image, unsigned flags, GError **error
 			 image->path);
 }
 
+static struct image *open_file(const struct block_open *options, unsigned flags,
+			       const struct image_keys *keys, GError **error)
+{
+	struct block_file *file;
+
+	if (!remote_url_is(options->path))
+		return image_open_keys(options->path, options->format, flags, keys, error);
+	file = remote_file_open(options->path, options->login, image_file_flags(flags), error);
+	return file ? image_open_file_keys(options->path, file, options->format, flags, keys,
+					   error)
+		    : NULL;
+}
+
 static struct image *open_image(const struct block_open *options, unsigned flags, GError **error)
 {
 	const struct image_keys keys = { .secrets = options->secrets,
@@ -289,7 +304,7 @@ static struct image *open_image(const struct block_open *options, unsigned flags
 			  options->format);
 		return NULL;
 	}
-	image = image_open_keys(options->path, options->format, flags, &keys, error);
+	image = open_file(options, flags, &keys, error);
 	if (!image)
 		g_prefix_error(error, "Could not open '%s': ", options->path);
 	if (!image || !names_others(image, options, error) ||

@@ -2,13 +2,15 @@
 /*
  * depot-iscsi.c - storage pools of type iscsi-direct: the disks of an iSCSI target that this host is not logged in to
  *
- * They are shown with their sizes, and are neither made nor read here: that is the target's business, and a
- * machine's disk is a device of this host.
+ * They are listed by libiscsi's programs, read and written by room block, and made by nobody but the target.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "block/file.h"
+#include "block/remote/remote.h"
+#include "block/remote/url.h"
 #include "daemon/pools-int.h"
 #include "host/iscsi.h"
 #include "host/tool.h"
@@ -114,7 +116,7 @@ static bool start(const struct depot *depot, unsigned flags, GError **error)
 	g_autoptr(GArray) disks = NULL;
 
 	(void)flags;
-	if (depot->def->source.kept_auth)
+	if (auth_is_set(&depot->def->source.auth))
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
 				 "storage pool '%s' needs a secret for <auth>, and there are none "
 				 "here; let this initiator in without a password",
@@ -176,14 +178,25 @@ static struct storage_vol *look(const struct depot *depot, const char *name, GEr
 	return NULL;
 }
 
-static int open_volume(const struct depot *depot, const char *name, int flags, GError **error)
+static struct block_file *reach(const struct depot *depot, const char *name, bool write,
+				GError **error)
 {
-	(void)flags;
-	error_set(error, SOCLE_ERROR_UNSUPPORTED,
-		  "disk '%s' of target '%s' is not read or written from here; log in to the target "
-		  "(iscsiadm), and use the device that it becomes",
-		  name, target_of(depot->def).name);
-	return -1;
+	const struct target t = target_of(depot->def);
+	const struct remote_login login = { .user = depot->def->source.auth.username,
+					    .initiator = t.initiator,
+					    .password = depot->password };
+	struct remote_url url = { .kind = REMOTE_ISCSI, .name = (char *)(uintptr_t)t.name };
+	g_autofree char *host = iscsi_portal(t.host, t.port);
+	g_autofree char *text = NULL;
+
+	if (sscanf(name, NAME_BEFORE "%u", &url.lun) != 1) {
+		error_set(error, SOCLE_ERROR_NOT_FOUND, "target '%s' has no disk '%s'", t.name,
+			  name);
+		return NULL;
+	}
+	url.host = host;
+	text = remote_url_format(&url);
+	return remote_file_open(text, &login, write ? BLOCK_FILE_WRITE : 0, error);
 }
 
 const struct depot_kind depot_iscsi_direct = {
@@ -192,6 +205,6 @@ const struct depot_kind depot_iscsi_direct = {
 	.start = start,
 	.usage = usage,
 	.list = list,
-	.open = open_volume,
+	.reach = reach,
 	.look = look,
 };

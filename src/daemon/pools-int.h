@@ -12,6 +12,7 @@
 
 struct block_file;
 struct depot_kind;
+struct secret;
 
 /* An active pool, or one that is to be built. */
 struct depot {
@@ -19,6 +20,7 @@ struct depot {
 	struct storage_pool *def;
 	uid_t uid;
 	gid_t gid;
+	struct secret *password; /* of <auth>, or NULL */
 	char **folders; /* of all active pools when the work began: what an image names may lie there */
 };
 
@@ -37,6 +39,9 @@ struct depot_kind {
 	 * other. SOCLE_ERROR_NOT_FOUND: there is none of this name. @name has been checked.
 	 */
 	int (*open)(const struct depot *depot, const char *name, int flags, GError **error);
+	/* A volume that another host keeps: then there is no open(). */
+	struct block_file *(*reach)(const struct depot *depot, const char *name, bool write,
+				    GError **error);
 	/* NULL: vol_look() of what open() has opened says all. */
 	struct storage_vol *(*look)(const struct depot *depot, const char *name, GError **error);
 	/* Of volumes that are not files. @source: what it is a copy of, open as @source_fd, or NULL. */
@@ -94,6 +99,15 @@ void part_release(struct part *part);
 /* Remove what was not finished by those who are gone. */
 void parts_sweep(int dir);
 
+/* == What Ceph's programs say (rbd-answers.c) == */
+
+/* Of images, added to @names. */
+bool rbd_answer_names(const char *text, GPtrArray *names, GError **error);
+bool rbd_answer_size(const char *text, uint64_t *ret_bytes, GError **error);
+/* @ret_found becomes true if it tells of the pool. */
+bool rbd_answer_usage(const char *text, const char *pool, struct pool_usage *ret_usage,
+		      bool *ret_found, GError **error);
+
 /* == Volumes: files and devices (vol-look.c, vol-file.c, vol-copy.c, vol-io.c) == */
 
 /* What is to be told of the volume that is open as @fd; @path is for what its header names. */
@@ -135,6 +149,12 @@ struct vol_io;
 /* For streams. Its functions take threads of their own. */
 struct vol_io *vol_io_new(struct pools *pools, const struct depot *depot, const char *name,
 			  const struct vol_open *how, GError **error);
+
+/* The same of volumes that other hosts keep (vol-remote.c). */
+struct vol_io *vol_remote_io_new(struct pools *pools, const struct depot *depot, const char *name,
+				 const struct vol_open *how, GError **error);
+bool vol_remote_wipe(const struct depot *depot, const char *name, enum vol_wipe how,
+		     struct vol_work *work, GError **error);
 
 /* == Work aside (pools.c) == */
 

@@ -14,6 +14,7 @@
 #include "base/aside.h"
 #include "base/error.h"
 #include "base/sys.h"
+#include "block/crypt/secret.h"
 #include "daemon/pools-int.h"
 
 enum {
@@ -44,6 +45,7 @@ static void depot_clear(void *data)
 	struct depot *depot = data;
 
 	storage_pool_free(depot->def);
+	secret_free(depot->password);
 	g_strfreev(depot->folders);
 }
 
@@ -526,6 +528,11 @@ static bool run_create(void *arg, GError **error)
 		if (order->create.source_raw)
 			storage_vol_take_raw(source);
 		own = depot->kind->copies && !strcmp(order->source->def->name, depot->def->name);
+		if (!own && order->source->kind->reach)
+			return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+					 "volume '%s' is another host's, and is not copied out of "
+					 "its pool at once; download it, and upload it",
+					 order->name);
 		if (!own)
 			fd = order->source->kind->open(order->source, order->name, O_RDONLY, error);
 		if (!own && fd < 0)
@@ -551,13 +558,18 @@ static void create(struct storage *storage, const struct vol_create *what, struc
 	start_order(order, task, run_create, NULL);
 }
 
+static bool wipe_bytes(const struct order *order, enum vol_wipe how, GError **error)
+{
+	return (order->depot->kind->reach ? vol_remote_wipe : vol_wipe_bytes)(
+		order->depot, order->name, how, order->work, error);
+}
+
 static bool run_remove(void *arg, GError **error)
 {
 	const struct order *order = arg;
 	bool all = order->flags & VOL_REMOVE_WITH_SNAPSHOTS;
 
-	if (order->flags & VOL_REMOVE_ZEROED &&
-	    !vol_wipe_bytes(order->depot, order->name, VOL_WIPE_ZERO, order->work, error))
+	if (order->flags & VOL_REMOVE_ZEROED && !wipe_bytes(order, VOL_WIPE_ZERO, error))
 		return false;
 	if (!order->depot->kind->remove)
 		return cannot(order, "lose volumes", error);
@@ -649,7 +661,7 @@ static bool run_wipe(void *arg, GError **error)
 {
 	const struct order *order = arg;
 
-	return vol_wipe_bytes(order->depot, order->name, order->how, order->work, error);
+	return wipe_bytes(order, order->how, error);
 }
 
 static void wipe(struct storage *storage, const char *name, enum vol_wipe how,
@@ -666,7 +678,8 @@ static bool run_open(void *arg, GError **error)
 {
 	struct order *order = arg;
 
-	order->io = vol_io_new(order->pools, order->depot, order->name, &order->open, error);
+	order->io = (order->depot->kind->reach ? vol_remote_io_new : vol_io_new)(
+		order->pools, order->depot, order->name, &order->open, error);
 	return order->io != NULL;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "block/remote/url.h"
 #include "daemon/runner-args-int.h"
 
 static const char *const cache_words[CACHE_COUNT] = {
@@ -32,9 +33,74 @@ static bool has_backing(const struct domain_disk *disk)
 	       !strcmp(disk->driver.type, "vmdk");
 }
 
+/* "HOST:PORT,HOST": an address of IPv6 stands in brackets. */
+static char *hosts_of(const struct disk_source *source)
+{
+	GString *text = g_string_new(NULL);
+
+	for (unsigned i = 0; i < source->host_count; i++) {
+		const struct disk_host *host = &source->hosts[i];
+		const bool v6 = strchr(host->name, ':') && host->name[0] != '[';
+
+		g_string_append_printf(text, v6 ? "%s[%s]" : "%s%s", i ? "," : "", host->name);
+		if (host->port.set)
+			g_string_append_printf(text, ":%d", (int)host->port.value);
+	}
+	return g_string_free(text, FALSE);
+}
+
+/* Where socle-vm finds a disk of the network: the step check has looked at its parts. */
+static char *url_of(const struct domain_disk *disk)
+{
+	const struct disk_source *source = &disk->source;
+	const bool iscsi = !strcmp(source->protocol, "iscsi");
+	const char *slash = strrchr(source->name, '/');
+	g_autofree char *hosts = hosts_of(source);
+	g_autofree char *first = slash ? g_strndup(source->name, (size_t)(slash - source->name))
+				       : g_strdup(source->name);
+	char *space = iscsi ? NULL : strchr(first, '/');
+	struct remote_url url = { .kind = iscsi ? REMOTE_ISCSI : REMOTE_RBD,
+				  .host = hosts,
+				  .name = first,
+				  .image = iscsi || !slash ? NULL : (char *)(uintptr_t)slash + 1 };
+
+	if (space) {
+		*space = '\0';
+		url.space = space + 1;
+	}
+	if (iscsi && slash)
+		url.lun = (unsigned)g_ascii_strtoull(slash + 1, NULL, 10);
+	return remote_url_format(&url);
+}
+
+static void keys_of_place(struct keys *keys, const struct domain_disk *disk)
+{
+	const struct auth *auth = disk_auth(disk);
+	g_autofree char *url = NULL;
+
+	if (disk->type != DISK_NETWORK) {
+		keys_add(keys, "path", disk_path(disk));
+		return;
+	}
+	url = url_of(disk);
+	keys_add(keys, "path", url);
+	keys_add(keys, "initiator-name", disk->source.initiator.iqn.name);
+	if (auth_is_set(auth)) {
+		g_autofree char *secret = runner_disk_secret(disk);
+
+		keys_add(keys, "user", auth->username);
+		keys_add(keys, "password-secret", secret);
+	}
+}
+
+char *runner_disk_secret(const struct domain_disk *disk)
+{
+	return g_strconcat("secret-", disk->info.alias.name, NULL);
+}
+
 void keys_of_image(struct keys *keys, const struct domain_disk *disk)
 {
-	keys_add(keys, "path", disk_path(disk));
+	keys_of_place(keys, disk);
 	keys_add(keys, "format", disk->driver.type);
 	keys_add(keys, "cache", cache_words[disk->driver.cache]);
 	keys_add(keys, "discard", discard_words[disk->driver.discard]);

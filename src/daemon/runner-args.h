@@ -30,6 +30,9 @@ void runner_produce(struct domain *live, const char *dir);
 /* g_strfreev() it; NULL with @error: it cannot be said. */
 char **runner_argv(const struct domain *live, const struct runner_places *places, GError **error);
 
+/* What socle-vm calls the secret that a disk's host wants. g_free() it. */
+char *runner_disk_secret(const struct domain_disk *disk);
+
 /* The same in QMP, for one device. NULL with @error. */
 json_t *runner_disk_node(const struct domain_disk *disk, const char *node_name);
 /* Of blockdev-change-medium, or of eject if the drive is to be empty. */

@@ -102,7 +102,7 @@ static void plug_disk(struct plug *plug, const struct domain_disk *disk)
 {
 	g_autofree char *node = node_name(disk->info.alias.name);
 
-	if (!disk_path(disk)) {
+	if (!disk_path(disk) && disk->type != DISK_NETWORK) {
 		plug->device = runner_disk_device(disk, NULL);
 		runner_call(plug->runner, "device_add", g_steal_pointer(&plug->device), 0, on_added,
 			    plug);

@@ -10,11 +10,18 @@
 
 #include "host/argv-int.h"
 
-static char *url_of(const char *host, unsigned port)
+char *iscsi_portal(const char *host, unsigned port)
 {
 	bool v6 = strchr(host, ':') && *host != '[';
 
-	return g_strdup_printf(v6 ? "iscsi://[%s]:%u" : "iscsi://%s:%u", host, port ? port : 3260);
+	return g_strdup_printf(v6 ? "[%s]:%u" : "%s:%u", host, port ? port : 3260);
+}
+
+static char *url_of(const char *host, unsigned port)
+{
+	g_autofree char *portal = iscsi_portal(host, port);
+
+	return g_strconcat("iscsi://", portal, NULL);
 }
 
 char **iscsi_argv_list(const char *host, unsigned port, const char *initiator)

@@ -11,6 +11,9 @@
 
 #include <glib.h>
 
+/* "HOST:PORT", as URLs have it. */
+char *iscsi_portal(const char *host, unsigned port);
+
 /* Vectors for host_tool_run(), g_strfreev() them. @port 0: the usual one; @initiator: NULL: any. */
 char **iscsi_argv_list(const char *host, unsigned port, const char *initiator);
 char **iscsi_argv_size(const char *host, unsigned port, const char *initiator, const char *target,

@@ -12,6 +12,38 @@
 #include "manage/vm-int.h"
 #include "model/domain.h"
 
+/* The pool says where it is and who we are there. */
+static bool resolve_remote(const struct storage_pool *def, struct domain_disk *disk, GError **error)
+{
+	const struct storage_pool_source *from = &def->source;
+	const bool iscsi = def->type == STORAGE_POOL_ISCSI_DIRECT;
+	struct disk_source *source = &disk->source;
+	const char *lun = strrchr(source->volume, ':');
+
+	if (iscsi && !lun)
+		return error_set(error, SOCLE_ERROR_NOT_FOUND,
+				 "disk '%s': storage pool '%s' has no volume '%s'",
+				 disk->target.dev, def->name, source->volume);
+	disk->type = DISK_NETWORK;
+	source->protocol = g_strdup(iscsi ? "iscsi" : "rbd");
+	source->name = g_strconcat(iscsi ? from->devices[0].path : from->name, "/",
+				   iscsi ? lun + 1 : source->volume, NULL);
+	source->hosts = g_new0(struct disk_host, from->host_count);
+	source->host_count = from->host_count;
+	for (unsigned i = 0; i < from->host_count; i++) {
+		source->hosts[i].name = g_strdup(from->hosts[i].name);
+		source->hosts[i].port = from->hosts[i].port;
+	}
+	source->initiator.iqn.name = g_strdup(from->initiator.iqn.name);
+	if (!auth_is_set(&from->auth))
+		return true;
+	auth_copy(&source->auth, &from->auth);
+	g_clear_pointer(&source->auth.type, g_free);
+	g_free(source->auth.secret.type);
+	source->auth.secret.type = g_strdup(iscsi ? "iscsi" : "ceph");
+	return true;
+}
+
 static bool resolve(struct node *node, struct domain_disk *disk, GError **error)
 {
 	struct disk_source *source = &disk->source;
@@ -30,16 +62,15 @@ static bool resolve(struct node *node, struct domain_disk *disk, GError **error)
 				 disk->target.dev, pool->name);
 	if (!source->volume || !storage_vol_name_check(source->volume, error))
 		return false;
-	if (pool->live->type == STORAGE_POOL_ISCSI_DIRECT || pool->live->type == STORAGE_POOL_RBD)
-		return error_set(
-			error, SOCLE_ERROR_UNSUPPORTED,
-			"disk '%s' is a volume of storage pool '%s' of type %s, which a "
-			"machine cannot reach; make it a device of this host (%s), and "
-			"name that",
-			disk->target.dev, pool->name, storage_pool_type_names[pool->live->type],
-			pool->live->type == STORAGE_POOL_RBD ? "rbd map" : "iscsiadm --login");
 	path = vol_path(pool, source->volume);
-	if (pool->live->type == STORAGE_POOL_LOGICAL || pool->live->type == STORAGE_POOL_DISK) {
+	if (pool->live->type == STORAGE_POOL_ISCSI_DIRECT || pool->live->type == STORAGE_POOL_RBD) {
+		if (!resolve_remote(pool->live, disk, error)) {
+			g_free(path);
+			return false;
+		}
+		g_free(path);
+	} else if (pool->live->type == STORAGE_POOL_LOGICAL ||
+		   pool->live->type == STORAGE_POOL_DISK) {
 		disk->type = DISK_BLOCK;
 		g_free(source->dev);
 		source->dev = path;

@@ -110,13 +110,18 @@ static void close_stream(struct vol_stream *s)
 
 static void abort_stream(struct vol_stream *s, enum rpc_code code, const char *why)
 {
-	if (s->stream.peer)
-		peer_send(s->stream.peer,
+	struct peer *peer = s->stream.peer;
+
+	if (peer)
+		peer_send(peer,
 			  rpc_message_new_error(&s->stream.header, RPC_FROM_STREAMS, code, why),
 			  NULL, 0);
 	leave(s);
 	if (!s->busy && !s->stepping)
 		close_stream(s);
+	/* Nothing may have been read for the pieces that it had: now there is room. */
+	if (peer)
+		peer_changed(peer);
 }
 
 static void send_message(struct vol_stream *s, struct rpc_message *msg)

@@ -84,6 +84,68 @@ static bool check_bus(const struct check *c, struct domain_disk *disk)
 	return true;
 }
 
+/* "iqn.2026-11.org.example:disks/1", "pool/image". */
+static bool check_network_name(const struct check *c, const struct domain_disk *disk, bool iscsi)
+{
+	const char *name = disk->source.name, *slash = name ? strrchr(name, '/') : NULL;
+
+	if (!name || !*name || (!iscsi && (!slash || slash == name || !slash[1])))
+		return wrong(c, "disk '%s': its source has no name of the form %s",
+			     disk->target.dev, iscsi ? "TARGET/LUN" : "POOL/IMAGE");
+	if (iscsi && slash && !g_ascii_string_to_unsigned(slash + 1, 10, 0, 16383, NULL, NULL))
+		return wrong(c, "disk '%s': '%.64s' is no number of a LUN; give TARGET/LUN",
+			     disk->target.dev, slash + 1);
+	return true;
+}
+
+static bool check_hosts(const struct check *c, const struct domain_disk *disk, bool iscsi)
+{
+	const struct disk_source *source = &disk->source;
+
+	if (iscsi && source->host_count != 1)
+		return wrong(c, "disk '%s' needs one <host name='...'/>, that of its target",
+			     disk->target.dev);
+	for (unsigned i = 0; i < source->host_count; i++) {
+		const struct disk_host *host = &source->hosts[i];
+
+		if (!host->name || !*host->name || strpbrk(host->name, "/@,%? \t\r\n"))
+			return wrong(c, "disk '%s': one of its hosts has no name, or a strange one",
+				     disk->target.dev);
+		if (host->socket || (host->transport && strcmp(host->transport, "tcp") != 0))
+			return refuse(c,
+				      "disk '%s': other hosts are reached by TCP; leave transport "
+				      "and socket out",
+				      disk->target.dev);
+	}
+	return true;
+}
+
+static bool check_network(const struct check *c, const struct domain_disk *disk)
+{
+	const struct disk_source *source = &disk->source;
+	const struct auth *auth = disk_auth(disk);
+	const bool iscsi = !g_strcmp0(source->protocol, "iscsi");
+	g_autofree char *of = g_strdup_printf("disk '%s'", disk->target.dev);
+
+	if (!iscsi && g_strcmp0(source->protocol, "rbd") != 0)
+		return refuse(
+			c,
+			"disk '%s' is reached by '%.32s': disks of the network are reached by "
+			"iscsi and rbd; give one of these, or a file",
+			disk->target.dev, source->protocol ? source->protocol : "");
+	if (disk->device == DISK_CDROM)
+		return refuse(c,
+			      "drive '%s': its medium is a file of this host; give type='file', or "
+			      "device='disk'",
+			      disk->target.dev);
+	if (auth_is_set(auth) && auth->secret.type &&
+	    strcmp(auth->secret.type, iscsi ? "iscsi" : "ceph") != 0)
+		return wrong(c, "disk '%s': its secret is of type '%.32s'; give type='%s'",
+			     disk->target.dev, auth->secret.type, iscsi ? "iscsi" : "ceph");
+	return check_network_name(c, disk, iscsi) && check_hosts(c, disk, iscsi) &&
+	       (!auth_is_set(auth) || auth_check(auth, of, c->error));
+}
+
 static bool check_image(const struct check *c, const struct domain_disk *disk)
 {
 	static const char *const formats[] = { "raw",  "qcow2", "qcow", "vdi",
@@ -102,10 +164,13 @@ static bool check_image(const struct check *c, const struct domain_disk *disk)
 				"disk '%s' is a volume of a pool: there are no pools yet; give "
 				"type='file' and its path",
 				dev);
+	} else if (disk->type == DISK_NETWORK) {
+		if (!check_network(c, disk))
+			return false;
 	} else if (disk->type != DISK_FILE && disk->type != DISK_BLOCK) {
 		return refuse(c,
-			      "disk '%s' is of type '%s': images are files and block devices; give "
-			      "type='file' or type='block'",
+			      "disk '%s' is of type '%s': images are files, block devices, volumes "
+			      "and disks of iSCSI and Ceph; give one of these types",
 			      dev, disk_type_names[disk->type]);
 	} else if (!path || path[0] != '/') {
 		return wrong(
@@ -134,8 +199,10 @@ static bool check_options(const struct check *c, const struct domain_disk *disk)
 		  "keys are not kept here; decrypt it with qemu-img convert" },
 		{ source->kept_encryption, "encryption",
 		  "keys are not kept here; decrypt it with qemu-img convert" },
-		{ disk->kept_auth, "auth", "passwords are not kept here; remove it" },
-		{ source->kept_auth, "auth", "passwords are not kept here; remove it" },
+		{ source->kept_config, "config",
+		  "monitors are named by <host>, or in /etc/ceph/ceph.conf; remove it" },
+		{ source->kept_snapshot, "snapshot",
+		  "disks are images, not their snapshots; let the cluster clone it" },
 		{ source->kept_slices, "slices", "an image is used as a whole; remove it" },
 		{ source->kept_reservations, "reservations",
 		  "SCSI commands are not passed on; remove it" },
@@ -148,6 +215,10 @@ static bool check_options(const struct check *c, const struct domain_disk *disk)
 		{ disk->kept_blockio, "blockio", NULL },
 	};
 
+	if (auth_is_set(disk_auth(disk)) && disk->type != DISK_NETWORK)
+		return refuse(c,
+			      "disk '%s' has <auth>, which is for disks of the network; remove it",
+			      dev);
 	if (disk->rawio == TRI_YES || disk->sgio)
 		return refuse(c,
 			      "disk '%s': SCSI commands are not passed on; remove rawio and sgio",

@@ -150,6 +150,19 @@ static bool check_group(const struct storage_pool *pool, GError **error)
 		pool->name, name ? name : "");
 }
 
+static bool check_auth(const struct storage_pool *pool, const char *type, GError **error)
+{
+	const struct auth *auth = &pool->source.auth;
+	g_autofree char *of = g_strdup_printf("storage pool '%.64s'", pool->name);
+
+	if (!auth_is_set(auth))
+		return true;
+	if (!g_strcmp0(auth->type, type))
+		return auth_check(auth, of, error);
+	return model_error(error, SOCLE_ERROR_USAGE, "%s has <auth type='%.32s'>; give type='%s'",
+			   of, auth->type ? auth->type : "", type);
+}
+
 /* They become parts of a URL. */
 static bool check_iscsi(const struct storage_pool *pool, GError **error)
 {
@@ -168,7 +181,7 @@ static bool check_iscsi(const struct storage_pool *pool, GError **error)
 				   "':', '_' and '-'",
 				   pool->name, text);
 	}
-	return true;
+	return check_auth(pool, "chap", error);
 }
 
 /* Addresses with ports become a list. */
@@ -189,7 +202,7 @@ static bool check_cluster(const struct storage_pool *pool, GError **error)
 				   "of letters, digits, '.', ':', '_' and '-'",
 				   pool->name, text ? text : "");
 	}
-	return true;
+	return check_auth(pool, "ceph", error);
 }
 
 static bool check_type(const struct storage_pool *pool, GError **error)

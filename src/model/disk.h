@@ -5,6 +5,7 @@
 #ifndef MODEL_DISK_H
 #define MODEL_DISK_H
 
+#include "model/auth.h"
 #include "model/device-common.h"
 
 enum disk_type {
@@ -100,13 +101,31 @@ struct disk_driver {
 	char *kept_iothreads, *kept_metadata_cache;
 };
 
+/* Where a disk of the network is. */
+struct disk_host {
+	char *name, *transport, *socket;
+	struct number port;
+};
+
+struct disk_iqn {
+	char *name;
+};
+
+struct disk_initiator {
+	struct disk_iqn iqn;
+};
+
 struct disk_source {
 	char *file, *dev, *dir, *protocol, *name, *pool, *volume, *mode, *tls, *query;
 	char *type, *path; /* vhostuser */
 	enum startup_policy startup_policy;
 	struct number index; /* of a running machine */
-	char *kept_host, *kept_auth, *kept_encryption, *kept_reservations, *kept_slices,
-		*kept_snapshot, *kept_config, *kept_initiator, *kept_ssl, *kept_cookies,
+	struct disk_host *hosts;
+	unsigned host_count;
+	struct auth auth;
+	struct disk_initiator initiator;
+	char *kept_encryption, *kept_reservations, *kept_slices,
+		*kept_snapshot, *kept_config, *kept_ssl, *kept_cookies,
 		*kept_seclabel, *kept_address, *kept_readahead, *kept_timeout, *kept_private_data,
 		*kept_data_store;
 };
@@ -149,11 +168,17 @@ struct domain_disk {
 	struct disk_transient transient;
 	char *serial, *wwn, *vendor, *product;
 	struct device_boot boot;
-	char *kept_auth, *kept_encryption, *kept_backing_store, *kept_mirror, *kept_backenddomain;
+	struct auth auth; /* that of the source may stand here as well */
+	char *kept_encryption, *kept_backing_store, *kept_mirror, *kept_backenddomain;
 	char *kept_geometry, *kept_blockio, *kept_throttlefilters;
 	struct device_info info;
 };
 
+/* Who the disk's host is told that we are; without a user if it wants nobody's name. */
+static inline const struct auth *disk_auth(const struct domain_disk *disk)
+{
+	return auth_is_set(&disk->source.auth) ? &disk->source.auth : &disk->auth;
+}
 /* The image of a file, block device or directory, or NULL. */
 const char *disk_path(const struct domain_disk *disk);
 /* The disk goes on in another image: what was said of the old one's chain does not hold. */

@@ -104,6 +104,30 @@ static const struct field driver_fields[] = {
 #undef T
 static const struct record driver_record = RECORD(disk_driver, driver_fields);
 
+enum {
+	DISK_HOSTS_MAX = 64 /* monitors of a cluster */
+};
+
+#define T disk_host
+static const struct field disk_host_fields[] = {
+	F_TEXT("@name", name),
+	F_NUM("@port", port, 0, 65535),
+	F_TEXT("@transport", transport),
+	F_TEXT("@socket", socket),
+};
+#undef T
+static const struct record disk_host_record = RECORD(disk_host, disk_host_fields);
+
+#define T disk_iqn
+static const struct field disk_iqn_fields[] = { F_TEXT("@name", name) };
+#undef T
+static const struct record disk_iqn_record = RECORD(disk_iqn, disk_iqn_fields);
+
+#define T disk_initiator
+static const struct field disk_initiator_fields[] = { F_STRUCT("iqn", iqn, disk_iqn_record) };
+#undef T
+static const struct record disk_initiator_record = RECORD(disk_initiator, disk_initiator_fields);
+
 #define T disk_source
 static const struct field source_fields[] = {
 	F_TEXT("@file", file),
@@ -120,14 +144,14 @@ static const struct field source_fields[] = {
 	F_TEXT("@query", query),
 	F_ENUM("@startupPolicy", startup_policy, startup_names),
 	F_NUM("@index", index, 0, UINT32_MAX),
-	F_KEEP("host", kept_host),
-	F_KEEP("auth", kept_auth),
+	F_LIST("host", hosts, host_count, disk_host_record, DISK_HOSTS_MAX),
+	F_STRUCT("auth", auth, auth_record),
 	F_KEEP("encryption", kept_encryption),
 	F_KEEP("reservations", kept_reservations),
 	F_KEEP("slices", kept_slices),
 	F_KEEP("snapshot", kept_snapshot),
 	F_KEEP("config", kept_config),
-	F_KEEP("initiator", kept_initiator),
+	F_STRUCT("initiator", initiator, disk_initiator_record),
 	F_KEEP("ssl", kept_ssl),
 	F_KEEP("cookies", kept_cookies),
 	F_KEEP("seclabel", kept_seclabel),
@@ -196,7 +220,7 @@ static const struct field disk_fields[] = {
 	F_TEXT("@sgio", sgio),
 	F_TEXT("@snapshot", snapshot),
 	F_STRUCT("driver", driver, driver_record),
-	F_KEEP("auth", kept_auth),
+	F_STRUCT("auth", auth, auth_record),
 	F_STRUCT("source", source, disk_source_record),
 	F_KEEP("backingStore", kept_backing_store),
 	F_KEEP("backenddomain", kept_backenddomain),

@@ -15,7 +15,7 @@ extern const struct record graphics_record, video_record, input_record, sound_re
 extern const struct record memballoon_record, rng_record, watchdog_record, vsock_record;
 extern const struct record panic_record, tpm_record;
 extern const struct record address_record, alias_record, boot_record;
-extern const struct record disk_source_record;
+extern const struct record disk_source_record, auth_record;
 extern const struct record snapshot_record, snapshot_disk_record;
 extern const struct record mtu_record, bandwidth_record, isolated_port_record;
 extern const struct record network_record, network_ip_record, dhcp_host_record, dhcp_range_record;

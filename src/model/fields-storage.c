@@ -90,7 +90,7 @@ static const struct field pool_source_fields[] = {
 	F_KEEP("adapter", kept_adapter),
 	F_TEXT("name", name),
 	F_STRUCT("initiator", initiator, iqn_record),
-	F_KEEP("auth", kept_auth),
+	F_STRUCT("auth", auth, auth_record),
 	F_STRUCT("format", format, format_record),
 	F_STRUCT("protocol", protocol, protocol_record),
 	F_STRUCT("vendor", vendor, named_record),

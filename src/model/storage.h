@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "base/cleanup.h"
+#include "model/auth.h"
 #include "model/notes.h"
 #include "model/value.h"
 
@@ -92,7 +93,8 @@ struct storage_pool_source {
 	struct storage_protocol protocol;
 	struct storage_iqn initiator;
 	struct storage_named vendor, product;
-	char *kept_auth, *kept_adapter;
+	struct auth auth;
+	char *kept_adapter;
 };
 
 struct storage_pool_target {

@@ -14,6 +14,8 @@
 #include "block/block.h"
 #include "block/crypt/secret.h"
 #include "block/image.h"
+#include "block/remote/remote.h"
+#include "block/remote/url.h"
 #include "dev/chardev.h"
 #include "net/net.h"
 #include "vmm/chars.h"
@@ -145,11 +147,23 @@ static bool find_secrets(struct vmm *vmm, const struct node_spec *spec,
 	return true;
 }
 
+static bool find_login(struct vmm *vmm, const struct node_spec *spec, struct remote_login *login,
+		       struct block_open *open, GError **error)
+{
+	*login = (struct remote_login){ .user = spec->user, .initiator = spec->initiator };
+	open->login = login;
+	if (!spec->password_id)
+		return true;
+	login->password = secret_find(vmm->options->secrets, spec->password_id, error);
+	return login->password != NULL;
+}
+
 struct vmm_node *node_add(struct vmm *vmm, const struct node_spec *spec, bool implicit,
 			  GError **error)
 {
 	const struct secret *secrets[NODE_MAX_SECRETS];
 	struct block_open open = spec->open;
+	struct remote_login login;
 	g_autofree char *name = open.node_name ? g_strdup(open.node_name) : free_node_name(vmm);
 	struct vmm_node *node;
 	struct block *block;
@@ -158,10 +172,12 @@ struct vmm_node *node_add(struct vmm *vmm, const struct node_spec *spec, bool im
 		error_set(error, SOCLE_ERROR_EXISTS, "Duplicate nodes with node-name='%s'", name);
 		return NULL;
 	}
-	if (!spec->format_given && open.path && !refuse_guess(open.path, error))
+	if (!spec->format_given && open.path && !remote_url_is(open.path) &&
+	    !refuse_guess(open.path, error))
 		return NULL;
 	open.node_name = name;
-	if (!find_secrets(vmm, spec, secrets, &open, error))
+	if (!find_secrets(vmm, spec, secrets, &open, error) ||
+	    !find_login(vmm, spec, &login, &open, error))
 		return NULL;
 	block = block_open(&open, error);
 	if (!block)
@@ -171,6 +187,8 @@ struct vmm_node *node_add(struct vmm *vmm, const struct node_spec *spec, bool im
 	node->spec = *spec;
 	node->spec.open.path = node->spec.open.format = node->spec.open.node_name = NULL;
 	node->spec.open.secrets = NULL;
+	node->spec.open.login = NULL;
+	node->spec.user = node->spec.initiator = node->spec.password_id = NULL;
 	node_name_chain(vmm, node);
 	return node;
 }

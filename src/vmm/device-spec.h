@@ -89,6 +89,8 @@ enum {
 struct node_spec {
 	struct block_open open; /* node_name NULL: one is made up */
 	const char *secret_ids[NODE_MAX_SECRETS];
+	/* Of an image on another host: who we are there. */
+	const char *user, *initiator, *password_id;
 	bool format_given;
 };
 bool node_spec_take(struct node_spec *spec, struct keyvalue *list, GError **error);

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "block/remote/url.h"
 #include "vmm/spec-int.h"
 
 static const char *const policy_names[] = {
@@ -31,7 +32,7 @@ static const char *const limit_names[] = {
 
 const char node_spec_keys[] =
 	"path, format, readonly, cache, discard, shared, backing, snapshot, size, node-name, "
-	"encrypt.key-secret, backing.encrypt.key-secret";
+	"encrypt.key-secret, backing.encrypt.key-secret, user, password-secret, initiator-name";
 
 /* "encrypt.key-secret", with a "backing." in front for each image that is before it. */
 static bool take_secrets(struct node_spec *spec, struct keyvalue *list, GError **error)
@@ -49,6 +50,96 @@ static bool take_secrets(struct node_spec *spec, struct keyvalue *list, GError *
 	return true;
 }
 
+/* A key of the file below a format, or of an image that is one itself. */
+static const char *take_below(struct keyvalue *list, bool below, const char *key)
+{
+	g_autofree char *name = g_strconcat(below ? "file." : "", key, NULL);
+
+	return keyvalue_take(list, name);
+}
+
+/* "server.0.host", "server.0.port" ...: as a URL has them. */
+static char *take_monitors(struct keyvalue *list, bool below)
+{
+	GString *text = g_string_new(NULL);
+
+	for (unsigned i = 0;; i++) {
+		g_autofree char *host_key = g_strdup_printf("server.%u.host", i);
+		g_autofree char *port_key = g_strdup_printf("server.%u.port", i);
+		const char *host = take_below(list, below, host_key);
+		const char *port = take_below(list, below, port_key);
+
+		if (!host)
+			return g_string_free(text, FALSE);
+		g_string_append_printf(text, strchr(host, ':') ? "%s[%s]" : "%s%s", i ? "," : "",
+				       host);
+		if (port)
+			g_string_append_printf(text, ":%s", port);
+	}
+}
+
+/* QEMU's drivers iscsi and rbd, with a key for each part of the URL that they become, as "path". */
+static bool take_qemu_remote(struct keyvalue *list, bool below, bool iscsi, GError **error)
+{
+	const char *name = take_below(list, below, iscsi ? "target" : "pool");
+	const char *lun = iscsi ? take_below(list, below, "lun") : NULL;
+	const char *image = iscsi ? lun ? lun : "0" : take_below(list, below, "image");
+	const char *space = iscsi ? NULL : take_below(list, below, "namespace");
+	const char *portal = iscsi ? take_below(list, below, "portal") : NULL;
+	const char *transport = iscsi ? take_below(list, below, "transport") : NULL;
+	g_autofree char *monitors =
+		iscsi ? g_strdup(portal ? portal : "") : take_monitors(list, below);
+	g_autofree char *text = NULL;
+	struct remote_url url = { .kind = iscsi ? REMOTE_ISCSI : REMOTE_RBD,
+				  .host = monitors,
+				  .name = (char *)(uintptr_t)name,
+				  .space = (char *)(uintptr_t)space,
+				  .image = (char *)(uintptr_t)image };
+	unsigned number = 0;
+
+	if (!name || !image)
+		return error_set(error, SOCLE_ERROR_USAGE, "Parameter '%s' is missing",
+				 name    ? "image"
+				 : iscsi ? "target"
+					 : "pool");
+	if (transport && strcmp(transport, "tcp") != 0)
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+				 "targets are reached by TCP, not by '%s'; give transport=tcp",
+				 transport);
+	if (lun && !g_ascii_string_to_unsigned(lun, 10, 0, 16383, NULL, NULL))
+		return error_set(error, SOCLE_ERROR_USAGE, "lun=%s is no number below 16384", lun);
+	number = lun ? (unsigned)g_ascii_strtoull(lun, NULL, 10) : 0;
+	url.lun = number;
+	text = remote_url_format(&url);
+	return keyvalue_add(list, "path", text, error);
+}
+
+static void take_login(struct node_spec *spec, struct keyvalue *list)
+{
+	static const char *const secrets[] = { "password-secret", "file.password-secret",
+					       "key-secret", "file.key-secret" };
+	const char *below = keyvalue_take(list, "file.user");
+	const char *initiator = keyvalue_take(list, "file.initiator-name");
+
+	spec->user = keyvalue_take(list, "user");
+	spec->initiator = keyvalue_take(list, "initiator-name");
+	if (below)
+		spec->user = below;
+	if (initiator)
+		spec->initiator = initiator;
+	for (size_t i = 0; i < ARRAY_SIZE(secrets); i++) {
+		const char *id = keyvalue_take(list, secrets[i]);
+
+		if (id)
+			spec->password_id = id;
+	}
+}
+
+static bool is_remote_driver(const char *driver)
+{
+	return driver && (!strcmp(driver, "iscsi") || !strcmp(driver, "rbd"));
+}
+
 /* blockdev-add's way to say it: "driver" above "file.driver" and "file.filename". */
 static bool take_qemu_node(struct node_spec *spec, struct keyvalue *list, GError **error)
 {
@@ -61,10 +152,20 @@ static bool take_qemu_node(struct node_spec *spec, struct keyvalue *list, GError
 		driver = "raw";
 		filename = keyvalue_take(list, "filename");
 	}
-	if (protocol && strcmp(protocol, "file") != 0 && strcmp(protocol, "host_device") != 0)
+	if (is_remote_driver(driver)) {
+		if (!take_qemu_remote(list, false, !strcmp(driver, "iscsi"), error))
+			return false;
+		driver = "raw";
+	} else if (is_remote_driver(protocol)) {
+		if (!take_qemu_remote(list, true, !strcmp(protocol, "iscsi"), error))
+			return false;
+	} else if (protocol && strcmp(protocol, "file") != 0 &&
+		   strcmp(protocol, "host_device") != 0) {
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "there is no driver '%s' for files; give file or host_device",
+				 "there is no driver '%s' for files; give file, host_device, iscsi "
+				 "or rbd",
 				 protocol);
+	}
 	if (driver) {
 		spec->open.format =
 			!strcmp(driver, "null-co") || !strcmp(driver, "null-aio") ? "null" : driver;
@@ -96,6 +197,7 @@ bool node_spec_take(struct node_spec *spec, struct keyvalue *list, GError **erro
 
 	if (!take_qemu_node(spec, list, error) || !take_secrets(spec, list, error))
 		return false;
+	take_login(spec, list);
 	format = keyvalue_take(list, "format");
 	if (format) {
 		spec->open.format = format;
@@ -121,6 +223,11 @@ bool node_spec_take(struct node_spec *spec, struct keyvalue *list, GError **erro
 					       : !spec->open.path || !*spec->open.path)
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "there is no image; give path=FILE, or format=null,size=SIZE");
+	if ((spec->user || spec->initiator || spec->password_id) && !remote_url_is(spec->open.path))
+		return error_set(
+			error, SOCLE_ERROR_USAGE,
+			"user, password-secret and initiator-name are for images of other "
+			"hosts; leave them out, or give path=iscsi://... or path=rbd://...");
 	return true;
 }
 

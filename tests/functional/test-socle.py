@@ -314,6 +314,7 @@ class TestDriver(Case):
         self.bad('net', 'update', 'default', 'put', 'ip', '<x/>', status=2, says='add-last')
         self.bad('-r', 'net', 'stop', 'default', status=5)
         self.run_socle('net', 'leases', 'default')
+        self.assertEqual(self.good('net', 'forward', 'default'), 'no ports are forwarded\n')
         self.assertEqual(self.good('__complete', '--', 'net', 'start', 'd'), 'default\n')
 
     def test_net_life(self):
