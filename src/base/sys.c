@@ -249,11 +249,6 @@ int sys_madvise(void *p, size_t len, int advice)
 	return madvise(p, len, advice) < 0 ? -errno : 0;
 }
 
-int sys_dup(int fd)
-{
-	return SYS_RETRY(SYS_FCNTL, int, fcntl(fd, F_DUPFD_CLOEXEC, 0));
-}
-
 int sys_eventfd(unsigned value, int flags)
 {
 	return SYS_RETRY(SYS_EVENTFD, int, eventfd(value, flags | EFD_CLOEXEC));

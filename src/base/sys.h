@@ -110,7 +110,6 @@ int sys_ioctl_int(int fd, unsigned long request, unsigned long arg);
 int sys_mmap(void **ret_p, size_t len, int prot, int flags, int fd, off_t off);
 void sys_munmap(void *p, size_t len);
 int sys_madvise(void *p, size_t len, int advice);
-int sys_dup(int fd);
 int sys_eventfd(unsigned value, int flags);
 int sys_socket(int domain, int type, int protocol);
 /* SOCK_STREAM and the like; -ENOTSOCK for what is none. */

@@ -17,7 +17,8 @@ static const char uuid_p[] = "00000000-0000-4000-8000-00000000000b";
 
 /* Pools in memory, whose long work ends when a test says so. */
 static struct {
-	bool hold, found;
+	bool hold, hold_usage, hold_start, found;
+	unsigned asked; /* for its usage */
 	const char *fail_start;
 	GQueue held; /* of struct held */
 } lab;
@@ -32,7 +33,7 @@ static void hold(const char *name, struct vol_work *work, struct task *task)
 {
 	struct held *held = g_new(struct held, 1);
 
-	*held = (struct held){ task, vol_work_ref(work), g_strdup(name) };
+	*held = (struct held){ task, work ? vol_work_ref(work) : NULL, g_strdup(name) };
 	g_queue_push_tail(&lab.held, held);
 }
 
@@ -94,6 +95,15 @@ static void lab_resize(struct storage *storage, const char *name, uint64_t bytes
 		fake_pools.resize(storage, name, bytes, flags, work, task);
 }
 
+static void lab_usage(struct storage *storage, struct pool_usage *ret_usage, struct task *task)
+{
+	lab.asked++;
+	if (lab.hold_usage)
+		hold("usage", NULL, task);
+	else
+		fake_pools.usage(storage, ret_usage, task);
+}
+
 struct setup {
 	struct node *node;
 	struct server *server;
@@ -113,6 +123,7 @@ static struct node *lab_node(void)
 	lab_pools.start = lab_start;
 	lab_pools.create = lab_create;
 	lab_pools.resize = lab_resize;
+	lab_pools.usage = lab_usage;
 	return node_new(&config);
 }
 
@@ -480,6 +491,36 @@ static void test_files(void)
 	end(&s);
 }
 
+static int state_of(struct test_client *c, rpc_storage_pool pool)
+{
+	rpc_storage_pool_get_info_args args = { .pool = pool };
+	rpc_storage_pool_get_info_ret ret;
+
+	g_assert_true(client_call_xdr(c, RPC_PROC_STORAGE_POOL_GET_INFO,
+				      (xdrproc_t)xdr_rpc_storage_pool_get_info_args, &args,
+				      (xdrproc_t)xdr_rpc_storage_pool_get_info_ret, &ret,
+				      sizeof(ret)));
+	return ret.state;
+}
+
+/* Whoever lists pools does not wait for one whose server is gone, and it is not asked again meanwhile. */
+static void test_silent(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool pool = started(s.c);
+
+	g_assert_cmpint(state_of(s.c, pool), ==, 2);
+	lab.hold_usage = true;
+	lab.asked = 0;
+	g_assert_cmpint(state_of(s.c, pool), ==, 4);
+	g_assert_cmpint(state_of(s.c, pool), ==, 4);
+	g_assert_cmpuint(lab.asked, ==, 1);
+	lab.hold_usage = false;
+	release(true);
+	g_assert_cmpint(state_of(s.c, pool), ==, 2);
+	end(&s);
+}
+
 /* A node that ends while something is made, and while somebody waits for that. */
 static void test_end(void)
 {
@@ -510,6 +551,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/manage/pool/forsaken", test_forsaken);
 	g_test_add_func("/manage/pool/turns", test_turns);
 	g_test_add_func("/manage/pool/files", test_files);
+	g_test_add_func("/manage/pool/silent", test_silent);
 	g_test_add_func("/manage/pool/end", test_end);
 	return g_test_run();
 }
