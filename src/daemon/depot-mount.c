@@ -20,9 +20,9 @@
 #include "host/tool.h"
 
 enum {
-	MOUNT_MS = 25000, /* a client is told that it takes longer after 30 s */
-	UNMOUNT_MS =
-		10000, /* what is written back is told to who has closed the file: there is little to do */
+	MOUNT_MS = 60000,
+	/* What is written back is told to who has closed the file: there is little to do. */
+	UNMOUNT_MS = 10000,
 	FORCE_MS = 5000,
 	FORCE_TRIES = 4, /* who has waited needs a moment to let go */
 	FORCE_PAUSE_US = 500000,

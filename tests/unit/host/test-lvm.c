@@ -135,7 +135,7 @@ static void test_partitions(void)
 		"/dev/sdb2 : start=       43008, size=       61440, type=0FC63DAF\n";
 	g_autoptr(GPtrArray) list = partitions_parse(dump);
 	const struct partition *partition = list->pdata[1];
-	g_autofree char *line = partitions_input_append(1000);
+	g_autofree char *line = partitions_input_size(1000);
 
 	g_assert_cmpuint(list->len, ==, 2);
 	g_assert_cmpstr(partition->path, ==, "/dev/sdb2");
@@ -148,7 +148,12 @@ static void test_partitions(void)
 	g_assert_cmpuint(partitions_number("/dev/sdb", "sdb"), ==, 0);
 	g_assert_cmpuint(partitions_number("/dev/sdb", "sdb1/../x"), ==, 0);
 	g_assert_cmpuint(partitions_number("/dev/sdb", "sdb99999999999999999999"), ==, 0);
-	expect(partitions_argv_delete("/dev/sdb", 2), "sfdisk --quiet --delete -- /dev/sdb 2");
+	expect(partitions_argv_delete("/dev/sdb", 2),
+	       "sfdisk --quiet --no-reread --no-tell-kernel --delete -- /dev/sdb 2");
+	expect(partitions_argv_resize("/dev/sdb", 2),
+	       "sfdisk --quiet --no-reread --no-tell-kernel --partno 2 -- /dev/sdb");
+	expect(partitions_argv_update("/dev/sdb"), "partx --update -- /dev/sdb");
+	expect(partitions_argv_forget("/dev/sdb", 2), "partx --delete --nr 2 -- /dev/sdb");
 }
 
 static void test_run(void)
