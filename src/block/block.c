@@ -71,8 +71,7 @@ static const struct block_ops *by_place(const struct block_ops *ops, const char 
 
 struct block *block_open(const struct block_open *options, GError **error)
 {
-	const struct block_ops *ops =
-		by_place(format_find(options->format, error), options->path);
+	const struct block_ops *ops = by_place(format_find(options->format, error), options->path);
 	struct block *block;
 
 	if (ops && options->snapshot)

@@ -60,7 +60,7 @@ struct block_request {
 	uint64_t progress; /* bytes that are done */
 	union {
 		void *bounce;
-		unsigned tokens[2]; /* of epochs that it is inside of */
+		unsigned tokens[2];   /* of epochs that it is inside of */
 		uint64_t deadline_ns; /* of one that another host does */
 	};
 	struct iovec tail[1];

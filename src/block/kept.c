@@ -288,8 +288,7 @@ static struct image *open_file(const struct block_open *options, unsigned flags,
 	if (!remote_url_is(options->path))
 		return image_open_keys(options->path, options->format, flags, keys, error);
 	file = remote_file_open(options->path, options->login, image_file_flags(flags), error);
-	return file ? image_open_file_keys(options->path, file, options->format, flags, keys,
-					   error)
+	return file ? image_open_file_keys(options->path, file, options->format, flags, keys, error)
 		    : NULL;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "block/crypt/secret.h"
 #include "block/file.h"
 #include "block/remote/remote.h"
 #include "block/remote/url.h"
@@ -35,12 +36,25 @@ static struct target target_of(const struct storage_pool *def)
 	};
 }
 
-/* @argv is taken over. */
-static char *ask(char **argv, GError **error)
+/* libiscsi's programs read who we are from their environment. @argv is taken over. */
+static char *ask(const struct depot *depot, char **argv, GError **error)
 {
-	char *output = NULL;
-	bool ok = host_tool_run((const char *const *)argv, NULL, &output, error);
+	const struct auth *auth = &depot->def->source.auth;
+	char *user = NULL, *password = NULL, *output = NULL;
+	bool ok;
 
+	if (depot->password) {
+		user = g_strconcat("LIBISCSI_CHAP_USERNAME=", auth->username, NULL);
+		password = g_strconcat("LIBISCSI_CHAP_PASSWORD=", (char *)depot->password->bytes,
+				       NULL);
+	}
+	{
+		const char *const more[] = { user, password, NULL };
+
+		ok = host_tool_run_env((const char *const *)argv, more, NULL, &output, error);
+	}
+	g_free(user);
+	secret_wipe_text(password);
 	g_strfreev(argv);
 	if (ok)
 		return output;
@@ -57,7 +71,7 @@ static bool available(GError **error)
 static GArray *disks_of(const struct depot *depot, GError **error)
 {
 	struct target t = target_of(depot->def);
-	g_autofree char *output = ask(iscsi_argv_list(t.host, t.port, t.initiator), error);
+	g_autofree char *output = ask(depot, iscsi_argv_list(t.host, t.port, t.initiator), error);
 	GArray *disks = output ? iscsi_parse_disks(output, t.name) : NULL;
 
 	if (output && !disks)
@@ -72,7 +86,7 @@ static bool size_of(const struct depot *depot, unsigned lun, uint64_t *ret, GErr
 {
 	struct target t = target_of(depot->def);
 	g_autofree char *output =
-		ask(iscsi_argv_size(t.host, t.port, t.initiator, t.name, lun), error);
+		ask(depot, iscsi_argv_size(t.host, t.port, t.initiator, t.name, lun), error);
 
 	if (!output)
 		return false;
@@ -82,6 +96,7 @@ static bool size_of(const struct depot *depot, unsigned lun, uint64_t *ret, GErr
 
 static bool find_sources(const struct storage_pool *like, GPtrArray *list, GError **error)
 {
+	const struct depot nobody = { .def = (struct storage_pool *)(uintptr_t)like };
 	g_autofree char *output = NULL;
 	g_autoptr(GPtrArray) names = NULL;
 	struct target t;
@@ -91,7 +106,7 @@ static bool find_sources(const struct storage_pool *like, GPtrArray *list, GErro
 				 "sources of iscsi-direct are looked for on a host; name it in "
 				 "<source><host name='...'/>");
 	t = target_of(like);
-	output = ask(iscsi_argv_list(t.host, t.port, t.initiator), error);
+	output = ask(&nobody, iscsi_argv_list(t.host, t.port, t.initiator), error);
 	if (!output)
 		return false;
 	names = iscsi_parse_targets(output);
@@ -116,11 +131,6 @@ static bool start(const struct depot *depot, unsigned flags, GError **error)
 	g_autoptr(GArray) disks = NULL;
 
 	(void)flags;
-	if (auth_is_set(&depot->def->source.auth))
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "storage pool '%s' needs a secret for <auth>, and there are none "
-				 "here; let this initiator in without a password",
-				 depot->def->name);
 	disks = disks_of(depot, error);
 	return disks != NULL;
 }

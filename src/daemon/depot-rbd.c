@@ -2,12 +2,16 @@
 /*
  * depot-rbd.c - storage pools of type rbd: a pool of a Ceph cluster, whose block devices are the volumes
  *
- * Ceph's own programs find the keys (/etc/ceph). Volumes are made, copied, resized and removed by the cluster; their
- * bytes do not come here.
+ * Volumes are made, copied, resized and removed by the cluster, read and written by room block. Without <auth>
+ * Ceph finds the keys itself (/etc/ceph).
  */
 #include <string.h>
 
 #include "base/error.h"
+#include "block/crypt/secret.h"
+#include "block/file.h"
+#include "block/remote/remote.h"
+#include "block/remote/url.h"
 #include "daemon/pools-int.h"
 #include "host/rbd.h"
 #include "host/tool.h"
@@ -34,11 +38,19 @@ static char *monitors_of(const struct depot *depot)
 	return g_string_free(text, FALSE);
 }
 
-/* @argv is taken over. */
-static bool run(char **argv, char **ret_output, GError **error)
+/* Ceph's programs read who we are from their environment. @argv is taken over. */
+static bool run(const struct depot *depot, char **argv, char **ret_output, GError **error)
 {
-	bool ok = host_tool_run((const char *const *)argv, NULL, ret_output, error);
+	const struct secret *key = depot->password;
+	char *coded = key ? g_base64_encode(key->bytes, key->len) : NULL;
+	char *words = key ? g_strdup_printf("CEPH_ARGS=--id %s --key %s",
+					    depot->def->source.auth.username, coded)
+			  : NULL;
+	const char *const more[] = { words, NULL };
+	bool ok = host_tool_run_env((const char *const *)argv, more, NULL, ret_output, error);
 
+	secret_wipe_text(coded);
+	secret_wipe_text(words);
 	g_strfreev(argv);
 	return ok;
 }
@@ -52,7 +64,7 @@ static bool list(const struct depot *depot, GPtrArray *names, GError **error)
 {
 	g_autofree char *monitors = monitors_of(depot), *answer = NULL;
 
-	return run(rbd_argv_list(monitors, pool_of(depot)), &answer, error) &&
+	return run(depot, rbd_argv_list(monitors, pool_of(depot)), &answer, error) &&
 	       rbd_answer_names(answer, names, error);
 }
 
@@ -61,12 +73,6 @@ static bool start(const struct depot *depot, unsigned flags, GError **error)
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
 
 	(void)flags;
-	if (auth_is_set(&depot->def->source.auth))
-		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
-				 "storage pool '%s' needs a secret for <auth>, and there are none "
-				 "here; remove it, and put the key into "
-				 "/etc/ceph/ceph.client.admin.keyring",
-				 depot->def->name);
 	return list(depot, names, error);
 }
 
@@ -75,7 +81,7 @@ static bool usage(const struct depot *depot, struct pool_usage *ret_usage, GErro
 	g_autofree char *monitors = monitors_of(depot), *answer = NULL;
 	bool found = false;
 
-	if (!run(rbd_argv_usage(monitors), &answer, error) ||
+	if (!run(depot, rbd_argv_usage(monitors), &answer, error) ||
 	    !rbd_answer_usage(answer, pool_of(depot), ret_usage, &found, error))
 		return false;
 	return found || error_set(error, SOCLE_ERROR_NOT_FOUND,
@@ -96,7 +102,7 @@ static struct storage_vol *look(const struct depot *depot, const char *name, GEr
 			  "there is no image '%s' in Ceph's pool '%s'", name, pool_of(depot));
 		return NULL;
 	}
-	if (!run(rbd_argv_info(monitors, pool_of(depot), name), &answer, error) ||
+	if (!run(depot, rbd_argv_info(monitors, pool_of(depot), name), &answer, error) ||
 	    !rbd_answer_size(answer, &size, error))
 		return NULL;
 	vol = g_new0(struct storage_vol, 1);
@@ -108,15 +114,19 @@ static struct storage_vol *look(const struct depot *depot, const char *name, GEr
 	return vol;
 }
 
-static int open_volume(const struct depot *depot, const char *name, int flags, GError **error)
+static struct block_file *reach(const struct depot *depot, const char *name, bool write,
+				GError **error)
 {
-	(void)flags;
-	error_set(
-		error, SOCLE_ERROR_UNSUPPORTED,
-		"image '%s' of Ceph's pool '%s' is not read or written from here; use 'rbd export' "
-		"or 'rbd import', or map it (rbd map) and use the device",
-		name, pool_of(depot));
-	return -1;
+	const struct remote_login login = { .user = depot->def->source.auth.username,
+					    .password = depot->password };
+	g_autofree char *monitors = monitors_of(depot);
+	const struct remote_url url = { .kind = REMOTE_RBD,
+					.host = monitors,
+					.name = (char *)(uintptr_t)pool_of(depot),
+					.image = (char *)(uintptr_t)name };
+	g_autofree char *text = remote_url_format(&url);
+
+	return remote_file_open(text, &login, write ? BLOCK_FILE_WRITE : 0, error);
 }
 
 static bool create(const struct depot *depot, const struct vol_create *what,
@@ -140,15 +150,18 @@ static bool create(const struct depot *depot, const struct vol_create *what,
 				 "behind them here; leave format and backing out",
 				 vol->name);
 	if (!source)
-		return run(rbd_argv_create(monitors, pool_of(depot), vol->name, size), NULL, error);
-	if (!run(rbd_argv_copy(monitors, pool_of(depot), source->name, pool_of(depot), vol->name),
+		return run(depot, rbd_argv_create(monitors, pool_of(depot), vol->name, size), NULL,
+			   error);
+	if (!run(depot,
+		 rbd_argv_copy(monitors, pool_of(depot), source->name, pool_of(depot), vol->name),
 		 NULL, error))
 		return false;
 	if (size <= (uint64_t)source->capacity.value ||
-	    run(rbd_argv_resize(monitors, pool_of(depot), vol->name, size, false), NULL, error))
+	    run(depot, rbd_argv_resize(monitors, pool_of(depot), vol->name, size, false), NULL,
+		error))
 		return true;
 	/* Nothing half stays. */
-	(void)run(rbd_argv_remove(monitors, pool_of(depot), vol->name), NULL, NULL);
+	(void)run(depot, rbd_argv_remove(monitors, pool_of(depot), vol->name), NULL, NULL);
 	return false;
 }
 
@@ -156,8 +169,8 @@ static bool remove_volume(const struct depot *depot, const char *name, bool all,
 {
 	g_autofree char *monitors = monitors_of(depot);
 
-	return (!all || run(rbd_argv_purge(monitors, pool_of(depot), name), NULL, error)) &&
-	       run(rbd_argv_remove(monitors, pool_of(depot), name), NULL, error);
+	return (!all || run(depot, rbd_argv_purge(monitors, pool_of(depot), name), NULL, error)) &&
+	       run(depot, rbd_argv_remove(monitors, pool_of(depot), name), NULL, error);
 }
 
 static bool resize(const struct depot *depot, const char *name, uint64_t now, uint64_t wanted,
@@ -168,8 +181,8 @@ static bool resize(const struct depot *depot, const char *name, uint64_t now, ui
 	(void)flags;
 	(void)work;
 	return wanted == now ||
-	       run(rbd_argv_resize(monitors, pool_of(depot), name, wanted, wanted < now), NULL,
-		   error);
+	       run(depot, rbd_argv_resize(monitors, pool_of(depot), name, wanted, wanted < now),
+		   NULL, error);
 }
 
 const struct depot_kind depot_rbd = {
@@ -177,7 +190,7 @@ const struct depot_kind depot_rbd = {
 	.start = start,
 	.usage = usage,
 	.list = list,
-	.open = open_volume,
+	.reach = reach,
 	.look = look,
 	.create = create,
 	.remove = remove_volume,

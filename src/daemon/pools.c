@@ -79,7 +79,12 @@ static struct depot *depot_new(const struct pools *pools, const struct depot_kin
 /* The same with the folders of now, for work that may open what an image names. */
 static struct depot *depot_fresh(const struct shelf *shelf)
 {
-	return depot_new(shelf->pools, shelf->depot->kind, shelf->depot->def);
+	struct depot *depot = depot_new(shelf->pools, shelf->depot->kind, shelf->depot->def);
+	const struct secret *password = shelf->depot->password;
+
+	if (password)
+		depot->password = secret_new(password->id, password->bytes, password->len);
+	return depot;
 }
 
 bool work_is_wanted(const struct vol_work *work, GError **error)
@@ -399,7 +404,7 @@ static void deliver_start(void *arg)
 	*order->ret_storage = &shelf->storage;
 }
 
-static void start(void *opaque, const struct storage_pool *def, unsigned flags,
+static void start(void *opaque, const struct storage_pool *def, GBytes *password, unsigned flags,
 		  struct storage **ret_storage, struct task *task)
 {
 	struct order *order = order_of(opaque, def, task);
@@ -408,6 +413,9 @@ static void start(void *opaque, const struct storage_pool *def, unsigned flags,
 		return;
 	order->flags = flags;
 	order->ret_storage = ret_storage;
+	if (password)
+		order->depot->password = secret_new("pool", g_bytes_get_data(password, NULL),
+						    g_bytes_get_size(password));
 	start_order(order, task, run_start, deliver_start);
 }
 

@@ -193,6 +193,18 @@ static void add_cd(struct args *a, const struct domain_disk *disk)
 	add_keys(a, "cdrom", &keys);
 }
 
+/* It is read from a descriptor that was handed over. */
+static void add_secret(struct args *a, const struct domain_disk *disk, int fd)
+{
+	g_autofree char *id = runner_disk_secret(disk);
+	struct keys keys = keys_text();
+
+	keys_word(&keys, "secret");
+	keys_add(&keys, "id", id);
+	keys_printf(&keys, "file", "/proc/self/fd/%d", fd);
+	add_keys(a, "object", &keys);
+}
+
 static void add_disk(struct args *a, const struct domain_disk *disk)
 {
 	struct keys keys = keys_text();
@@ -208,6 +220,15 @@ static void add_disk(struct args *a, const struct domain_disk *disk)
 	if (!a->domain->os.kernel && disk->boot.order.set)
 		keys_number(&keys, "bootindex", disk->boot.order.value);
 	add_keys(a, "disk", &keys);
+}
+
+static void add_disk_with_secret(struct args *a, unsigned index)
+{
+	const struct domain_disk *disk = &a->domain->devices.disks[index];
+
+	if (a->places->secrets && a->places->secrets[index] >= 0)
+		add_secret(a, disk, a->places->secrets[index]);
+	add_disk(a, disk);
 }
 
 static bool add_card(struct args *a, unsigned index, GError **error)
@@ -460,7 +481,7 @@ char **runner_argv(const struct domain *live, const struct runner_places *places
 	add_boot(&a);
 	for (unsigned i = 0; i < d->disk_count; i++) {
 		if (is_there(&d->disks[i].info))
-			add_disk(&a, &d->disks[i]);
+			add_disk_with_secret(&a, i);
 	}
 	for (unsigned i = 0; i < d->interface_count && ok; i++)
 		ok = !is_there(&d->interfaces[i].info) || add_card(&a, i, error);

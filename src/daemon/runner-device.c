@@ -12,6 +12,7 @@
 #include "daemon/runner-int.h"
 #include "daemon/runner-tap.h"
 #include "host/link.h"
+#include "manage/secret.h"
 
 static char *node_name(const char *alias)
 {
@@ -29,6 +30,7 @@ struct plug {
 	struct runner *runner;
 	struct task *task;
 	json_t *device; /* for device_add */
+	json_t *host;   /* for blockdev-add, when the secret is there */
 	char *undo;     /* a command that takes the host's half away, NULL: there is none */
 	json_t *undo_args;
 	GError *error;
@@ -46,6 +48,7 @@ static void plug_end(struct plug *plug)
 	if (error && plug->card)
 		tap_remove(plug->card);
 	json_decref(plug->device);
+	json_decref(plug->host);
 	json_decref(plug->undo_args);
 	g_free(plug->undo);
 	g_free(plug->alias);
@@ -98,6 +101,51 @@ static void on_host_half(void *opaque, json_t *result, const GError *error)
 	runner_call(plug->runner, "device_add", g_steal_pointer(&plug->device), 0, on_added, plug);
 }
 
+static void plug_image(struct plug *plug)
+{
+	runner_call(plug->runner, "blockdev-add", g_steal_pointer(&plug->host), 0, on_host_half,
+		    plug);
+}
+
+static void on_secret(void *opaque, json_t *result, const GError *error)
+{
+	struct plug *plug = opaque;
+
+	(void)result;
+	if (!error) {
+		plug_image(plug);
+		return;
+	}
+	plug->error = g_error_copy(error);
+	plug_end(plug);
+}
+
+/* The password of the disk's host goes first, over the monitor's socket, which is the machine's alone. */
+static void plug_secret(struct plug *plug, const struct domain_disk *disk)
+{
+	g_autofree char *of = g_strdup_printf("disk '%s'", disk->target.dev);
+	g_autofree char *id = runner_disk_secret(disk);
+	g_autoptr(GBytes) password =
+		node_password(plug->runner->machine.dom->node, disk_auth(disk), of, &plug->error);
+	size_t len = 0;
+	const void *bytes = password ? g_bytes_get_data(password, &len) : NULL;
+	char *coded;
+
+	if (!password) {
+		plug_end(plug);
+		return;
+	}
+	coded = g_base64_encode(bytes, len);
+	/* One that a plug has left that went wrong. */
+	runner_call(plug->runner, "object-del", json_pack("{s:s}", "id", id), 0, NULL, NULL);
+	runner_call(plug->runner, "object-add",
+		    json_pack("{s:s,s:s,s:s,s:s}", "qom-type", "secret", "id", id, "data", coded,
+			      "format", "base64"),
+		    0, on_secret, plug);
+	explicit_bzero(coded, strlen(coded));
+	g_free(coded);
+}
+
 static void plug_disk(struct plug *plug, const struct domain_disk *disk)
 {
 	g_autofree char *node = node_name(disk->info.alias.name);
@@ -112,8 +160,11 @@ static void plug_disk(struct plug *plug, const struct domain_disk *disk)
 	plug->device = runner_disk_device(disk, node);
 	plug->undo = g_strdup("blockdev-del");
 	plug->undo_args = json_pack("{s:s}", "node-name", node);
-	runner_call(plug->runner, "blockdev-add", runner_disk_node(disk, node), 0, on_host_half,
-		    plug);
+	plug->host = runner_disk_node(disk, node);
+	if (disk->type == DISK_NETWORK && auth_is_set(disk_auth(disk)))
+		plug_secret(plug, disk);
+	else
+		plug_image(plug);
 }
 
 static void plug_card(struct plug *plug, struct domain_interface *card)
@@ -242,6 +293,11 @@ void runner_unplugged(struct runner *runner, const char *alias)
 	const struct domain *live = runner->machine.dom->live;
 
 	/* What goes is the entry, not what is open; another disk may be the same file. */
+	if (disk && disk->type == DISK_NETWORK && auth_is_set(disk_auth(disk))) {
+		g_autofree char *id = runner_disk_secret(disk);
+
+		runner_call(runner, "object-del", json_pack("{s:s}", "id", id), 0, NULL, NULL);
+	}
 	if (disk && only_user(runner, disk))
 		runner_grant_end(runner, disk_path(disk));
 	for (unsigned i = 0; live && i < live->devices.interface_count; i++) {
@@ -285,11 +341,33 @@ static void update_disk(struct runner *runner, const struct domain_disk *now,
 	runner_command(runner, "block_set_io_throttle", runner_disk_limits(disk), task);
 }
 
+/* A card's limits change, then its cable. */
+struct card_update {
+	struct runner *runner;
+	struct task *task;
+	json_t *link; /* for set_link */
+	bool is_limited; /* a machine of an earlier version, which cannot, is no failure if nothing is wanted */
+};
+
+static void on_limited(void *opaque, json_t *result, const GError *error)
+{
+	struct card_update *update = opaque;
+
+	(void)result;
+	if (!error || !update->is_limited)
+		runner_command(update->runner, "set_link", g_steal_pointer(&update->link),
+			       update->task);
+	else
+		task_end(update->task, error);
+	json_decref(update->link);
+	g_free(update);
+}
+
 static void update_card(struct runner *runner, const struct domain_interface *now,
 			const struct domain_interface *card, struct task *task)
 {
-	json_t *args = json_pack("{s:s,s:b}", "name", now->info.alias.name, "up",
-				 card->link.state != LINK_DOWN);
+	const char *alias = now->info.alias.name;
+	struct card_update *update;
 	int r = 0;
 
 	/* Another network: its cable is put into another bridge. */
@@ -301,11 +379,19 @@ static void update_card(struct runner *runner, const struct domain_interface *no
 
 		error_sys(&error, r, "cannot put '%s' into bridge '%s'", now->target.dev,
 			  card->source.bridge);
-		json_decref(args);
 		task_end(task, error);
 		return;
 	}
-	runner_command(runner, "set_link", args, task);
+	update = g_new(struct card_update, 1);
+	*update = (struct card_update){
+		.runner = runner,
+		.task = task,
+		.link = json_pack("{s:s,s:b}", "name", alias, "up", card->link.state != LINK_DOWN),
+		.is_limited = card->bandwidth.inbound.average.value > 0 ||
+			      card->bandwidth.outbound.average.value > 0,
+	};
+	runner_call(runner, "x-set-card-limits", runner_card_limits(card, alias), 0, on_limited,
+		    update);
 }
 
 void runner_update(struct machine *machine, const char *alias, struct domain *device, bool force,

@@ -30,6 +30,7 @@
 #include "daemon/runner-spawn.h"
 #include "daemon/runner-tap.h"
 #include "host/process.h"
+#include "manage/secret.h"
 
 enum {
 	START_MS = 30000,
@@ -218,6 +219,51 @@ static int *open_taps(struct domain *live, GArray *fds, GError **error)
 	return g_steal_pointer(&taps);
 }
 
+/* A file in memory that has the password of a disk's host; -1 with @error. */
+static int open_secret(const struct node *node, const struct domain_disk *disk, GError **error)
+{
+	g_autofree char *of = g_strdup_printf("disk '%s'", disk->target.dev);
+	g_autoptr(GBytes) password = node_password(node, disk_auth(disk), of, error);
+	autofd int fd = -1;
+	size_t len = 0;
+	ssize_t n;
+
+	if (!password)
+		return -1;
+	fd = sys_memfd("secret");
+	n = fd < 0 ? fd : 0;
+	if (fd >= 0) {
+		const void *bytes = g_bytes_get_data(password, &len);
+
+		n = sys_write_full(fd, bytes, len);
+	}
+	if (n < 0) {
+		error_sys(error, (int)n, "cannot hand over the password of %s", of);
+		return -1;
+	}
+	return fd_steal(&fd);
+}
+
+/* Of the disks, by their places, -1: none; as open_taps(). Nobody else can read them, and no file has them. */
+static int *open_secrets(const struct dom *dom, GArray *fds, GError **error)
+{
+	const struct domain_devices *d = &dom->live->devices;
+	g_autofree int *secrets = g_new(int, d->disk_count + 1);
+
+	for (unsigned i = 0; i < d->disk_count; i++) {
+		const struct domain_disk *disk = &d->disks[i];
+
+		secrets[i] = -1;
+		if (disk->type != DISK_NETWORK || !auth_is_set(disk_auth(disk)))
+			continue;
+		secrets[i] = open_secret(dom->node, disk, error);
+		if (secrets[i] < 0)
+			return NULL;
+		g_array_append_val(fds, secrets[i]);
+	}
+	return g_steal_pointer(&secrets);
+}
+
 /* == Its file: a daemon that ends now is to be able to find it == */
 
 void runner_keeping_end(struct runner *runner)
@@ -267,7 +313,7 @@ static bool launch(struct runner *runner, GError **error)
 	struct dom *dom = runner->machine.dom;
 	const struct runner_config *config = runner->config;
 	g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
-	g_autofree int *taps = NULL;
+	g_autofree int *taps = NULL, *secrets = NULL;
 	int vnc_fd;
 	g_autoptr(GError) why = NULL;
 	struct runner_places places = {
@@ -286,6 +332,10 @@ static bool launch(struct runner *runner, GError **error)
 	if (!taps)
 		return false;
 	places.taps = taps;
+	secrets = open_secrets(dom, fds, error);
+	if (!secrets)
+		return false;
+	places.secrets = secrets;
 	if (!runner_open_vnc(dom->live, runner->dir, &vnc_fd, error))
 		return false;
 	places.vnc_fd = vnc_fd;

@@ -40,6 +40,8 @@ static const char *const folder_names[] = {
 	[STORE_NETWORK_STATUS] = "network-status",
 	[STORE_POOL] = "pools",
 	[STORE_POOL_STATUS] = "pool-status",
+	[STORE_SECRET] = "secrets",
+	[STORE_SECRET_VALUE] = "secret-values",
 };
 
 static_assert(ARRAY_SIZE(folder_names) == STORE_KIND_COUNT, "a folder for each kind");

@@ -156,7 +156,8 @@ void store_load_folders(const struct store_folders *folders, const GPtrArray *ow
 				     const char *text, GError **error),
 			void *opaque, struct store_count *ret_count)
 {
-	static const enum store_kind order[] = { STORE_POOL,    STORE_POOL_STATUS,
+	static const enum store_kind order[] = { STORE_SECRET,  STORE_SECRET_VALUE,
+						 STORE_POOL,    STORE_POOL_STATUS,
 						 STORE_NETWORK, STORE_NETWORK_STATUS,
 						 STORE_DOMAIN,  STORE_SNAPSHOTS,
 						 STORE_STATUS };

@@ -9,6 +9,8 @@
  *	RUN/network-status/UUID.xml  STORE_NETWORK_STATUS
  *	STATE/pools/UUID.xml      STORE_POOL
  *	RUN/pool-status/UUID.xml  STORE_POOL_STATUS
+ *	STATE/secrets/UUID.xml    STORE_SECRET
+ *	STATE/secret-values/UUID.xml  STORE_SECRET_VALUE
  *	STATE/wal                 changes that may not be on the disk in their files (store-wal.h)
  *	STATE/reserve             room for those files on a disk that is full (store-reserve.h)
  *

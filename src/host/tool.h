@@ -29,5 +29,8 @@ bool host_tool_run(const char *const *argv, const char *input, char **ret_output
  * has started, and *ret_late is true. */
 bool host_tool_run_within(const char *const *argv, unsigned limit_ms, bool *ret_late,
 			  GError **error);
+/* The same with "NAME=VALUE" more in its environment, which only its own user can see; NULL ends them. */
+bool host_tool_run_env(const char *const *argv, const char *const *more, const char *input,
+		       char **ret_output, GError **error);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * absent.c - kinds of objects of which this daemon has none: interfaces, filters of packets, secrets
+ * absent.c - kinds of objects of which this daemon has none: interfaces, filters of packets
  *
  * Clients ask for them when they start, whether they need one or not, and go on if the answer is that
  * there is none: lists are empty, look-ups fail with the code of the kind, events may be asked for and
@@ -33,13 +33,6 @@ static const struct kind filter = {
 	RPC_FROM_NWFILTER,
 	{ "nwfilter", RPC_FROM_NWFILTER, 0, 0 },
 	"filters of packets are not supported; use the host's firewall",
-};
-static const struct kind secret = {
-	"secret",
-	RPC_CODE_NO_SECRET,
-	RPC_FROM_SECRET,
-	{ "secret", RPC_FROM_SECRET, 1200, 2 },
-	"secrets are not supported; use disks without encryption",
 };
 static const struct kind device = {
 	"node device",
@@ -102,14 +95,6 @@ REFUSED(interface)
 NAMED(filter)
 OF_UUID(filter)
 REFUSED(filter)
-OF_UUID(secret)
-REFUSED(secret)
-
-static void no_secret_of_usage(struct call *call, const rpc_secret_lookup_by_usage_args *args)
-{
-	call_fail(call, RPC_CODE_NO_SECRET, RPC_FROM_SECRET,
-		  "no secret with matching usage '%.256s'", args->usageID);
-}
 
 /* == Events: they never come, but who has asked can take it back. All kinds begin with the event's number. == */
 
@@ -122,7 +107,6 @@ static void no_secret_of_usage(struct call *call, const rpc_secret_lookup_by_usa
 	{                                                                            \
 		event_kind_deregister(call, &(kind).events, *(const int *)args);     \
 	}
-EVENTS(secret)
 EVENTS(device)
 
 const struct call_entry absent_handlers[] = {
@@ -148,20 +132,6 @@ const struct call_entry absent_handlers[] = {
 	HANDLE_BARE(RPC_PROC_NWFILTER_GET_XML_DESC, no_filter_named),
 	HANDLE_BARE(RPC_PROC_NWFILTER_UNDEFINE, no_filter_named),
 	HANDLE_BARE(RPC_PROC_NWFILTER_DEFINE_XML, refuse_filter),
-
-	HANDLE_BARE(RPC_PROC_CONNECT_LIST_ALL_SECRETS, on_none),
-	HANDLE_BARE(RPC_PROC_CONNECT_LIST_SECRETS, on_none),
-	HANDLE_BARE(RPC_PROC_CONNECT_NUM_OF_SECRETS, on_none),
-	HANDLE_BARE(RPC_PROC_SECRET_LOOKUP_BY_UUID, no_secret_of_uuid),
-	HANDLE(RPC_PROC_SECRET_LOOKUP_BY_USAGE, rpc_secret_lookup_by_usage_args,
-	       no_secret_of_usage),
-	HANDLE_BARE(RPC_PROC_SECRET_GET_XML_DESC, no_secret_of_uuid),
-	HANDLE_BARE(RPC_PROC_SECRET_SET_VALUE, no_secret_of_uuid),
-	HANDLE_BARE(RPC_PROC_SECRET_GET_VALUE, no_secret_of_uuid),
-	HANDLE_BARE(RPC_PROC_SECRET_UNDEFINE, no_secret_of_uuid),
-	HANDLE_BARE(RPC_PROC_SECRET_DEFINE_XML, refuse_secret),
-	HANDLE_BARE(RPC_PROC_CONNECT_SECRET_EVENT_REGISTER_ANY, want_secret),
-	HANDLE_BARE(RPC_PROC_CONNECT_SECRET_EVENT_DEREGISTER_ANY, drop_secret),
 
 	HANDLE_BARE(RPC_PROC_CONNECT_NODE_DEVICE_EVENT_REGISTER_ANY, want_device),
 	HANDLE_BARE(RPC_PROC_CONNECT_NODE_DEVICE_EVENT_DEREGISTER_ANY, drop_device),

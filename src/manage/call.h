@@ -147,7 +147,8 @@ extern const struct call_entry host_device_handlers[], absent_handlers[];
 extern const struct call_entry net_handlers[], net_list_handlers[], net_event_handlers[];
 extern const struct call_entry net_update_handlers[], net_port_handlers[];
 extern const struct call_entry pool_list_handlers[], pool_define_handlers[], pool_life_handlers[];
-extern const struct call_entry pool_event_handlers[], vol_handlers[], vol_change_handlers[];
+extern const struct call_entry secret_handlers[], pool_event_handlers[], vol_handlers[],
+	vol_change_handlers[];
 
 /* Our own call, which nobody waits for; @node is needed, @run as in call_job(). */
 struct call *call_new(struct node *node);

@@ -49,6 +49,7 @@ static const struct call_entry *const tables[] = {
 	pool_list_handlers,
 	pool_define_handlers,
 	pool_life_handlers,
+	secret_handlers,
 	pool_event_handlers,
 	vol_handlers,
 	vol_change_handlers,

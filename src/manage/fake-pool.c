@@ -92,13 +92,14 @@ static void find_sources(void *opaque, enum storage_pool_type type, const struct
 	end(task, error);
 }
 
-static void start(void *opaque, const struct storage_pool *def, unsigned flags,
+static void start(void *opaque, const struct storage_pool *def, GBytes *password, unsigned flags,
 		  struct storage **ret_storage, struct task *task)
 {
 	struct fake_pool *fake = g_new0(struct fake_pool, 1);
 
 	(void)opaque;
 	(void)def;
+	(void)password;
 	(void)flags;
 	fake->storage.ops = &fake_pools;
 	fake->vols = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, fake_vol_free);

@@ -18,6 +18,7 @@
 #include "manage/keep-int.h"
 #include "manage/net-int.h"
 #include "manage/pool-int.h"
+#include "manage/secret-int.h"
 #include "manage/snapshots-int.h"
 #include "manage/timer-int.h"
 #include "manage/vm-int.h"
@@ -323,6 +324,9 @@ bool node_load(struct node *node, enum store_kind kind, const char *key, const c
 	case STORE_POOL:
 	case STORE_POOL_STATUS:
 		return pool_load(node, kind, key, text, error);
+	case STORE_SECRET:
+	case STORE_SECRET_VALUE:
+		return secret_load(node, kind, key, text, error);
 	case STORE_KIND_COUNT:
 	default:
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED, "nothing of this kind is kept");

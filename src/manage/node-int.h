@@ -16,10 +16,11 @@ struct node {
 	GHashTable *by_uuid; /* of struct vm, as are the other two; the owner */
 	GHashTable *by_name;
 	GHashTable *by_id;
-	GPtrArray *vms;   /* in the order in which they came */
-	GPtrArray *nets;  /* of struct net, which it owns, as they came */
-	GPtrArray *pools; /* of struct pool; the owner */
-	GPtrArray *peers; /* that have opened it */
+	GPtrArray *vms;     /* in the order in which they came */
+	GPtrArray *nets;    /* of struct net, which it owns, as they came */
+	GPtrArray *pools;   /* of struct pool; the owner */
+	GPtrArray *secrets; /* of struct secret_entry; the owner */
+	GPtrArray *peers;   /* that have opened it */
 	int next_id;
 	unsigned active;
 	bool autostart;         /* the host has just started */

@@ -10,6 +10,7 @@
 #include "manage/net-int.h"
 #include "manage/peer-int.h"
 #include "manage/pool-int.h"
+#include "manage/secret-int.h"
 #include "manage/stream-int.h"
 #include "manage/timer-int.h"
 #include "manage/vm-int.h"
@@ -41,6 +42,7 @@ struct node *node_new(const struct node_config *config)
 	node->vms = g_ptr_array_new();
 	node->nets = g_ptr_array_new();
 	node->pools = g_ptr_array_new();
+	node->secrets = g_ptr_array_new();
 	node->peers = g_ptr_array_new();
 	node->next_id = 1;
 	return node;
@@ -77,12 +79,14 @@ void node_free(struct node *node)
 	while (node->vms->len)
 		let_go(node->vms->pdata[node->vms->len - 1]);
 	pools_let_go(node);
+	secrets_let_go(node);
 	g_hash_table_unref(node->by_uuid);
 	g_hash_table_unref(node->by_name);
 	g_hash_table_unref(node->by_id);
 	g_ptr_array_unref(node->vms);
 	g_ptr_array_unref(node->nets);
 	g_ptr_array_unref(node->pools);
+	g_ptr_array_unref(node->secrets);
 	g_ptr_array_unref(node->peers);
 	g_free(node);
 }

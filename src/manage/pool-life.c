@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "manage/pool-define-int.h"
+#include "manage/secret.h"
 #include "manage/timer-int.h"
 
 enum {
@@ -49,29 +50,47 @@ static void started(struct call *call, const GError *error)
 	starting->next(call, error);
 }
 
-static void start_built(struct call *call, const GError *error)
+/* With the password that it needs. */
+static void start_storage(struct call *call, unsigned flags)
 {
 	struct starting *starting = call->data;
 	const struct node_config *config = &call->node->config;
+	const struct auth *auth = &starting->def->source.auth;
+	g_autofree char *of = g_strdup_printf("storage pool '%s'", starting->def->name);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GBytes) password = NULL;
+
+	if (auth_is_set(auth)) {
+		password = node_password(call->node, auth, of, &error);
+		if (!password) {
+			starting->next(call, error);
+			return;
+		}
+	}
+	config->pools->start(config->pools_opaque, starting->def, password, flags,
+			     &starting->storage, call_task(call, started));
+}
+
+static void start_built(struct call *call, const GError *error)
+{
+	struct starting *starting = call->data;
 
 	if (error)
 		starting->next(call, error);
 	else
-		config->pools->start(config->pools_opaque, starting->def, 0, &starting->storage,
-				     call_task(call, started));
+		start_storage(call, 0);
 }
 
 void pool_start(struct call *call, struct pool *pool, struct storage_pool *def, unsigned flags,
 		call_next next)
 {
-	const struct node_config *config = &pool->node->config;
 	struct starting *starting = call_data(call, sizeof(*starting));
 
+	(void)pool;
 	call->data_free = starting_free;
 	starting->def = def;
 	starting->next = next;
-	config->pools->start(config->pools_opaque, def, flags, &starting->storage,
-			     call_task(call, started));
+	start_storage(call, flags);
 }
 
 static unsigned build_flags(unsigned flags)

@@ -154,8 +154,9 @@ struct pool_ops {
 	 * Adds struct storage_pool to @list, whose elements it owns. */
 	void (*find_sources)(void *opaque, enum storage_pool_type type,
 			     const struct storage_pool *like, GPtrArray *list, struct task *task);
-	void (*start)(void *opaque, const struct storage_pool *def, unsigned flags,
-		      struct storage **ret_storage, struct task *task);
+	/* @password: what its <auth> means, or NULL if it has none. */
+	void (*start)(void *opaque, const struct storage_pool *def, GBytes *password,
+		      unsigned flags, struct storage **ret_storage, struct task *task);
 
 	/* == Of an active pool == */
 

@@ -21,8 +21,10 @@ enum store_kind {
 	STORE_SNAPSHOTS, /* key: uuid; all snapshots of a domain, and which is current */
 	STORE_NETWORK,   /* key: uuid; a definition */
 	STORE_NETWORK_STATUS, /* key: uuid; an active one. Lost when the host restarts, as is that of a machine */
-	STORE_POOL,        /* key: uuid; a storage pool's definition, with autostart */
-	STORE_POOL_STATUS, /* key: uuid; that it is active; in /run */
+	STORE_POOL,         /* key: uuid; a storage pool's definition, with autostart */
+	STORE_POOL_STATUS,  /* key: uuid; that it is active; in /run */
+	STORE_SECRET,       /* key: uuid; what is told of a secret */
+	STORE_SECRET_VALUE, /* key: uuid; its value */
 	STORE_KIND_COUNT
 };
 

@@ -157,6 +157,12 @@ static bool check_auth(const struct storage_pool *pool, const char *type, GError
 
 	if (!auth_is_set(auth))
 		return true;
+	/* It becomes a word among others. */
+	if (auth->username && auth->username[strspn(auth->username, url_letters)])
+		return model_error(error, SOCLE_ERROR_USAGE,
+				   "%s: '%.64s' is no user; give a name of letters, digits, '.', "
+				   "':', '_' and '-'",
+				   of, auth->username);
 	if (!g_strcmp0(auth->type, type))
 		return auth_check(auth, of, error);
 	return model_error(error, SOCLE_ERROR_USAGE, "%s has <auth type='%.32s'>; give type='%s'",

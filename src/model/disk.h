@@ -124,10 +124,9 @@ struct disk_source {
 	unsigned host_count;
 	struct auth auth;
 	struct disk_initiator initiator;
-	char *kept_encryption, *kept_reservations, *kept_slices,
-		*kept_snapshot, *kept_config, *kept_ssl, *kept_cookies,
-		*kept_seclabel, *kept_address, *kept_readahead, *kept_timeout, *kept_private_data,
-		*kept_data_store;
+	char *kept_encryption, *kept_reservations, *kept_slices, *kept_snapshot, *kept_config,
+		*kept_ssl, *kept_cookies, *kept_seclabel, *kept_address, *kept_readahead,
+		*kept_timeout, *kept_private_data, *kept_data_store;
 };
 
 struct disk_target {

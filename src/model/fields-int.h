@@ -26,6 +26,7 @@ extern const struct record caps_text_record, caps_machine_record, caps_domain_re
 extern const struct record caps_guest_record, caps_enum_record, caps_cpu_mode_record;
 extern const struct record caps_model_record;
 extern const struct record storage_pool_record, storage_source_record, storage_vol_record;
+extern const struct record secret_def_record;
 extern const struct record storage_device_record, storage_sources_record;
 
 struct storage_sources {

@@ -6,9 +6,11 @@ namespace of its own.
 Ends with 77 where tgtd, libiscsi's programs or the right to make a namespace is missing.
 Environment: as daemon.py says; SOCLE_DISK_GUEST is where lvm64.elf is (tests/guest).
 """
+import base64
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -17,6 +19,8 @@ import unittest
 import daemon as tool
 
 MIB = 1 << 20
+SECRET = 'c0ffee00-1234-4321-9abc-0123456789ab'
+PASSWORD = b'open sesame!!'
 TARGET = 'iqn.2026-11.org.example:disks'
 XML = """<pool type='iscsi-direct'><name>i</name><source><host name='127.0.0.1' port='3261'/>
 <device path='{}'/><initiator><iqn name='iqn.2026-11.org.example:me'/></initiator></source></pool>"""
@@ -30,6 +34,7 @@ class Iscsi(tool.Case):
             with open(os.path.join(self.dir, f'lun{lun}'), 'wb') as file:
                 file.truncate(size * MIB)
         self.server = None
+        self.chap = False
         self.addCleanup(self.stop)
         self.serve()
         self.uri = self.daemon().uri()
@@ -49,16 +54,22 @@ class Iscsi(tool.Case):
             self.admin('new', 'logicalunit', '--tid', '1', '--lun', str(lun), '-b',
                        os.path.join(self.dir, f'lun{lun}'))
         self.admin('bind', 'target', '--tid', '1', '-I', 'ALL')
+        if self.chap:
+            self.lock()
+
+    def lock(self):
+        self.admin('new', 'account', '--user', 'me', '--password', PASSWORD.decode())
+        self.admin('bind', 'account', '--tid', '1', '--user', 'me')
 
     def admin(self, op, mode, *words, check=True):
         return subprocess.run(['tgtadm', '-C', self.number, '--lld', 'iscsi', '--op', op, '--mode', mode,
                                *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, check=check, timeout=tool.PATIENCE)
 
-    def define(self, target):
+    def define(self, target, auth=''):
         path = os.path.join(self.dir, 'pool.xml')
         with open(path, 'w', encoding='utf-8') as file:
-            file.write(XML.format(target))
+            file.write(XML.format(target).replace('</source>', auth + '</source>'))
         self.virsh(self.uri, 'pool-define', path, '--validate')
 
     def lun(self, number):
@@ -99,9 +110,11 @@ class Iscsi(tool.Case):
         self.virsh(self.uri, 'vol-wipe', 'unit:0:0:1', 'i')
         self.assertEqual(self.lun(1), bytes(10 * MIB))
 
-    def machine(self, disk):
-        """A guest reads and writes LUN 1, and goes on after the target was away."""
+    def machine(self, disk, plug=False):
+        """A guest reads and writes LUN 1, and goes on after the target was away; with @plug another machine
+        gets the disk while it runs."""
         path = os.path.join(self.dir, 'vm.xml')
+        self.virsh(self.uri, 'vol-wipe', 'unit:0:0:1', 'i')
         with open(path, 'w', encoding='utf-8') as file:
             file.write(tool.definition('m', devices=disk + "<serial type='pty'/>",
                                        kernel=os.environ['SOCLE_DISK_GUEST']))
@@ -122,7 +135,28 @@ class Iscsi(tool.Case):
         self.serve()
         self.guest(tty, b'', b'wrote 5')
         self.guest(tty, b'r', b'has 5')
+        self.no_password_seen()
         self.virsh(self.uri, 'destroy', 'm')
+        if not plug:
+            return
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(tool.definition('n'))
+        self.virsh(self.uri, 'create', path)
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(disk)
+        self.virsh(self.uri, 'attach-device', 'n', path)
+        self.assertRegex(self.virsh(self.uri, 'domblkinfo', 'n', 'vda'), rf'Capacity: +{10 * MIB}')
+        self.no_password_seen()
+        self.virsh(self.uri, 'destroy', 'n')
+
+    def no_password_seen(self):
+        for process in os.listdir('/proc'):
+            try:
+                with open(f'/proc/{process}/cmdline', 'rb') as file:
+                    words = file.read()
+            except OSError:
+                continue
+            self.assertNotIn(PASSWORD, words)
 
     def guest(self, tty, keys, answer):
         os.write(tty, keys)
@@ -132,6 +166,89 @@ class Iscsi(tool.Case):
                 self.said += os.read(tty, 4096)
         self.assertIn(answer, self.said)
         self.said = self.said.partition(answer)[2]
+
+    def secret(self, *flags):
+        path = os.path.join(self.dir, 'secret.xml')
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(f"<secret {' '.join(flags)}><usage type='iscsi'><target>libvirtiscsi</target></usage>"
+                       f"<uuid>{SECRET}</uuid></secret>")
+        self.virsh(self.uri, 'secret-define', path, '--validate')
+
+    def test_secrets(self):
+        """All that virsh does with them, and what is left after a daemon that was killed."""
+        self.secret()
+        self.assertRegex(self.virsh(self.uri, 'secret-list'), rf'{SECRET} +iscsi libvirtiscsi')
+        self.assertIn("private='no'", self.virsh(self.uri, 'secret-dumpxml', SECRET))
+        self.assertIn('does not have a value', self.virsh(self.uri, 'secret-get-value', SECRET, status=1))
+        path = os.path.join(self.dir, 'value')
+        with open(path, 'wb') as file:
+            file.write(PASSWORD)
+        self.virsh(self.uri, 'secret-set-value', SECRET, '--file', path, '--plain')
+        self.assertEqual(self.virsh(self.uri, 'secret-get-value', SECRET, '--plain').strip(), PASSWORD.decode())
+        self.assertIn('already defined', self.virsh(self.uri, 'secret-define', self.other(), status=1))
+        files = [os.path.join(folder, name) for folder, _, names in os.walk(os.path.join(self.dir, 'st'))
+                 for name in names]
+        coded = base64.b64encode(PASSWORD)
+        # They have it in a file, and nobody else may read that.
+        for file in files:
+            with open(file, 'rb') as opened:
+                text = opened.read()
+            self.assertNotIn(PASSWORD, text)
+            if coded in text:
+                self.assertEqual(os.stat(file).st_mode & 0o777, 0o600, file)
+        self.daemons[0].end(signal.SIGKILL)
+        self.daemons[0].start()
+        self.assertEqual(self.virsh(self.uri, 'secret-get-value', SECRET, '--plain').strip(), PASSWORD.decode())
+        self.secret("private='yes'")
+        self.assertIn('private', self.virsh(self.uri, 'secret-get-value', SECRET, status=1))
+        self.assertIn('cannot change private', self.virsh(self.uri, 'secret-define',
+                                                          os.path.join(self.dir, 'public.xml'), status=1))
+        # It is there until the daemon ends, and no longer.
+        self.secret("private='yes'", "ephemeral='yes'")
+        self.daemons[0].end(signal.SIGKILL)
+        self.daemons[0].start()
+        self.assertNotIn(SECRET, self.virsh(self.uri, 'secret-list'))
+        self.secret()
+        self.virsh(self.uri, 'secret-undefine', SECRET)
+        self.assertIn('no secret with matching uuid', self.virsh(self.uri, 'secret-dumpxml', SECRET, status=1))
+
+    def other(self):
+        """For the same as another one; and the first one for everybody."""
+        text = ("<secret>{}<usage type='iscsi'><target>libvirtiscsi</target></usage></secret>")
+        for name, uuid in (('other.xml', ''), ('public.xml', f'<uuid>{SECRET}</uuid>')):
+            with open(os.path.join(self.dir, name), 'w', encoding='utf-8') as file:
+                file.write(text.format(uuid))
+        return os.path.join(self.dir, 'other.xml')
+
+    def test_chap(self):
+        """A target that lets in who has a password, which is in no command line."""
+        self.chap = True
+        self.lock()
+        self.define(TARGET)
+        self.virsh(self.uri, 'pool-start', 'i', status=1)
+        self.virsh(self.uri, 'pool-undefine', 'i')
+        self.define(TARGET, "<auth type='chap' username='me'><secret usage='libvirtiscsi'/></auth>")
+        self.assertIn('secret-define', self.virsh(self.uri, 'pool-start', 'i', status=1))
+        self.secret()
+        self.assertIn('secret-set-value', self.virsh(self.uri, 'pool-start', 'i', status=1))
+        self.virsh(self.uri, 'secret-set-value', SECRET, base64.b64encode(b'not the one!').decode())
+        self.virsh(self.uri, 'pool-start', 'i', status=1)
+        self.virsh(self.uri, 'secret-set-value', SECRET, base64.b64encode(PASSWORD).decode())
+        self.virsh(self.uri, 'pool-start', 'i')
+        self.assertIn('unit:0:0:1', self.virsh(self.uri, 'vol-list', 'i'))
+        self.machine("<disk type='volume'><source pool='i' volume='unit:0:0:1'/><target dev='vda'/></disk>")
+        self.machine(f"""<disk type='network'><source protocol='iscsi' name='{TARGET}/1'>
+<host name='127.0.0.1' port='3261'/><auth username='me'><secret type='iscsi' uuid='{SECRET}'/></auth>
+<initiator><iqn name='iqn.2026-11.org.example:me'/></initiator></source><target dev='vda'/></disk>""", plug=True)
+        self.daemons[0].end()
+        # Nobody has said it: not the daemon, not a machine's log, which has its command line.
+        for folder, _, names in os.walk(self.dir):
+            for name in names:
+                if not name.startswith(('lun', 'wal')) and 'secret-values' not in folder:
+                    with open(os.path.join(folder, name), 'rb') as file:
+                        text = file.read()
+                    self.assertNotIn(PASSWORD, text, name)
+                    self.assertNotIn(base64.b64encode(PASSWORD), text, name)
 
     def test(self):
         self.assertIn(f"<device path='{TARGET}'/>",

@@ -101,6 +101,9 @@ static void ask_size(void *opaque)
 		lun->can_unmap = answer->lbpme;
 	}
 	forget(task);
+	/* What has come meanwhile has been served by libiscsi. */
+	lun_send(lun);
+	lun_watch(lun);
 }
 
 static void ask_limits(struct lun *lun)
@@ -146,6 +149,10 @@ static void ask_all(void *opaque)
 	if (q->error)
 		return;
 	lun->base.info.discard_alignment = lun->base.info.physical_block;
+	if (lun->link != LINK_UP) {
+		error_set(&q->error, SOCLE_ERROR_FAILED, "disk '%s' is gone again", lun->portal);
+		return;
+	}
 	ask_limits(lun);
 	ask_provisioning(lun);
 	lun_watch(lun);

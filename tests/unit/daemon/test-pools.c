@@ -62,7 +62,7 @@ static GError *start(struct lab *lab, const struct storage_pool *def)
 	struct wait wait;
 
 	wait_init(&wait);
-	pools_ops.start(lab->pools, def, 0, &lab->storage, &wait.task);
+	pools_ops.start(lab->pools, def, NULL, 0, &lab->storage, &wait.task);
 	return wait_end(&wait);
 }
 

@@ -132,8 +132,9 @@ static void save_well(struct fixture *f, enum store_kind kind, const char *key, 
 
 static char *file_of(struct fixture *f, enum store_kind kind, const char *key)
 {
-	static const char *const names[] = { "domains",        "status", "snapshots",  "networks",
-					     "network-status", "pools",  "pool-status" };
+	static const char *const names[] = { "domains",     "status",         "snapshots",
+					     "networks",    "network-status", "pools",
+					     "pool-status", "secrets",        "secret-values" };
 	const bool run =
 		kind == STORE_STATUS || kind == STORE_NETWORK_STATUS || kind == STORE_POOL_STATUS;
 	g_autofree char *name = g_strconcat(key, ".xml", NULL);

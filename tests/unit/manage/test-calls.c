@@ -94,7 +94,6 @@ static const struct exception refused[] = {
 	X(DOMAIN_SET_NUMA_PARAMETERS, "no such machines"),
 	X(DOMAIN_PM_SUSPEND_FOR_DURATION, "no such machines"),
 	X(INTERFACE_DEFINE_XML, "no such objects"),
-	X(SECRET_DEFINE_XML, "no such objects"),
 	X(NWFILTER_DEFINE_XML, "no such objects"),
 	X(NETWORK_PORT_CREATE_XML, "ports are cards"),
 	X(NETWORK_PORT_DELETE, "ports are cards"),

@@ -59,8 +59,8 @@ static void ended(struct task *task, const GError *error)
 	g_assert_no_error(error);
 }
 
-static void lab_start(void *opaque, const struct storage_pool *def, unsigned flags,
-		      struct storage **ret_storage, struct task *task)
+static void lab_start(void *opaque, const struct storage_pool *def, GBytes *password,
+		      unsigned flags, struct storage **ret_storage, struct task *task)
 {
 	g_autoptr(GError) error = NULL;
 
@@ -68,7 +68,7 @@ static void lab_start(void *opaque, const struct storage_pool *def, unsigned fla
 	if (!lab.fail_start) {
 		struct task mine = { ended };
 
-		fake_pools.start(opaque, def, flags, ret_storage, &mine);
+		fake_pools.start(opaque, def, password, flags, ret_storage, &mine);
 		(*ret_storage)->ops = &lab_pools;
 		task_end(task, NULL);
 		return;

@@ -1,0 +1,197 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A storage pool of type rbd on a Ceph cluster that there is, and machines with its images.
+
+The cluster is one monitor, one manager, and one OSD that keeps its data in memory, in a network namespace of its
+own. Ends with 77 where one of these programs (packages ceph-mon, ceph-mgr, ceph-osd) or the right to make a
+namespace is missing; ./dev does not install them. Environment: as daemon.py says; SOCLE_DISK_GUEST is where
+lvm64.elf is (tests/guest).
+"""
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+import daemon as tool
+
+MIB = 1 << 20
+FSID = '6b6a1f0e-0000-4000-8000-000000000001'
+CONFIG = '''[global]
+fsid = {fsid}
+mon_host = 127.0.0.1:6789
+mon_initial_members = a
+public_network = 127.0.0.0/8
+osd_pool_default_size = 1
+osd_pool_default_min_size = 1
+osd_crush_chooseleaf_type = 0
+osd_objectstore = memstore
+memstore_device_bytes = 1073741824
+mon_allow_pool_size_one = true
+mon_data_avail_crit = 1
+ms_bind_msgr2 = false
+run_dir = {dir}
+admin_socket = {dir}/$name.asok
+log_file = {dir}/$name.log
+keyring = {dir}/keyring
+[mon.a]
+mon_data = {dir}/mon
+keyring = {dir}/mon.keyring
+[mgr.x]
+mgr_data = {dir}/mgr
+keyring = {dir}/mgr/keyring
+[osd.0]
+osd_data = {dir}/osd
+keyring = {dir}/osd/keyring
+'''
+POOL = '''<pool type='rbd'><name>c</name><source><host name='127.0.0.1' port='6789'/><name>rbd</name>
+<auth type='ceph' username='me'><secret usage='client.me'/></auth></source></pool>'''
+SECRET = "<secret private='yes'><usage type='ceph'><name>client.me</name></usage></secret>"
+
+
+class Ceph(tool.Case):
+    def setUp(self):
+        super().setUp()
+        self.ceph_dir = os.path.join(self.dir, 'ceph')
+        for name in ('mon', 'mgr', 'osd'):
+            os.makedirs(os.path.join(self.ceph_dir, name))
+        self.config = os.path.join(self.ceph_dir, 'ceph.conf')
+        self.write(self.config, CONFIG.format(fsid=FSID, dir=self.ceph_dir))
+        self.said = b''
+        self.cluster()
+        self.uri = self.daemon().uri()
+
+    def write(self, path, text):
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(text)
+        return path
+
+    def run_tool(self, *words):
+        return subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              env={**os.environ, 'CEPH_CONF': self.config}, check=True, text=True,
+                              timeout=tool.PATIENCE).stdout.strip()
+
+    def start(self, program, number):
+        process = subprocess.Popen([program, '-c', self.config, '-i', number, '-f'], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def cluster(self):
+        def path(*names):
+            return os.path.join(self.ceph_dir, *names)
+        admin, mon, monmap = path('keyring'), path('mon.keyring'), path('monmap')
+        every = ('--cap', 'mon', 'allow *', '--cap', 'osd', 'allow *', '--cap', 'mgr', 'allow *')
+        self.run_tool('ceph-authtool', '--create-keyring', admin, '--gen-key', '-n', 'client.admin', *every)
+        self.run_tool('ceph-authtool', '--create-keyring', mon, '--gen-key', '-n', 'mon.', '--cap', 'mon', 'allow *')
+        self.run_tool('ceph-authtool', mon, '--import-keyring', admin)
+        self.run_tool('monmaptool', '--create', '--addv', 'a', '[v1:127.0.0.1:6789]', '--fsid', FSID, monmap)
+        self.run_tool('ceph-mon', '-c', self.config, '--mkfs', '-i', 'a', '--monmap', monmap, '--keyring', mon)
+        self.start('ceph-mon', 'a')
+        self.run_tool('ceph', '--connect-timeout', '30', '-s')
+        self.write(path('mgr', 'keyring'), self.run_tool('ceph', 'auth', 'get-or-create', 'mgr.x', 'mon',
+                                                         'allow profile mgr', 'osd', 'allow *') + '\n')
+        uuid = '11111111-2222-4333-8444-555555555555'
+        self.run_tool('ceph', 'osd', 'new', uuid)
+        osd = path('osd', 'keyring')
+        self.run_tool('ceph-authtool', '--create-keyring', osd, '--gen-key', '-n', 'osd.0')
+        self.run_tool('ceph', 'auth', 'add', 'osd.0', 'osd', 'allow *', 'mon', 'allow profile osd', '-i', osd)
+        self.run_tool('ceph-osd', '-c', self.config, '-i', '0', '--mkfs', '--osd-uuid', uuid)
+        self.osd = self.start('ceph-osd', '0')
+        self.start('ceph-mgr', 'x')
+        self.run_tool('ceph', 'osd', 'pool', 'create', 'rbd', '8', '8')
+        self.run_tool('rbd', 'pool', 'init', 'rbd')
+        self.key = self.run_tool('ceph', 'auth', 'get-or-create-key', 'client.me', 'mon', 'profile rbd', 'osd',
+                                 'profile rbd pool=rbd', 'mgr', 'profile rbd pool=rbd')
+
+    def guest(self, tty, keys, answer):
+        os.write(tty, keys)
+        end = time.monotonic() + tool.PATIENCE
+        while answer not in self.said and time.monotonic() < end:
+            if select.select([tty], [], [], 1)[0]:
+                self.said += os.read(tty, 4096)
+        self.assertIn(answer, self.said)
+        self.said = self.said.partition(answer)[2]
+
+    def download(self, name):
+        path = os.path.join(self.dir, 'back')
+        self.virsh(self.uri, 'vol-download', name, path, 'c')
+        with open(path, 'rb') as file:
+            return file.read()
+
+    def pool(self):
+        pool = self.write(os.path.join(self.dir, 'pool.xml'), POOL)
+        self.virsh(self.uri, 'pool-define', pool, '--validate')
+        self.assertIn('secret-define', self.virsh(self.uri, 'pool-start', 'c', status=1))
+        self.virsh(self.uri, 'secret-define', self.write(os.path.join(self.dir, 's.xml'), SECRET))
+        uuid = next(line.split()[0] for line in self.virsh(self.uri, 'secret-list').splitlines()
+                    if 'client.me' in line)
+        self.virsh(self.uri, 'secret-set-value', uuid, self.key)
+        self.virsh(self.uri, 'pool-start', 'c')
+
+    def transfers(self):
+        data = os.urandom(3 * MIB + 1000)
+        here = os.path.join(self.dir, 'here')
+        with open(here, 'wb') as file:
+            file.write(data)
+        self.virsh(self.uri, 'vol-create-as', 'c', 'one', '10M')
+        self.virsh(self.uri, 'vol-upload', 'one', here, 'c')
+        data += bytes(10 * MIB - len(data))
+        self.assertEqual(self.download('one'), data)
+        self.virsh(self.uri, 'vol-clone', 'one', 'two', '--pool', 'c')
+        self.assertEqual(self.download('two'), data)
+        self.virsh(self.uri, 'vol-wipe', 'one', 'c')
+        self.assertEqual(self.download('one'), bytes(10 * MIB))
+
+    def test(self):
+        self.pool()
+        self.transfers()
+        path = self.write(os.path.join(self.dir, 'vm.xml'), tool.definition(
+            'm', devices="<disk type='volume'><source pool='c' volume='one'/><target dev='vda'/></disk>"
+                         "<serial type='pty'/>", kernel=os.environ['SOCLE_DISK_GUEST']))
+        self.virsh(self.uri, 'create', path)
+        tty = os.open(self.virsh(self.uri, 'ttyconsole', 'm').strip(), os.O_RDWR | os.O_NOCTTY)
+        self.addCleanup(os.close, tty)
+        self.guest(tty, b'c', b'sectors 20480')
+        self.guest(tty, b'r', b'has none')
+        self.guest(tty, b'w3', b'wrote 3')
+        self.guest(tty, b'r', b'has 3')
+        self.assertNotEqual(self.download('one')[:4096], bytes(4096))
+        self.virsh(self.uri, 'blockresize', 'm', 'vda', '12M')
+        self.guest(tty, b'', b'resized 24576')
+        # It waits for a cluster that stands still.
+        self.osd.send_signal(signal.SIGSTOP)
+        os.write(tty, b'w7')
+        time.sleep(3)
+        self.osd.send_signal(signal.SIGCONT)
+        self.guest(tty, b'', b'wrote 7')
+        self.guest(tty, b'r', b'has 7')
+        for process in os.listdir('/proc'):
+            try:
+                with open(f'/proc/{process}/cmdline', 'rb') as file:
+                    self.assertNotIn(self.key.encode(), file.read())
+            except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
+                pass
+        self.virsh(self.uri, 'destroy', 'm')
+        self.virsh(self.uri, 'vol-delete', 'one', 'c')
+        self.assertNotIn('one', self.virsh(self.uri, 'vol-list', 'c'))
+
+
+if __name__ == '__main__':
+    missing = [name for name in ('ceph-mon', 'ceph-mgr', 'ceph-osd', 'ceph', 'rbd', 'virsh', 'ip', 'unshare')
+               if not shutil.which(name)]
+    if missing:
+        print(f'skipped: there is no {missing[0]} (packages ceph-mon, ceph-mgr, ceph-osd, ceph-common)')
+        sys.exit(77)
+    if os.environ.get('SOCLE_CEPH') != 'inside':
+        if subprocess.run(['unshare', '-n', 'true'], stderr=subprocess.DEVNULL, check=False).returncode:
+            print('skipped: no network namespaces for us')
+            sys.exit(77)
+        os.environ['SOCLE_CEPH'] = 'inside'
+        os.execvp('unshare', ['unshare', '-n', sys.executable, *sys.argv])
+    subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
+    unittest.main(verbosity=2)
