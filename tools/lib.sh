@@ -86,3 +86,13 @@ static_busybox() {
 	fi
 	echo "$cache/busybox"
 }
+
+# keep_newest COUNT FOLDER...: those that were touched last stay, the others are removed
+keep_newest() {
+	local count=$1 folder
+	shift
+	find "$@" -maxdepth 0 -type d -printf '%T@ %p\n' | sort -rn | tail -n "+$((count + 1))" | cut -d' ' -f2- |
+		while IFS= read -r folder; do
+			rm -rf "$folder"
+		done
+}

@@ -5,8 +5,10 @@
  * The work is freed by the later one of its thread, when it has returned, and aside_drop(). Who is the
  * later one is settled under the lock: dropped and returned are never taken back.
  *
- * A thread whose work has returned waits for the next for a second ("idle"), as work is often short and
- * comes in rows. Work that comes while no thread is idle gets a new one, so none waits for another.
+ * Work waits in a queue for a thread. As many as there are CPUs are woken or made for it at once, as it is often
+ * short and comes in rows; when it has waited for a moment all the same (others compute, or hang), or
+ * somebody waits for it, it gets one more. So nothing waits for another for longer than that. A thread that finds
+ * no work waits for a second before it ends ("idle").
  */
 #include "base/aside.h"
 
@@ -20,23 +22,30 @@
 enum {
 	IDLE_MAX = 32, /* about what one client may ask for together */
 	IDLE_S = 1,
+	PATIENCE_US = 1000, /* how long work waits for one of the threads that are busy */
 };
 
 struct helper {
 	struct thread *thread;
-	char name[16];       /* of the work before */
-	pthread_cond_t more; /* ->next is there */
-	struct aside *next;
-	GList link; /* of idle ones, while it is idle */
+	char name[16]; /* of the work before */
+	pthread_cond_t more;
+	bool called; /* it is to look into the queue */
+	GList link;  /* of idle ones, while it is idle */
 };
 
-/* Between two pieces of work, the youngest first. */
-static pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
-static GQueue idle = G_QUEUE_INIT;
+/* Guards the threads, and what waits for one. */
+static pthread_mutex_t crew_lock = PTHREAD_MUTEX_INITIALIZER;
+static GQueue idle = G_QUEUE_INIT;  /* of struct helper, the youngest first */
+static GQueue queue = G_QUEUE_INIT; /* of struct aside, the oldest first */
+static unsigned busy;               /* threads that are not idle ... */
+static unsigned coming;             /* ... and have not looked into the queue yet */
 
 struct aside {
 	struct aside_work work;
-	GSource *bell; /* NULL: nobody wants to be told */
+	GSource *bell;    /* NULL: nobody wants to be told */
+	GList link;       /* in the queue, while it is waiting */
+	bool waiting;     /* for a thread */
+	gint64 queued_us; /* since then */
 
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t end;
@@ -76,28 +85,54 @@ static void run(struct aside *aside)
 
 /* == Threads == */
 
-/* Wait for the next work. NULL: none has come. */
-static struct aside *next_work(struct helper *helper)
+static struct aside *take_locked(void)
+{
+	GList *link = g_queue_pop_head_link(&queue);
+	struct aside *aside = link ? link->data : NULL;
+
+	if (aside)
+		aside->waiting = false;
+	return aside;
+}
+
+/* Wait to be called. False: nobody has, for long; or too many wait already. */
+static bool rest_locked(struct helper *helper)
 {
 	struct timespec until;
-	struct aside *next;
 	int err = 0;
 
+	if (idle.length >= IDLE_MAX)
+		return false;
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += IDLE_S;
-	pthread_mutex_lock(&idle_lock);
-	if (idle.length < IDLE_MAX) {
-		g_queue_push_head_link(&idle, &helper->link);
-		while (!helper->next && err != ETIMEDOUT)
-			err = pthread_cond_clockwait(&helper->more, &idle_lock, CLOCK_MONOTONIC,
-						     &until);
-		/* Who gives it work takes it off the list. */
-		if (!helper->next)
-			g_queue_unlink(&idle, &helper->link);
+	busy--;
+	g_queue_push_head_link(&idle, &helper->link);
+	while (!helper->called && err != ETIMEDOUT)
+		err = pthread_cond_clockwait(&helper->more, &crew_lock, CLOCK_MONOTONIC, &until);
+	/* Who calls it takes it off the list. */
+	if (!helper->called) {
+		g_queue_unlink(&idle, &helper->link);
+		busy++;
 	}
-	next = g_steal_pointer(&helper->next);
-	pthread_mutex_unlock(&idle_lock);
-	return next;
+	return helper->called;
+}
+
+/* NULL: there is nothing to do, and the thread ends. */
+static struct aside *next_work(struct helper *helper)
+{
+	struct aside *aside;
+
+	pthread_mutex_lock(&crew_lock);
+	do {
+		if (helper->called)
+			coming--;
+		helper->called = false;
+		aside = take_locked();
+	} while (!aside && rest_locked(helper));
+	if (!aside)
+		busy--;
+	pthread_mutex_unlock(&crew_lock);
+	return aside;
 }
 
 static void take_name(struct helper *helper, const struct aside *aside)
@@ -111,53 +146,124 @@ static void take_name(struct helper *helper, const struct aside *aside)
 static void helper_run(void *opaque)
 {
 	struct helper *helper = opaque;
-	struct aside *aside = g_steal_pointer(&helper->next);
+	struct aside *aside;
 
-	for (; aside; aside = next_work(helper)) {
+	/* Its start holds the lock: ->thread is there behind the first. */
+	while ((aside = next_work(helper))) {
 		take_name(helper, aside);
 		run(aside);
 	}
-	/* Behind its start: ->thread is there. */
-	pthread_mutex_lock(&idle_lock);
-	pthread_mutex_unlock(&idle_lock);
 	thread_detach(helper->thread);
 	pthread_cond_destroy(&helper->more);
 	g_free(helper);
 }
 
-static bool helper_start(struct aside *aside, GError **error)
+static bool start_locked(GError **error)
 {
 	struct helper *helper = g_new(struct helper, 1);
-	bool ok;
 
 	*helper = (struct helper){ .more = PTHREAD_COND_INITIALIZER,
-				   .next = aside,
+				   .name = "aside",
+				   .called = true,
 				   .link.data = helper };
-	g_strlcpy(helper->name, aside->work.name, sizeof(helper->name));
-	pthread_mutex_lock(&idle_lock);
 	helper->thread = thread_start(helper->name, helper_run, helper, error);
-	ok = helper->thread;
-	pthread_mutex_unlock(&idle_lock);
-	if (!ok)
+	if (!helper->thread) {
 		g_free(helper);
+		return false;
+	}
+	busy++;
+	coming++;
+	return true;
+}
+
+/* One more thread looks for work. */
+static bool call_locked(GError **error)
+{
+	GList *link = g_queue_pop_head_link(&idle);
+	struct helper *helper;
+
+	if (!link)
+		return start_locked(error);
+	helper = link->data;
+	helper->called = true;
+	busy++;
+	coming++;
+	pthread_cond_signal(&helper->more);
+	return true;
+}
+
+/* == Impatience: a source of the main loop, while something waits == */
+
+static GSource *watch;
+
+/* A thread for each that has waited long enough; those who come later are looked at again. */
+static int watch_dispatch(GSource *source, GSourceFunc callback, void *opaque)
+{
+	const gint64 now = g_get_monotonic_time();
+	gint64 next = -1;
+
+	(void)callback;
+	(void)opaque;
+	pthread_mutex_lock(&crew_lock);
+	for (const GList *l = queue.head; l; l = l->next) {
+		const struct aside *aside = l->data;
+
+		if (next < 0)
+			next = now + PATIENCE_US;
+		if (now - aside->queued_us < PATIENCE_US || !call_locked(NULL))
+			break;
+	}
+	g_source_set_ready_time(source, next);
+	pthread_mutex_unlock(&crew_lock);
+	return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs watch_funcs = { .dispatch = watch_dispatch };
+
+static void watch_locked(void)
+{
+	if (!watch) {
+		watch = g_source_new(&watch_funcs, sizeof(GSource));
+		g_source_set_static_name(watch, "work that waits");
+		g_source_attach(watch, NULL);
+	}
+	if (g_source_get_ready_time(watch) < 0)
+		g_source_set_ready_time(watch, g_get_monotonic_time() + PATIENCE_US);
+}
+
+/* False: no thread could be had, and there is none. */
+static bool enqueue(struct aside *aside, GError **error)
+{
+	const unsigned enough = MAX(g_get_num_processors(), 2);
+	bool ok = true;
+
+	pthread_mutex_lock(&crew_lock);
+	aside->waiting = true;
+	aside->queued_us = g_get_monotonic_time();
+	g_queue_push_tail_link(&queue, &aside->link);
+	if (busy < enough)
+		ok = call_locked(error) || busy;
+	if (ok && busy >= enough)
+		watch_locked();
+	if (!ok)
+		g_queue_unlink(&queue, &aside->link);
+	else
+		g_clear_error(error);
+	pthread_mutex_unlock(&crew_lock);
 	return ok;
 }
 
-/* False: nobody is idle. */
-static bool give_to_idle(struct aside *aside)
+/* Somebody waits for it: it is the next. */
+static void hurry(struct aside *aside)
 {
-	GList *link;
-
-	pthread_mutex_lock(&idle_lock);
-	link = g_queue_pop_head_link(&idle);
-	if (link) {
-		struct helper *helper = link->data;
-
-		helper->next = aside;
-		pthread_cond_signal(&helper->more);
+	pthread_mutex_lock(&crew_lock);
+	if (aside->waiting) {
+		g_queue_unlink(&queue, &aside->link);
+		g_queue_push_head_link(&queue, &aside->link);
+		if (!coming)
+			(void)call_locked(NULL);
 	}
-	pthread_mutex_unlock(&idle_lock);
-	return link;
+	pthread_mutex_unlock(&crew_lock);
 }
 
 /* == Work == */
@@ -192,6 +298,7 @@ struct aside *aside_start(const struct aside_work *work, GError **error)
 	struct aside *aside = g_new(struct aside, 1);
 
 	*aside = (struct aside){ .work = *work,
+				 .link.data = aside,
 				 .lock = PTHREAD_MUTEX_INITIALIZER,
 				 .end = PTHREAD_COND_INITIALIZER };
 	if (work->end) {
@@ -200,7 +307,7 @@ struct aside *aside_start(const struct aside_work *work, GError **error)
 		g_source_set_static_name(aside->bell, "work aside");
 		g_source_attach(aside->bell, NULL);
 	}
-	if (give_to_idle(aside) || helper_start(aside, error))
+	if (enqueue(aside, error))
 		return aside;
 	bell_free(aside);
 	aside->work.free = NULL;
@@ -218,6 +325,8 @@ bool aside_wait(struct aside *aside, uint64_t deadline_ns)
 	int err = 0;
 
 	pthread_mutex_lock(&aside->lock);
+	if (!aside->returned)
+		hurry(aside);
 	while (!aside->returned && !err) {
 		if (deadline_ns == UINT64_MAX)
 			err = pthread_cond_wait(&aside->end, &aside->lock);

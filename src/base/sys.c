@@ -296,6 +296,29 @@ DATA_PATH ssize_t sys_sendmsg(int fd, const struct msghdr *msg, int flags)
 	return SYS_RETRY(SYS_WRITE, ssize_t, sendmsg(fd, msg, flags | MSG_NOSIGNAL));
 }
 
+ssize_t sys_send_fd(int socket, int fd)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	char zero = 0;
+	struct iovec iov = { &zero, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	return sys_sendmsg(socket, &msg, 0);
+}
+
 DATA_PATH ssize_t sys_recvmsg(int fd, struct msghdr *msg, int flags)
 {
 	return SYS_RETRY(SYS_READ, ssize_t, recvmsg(fd, msg, flags | MSG_CMSG_CLOEXEC));
@@ -381,6 +404,13 @@ static struct flock one_byte(short type, off_t off)
 int sys_lock_byte(int fd, off_t off)
 {
 	struct flock lock = one_byte(F_RDLCK, off);
+
+	return SYS_RETRY(SYS_FCNTL, int, fcntl(fd, F_OFD_SETLK, &lock));
+}
+
+int sys_lock_byte_alone(int fd, off_t off)
+{
+	struct flock lock = one_byte(F_WRLCK, off);
 
 	return SYS_RETRY(SYS_FCNTL, int, fcntl(fd, F_OFD_SETLK, &lock));
 }

@@ -124,6 +124,8 @@ int sys_shutdown(int fd, int how);
 /* These count as SYS_WRITE and SYS_READ; a peer that has gone is -EPIPE, not a signal. */
 ssize_t sys_sendmsg(int fd, const struct msghdr *msg, int flags);
 ssize_t sys_recvmsg(int fd, struct msghdr *msg, int flags);
+/* A descriptor, with a byte of zero: 1, or -errno. */
+ssize_t sys_send_fd(int socket, int fd);
 int sys_setsockopt_int(int fd, int level, int option, int value);
 int sys_getsockopt_int(int fd, int level, int option, int *ret_value);
 /* *@len: room for the value, then its length. */
@@ -141,6 +143,8 @@ int sys_fstat(int fd, struct stat *ret_st);
 int sys_statx(int fd, unsigned mask, struct statx *ret_stx);
 /* A shared lock on one byte, owned by the open file description; F_OFD_SETLK of fcntl(2). */
 int sys_lock_byte(int fd, off_t off);
+/* The same, but nobody else has one there; @fd is open for writing. -EAGAIN: somebody has. */
+int sys_lock_byte_alone(int fd, off_t off);
 int sys_unlock_byte(int fd, off_t off);
 /* 1: somebody else has a lock on the byte, 0: nobody has. */
 int sys_byte_is_locked(int fd, off_t off);

@@ -333,9 +333,12 @@ struct block_file *block_file_again(int fd, bool fd_writes, const char *path, un
 
 struct block_file *block_file_of_fd(int fd, const char *path, unsigned flags, GError **error)
 {
+	const unsigned of_opening = BLOCK_FILE_WRITE | BLOCK_FILE_CREATE | BLOCK_FILE_DIRECT;
 	g_autofree char *name = g_strdup_printf("/proc/self/fd/%d", fd);
+	/* Without locks, which would be those of @fd, to read by the same one will do. */
+	bool same = flags & BLOCK_FILE_NO_LOCK && !(flags & of_opening);
 
-	return host_new(host_open(name, flags), -1, false, path, flags, error);
+	return host_new(same ? sys_dup(fd) : host_open(name, flags), -1, false, path, flags, error);
 }
 
 int block_file_sync_error(struct block_file *file)

@@ -94,6 +94,7 @@ const struct cli_command *const cli_commands[] = {
 	&cli_net_name,
 	&cli_net_leases,
 	&cli_net_update,
+	&cli_net_forward,
 	&cli_net_events,
 	&cli_pool_list,
 	&cli_pool_show,

@@ -57,7 +57,7 @@ extern const struct cli_command cli_vm_display, cli_vm_view;
 extern const struct cli_command cli_net_list, cli_net_show, cli_net_start, cli_net_stop;
 extern const struct cli_command cli_net_define, cli_net_create, cli_net_xml, cli_net_undefine;
 extern const struct cli_command cli_net_autostart, cli_net_uuid, cli_net_name, cli_net_leases;
-extern const struct cli_command cli_net_update, cli_net_edit, cli_pool_edit;
+extern const struct cli_command cli_net_update, cli_net_forward, cli_net_edit, cli_pool_edit;
 /* pool.c, pool-define.c, pool-disk.c */
 extern const struct cli_command cli_pool_list, cli_pool_show, cli_pool_start, cli_pool_stop;
 extern const struct cli_command cli_pool_define_as, cli_pool_define, cli_pool_create_as;

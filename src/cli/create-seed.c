@@ -12,6 +12,20 @@ enum {
 	CD_MAX = 4 * SEED_FILE_MAX,
 };
 
+static bool add_key(GPtrArray *keys, char *line, const char *path, unsigned number, GError **error)
+{
+	g_strstrip(line);
+	if (!line[0] || line[0] == '#')
+		return true;
+	if (!seed_is_key(line))
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "line %u of '%s' is no public key of ssh's; one is 'ssh-ed25519 "
+				 "AAAA... COMMENT', whole and in one line, as ssh-keygen writes it",
+				 number, path);
+	g_ptr_array_add(keys, g_strdup(line));
+	return true;
+}
+
 /* The lines of a file that are keys. */
 static bool add_keys(GPtrArray *keys, const char *path, GError **error)
 {
@@ -31,9 +45,8 @@ static bool add_keys(GPtrArray *keys, const char *path, GError **error)
 	if (!g_utf8_validate(text, (gssize)len, NULL))
 		return error_set(error, SOCLE_ERROR_USAGE, "'%s' has no keys but bytes", path);
 	for (unsigned i = 0; lines[i]; i++) {
-		g_strstrip(lines[i]);
-		if (lines[i][0] && lines[i][0] != '#')
-			g_ptr_array_add(keys, g_strdup(lines[i]));
+		if (!add_key(keys, lines[i], path, i + 1, error))
+			return false;
 	}
 	return keys->len > before ||
 	       error_set(error, SOCLE_ERROR_USAGE, "'%s' has no key of ssh's", path);
@@ -58,6 +71,10 @@ bool create_read_seed(struct create *create, GError **error)
 		user_data ? cli_read_file(user_data, &len, error) : g_strdup("#cloud-config\n{}\n");
 	if (!seed->user_data)
 		return false;
+	if (!seed_check_user_data(seed->user_data, error)) {
+		g_prefix_error(error, "user data '%s': ", user_data);
+		return false;
+	}
 	seed->meta_data = seed_meta_data(instance, host, (char *const *)keys->pdata);
 	if (MAX(len, strlen(seed->meta_data)) > SEED_FILE_MAX)
 		return error_set(error, SOCLE_ERROR_LIMIT,

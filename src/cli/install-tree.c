@@ -108,45 +108,66 @@ static bool is_inside(const char *path)
 	return *path && *path != '/' && !g_strv_contains((const char *const *)parts, "..");
 }
 
-static GKeyFile *read_treeinfo(const char *location)
+void treeinfo_release(struct treeinfo *info)
+{
+	g_clear_pointer(&info->kernel, g_free);
+	g_clear_pointer(&info->initrd, g_free);
+}
+
+bool treeinfo_parse(const char *text, size_t len, struct treeinfo *ret_info, GError **error)
+{
+	g_autoptr(GKeyFile) file = g_key_file_new();
+	g_autofree char *family = NULL;
+
+	*ret_info = (struct treeinfo){ .answers = ANSWERS_KICKSTART };
+	if (!g_key_file_load_from_data(file, text, len, G_KEY_FILE_NONE, NULL))
+		return true;
+	family = g_key_file_get_string(file, "general", "family", NULL);
+	if (family && strstr(family, "SUSE"))
+		ret_info->answers = ANSWERS_AUTOYAST;
+	ret_info->kernel = g_key_file_get_string(file, "images-x86_64", "kernel", NULL);
+	ret_info->initrd = g_key_file_get_string(file, "images-x86_64", "initrd", NULL);
+	if (!ret_info->kernel || !ret_info->initrd) {
+		treeinfo_release(ret_info);
+		return true;
+	}
+	if (is_inside(ret_info->kernel) && is_inside(ret_info->initrd))
+		return true;
+	treeinfo_release(ret_info);
+	return error_set(error, SOCLE_ERROR_CORRUPT,
+			 "the file '.treeinfo' names files that are not in the tree");
+}
+
+/* As treeinfo_parse(); without such a file it tells nothing. */
+static bool read_treeinfo(const char *location, struct treeinfo *ret_info, GError **error)
 {
 	autofd int fd = open_at(location, ".treeinfo", NULL);
 	g_autofree char *text = g_malloc(TREEINFO_MAX);
-	g_autoptr(GKeyFile) file = g_key_file_new();
 	ssize_t len;
 
+	*ret_info = (struct treeinfo){ 0 };
 	if (fd < 0 || sys_lseek(fd, 0, SEEK_SET) < 0)
-		return NULL;
+		return true;
 	len = sys_read_full(fd, text, TREEINFO_MAX);
-	if (len <= 0 || !g_key_file_load_from_data(file, text, (gsize)len, G_KEY_FILE_NONE, NULL))
-		return NULL;
-	return g_steal_pointer(&file);
+	return len <= 0 || treeinfo_parse(text, (size_t)len, ret_info, error);
 }
 
 /* True: it is told there; an error may be set. */
 static bool open_told(struct installer *installer, const char *location, GError **error)
 {
-	g_autoptr(GKeyFile) info = read_treeinfo(location);
-	g_autofree char *family = NULL, *kernel = NULL, *initrd = NULL;
+	struct treeinfo info;
 
-	if (!info)
-		return false;
-	family = g_key_file_get_string(info, "general", "family", NULL);
-	kernel = g_key_file_get_string(info, "images-x86_64", "kernel", NULL);
-	initrd = g_key_file_get_string(info, "images-x86_64", "initrd", NULL);
-	if (!kernel || !initrd)
-		return false;
-	if (!is_inside(kernel) || !is_inside(initrd)) {
-		error_set(error, SOCLE_ERROR_CORRUPT,
-			  "the file '.treeinfo' of '%s' names files that are not in the tree",
-			  location);
+	if (!read_treeinfo(location, &info, error)) {
+		g_prefix_error(error, "'%s': ", location);
 		return true;
 	}
-	installer->answers =
-		family && strstr(family, "SUSE") ? ANSWERS_AUTOYAST : ANSWERS_KICKSTART;
-	installer->kernel = open_at(location, kernel, error);
+	if (!info.kernel)
+		return false;
+	installer->answers = info.answers;
+	installer->kernel = open_at(location, info.kernel, error);
 	if (installer->kernel >= 0)
-		installer->initrd = open_at(location, initrd, error);
+		installer->initrd = open_at(location, info.initrd, error);
+	treeinfo_release(&info);
 	return true;
 }
 

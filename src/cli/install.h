@@ -30,6 +30,15 @@ void installer_release(struct installer *installer);
 
 /* ---- install-tree.c ---- */
 
+/* What a tree says of itself in .treeinfo. */
+struct treeinfo {
+	char *kernel, *initrd; /* files of the tree; NULL: it tells of none */
+	enum answers answers;
+};
+
+/* False: it names files outside. */
+bool treeinfo_parse(const char *text, size_t len, struct treeinfo *ret_info, GError **error);
+void treeinfo_release(struct treeinfo *info);
 /* The kernel and initrd of a tree: a folder here, or what is at an URL. */
 bool installer_open_tree(struct installer *installer, const char *location, GError **error);
 /* Files here; @initrd may be NULL. */

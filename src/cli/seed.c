@@ -34,6 +34,8 @@ enum {
 	ROOT_RECORD = 156, /* in a descriptor */
 	RECORD_LEN = 33,   /* without the name */
 	FOLDER = 1 << 1,   /* among the flags of a record */
+	/* Of user data: where cloud-init looks for what it is. */
+	USER_DATA_HEAD = 4096,
 };
 
 struct file {
@@ -120,6 +122,86 @@ char *seed_network_config(const char *const *macs, unsigned count)
 			json_pack("{s:{s:s}, s:b}", "match", "macaddress", macs[i], "dhcp4", true));
 	}
 	return dump(json_pack("{s:i, s:o}", "version", 2, "ethernets", cards));
+}
+
+/* ---- what users give ---- */
+
+/* The end of a word; in quotes it has blanks. */
+static const char *word_end(const char *p)
+{
+	for (bool quoted = false; *p && (quoted || (*p != ' ' && *p != '\t')); p++) {
+		if (*p == '\\' && p[1] == '"')
+			p++;
+		else if (*p == '"')
+			quoted = !quoted;
+	}
+	return p;
+}
+
+/* A key is a row of texts, each behind its length; the first one is its type (RFC 4253, 6.6). */
+static bool is_blob(const uint8_t *blob, size_t len, const char *type)
+{
+	size_t at = 0;
+
+	while (len - at >= 4) {
+		uint32_t size = get_be32(blob + at);
+
+		at += 4;
+		if (size > len - at)
+			return false;
+		if (at == 4 && (size != strlen(type) || memcmp(blob + at, type, size) != 0))
+			return false;
+		at += size;
+	}
+	return at == len && len > 4 + strlen(type);
+}
+
+static bool is_key_at(const char *p)
+{
+	const char *end = word_end(p);
+	g_autofree char *type = g_strndup(p, (size_t)(end - p)), *text = NULL;
+	g_autofree uint8_t *blob = NULL;
+	gsize len = 0;
+
+	end += strspn(end, " \t");
+	text = g_strndup(end, (size_t)(word_end(end) - end));
+	blob = *text ? g_base64_decode(text, &len) : NULL;
+	return blob && is_blob(blob, len, type);
+}
+
+bool seed_is_key(const char *line)
+{
+	const char *next = word_end(line);
+
+	/* Its options are one word. */
+	return is_key_at(line) || is_key_at(next + strspn(next, " \t"));
+}
+
+bool seed_check_user_data(const char *text, GError **error)
+{
+	static const char *const heads[] = {
+		"#cloud-config", "#!",
+		"#include",      "#cloud-boothook",
+		"#part-handler", "## template: jinja",
+		"#upstart-job",
+	};
+	g_autofree char *head = g_ascii_strdown(text, (gssize)strnlen(text, USER_DATA_HEAD));
+	const char *begin = head;
+
+	if (g_str_has_prefix(begin, "\357\273\277"))
+		begin += 3;
+	while (g_ascii_isspace(*begin))
+		begin++;
+	for (size_t i = 0; i < G_N_ELEMENTS(heads); i++) {
+		if (g_str_has_prefix(begin, heads[i]))
+			return true;
+	}
+	/* Several parts as in a mail. */
+	if (strstr(head, "mime-version:"))
+		return true;
+	return error_set(error, SOCLE_ERROR_USAGE,
+			 "cloud-init would drop it without a word, as it begins with none of "
+			 "'#cloud-config', '#!' and their like");
 }
 
 char *seed_hostname(const char *name)

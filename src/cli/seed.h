@@ -8,6 +8,7 @@
 #define CLI_SEED_H
 
 #include <glib.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,10 @@ char *seed_meta_data_anew(const char *text, const char *instance, const char *ho
 char *seed_vendor_data_anew(void);
 /* DHCP on each of these cards. */
 char *seed_network_config(const char *const *macs, unsigned count);
+/* Is @line a public key as ssh-keygen writes it, with or without options before it? */
+bool seed_is_key(const char *line);
+/* Does cloud-init know by the text's beginning what to do with it? It drops the others without a word. */
+bool seed_check_user_data(const char *text, GError **error);
 /* A name of a host that @name can be: letters, digits, hyphens. */
 char *seed_hostname(const char *name);
 

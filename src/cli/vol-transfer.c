@@ -4,6 +4,9 @@
  *
  * Holes travel as such, unless --full says otherwise: of a file where its file system says that there
  * are some, of a volume where the daemon does. What is received is in FILE.part until it is complete.
+ *
+ * A daemon of this host and user that is socled gets the file and copies by itself; all others, and what
+ * is no file, get or send bytes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +24,8 @@
 #include "cli/vol.h"
 
 enum {
-	PIECE = 1 << 18,             /* bytes that are read and sent at once */
-	TELL_NS = 200 * 1000 * 1000, /* between two lines of progress */
+	PIECE = 1 << 18, /* bytes that are read and sent at once */
+	TELL_MS = 200,   /* between two lines of progress */
 };
 
 /* How far it is, on a terminal. */
@@ -42,7 +45,7 @@ static void progress_tell(struct progress *progress, bool last)
 	uint64_t now = sys_monotonic_ns(), done = progress->data + progress->holes;
 	g_autofree char *text = NULL;
 
-	if (!progress->wanted || (!last && now - progress->told_ns < TELL_NS))
+	if (!progress->wanted || (!last && now - progress->told_ns < TELL_MS * UINT64_C(1000000)))
 		return;
 	progress->told_ns = now;
 	text = cli_size(done);
@@ -54,6 +57,26 @@ static void progress_tell(struct progress *progress, bool last)
 	else
 		(void)fprintf(stderr, "\r%s\033[K", text);
 	(void)fflush(stderr);
+}
+
+/* ---- by the daemon ---- */
+
+/* The file's position tells how far it is. */
+static bool wait_for_copy(struct socle_stream *stream, int fd, struct progress *progress,
+			  GError **error)
+{
+	struct socle_error *why = NULL;
+	off_t start = sys_lseek(fd, 0, SEEK_CUR);
+	uint8_t none;
+
+	while (!socle_stream_wait(stream, SOCLE_STREAM_READABLE, TELL_MS)) {
+		progress->data = (uint64_t)(sys_lseek(fd, 0, SEEK_CUR) - start);
+		progress_tell(progress, false);
+		if (!interrupt_check(error))
+			return false;
+	}
+	return socle_stream_recv(stream, &none, sizeof(none), &why) >= 0 ||
+	       cli_fail(error, why, NULL);
 }
 
 /* ---- up ---- */
@@ -147,18 +170,26 @@ bool vol_upload(struct socle_volume *vol, int fd, const char *path,
 	struct socle_error *why = NULL;
 	struct progress progress;
 	SOCLE_AUTO(stream) stream = NULL;
-	bool ok;
+	bool by_daemon, ok;
 
-	stream = socle_volume_upload(vol, transfer->offset, transfer->length,
-				     source.sparse ? SOCLE_VOLUME_SPARSE : 0, 0, &why);
+	if (source.sparse)
+		stream = socle_volume_upload_fd(vol, transfer->offset, transfer->length, fd, NULL);
+	by_daemon = stream != NULL;
+	if (!stream)
+		stream = socle_volume_upload(vol, transfer->offset, transfer->length,
+					     source.sparse ? SOCLE_VOLUME_SPARSE : 0, 0, &why);
 	if (!stream)
 		return cli_fail(error, why, "volume '%s'", socle_volume_name(vol));
 	progress_init(&progress, transfer->progress,
 		      transfer->length ? transfer->length
 		      : file           ? (uint64_t)st.st_size
 				       : 0);
-	ok = source.sparse ? send_sparse(stream, &source, &progress, error)
-			   : send_data(stream, &source, source.left, &progress, error);
+	if (by_daemon)
+		ok = wait_for_copy(stream, fd, &progress, error);
+	else if (source.sparse)
+		ok = send_sparse(stream, &source, &progress, error);
+	else
+		ok = send_data(stream, &source, source.left, &progress, error);
 	progress_tell(&progress, true);
 	if (ok && socle_stream_finish(stream, &why) < 0)
 		ok = cli_fail(error, why, NULL);
@@ -293,6 +324,8 @@ static bool receive(struct socle_stream *stream, const struct target *target,
 			return error_sys(error, (int)ret, "cannot write '%s'", target->path);
 		progress->data += (uint64_t)got;
 		progress_tell(progress, false);
+		if (!interrupt_check(error))
+			return false;
 	}
 	/* A hole at the end has no byte behind it. */
 	if (target->file) {
@@ -310,11 +343,16 @@ static bool download(struct socle_volume *vol, const struct target *target,
 	struct socle_error *why = NULL;
 	struct progress progress;
 	struct socle_volume_info info = { .capacity = 0 };
-	SOCLE_AUTO(stream)
-	stream = socle_volume_download(vol, transfer->offset, transfer->length,
-				       transfer->sparse ? SOCLE_VOLUME_SPARSE : 0, 0, &why);
-	bool ok;
+	SOCLE_AUTO(stream) stream = NULL;
+	bool by_daemon, ok;
 
+	if (target->file && transfer->sparse)
+		stream = socle_volume_download_fd(vol, transfer->offset, transfer->length,
+						  target->fd, NULL);
+	by_daemon = stream != NULL;
+	if (!stream)
+		stream = socle_volume_download(vol, transfer->offset, transfer->length,
+					       transfer->sparse ? SOCLE_VOLUME_SPARSE : 0, 0, &why);
 	if (!stream)
 		return cli_fail(error, why, "volume '%s'", socle_volume_name(vol));
 	/* Only to say how far it is. */
@@ -322,7 +360,8 @@ static bool download(struct socle_volume *vol, const struct target *target,
 		(void)socle_volume_info(vol, SOCLE_VOLUME_INFO_PHYSICAL, &info, NULL);
 	progress_init(&progress, transfer->progress,
 		      transfer->length ? transfer->length : info.allocation);
-	ok = receive(stream, target, &progress, error);
+	ok = by_daemon ? wait_for_copy(stream, target->fd, &progress, error)
+		       : receive(stream, target, &progress, error);
 	progress_tell(&progress, true);
 	if (ok && socle_stream_finish(stream, &why) < 0)
 		ok = cli_fail(error, why, NULL);
@@ -342,7 +381,9 @@ static bool download_to_file(struct socle_volume *vol, const char *path,
 
 	if (fd < 0)
 		return error_sys(error, fd, "cannot create '%s'", part);
-	ok = download(vol, &target, transfer, error);
+	/* Ctrl-C is not to leave it. */
+	ok = interrupt_begin(error) && download(vol, &target, transfer, error);
+	interrupt_end();
 	if (ok) {
 		int ret = sys_rename(part, path);
 

@@ -57,9 +57,15 @@ static struct socle_volume_info info_of(const struct storage_vol *parsed)
 	};
 }
 
-/* @xml goes. One that has gone meanwhile has none, and is left out. */
-static void add_volume(struct socle_volume *vol, char *xml, bool with_pool, struct table *table,
-		       json_t *list)
+/* What is printed of many: one of the two. */
+struct listing {
+	struct table *table; /* with a column for the pool, if with_pool */
+	json_t *list;        /* NULL: it is the table */
+	bool with_pool;
+};
+
+/* One that has gone meanwhile has no XML, and is left out. */
+static void add_volume(struct socle_volume *vol, char *xml, const struct listing *to)
 {
 	autoptr(storage_vol) parsed = xml ? parse(xml, NULL) : NULL;
 	struct socle_volume_info info;
@@ -67,19 +73,21 @@ static void add_volume(struct socle_volume *vol, char *xml, bool with_pool, stru
 	if (!parsed)
 		return;
 	info = info_of(parsed);
-	if (with_pool)
-		table_add(table, socle_volume_pool_name(vol));
-	table_add(table, socle_volume_name(vol));
-	table_add(table, parsed->target.format.type ? parsed->target.format.type
-						    : socle_volume_type_name(info.type));
-	table_take(table, cli_size(info.capacity));
-	table_take(table, cli_size(info.allocation));
-	table_add(table, parsed->target.path);
-	json_array_append_new(list, volume_json(vol, &info, parsed));
+	if (to->list) {
+		json_array_append_new(to->list, volume_json(vol, &info, parsed));
+		return;
+	}
+	if (to->with_pool)
+		table_add(to->table, socle_volume_pool_name(vol));
+	table_add(to->table, socle_volume_name(vol));
+	table_add(to->table, parsed->target.format.type ? parsed->target.format.type
+							: socle_volume_type_name(info.type));
+	table_take(to->table, cli_size(info.capacity));
+	table_take(to->table, cli_size(info.allocation));
+	table_add(to->table, parsed->target.path);
 }
 
-static bool add_volumes(struct socle_volume **vols, bool with_pool, struct table *table,
-			json_t *list, GError **error)
+static bool add_volumes(struct socle_volume **vols, const struct listing *to, GError **error)
 {
 	struct socle_error *why = NULL;
 	char **xmls = socle_volumes_xml(vols, 0, &why);
@@ -87,7 +95,7 @@ static bool add_volumes(struct socle_volume **vols, bool with_pool, struct table
 	if (!xmls)
 		return cli_fail(error, why, NULL);
 	for (unsigned i = 0; vols[i]; i++)
-		add_volume(vols[i], xmls[i], with_pool, table, list);
+		add_volume(vols[i], xmls[i], to);
 	free(xmls);
 	return true;
 }
@@ -103,8 +111,8 @@ static void print_names(struct socle_pool *pool, struct socle_volume **vols, boo
 	}
 }
 
-static bool list_pool(struct cli *cli, struct socle_pool *pool, bool with_pool, struct table *table,
-		      json_t *list, GError **error)
+static bool list_pool(struct cli *cli, struct socle_pool *pool, const struct listing *to,
+		      GError **error)
 {
 	struct socle_volume **vols = NULL;
 	struct socle_error *why = NULL;
@@ -113,14 +121,14 @@ static bool list_pool(struct cli *cli, struct socle_pool *pool, bool with_pool, 
 	if (socle_volume_list(pool, 0, &vols, &why) < 0)
 		return cli_fail(error, why, "pool '%s'", socle_pool_name(pool));
 	if (cli->output == OUTPUT_NAME)
-		print_names(pool, vols, with_pool);
+		print_names(pool, vols, to->with_pool);
 	else
-		ok = add_volumes(vols, with_pool, table, list, error);
+		ok = add_volumes(vols, to, error);
 	socle_volumes_free(vols);
 	return ok;
 }
 
-static bool list_all(struct cli *cli, struct table *table, json_t *list, GError **error)
+static bool list_all(struct cli *cli, const struct listing *to, GError **error)
 {
 	struct socle_pool **pools = NULL;
 	struct socle_error *why = NULL;
@@ -131,7 +139,7 @@ static bool list_all(struct cli *cli, struct table *table, json_t *list, GError 
 	if (socle_pool_list(cli->conn, SOCLE_POOL_LIST_ACTIVE, &pools, &why) < 0)
 		return cli_fail(error, why, NULL);
 	for (unsigned i = 0; pools[i] && ok; i++)
-		ok = list_pool(cli, pools[i], true, table, list, error);
+		ok = list_pool(cli, pools[i], to, error);
 	socle_pools_free(pools);
 	return ok;
 }
@@ -142,23 +150,20 @@ static int run_list(struct cli *cli, const struct cli_args *args, GError **error
 		cli_args_words(args) ? cli_args_word(args, 0) : cli_args_value(args, "pool");
 	autoptr(table) table = table_new(word ? "NAME|FORMAT|>CAPACITY|>USED|PATH"
 					      : "POOL|NAME|FORMAT|>CAPACITY|>USED|PATH");
+	struct listing to = { .table = table, .with_pool = !word };
 	SOCLE_AUTO(pool) pool = NULL;
-	json_t *list;
-	bool ok;
 
 	if (word) {
 		pool = cli_pool(cli, word, error);
 		if (!pool)
 			return CLI_FAILED;
 	}
-	list = json_array();
-	ok = pool ? list_pool(cli, pool, false, table, list, error)
-		  : list_all(cli, table, list, error);
-	if (!ok) {
-		json_decref(list);
+	to.list = cli->output == OUTPUT_JSON ? json_array() : NULL;
+	if (!(pool ? list_pool(cli, pool, &to, error) : list_all(cli, &to, error))) {
+		json_decref(to.list);
 		return CLI_FAILED;
 	}
-	cli_out_list(cli, list, table, "no volumes");
+	cli_out_list(cli, to.list, table, "no volumes");
 	return CLI_OK;
 }
 

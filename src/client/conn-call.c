@@ -58,7 +58,15 @@ static void wait_for_answer_locked(struct socle_conn *conn, struct call *call, u
 static bool send_call(struct socle_conn *conn, struct call *call, unsigned timeout_ms,
 		      uint64_t deadline, struct rpc_message *msg, struct socle_error **error)
 {
+	int fd = -1;
 	bool up;
+
+	/* The packet may have to wait for longer than its caller does. */
+	if (call->fd && (fd = sys_dup(*call->fd)) < 0) {
+		rpc_message_free(msg);
+		return client_error(error, SOCLE_ERR_SYSTEM_ERROR, "cannot send descriptor %d: %s",
+				    *call->fd, g_strerror(-fd));
+	}
 
 	pthread_mutex_lock(&conn->lock);
 	up = wait_until_up_locked(conn, call->generation,
@@ -68,9 +76,13 @@ static bool send_call(struct socle_conn *conn, struct call *call, unsigned timeo
 		g_hash_table_insert(conn->calls, GUINT_TO_POINTER(call->serial), call);
 		if (call->stream)
 			stream_expect_locked(call->stream, call->serial);
-		conn_send_locked(conn, msg, NULL);
+		if (fd >= 0)
+			conn_send_fd_locked(conn, msg, fd_steal(&fd));
+		else
+			conn_send_locked(conn, msg, NULL);
 	}
 	pthread_mutex_unlock(&conn->lock);
+	fd_autoclose(&fd);
 	if (!up)
 		rpc_message_free(msg);
 	return up;
@@ -117,7 +129,7 @@ static struct rpc_message *new_message(struct socle_conn *conn, struct call *cal
 	struct rpc_message *msg;
 
 	call->serial = atomic_fetch_add(&conn->next_serial, 1);
-	msg = link_new_call(call->serial, call->procedure, args, &why);
+	msg = link_new_call(call->serial, call->procedure, args, call->fd ? 1 : 0, &why);
 	if (!msg)
 		client_error_take(error, SOCLE_ERR_INVALID_ARG, why);
 	return msg;

@@ -54,12 +54,14 @@ struct call {
 	struct socle_error *error;   /* why it failed */
 	struct handler *handler;     /* a registration: learns its number as soon as it is there */
 	struct socle_stream *stream; /* a call that opens one */
+	const int *fd;               /* goes with it; NULL: none does */
 	unsigned generation;         /* it is for this link only; 0: for any */
 };
 
 /* Something that waits to be sent. */
 struct out {
 	struct rpc_message *msg;
+	int fd; /* behind it, ours; or -1 */
 	size_t sent;
 	bool pong;
 	struct socle_stream *stream; /* whose bytes these are; NULL if it has gone */
@@ -123,6 +125,7 @@ struct socle_conn {
 	bool dialing; /* the I/O thread is busy with dial() or with the first calls */
 	bool orphan;  /* nobody waits for the I/O thread: it frees all when it ends */
 	bool secure;
+	bool local;              /* as the transport's; stays as it is */
 	struct socle_error *why; /* the connection ended, or is being opened again */
 	struct link *link;       /* while it is up */
 	unsigned generation;     /* of the link, from 1 on: numbers of the server are its */
@@ -181,6 +184,9 @@ void conn_rest(struct socle_conn *conn);
 /* Put it into the queue, and send what goes. */
 void conn_send_locked(struct socle_conn *conn, struct rpc_message *msg,
 		      struct socle_stream *stream);
+/* The same with a descriptor, which is taken over. */
+void conn_send_fd_locked(struct socle_conn *conn, struct rpc_message *msg, int fd);
+void conn_out_free(struct out *out);
 /* Read and handle what is there. Return: false if the link is broken. */
 bool conn_read_locked(struct socle_conn *conn, bool *ret_more);
 /* The link is of no use any more: all that depends on it fails. */
@@ -303,6 +309,9 @@ bool event_tell(struct socle_conn *conn, struct packet *packet, const struct han
  */
 struct socle_stream *stream_open_call(struct socle_conn *conn, int procedure, void *args, void *ret,
 				      unsigned flags, struct socle_error **error);
+/* The same of a call that @fd goes with. */
+struct socle_stream *stream_open_call_fd(struct socle_conn *conn, int procedure, void *args, int fd,
+					 struct socle_error **error);
 void stream_packet_locked(struct socle_conn *conn, struct packet *packet);
 /* So many bytes of it have left the queue. */
 void stream_sent_locked(struct socle_stream *stream, size_t len);

@@ -44,47 +44,74 @@ static void break_link_locked(struct socle_conn *conn, GError *why)
 	conn_wake(conn);
 }
 
+void conn_out_free(struct out *out)
+{
+	fd_autoclose(&out->fd);
+	rpc_message_free(out->msg);
+	g_free(out);
+}
+
+/* A part of it; as link_write(). */
+static ssize_t write_some(struct link *link, struct out *out, GError **why)
+{
+	struct span packet = rpc_message_packet(out->msg);
+	ssize_t n;
+
+	if (out->sent < packet.len) {
+		n = link_write(link, packet.p + out->sent, packet.len - out->sent, why);
+		out->sent += n > 0 ? (size_t)n : 0;
+		return n;
+	}
+	n = link_write_fd(link, out->fd, why);
+	if (n > 0)
+		fd_autoclose(&out->fd);
+	return n;
+}
+
 static void flush_locked(struct socle_conn *conn)
 {
 	struct out *out;
 
 	while (conn->link && !conn->broken && (out = g_queue_peek_head(&conn->out))) {
-		struct span packet = rpc_message_packet(out->msg);
+		const size_t len = rpc_message_packet(out->msg).len;
 		GError *why = NULL;
-		ssize_t n =
-			link_write(conn->link, packet.p + out->sent, packet.len - out->sent, &why);
+		ssize_t n = write_some(conn->link, out, &why);
 
 		if (n < 0)
 			break_link_locked(conn, why);
 		if (n <= 0)
 			return;
-		out->sent += (size_t)n;
-		if (out->sent < packet.len)
+		if (out->sent < len || out->fd >= 0)
 			continue;
 		g_queue_pop_head(&conn->out);
 		if (out->stream)
-			stream_sent_locked(out->stream, packet.len);
-		rpc_message_free(out->msg);
-		g_free(out);
+			stream_sent_locked(out->stream, len);
+		conn_out_free(out);
 	}
 }
 
-static void put_out_locked(struct socle_conn *conn, struct rpc_message *msg, bool pong,
-			   struct socle_stream *stream)
+static void put_out_locked(struct socle_conn *conn, const struct out *what)
 {
-	struct out *out = g_new(struct out, 1);
-
-	*out = (struct out){ .msg = msg, .pong = pong, .stream = stream };
-	g_queue_push_tail(&conn->out, out);
+	g_queue_push_tail(&conn->out, g_memdup2(what, sizeof(*what)));
 	flush_locked(conn);
+}
+
+static void send_locked(struct socle_conn *conn, const struct out *what)
+{
+	put_out_locked(conn, what);
+	/* The I/O thread sends the rest; and if it does not read it is to do so, for the answer. */
+	if (conn->out.length > 0 || conn->stream_bytes >= CONN_STREAM_PAUSE)
+		conn_wake(conn);
 }
 
 void conn_send_locked(struct socle_conn *conn, struct rpc_message *msg, struct socle_stream *stream)
 {
-	put_out_locked(conn, msg, false, stream);
-	/* The I/O thread sends the rest; and if it does not read it is to do so, for the answer. */
-	if (conn->out.length > 0 || conn->stream_bytes >= CONN_STREAM_PAUSE)
-		conn_wake(conn);
+	send_locked(conn, &(struct out){ .msg = msg, .fd = -1, .stream = stream });
+}
+
+void conn_send_fd_locked(struct socle_conn *conn, struct rpc_message *msg, int fd)
+{
+	send_locked(conn, &(struct out){ .msg = msg, .fd = fd });
 }
 
 /* One at a time is enough, however often it asks. */
@@ -94,7 +121,9 @@ static void send_pong_locked(struct socle_conn *conn)
 		if (((struct out *)l->data)->pong)
 			return;
 	}
-	put_out_locked(conn, rpc_message_new_keepalive(RPC_KEEPALIVE_PONG), true, NULL);
+	put_out_locked(conn, &(struct out){ .msg = rpc_message_new_keepalive(RPC_KEEPALIVE_PONG),
+					    .fd = -1,
+					    .pong = true });
 }
 
 /* == Reading == */
@@ -188,7 +217,8 @@ static uint64_t keep_alive_locked(struct socle_conn *conn)
 	}
 	conn->pings++;
 	conn->pinged_ns = now;
-	put_out_locked(conn, rpc_message_new_keepalive(RPC_KEEPALIVE_PING), false, NULL);
+	put_out_locked(conn, &(struct out){ .msg = rpc_message_new_keepalive(RPC_KEEPALIVE_PING),
+					    .fd = -1 });
 	return interval;
 }
 
@@ -198,10 +228,8 @@ static void drop_out_locked(struct socle_conn *conn)
 {
 	struct out *out;
 
-	while ((out = g_queue_pop_head(&conn->out))) {
-		rpc_message_free(out->msg);
-		g_free(out);
-	}
+	while ((out = g_queue_pop_head(&conn->out)))
+		conn_out_free(out);
 }
 
 void conn_lost_locked(struct socle_conn *conn, enum socle_close_reason reason, const char *why)

@@ -25,7 +25,7 @@ void conn_deregister_locked(struct socle_conn *conn, const struct event_kind *ki
 	uint32_t serial = atomic_fetch_add(&conn->next_serial, 1);
 	struct rpc_message *msg;
 
-	msg = link_new_call(serial, kind->stop, &args, NULL);
+	msg = link_new_call(serial, kind->stop, &args, 0, NULL);
 	/* Its answer is nobody's. */
 	if (msg)
 		conn_send_locked(conn, msg, NULL);

@@ -165,6 +165,7 @@ struct socle_conn *conn_new(struct link *link, const struct link_features *featu
 
 	conn->link = link;
 	conn->secure = link_transport(link)->secure;
+	conn->local = link_transport(link)->local;
 	conn->features = *features;
 	conn->threadless = threadless;
 	conn->heard_ns = sys_monotonic_ns();
@@ -263,12 +264,9 @@ static void free_queued(void *queued)
 	queued_free(queued);
 }
 
-static void free_out(void *opaque)
+static void free_out(void *out)
 {
-	struct out *out = opaque;
-
-	rpc_message_free(out->msg);
-	g_free(out);
+	conn_out_free(out);
 }
 
 void conn_destroy(struct socle_conn *conn)

@@ -95,7 +95,7 @@ static int try_sockets(char **sockets, size_t *ret_index, struct transport **ret
 
 		if (fd >= 0) {
 			*ret_index = i;
-			*ret_transport = transport_new_socket(fd, true);
+			*ret_transport = transport_new_unix(fd);
 			return 0;
 		}
 		if (i == 0 || (rc == -ENOENT && fd != -ENOENT)) {
@@ -122,7 +122,7 @@ static struct transport *start(uint64_t deadline, char **ret_name, GError **erro
 	if (fd < 0)
 		return NULL;
 	*ret_name = g_strdup(session_name);
-	return transport_new_socket(fd, true);
+	return transport_new_unix(fd);
 }
 
 struct transport *dial_unix(const struct uri *uri, bool readonly, bool autostart, uint64_t deadline,

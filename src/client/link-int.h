@@ -59,6 +59,9 @@ uint64_t link_bytes_in(const struct link *link);
  */
 ssize_t link_write(struct link *link, const uint8_t *data, size_t len, GError **error);
 
+/* A descriptor behind its packet: as link_write(). */
+ssize_t link_write_fd(struct link *link, int fd, GError **error);
+
 /* A serial number that no call of this link has had (for 2^32 calls). */
 uint32_t link_next_serial(struct link *link);
 
@@ -78,8 +81,9 @@ bool link_call(struct link *link, int procedure, void *args, void *ret, uint64_t
 /* What people are told that a procedure is called: its name in libvirt's protocol. */
 const char *link_call_name(int procedure);
 
-/* Put a call together; NULL if it is beyond a limit. */
-struct rpc_message *link_new_call(uint32_t serial, int procedure, void *args, GError **error);
+/* Put a call together, behind which so many descriptors come; NULL if it is beyond a limit. */
+struct rpc_message *link_new_call(uint32_t serial, int procedure, void *args, unsigned fds,
+				  GError **error);
 
 /**
  * link_read_answer() - what a packet says that is the answer to @procedure

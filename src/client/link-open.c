@@ -11,12 +11,6 @@
 #include "client/error-int.h"
 #include "rpc/codes.h"
 
-enum {
-	FEATURE_KEEPALIVE = 10,
-	FEATURE_EVENT_CALLBACKS = 14,
-	FEATURE_CLOSE_CALLBACK = 15,
-};
-
 struct opening {
 	struct link *link;
 	uint64_t deadline;
@@ -102,10 +96,10 @@ bool link_open(struct link *link, const char *name, bool readonly, uint64_t dead
 	rpc_connect_open_args args = { .name = &text, .flags = readonly };
 	struct link_features f;
 
-	if (!authenticate(&o) || !has_feature(&o, FEATURE_KEEPALIVE, &f.keepalive) ||
+	if (!authenticate(&o) || !has_feature(&o, RPC_FEATURE_KEEPALIVE, &f.keepalive) ||
 	    !call(&o, RPC_PROC_CONNECT_OPEN, &args, NULL) ||
-	    !has_feature(&o, FEATURE_EVENT_CALLBACKS, &f.event_callbacks) ||
-	    !has_feature(&o, FEATURE_CLOSE_CALLBACK, &f.close_callback))
+	    !has_feature(&o, RPC_FEATURE_EVENT_CALLBACKS, &f.event_callbacks) ||
+	    !has_feature(&o, RPC_FEATURE_CLOSE_CALLBACK, &f.close_callback))
 		return false;
 	if (f.close_callback && !call(&o, RPC_PROC_CONNECT_REGISTER_CLOSE_CALLBACK, NULL, NULL))
 		return false;

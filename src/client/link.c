@@ -184,10 +184,8 @@ bool link_read(struct link *link, struct packet **ret_packet, GError **error)
 	}
 }
 
-ssize_t link_write(struct link *link, const uint8_t *data, size_t len, GError **error)
+static ssize_t written(struct link *link, ssize_t n, GError **error)
 {
-	ssize_t n = link->transport->ops->send(link->transport, data, len);
-
 	if (n == -EAGAIN)
 		return 0;
 	if (n < 0) {
@@ -197,6 +195,16 @@ ssize_t link_write(struct link *link, const uint8_t *data, size_t len, GError **
 	return n;
 }
 
+ssize_t link_write(struct link *link, const uint8_t *data, size_t len, GError **error)
+{
+	return written(link, link->transport->ops->send(link->transport, data, len), error);
+}
+
+ssize_t link_write_fd(struct link *link, int fd, GError **error)
+{
+	return written(link, link->transport->ops->send_fd(link->transport, fd), error);
+}
+
 const char *link_call_name(int procedure)
 {
 	const struct rpc_procedure *proc = rpc_procedure_find(procedure);
@@ -204,21 +212,23 @@ const char *link_call_name(int procedure)
 	return proc ? proc->name : "(unknown)";
 }
 
-struct rpc_message *link_new_call(uint32_t serial, int procedure, void *args, GError **error)
+struct rpc_message *link_new_call(uint32_t serial, int procedure, void *args, unsigned fds,
+				  GError **error)
 {
 	const struct rpc_procedure *proc = rpc_procedure_find(procedure);
 	const struct rpc_header header = {
 		.program = RPC_PROGRAM_REMOTE,
 		.version = RPC_VERSION,
 		.procedure = procedure,
-		.type = RPC_TYPE_CALL,
+		.type = fds ? RPC_TYPE_CALL_WITH_FDS : RPC_TYPE_CALL,
 		.serial = serial,
 	};
 	autoptr(rpc_message) msg = rpc_message_new(&header);
 	g_autoptr(GError) why = NULL;
 
 	assert(proc && !proc->args.xdr == !args);
-	if (args && !rpc_message_put_xdr(msg, proc->args.xdr, args, &why)) {
+	if ((fds && !rpc_message_put_fds(msg, fds, &why)) ||
+	    (args && !rpc_message_put_xdr(msg, proc->args.xdr, args, &why))) {
 		error_set(error, SOCLE_ERROR_LIMIT,
 			  "an argument of the call is longer than the protocol allows");
 		return NULL;
@@ -291,7 +301,7 @@ bool link_call(struct link *link, int procedure, void *args, void *ret, uint64_t
 	       struct socle_error **ret_server, GError **error)
 {
 	uint32_t serial = link_next_serial(link);
-	autoptr(rpc_message) msg = link_new_call(serial, procedure, args, error);
+	autoptr(rpc_message) msg = link_new_call(serial, procedure, args, 0, error);
 
 	if (!msg || !write_all(link, rpc_message_packet(msg), deadline, error))
 		return false;

@@ -302,6 +302,39 @@ SOCLE_API struct socle_stream *socle_volume_download(struct socle_volume *vol, u
 						     struct socle_error **error);
 
 /**
+ * socle_volume_upload_fd() - have the server copy a file into it
+ * @vol:    the volume
+ * @offset: of the first byte in the volume
+ * @length: how many at most; 0: all up to the end of the file
+ * @fd:     of a regular file, from its position on; holes stay holes
+ * @error:  says why not: SOCLE_ERR_NO_SUPPORT if only streams will do, since the server is not on this host,
+ *          is another user's, or libvirt's
+ *
+ * The position of the file moves along, which tells how far it is. Nothing is sent by the stream:
+ * socle_stream_wait() for SOCLE_STREAM_READABLE waits until all is copied, and socle_stream_recv() then
+ * returns 0; before socle_stream_finish() it may be given up.
+ *
+ * Return: for socle_stream_recv(), then socle_stream_finish(); NULL on failure
+ */
+SOCLE_API struct socle_stream *socle_volume_upload_fd(struct socle_volume *vol, uint64_t offset,
+						      uint64_t length, int fd,
+						      struct socle_error **error);
+
+/**
+ * socle_volume_download_fd() - have the server copy it into a file
+ * @vol:    the volume
+ * @offset: of the first byte in the volume
+ * @length: how many; 0: all
+ * @fd:     of a regular file that has nothing behind its position
+ * @error:  as that of socle_volume_upload_fd()
+ *
+ * Return: as socle_volume_upload_fd()
+ */
+SOCLE_API struct socle_stream *socle_volume_download_fd(struct socle_volume *vol, uint64_t offset,
+							uint64_t length, int fd,
+							struct socle_error **error);
+
+/**
  * socle_volume_resize() - make it larger, or smaller
  * @vol:   the volume
  * @bytes: what a guest is to see

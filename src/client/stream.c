@@ -130,18 +130,34 @@ void socle_stream_unref(struct socle_stream *stream)
 	g_free(stream);
 }
 
-struct socle_stream *stream_open_call(struct socle_conn *conn, int procedure, void *args, void *ret,
-				      unsigned flags, struct socle_error **error)
+static struct socle_stream *open_call(struct socle_conn *conn, struct call *call, void *args,
+				      void *ret, unsigned flags, struct socle_error **error)
 {
-	struct socle_stream *s = stream_new(conn, procedure, flags, error);
-	struct call call = { .procedure = procedure, .stream = s };
+	struct socle_stream *s = stream_new(conn, call->procedure, flags, error);
 
 	if (!s)
 		return NULL;
-	if (conn_call_for(conn, &call, atomic_load(&conn->timeout_ms), args, ret, error))
+	call->stream = s;
+	if (conn_call_for(conn, call, atomic_load(&conn->timeout_ms), args, ret, error))
 		return s;
 	socle_stream_unref(s);
 	return NULL;
+}
+
+struct socle_stream *stream_open_call(struct socle_conn *conn, int procedure, void *args, void *ret,
+				      unsigned flags, struct socle_error **error)
+{
+	struct call call = { .procedure = procedure };
+
+	return open_call(conn, &call, args, ret, flags, error);
+}
+
+struct socle_stream *stream_open_call_fd(struct socle_conn *conn, int procedure, void *args, int fd,
+					 struct socle_error **error)
+{
+	struct call call = { .procedure = procedure, .fd = &fd };
+
+	return open_call(conn, &call, args, NULL, 0, error);
 }
 
 void stream_expect_locked(struct socle_stream *s, uint32_t serial)

@@ -26,6 +26,8 @@ struct transport_ops {
 	ssize_t (*recv)(struct transport *transport, void *data, size_t len);
 	/* A descriptor and the byte that it comes with. NULL: there are none. */
 	int (*recv_fd)(struct transport *transport);
+	/* The same, out: 1, or as the others. Only of a local one. */
+	ssize_t (*send_fd)(struct transport *transport, int fd);
 	/* Why it broke, in the peer's own words, for free; NULL: nothing is known. May be NULL. */
 	char *(*last_words)(struct transport *transport);
 	/* Close it all, and free the rest. */
@@ -36,6 +38,7 @@ struct transport {
 	const struct transport_ops *ops;
 	int fd;      /* for poll(2) */
 	bool secure; /* nobody else can read it */
+	bool local; /* a socket of this host: descriptors can go by it, if the peer is the server */
 };
 
 /**
@@ -43,6 +46,8 @@ struct transport {
  * @fd: is owned from now on, and made not to block
  */
 struct transport *transport_new_socket(int fd, bool secure);
+/* The same of a Unix socket. */
+struct transport *transport_new_unix(int fd);
 
 /* To a program: @words is a file with what it prints to its standard error, or -1. */
 struct transport *transport_new_program(int fd, int words, bool secure);

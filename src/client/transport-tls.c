@@ -8,16 +8,16 @@
 #include "client/transport-int.h"
 
 #include <errno.h>
-#include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/sys.h"
+#include "client/gnutls-int.h"
 
 struct tls_transport {
 	struct transport transport;
+	const struct gnutls *lib;
 	gnutls_session_t session;
 	gnutls_certificate_credentials_t credentials;
 };
@@ -41,12 +41,16 @@ static ssize_t tls_result(ssize_t n)
 
 static ssize_t tls_send(struct transport *transport, const void *data, size_t len)
 {
-	return tls_result(gnutls_record_send(tls_of(transport)->session, data, len));
+	const struct tls_transport *tls = tls_of(transport);
+
+	return tls_result(tls->lib->record_send(tls->session, data, len));
 }
 
 static ssize_t tls_recv(struct transport *transport, void *data, size_t len)
 {
-	return tls_result(gnutls_record_recv(tls_of(transport)->session, data, len));
+	const struct tls_transport *tls = tls_of(transport);
+
+	return tls_result(tls->lib->record_recv(tls->session, data, len));
 }
 
 static void tls_free(struct transport *transport)
@@ -54,9 +58,9 @@ static void tls_free(struct transport *transport)
 	struct tls_transport *tls = tls_of(transport);
 
 	if (tls->session)
-		gnutls_deinit(tls->session);
+		tls->lib->deinit(tls->session);
 	if (tls->credentials)
-		gnutls_certificate_free_credentials(tls->credentials);
+		tls->lib->certificate_free_credentials(tls->credentials);
 	fd_autoclose(&tls->transport.fd);
 	g_free(tls);
 }
@@ -77,7 +81,7 @@ static ssize_t push(gnutls_transport_ptr_t ptr, const void *data, size_t len)
 
 	if (n >= 0)
 		return n;
-	gnutls_transport_set_errno(tls->session, (int)-n);
+	tls->lib->transport_set_errno(tls->session, (int)-n);
 	return -1;
 }
 
@@ -88,7 +92,7 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *data, size_t len)
 
 	if (n >= 0)
 		return n;
-	gnutls_transport_set_errno(tls->session, (int)-n);
+	tls->lib->transport_set_errno(tls->session, (int)-n);
 	return -1;
 }
 
@@ -155,67 +159,68 @@ static bool load_files(struct tls_transport *tls, const char *pkipath, bool no_v
 	int rc;
 
 	find_files(&files, pkipath);
-	rc = gnutls_certificate_set_x509_trust_file(tls->credentials, files.ca,
-						    GNUTLS_X509_FMT_PEM);
+	rc = tls->lib->certificate_set_x509_trust_file(tls->credentials, files.ca,
+						       GNUTLS_X509_FMT_PEM);
 	if (rc < 0 && !no_verify)
 		return error_set(error, SOCLE_ERROR_NOT_FOUND,
 				 "cannot read the authority's certificate '%s' (%s): put it there, "
 				 "or name its folder by ?pkipath=",
-				 files.ca, gnutls_strerror(rc));
+				 files.ca, tls->lib->strerror(rc));
 	if (rc == 0 && !no_verify)
 		return error_set(error, SOCLE_ERROR_CORRUPT,
 				 "the file '%s' has no certificate of an authority in it",
 				 files.ca);
 	rc = no_verify || !file_is_there(files.crl)
 		     ? 0
-		     : gnutls_certificate_set_x509_crl_file(tls->credentials, files.crl,
-							    GNUTLS_X509_FMT_PEM);
+		     : tls->lib->certificate_set_x509_crl_file(tls->credentials, files.crl,
+							       GNUTLS_X509_FMT_PEM);
 	if (rc < 0)
 		return error_set(error, SOCLE_ERROR_CORRUPT,
 				 "cannot read the list of certificates taken back '%s': %s",
-				 files.crl, gnutls_strerror(rc));
+				 files.crl, tls->lib->strerror(rc));
 	if (!file_is_there(files.cert) && !file_is_there(files.key))
 		return true;
-	rc = gnutls_certificate_set_x509_key_file(tls->credentials, files.cert, files.key,
-						  GNUTLS_X509_FMT_PEM);
+	rc = tls->lib->certificate_set_x509_key_file(tls->credentials, files.cert, files.key,
+						     GNUTLS_X509_FMT_PEM);
 	if (rc < 0)
 		return error_set(error, SOCLE_ERROR_CORRUPT,
 				 "cannot use our certificate '%s' with the key '%s': %s",
-				 files.cert, files.key, gnutls_strerror(rc));
+				 files.cert, files.key, tls->lib->strerror(rc));
 	return true;
 }
 
 static bool setup(struct tls_transport *tls, const char *host, bool no_verify, GError **error)
 {
-	int rc = gnutls_init(&tls->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+	int rc = tls->lib->init(&tls->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
 
 	if (rc == 0)
-		rc = gnutls_set_default_priority(tls->session);
+		rc = tls->lib->set_default_priority(tls->session);
 	if (rc == 0)
-		rc = gnutls_credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE, tls->credentials);
+		rc = tls->lib->credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE,
+					       tls->credentials);
 	if (rc == 0 && !g_hostname_is_ip_address(host))
-		rc = gnutls_server_name_set(tls->session, GNUTLS_NAME_DNS, host, strlen(host));
+		rc = tls->lib->server_name_set(tls->session, GNUTLS_NAME_DNS, host, strlen(host));
 	if (rc != 0)
 		return error_set(error, SOCLE_ERROR_FAILED, "cannot set up TLS: %s",
-				 gnutls_strerror(rc));
+				 tls->lib->strerror(rc));
 	if (!no_verify)
-		gnutls_session_set_verify_cert(tls->session, host, 0);
-	gnutls_transport_set_ptr(tls->session, tls);
-	gnutls_transport_set_push_function(tls->session, push);
-	gnutls_transport_set_pull_function(tls->session, pull);
+		tls->lib->session_set_verify_cert(tls->session, host, 0);
+	tls->lib->transport_set_ptr(tls->session, tls);
+	tls->lib->transport_set_push_function(tls->session, push);
+	tls->lib->transport_set_pull_function(tls->session, pull);
 	return true;
 }
 
 static bool refuse_certificate(struct tls_transport *tls, const char *host, GError **error)
 {
 	gnutls_datum_t text = { NULL, 0 };
-	unsigned status = gnutls_session_get_verify_cert_status(tls->session);
-	bool told = gnutls_certificate_verification_status_print(
-			    status, gnutls_certificate_type_get(tls->session), &text, 0) == 0;
+	unsigned status = tls->lib->session_get_verify_cert_status(tls->session);
+	bool told = tls->lib->certificate_verification_status_print(
+			    status, tls->lib->certificate_type_get(tls->session), &text, 0) == 0;
 	g_autofree char *why = g_strdup(told ? (const char *)text.data : "for no known reason");
 	size_t len;
 
-	gnutls_free(text.data);
+	(*tls->lib->free)(text.data);
 	/* Its last sentence is the end of ours. */
 	len = strlen(g_strchomp(why));
 	if (len > 0 && why[len - 1] == '.')
@@ -228,19 +233,19 @@ static bool handshake(struct tls_transport *tls, const char *host, uint64_t dead
 		      GError **error)
 {
 	for (;;) {
-		int rc = gnutls_handshake(tls->session);
+		int rc = tls->lib->handshake(tls->session);
 
 		if (rc == GNUTLS_E_SUCCESS)
 			return true;
 		if (rc == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR)
 			return refuse_certificate(tls, host, error);
-		if (gnutls_error_is_fatal(rc))
+		if (tls->lib->error_is_fatal(rc))
 			return error_set(error, SOCLE_ERROR_FAILED,
 					 "cannot agree on TLS with '%s': %s", host,
-					 gnutls_strerror(rc));
+					 tls->lib->strerror(rc));
 		if (rc == GNUTLS_E_AGAIN &&
 		    !transport_wait(&tls->transport,
-				    gnutls_record_get_direction(tls->session) ? POLLOUT : POLLIN,
+				    tls->lib->record_get_direction(tls->session) ? POLLOUT : POLLIN,
 				    deadline, error))
 			return false;
 	}
@@ -275,9 +280,13 @@ struct transport *transport_new_tls(int fd, const char *host, const char *pkipat
 
 	tls->transport = (struct transport){ .ops = &tls_ops, .fd = fd, .secure = true };
 	(void)sys_set_nonblock(fd);
-	rc = gnutls_certificate_allocate_credentials(&tls->credentials);
+	tls->lib = gnutls_load(error);
+	if (!tls->lib)
+		return NULL;
+	rc = tls->lib->certificate_allocate_credentials(&tls->credentials);
 	if (rc != 0) {
-		error_set(error, SOCLE_ERROR_FAILED, "cannot set up TLS: %s", gnutls_strerror(rc));
+		error_set(error, SOCLE_ERROR_FAILED, "cannot set up TLS: %s",
+			  tls->lib->strerror(rc));
 		return NULL;
 	}
 	if (!load_files(tls, pkipath, no_verify, error) || !setup(tls, host, no_verify, error) ||

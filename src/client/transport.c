@@ -82,6 +82,11 @@ static int socket_recv_fd(struct transport *transport)
 	return take_fd(&msg);
 }
 
+static ssize_t socket_send_fd(struct transport *transport, int fd)
+{
+	return sys_send_fd(transport->fd, fd);
+}
+
 static char *socket_last_words(struct transport *transport)
 {
 	struct socket_transport *s = container_of(transport, struct socket_transport, transport);
@@ -112,6 +117,7 @@ static const struct transport_ops socket_ops = {
 	.send = socket_send,
 	.recv = socket_recv,
 	.recv_fd = socket_recv_fd,
+	.send_fd = socket_send_fd,
 	.last_words = socket_last_words,
 	.free = socket_free,
 };
@@ -132,9 +138,17 @@ struct transport *transport_new_socket(int fd, bool secure)
 	return transport_new_program(fd, -1, secure);
 }
 
+struct transport *transport_new_unix(int fd)
+{
+	struct transport *transport = transport_new_socket(fd, true);
+
+	transport->local = true;
+	return transport;
+}
+
 struct transport *transport_new_local(const struct local_server *server)
 {
-	struct transport *transport = transport_new_socket(server->fd, true);
+	struct transport *transport = transport_new_unix(server->fd);
 
 	container_of(transport, struct socket_transport, transport)->server = *server;
 	return transport;

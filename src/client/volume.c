@@ -354,6 +354,50 @@ struct socle_stream *socle_volume_upload(struct socle_volume *vol, uint64_t offs
 				error);
 }
 
+/* What a server that copies by itself is asked for; others would take the call for another one. */
+static bool server_copies(struct socle_conn *conn, struct socle_error **error)
+{
+	rpc_connect_supports_feature_args args = { .feature = RPC_FEATURE_VOL_BY_FD };
+	rpc_connect_supports_feature_ret ret = { 0 };
+
+	if (conn->local &&
+	    !CALL(conn, CONNECT_SUPPORTS_FEATURE, connect_supports_feature, &args, &ret, error))
+		return false;
+	return ret.supported ||
+	       client_error(error, SOCLE_ERR_NO_SUPPORT,
+			    "this server does not copy volumes from and to descriptors");
+}
+
+struct socle_stream *socle_volume_upload_fd(struct socle_volume *vol, uint64_t offset,
+					    uint64_t length, int fd, struct socle_error **error)
+{
+	rpc_storage_vol_upload_args args = {
+		.vol = client_volume_wire(vol),
+		.offset = offset,
+		.length = length,
+		.flags = RPC_VOL_BY_FD,
+	};
+
+	if (!server_copies(vol->conn, error))
+		return NULL;
+	return stream_open_call_fd(vol->conn, RPC_PROC_STORAGE_VOL_UPLOAD, &args, fd, error);
+}
+
+struct socle_stream *socle_volume_download_fd(struct socle_volume *vol, uint64_t offset,
+					      uint64_t length, int fd, struct socle_error **error)
+{
+	rpc_storage_vol_download_args args = {
+		.vol = client_volume_wire(vol),
+		.offset = offset,
+		.length = length,
+		.flags = RPC_VOL_BY_FD,
+	};
+
+	if (!server_copies(vol->conn, error))
+		return NULL;
+	return stream_open_call_fd(vol->conn, RPC_PROC_STORAGE_VOL_DOWNLOAD, &args, fd, error);
+}
+
 struct socle_stream *socle_volume_download(struct socle_volume *vol, uint64_t offset,
 					   uint64_t length, unsigned flags, unsigned stream_flags,
 					   struct socle_error **error)

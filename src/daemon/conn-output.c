@@ -84,26 +84,8 @@ static ssize_t send_packets(struct output *output)
 
 static ssize_t send_fd(struct output *output, struct outgoing *item)
 {
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	char zero = 0;
-	struct iovec iov = { &zero, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-	ssize_t n;
+	ssize_t n = sys_send_fd(output->fd, item->fds[item->fd_sent]);
 
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &item->fds[item->fd_sent], sizeof(int));
-	n = sys_sendmsg(output->fd, &msg, 0);
 	if (n == 1)
 		fd_autoclose(&item->fds[item->fd_sent++]);
 	return n;

@@ -19,7 +19,9 @@
 
 enum {
 	PART_LOCK = 90,  /* the byte that its maker has locked; no image's locks are there */
-	PART_OLD_S = 60, /* younger ones may not be locked yet */
+	PART_OLD_S = 60, /* where there are no locks, younger ones may still be made */
+	PART_TRIES = 10,
+	PART_DIGITS = 16,
 	BUILD_MODE = 0711,
 };
 
@@ -49,25 +51,49 @@ bool folder_has_volume(int dir, const char *name)
 
 static bool is_part(const char *name)
 {
-	return g_str_has_prefix(name, part_prefix) && g_str_has_suffix(name, part_suffix);
+	const char *number = name + strlen(part_prefix);
+
+	return g_str_has_prefix(name, part_prefix) &&
+	       strspn(number, "0123456789abcdef") == PART_DIGITS &&
+	       !strcmp(number + PART_DIGITS, part_suffix);
+}
+
+/*
+ * Who sweeps has the byte for himself while he removes a part, so one whose maker has a lock stays. It may
+ * be gone, or about to go, before that has one: then the next one is made. -EAGAIN: so it is.
+ */
+static int part_make(struct part *part)
+{
+	uint64_t number;
+	struct stat st;
+	int ret = sys_random(&number, sizeof(number));
+
+	if (ret < 0)
+		return ret;
+	g_snprintf(part->name, sizeof(part->name), "%s%016" PRIx64 "%s", part_prefix, number,
+		   part_suffix);
+	part->fd = sys_open_beneath(part->dir, part->name, O_RDWR | O_CREAT | O_EXCL, 0600);
+	if (part->fd < 0)
+		return part->fd;
+	/* Where there are no locks, as on some network file systems, age alone protects it. */
+	ret = sys_lock_byte(part->fd, PART_LOCK);
+	if (ret != -EAGAIN && (sys_fstat(part->fd, &st) < 0 || st.st_nlink))
+		return 0;
+	(void)sys_unlink_at(part->dir, part->name);
+	fd_autoclose(&part->fd);
+	return -EAGAIN;
 }
 
 bool part_init(struct part *part, int dir, GError **error)
 {
-	uint64_t number;
-	int ret = sys_random(&number, sizeof(number));
+	int ret = -EAGAIN;
 
 	*part = (struct part){ .dir = dir, .fd = -1 };
 	parts_sweep(dir);
+	for (unsigned tries = 0; ret == -EAGAIN && tries < PART_TRIES; tries++)
+		ret = part_make(part);
 	if (ret < 0)
-		return error_sys(error, ret, "cannot make a name for a new volume");
-	g_snprintf(part->name, sizeof(part->name), "%s%016" PRIx64 "%s", part_prefix, number,
-		   part_suffix);
-	part->fd = sys_open_beneath(dir, part->name, O_RDWR | O_CREAT | O_EXCL, 0600);
-	if (part->fd < 0)
-		return error_sys(error, part->fd, "cannot make a file for a new volume");
-	/* Where there are no locks, as on some network file systems, age alone protects it. */
-	(void)sys_lock_byte(part->fd, PART_LOCK);
+		return error_sys(error, ret, "cannot make a file for a new volume");
 	part->path = g_strdup_printf("/proc/self/fd/%d/%s", dir, part->name);
 	return true;
 }
@@ -102,18 +128,16 @@ void part_release(struct part *part)
 static void sweep_one(void *opaque, const char *name)
 {
 	const int dir = *(const int *)opaque;
-	struct stat st;
+	autofd int fd = is_part(name) ? sys_open_beneath(dir, name, O_RDWR | O_NONBLOCK, 0) : -1;
 	int64_t now_s = (int64_t)(sys_realtime_ns() / 1000000000);
+	struct stat st;
+	int ret;
 
-	if (!is_part(name))
+	if (fd < 0 || sys_fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return;
-	{
-		autofd int fd = sys_open_beneath(dir, name, O_RDONLY | O_NONBLOCK, 0);
-
-		if (fd >= 0 && sys_fstat(fd, &st) >= 0 && S_ISREG(st.st_mode) &&
-		    now_s - st.st_ctime > PART_OLD_S && sys_byte_is_locked(fd, PART_LOCK) <= 0)
-			(void)sys_unlink_at(dir, name);
-	}
+	ret = sys_lock_byte_alone(fd, PART_LOCK);
+	if (ret >= 0 || (ret != -EAGAIN && ret != -EACCES && now_s - st.st_ctime > PART_OLD_S))
+		(void)sys_unlink_at(dir, name);
 }
 
 void parts_sweep(int dir)

@@ -2,15 +2,30 @@
 /*
  * depot-mount.c - storage pools of types fs and netfs: a file system that is mounted while the pool is active
  *
- * It is mounted without the rights of devices and programs in it. What somebody has mounted there already is
- * used as it is.
+ * It is mounted without the rights of devices and programs in it. If somebody has mounted it there already it is
+ * used as it is; something else that is mounted there is not taken for it.
+ *
+ * Another host may be gone, and who asks its file system waits until it is back. So a pool that is found
+ * again is not asked, and one that stops is unmounted by force when its host does not answer, unless
+ * somebody has a file of it open, whose I/O would fail by that.
  */
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "base/error.h"
+#include "base/sys.h"
 #include "daemon/pools-int.h"
 #include "host/mounts.h"
 #include "host/tool.h"
+
+enum {
+	MOUNT_MS = 25000,   /* a client is told that it takes longer after 30 s */
+	UNMOUNT_MS = 10000, /* what is written back is told to who has closed the file: there is little to do */
+	FORCE_MS = 5000,
+	FORCE_TRIES = 4, /* who has waited needs a moment to let go */
+	FORCE_PAUSE_US = 500000,
+};
 
 static const char mount_options[] = "nodev,nosuid,noexec";
 
@@ -35,22 +50,93 @@ static const char *format_of(const struct depot *depot)
 	return type && strcmp(type, "auto") ? type : NULL;
 }
 
-static bool start_mounted(const struct depot *depot, const char *type, const char *what,
-			  GError **error)
+static size_t length_without_slashes(const char *text)
+{
+	size_t len = strlen(text);
+
+	while (len > 1 && text[len - 1] == '/')
+		len--;
+	return len;
+}
+
+/* Is it what the pool names? Devices have several names, and "host:/folder/" is "host:/folder". */
+static bool is_source(const struct mount_entry *entry, const char *what)
+{
+	const size_t len = length_without_slashes(what);
+	struct stat st;
+
+	if (what[0] == '/' && sys_stat(what, &st) == 0 && S_ISBLK(st.st_mode) &&
+	    major(st.st_rdev) == entry->major && minor(st.st_rdev) == entry->minor)
+		return true;
+	return length_without_slashes(entry->source) == len &&
+	       !strncmp(entry->source, what, len);
+}
+
+static bool mount_it(const char *type, const char *options, const char *what, const char *where,
+		     GError **error)
+{
+	g_auto(GStrv) argv = mounts_argv_mount(type, options, what, where);
+	bool late;
+
+	if (host_tool_run_within((const char *const *)argv, MOUNT_MS, &late, error))
+		return true;
+	if (late)
+		g_prefix_error(error, "'%s' does not answer: ", what);
+	return false;
+}
+
+static bool start_mounted(const struct depot *depot, unsigned flags, const char *type,
+			  const char *options, const char *what, GError **error)
 {
 	const char *where = depot->def->target.path;
+	autoptr(mount_entry) entry = mounts_find(where, NULL);
 
-	if (mounts_has(where, NULL))
-		return folder_start(depot, error);
-	return run(mounts_argv_mount(type, mount_options, what, where), error) &&
+	if (entry && !is_source(entry, what))
+		return error_set(error, SOCLE_ERROR_BUSY,
+				 "'%s' is mounted at '%s' already, and not '%s'; unmount it, or "
+				 "give the pool another <target>",
+				 entry->source, where, what);
+	if (entry && flags & POOL_START_FOUND)
+		return true;
+	return (entry || mount_it(type, options, what, where, error)) &&
 	       folder_start(depot, error);
+}
+
+/* Its host does not answer. Who waits for it gets errors, and lets it go. */
+static bool unmount_by_force(const struct mount_entry *entry, const char *where, GError **error)
+{
+	g_auto(GStrv) argv = mounts_argv_umount(where, true);
+	const int user = mounts_user(entry);
+	bool late;
+
+	if (user)
+		return error_set(error, SOCLE_ERROR_BUSY,
+				 "'%s' does not answer, and process %d has files of it open in "
+				 "'%s'; end that first, as by destroying the machine",
+				 entry->source, user, where);
+	for (unsigned i = 1; i < FORCE_TRIES; i++) {
+		if (host_tool_run_within((const char *const *)argv, FORCE_MS, &late, NULL))
+			return true;
+		g_usleep(FORCE_PAUSE_US);
+	}
+	return host_tool_run_within((const char *const *)argv, FORCE_MS, &late, error);
 }
 
 static bool stop(const struct depot *depot, GError **error)
 {
 	const char *where = depot->def->target.path;
+	g_auto(GStrv) argv = mounts_argv_umount(where, false);
+	autoptr(mount_entry) entry = mounts_find(where, NULL);
+	g_autoptr(GError) why = NULL;
+	bool late;
 
-	return !mounts_has(where, NULL) || run(mounts_argv_umount(where), error);
+	if (!entry ||
+	    host_tool_run_within((const char *const *)argv, UNMOUNT_MS, &late, &why))
+		return true;
+	if (late && depot->def->type == STORAGE_POOL_NETFS)
+		return unmount_by_force(entry, where, error);
+	g_propagate_error(error, g_steal_pointer(&why));
+	return false;
 }
 
 static bool erase(const struct depot *depot, unsigned flags, GError **error)
@@ -90,8 +176,8 @@ static bool fs_build(const struct depot *depot, unsigned flags, GError **error)
 
 static bool fs_start(const struct depot *depot, unsigned flags, GError **error)
 {
-	(void)flags;
-	return start_mounted(depot, format_of(depot), depot->def->source.devices[0].path, error);
+	return start_mounted(depot, flags, format_of(depot), mount_options,
+			     depot->def->source.devices[0].path, error);
 }
 
 const struct depot_kind depot_fs = {
@@ -124,22 +210,50 @@ static bool netfs_build(const struct depot *depot, unsigned flags, GError **erro
 	return folder_build(depot, error);
 }
 
+/* As mount is told it. An address with colons is in brackets, since another one follows. */
+static char *remote_of(const struct storage_pool_source *source, const char *type)
+{
+	const char *host = source->hosts[0].name, *dir = source->dir.path;
+
+	if (!strcmp(type, "cifs"))
+		return g_strdup_printf("//%s/%s", host, dir);
+	return strchr(host, ':') ? g_strdup_printf("[%s]:%s", host, dir)
+				 : g_strdup_printf("%s:%s", host, dir);
+}
+
+/* An NFS server that is not there is not asked again for minutes. NULL with @error: no such version. */
+static char *netfs_options(const struct storage_pool_source *source, const char *type,
+			   GError **error)
+{
+	const char *version = source->protocol.ver;
+
+	if (strcmp(type, "nfs") != 0)
+		return g_strdup(mount_options);
+	if (!version)
+		return g_strconcat(mount_options, ",retry=0", NULL);
+	if (*version && !version[strspn(version, "0123456789.")])
+		return g_strconcat(mount_options, ",retry=0,nfsvers=", version, NULL);
+	error_set(error, SOCLE_ERROR_USAGE,
+		  "'%.16s' is no version of NFS; give one as 3 or 4.2 in <protocol ver='...'/>",
+		  version);
+	return NULL;
+}
+
 static bool netfs_start(const struct depot *depot, unsigned flags, GError **error)
 {
 	const struct storage_pool_source *source = &depot->def->source;
 	const char *type = format_of(depot) ? format_of(depot) : "nfs";
-	g_autofree char *what = NULL;
+	g_autofree char *what = remote_of(source, type);
+	g_autofree char *options = netfs_options(source, type, error);
 
-	(void)flags;
+	if (!options)
+		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(helpers); i++) {
 		if (!strcmp(helpers[i].type, type) &&
 		    !host_tool_find(helpers[i].program, helpers[i].package, error))
 			return false;
 	}
-	what = strcmp(type, "cifs")
-		       ? g_strdup_printf("%s:%s", source->hosts[0].name, source->dir.path)
-		       : g_strdup_printf("//%s/%s", source->hosts[0].name, source->dir.path);
-	return start_mounted(depot, type, what, error);
+	return start_mounted(depot, flags, type, options, what, error);
 }
 
 static bool netfs_find_sources(const struct storage_pool *like, GPtrArray *list, GError **error)

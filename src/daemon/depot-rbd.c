@@ -5,7 +5,6 @@
  * Volumes are made, copied, resized and removed by the cluster, read and written by room block. Without <auth>
  * Ceph finds the keys itself (/etc/ceph).
  */
-#include <jansson.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -48,28 +47,12 @@ static bool run(const struct depot *depot, char **argv, char **ret_output, GErro
 					    depot->def->source.auth.username, coded)
 			  : NULL;
 	const char *const more[] = { words, NULL };
-	bool ok = host_tool_run_env((const char *const *)argv, more, NULL, ret_output, error);
+	bool ok = host_tool_run_env((const char *const *)argv, more, ret_output, error);
 
 	secret_wipe_text(coded);
 	secret_wipe_text(words);
 	g_strfreev(argv);
 	return ok;
-}
-
-/* What a program says in JSON; NULL: @error says why. @argv is taken over. */
-static json_t *ask(const struct depot *depot, char **argv, GError **error)
-{
-	g_autofree char *name = g_strdup(argv[0]);
-	g_autofree char *output = NULL;
-	json_t *answer;
-
-	if (!run(depot, argv, &output, error))
-		return NULL;
-	answer = json_loads(output, 0, NULL);
-	if (!answer)
-		error_set(error, SOCLE_ERROR_FAILED, "what %s says is no JSON; is it Ceph's?",
-			  name);
-	return answer;
 }
 
 static bool available(GError **error)
@@ -79,19 +62,10 @@ static bool available(GError **error)
 
 static bool list(const struct depot *depot, GPtrArray *names, GError **error)
 {
-	g_autofree char *monitors = monitors_of(depot);
-	json_t *answer = ask(depot, rbd_argv_list(monitors, pool_of(depot)), error), *item;
-	size_t i;
+	g_autofree char *monitors = monitors_of(depot), *answer = NULL;
 
-	json_array_foreach(answer, i, item)
-	{
-		const char *name = json_string_value(item);
-
-		if (storage_vol_name_check(name, NULL))
-			g_ptr_array_add(names, g_strdup(name));
-	}
-	json_decref(answer);
-	return answer != NULL;
+	return run(depot, rbd_argv_list(monitors, pool_of(depot)), &answer, error) &&
+	       rbd_answer_names(answer, names, error);
 }
 
 static bool start(const struct depot *depot, unsigned flags, GError **error)
@@ -102,48 +76,24 @@ static bool start(const struct depot *depot, unsigned flags, GError **error)
 	return list(depot, names, error);
 }
 
-/* Some versions write numbers as texts. */
-static uint64_t number_in(json_t *object, const char *key)
-{
-	json_t *value = json_object_get(object, key);
-	const char *text = json_string_value(value);
-	json_int_t number =
-		text ? (json_int_t)g_ascii_strtoll(text, NULL, 10) : json_integer_value(value);
-
-	return number > 0 ? (uint64_t)number : 0;
-}
-
-/* As libvirt has it: what there is of the cluster, and what of it is the pool's. */
 static bool usage(const struct depot *depot, struct pool_usage *ret_usage, GError **error)
 {
-	g_autofree char *monitors = monitors_of(depot);
-	json_t *answer = ask(depot, rbd_argv_usage(monitors), error), *item;
+	g_autofree char *monitors = monitors_of(depot), *answer = NULL;
 	bool found = false;
-	size_t i;
 
-	json_array_foreach(json_object_get(answer, "pools"), i, item)
-	{
-		if (g_strcmp0(json_string_value(json_object_get(item, "name")), pool_of(depot)) !=
-		    0)
-			continue;
-		*ret_usage = (struct pool_usage){ number_in(answer, "total_space") * 1024,
-						  number_in(item, "size_bytes"),
-						  number_in(answer, "total_avail") * 1024 };
-		found = true;
-	}
-	if (answer && !found)
-		error_set(error, SOCLE_ERROR_NOT_FOUND, "the cluster at '%s' has no pool '%s'",
-			  monitors, pool_of(depot));
-	json_decref(answer);
-	return found;
+	if (!run(depot, rbd_argv_usage(monitors), &answer, error) ||
+	    !rbd_answer_usage(answer, pool_of(depot), ret_usage, &found, error))
+		return false;
+	return found || error_set(error, SOCLE_ERROR_NOT_FOUND,
+				  "the cluster at '%s' has no pool '%s'", monitors, pool_of(depot));
 }
 
 static struct storage_vol *look(const struct depot *depot, const char *name, GError **error)
 {
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-	g_autofree char *monitors = monitors_of(depot);
+	g_autofree char *monitors = monitors_of(depot), *answer = NULL;
 	struct storage_vol *vol;
-	json_t *answer;
+	uint64_t size;
 
 	if (!list(depot, names, error))
 		return NULL;
@@ -152,16 +102,15 @@ static struct storage_vol *look(const struct depot *depot, const char *name, GEr
 			  "there is no image '%s' in Ceph's pool '%s'", name, pool_of(depot));
 		return NULL;
 	}
-	answer = ask(depot, rbd_argv_info(monitors, pool_of(depot), name), error);
-	if (!answer)
+	if (!run(depot, rbd_argv_info(monitors, pool_of(depot), name), &answer, error) ||
+	    !rbd_answer_size(answer, &size, error))
 		return NULL;
 	vol = g_new0(struct storage_vol, 1);
 	vol->type = STORAGE_VOL_NETWORK;
 	vol->name = g_strdup(name);
 	vol->target.format.type = g_strdup("raw");
-	vol->capacity = number_of((int64_t)number_in(answer, "size"));
+	vol->capacity = number_of((int64_t)size);
 	vol->allocation = vol->physical = vol->capacity;
-	json_decref(answer);
 	return vol;
 }
 

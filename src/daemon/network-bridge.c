@@ -35,7 +35,7 @@ static int is_same(const struct link_address *other, void *opaque)
 	const unsigned prefix = MIN(other->prefix, s->prefix);
 
 	memcpy(inet.bytes, other->bytes, sizeof(inet.bytes));
-	/* All lead to the way out. */
+	/* The way out leads to all. */
 	if (inet.v6 != s->address.v6 || prefix == 0 || !g_strcmp0(other->link, s->except) ||
 	    !inet_same_network(&inet, &s->address, prefix))
 		return 0;
@@ -83,11 +83,23 @@ static void set_switch(const char *path, const char *text)
 		log_info("cannot write '%s' to '%s'", text, path);
 }
 
+static char *v6_switch(const char *link, const char *name)
+{
+	return g_strdup_printf("/proc/sys/net/ipv6/conf/%s/%s", link, name);
+}
+
 static void set_v6_switch(const char *link, const char *name, const char *text)
 {
-	g_autofree char *path = g_strdup_printf("/proc/sys/net/ipv6/conf/%s/%s", link, name);
+	g_autofree char *path = v6_switch(link, name);
 
 	set_switch(path, text);
+}
+
+static bool v6_switch_is(const char *link, const char *name, char value)
+{
+	g_autofree char *path = v6_switch(link, name), *text = NULL;
+
+	return g_file_get_contents(path, &text, NULL, NULL) && text[0] == value;
 }
 
 static bool has_v6(const struct network *n)
@@ -101,16 +113,48 @@ static bool has_v6(const struct network *n)
 	return n->ipv6 == TRI_YES;
 }
 
+static bool forwards(const struct network *n)
+{
+	const enum forward_mode mode = network_mode(n);
+
+	return mode == FORWARD_NAT || mode == FORWARD_ROUTE || mode == FORWARD_OPEN;
+}
+
+/* A route that the kernel drops when it begins to forward, since routers do not listen to routers. */
+static int is_lost(const struct link_address *route, void *opaque)
+{
+	char *ret_link = opaque;
+
+	if (!route->v6 || !route->by_router || !v6_switch_is(route->link, "accept_ra", '1'))
+		return 0;
+	g_strlcpy(ret_link, route->link, LINK_NAME_SIZE);
+	return 1;
+}
+
+static bool check_routers(const struct network *n, GError **error)
+{
+	char link[LINK_NAME_SIZE];
+
+	if (!forwards(n) || !has_v6(n) || !v6_switch_is("all", "forwarding", '0') ||
+	    link_each_route(is_lost, link) <= 0)
+		return true;
+	return error_set(
+		error, SOCLE_ERROR_STATE,
+		"this host would lose its IPv6 route over '%s', which a router advertises, "
+		"when it begins to forward; let it listen on by 'sysctl "
+		"net.ipv6.conf.%s.accept_ra=2', or give the network no IPv6",
+		link, link);
+}
+
 static void set_switches(const struct network *n)
 {
 	const char *name = n->bridge.name;
-	const enum forward_mode mode = network_mode(n);
 
 	/* Guests do not tell the host where the way out is. */
 	set_v6_switch(name, "accept_ra", "0");
 	set_v6_switch(name, "autoconf", "0");
 	set_v6_switch(name, "disable_ipv6", has_v6(n) ? "0" : "1");
-	if (mode != FORWARD_NAT && mode != FORWARD_ROUTE && mode != FORWARD_OPEN)
+	if (!forwards(n))
 		return;
 	set_switch("/proc/sys/net/ipv4/ip_forward", "1");
 	if (has_v6(n))
@@ -193,6 +237,35 @@ static bool add_addresses(const struct network *n, GError **error)
 	return true;
 }
 
+static int is_same_route(const struct link_address *other, void *opaque)
+{
+	struct search *s = opaque;
+
+	if (other->v6 != s->address.v6 || other->prefix != s->prefix ||
+	    memcmp(other->bytes, s->address.bytes, other->v6 ? 16 : 4) != 0)
+		return 0;
+	g_free(s->found);
+	s->found = g_strdup(other->link);
+	/* There may be more than one, of other metrics. */
+	return !strcmp(other->link, s->except);
+}
+
+/* Is the route that is there already ours? */
+static bool check_route(const struct network *n, const struct inet *to, unsigned prefix,
+			GError **error)
+{
+	struct search search = { *to, prefix, n->bridge.name, NULL };
+	const bool ours = link_each_route(is_same_route, &search) > 0;
+	g_autofree char *found = search.found;
+	char text[INET_TEXT_MAX];
+
+	inet_format(to, text);
+	return ours || error_set(error, SOCLE_ERROR_BUSY,
+				 "the way to %s/%u leads over interface '%s' already; take that "
+				 "route away, or the <route>, or give it another metric",
+				 text, prefix, found ? found : "?");
+}
+
 static bool add_routes(const struct network *n, GError **error)
 {
 	for (unsigned i = 0; i < n->route_count; i++) {
@@ -211,11 +284,33 @@ static bool add_routes(const struct network *n, GError **error)
 		memcpy(to.bytes, inet.bytes, sizeof(to.bytes));
 		r = link_add_route(&to, gateway.bytes,
 				   route->metric.set ? (unsigned)route->metric.value : 0);
-		if (r < 0)
+		if (r == -EEXIST && !check_route(n, &inet, to.prefix, error))
+			return false;
+		if (r < 0 && r != -EEXIST)
 			return error_sys(error, r, "cannot add the route to %s/%u by %s",
 					 route->address, to.prefix, route->gateway);
 	}
 	return true;
+}
+
+static uint64_t kib(const struct number *number)
+{
+	return number->value > 0 ? (uint64_t)MIN(number->value, INT64_MAX >> 10) << 10 : 0;
+}
+
+/* To guests; what comes from them is the rules' matter. */
+static bool set_rate(const struct network *n, GError **error)
+{
+	const struct bandwidth_way *way = &n->bandwidth.inbound;
+	const struct link_rate rate = { kib(&way->average), kib(&way->peak), kib(&way->burst) };
+	int r = link_set_rate(n->bridge.name, rate.rate ? &rate : NULL);
+
+	if (r == -ENOENT)
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+				 "this host's kernel cannot limit the bandwidth of '%s'; load its "
+				 "module 'sch_tbf', or take <inbound> away",
+				 n->bridge.name);
+	return r >= 0 || error_sys(error, r, "cannot limit the bandwidth of '%s'", n->bridge.name);
 }
 
 static bool fill(const struct network *n, GError **error)
@@ -228,12 +323,12 @@ static bool fill(const struct network *n, GError **error)
 	r = link_set_up(n->bridge.name);
 	if (r < 0)
 		return error_sys(error, r, "cannot switch the bridge '%s' on", n->bridge.name);
-	return add_routes(n, error);
+	return add_routes(n, error) && set_rate(n, error);
 }
 
 bool bridge_make(const struct network *n, GError **error)
 {
-	if (!check_addresses(n, error))
+	if (!check_addresses(n, error) || !check_routers(n, error))
 		return false;
 	if (link_index(n->bridge.name) >= 0 && !is_ours(n))
 		return error_set(error, SOCLE_ERROR_BUSY,
@@ -255,6 +350,36 @@ bool bridge_mend(const struct network *n, bool *ret_anew, GError **error)
 	if (*ret_anew)
 		return bridge_make(n, error);
 	return fill(n, error);
+}
+
+struct count {
+	const struct network *network;
+	unsigned found;
+};
+
+static int count_address(const struct link_address *other, void *opaque)
+{
+	struct count *count = opaque;
+	const struct network *n = count->network;
+
+	for (unsigned i = 0; !strcmp(other->link, n->bridge.name) && i < n->ip_count; i++) {
+		struct inet inet;
+
+		count->found += inet_parse(n->ips[i].address, &inet) && inet.v6 == other->v6 &&
+				network_ip_prefix(&n->ips[i]) == (int)other->prefix &&
+				!memcmp(inet.bytes, other->bytes, inet.v6 ? 16 : 4);
+	}
+	return 0;
+}
+
+bool bridge_is_whole(const struct network *n)
+{
+	struct count count = { n, 0 };
+
+	if (!is_ours(n) || !link_is_up(n->bridge.name))
+		return false;
+	(void)link_each_address(count_address, &count);
+	return count.found >= n->ip_count;
 }
 
 void bridge_remove(const struct network *n)

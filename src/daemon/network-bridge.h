@@ -16,6 +16,8 @@ struct network;
 
 /* Make it. What an earlier daemon has left of the same network is taken over; on an error nothing is left. */
 bool bridge_make(const struct network *network, GError **error);
+/* Is it there, switched on, with all of its addresses? */
+bool bridge_is_whole(const struct network *network);
 /* See that all is there, and make what is not; guests do not notice. @ret_anew: it is another bridge. */
 bool bridge_mend(const struct network *network, bool *ret_anew, GError **error);
 void bridge_remove(const struct network *network);

@@ -71,10 +71,21 @@ static void add_forwarder(GString *out, const struct dns_forwarder *f)
 	     f->domain ? "/" : "", f->addr ? f->addr : "#", port ? "#" : "", port ? port : "");
 }
 
+static bool has_upstream(const struct network_dns *dns)
+{
+	for (unsigned i = 0; i < dns->forwarder_count; i++) {
+		if (!dns->forwarders[i].domain)
+			return true;
+	}
+	return false;
+}
+
 static void add_dns(GString *out, const struct network *n)
 {
 	const struct network_dns *dns = &n->dns;
-	bool upstream = false;
+	const bool upstream = has_upstream(dns);
+	/* Guests that reach nobody need nobody's names; what we do not know does not exist. */
+	const bool alone = !upstream && network_mode(n) == FORWARD_MODE_ABSENT;
 
 	if (dns->enable == TRI_NO) {
 		line(out, "port=0");
@@ -91,11 +102,10 @@ static void add_dns(GString *out, const struct network *n)
 		line(out, "domain-needed");
 		line(out, "local=//");
 	}
-	for (unsigned i = 0; i < dns->forwarder_count; i++) {
+	if (alone)
+		line(out, "local=/#/");
+	for (unsigned i = 0; i < dns->forwarder_count; i++)
 		add_forwarder(out, &dns->forwarders[i]);
-		upstream |= !dns->forwarders[i].domain;
-	}
-	/* Guests that reach nobody need nobody's names. */
 	if (upstream || network_mode(n) == FORWARD_MODE_ABSENT)
 		line(out, "no-resolv");
 	for (unsigned i = 0; i < dns->text_count; i++) {
@@ -192,14 +202,18 @@ static void add_range(GString *out, const struct network_ip *ip, const struct dh
 /* Hosts are known by name only. */
 static void add_static(GString *out, const struct network_ip *ip)
 {
+	const unsigned prefix = (unsigned)network_ip_prefix(ip);
 	struct inet inet;
 	char text[INET_TEXT_MAX];
 
 	if (!inet_parse(ip->address, &inet))
 		return;
-	inet = inet_first(&inet, (unsigned)network_ip_prefix(ip));
+	inet = inet_first(&inet, prefix);
 	inet_format(&inet, text);
-	line(out, "dhcp-range=%s,static", text);
+	if (inet.v6)
+		line(out, "dhcp-range=%s,static,%u", text, prefix);
+	else
+		line(out, "dhcp-range=%s,static", text);
 }
 
 static uint64_t add_ip(GString *out, const struct network *n, const struct network_ip *ip)

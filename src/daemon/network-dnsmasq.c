@@ -72,12 +72,15 @@ static bool write_files(struct dnsmasq *d, const struct network *network, GError
 {
 	g_autofree char *hosts = dnsmasq_hosts(network), *names = dnsmasq_names(network);
 	g_autofree char *leases = g_path_get_dirname(d->places.leases);
+	g_autofree char *config = dnsmasq_config(network, &d->places);
 
+	if (!folders_make(d->places.folder, 0755, error) || !folders_make(leases, 0755, error) ||
+	    !write_file(d, "hosts", hosts, error) || !write_file(d, "names", names, error) ||
+	    !write_file(d, "dnsmasq.conf", config, error))
+		return false;
 	g_free(d->config);
-	d->config = dnsmasq_config(network, &d->places);
-	return folders_make(d->places.folder, 0755, error) && folders_make(leases, 0755, error) &&
-	       write_file(d, "dnsmasq.conf", d->config, error) &&
-	       write_file(d, "hosts", hosts, error) && write_file(d, "names", names, error);
+	d->config = g_steal_pointer(&config);
+	return true;
 }
 
 /* The last line that it has said, for g_free(). */
@@ -119,6 +122,15 @@ static void tell_ready(struct dnsmasq *d, const GError *error)
 		ready(d->opaque, error);
 }
 
+static gboolean on_again(gpointer opaque);
+
+/* A network that is there is not left without it. */
+static void start_later(struct dnsmasq *d)
+{
+	d->again_ms = CLAMP(d->again_ms * 2, AGAIN_MS, AGAIN_MAX_MS);
+	d->again = g_timeout_add(d->again_ms, on_again, d);
+}
+
 static gboolean on_again(gpointer opaque)
 {
 	struct dnsmasq *d = opaque;
@@ -127,8 +139,7 @@ static gboolean on_again(gpointer opaque)
 	d->again = 0;
 	if (!start(d, &error)) {
 		log_warning("dnsmasq of '%s' cannot be started: %s", d->name, error->message);
-		d->again_ms = MIN(d->again_ms * 2, AGAIN_MAX_MS);
-		d->again = g_timeout_add(d->again_ms, on_again, d);
+		start_later(d);
 	}
 	return G_SOURCE_REMOVE;
 }
@@ -146,7 +157,12 @@ static void on_ended(void *opaque)
 	if (d->ready) {
 		g_autoptr(GError) error = NULL;
 
-		error_set(&error, SOCLE_ERROR_FAILED, "dnsmasq ends at once: %s", words);
+		error_set(
+			&error, SOCLE_ERROR_FAILED, "dnsmasq ends at once: %s%s", words,
+			strstr(words, "in use")
+				? "; another program answers all of this host's interfaces, which "
+				  "'ss -lnptu' shows: let it listen on its own ones only"
+				: "");
 		tell_ready(d, error);
 		return;
 	}
@@ -213,8 +229,11 @@ static bool start(struct dnsmasq *d, GError **error)
 	d->since = g_get_monotonic_time();
 	d->waited_ms = 0;
 	d->process = process_open(pid, 0, on_ended, d, error);
-	if (!d->process)
+	if (!d->process) {
+		/* One that is not watched is not to be there. */
+		(void)kill(pid, SIGKILL);
 		return false;
+	}
 	d->look = g_timeout_add(LOOK_MS, on_look, d);
 	if (d->changed)
 		d->changed(d->opaque);
@@ -300,8 +319,7 @@ struct dnsmasq *dnsmasq_find(const struct network *network, const struct dnsmasq
 	if (!check_program(places, &error) || !write_files(d, network, &error) ||
 	    !start(d, &error)) {
 		log_warning("dnsmasq of '%s' cannot be started: %s", d->name, error->message);
-		d->again_ms = AGAIN_MS;
-		d->again = g_timeout_add(d->again_ms, on_again, d);
+		start_later(d);
 	}
 	return d;
 }
@@ -330,7 +348,10 @@ bool dnsmasq_restart(struct dnsmasq *d, GError **error)
 {
 	stop_timers(d);
 	end_process(d);
-	return start(d, error);
+	if (start(d, error))
+		return true;
+	start_later(d);
+	return false;
 }
 
 bool dnsmasq_update(struct dnsmasq *d, const struct network *network, GError **error)

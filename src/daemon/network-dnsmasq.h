@@ -61,5 +61,8 @@ void dnsmasq_free(struct dnsmasq *dnsmasq);
 /* Leases of the file at @path, of struct network_lease; a file that is not there has none. */
 bool dnsmasq_leases(const char *path, const struct network *network, GPtrArray *list,
 		    GError **error);
+/* What such a file says; @now: in seconds. */
+void dnsmasq_parse_leases(const char *text, int64_t now, const struct network *network,
+			  GPtrArray *list);
 
 #endif

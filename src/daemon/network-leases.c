@@ -47,7 +47,7 @@ static char *mac_of_duid(const char *duid)
 	const bool has =
 		g_str_has_prefix(duid, "00:01:00:01:") || g_str_has_prefix(duid, "00:03:00:01:");
 
-	return has && len >= 12 + 17 ? g_strdup(duid + len - 17) : NULL;
+	return has && len >= 12 + 17 ? g_utf8_make_valid(duid + len - 17, -1) : NULL;
 }
 
 static void take_line(const char *text, const struct network *network, GPtrArray *list)
@@ -71,14 +71,26 @@ static void take_line(const char *text, const struct network *network, GPtrArray
 	g_ptr_array_add(list, lease);
 }
 
+void dnsmasq_parse_leases(const char *text, int64_t now, const struct network *network,
+			  GPtrArray *list)
+{
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+	for (unsigned i = 0; lines[i]; i++) {
+		const int64_t expiry = g_ascii_strtoll(lines[i], NULL, 10);
+
+		/* What has run out stands there until the next change. */
+		if (expiry == 0 || expiry > now)
+			take_line(lines[i], network, list);
+	}
+}
+
 bool dnsmasq_leases(const char *path, const struct network *network, GPtrArray *list,
 		    GError **error)
 {
 	autofd int fd = sys_open(path, O_RDONLY | O_NOFOLLOW, 0);
 	int64_t size = fd < 0 ? fd : sys_file_size(fd);
-	const int64_t now = g_get_real_time() / G_USEC_PER_SEC;
 	g_autofree char *text = NULL;
-	g_auto(GStrv) lines = NULL;
 	ssize_t n;
 
 	if (fd == -ENOENT)
@@ -90,13 +102,6 @@ bool dnsmasq_leases(const char *path, const struct network *network, GPtrArray *
 	if (n < 0)
 		return error_sys(error, (int)n, "cannot read '%s'", path);
 	text[n] = '\0';
-	lines = g_strsplit(text, "\n", -1);
-	for (unsigned i = 0; lines[i]; i++) {
-		const int64_t expiry = g_ascii_strtoll(lines[i], NULL, 10);
-
-		/* What has run out stands there until the next change. */
-		if (expiry == 0 || expiry > now)
-			take_line(lines[i], network, list);
-	}
+	dnsmasq_parse_leases(text, g_get_real_time() / G_USEC_PER_SEC, network, list);
 	return true;
 }

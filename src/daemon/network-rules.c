@@ -35,6 +35,16 @@ char *network_table(const struct network *network)
 	return g_strdup_printf("socle_%s_%08x", name, g_str_hash(network->bridge.name));
 }
 
+static bool has_limit(const struct network *n)
+{
+	return n->bandwidth.outbound.average.value > 0;
+}
+
+bool network_has_table(const struct network *network)
+{
+	return network_mode(network) != FORWARD_OPEN || has_limit(network);
+}
+
 static void line(GString *out, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 
 static void line(GString *out, const char *fmt, ...)
@@ -77,17 +87,29 @@ static char *way(const struct network *n, const char *word)
 	return dev ? g_strdup_printf(" %s \"%s\"", word, dev) : g_strdup("");
 }
 
-/* KiB in a second, of what goes through the host; what is beyond is dropped, and TCP slows down. */
-static void add_limit(GString *out, const char *word, const char *bridge,
-		      const struct bandwidth_way *w)
+/* KiB in a second, of what guests send to the host and through it; what is beyond is dropped, and TCP slows down. */
+static void add_limit(GString *out, const struct bandwidth_way *w)
 {
 	const int64_t burst = w->burst.set ? w->burst.value : w->average.value;
 
-	if (w->average.value > 0)
-		line(out,
-		     "%s \"%s\" limit rate over %" PRId64 " kbytes/second burst %" PRId64
-		     " kbytes drop",
-		     word, bridge, w->average.value, MAX(burst, 64));
+	g_string_append_printf(out,
+			       "\tlimit outbound { rate over %" PRId64
+			       " kbytes/second burst %" PRId64 " kbytes; }\n",
+			       w->average.value, CLAMP(burst, 64, UINT32_MAX >> 10));
+}
+
+static void add_limited(GString *out, const struct network *n)
+{
+	if (has_limit(n))
+		line(out, "iifname \"%s\" limit name \"outbound\" drop", n->bridge.name);
+}
+
+static void add_input_chain(GString *out, const struct network *n)
+{
+	g_string_append(out, "\tchain input {\n");
+	line(out, "type filter hook input priority filter; policy accept;");
+	add_limited(out, n);
+	g_string_append(out, "\t}\n");
 }
 
 static void add_forward_chain(GString *out, const struct network *n, bool forwards)
@@ -98,8 +120,7 @@ static void add_forward_chain(GString *out, const struct network *n, bool forwar
 	g_string_append(out, "\tchain forward {\n");
 	line(out, "type filter hook forward priority filter; policy accept;");
 	line(out, "iifname \"%s\" oifname \"%s\" accept", br, br);
-	add_limit(out, "oifname", br, &n->bandwidth.inbound);
-	add_limit(out, "iifname", br, &n->bandwidth.outbound);
+	add_limited(out, n);
 	if (forwards) {
 		line(out, "oifname \"%s\" ct status dnat accept", br);
 		line(out, "iifname \"%s\" ct status dnat accept", br);
@@ -126,8 +147,11 @@ static void add_forward_chain(GString *out, const struct network *n, bool forwar
 		line(out, "iifname \"%s\"%s %s saddr %s/%d accept", br, to, family,
 		     n->routes[i].address, prefix);
 	}
-	line(out, "iifname \"%s\" reject", br);
-	line(out, "oifname \"%s\" reject", br);
+	/* An open one is limited, no more. */
+	if (network_mode(n) != FORWARD_OPEN) {
+		line(out, "iifname \"%s\" reject", br);
+		line(out, "oifname \"%s\" reject", br);
+	}
 	g_string_append(out, "\t}\n");
 }
 
@@ -236,9 +260,13 @@ char *network_rules(const struct network *n)
 	g_autofree char *table = network_table(n), *clear = network_no_rules(n);
 	GString *out = g_string_new(clear);
 
-	if (network_mode(n) == FORWARD_OPEN)
+	if (!network_has_table(n))
 		return g_string_free(out, FALSE);
 	g_string_append_printf(out, "table inet %s {\n", table);
+	if (has_limit(n)) {
+		add_limit(out, &n->bandwidth.outbound);
+		add_input_chain(out, n);
+	}
 	add_forward_chain(out, n, has_forwards);
 	if (has_forwards)
 		add_forwards(out, forwards);
@@ -251,12 +279,12 @@ char *network_rules(const struct network *n)
 /* == Doors == */
 
 const struct network_door network_doors[] = {
-	{ "ip filter FORWARD", false },
-	{ "ip filter INPUT", true },
-	{ "ip6 filter FORWARD", false },
-	{ "ip6 filter INPUT", true },
-	{ "inet firewalld filter_FORWARD", false },
-	{ "inet firewalld filter_INPUT", true },
+	{ "ip filter FORWARD", false, true },
+	{ "ip filter INPUT", true, true },
+	{ "ip6 filter FORWARD", false, true },
+	{ "ip6 filter INPUT", true, true },
+	{ "inet firewalld filter_FORWARD", false, false },
+	{ "inet firewalld filter_INPUT", true, false },
 };
 const unsigned network_door_count = ARRAY_SIZE(network_doors);
 
@@ -264,6 +292,12 @@ const unsigned network_door_count = ARRAY_SIZE(network_doors);
 static const char *const through[] = {
 	"iifname \"%s\" counter accept",
 	"oifname \"%s\" counter accept",
+	NULL,
+};
+/* Frames within a bridge of the host's, which come here if the kernel's br_netfilter is told so, as Docker does. They
+ * are let through behind all that others say of them. */
+static const char *const within[] = {
+	"iifname \"%s\" oifname \"%s\" counter accept",
 	NULL,
 };
 /* DHCP, DNS and TFTP of the host's, of both kinds. */
@@ -293,14 +327,19 @@ static const char *find_rule(const char *listing, const char *rule)
 
 static char *rule_text(const char *form, const char *bridge)
 {
-	const char *at = strstr(form, "%s");
+	GString *text = g_string_new(form);
 
-	return g_strdup_printf("%.*s%s%s", (int)(at - form), form, bridge, at + 2);
+	g_string_replace(text, "%s", bridge, 0);
+	return g_string_free(text, FALSE);
 }
 
-static const char *const *rules_of(const struct network_door *door)
+static const char *const *rules_of(const struct network *network, const struct network_door *door)
 {
-	return door->input ? to_host : through;
+	static const char *const none[] = { NULL };
+
+	if (network_has_own_bridge(network))
+		return door->input ? to_host : through;
+	return door->input || !door->by_policy ? none : within;
 }
 
 char *network_open_door(const struct network *network, const struct network_door *door,
@@ -308,11 +347,12 @@ char *network_open_door(const struct network *network, const struct network_door
 {
 	g_autoptr(GString) out = g_string_new(NULL);
 
-	for (const char *const *form = rules_of(door); *form; form++) {
+	for (const char *const *form = rules_of(network, door); *form; form++) {
 		g_autofree char *rule = rule_text(*form, network->bridge.name);
 
 		if (!find_rule(listing, rule))
-			g_string_append_printf(out, "insert rule %s %s comment \"socle\"\n",
+			g_string_append_printf(out, "%s rule %s %s comment \"socle\"\n",
+					       network_has_own_bridge(network) ? "insert" : "add",
 					       door->chain, rule);
 	}
 	return out->len ? g_string_free(g_steal_pointer(&out), FALSE) : NULL;
@@ -324,7 +364,7 @@ char *network_close_door(const struct network *network, const struct network_doo
 	static const char key[] = "# handle ";
 	g_autoptr(GString) out = g_string_new(NULL);
 
-	for (const char *const *form = rules_of(door); *form; form++) {
+	for (const char *const *form = rules_of(network, door); *form; form++) {
 		g_autofree char *rule = rule_text(*form, network->bridge.name);
 
 		for (const char *p = find_rule(listing, rule); p; p = find_rule(p, rule)) {
@@ -353,8 +393,9 @@ static bool is_door(const char *family, const char *table, const char *chain)
 	return false;
 }
 
-char *network_closed_chain(const char *chains)
+char *network_closed_chain(const char *chains, bool input)
 {
+	const char *hook = input ? "hook input" : "hook forward";
 	g_auto(GStrv) lines = g_strsplit(chains, "\n", -1);
 	char family[16] = "", table[64] = "", chain[64] = "";
 
@@ -365,7 +406,7 @@ char *network_closed_chain(const char *chains)
 			(void)sscanf(text, "table %15s %63s", family, table);
 		else if (g_str_has_prefix(text, "chain "))
 			(void)sscanf(text, "chain %63s", chain);
-		else if (strstr(text, "hook forward") && strstr(text, "policy drop") &&
+		else if (strstr(text, hook) && strstr(text, "policy drop") &&
 			 (!strcmp(family, "ip") || !strcmp(family, "ip6") ||
 			  !strcmp(family, "inet")) &&
 			 !is_door(family, table, chain))

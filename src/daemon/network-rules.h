@@ -16,6 +16,8 @@ struct network;
 char *network_rules(const struct network *network);
 /* Those that take it away. */
 char *network_no_rules(const struct network *network);
+/* Else network_rules() makes none. */
+bool network_has_table(const struct network *network);
 /* The table's name, for g_free(). */
 char *network_table(const struct network *network);
 
@@ -23,6 +25,7 @@ char *network_table(const struct network *network);
 struct network_door {
 	const char *chain; /* family, table and chain */
 	bool input;        /* packets to the host; else those through it */
+	bool by_policy;    /* it drops at its end: what is put there is heard */
 };
 
 extern const struct network_door network_doors[];
@@ -35,8 +38,8 @@ char *network_open_door(const struct network *network, const struct network_door
 /* Commands that take them out; NULL: there are none. */
 char *network_close_door(const struct network *network, const struct network_door *door,
 			 const char *listing);
-/* A base chain among @chains ("list chains") that drops what it does not know, where we do not help ourselves;
- * for g_free(), NULL: there is none. */
-char *network_closed_chain(const char *chains);
+/* A base chain among @chains ("list chains") that drops what it does not know of packets to the host (@input) or through
+ * it, where we do not help ourselves; for g_free(), NULL: there is none. */
+char *network_closed_chain(const char *chains, bool input);
 
 #endif

@@ -3,15 +3,11 @@
  * networks.c - the networks of a host: bridge, rules, dnsmasq
  *
  * In this order they are made, and in the other one they go. All of it is there before a guest is: the task of a start
- * ends when dnsmasq answers. What the kernel does for us takes no time; dnsmasq is waited for.
- *
- * Whoever loads rules anew takes ours away: the kernel tells of each change, and a moment later it is looked
- * whether all of ours are still there.
+ * ends when dnsmasq answers. What the kernel does for us takes no time; dnsmasq is waited for. That it stays there
+ * is seen to by network-guard.c.
  */
 #include "daemon/networks.h"
 
-#include <errno.h>
-#include <glib-unix.h>
 #include <inttypes.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -23,151 +19,13 @@
 #include "daemon/config.h"
 #include "daemon/network-bridge.h"
 #include "daemon/network-dnsmasq.h"
-#include "daemon/network-rules.h"
+#include "daemon/network-guard.h"
 #include "host/link.h"
-#include "host/nft.h"
 #include "model/network.h"
-
-enum {
-	LOOK_MS = 100, /* behind a change of rules; programs make many at a time */
-};
-
-struct hostnet {
-	struct networks *all;
-	struct virtnet *net;
-	char *folder, *leases;
-	struct dnsmasq *dnsmasq; /* NULL: it has none */
-	struct task *begin;      /* of start(), until it has ended */
-};
 
 static struct hostnet *hostnet_of(struct virtnet *net)
 {
 	return net->made;
-}
-
-/* == Rules == */
-
-static void apply_or_tell(const char *text, const char *what)
-{
-	g_autoptr(GError) error = NULL;
-
-	if (text && !nft_apply(text, &error))
-		log_warning("%s: %s", what, error->message);
-}
-
-static bool has_doors(const struct network *n)
-{
-	return network_has_own_bridge(n) && network_mode(n) != FORWARD_OPEN;
-}
-
-static void open_doors(const struct networks *all)
-{
-	for (unsigned i = 0; i < network_door_count; i++) {
-		const struct network_door *door = &network_doors[i];
-		g_autofree char *command = g_strconcat("list chain ", door->chain, NULL);
-		g_autofree char *listing = nft_list(command, NULL);
-
-		for (unsigned k = 0; listing && k < all->active->len; k++) {
-			const struct network *n =
-				((struct hostnet *)all->active->pdata[k])->net->live;
-			g_autofree char *text =
-				has_doors(n) ? network_open_door(n, door, listing) : NULL;
-
-			apply_or_tell(text, "guests may not be let through by others' rules");
-		}
-	}
-}
-
-static void close_doors(const struct network *n)
-{
-	for (unsigned i = 0; i < network_door_count && has_doors(n); i++) {
-		const struct network_door *door = &network_doors[i];
-		g_autofree char *command = g_strconcat("list chain ", door->chain, NULL);
-		g_autofree char *listing = nft_list(command, NULL);
-		g_autofree char *text = listing ? network_close_door(n, door, listing) : NULL;
-
-		apply_or_tell(text, "rules of ours stay in others' tables");
-	}
-}
-
-/* An administrator's own chain is his: he is told what is missing, once. */
-static void tell_closed(struct networks *all, const struct network *n)
-{
-	g_autofree char *chains = nft_list("list chains", NULL);
-	g_autofree char *chain = chains ? network_closed_chain(chains) : NULL;
-
-	if (!chain || g_hash_table_contains(all->told, chain))
-		return;
-	log_warning("the chain '%s' drops what goes through this host, that of guests, too, unless "
-		    "it has rules like: nft insert rule %s iifname %s accept, and the same with "
-		    "oifname",
-		    chain, chain, n->bridge.name);
-	g_hash_table_add(all->told, g_steal_pointer(&chain));
-}
-
-/* Are all of our tables there? */
-static void mend_tables(const struct networks *all)
-{
-	g_autofree char *tables = nft_list("list tables inet", NULL);
-
-	for (unsigned i = 0; tables && i < all->active->len; i++) {
-		const struct virtnet *net = ((struct hostnet *)all->active->pdata[i])->net;
-		g_autofree char *rules = NULL, *name = NULL, *line = NULL;
-
-		if (!has_doors(net->live))
-			continue;
-		name = network_table(net->live);
-		line = g_strdup_printf("table inet %s\n", name);
-		if (strstr(tables, line))
-			continue;
-		log_info("the rules of network '%s' were taken away, and are made again",
-			 net->name);
-		rules = network_rules(net->live);
-		apply_or_tell(rules, "they cannot be");
-	}
-}
-
-static gboolean on_look(gpointer opaque)
-{
-	struct networks *all = opaque;
-
-	all->look = 0;
-	mend_tables(all);
-	open_doors(all);
-	return G_SOURCE_REMOVE;
-}
-
-static gboolean on_rules(int fd, GIOCondition condition, gpointer opaque)
-{
-	struct networks *all = opaque;
-
-	(void)condition;
-	nft_drain(fd);
-	if (!all->look && all->active->len)
-		all->look = g_timeout_add(LOOK_MS, on_look, all);
-	return G_SOURCE_CONTINUE;
-}
-
-static void watch(struct networks *all)
-{
-	if (all->watch >= 0)
-		return;
-	all->watch = nft_watch();
-	if (all->watch >= 0)
-		all->watch_source = g_unix_fd_add(all->watch, G_IO_IN, on_rules, all);
-	else
-		log_warning("rules that others change are not noticed");
-}
-
-static bool make_rules(struct networks *all, const struct network *n, GError **error)
-{
-	g_autofree char *rules = network_rules(n);
-
-	watch(all);
-	if (!nft_apply(rules, error))
-		return false;
-	tell_closed(all, n);
-	return true;
 }
 
 /* == Life == */
@@ -180,15 +38,19 @@ static void places_of(const struct hostnet *h, struct dnsmasq_places *ret)
 					.user = h->all->user };
 }
 
+static char *leases_of(const struct networks *all, const struct virtnet *net)
+{
+	return g_strconcat(all->lease_dir, "/", net->uuid_text, ".leases", NULL);
+}
+
 static struct hostnet *hostnet_new(struct networks *all, struct virtnet *net)
 {
 	struct hostnet *h = g_new0(struct hostnet, 1);
-	g_autofree char *name = g_strconcat(net->uuid_text, ".leases", NULL);
 
 	h->all = all;
 	h->net = net;
 	h->folder = g_build_filename(all->run_dir, net->uuid_text, NULL);
-	h->leases = g_build_filename(all->lease_dir, name, NULL);
+	h->leases = leases_of(all, net);
 	net->made = h;
 	g_ptr_array_add(all->active, h);
 	return h;
@@ -198,6 +60,7 @@ static void hostnet_free(struct hostnet *h)
 {
 	g_ptr_array_remove(h->all->active, h);
 	dnsmasq_free(h->dnsmasq);
+	g_free(h->table);
 	g_free(h->folder);
 	g_free(h->leases);
 	h->net->made = NULL;
@@ -208,15 +71,11 @@ static void hostnet_free(struct hostnet *h)
 static void take_down(struct hostnet *h)
 {
 	const struct network *n = h->net->live;
-	g_autofree char *no_rules = NULL;
 
 	dnsmasq_end(g_steal_pointer(&h->dnsmasq));
-	if (!network_has_own_bridge(n))
-		return;
-	close_doors(n);
-	no_rules = network_no_rules(n);
-	apply_or_tell(no_rules, "rules of ours stay");
-	bridge_remove(n);
+	guard_remove_rules(h);
+	if (network_has_own_bridge(n))
+		bridge_remove(n);
 }
 
 static void begun(struct hostnet *h, const GError *error)
@@ -251,11 +110,14 @@ static bool make(struct hostnet *h, GError **error)
 	const struct network *n = h->net->live;
 	struct dnsmasq_places places;
 
-	if (!network_has_own_bridge(n))
-		return bridge_check_others(n, error);
-	if (!bridge_make(n, error) || !make_rules(h->all, n, error))
+	if (!network_has_own_bridge(n)) {
+		if (!bridge_check_others(n, error))
+			return false;
+		guard_open_doors(h);
+		return true;
+	}
+	if (!bridge_make(n, error) || !guard_make_rules(h, error))
 		return false;
-	open_doors(h->all);
 	if (!dnsmasq_wanted(n))
 		return true;
 	places_of(h, &places);
@@ -282,13 +144,14 @@ static void mend(struct hostnet *h, int pid, uint64_t start)
 	g_autoptr(GError) error = NULL;
 	bool anew;
 
-	if (!network_has_own_bridge(n))
+	if (!network_has_own_bridge(n)) {
+		guard_open_doors(h);
 		return;
-	if (!bridge_mend(n, &anew, &error) || !make_rules(h->all, n, &error))
+	}
+	if (!bridge_mend(n, &anew, &error) || !guard_make_rules(h, &error))
 		log_warning("network '%s' is not as it should be: %s", h->net->name,
 			    error->message);
 	g_clear_error(&error);
-	open_doors(h->all);
 	if (!dnsmasq_wanted(n))
 		return;
 	places_of(h, &places);
@@ -334,13 +197,15 @@ static void host_free(struct virtnet *net)
 
 static void host_stop(struct virtnet *net, struct task *task)
 {
-	struct hostnet *h = hostnet_of(net);
-
-	take_down(h);
-	/* Its leases are nobody's any more when nobody can start it again. */
-	if (!net->config)
-		(void)sys_unlink(h->leases);
+	take_down(hostnet_of(net));
 	task_end(task, NULL);
+}
+
+static void host_forget(void *opaque, const struct virtnet *net)
+{
+	g_autofree char *leases = leases_of(opaque, net);
+
+	(void)sys_unlink(leases);
 }
 
 static void host_update(struct virtnet *net, struct task *task)
@@ -348,11 +213,8 @@ static void host_update(struct virtnet *net, struct task *task)
 	struct hostnet *h = hostnet_of(net);
 	g_autoptr(GError) error = NULL;
 
-	if (network_has_own_bridge(net->live) && make_rules(h->all, net->live, &error) &&
-	    h->dnsmasq)
+	if (network_has_own_bridge(net->live) && guard_make_rules(h, &error) && h->dnsmasq)
 		(void)dnsmasq_update(h->dnsmasq, net->live, &error);
-	if (!error)
-		open_doors(h->all);
 	task_end(task, error);
 }
 
@@ -417,53 +279,12 @@ const struct network_ops network_host_ops = {
 	.state = host_state,
 	.free = host_free,
 	.stop = host_stop,
+	.forget = host_forget,
 	.update = host_update,
 	.leases = host_leases,
 	.neighbours = host_neighbours,
 	.is_taken = host_is_taken,
 	.join = host_join,
-};
-
-/* == Those of a session == */
-
-static void user_start(void *opaque, struct virtnet *net, struct task *task)
-{
-	g_autoptr(GError) error = NULL;
-
-	if (network_has_own_bridge(net->live))
-		net->made = opaque;
-	else
-		error_set(&error, SOCLE_ERROR_UNSUPPORTED,
-			  "a session cannot reach interfaces of the host; use the system's daemon, "
-			  "or "
-			  "give <forward mode='nat'/>");
-	task_end(task, error);
-}
-
-static void user_find(void *opaque, struct virtnet *net, const char *state, struct task *task)
-{
-	(void)state;
-	user_start(opaque, net, task);
-}
-
-static void user_free(struct virtnet *net)
-{
-	(void)net;
-}
-
-static void user_done(struct virtnet *net, struct task *task)
-{
-	(void)net;
-	task_end(task, NULL);
-}
-
-const struct network_ops network_user_ops = {
-	.is_user = true,
-	.start = user_start,
-	.find = user_find,
-	.free = user_free,
-	.stop = user_done,
-	.update = user_done,
 };
 
 /* == All == */
@@ -487,8 +308,6 @@ void networks_init(struct networks *networks, const struct config *config)
 		.lease_dir = g_build_filename(config->state, "leases", NULL),
 		.dnsmasq = find_program(),
 		.active = g_ptr_array_new(),
-		.watch = -1,
-		.told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
 	};
 	user = user ? user : getpwnam("nobody");
 	networks->user = user ? g_strdup(user->pw_name) : NULL;
@@ -498,13 +317,8 @@ void networks_release(struct networks *networks)
 {
 	if (!networks->active)
 		return;
-	if (networks->watch_source)
-		g_source_remove(networks->watch_source);
-	if (networks->look)
-		g_source_remove(networks->look);
-	fd_autoclose(&networks->watch);
+	guard_free(networks->guard);
 	g_ptr_array_unref(networks->active);
-	g_hash_table_unref(networks->told);
 	g_free(networks->run_dir);
 	g_free(networks->lease_dir);
 	g_free(networks->dnsmasq);

@@ -18,9 +18,7 @@ struct config;
 struct networks {
 	char *run_dir, *lease_dir, *dnsmasq, *user;
 	GPtrArray *active; /* of struct hostnet */
-	int watch;         /* tells of changes of rules; -1: not yet */
-	guint watch_source, look;
-	GHashTable *told; /* chains that were told of */
+	struct network_guard *guard;
 };
 
 void networks_init(struct networks *networks, const struct config *config);

@@ -99,6 +99,15 @@ void part_release(struct part *part);
 /* Remove what was not finished by those who are gone. */
 void parts_sweep(int dir);
 
+/* == What Ceph's programs say (rbd-answers.c) == */
+
+/* Of images, added to @names. */
+bool rbd_answer_names(const char *text, GPtrArray *names, GError **error);
+bool rbd_answer_size(const char *text, uint64_t *ret_bytes, GError **error);
+/* @ret_found becomes true if it tells of the pool. */
+bool rbd_answer_usage(const char *text, const char *pool, struct pool_usage *ret_usage,
+		      bool *ret_found, GError **error);
+
 /* == Volumes: files and devices (vol-look.c, vol-file.c, vol-copy.c, vol-io.c) == */
 
 /* What is to be told of the volume that is open as @fd; @path is for what its header names. */
@@ -112,13 +121,20 @@ bool vol_file_resize(const struct depot *depot, const char *name, uint64_t wante
 		     struct vol_work *work, GError **error);
 bool vol_wipe_bytes(const struct depot *depot, const char *name, enum vol_wipe how,
 		    struct vol_work *work, GError **error);
-/* No machine and no other program has it open for writing. */
-bool vol_is_free(int fd, const char *path, GError **error);
+/*
+ * Until block_file_close() no machine and no other program opens it to write, with @write not to read either;
+ * NULL: one has it already. A machine that starts meanwhile would have its disk changed, or replaced, under it.
+ */
+struct block_file *vol_hold(int fd, const char *path, bool write, GError **error);
 char *depot_path(const struct depot *depot, const char *name);
 
 /* From @off on, @len bytes of @from to the same place of @to, but holes; @to reads as zero there. */
 bool vol_copy_data(int from, int to, uint64_t off, uint64_t len, struct vol_work *work,
 		   GError **error);
+/* Some bytes of a file go to another, @len at most: how many, 0 at its end, or -errno. @by_hand: the kernel
+ * would not, and is not asked again. */
+ssize_t vol_copy_some(int from, uint64_t from_off, int to, uint64_t to_off, size_t len,
+		      bool *by_hand);
 /* What @source, open as @source_fd, says to a reader, to the device @path, which is large enough; @blank: and
  * reads as zero. */
 bool vol_fill_device(const char *path, bool blank, const struct storage_vol *source, int source_fd,

@@ -59,6 +59,8 @@ static bool add_forwards(struct keys *keys, const struct domain_interface *card,
 
 static bool add_user(struct keys *keys, const struct domain_interface *card, GError **error)
 {
+	const char *domain;
+
 	for (unsigned i = 0; i < card->ip_count; i++) {
 		const struct interface_ip *ip = &card->ips[i];
 		const bool v6 = ip->family && !strcmp(ip->family, "ipv6");
@@ -78,7 +80,13 @@ static bool add_user(struct keys *keys, const struct domain_interface *card, GEr
 			keys_add(keys, "dhcpstart", ip->address);
 		}
 	}
+	/* From all but what is forwarded to it. */
+	if (card->port.isolated == TRI_YES)
+		keys_bool(keys, "restrict", true);
 	keys_add(keys, "hostname", card->backend.hostname);
+	/* Behind the guest's own name. */
+	domain = card->backend.fqdn ? strchr(card->backend.fqdn, '.') : NULL;
+	keys_add(keys, "domainname", domain ? domain + 1 : NULL);
 	return add_forwards(keys, card, error);
 }
 

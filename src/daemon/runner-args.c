@@ -255,6 +255,11 @@ static bool keys_of_source(struct keys *keys, const struct domain_char *chr, GEr
 {
 	const struct char_source *source = chr->source_count ? &chr->sources[0] : NULL;
 
+	if (chr->log.file)
+		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
+				 "what the port '%s' says cannot be written to '%s' beside; remove "
+				 "<log>, or make the port one of type='file'",
+				 chr->info.alias.name, chr->log.file);
 	if (chr->type == CHAR_PTY) {
 		keys_word(keys, "pty");
 	} else if (chr->type == CHAR_FILE && source) {

@@ -193,7 +193,7 @@ static int open_direct(struct domain_interface *card, GError **error)
 	const char *wanted = card->target.dev, *parent = card->source.dev;
 	char name[LINK_NAME_SIZE];
 	uint8_t mac[6];
-	int index, fd;
+	int index, fd = -1, r;
 
 	if ((wanted && !check_name(wanted, error)) || !mac_bytes(card->mac.address, mac))
 		return -1;
@@ -204,6 +204,15 @@ static int open_direct(struct domain_interface *card, GError **error)
 	}
 	index = link_macvtap_add(wanted ? wanted : "macvtap%d", parent, mode_of(card->source.mode),
 				 mac, (unsigned)card->mtu.size.value);
+	if (index == -EINVAL || index == -EBUSY) {
+		error_set(
+			error, SOCLE_ERROR_BUSY,
+			"cannot make a macvtap on '%s' in mode '%s': another one is there, and in "
+			"mode 'passthrough' a machine has the interface for itself; give another "
+			"interface or mode",
+			parent, card->source.mode ? card->source.mode : "vepa");
+		return -1;
+	}
 	if (index < 0 || link_name(index, name) < 0) {
 		error_sys(error, index < 0 ? index : -ENODEV, "cannot make a macvtap on '%s'",
 			  parent);
@@ -211,14 +220,16 @@ static int open_direct(struct domain_interface *card, GError **error)
 	}
 	g_free(card->target.dev);
 	card->target.dev = g_strdup(name);
-	fd = link_set_alias(name, our_alias) < 0 || link_set_up(name) < 0 ? -ENODEV
-									  : open_file(index, error);
-	if (fd >= 0)
-		return fd;
-	(void)link_delete(name);
-	if (fd == -ENODEV)
-		error_sys(error, fd, "cannot switch '%s' on", name);
-	return -1;
+	r = link_set_alias(name, our_alias);
+	if (r >= 0)
+		r = link_set_up(name);
+	if (r >= 0)
+		fd = open_file(index, error);
+	else
+		error_sys(error, r, "cannot switch '%s' on", name);
+	if (fd < 0)
+		(void)link_delete(name);
+	return fd;
 }
 
 int tap_open(struct domain_interface *card, GError **error)

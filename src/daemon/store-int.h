@@ -47,7 +47,8 @@ void store_folders_release(struct store_folders *folders);
 
 /* store_load() */
 struct store_count;
-void store_load_folders(const struct store_folders *folders,
+/* @owed: of struct store_change, what files are to be that they are not yet. */
+void store_load_folders(const struct store_folders *folders, const GPtrArray *owed,
 			bool (*load)(void *opaque, enum store_kind kind, const char *key,
 				     const char *text, GError **error),
 			void *opaque, struct store_count *ret_count);
@@ -68,7 +69,7 @@ int store_place(const struct store_folders *folders, struct store_change *change
 
 struct store_commit;
 
-/* What a crash has left undone is done. */
+/* What a crash has left undone is done; or, on a disk that does not take it, owed. */
 struct store_commit *store_commit_new(const struct store_folders *folders, const char *state,
 				      GError **error);
 void store_commit_free(struct store_commit *commit);
@@ -78,7 +79,11 @@ void store_commit(struct store_commit *commit, struct store_change **changes, un
 bool store_commit_owes(const struct store_commit *commit);
 /* Put one of them there. False: it could not be, and store_commit_settle() is next. */
 bool store_commit_pay(struct store_commit *commit);
-/* All is in files that are on the disk. False: not yet, try again. */
+/* All of those, as struct store_change. */
+GPtrArray *store_commit_list_owed(const struct store_commit *commit);
+/* Is all in files that are on the disk? */
+bool store_commit_is_settled(const struct store_commit *commit);
+/* Bring that about. False: not yet, try again. */
 bool store_commit_settle(struct store_commit *commit);
 
 #endif

@@ -21,6 +21,7 @@ enum {
 
 struct reader {
 	const struct store_folders *folders;
+	const GPtrArray *owed;
 	bool (*load)(void *opaque, enum store_kind kind, const char *key, const char *text,
 		     GError **error);
 	void *opaque;
@@ -79,11 +80,25 @@ static void keep_broken(const char *path, const GError *why)
 			    path, kept, why->message);
 }
 
+/* NULL: the file has what it is to have. */
+static const struct store_change *find_owed(const struct reader *reader, enum store_kind kind,
+					    const char *key)
+{
+	for (unsigned i = 0; i < reader->owed->len; i++) {
+		const struct store_change *owed = reader->owed->pdata[i];
+
+		if (owed->kind == kind && strcmp(owed->key, key) == 0)
+			return owed;
+	}
+	return NULL;
+}
+
 static void read_one(const struct reader *reader, enum store_kind kind, const char *key)
 {
 	g_autofree char *path = g_strconcat(reader->folders->path[kind], "/", key, ".xml", NULL);
+	const struct store_change *owed = find_owed(reader, kind, key);
 	g_autoptr(GError) error = NULL;
-	g_autofree char *text = read_text(path, &error);
+	g_autofree char *text = owed ? g_strdup(owed->text) : read_text(path, &error);
 
 	if (text && reader->load(reader->opaque, kind, key, text, &error)) {
 		reader->count->loaded[kind]++;
@@ -91,7 +106,7 @@ static void read_one(const struct reader *reader, enum store_kind kind, const ch
 	}
 	reader->count->refused++;
 	/* What cannot be read now may be good all the same. */
-	if (error->domain == SYS_ERROR)
+	if (owed || error->domain == SYS_ERROR)
 		log_warning("'%s' is left out: %s; mend that, and restart", path, error->message);
 	else
 		keep_broken(path, error);
@@ -102,11 +117,22 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The keys that have a file, sorted, so that a start is like the one before. */
-static GPtrArray *list_keys(const char *path)
+/* Those that are to have a file and may have none yet. */
+static void add_owed(const struct reader *reader, enum store_kind kind, GPtrArray *keys)
+{
+	for (unsigned i = 0; i < reader->owed->len; i++) {
+		const struct store_change *owed = reader->owed->pdata[i];
+
+		if (owed->kind == kind && owed->text)
+			g_ptr_array_add(keys, g_strdup(owed->key));
+	}
+}
+
+/* The keys that have a file, or are to have one, sorted, so that a start is like the one before. */
+static GPtrArray *list_keys(const struct reader *reader, enum store_kind kind)
 {
 	GPtrArray *keys = g_ptr_array_new_with_free_func(g_free);
-	GDir *dir = g_dir_open(path, 0, NULL);
+	GDir *dir = g_dir_open(reader->folders->path[kind], 0, NULL);
 	const char *name;
 
 	while (dir && (name = g_dir_read_name(dir))) {
@@ -115,16 +141,17 @@ static GPtrArray *list_keys(const char *path)
 		if (!g_str_has_suffix(name, ".xml"))
 			continue;
 		key = g_strndup(name, strlen(name) - strlen(".xml"));
-		if (g_uuid_string_is_valid(key))
+		if (g_uuid_string_is_valid(key) && !find_owed(reader, kind, key))
 			g_ptr_array_add(keys, g_steal_pointer(&key));
 	}
 	if (dir)
 		g_dir_close(dir);
+	add_owed(reader, kind, keys);
 	g_ptr_array_sort(keys, by_name);
 	return keys;
 }
 
-void store_load_folders(const struct store_folders *folders,
+void store_load_folders(const struct store_folders *folders, const GPtrArray *owed,
 			bool (*load)(void *opaque, enum store_kind kind, const char *key,
 				     const char *text, GError **error),
 			void *opaque, struct store_count *ret_count)
@@ -134,12 +161,12 @@ void store_load_folders(const struct store_folders *folders,
 						 STORE_NETWORK, STORE_NETWORK_STATUS,
 						 STORE_DOMAIN,  STORE_SNAPSHOTS,
 						 STORE_STATUS };
-	struct reader reader = { folders, load, opaque, ret_count };
+	struct reader reader = { folders, owed, load, opaque, ret_count };
 
 	static_assert(ARRAY_SIZE(order) == STORE_KIND_COUNT, "all kinds");
 	*ret_count = (struct store_count){ 0 };
 	for (unsigned i = 0; i < ARRAY_SIZE(order); i++) {
-		GPtrArray *keys = list_keys(folders->path[order[i]]);
+		GPtrArray *keys = list_keys(&reader, order[i]);
 
 		for (unsigned j = 0; j < keys->len; j++)
 			read_one(&reader, order[i], g_ptr_array_index(keys, j));

@@ -217,6 +217,11 @@ int wal_read(const struct wal *wal, GPtrArray *changes)
 
 /* == Opening == */
 
+static void open_direct(struct wal *wal)
+{
+	wal->direct = sys_open(wal->path, O_WRONLY | O_NOFOLLOW | O_DIRECT | O_DSYNC, 0);
+}
+
 bool wal_open(struct wal *wal, const char *state, GError **error)
 {
 	g_autofree uint8_t *data = NULL;
@@ -233,6 +238,7 @@ bool wal_open(struct wal *wal, const char *state, GError **error)
 	r = wal->fd < 0 ? wal->fd : read_all(wal->fd, data, &len);
 	if (r == 0) {
 		wal->end = (off_t)get_batches(data, len, changes);
+		open_direct(wal);
 		return true;
 	}
 	error_sys(error, r, "cannot read '%s', the log of definitions", wal->path);
@@ -276,7 +282,8 @@ int wal_begin(struct wal *wal)
 	r = wal->fd < 0 ? wal->fd : fill(wal);
 	if (r < 0)
 		return r;
-	wal->direct = sys_open(wal->path, O_WRONLY | O_NOFOLLOW | O_DIRECT | O_DSYNC, 0);
+	if (wal->direct < 0)
+		open_direct(wal);
 	return wal_clear(wal);
 }
 

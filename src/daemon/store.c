@@ -26,6 +26,7 @@ struct store {
 	struct store_folders folders;
 	struct store_commit *commit;
 	struct thread *thread;
+	GPtrArray *owed;             /* what files were to be when it began, and could not */
 	bool settled;                /* [thread] all is in files that are on the disk */
 	int64_t place_at, settle_at; /* [thread] when, in us */
 	GSource *bell;
@@ -51,10 +52,10 @@ static bool wait_until(struct store *store, int64_t at)
 	return pthread_cond_timedwait(&store->more, &store->lock, &until) != ETIMEDOUT;
 }
 
-static void settle(struct store *store)
+/* If it could not be, that is tried again. */
+static void set_settled(struct store *store, bool settled)
 {
-	store->settled = store_commit_settle(store->commit);
-	/* If it could not be, that is tried again. */
+	store->settled = settled;
 	store->settle_at = store->place_at =
 		g_get_monotonic_time() + SETTLE_MS * G_TIME_SPAN_MILLISECOND;
 }
@@ -72,7 +73,7 @@ static void wait_for_more(struct store *store)
 		return;
 	pthread_mutex_unlock(&store->lock);
 	if (!owes || !store_commit_pay(store->commit))
-		settle(store);
+		set_settled(store, store_commit_settle(store->commit));
 	pthread_mutex_lock(&store->lock);
 }
 
@@ -204,6 +205,7 @@ static void close_files(struct store *store)
 {
 	fd_autoclose(&store->bell_fd);
 	store_commit_free(store->commit);
+	g_clear_pointer(&store->owed, g_ptr_array_unref);
 	store_folders_release(&store->folders);
 	g_free(store);
 }
@@ -217,7 +219,9 @@ struct store *store_new(const char *state, const char *run_dir, GError **error)
 		close_files(store);
 		return NULL;
 	}
-	store->settled = true;
+	/* The thread goes on with it. */
+	store->owed = store_commit_list_owed(store->commit);
+	set_settled(store, store_commit_is_settled(store->commit));
 	init_lock(store);
 	store->queue = g_ptr_array_new();
 	store->done = g_ptr_array_new();
@@ -258,7 +262,7 @@ void store_load(struct store *store,
 			     GError **error),
 		void *opaque, struct store_count *ret_count)
 {
-	store_load_folders(&store->folders, load, opaque, ret_count);
+	store_load_folders(&store->folders, store->owed, load, opaque, ret_count);
 }
 
 bool store_is_new(const struct store *store, enum store_kind kind)

@@ -12,6 +12,7 @@
  *	STATE/secrets/UUID.xml    STORE_SECRET
  *	STATE/secret-values/UUID.xml  STORE_SECRET_VALUE
  *	STATE/wal                 changes that may not be on the disk in their files (store-wal.h)
+ *	STATE/reserve             room for those files on a disk that is full (store-reserve.h)
  *
  * A change is done by a thread, so that the main loop never waits for a disk. At any moment a file has
  * one of its texts as a whole. A task that has ended well means that any start from now on finds the new
@@ -39,7 +40,8 @@ struct store_count {
 
 /**
  * store_new() - make what folders are missing, remove what a killed daemon has left half-written, and
- * put in place what a crash of the host has left in the log
+ * put in place what a crash of the host has left in the log; where the disk does not take that, store_load() has
+ * it all the same, and until it does there are no changes
  * @state: the folder of definitions
  * @run:   the folder of what a restart of the host ends
  */

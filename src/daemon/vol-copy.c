@@ -27,25 +27,17 @@ static void count(struct vol_work *work, uint64_t bytes)
 }
 
 /* Where the kernel cannot. */
-static int copy_by_hand(int from, int to, uint64_t off, uint64_t len, uint8_t *buffer)
+static ssize_t copy_by_hand(int from, uint64_t from_off, int to, uint64_t to_off, size_t len)
 {
-	while (len) {
-		ssize_t n = sys_pread(from, buffer, (size_t)MIN(len, (uint64_t)COPY_BUFFER),
-				      (off_t)off);
-		ssize_t done = 0, m;
+	g_autofree uint8_t *buffer = g_malloc(MIN(len, (size_t)COPY_BUFFER));
+	ssize_t n = sys_pread(from, buffer, MIN(len, (size_t)COPY_BUFFER), (off_t)from_off), m;
 
-		if (n <= 0)
-			return (int)n;
-		while (done < n) {
-			m = sys_pwrite(to, buffer + done, (size_t)(n - done), (off_t)off + done);
-			if (m <= 0)
-				return m ? (int)m : -ENOSPC;
-			done += m;
-		}
-		off += (uint64_t)n;
-		len -= (uint64_t)n;
+	for (ssize_t done = 0; done < n; done += m) {
+		m = sys_pwrite(to, buffer + done, (size_t)(n - done), (off_t)to_off + done);
+		if (m <= 0)
+			return m ? m : -ENOSPC;
 	}
-	return 0;
+	return n;
 }
 
 static bool is_refused(ssize_t ret)
@@ -54,26 +46,31 @@ static bool is_refused(ssize_t ret)
 	       ret == -EBADF || ret == -EPERM;
 }
 
+ssize_t vol_copy_some(int from, uint64_t from_off, int to, uint64_t to_off, size_t len,
+		      bool *by_hand)
+{
+	ssize_t n = -EXDEV;
+
+	if (!*by_hand)
+		n = sys_copy_range(from, (off_t)from_off, to, (off_t)to_off, len);
+	if (!is_refused(n))
+		return n;
+	*by_hand = true;
+	return copy_by_hand(from, from_off, to, to_off, len);
+}
+
 /* [off, end) of data. */
 static bool copy_range(int from, int to, uint64_t off, uint64_t end, struct vol_work *work,
 		       GError **error)
 {
-	g_autofree uint8_t *buffer = NULL;
+	bool by_hand = false;
 
 	while (off < end) {
 		size_t step = (size_t)MIN(end - off, (uint64_t)COPY_STEP);
-		ssize_t n =
-			buffer ? -EXDEV : sys_copy_range(from, (off_t)off, to, (off_t)off, step);
-		int ret;
+		ssize_t n = vol_copy_some(from, off, to, off, step, &by_hand);
 
 		if (!work_is_wanted(work, error))
 			return false;
-		if (is_refused(n)) {
-			if (!buffer)
-				buffer = g_malloc(COPY_BUFFER);
-			ret = copy_by_hand(from, to, off, step, buffer);
-			n = ret < 0 ? ret : (ssize_t)step;
-		}
 		if (n < 0)
 			return error_sys(error, (int)n, "cannot copy the volume's bytes");
 		/* It has become shorter meanwhile. */

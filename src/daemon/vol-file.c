@@ -27,16 +27,9 @@ static const uint64_t allocate_step = UINT64_C(256) << 20;
 
 /* == Who has it == */
 
-static bool is_free(int fd, const char *path, bool write, GError **error)
+struct block_file *vol_hold(int fd, const char *path, bool write, GError **error)
 {
-	autoptr(block_file) file = block_file_of_fd(fd, path, write ? BLOCK_FILE_WRITE : 0, error);
-
-	return file != NULL;
-}
-
-bool vol_is_free(int fd, const char *path, GError **error)
-{
-	return is_free(fd, path, true, error);
+	return block_file_of_fd(fd, path, write ? BLOCK_FILE_WRITE : 0, error);
 }
 
 /* == New ones == */
@@ -175,12 +168,14 @@ static bool make_empty(const struct part *part, const struct storage_vol *vol, u
 
 struct copy_source {
 	int fd;
+	struct block_file *held; /* nobody writes to it meanwhile */
 	char *path;
 	struct storage_vol *vol;
 };
 
 static void source_release(struct copy_source *from)
 {
+	block_file_close(from->held);
 	fd_autoclose(&from->fd);
 	g_free(from->path);
 	storage_vol_free(from->vol);
@@ -191,7 +186,8 @@ static bool source_init(struct copy_source *from, const struct depot *depot, con
 {
 	*from = (struct copy_source){ .fd = depot->kind->open(depot, name, O_RDONLY, error),
 				      .path = depot_path(depot, name) };
-	if (from->fd < 0 || !is_free(from->fd, from->path, false, error))
+	from->held = from->fd < 0 ? NULL : vol_hold(from->fd, from->path, false, error);
+	if (!from->held)
 		return false;
 	from->vol = vol_look(from->fd, name, from->path, error);
 	if (from->vol && raw)
@@ -390,13 +386,15 @@ bool vol_file_create(const struct depot *depot, const struct vol_create *what,
 
 /* == Those that are there == */
 
-/* A volume open for writing that nobody else has; or -1. */
-static int open_free(const struct depot *depot, const char *name, GError **error)
+/* A volume open for writing, which nobody else has until @ret_held is closed; or -1. */
+static int open_free(const struct depot *depot, const char *name, struct block_file **ret_held,
+		     GError **error)
 {
 	g_autofree char *path = depot_path(depot, name);
 	autofd int fd = depot->kind->open(depot, name, O_RDWR, error);
 
-	return fd >= 0 && is_free(fd, path, true, error) ? fd_steal(&fd) : -1;
+	*ret_held = fd < 0 ? NULL : vol_hold(fd, path, true, error);
+	return *ret_held ? fd_steal(&fd) : -1;
 }
 
 bool vol_file_remove(const struct depot *depot, const char *name, bool all, GError **error)
@@ -404,13 +402,15 @@ bool vol_file_remove(const struct depot *depot, const char *name, bool all, GErr
 	autofd int dir = folder_open(depot, error);
 	autofd int fd = dir < 0 ? -1 : depot->kind->open(depot, name, O_RDONLY, error);
 	g_autofree char *path = depot_path(depot, name);
+	autoptr(block_file) held = NULL;
 	g_autoptr(GError) busy = NULL;
 	int ret;
 
 	(void)all;
 	if (fd < 0)
 		return false;
-	if (!is_free(fd, path, true, &busy) && !g_error_matches(busy, SYS_ERROR, EACCES)) {
+	held = vol_hold(fd, path, true, &busy);
+	if (!held && !g_error_matches(busy, SYS_ERROR, EACCES)) {
 		g_propagate_error(error, g_steal_pointer(&busy));
 		return false;
 	}
@@ -418,28 +418,41 @@ bool vol_file_remove(const struct depot *depot, const char *name, bool all, GErr
 	return ret >= 0 || error_sys(error, ret, "cannot remove volume '%s'", name);
 }
 
+/* What cannot be allocated is not promised: then it is as large as it was. */
+static bool resize_raw(int fd, const struct storage_vol *vol, uint64_t wanted, bool takes_room,
+		       struct vol_work *work, GError **error)
+{
+	int ret = sys_ftruncate(fd, (off_t)wanted);
+
+	if (ret < 0)
+		return error_sys(error, ret, "cannot resize volume '%s'", vol->name);
+	if (!takes_room || allocate(fd, 0, wanted, work, error))
+		return true;
+	if ((uint64_t)vol->physical.value < wanted)
+		(void)sys_ftruncate(fd, (off_t)vol->physical.value);
+	return false;
+}
+
 bool vol_file_resize(const struct depot *depot, const char *name, uint64_t wanted, unsigned flags,
 		     struct vol_work *work, GError **error)
 {
 	g_autofree char *path = depot_path(depot, name);
-	autofd int fd = open_free(depot, name, error);
+	autoptr(block_file) held = NULL;
+	autofd int fd = open_free(depot, name, &held, error);
 	autoptr(storage_vol) vol = fd < 0 ? NULL : vol_look(fd, name, path, error);
 	const struct image_ops *ops;
 	struct block_file *file;
 	autoptr(image) image = NULL;
-	int ret;
 
 	if (vol && flags & VOL_RESIZE_RAW)
 		storage_vol_take_raw(vol);
 	ops = vol ? format_of(vol, error) : NULL;
 	if (!ops)
 		return false;
-	if (is_raw(ops)) {
-		ret = sys_ftruncate(fd, (off_t)wanted);
-		if (ret < 0)
-			return error_sys(error, ret, "cannot resize volume '%s'", name);
-		return !(flags & VOL_RESIZE_ALLOCATE) || allocate(fd, 0, wanted, work, error);
-	}
+	if (is_raw(ops))
+		return resize_raw(fd, vol, wanted, flags & VOL_RESIZE_ALLOCATE, work, error);
+	/* The image has a hold of its own. */
+	g_clear_pointer(&held, block_file_close);
 	file = block_file_of_fd(fd, path, BLOCK_FILE_WRITE, error);
 	image = file ? image_open_file(path, file, ops->format, IMAGE_WRITE, error) : NULL;
 	return image && image_resize(image, (wanted + 511) / 512 * 512, error) &&
@@ -478,7 +491,8 @@ static bool wipe_range(int fd, uint64_t off, uint64_t end, enum vol_wipe how, ui
 bool vol_wipe_bytes(const struct depot *depot, const char *name, enum vol_wipe how,
 		    struct vol_work *work, GError **error)
 {
-	autofd int fd = open_free(depot, name, error);
+	autoptr(block_file) held = NULL;
+	autofd int fd = open_free(depot, name, &held, error);
 	g_autofree uint8_t *buffer = g_malloc0(WIPE_BUFFER);
 	off_t end = fd < 0 ? -1 : sys_lseek(fd, 0, SEEK_END), off = 0;
 	int ret;

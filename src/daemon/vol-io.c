@@ -5,6 +5,8 @@
  * An upload of a whole file is a part (depot-dir.c) that replaces the volume when the client has finished:
  * who dies in the middle changes nothing. What the client has not sent is as it was. An upload into a part
  * of the volume, or to a device, is written where it belongs.
+ *
+ * A client on this host may send its file instead of the bytes: then they are copied as those of a clone are.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,31 +15,37 @@
 
 #include "base/error.h"
 #include "base/sys.h"
+#include "block/file.h"
 #include "daemon/pools-int.h"
 
 enum {
 	SOON = 4 << 20, /* bytes of an upload, with its holes, that the disk begins with at once */
+	COPY_STEP = 16 << 20, /* bytes between two looks at whether they are still wanted */
 };
 
 struct file_io {
 	struct vol_io io;
 	struct pools *pools;
 	char *name;
-	int fd;           /* of the volume */
-	int dir;          /* of a new file, or -1 */
-	struct part part; /* replaces the volume when it is complete */
-	bool whole;       /* there is one */
-	bool growing;     /* a file without a limit */
+	int fd;                  /* of the volume */
+	struct block_file *held; /* of an upload: nobody else has it */
+	int dir;                 /* of a new file, or -1 */
+	struct part part;        /* replaces the volume when it is complete */
+	bool whole;              /* there is one */
+	bool growing;            /* a file without a limit */
 	uint64_t off, end;
 	uint64_t size;     /* of the volume when it was opened */
 	uint64_t soon;     /* of an upload: the disk knows of what is before */
 	uint64_t data_end; /* of a download: there is data up to here */
-	bool sparse;
+	bool sparse, write;
+	uint64_t limit; /* so many bytes the client wants of its file at most; 0: all */
 
 	/* Of the step that is under way. */
 	const void *bytes;
 	size_t len;
 	struct vol_chunk *chunk;
+	int file; /* the client's */
+	struct vol_work *work;
 };
 
 static struct file_io *io_of(struct vol_io *io)
@@ -69,6 +77,14 @@ static bool has_room(const struct file_io *f, uint64_t len, GError **error)
 
 /* == Upload == */
 
+static void write_soon(struct file_io *f)
+{
+	if (f->off < f->soon + SOON)
+		return;
+	sys_write_soon(target(f), (off_t)f->soon, (off_t)(f->off - f->soon));
+	f->soon = f->off;
+}
+
 static bool run_write(void *arg, GError **error)
 {
 	struct file_io *f = arg;
@@ -87,10 +103,7 @@ static bool run_write(void *arg, GError **error)
 		len -= (size_t)n;
 		f->off += (uint64_t)n;
 	}
-	if (f->off >= f->soon + SOON) {
-		sys_write_soon(target(f), (off_t)f->soon, (off_t)(f->off - f->soon));
-		f->soon = f->off;
-	}
+	write_soon(f);
 	return true;
 }
 
@@ -237,12 +250,151 @@ static void io_read(struct vol_io *io, struct vol_chunk *chunk, struct task *tas
 	start_step(f, task, run_read);
 }
 
+/* == Copies: the client's file tells by its position how far they are == */
+
+struct file_pos {
+	int fd;
+	uint64_t at, size;
+};
+
+static bool file_pos_init(struct file_pos *file, int fd, GError **error)
+{
+	off_t at = sys_lseek(fd, 0, SEEK_CUR);
+	struct stat st;
+
+	if (at < 0 || sys_fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "the descriptor is not that of a regular file");
+	*file = (struct file_pos){ fd, (uint64_t)at, (uint64_t)st.st_size };
+	return true;
+}
+
+static void file_pos_tell(const struct file_pos *file)
+{
+	(void)sys_lseek(file->fd, (off_t)file->at, SEEK_SET);
+}
+
+/* [file->at, end) of it is data. */
+static bool copy_in(struct file_io *f, struct file_pos *file, uint64_t end, GError **error)
+{
+	bool by_hand = false;
+
+	while (file->at < end) {
+		ssize_t n =
+			vol_copy_some(file->fd, file->at, target(f), f->off,
+				      (size_t)MIN(end - file->at, (uint64_t)COPY_STEP), &by_hand);
+
+		if (n < 0)
+			return error_sys(error, (int)n, "cannot write volume '%s'", f->name);
+		if (n == 0)
+			return error_set(error, SOCLE_ERROR_FAILED,
+					 "the file has become shorter while it was copied");
+		file->at += (uint64_t)n;
+		f->off += (uint64_t)n;
+		write_soon(f);
+		file_pos_tell(file);
+		if (!work_is_wanted(f->work, error))
+			return false;
+	}
+	return true;
+}
+
+static bool upload_file(struct file_io *f, struct file_pos *file, GError **error)
+{
+	uint64_t end = MAX(file->size, file->at);
+
+	if (f->limit)
+		end = file->at + MIN(f->limit, end - file->at);
+	if (!has_room(f, end - file->at, error))
+		return false;
+	while (file->at < end) {
+		off_t data = sys_lseek(file->fd, (off_t)file->at, SEEK_DATA), hole = -1;
+		uint64_t from = file->at;
+
+		/* Behind the last data; or who cannot tell has data everywhere. */
+		if (data == -ENXIO)
+			from = end;
+		else if (data > (off_t)file->at)
+			from = MIN(end, (uint64_t)data);
+		if (!make_hole(f, from - file->at, error))
+			return false;
+		file->at = from;
+		if (data >= 0)
+			hole = sys_lseek(file->fd, (off_t)from, SEEK_HOLE);
+		if (!copy_in(f, file, hole > data ? MIN(end, (uint64_t)hole) : end, error))
+			return false;
+	}
+	file_pos_tell(file);
+	return true;
+}
+
+/* Up to f->data_end there is data. */
+static bool copy_out(struct file_io *f, struct file_pos *file, bool *by_hand, GError **error)
+{
+	ssize_t n = vol_copy_some(f->fd, f->off, file->fd, file->at,
+				  (size_t)MIN(f->data_end - f->off, (uint64_t)COPY_STEP), by_hand);
+
+	if (n < 0)
+		return error_sys(error, (int)n, "cannot copy volume '%s' to the file", f->name);
+	/* It has become shorter meanwhile. */
+	if (n == 0)
+		f->end = f->off;
+	f->off += (uint64_t)n;
+	file->at += (uint64_t)n;
+	file_pos_tell(file);
+	return work_is_wanted(f->work, error);
+}
+
+static bool download_file(struct file_io *f, struct file_pos *file, GError **error)
+{
+	bool by_hand = false;
+	int ret;
+
+	if (file->size > file->at)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "the file has bytes already where those of volume '%s' are to go",
+				 f->name);
+	while (f->off < f->end) {
+		uint64_t hole = hole_here(f);
+
+		f->off += hole;
+		file->at += hole;
+		if (!hole && !copy_out(f, file, &by_hand, error))
+			return false;
+	}
+	/* A hole at the end has no byte behind it. */
+	ret = sys_ftruncate(file->fd, (off_t)file->at);
+	if (ret < 0)
+		return error_sys(error, ret, "cannot copy volume '%s' to the file", f->name);
+	file_pos_tell(file);
+	return true;
+}
+
+static bool run_copy(void *arg, GError **error)
+{
+	struct file_io *f = arg;
+	struct file_pos file = { .fd = -1 };
+
+	return file_pos_init(&file, f->file, error) &&
+	       (f->write ? upload_file(f, &file, error) : download_file(f, &file, error));
+}
+
+static void io_copy(struct vol_io *io, int file, struct vol_work *work, struct task *task)
+{
+	struct file_io *f = io_of(io);
+
+	f->file = file;
+	f->work = work;
+	work_start(f->pools, task, work, run_copy, NULL, no_free, f);
+}
+
 static void io_free(struct vol_io *io)
 {
 	struct file_io *f = io_of(io);
 
 	if (f->whole)
 		part_release(&f->part);
+	block_file_close(f->held);
 	fd_autoclose(&f->fd);
 	fd_autoclose(&f->dir);
 	g_free(f->name);
@@ -254,6 +406,7 @@ static const struct vol_io_ops file_io_ops = {
 	.skip = io_skip,
 	.finish = io_finish,
 	.read = io_read,
+	.copy = io_copy,
 	.free = io_free,
 };
 
@@ -265,7 +418,8 @@ static bool open_upload(struct file_io *f, const struct depot *depot, const stru
 	bool all = !how->off && (!how->len || how->len >= f->size);
 	struct stat st;
 
-	if (!vol_is_free(f->fd, path, error))
+	f->held = vol_hold(f->fd, path, true, error);
+	if (!f->held)
 		return false;
 	if (sys_fstat(f->fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return true;
@@ -291,13 +445,19 @@ struct vol_io *vol_io_new(struct pools *pools, const struct depot *depot, const 
 			       .name = g_strdup(name),
 			       .dir = -1,
 			       .sparse = how->sparse,
+			       .write = how->write,
+			       .limit = how->len,
 			       .off = how->off,
 			       .soon = how->off };
 	f->fd = depot->kind->open(depot, name, how->write ? O_RDWR : O_RDONLY, error);
-	size = f->fd < 0 ? -1 : sys_lseek(f->fd, 0, SEEK_END);
-	f->size = f->end = size < 0 ? 0 : (uint64_t)size;
 	if (f->fd < 0)
 		goto fail;
+	size = sys_lseek(f->fd, 0, SEEK_END);
+	if (size < 0) {
+		error_sys(error, (int)size, "cannot tell the size of volume '%s'", name);
+		goto fail;
+	}
+	f->size = f->end = (uint64_t)size;
 	if (how->off > f->size) {
 		error_set(error, SOCLE_ERROR_USAGE, "volume '%s' ends before the offset", name);
 		goto fail;

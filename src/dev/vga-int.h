@@ -113,6 +113,7 @@ struct vga {
 	pthread_mutex_t lock; /* guards all below */
 	uint8_t *memory;
 	uint64_t touched[VGA_PAGES / 64]; /* pages written since they were drawn */
+	uint64_t written[VGA_PAGES / 64]; /* pages written since a reset; the others are zeroes */
 	bool stale;                       /* a register changed: all is to be drawn anew */
 	bool any_touched;
 	uint32_t latch;

@@ -49,6 +49,7 @@ void vga_touch_locked(struct vga *vga, uint32_t off)
 	uint32_t page = off / VGA_PAGE;
 
 	vga->touched[page / 64] |= UINT64_C(1) << page % 64;
+	vga->written[page / 64] |= UINT64_C(1) << page % 64;
 	vga->any_touched = true;
 }
 

@@ -244,11 +244,19 @@ static const struct io_ops registers_ops = { .read = registers_read, .write = re
 
 /* ---- life ---- */
 
+/* Pages that nobody wrote cost nothing. */
+static void clear_memory_locked(struct vga *vga)
+{
+	for (unsigned page = 0; page < VGA_PAGES; page++) {
+		if (vga->written[page / 64] >> page % 64 & 1)
+			memset(vga->memory + (size_t)page * VGA_PAGE, 0, VGA_PAGE);
+	}
+	memset(vga->written, 0, sizeof(vga->written));
+}
+
 static void reset_locked(struct vga *vga)
 {
-	/* Fresh pages cost nothing until they are written. */
-	g_free(vga->memory);
-	vga->memory = g_malloc0(VGA_MEMORY);
+	clear_memory_locked(vga);
 	memset(vga->touched, 0, sizeof(vga->touched));
 	vga->latch = 0;
 	vga->misc = vga->feature = 0;
@@ -340,6 +348,7 @@ struct pci_device *vga_new(const struct vga_config *config, GError **error)
 
 	vga->config = *config;
 	pthread_mutex_init(&vga->lock, NULL);
+	vga->memory = g_malloc0(VGA_MEMORY);
 	reset_locked(vga);
 	vga->frame_buffer = (struct io_range){ .ops = &frame_buffer_ops, .name = "vga memory" };
 	vga->registers = (struct io_range){ .ops = &registers_ops, .name = "vga registers" };

@@ -51,6 +51,16 @@ void surface_resize(struct surface *surface, unsigned width, unsigned height)
 	surface_rows_add(&surface->changed, 0, height);
 }
 
+struct surface *surface_copy(const struct surface *surface)
+{
+	struct surface *copy = surface_new();
+
+	surface_resize(copy, surface->width, surface->height);
+	memcpy(copy->pixels, surface->pixels,
+	       (size_t)surface->width * surface->height * sizeof(uint32_t));
+	return copy;
+}
+
 void surface_set_row(struct surface *surface, unsigned y, const uint32_t *pixels)
 {
 	size_t len = surface->width * sizeof(uint32_t);

@@ -41,6 +41,8 @@ struct surface *surface_new(void);
 void surface_free(struct surface *surface);
 DEFINE_AUTOPTR(surface, surface_free);
 
+/* Another one with the same picture. Who draws into @surface asks for it. */
+struct surface *surface_copy(const struct surface *surface);
 /* It has another size from now on, and is black; cut to what is possible. */
 void surface_resize(struct surface *surface, unsigned width, unsigned height);
 /* Row @y is @pixels; it has changed if it was not. */

@@ -12,6 +12,7 @@
  */
 #include <poll.h>
 #include <rfb/rfb.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -281,6 +282,13 @@ static rfbBool check_password(rfbClientPtr cl, const char *response, int len)
 static void on_gone(rfbClientPtr cl)
 {
 	peer_of(cl)->gone = true;
+	/* The library forgets what it has of extensions, which only it knows how to allocate: by malloc(3). */
+	while (cl->extensions) {
+		rfbExtensionData *enabled = cl->extensions;
+
+		cl->extensions = enabled->next;
+		free(enabled);
+	}
 }
 
 bool vnc_screens_open(struct vnc *vnc)

@@ -340,8 +340,8 @@ bool host_cgroup_add(struct host_cgroup *group, pid_t pid, GError **error)
 		if (!group->paths[i])
 			continue;
 		err = cgroup_write(group->paths[i], "cgroup.procs", "%d", pid);
-		/* Another daemon that starts takes away what is empty. */
-		if (err == -ENOENT &&
+		/* Another daemon that starts takes away what is empty, even between open and write. */
+		if ((err == -ENOENT || err == -ENODEV) &&
 		    !make_dir(group->groups, &group->groups->hierarchies[i], group->paths[i]))
 			err = cgroup_write(group->paths[i], "cgroup.procs", "%d", pid);
 		if (err)

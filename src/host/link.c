@@ -12,15 +12,21 @@
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
 
 #include "base/sys.h"
+#include "host/netlink.h"
+
+/* The macros of the kernel's headers cast; messages and attributes are at multiples of 4. */
+#pragma GCC diagnostic ignored "-Wcast-align"
 
 enum {
 	REQUEST_MAX = 1024,
 	ANSWER_MAX = 64 * 1024,
+	BURST_MIN = 64 * 1024, /* a packet that is cut later is as long */
 };
 
 struct request {
@@ -176,6 +182,7 @@ int link_name(int index, char ret_name[LINK_NAME_SIZE])
 
 struct link_words {
 	char *alias, *kind;
+	unsigned flags;
 };
 
 static int take_words(const struct nlmsghdr *head, void *opaque)
@@ -188,6 +195,7 @@ static int take_words(const struct nlmsghdr *head, void *opaque)
 		return 0;
 	read_attributes(IFLA_RTA(msg), head->nlmsg_len - NLMSG_LENGTH(sizeof(*msg)), attrs,
 			G_N_ELEMENTS(attrs));
+	words->flags = msg->ifi_flags;
 	if (words->alias)
 		copy_text(attrs[IFLA_IFALIAS], words->alias, LINK_ALIAS_SIZE);
 	if (words->kind && attrs[IFLA_LINKINFO]) {
@@ -223,6 +231,13 @@ int link_kind(const char *name, char ret_kind[LINK_NAME_SIZE])
 
 	*ret_kind = '\0';
 	return ask_words(name, &words);
+}
+
+bool link_is_up(const char *name)
+{
+	struct link_words words = { .flags = 0 };
+
+	return ask_words(name, &words) >= 0 && words.flags & IFF_UP;
 }
 
 int link_set_alias(const char *name, const char *alias)
@@ -363,6 +378,58 @@ int link_join(const char *name, const char *bridge, bool isolated)
 	return r < 0 || !isolated ? r : isolate(msg.ifi_index);
 }
 
+/* == How much == */
+
+/* A token bucket at the root of what @msg names. */
+static void put_bucket(struct request *req, const struct link_rate *rate)
+{
+	const uint64_t burst =
+		MIN(MAX(rate->burst ? rate->burst : rate->rate / 50, BURST_MIN), UINT32_MAX / 2);
+	const bool has_peak = rate->peak > rate->rate;
+	const struct tc_tbf_qopt parms = {
+		.rate = { .linklayer = TC_LINKLAYER_ETHERNET,
+			  .rate = (uint32_t)MIN(rate->rate, UINT32_MAX) },
+		.peakrate = { .linklayer = TC_LINKLAYER_ETHERNET,
+			      .rate = has_peak ? (uint32_t)MIN(rate->peak, UINT32_MAX) : 0 },
+		/* What waits does so for a quarter of a second at most. */
+		.limit = (uint32_t)MIN(rate->rate / 4 + burst, UINT32_MAX),
+	};
+	const size_t options = put_start(req, TCA_OPTIONS);
+
+	put(req, TCA_TBF_PARMS, &parms, sizeof(parms));
+	put_u32(req, TCA_TBF_BURST, (uint32_t)burst);
+	if (rate->rate > UINT32_MAX)
+		put(req, TCA_TBF_RATE64, &rate->rate, sizeof(rate->rate));
+	if (has_peak)
+		put_u32(req, TCA_TBF_PBURST, BURST_MIN);
+	if (has_peak && rate->peak > UINT32_MAX)
+		put(req, TCA_TBF_PRATE64, &rate->peak, sizeof(rate->peak));
+	put_end(req, options);
+}
+
+int link_set_rate(const char *name, const struct link_rate *rate)
+{
+	const struct tcmsg msg = { .tcm_family = AF_UNSPEC,
+				   .tcm_ifindex = link_index(name),
+				   .tcm_parent = TC_H_ROOT,
+				   .tcm_handle = rate ? TC_H_MAKE(1u << 16, 0) : 0 };
+	struct request req;
+	int r;
+
+	if (msg.tcm_ifindex < 0)
+		return msg.tcm_ifindex;
+	if (!rate) {
+		request_init(&req, RTM_DELQDISC, 0, &msg, sizeof(msg));
+		r = ask(&req, NULL, NULL);
+		/* It has none but the kernel's own. */
+		return r == -ENOENT || r == -EINVAL ? 0 : r;
+	}
+	request_init(&req, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, &msg, sizeof(msg));
+	put_text(&req, TCA_KIND, "tbf");
+	put_bucket(&req, rate);
+	return ask(&req, NULL, NULL);
+}
+
 /* == Addresses and routes == */
 
 static size_t address_len(bool v6)
@@ -408,7 +475,6 @@ int link_add_route(const struct link_address *to, const uint8_t *gateway, unsign
 				   .rtm_type = RTN_UNICAST };
 	const int index = link_index(to->link);
 	struct request req;
-	int r;
 
 	if (index < 0)
 		return index;
@@ -419,8 +485,12 @@ int link_add_route(const struct link_address *to, const uint8_t *gateway, unsign
 	put_u32(&req, RTA_OIF, (uint32_t)index);
 	if (metric)
 		put_u32(&req, RTA_PRIORITY, metric);
-	r = ask(&req, NULL, NULL);
-	return r == -EEXIST ? 0 : r;
+	return ask(&req, NULL, NULL);
+}
+
+int link_watch(void)
+{
+	return netlink_watch(NETLINK_ROUTE, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
 }
 
 struct each {
@@ -429,17 +499,18 @@ struct each {
 	int end;
 };
 
-/* @attr: the address, which has to be of @family's length. */
-static int tell(struct each *each, const struct rtattr *attr, int family, unsigned prefix,
-		int index)
+/* @attr: the address, which has to be of @family's length; NULL: none, all are meant. */
+static int tell(struct each *each, struct link_address *address, const struct rtattr *attr,
+		int family, int index)
 {
-	struct link_address address = { .v6 = family == AF_INET6, .prefix = prefix };
-
-	if ((family != AF_INET && family != AF_INET6) || !attr ||
-	    RTA_PAYLOAD(attr) != address_len(address.v6) || link_name(index, address.link) < 0)
+	address->v6 = family == AF_INET6;
+	if ((family != AF_INET && family != AF_INET6) || (!attr && address->prefix) ||
+	    (attr && RTA_PAYLOAD(attr) != address_len(address->v6)) ||
+	    link_name(index, address->link) < 0)
 		return 0;
-	memcpy(address.bytes, RTA_DATA(attr), address_len(address.v6));
-	each->end = each->fn(&address, each->opaque);
+	if (attr)
+		memcpy(address->bytes, RTA_DATA(attr), address_len(address->v6));
+	each->end = each->fn(address, each->opaque);
 	return each->end ? 1 : 0;
 }
 
@@ -447,13 +518,15 @@ static int on_address(const struct nlmsghdr *head, void *opaque)
 {
 	const struct rtattr *attrs[IFA_MAX + 1];
 	const struct ifaddrmsg *msg = NLMSG_DATA(head);
+	struct link_address address = { .v6 = false };
 
 	if (head->nlmsg_type != RTM_NEWADDR || head->nlmsg_len < NLMSG_LENGTH(sizeof(*msg)))
 		return 0;
 	read_attributes(IFA_RTA(msg), head->nlmsg_len - NLMSG_LENGTH(sizeof(*msg)), attrs,
 			G_N_ELEMENTS(attrs));
-	return tell(opaque, attrs[IFA_LOCAL] ? attrs[IFA_LOCAL] : attrs[IFA_ADDRESS],
-		    msg->ifa_family, msg->ifa_prefixlen, (int)msg->ifa_index);
+	address.prefix = msg->ifa_prefixlen;
+	return tell(opaque, &address, attrs[IFA_LOCAL] ? attrs[IFA_LOCAL] : attrs[IFA_ADDRESS],
+		    msg->ifa_family, (int)msg->ifa_index);
 }
 
 static int ask_each(struct request *req, message_fn fn, struct each *each)
@@ -477,6 +550,7 @@ static int on_route(const struct nlmsghdr *head, void *opaque)
 {
 	const struct rtattr *attrs[RTA_MAX + 1];
 	const struct rtmsg *msg = NLMSG_DATA(head);
+	struct link_address address = { .v6 = false };
 	uint32_t index;
 
 	if (head->nlmsg_type != RTM_NEWROUTE || head->nlmsg_len < NLMSG_LENGTH(sizeof(*msg)) ||
@@ -487,7 +561,9 @@ static int on_route(const struct nlmsghdr *head, void *opaque)
 	if (!attrs[RTA_OIF] || RTA_PAYLOAD(attrs[RTA_OIF]) != sizeof(index))
 		return 0;
 	memcpy(&index, RTA_DATA(attrs[RTA_OIF]), sizeof(index));
-	return tell(opaque, attrs[RTA_DST], msg->rtm_family, msg->rtm_dst_len, (int)index);
+	address.prefix = msg->rtm_dst_len;
+	address.by_router = msg->rtm_protocol == RTPROT_RA;
+	return tell(opaque, &address, attrs[RTA_DST], msg->rtm_family, (int)index);
 }
 
 int link_each_route(link_address_fn fn, void *opaque)

@@ -24,6 +24,7 @@ struct link_address {
 	bool v6;
 	uint8_t bytes[16];
 	unsigned prefix;
+	bool by_router; /* of a route: a router has advertised it */
 };
 
 struct link_bridge {
@@ -56,13 +57,27 @@ int link_macvtap_add(const char *name, const char *parent, enum link_macvtap mod
 int link_name(int index, char ret_name[LINK_NAME_SIZE]);
 int link_delete(const char *name);
 int link_set_up(const char *name);
+bool link_is_up(const char *name);
 /* Into a bridge. @isolated: it reaches no other port that is. */
 int link_join(const char *name, const char *bridge, bool isolated);
 
+/* How much an interface lets out: bytes in a second, and at once. */
+struct link_rate {
+	uint64_t rate;
+	uint64_t peak;  /* of what is let out at once; 0: as fast as it can */
+	uint64_t burst; /* 0: a choice */
+};
+
+/* NULL: as much as it can. -ENOENT: the kernel cannot. */
+int link_set_rate(const char *name, const struct link_rate *rate);
+
 /* One that is there already is fine. */
 int link_add_address(const struct link_address *address);
-/* To the network of @to, by @gateway, which may be NULL, over @to->link. */
+/* To the network of @to, by @gateway, which may be NULL, over @to->link. -EEXIST: some interface has it. */
 int link_add_route(const struct link_address *to, const uint8_t *gateway, unsigned metric);
+
+/* A descriptor that is readable when interfaces or addresses have changed, for netlink_drain(). */
+int link_watch(void);
 
 /* For each; a function that does not return 0 ends it, and that is returned. */
 typedef int (*link_address_fn)(const struct link_address *address, void *opaque);

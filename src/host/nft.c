@@ -4,14 +4,13 @@
  */
 #include "host/nft.h"
 
-#include <errno.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <nftables/libnftables.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "base/sys.h"
+#include "host/netlink.h"
 
 static bool run(const char *text, char **ret_output, GError **error)
 {
@@ -51,26 +50,5 @@ char *nft_list(const char *command, GError **error)
 
 int nft_watch(void)
 {
-	const struct sockaddr_nl addr = { .nl_family = AF_NETLINK,
-					  .nl_groups = 1u << (NFNLGRP_NFTABLES - 1) };
-	autofd int fd = sys_socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER);
-	int r;
-
-	if (fd < 0)
-		return fd;
-	r = sys_bind(fd, (const struct sockaddr *)(const void *)&addr, sizeof(addr));
-	if (r >= 0)
-		r = sys_set_nonblock(fd);
-	return r < 0 ? r : fd_steal(&fd);
-}
-
-void nft_drain(int fd)
-{
-	char bytes[2048];
-	ssize_t n;
-
-	/* What did not fit is an error, and a change as well. */
-	do {
-		n = sys_read(fd, bytes, sizeof(bytes));
-	} while (n > 0 || n == -ENOBUFS);
+	return netlink_watch(NETLINK_NETFILTER, 1u << (NFNLGRP_NFTABLES - 1));
 }

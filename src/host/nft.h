@@ -16,9 +16,7 @@
 bool nft_apply(const char *text, GError **error);
 /* What 'nft -a -s @command' prints, for g_free(), or NULL with @error: there is no such thing. */
 char *nft_list(const char *command, GError **error);
-/* A descriptor that is readable when somebody has changed rules; nft_drain() it. -errno: none. */
+/* A descriptor that is readable when somebody has changed rules, for netlink_drain(). -errno: none. */
 int nft_watch(void);
-/* Take what there is. */
-void nft_drain(int fd);
 
 #endif

@@ -8,9 +8,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/sys.h"
@@ -101,17 +103,27 @@ static char *reason(const char *text)
 	}
 }
 
-/* Our threads have signals blocked, which programs would inherit: nobody could end them. [child] */
-static void unblock_signals(void *opaque)
+/* Our threads have signals blocked, which programs would inherit: nobody could end them. One that is
+ * going to be ended has a group of its own, with its helpers. [child] */
+static void prepare(void *opaque)
 {
+	const unsigned *limit_ms = opaque;
 	sigset_t none;
 
-	(void)opaque;
+	if (*limit_ms)
+		(void)setpgid(0, 0);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-typedef char **tool_env;
+/* Does it end within that? Without a descriptor of it we do not know, and wait for it. */
+static bool ends_within(GPid pid, unsigned limit_ms)
+{
+	autofd int fd = sys_pidfd_open(pid);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return fd < 0 || poll(&p, 1, (int)limit_ms) != 0;
+}
 
 static int wait_for(GPid pid)
 {
@@ -132,12 +144,7 @@ static bool judge(int status, const char *program, int errors, GError **error)
 	return error_set(error, SOCLE_ERROR_FAILED, "%s has failed: %.500s", program, why);
 }
 
-bool host_tool_run(const char *const *argv, const char *input, char **ret_output, GError **error)
-{
-	static const char *const none[] = { NULL };
-
-	return host_tool_run_env(argv, none, input, ret_output, error);
-}
+typedef char **tool_env;
 
 /* Something in there may be a password. */
 static void free_env(char **env)
@@ -149,8 +156,9 @@ static void free_env(char **env)
 
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC(tool_env, free_env, NULL)
 
-bool host_tool_run_env(const char *const *argv, const char *const *more, const char *input,
-		       char **ret_output, GError **error)
+/* @more as in host_tool_run_env(), or NULL; @limit_ms 0: none. */
+static bool run(const char *const *argv, const char *const *more, const char *input,
+		unsigned limit_ms, char **ret_output, bool *ret_late, GError **error)
 {
 	g_autofree char *file = find(argv[0]), *path = search_path();
 	g_auto(GStrv) words = g_strdupv((char **)(uintptr_t)argv);
@@ -175,17 +183,43 @@ bool host_tool_run_env(const char *const *argv, const char *const *more, const c
 	g_free(words[0]);
 	words[0] = g_steal_pointer(&file);
 	env = g_environ_setenv(env, "PATH", path, TRUE);
-	for (unsigned i = 0; more[i]; i++) {
+	for (unsigned i = 0; more && more[i]; i++) {
 		g_autofree char *name = g_strndup(more[i], strcspn(more[i], "="));
 
 		env = g_environ_setenv(env, name, more[i] + strcspn(more[i], "=") + 1, TRUE);
 	}
-	if (!g_spawn_async_with_fds("/", words, env, G_SPAWN_DO_NOT_REAP_CHILD, unblock_signals,
-				    NULL, &pid, in, out, errors, error))
+	if (!g_spawn_async_with_fds("/", words, env, G_SPAWN_DO_NOT_REAP_CHILD, prepare, &limit_ms,
+				    &pid, in, out, errors, error))
 		return false;
+	if (limit_ms && !ends_within(pid, limit_ms)) {
+		(void)kill(-pid, SIGKILL);
+		(void)wait_for(pid);
+		*ret_late = true;
+		return error_set(error, SOCLE_ERROR_FAILED,
+				 "%s was not done within %u s, and was ended", argv[0],
+				 limit_ms / 1000);
+	}
 	if (!judge(wait_for(pid), argv[0], errors, error))
 		return false;
 	if (ret_output)
 		*ret_output = read_all(out);
 	return true;
+}
+
+bool host_tool_run(const char *const *argv, const char *input, char **ret_output, GError **error)
+{
+	return run(argv, NULL, input, 0, ret_output, NULL, error);
+}
+
+bool host_tool_run_env(const char *const *argv, const char *const *more, char **ret_output,
+		       GError **error)
+{
+	return run(argv, more, NULL, 0, ret_output, NULL, error);
+}
+
+bool host_tool_run_within(const char *const *argv, unsigned limit_ms, bool *ret_late,
+			  GError **error)
+{
+	*ret_late = false;
+	return run(argv, NULL, NULL, limit_ms, NULL, ret_late, error);
 }

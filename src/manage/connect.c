@@ -30,19 +30,18 @@ static void on_other_auth(struct call *call, const void *args)
 /* Clients of all ages come through with these: which they ask and which they do not. */
 static void on_feature(struct call *call, const rpc_connect_supports_feature_args *args)
 {
-	enum {
-		FEATURE_KEEPALIVE = 10
-	};
 	static const bool has[] = {
 		[4] = true,  [6] = true,  [7] = true,  [8] = true,  [9] = true,  [10] = true,
 		[11] = true, [12] = true, [13] = true, [14] = true, [15] = true, [16] = true,
 	};
 	int n = args->feature;
-	rpc_connect_supports_feature_ret ret = { .supported = n >= 0 &&
-							      (size_t)n < ARRAY_SIZE(has) &&
-							      has[n] };
+	rpc_connect_supports_feature_ret ret = {
+		.supported = n == RPC_FEATURE_VOL_BY_FD
+				     ? call->peer && peer_is_ourselves(call->peer)
+				     : n >= 0 && (size_t)n < ARRAY_SIZE(has) && has[n]
+	};
 
-	if (call->peer && n == FEATURE_KEEPALIVE)
+	if (call->peer && n == RPC_FEATURE_KEEPALIVE)
 		call->peer->keepalive = true;
 	call_reply(call, &ret);
 }

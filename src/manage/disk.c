@@ -3,6 +3,7 @@
  * disk.c - a domain's disks: what they have done, how large they are, how fast they may be
  */
 #include "manage/disk-int.h"
+#include "manage/event-int.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -401,7 +402,22 @@ static void tell_io_tune(struct call *call, struct machine *machine, struct task
 	tell_device(call, machine, &live->devices.disks[index].info, task);
 }
 
-static const struct change io_tune_change = { .apply = apply_io_tune, .machine = tell_io_tune };
+static void io_tune_done(struct call *call, bool live, bool config)
+{
+	const rpc_domain_set_block_io_tune_args *args = call->args;
+	const struct domain *domain = call->vm->dom.live;
+	int index = live && domain ? disk_index(domain, args->disk) : -1;
+
+	(void)config;
+	if (index >= 0)
+		event_tunable(call->vm, "blkdeviotune", args->params.params_val,
+			      args->params.params_len, domain->devices.disks[index].target.dev);
+	call_reply(call, NULL);
+}
+
+static const struct change io_tune_change = { .apply = apply_io_tune,
+					      .machine = tell_io_tune,
+					      .done = io_tune_done };
 
 static void on_set_io_tune(struct call *call, const rpc_domain_set_block_io_tune_args *args)
 {

@@ -130,6 +130,20 @@ static bool is_allowed(struct peer *peer, const struct rpc_header *header,
 	return false;
 }
 
+static bool has_all_fds(struct call *call)
+{
+	for (unsigned i = 0; i < call->fd_count; i++) {
+		if (call->fds[i] >= 0)
+			continue;
+		call_fail(
+			call, RPC_CODE_INVALID_ARG, RPC_FROM_RPC,
+			"a descriptor of this call has not come: what is between client and daemon "
+			"passes nothing but bytes");
+		return false;
+	}
+	return true;
+}
+
 static void run_call(struct peer *peer, const struct rpc_header *header,
 		     const struct rpc_procedure *proc, void *args)
 {
@@ -156,7 +170,8 @@ static void run_call(struct peer *peer, const struct rpc_header *header,
 		peer->fd_count = peer->fds_wanted = 0;
 	}
 	call_enter(call);
-	handler(call, args);
+	if (has_all_fds(call))
+		handler(call, args);
 	call_leave(call);
 }
 

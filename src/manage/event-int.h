@@ -57,6 +57,9 @@ void event_device_removed(struct vm *vm, const char *alias);
 void event_device_removal_failed(struct vm *vm, const char *alias);
 void event_tray_change(struct vm *vm, const char *alias, bool open);
 void event_agent(struct vm *vm, bool connected);
+/* What runs was tuned: @params by their names behind "@group."; @disk: the target of whose, or NULL. */
+void event_tunable(struct vm *vm, const char *group, const rpc_param *params, unsigned count,
+		   const char *disk);
 void event_metadata(struct vm *vm, int type, const char *uri);
 void event_block_threshold(struct vm *vm, const char *target, const char *path, uint64_t threshold,
 			   uint64_t excess);

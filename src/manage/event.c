@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "manage/peer-int.h"
+#include "rpc/param.h"
 
 enum {
 	EVENT_LIFECYCLE_ID = 0,
@@ -203,6 +204,39 @@ void event_agent(struct vm *vm, bool connected)
 							       .reason = 2 }; /* the channel */
 
 	emit(vm, 18, &body);
+}
+
+static void add_tunable(struct rpc_params *list, const char *name, const rpc_param_value *value)
+{
+	if (value->type == RPC_PARAM_STRING)
+		rpc_params_add_string(list, name, value->rpc_param_value_u.s);
+	else if (value->type == RPC_PARAM_ULLONG)
+		rpc_params_add_ullong(list, name, value->rpc_param_value_u.ul);
+	else if (value->type == RPC_PARAM_LLONG)
+		rpc_params_add_llong(list, name, value->rpc_param_value_u.l);
+}
+
+void event_tunable(struct vm *vm, const char *group, const rpc_param *params, unsigned count,
+		   const char *disk)
+{
+	rpc_domain_event_callback_tunable_msg body = { .dom = vm_handle(vm) };
+	struct rpc_params list;
+
+	rpc_params_init(&list);
+	if (disk) {
+		g_autofree char *name = g_strconcat(group, ".disk", NULL);
+
+		rpc_params_add_string(&list, name, disk);
+	}
+	for (unsigned i = 0; i < count; i++) {
+		g_autofree char *name = g_strconcat(group, ".", params[i].field, NULL);
+
+		add_tunable(&list, name, &params[i].value);
+	}
+	body.params.params_val = list.items;
+	body.params.params_len = list.count;
+	emit(vm, 17, &body);
+	rpc_params_release(&list);
 }
 
 void event_metadata(struct vm *vm, int type, const char *uri)

@@ -16,6 +16,12 @@ static bool is_in_network(const struct domain_interface *card)
 	return card->type == INTERFACE_NETWORK && card->source.network;
 }
 
+/* The host's name for it, which a card has not that is no interface of the host. */
+static char *card_name(struct domain_interface *card)
+{
+	return card->target.dev ? card->target.dev : card->info.alias.name;
+}
+
 void net_each_card(const struct net *net, net_card_fn fn, void *opaque)
 {
 	const GPtrArray *vms = net->virtnet.node->vms;
@@ -174,16 +180,38 @@ static void replace(char **text, const char *value)
 	*text = copy;
 }
 
-/* Its address, by the definition: what is reserved for it, or the first one. */
-static const char *address_for(const struct network_ip *ip, const char *mac)
+/* What is reserved for a card; NULL: nothing is. */
+static const struct dhcp_host *host_for(const struct network_ip *ip, const char *mac)
 {
 	for (unsigned i = 0; i < ip->dhcp.host_count; i++) {
 		const struct dhcp_host *host = &ip->dhcp.hosts[i];
 
-		if (host->mac && host->ip && !g_ascii_strcasecmp(host->mac, mac))
-			return host->ip;
+		if (host->mac && !g_ascii_strcasecmp(host->mac, mac))
+			return host;
 	}
+	return NULL;
+}
+
+/* Its address, by the definition: what is reserved for it, or the first one. */
+static const char *address_for(const struct network_ip *ip, const struct dhcp_host *host)
+{
+	if (host && host->ip)
+		return host->ip;
 	return ip->dhcp.range_count ? ip->dhcp.ranges[0].start : NULL;
+}
+
+/* What DHCP calls it. */
+static void name_card(struct domain_interface *card, const struct network *network,
+		      const struct dhcp_host *host)
+{
+	struct interface_backend *backend = &card->backend;
+	const char *domain = network->domain.name;
+
+	if (!backend->hostname && host && host->name)
+		backend->hostname = g_strdup(host->name);
+	if (!backend->fqdn && domain)
+		backend->fqdn = g_strdup_printf(
+			"%s.%s", backend->hostname ? backend->hostname : "guest", domain);
 }
 
 /* Ports that lead to @address. */
@@ -219,9 +247,13 @@ static void add_forwards(struct domain_interface *card, const struct network *ne
 /* A user network of its own, with the addresses of the definition. */
 static void connect_user(struct domain_interface *card, const struct network *network)
 {
+	/* Where there is no way out, there is nobody. */
+	if (network_mode(network) == FORWARD_MODE_ABSENT)
+		card->port.isolated = TRI_YES;
 	for (unsigned i = 0; i < network->ip_count && !card->ip_count; i++) {
 		const struct network_ip *ip = &network->ips[i];
-		const char *address = address_for(ip, card->mac.address);
+		const struct dhcp_host *host = host_for(ip, card->mac.address);
+		const char *address = address_for(ip, host);
 		struct inet inet;
 
 		if (!inet_parse(ip->address, &inet) || inet.v6)
@@ -232,6 +264,7 @@ static void connect_user(struct domain_interface *card, const struct network *ne
 		card->ips[0].address = g_strdup(address ? address : ip->address);
 		card->ips[0].peer = address ? g_strdup(ip->address) : NULL;
 		card->ips[0].prefix = number_of(network_ip_prefix(ip));
+		name_card(card, network, host);
 		add_forwards(card, network, address);
 	}
 }
@@ -254,7 +287,7 @@ static bool connect_card(const struct net *net, struct domain_interface *card, G
 		card->bandwidth.outbound = group->bandwidth.outbound;
 	if (!card->mtu.size.set)
 		card->mtu = live->mtu;
-	if (live->port.isolated == TRI_YES)
+	if (live->port.isolated == TRI_YES && !v->node->config.networks->is_user)
 		card->port = live->port;
 	if (v->node->config.networks->is_user) {
 		connect_user(card, live);
@@ -293,6 +326,35 @@ bool cards_connect(struct node *node, struct domain *domain, GError **error)
 
 /* == Addresses of guests == */
 
+/* A card that has a network of its own gets what that network gives. */
+static bool add_own_lease(struct vm *vm, struct domain_interface *card, void *opaque)
+{
+	GPtrArray *list = opaque;
+	struct network_lease *lease;
+	struct inet inet;
+
+	(void)vm;
+	if (!card->ip_count || !card->ips[0].peer || !inet_parse(card->ips[0].address, &inet))
+		return false;
+	lease = g_new0(struct network_lease, 1);
+	lease->mac = g_strdup(card->mac.address);
+	lease->ip = g_strdup(card->ips[0].address);
+	lease->prefix = (unsigned)card->ips[0].prefix.value;
+	lease->hostname = g_strdup(card->backend.hostname);
+	lease->dev = g_strdup(card_name(card));
+	g_ptr_array_add(list, lease);
+	return false;
+}
+
+bool net_leases(struct net *net, GPtrArray *list, GError **error)
+{
+	const struct network_ops *ops = net->virtnet.node->config.networks;
+
+	if (ops->is_user)
+		net_each_card(net, add_own_lease, list);
+	return !ops->leases || !net->virtnet.made || ops->leases(&net->virtnet, list, error);
+}
+
 static void add_leases(struct vm *vm, const struct domain_interface *card, bool heard,
 		       GPtrArray *list)
 {
@@ -303,8 +365,8 @@ static void add_leases(struct vm *vm, const struct domain_interface *card, bool 
 
 	if (heard && ops && ops->neighbours && bridge)
 		(void)ops->neighbours(node->config.networks_opaque, bridge, list, NULL);
-	else if (!heard && net && net->virtnet.made && ops->leases)
-		(void)ops->leases(&net->virtnet, list, NULL);
+	else if (!heard && net && net_active(net))
+		(void)net_leases(net, list, NULL);
 }
 
 static unsigned take_addresses(const struct domain_interface *card, GPtrArray *list,
@@ -340,11 +402,11 @@ void call_card_addresses(struct call *call, struct vm *vm, bool heard)
 
 		g_ptr_array_add(lists, list);
 		add_leases(vm, card, heard, list);
-		if (!list->len || !card->target.dev)
+		if (!list->len || !card_name(card))
 			continue;
 		out->addrs.addrs_val = g_new(rpc_ip_addr, list->len);
 		out->addrs.addrs_len = take_addresses(card, list, out->addrs.addrs_val);
-		out->name = card->target.dev;
+		out->name = card_name(card);
 		out->hwaddr = &card->mac.address;
 		ret.ifaces.ifaces_len += out->addrs.addrs_len > 0;
 		if (!out->addrs.addrs_len)

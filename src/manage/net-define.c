@@ -194,7 +194,7 @@ static void on_undefined(struct call *call, const GError *error)
 	net->autostart = false;
 	event_network(net, NET_UNDEFINED);
 	if (!net_active(net))
-		net_remove(net);
+		net_forget(net);
 	call_reply(call, NULL);
 }
 

@@ -64,6 +64,8 @@ static inline void net_read_uuid(const char *text, uint8_t ret[UUID_BYTES])
 struct net *net_new(struct node *node, const struct network *network);
 /* Out of the list. Who has a reference sees that it is gone. */
 void net_remove(struct net *net);
+/* The same, of one that nobody can start again. */
+void net_forget(struct net *net);
 struct net *net_by_name(const struct node *node, const char *name);
 struct net *net_by_uuid(const struct node *node, const uint8_t uuid[16]);
 rpc_network net_handle(const struct net *net);
@@ -131,6 +133,8 @@ void event_network_metadata(struct net *net, int type, const char *uri);
 typedef bool (*net_card_fn)(struct vm *vm, struct domain_interface *card, void *opaque);
 void net_each_card(const struct net *net, net_card_fn fn, void *opaque);
 unsigned net_connections(const struct net *net);
+/* Of struct network_lease, into @list: who has got an address. */
+bool net_leases(struct net *net, GPtrArray *list, GError **error);
 
 /**
  * cards_want() - networks of @domain's cards are to be there, before a machine is made of it

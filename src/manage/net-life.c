@@ -53,6 +53,11 @@ static bool join_card(struct vm *vm, struct domain_interface *card, void *opaque
 	return false;
 }
 
+void virtnet_anew(struct virtnet *v)
+{
+	net_each_card(net_of(v), join_card, v);
+}
+
 /* The definition that it had goes. */
 static void set_inactive(struct net *net)
 {
@@ -126,7 +131,7 @@ static void stop_kept(struct call *call, const GError *error)
 			  error->message);
 	event_network(net, NET_STOPPED);
 	if (!net->virtnet.config)
-		net_remove(net);
+		net_forget(net);
 	next(call, NULL);
 }
 

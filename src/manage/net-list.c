@@ -223,7 +223,6 @@ static rpc_network_dhcp_lease encode_lease(struct network_lease *lease)
 static void on_leases(struct call *call, const rpc_network_get_dhcp_leases_args *args)
 {
 	struct net *net = call_active_net(call, &args->net);
-	const struct network_ops *ops = call->node->config.networks;
 	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(network_lease_free);
 	g_autofree rpc_network_dhcp_lease *leases = NULL;
 	rpc_network_get_dhcp_leases_ret ret = { .ret = 0 };
@@ -231,7 +230,7 @@ static void on_leases(struct call *call, const rpc_network_get_dhcp_leases_args 
 
 	if (!net || !call_flags(call, args->flags, 0))
 		return;
-	if (ops->leases && net->virtnet.made && !ops->leases(&net->virtnet, list, &error)) {
+	if (!net_leases(net, list, &error)) {
 		call_fail_error(call, RPC_FROM_NETWORK, error);
 		return;
 	}

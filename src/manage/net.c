@@ -63,6 +63,15 @@ void net_remove(struct net *net)
 	object_unref(&net->object);
 }
 
+void net_forget(struct net *net)
+{
+	const struct node_config *config = &net->virtnet.node->config;
+
+	if (config->networks->forget)
+		config->networks->forget(config->networks_opaque, &net->virtnet);
+	net_remove(net);
+}
+
 struct net *net_by_name(const struct node *node, const char *name)
 {
 	for (unsigned i = 0; name && i < node->nets->len; i++) {

@@ -62,6 +62,8 @@ struct network_ops {
 	void (*free)(struct virtnet *net);
 	/* Nothing of it is left on the host; free() follows. */
 	void (*stop)(struct virtnet *net, struct task *task);
+	/* It is not active, and nobody can start it again: what outlived its end goes, such as leases. */
+	void (*forget)(void *opaque, const struct virtnet *net);
 	/* @net->live has changed: make it so without disturbing guests. */
 	void (*update)(struct virtnet *net, struct task *task);
 
@@ -77,5 +79,7 @@ struct network_ops {
 
 /* state() has changed: it is to be kept. */
 void virtnet_changed(struct virtnet *net);
+/* Its bridge is another one: machines that run are to join it. */
+void virtnet_anew(struct virtnet *net);
 
 #endif

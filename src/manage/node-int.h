@@ -25,6 +25,7 @@ struct node {
 	unsigned active;
 	bool autostart;         /* the host has just started */
 	unsigned pools_loading; /* that are being started since the daemon is */
+	GSource *pools_timer;   /* until machines are started without those that hang; or NULL */
 };
 
 unsigned node_deadline(const struct node *node);

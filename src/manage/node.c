@@ -12,6 +12,7 @@
 #include "manage/pool-int.h"
 #include "manage/secret-int.h"
 #include "manage/stream-int.h"
+#include "manage/timer-int.h"
 #include "manage/vm-int.h"
 
 /* A UUID is random, or people count in its last digits. */
@@ -72,6 +73,7 @@ void node_free(struct node *node)
 		return;
 	while (node->peers->len)
 		peer_forget_node(node->peers->pdata[0]);
+	timer_stop(&node->pools_timer);
 	/* First: what starts a machine may wait for one. */
 	nets_let_go(node);
 	while (node->vms->len)

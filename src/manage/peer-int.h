@@ -64,6 +64,11 @@ void peer_send_event(struct peer *peer, struct rpc_message *msg);
 /* The connection is to be closed behind what was sent. */
 void peer_close(struct peer *peer);
 void peer_changed(struct peer *peer);
+/*
+ * On this host, and with the daemon's own rights. Only then it may have its files copied: one that is slow
+ * for ever keeps a thread of ours, and what is written to one is ours by any quota.
+ */
+bool peer_is_ourselves(const struct peer *peer);
 
 /* == Parts of a peer, in other files == */
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/sys.h"
 #include "manage/peer-int.h"
 #include "manage/timer-int.h"
 
@@ -62,7 +63,7 @@ struct peer *peer_new(struct server *server, const struct peer_config *config)
 static void drop_fds(struct peer *peer)
 {
 	for (unsigned i = 0; i < peer->fd_count; i++)
-		(void)close(peer->fds[i]);
+		fd_autoclose(&peer->fds[i]);
 	peer->fd_count = peer->fds_wanted = 0;
 }
 
@@ -134,7 +135,7 @@ void peer_add_fd(struct peer *peer, int fd)
 	g_autoptr(GError) error = NULL;
 
 	if (!peer_wants_fds(peer)) {
-		(void)close(fd);
+		fd_autoclose(&fd);
 		return;
 	}
 	peer->fds[peer->fd_count++] = fd;
@@ -145,6 +146,11 @@ void peer_add_fd(struct peer *peer, int fd)
 		peer_close(peer);
 	}
 	drop_fds(peer);
+}
+
+bool peer_is_ourselves(const struct peer *peer)
+{
+	return peer->config.local && peer->config.uid == geteuid();
 }
 
 bool peer_wants_input(const struct peer *peer)

@@ -77,7 +77,7 @@ uint8_t *peer_buffer(struct peer *peer, size_t *ret_len);
 /* @len bytes are in it. False: the connection has to be closed. */
 bool peer_filled(struct peer *peer, size_t len, GError **error);
 unsigned peer_wants_fds(const struct peer *peer);
-void peer_add_fd(struct peer *peer, int fd); /* taken over */
+void peer_add_fd(struct peer *peer, int fd); /* taken over; -1: its byte came alone */
 
 bool peer_wants_input(const struct peer *peer);
 /* How many bytes that were sent by send() are still in the owner's queue: streams wait by that. */

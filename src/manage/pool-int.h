@@ -27,6 +27,7 @@ struct pool {
 	bool autostart;
 	GHashTable *vols; /* of struct vol by name: each with a reference of a call */
 	unsigned busy;    /* calls that change volumes */
+	unsigned silent;  /* questions about its usage that were not answered in time, and still are not */
 
 	bool status_busy, status_again;
 	struct task status_task;
@@ -144,7 +145,10 @@ bool pool_load(struct node *node, enum store_kind kind, const char *key, const c
 
 /* == Streams (vol-stream.c) == */
 
-/* The call's answer opens a stream of @io, which is taken over; its turn at the volume lasts until that ends. */
-void vol_stream_open(struct call *call, struct vol_io *io, bool upload);
+/*
+ * The call's answer opens a stream of @io, which is taken over; its turn at the volume lasts until that ends.
+ * @by_fd: the bytes go between the volume and the call's descriptor, and only their end by the stream.
+ */
+void vol_stream_open(struct call *call, struct vol_io *io, bool upload, bool by_fd);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "manage/pool-define-int.h"
 #include "manage/secret.h"
+#include "manage/timer-int.h"
 
 enum {
 	CREATE_WITH_BUILD = 1 << 0,
@@ -386,10 +387,33 @@ static void on_refresh(struct call *call, const rpc_storage_pool_refresh_args *a
 
 /* == At the daemon's start == */
 
+static void loaded(struct node *node)
+{
+	timer_stop(&node->pools_timer);
+	vms_pools_ready(node);
+}
+
+/* The others' machines do not wait for a server that is gone. */
+static gboolean on_pools_late(void *data)
+{
+	struct node *node = data;
+
+	for (unsigned i = 0; i < node->pools->len; i++) {
+		const struct pool *pool = node->pools->pdata[i];
+
+		if (!pool_active(pool) && (pool->live || (node->autostart && pool->autostart)))
+			g_warning("storage pool '%s' is not active yet; machines are started "
+				  "without it",
+				  pool->name);
+	}
+	loaded(node);
+	return G_SOURCE_REMOVE;
+}
+
 static void one_less(struct node *node)
 {
-	if (--node->pools_loading == 0)
-		vms_pools_ready(node);
+	if (--node->pools_loading == 0 && node->pools_timer)
+		loaded(node);
 }
 
 static void found(struct call *call, const GError *error)
@@ -426,6 +450,7 @@ void pools_loaded(struct node *node)
 	g_autoptr(GPtrArray) pools = g_ptr_array_copy(node->pools, NULL, NULL);
 
 	node->pools_loading = 1;
+	node->pools_timer = timer_start(node_deadline(node), on_pools_late, node);
 	for (unsigned i = 0; i < pools->len; i++) {
 		struct pool *pool = pools->pdata[i];
 

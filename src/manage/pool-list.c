@@ -22,6 +22,9 @@ enum {
 	XML_INACTIVE = 1 << 0,
 	POOL_STATE_INACTIVE = 0,
 	POOL_STATE_RUNNING = 2,
+	POOL_STATE_INACCESSIBLE = 4,
+
+	USAGE_MS = 3000, /* a pool that takes longer is answered for without its numbers */
 };
 
 /* The bits of types are in another order than types. */
@@ -235,9 +238,49 @@ static void on_get_autostart(struct call *call, const rpc_storage_pool_get_autos
 
 /* == What the storage is asked for == */
 
+/* Its server or its device may hang. Whoever lists pools does not wait for that one, nor is it asked ever again. */
+struct usage_query {
+	struct pool_usage usage;
+	bool late;
+	void (*got)(struct call *call, const GError *error);
+	void (*reply_late)(struct call *call);
+};
+
+static void got_usage(struct call *call, const GError *error)
+{
+	const struct usage_query *query = call->data;
+
+	pool_of(call->object)->silent -= query->late;
+	query->got(call, error);
+}
+
+static void late_usage(struct call *call)
+{
+	struct usage_query *query = call->data;
+
+	query->late = true;
+	pool_of(call->object)->silent++;
+	query->reply_late(call);
+}
+
+/* @reply_late answers by call_answer_late(). */
+static void ask_usage(struct call *call, struct pool *pool,
+		      void (*got)(struct call *call, const GError *error),
+		      void (*reply_late)(struct call *call))
+{
+	struct usage_query *query = call_data(call, sizeof(*query));
+
+	query->got = got;
+	query->reply_late = reply_late;
+	call_hold_object(call, &pool->object);
+	call_deadline(call, USAGE_MS, late_usage);
+	pool->storage->ops->usage(pool->storage, &query->usage, call_task(call, got_usage));
+}
+
 static void got_info(struct call *call, const GError *error)
 {
-	const struct pool_usage *usage = call->data;
+	const struct usage_query *query = call->data;
+	const struct pool_usage *usage = &query->usage;
 	rpc_storage_pool_get_info_ret ret = { .state = POOL_STATE_RUNNING,
 					      .capacity = usage->capacity,
 					      .allocation = usage->allocation,
@@ -249,6 +292,13 @@ static void got_info(struct call *call, const GError *error)
 		call_reply(call, &ret);
 }
 
+static void late_info(struct call *call)
+{
+	rpc_storage_pool_get_info_ret ret = { .state = POOL_STATE_INACCESSIBLE };
+
+	call_answer_late(call, &ret);
+}
+
 static void on_get_info(struct call *call, const rpc_storage_pool_get_info_args *args)
 {
 	struct pool *pool = call_pool(call, &args->pool);
@@ -256,13 +306,12 @@ static void on_get_info(struct call *call, const rpc_storage_pool_get_info_args 
 
 	if (!pool)
 		return;
-	if (!pool_active(pool)) {
+	if (pool_active(pool) && pool->silent)
+		ret.state = POOL_STATE_INACCESSIBLE;
+	if (!pool_active(pool) || pool->silent)
 		call_reply(call, &ret);
-		return;
-	}
-	call_hold_object(call, &pool->object);
-	pool->storage->ops->usage(pool->storage, call_data(call, sizeof(struct pool_usage)),
-				  call_task(call, got_info));
+	else
+		ask_usage(call, pool, got_info, late_info);
 }
 
 static void reply_xml(struct call *call, const struct storage_pool *def)
@@ -273,9 +322,18 @@ static void reply_xml(struct call *call, const struct storage_pool *def)
 	call_reply(call, &ret);
 }
 
+static void late_xml(struct call *call)
+{
+	g_autofree char *xml = storage_pool_format(pool_shown(pool_of(call->object)));
+	rpc_storage_pool_get_xml_desc_ret ret = { .xml = xml };
+
+	call_answer_late(call, &ret);
+}
+
 static void got_usage_for_xml(struct call *call, const GError *error)
 {
-	const struct pool_usage *usage = call->data;
+	const struct usage_query *query = call->data;
+	const struct pool_usage *usage = &query->usage;
 	struct pool *pool = pool_of(call->object);
 	autoptr(storage_pool) def = storage_pool_copy(pool_shown(pool));
 
@@ -294,13 +352,12 @@ static void on_get_xml(struct call *call, const rpc_storage_pool_get_xml_desc_ar
 
 	if (!pool || !call_pool_flags(call, args->flags, XML_INACTIVE))
 		return;
-	if (!pool_active(pool) || (args->flags & XML_INACTIVE && pool->config)) {
+	if (!pool_active(pool) || (args->flags & XML_INACTIVE && pool->config))
 		reply_xml(call, pool->config ? pool->config : pool->live);
-		return;
-	}
-	call_hold_object(call, &pool->object);
-	pool->storage->ops->usage(pool->storage, call_data(call, sizeof(struct pool_usage)),
-				  call_task(call, got_usage_for_xml));
+	else if (pool->silent)
+		reply_xml(call, pool->live);
+	else
+		ask_usage(call, pool, got_usage_for_xml, late_xml);
 }
 
 /* == What could be a pool == */

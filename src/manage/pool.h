@@ -125,6 +125,11 @@ struct vol_io_ops {
 	/* All was written: the volume has it when the task ends well. */
 	void (*finish)(struct vol_io *io, struct task *task);
 	void (*read)(struct vol_io *io, struct vol_chunk *chunk, struct task *task);
+	/*
+	 * All at once, instead of write() and skip(), or of read(): between the volume and @file, a regular
+	 * file whose position moves along. @file stays open until the task has ended. NULL: it cannot.
+	 */
+	void (*copy)(struct vol_io *io, int file, struct vol_work *work, struct task *task);
 	/* No task is under way. What was not finished is undone, or stays where it was written if it
 	 * was a part of the volume only. */
 	void (*free)(struct vol_io *io);

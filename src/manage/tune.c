@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "manage/event-int.h"
 #include "manage/handler-int.h"
 
 struct tunable {
@@ -174,7 +175,20 @@ static bool apply_scheduler(struct call *call, struct domain *domain, GError **e
 			    scheduler_tunables, ARRAY_SIZE(scheduler_tunables), error);
 }
 
-static const struct change scheduler_change = { .apply = apply_scheduler, .machine = tell_tune };
+static void scheduler_done(struct call *call, bool live, bool config)
+{
+	const rpc_domain_set_scheduler_parameters_flags_args *args = call->args;
+
+	(void)config;
+	if (live)
+		event_tunable(call->vm, "cputune", args->params.params_val, args->params.params_len,
+			      NULL);
+	call_reply(call, NULL);
+}
+
+static const struct change scheduler_change = { .apply = apply_scheduler,
+						.machine = tell_tune,
+						.done = scheduler_done };
 
 static void on_set_scheduler(struct call *call,
 			     const rpc_domain_set_scheduler_parameters_flags_args *args)

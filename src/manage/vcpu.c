@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "host/cpumap.h"
+#include "manage/event-int.h"
 #include "manage/handler-int.h"
 #include "manage/host-int.h"
 
@@ -275,38 +276,67 @@ static char *wanted_set(const char *map, unsigned len, GError **error)
 	return NULL;
 }
 
+struct pin_wanted {
+	bool emulator;
+	unsigned vcpu;
+	const char *map;
+	unsigned len;
+};
+
+static struct pin_wanted pin_wanted(const struct call *call)
+{
+	const rpc_domain_pin_vcpu_flags_args *with = call->args;
+	const rpc_domain_pin_emulator_args *emulator = call->args;
+	const rpc_domain_pin_vcpu_args *bare = call->args;
+
+	if (call->proc->number == RPC_PROC_DOMAIN_PIN_EMULATOR)
+		return (struct pin_wanted){ true, 0, emulator->cpumap.cpumap_val,
+					    emulator->cpumap.cpumap_len };
+	if (call->proc->number == RPC_PROC_DOMAIN_PIN_VCPU_FLAGS)
+		return (struct pin_wanted){ false, with->vcpu, with->cpumap.cpumap_val,
+					    with->cpumap.cpumap_len };
+	return (struct pin_wanted){ false, bare->vcpu, bare->cpumap.cpumap_val,
+				    bare->cpumap.cpumap_len };
+}
+
 static bool apply_pin(struct call *call, struct domain *domain, GError **error)
 {
-	bool flags = call->proc->number == RPC_PROC_DOMAIN_PIN_VCPU_FLAGS;
-	const rpc_domain_pin_vcpu_flags_args *with = call->args;
-	const rpc_domain_pin_vcpu_args *bare = call->args;
-	unsigned vcpu = flags ? with->vcpu : bare->vcpu;
+	struct pin_wanted wanted = pin_wanted(call);
 	char *text;
 
-	if (vcpu >= domain->vcpu.count.value)
-		return error_set(error, SOCLE_ERROR_USAGE, "the domain has no CPU %u", vcpu);
-	text = flags ? wanted_set(with->cpumap.cpumap_val, with->cpumap.cpumap_len, error)
-		     : wanted_set(bare->cpumap.cpumap_val, bare->cpumap.cpumap_len, error);
+	if (!wanted.emulator && wanted.vcpu >= domain->vcpu.count.value)
+		return error_set(error, SOCLE_ERROR_USAGE, "the domain has no CPU %u", wanted.vcpu);
+	text = wanted_set(wanted.map, wanted.len, error);
 	if (!text)
 		return false;
-	set_pin(&domain->cputune, vcpu, text);
+	if (wanted.emulator) {
+		g_free(domain->cputune.emulator.cpuset);
+		domain->cputune.emulator.cpuset = text;
+	} else {
+		set_pin(&domain->cputune, wanted.vcpu, text);
+	}
 	return true;
 }
 
-static bool apply_emulator_pin(struct call *call, struct domain *domain, GError **error)
+static void pin_done(struct call *call, bool live, bool config)
 {
-	const rpc_domain_pin_emulator_args *args = call->args;
-	char *text = wanted_set(args->cpumap.cpumap_val, args->cpumap.cpumap_len, error);
+	struct pin_wanted wanted = pin_wanted(call);
+	g_autofree char *cpus = live ? wanted_set(wanted.map, wanted.len, NULL) : NULL;
+	g_autofree char *name = wanted.emulator ? g_strdup("emulatorpin")
+						: g_strdup_printf("vcpupin%u", wanted.vcpu);
+	const rpc_param param = {
+		.field = name, .value = { .type = RPC_PARAM_STRING, .rpc_param_value_u.s = cpus }
+	};
 
-	if (!text)
-		return false;
-	g_free(domain->cputune.emulator.cpuset);
-	domain->cputune.emulator.cpuset = text;
-	return true;
+	(void)config;
+	if (cpus)
+		event_tunable(call->vm, "cputune", &param, 1, NULL);
+	call_reply(call, NULL);
 }
 
-static const struct change pin_change = { .apply = apply_pin, .machine = tell_tune };
-static const struct change emulator_change = { .apply = apply_emulator_pin, .machine = tell_tune };
+static const struct change pin_change = { .apply = apply_pin,
+					  .machine = tell_tune,
+					  .done = pin_done };
 
 static void on_pin_vcpu(struct call *call, const rpc_domain_pin_vcpu_args *args)
 {
@@ -329,7 +359,7 @@ static void on_pin_emulator(struct call *call, const rpc_domain_pin_emulator_arg
 	struct vm *vm = call_vm(call, &args->dom);
 
 	if (vm && call_flags(call, args->flags, AFFECT_BOTH))
-		call_change(call, vm, &emulator_change, args->flags);
+		call_change(call, vm, &pin_change, args->flags);
 }
 
 /* == What they have used == */

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "manage/node-int.h"
+#include "manage/peer-int.h"
 #include "manage/pool-int.h"
 #include "manage/vm-int.h"
 #include "model/domain-own.h"
@@ -286,24 +287,28 @@ static bool has_disk(const struct domain *domain, const struct pool *pool, const
 }
 
 /*
- * What a template begins with, and what others' disks refer to, is not deleted by accident: each of them
- * would be broken. Who they are stands in their definitions, so no image has to be opened.
+ * What a template begins with, and what others' disks refer to, is neither deleted nor changed by accident:
+ * each of them would be broken. Who they are stands in their definitions, so no image has to be opened.
+ * @deletes: it would be gone, else it would be another one
  */
-static bool is_needed(struct call *call, const struct pool *pool, const char *name)
+static bool is_needed(struct call *call, const rpc_storage_vol *handle, bool deletes)
 {
-	const struct node *node = pool->node;
-	g_autofree char *path = vol_path(pool, name);
+	const struct node *node = call->node;
+	const struct pool *pool = call_vol_pool(call, handle);
+	g_autofree char *path = pool ? vol_path(pool, handle->name) : NULL;
 	g_autoptr(GString) users = g_string_new(NULL);
 
-	for (unsigned i = 0; i < node->vms->len; i++) {
+	for (unsigned i = 0; pool && i < node->vms->len; i++) {
 		const struct vm *vm = node->vms->pdata[i];
 		const struct domain *domain = vm->dom.config ? vm->dom.config : vm->dom.live;
 
-		if (domain_is_template(domain) && has_disk(domain, pool, name, path)) {
+		if (domain_is_template(domain) && has_disk(domain, pool, handle->name, path)) {
 			call_fail(call, RPC_CODE_OPERATION_INVALID, RPC_FROM_STORAGE,
 				  "Requested operation is not valid: volume '%s' is a disk of the "
-				  "template '%s'; 'socle template delete %s' deletes both",
-				  name, vm->dom.name, vm->dom.name);
+				  "template '%s'; 'socle template %s %s' %s",
+				  handle->name, vm->dom.name, deletes ? "delete" : "release",
+				  vm->dom.name,
+				  deletes ? "deletes both" : "makes that a machine again");
 			return true;
 		}
 		if (domain_is_linked_to(domain, path) && users->len < USERS_MAX)
@@ -314,17 +319,17 @@ static bool is_needed(struct call *call, const struct pool *pool, const char *na
 		call_fail(call, RPC_CODE_OPERATION_INVALID, RPC_FROM_STORAGE,
 			  "Requested operation is not valid: disks of %s refer to volume '%s'; "
 			  "delete those machines first",
-			  users->str, name);
-	return users->len > 0;
+			  users->str, handle->name);
+	return !pool || users->len > 0;
 }
 
 static void on_delete(struct call *call, const rpc_storage_vol_delete_args *args)
 {
-	const struct pool *pool = call_vol_pool(call, &args->vol);
+	const bool restores = args->flags == VOL_DELETE_RESTORE;
 
-	if (!pool || is_needed(call, pool, args->vol.name))
+	if (is_needed(call, &args->vol, !restores))
 		return;
-	if (args->flags == VOL_DELETE_RESTORE)
+	if (restores)
 		change(call, args->flags, VOL_DELETE_RESTORE, restore_run);
 	else
 		change(call, args->flags, VOL_REMOVE_ZEROED | VOL_REMOVE_WITH_SNAPSHOTS,
@@ -346,7 +351,8 @@ static void resize_run(struct call *call)
 
 static void on_resize(struct call *call, const rpc_storage_vol_resize_args *args)
 {
-	change(call, args->flags, VOL_RESIZE_FLAGS, resize_run);
+	if (!is_needed(call, &args->vol, false))
+		change(call, args->flags, VOL_RESIZE_FLAGS, resize_run);
 }
 
 static void wipe_run(struct call *call)
@@ -364,7 +370,8 @@ static void wipe_run(struct call *call)
 
 static void on_wipe(struct call *call, const rpc_storage_vol_wipe_args *args)
 {
-	change(call, args->flags, 0, wipe_run);
+	if (!is_needed(call, &args->vol, false))
+		change(call, args->flags, 0, wipe_run);
 }
 
 static void on_wipe_pattern(struct call *call, const rpc_storage_vol_wipe_pattern_args *args)
@@ -377,13 +384,15 @@ static void on_wipe_pattern(struct call *call, const rpc_storage_vol_wipe_patter
 			  args->algorithm);
 		return;
 	}
-	change(call, args->flags, 0, wipe_run);
+	if (!is_needed(call, &args->vol, false))
+		change(call, args->flags, 0, wipe_run);
 }
 
 /* == Bytes: call->data is the struct vol_io that was opened == */
 
 struct opening {
 	struct vol_open how;
+	bool by_fd;
 	struct vol_io *io;
 };
 
@@ -397,7 +406,12 @@ static void opened(struct call *call, const GError *error)
 		call_fail_vol(call, vol->name, error);
 		return;
 	}
-	vol_stream_open(call, opening->io, opening->how.write);
+	if (opening->by_fd && !opening->io->ops->copy) {
+		opening->io->ops->free(opening->io);
+		(void)can(call, false, "copy to and from descriptors");
+		return;
+	}
+	vol_stream_open(call, opening->io, opening->how.write, opening->by_fd);
 }
 
 static void open_run(struct call *call)
@@ -416,18 +430,41 @@ static void open_run(struct call *call)
 				   .len = args->length,
 				   .write = call->proc->number == RPC_PROC_STORAGE_VOL_UPLOAD,
 				   .sparse = args->flags & VOL_SPARSE_STREAM };
+	opening->by_fd = args->flags & RPC_VOL_BY_FD;
 	storage->ops->open(storage, vol->name, &opening->how, &opening->io,
 			   call_task(call, opened));
 }
 
+static bool takes_file(struct call *call)
+{
+	if (call->fd_count != 1)
+		call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_RPC,
+			  "this call comes with one descriptor, a file");
+	else if (!peer_is_ourselves(call->peer))
+		call_fail(
+			call, RPC_CODE_OPERATION_DENIED, RPC_FROM_RPC,
+			"only the daemon's own user may have it copy to and from descriptors; send "
+			"the bytes by the stream");
+	else
+		return true;
+	return false;
+}
+
+static void open_bytes(struct call *call, unsigned flags)
+{
+	if (!(flags & RPC_VOL_BY_FD) || takes_file(call))
+		change(call, flags, VOL_SPARSE_STREAM | RPC_VOL_BY_FD, open_run);
+}
+
 static void on_upload(struct call *call, const rpc_storage_vol_upload_args *args)
 {
-	change(call, args->flags, VOL_SPARSE_STREAM, open_run);
+	if (!is_needed(call, &args->vol, false))
+		open_bytes(call, args->flags);
 }
 
 static void on_download(struct call *call, const rpc_storage_vol_download_args *args)
 {
-	change(call, args->flags, VOL_SPARSE_STREAM, open_run);
+	open_bytes(call, args->flags);
 }
 
 const struct call_entry vol_change_handlers[] = {

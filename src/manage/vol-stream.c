@@ -6,6 +6,9 @@
  * a list that counts as the client's memory, so that its packets are not read while the disk is slow;
  * of a download there is one piece at a time, while the client's queue has room.
  *
+ * If the client has sent its file the storage copies by itself: the stream says when all is there, and may
+ * be given up meanwhile.
+ *
  * A task of the storage is never left alone: a stream whose client is gone waits for it, and ends then.
  */
 #include <assert.h>
@@ -31,7 +34,8 @@ struct vol_stream {
 	bool busy;      /* a task is under way */
 	bool finish;    /* the client is done */
 	bool finishing; /* and the storage was told */
-	bool ended;     /* of a download: all was sent */
+	bool ended;     /* of a download, or of a copy: all was sent */
+	int file;       /* the call's: the storage copies to it or from it; or -1 */
 	bool stepping;
 	GError *error;
 	GQueue pieces; /* of struct piece; the first one is with the storage while busy */
@@ -78,6 +82,11 @@ static void leave(struct vol_stream *s)
 			peer->stream_bytes -= g_bytes_get_size(piece->bytes);
 	}
 	stream_leave(&s->stream);
+	/* Pieces may have been all that kept its packets from being read. */
+	peer_changed(peer);
+	/* The only work that takes long enough to be given up. */
+	if (s->busy && s->file >= 0)
+		atomic_store(&vol_of(s->call->object)->work->cancelled, true);
 }
 
 /* It is over for the client, too, if that is still there. */
@@ -121,6 +130,12 @@ static void send_message(struct vol_stream *s, struct rpc_message *msg)
 		peer_send(s->stream.peer, msg, NULL, 0);
 }
 
+static void end_data(struct vol_stream *s)
+{
+	s->ended = true;
+	send_message(s, rpc_stream_new_data(&s->stream.header, NULL, 0, NULL));
+}
+
 static void take_chunk(struct vol_stream *s)
 {
 	const struct vol_chunk *chunk = &s->chunk;
@@ -135,11 +150,11 @@ static void take_chunk(struct vol_stream *s)
 		send_message(
 			s, rpc_stream_new_data(&s->stream.header, chunk->bytes, chunk->len, NULL));
 	} else {
-		s->ended = true;
-		send_message(s, rpc_stream_new_data(&s->stream.header, NULL, 0, NULL));
+		end_data(s);
 	}
 }
 
+/* Each: false: nothing is to be done now. */
 static bool begin_upload_step(struct vol_stream *s)
 {
 	const struct piece *piece = g_queue_peek_head(&s->pieces);
@@ -179,6 +194,16 @@ static bool begin_download_step(struct vol_stream *s)
 	return true;
 }
 
+static bool begin_step(struct vol_stream *s)
+{
+	if (s->file >= 0 && !s->ended) {
+		s->busy = true;
+		s->io->ops->copy(s->io, s->file, vol_of(s->call->object)->work, &s->task);
+		return true;
+	}
+	return s->upload ? begin_upload_step(s) : begin_download_step(s);
+}
+
 /* Behind a task. False: the stream is over. */
 static bool end_step(struct vol_stream *s)
 {
@@ -188,13 +213,17 @@ static bool end_step(struct vol_stream *s)
 	}
 	if (!s->stream.peer)
 		return false;
-	if (!s->upload) {
-		take_chunk(s);
-		return true;
-	}
 	if (s->finishing) {
 		send_message(s, rpc_stream_new_finish(&s->stream.header));
 		return false;
+	}
+	if (s->file >= 0) {
+		end_data(s);
+		return true;
+	}
+	if (!s->upload) {
+		take_chunk(s);
+		return true;
 	}
 	drop_piece(s);
 	peer_changed(s->stream.peer);
@@ -211,7 +240,7 @@ static void step(struct vol_stream *s)
 		return;
 	s->stepping = true;
 	while (alive && !s->busy && s->stream.peer) {
-		if (!(s->upload ? begin_upload_step(s) : begin_download_step(s)))
+		if (!begin_step(s))
 			break;
 		if (!s->busy)
 			alive = end_step(s);
@@ -239,13 +268,14 @@ static void task_ended(struct task *task, const GError *error)
 	step(s);
 }
 
-void vol_stream_open(struct call *call, struct vol_io *io, bool upload)
+void vol_stream_open(struct call *call, struct vol_io *io, bool upload, bool by_fd)
 {
 	struct vol_stream *s = g_new0(struct vol_stream, 1);
 
 	s->io = io;
 	s->call = call;
 	s->upload = upload;
+	s->file = by_fd ? call->fds[0] : -1;
 	s->task.end = task_ended;
 	if (!call->peer || call->answered || !stream_join(&s->stream, &vol_stream_ops, call)) {
 		io->ops->free(io);
@@ -256,7 +286,7 @@ void vol_stream_open(struct call *call, struct vol_io *io, bool upload)
 			  PEER_STREAMS_MAX);
 		return;
 	}
-	if (upload)
+	if (upload && !by_fd)
 		rpc_frame_keep(call->peer->frame, RPC_PACKET_MIN + RPC_STREAM_DATA_MAX);
 	call_answer_late(call, NULL);
 	step(s);
@@ -282,7 +312,7 @@ static void take_packet(struct stream *stream, const struct rpc_stream_packet *p
 	switch (packet->what) {
 	case RPC_STREAM_DATA:
 	case RPC_STREAM_HOLE:
-		if (!s->upload || s->finish)
+		if (!s->upload || s->finish || s->file >= 0)
 			abort_stream(s, RPC_CODE_INTERNAL, "nothing more was to come");
 		else if (packet->what == RPC_STREAM_HOLE)
 			add_piece(s, NULL, (uint64_t)packet->length);

@@ -161,10 +161,11 @@ static bool check_rate(const struct check *c, const struct bandwidth_way *way, c
 	return true;
 }
 
-static bool is_in_bridge(const struct check *c, const struct domain_interface *interface)
+/* Alone in a bridge, or in a network of its own. */
+static bool can_isolate(const struct domain_interface *interface)
 {
-	return interface->type == INTERFACE_BRIDGE ||
-	       (interface->type == INTERFACE_NETWORK && c->support->networks);
+	return interface->type == INTERFACE_BRIDGE || interface->type == INTERFACE_NETWORK ||
+	       interface->type == INTERFACE_USER;
 }
 
 /* What protects others, or the guest, is not silently left out. */
@@ -180,8 +181,9 @@ static bool check_options(const struct check *c, const struct domain_interface *
 		{ interface->kept_script, "script", "no script is run; remove it" },
 		{ interface->kept_downscript, "downscript", "no script is run; remove it" },
 		{ interface->kept_teaming, "teaming", "it has no partner; remove it" },
-		{ interface->port.isolated == TRI_YES && !is_in_bridge(c, interface) ? "" : NULL,
-		  "port isolated='yes'", "only those of bridges are isolated; remove it" },
+		{ interface->port.isolated == TRI_YES && !can_isolate(interface) ? "" : NULL,
+		  "port isolated='yes'",
+		  "only those of bridges and user networks are isolated; remove it" },
 		{ interface->kept_coalesce, "coalesce", NULL },
 		{ interface->kept_tune, "tune", NULL },
 		{ interface->kept_guest, "guest", NULL },

@@ -34,17 +34,18 @@ static bool is_dns_name(const char *name)
 }
 
 /* "00:01:00:01:...": bytes of two digits. */
+/* Bytes of one or two digits: 00:03 as well as 0:3. */
 static bool is_duid(const char *text)
 {
-	size_t len = strlen(text);
+	unsigned count = 0, digits = 0;
 
-	if (len < 2 || len > 3 * 130 || len % 3 != 2)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (i % 3 == 2 ? text[i] != ':' : !g_ascii_isxdigit(text[i]))
+	for (; *text; text++) {
+		if (*text == ':' ? digits == 0 : !g_ascii_isxdigit(*text) || digits == 2)
 			return false;
+		digits = *text == ':' ? 0 : digits + 1;
+		count += *text == ':';
 	}
-	return true;
+	return digits > 0 && count < 130;
 }
 
 static bool check_identity(const struct check *c, const struct network *n)
@@ -152,7 +153,7 @@ static bool check_host(const struct check *c, const struct subnet *net,
 		return wrong(c, "a DHCP <host> of IPv6 is known by its id or name, not by mac='%s'",
 			     host->mac);
 	if (host->id && !is_duid(host->id))
-		return wrong(c, "a DHCP <host>: id='%.64s' is not made of bytes like 00:03:00:01",
+		return wrong(c, "a DHCP <host>: id='%.64s' is not made of bytes like 0:3:0:1",
 			     host->id);
 	if (host->name && (!is_dns_name(host->name) || strchr(host->name, '*')))
 		return wrong(c,

@@ -106,6 +106,9 @@ bool network_is_device_name(const char *name)
 {
 	if (!name || !*name || strlen(name) > BRIDGE_NAME_MAX || *name == '-' || *name == '.')
 		return false;
+	/* With these the kernel's switches mean all that there is, or is to come. */
+	if (!strcmp(name, "all") || !strcmp(name, "default"))
+		return false;
 	for (const char *p = name; *p; p++) {
 		if (!g_ascii_isalnum(*p) && !strchr("-_.", *p))
 			return false;

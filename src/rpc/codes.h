@@ -72,4 +72,22 @@ enum {
 	RPC_LEVEL_ERROR = 2
 };
 
+/* What CONNECT_SUPPORTS_FEATURE is asked for. */
+enum rpc_feature {
+	RPC_FEATURE_KEEPALIVE = 10,
+	RPC_FEATURE_EVENT_CALLBACKS = 14,
+	RPC_FEATURE_CLOSE_CALLBACK = 15,
+	/* Ours, far from libvirt's: STORAGE_VOL_UPLOAD and _DOWNLOAD take a file with RPC_VOL_BY_FD. */
+	RPC_FEATURE_VOL_BY_FD = 1 << 16,
+};
+
+/*
+ * A flag of ours of STORAGE_VOL_UPLOAD and _DOWNLOAD: the call comes with a regular file, and the server
+ * copies from or to its position, which moves along. By the stream comes only the end of the data, and
+ * whoever gives up says so there.
+ */
+enum {
+	RPC_VOL_BY_FD = 1 << 30
+};
+
 #endif

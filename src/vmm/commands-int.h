@@ -108,8 +108,10 @@ QMP_RUN(inject_nmi);
 QMP_RUN(send_key);
 QMP_RUN(input_send_event);
 
+/* screendump.c */
+QMP_START(screendump);
+
 /* screen.c */
-QMP_RUN(screendump);
 QMP_RUN(query_vnc);
 QMP_RUN(set_password);
 QMP_RUN(expire_password);

@@ -581,7 +581,7 @@ static const struct qmp_command command_table[] = {
 		    { "device", QMP_STRING, true },
 		    { "head", QMP_INT, true },
 		    { "format", QMP_STRING, true } },
-	  .run = run_screendump },
+	  .start = start_screendump },
 	{ .name = "send-key",
 	  .args = { { "keys", QMP_ARRAY, false }, { "hold-time", QMP_INT, true } },
 	  .run = run_send_key },

@@ -16,5 +16,7 @@ struct qmp_config commands_config(struct vmm *vmm);
 
 /* The machine ends: who waits for a name server is told. */
 void lookups_end(struct vmm *vmm);
+/* The same of pictures that are being written; screendump.c */
+void pictures_end(struct vmm *vmm);
 
 #endif

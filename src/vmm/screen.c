@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * screen.c - the machine's screen, for those who look: QMP's screendump, and VNC
+ * screen.c - the machine's screen, for those who look: QMP's screendump (screendump.c), and VNC
  *
  * There is one surface, into which all looks draw what has changed; what VNC clients have not seen of
  * it yet the surface knows itself.
  */
 #include "vmm/screen.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -206,65 +204,14 @@ static struct vnc *need_protocol(struct vmm *vmm, const json_t *args, GError **e
 	return need_vnc(vmm, error);
 }
 
-/* Where a picture goes: a file, or what QMP's client has sent. */
-static int open_target(struct vmm *vmm, const json_t *args, const char **ret_name, GError **error)
+struct surface *screen_copy(struct vmm *vmm, GError **error)
 {
-	const char *path = json_string_value(json_object_get(args, "filename"));
-	const char *name = json_string_value(json_object_get(args, "x-fdname"));
-	int fd;
-
-	*ret_name = path ? path : name;
-	if (!path == !name) {
-		error_set(error, SOCLE_ERROR_USAGE, "Parameter 'filename' is missing");
-		return -1;
-	}
-	if (name)
-		return fds_take(vmm->fds, name, error);
-	/* A FIFO without a reader must not stop us. */
-	fd = sys_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK, 0666);
-	if (fd < 0)
-		error_sys(error, fd, "cannot write '%s'", path);
-	return fd;
-}
-
-static bool write_picture(struct vmm *vmm, const json_t *args, GBytes *bytes, GError **error)
-{
-	const char *name;
-	autofd int fd = open_target(vmm, args, &name, error);
-	size_t len;
-	const void *p = g_bytes_get_data(bytes, &len);
-	ssize_t n;
-
-	if (fd < 0)
-		return false;
-	n = sys_write_full(fd, p, len);
-	if (n < 0)
-		return error_sys(error, (int)n, "cannot write '%s'", name);
-	return true;
-}
-
-json_t *run_screendump(void *opaque, const json_t *args, GError **error)
-{
-	struct vmm *vmm = opaque;
 	struct screen *screen = need_screen(vmm, error);
-	const char *format = json_string_value(json_object_get(args, "format"));
-	g_autoptr(GBytes) bytes = NULL;
 
 	if (!screen)
 		return NULL;
-	if (format && strcmp(format, "ppm") != 0 && strcmp(format, "png") != 0) {
-		error_set(error, SOCLE_ERROR_USAGE,
-			  "Parameter 'format' does not accept value '%s'; give ppm or png", format);
-		return NULL;
-	}
-	if (json_integer_value(json_object_get(args, "head"))) {
-		error_set(error, SOCLE_ERROR_USAGE, "the machine has one screen: give head 0");
-		return NULL;
-	}
 	machine_draw(vmm->machine, screen->surface);
-	bytes = surface_encode(screen->surface,
-			       g_strcmp0(format, "png") ? SURFACE_PPM : SURFACE_PNG, error);
-	return bytes && write_picture(vmm, args, bytes, error) ? json_object() : NULL;
+	return surface_copy(screen->surface);
 }
 
 json_t *run_query_vnc(void *opaque, const json_t *args, GError **error)

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 struct screen;
+struct surface;
 struct vmm;
 
 /* Where VNC clients come in. */
@@ -39,5 +40,8 @@ void vnc_option_release(struct vnc_option *option);
 struct screen *screen_new(struct vmm *vmm, GError **error);
 /* NULL is fine. Before the machine is freed. */
 void screen_free(struct screen *screen);
+
+/* What is on it now, for surface_free(); NULL: there is none. */
+struct surface *screen_copy(struct vmm *vmm, GError **error);
 
 #endif

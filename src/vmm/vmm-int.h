@@ -40,6 +40,7 @@ struct vmm {
 	bool io_error;         /* a disk has stopped the machine */
 	bool stopping;         /* STOP is told when the devices are quiet */
 	GPtrArray *lookups;    /* networks whose hosts are looked up; commands-netdev.c */
+	GPtrArray *pictures;   /* that are being written; screendump.c */
 	GPtrArray *stops;      /* struct qmp_request that are answered then */
 	struct vmm_dump *dump; /* the last one, or the one that goes on; NULL: none */
 	atomic_uint panics;    /* PVPANIC_ bits that the main loop has not heard of */

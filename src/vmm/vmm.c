@@ -399,6 +399,7 @@ struct vmm *vmm_new(const struct options *options, GError **error)
 	*vmm = (struct vmm){ .options = options,
 			     .loop = g_main_loop_new(NULL, FALSE),
 			     .lookups = g_ptr_array_new(),
+			     .pictures = g_ptr_array_new(),
 			     .stops = g_ptr_array_new() };
 	backends_init(vmm);
 	devices_init(vmm);
@@ -463,6 +464,7 @@ int vmm_run(struct vmm *vmm, char **ret_report)
 	stopped(vmm);
 	dump_end(vmm);
 	lookups_end(vmm);
+	pictures_end(vmm);
 	qmp_server_event(vmm->monitor, "SHUTDOWN", cause(vmm->by_guest, vmm->reason));
 	quiesce(vmm);
 	*ret_report = g_steal_pointer(&vmm->report);
@@ -493,6 +495,7 @@ void vmm_free(struct vmm *vmm)
 	}
 	g_ptr_array_unref(vmm->chars);
 	g_ptr_array_unref(vmm->lookups);
+	g_ptr_array_unref(vmm->pictures);
 	g_ptr_array_unref(vmm->stops);
 	dev_timer_free(vmm->panic_timer);
 	if (vmm->threshold_timer)

@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -78,6 +79,47 @@ class Daemon:
 
     def uri(self, read_only=False):
         return f'qemu:///system?socket={self.socket}{"-ro" if read_only else ""}'
+
+
+class Relay:
+    """A socket at `path` that leads to another one: bytes pass it, descriptors do not."""
+
+    def __init__(self, path, to):
+        self.to = to
+        self.bytes = 0
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen()
+
+    def __enter__(self):
+        threading.Thread(target=self.accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+    def accept(self):
+        while True:
+            try:
+                one = self.listener.accept()[0]
+            except OSError:
+                return
+            other = socket.socket(socket.AF_UNIX)
+            other.connect(self.to)
+            threading.Thread(target=self.serve, args=(one, other), daemon=True).start()
+
+    def serve(self, one, other):
+        with one, other:
+            back = threading.Thread(target=self.pass_on, args=(other, one), daemon=True)
+            back.start()
+            self.pass_on(one, other)
+            back.join()
+
+    def pass_on(self, source, target):
+        while data := source.recv(1 << 16):
+            self.bytes += len(data)
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
 
 
 class Case(unittest.TestCase):

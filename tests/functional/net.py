@@ -19,7 +19,7 @@ NEEDED = ('ip', 'nft', 'dnsmasq', 'busybox', 'unshare', 'nsenter', 'virsh')
 DHCP_SCRIPT = '''#!/bin/sh
 case $1 in
 bound|renew)
-	ip addr flush dev $interface
+	ip -4 addr flush dev $interface
 	ip addr add $ip/$mask dev $interface
 	[ -z "$router" ] || ip route replace default via $router
 	env >$ENV_FILE

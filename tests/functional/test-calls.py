@@ -419,6 +419,58 @@ class Threshold(Case):
         self.assertEqual(len(events), 1)
 
 
+class Watch(Case):
+    """What virsh event --all shows of calls that change what runs."""
+
+    def change(self):
+        for words in (['schedinfo', 'm', '--live', 'cpu_shares=77', 'vcpu_quota=-1'],
+                      ['vcpupin', 'm', '0', '0', '--live'],
+                      ['emulatorpin', 'm', '0', '--live'],
+                      ['blkdeviotune', 'm', 'vda', '--live', '--read-iops-sec', '300', '--group-name', 'g'],
+                      ['attach-disk', 'm', self.disks[1], 'vdb', '--live'],
+                      ['change-media', 'm', 'sda', '--eject', '--force'],
+                      ['desc', 'm', '--live', '--title', 'new'],
+                      # What is kept only is no event of what runs.
+                      ['schedinfo', 'm', '--config', 'cpu_shares=78'],
+                      ['schedinfo', 'm', '--live', 'cpu_shares=79']):
+            self.virsh(*words)
+
+    def test(self):
+        self.disks = [self.make(name) for name in ('one', 'two', 'iso')]
+        disk = ("<disk type='file'{0}><source file='{1}'/><target dev='{2}' bus='{3}'/></disk>")
+        dom = self.conn.defineXML(clients.definition(
+            'm', devices=disk.format('', self.disks[0], 'vda', 'virtio') +
+            disk.format(" device='cdrom'", self.disks[2], 'sda', 'sata')))
+        dom.create()
+        watch = subprocess.Popen(['virsh', '-c', self.uri, 'event', '--all', '--loop', '--domain', 'm'],
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, bufsize=0)
+        self.addCleanup(watch.stdout.close)
+        # It listens when it shows what happens.
+        said = b''
+        os.set_blocking(watch.stdout.fileno(), False)
+        end = time.monotonic() + vm.PATIENCE
+        while b'suspended' not in said.lower() and time.monotonic() < end:
+            dom.suspend()
+            dom.resume()
+            time.sleep(0.05)
+            said += watch.stdout.read() or b''
+        self.change()
+        while b'cputune.cpu_shares: 79' not in said and time.monotonic() < end:
+            time.sleep(0.05)
+            said += watch.stdout.read() or b''
+        watch.send_signal(signal.SIGINT)
+        watch.wait(vm.PATIENCE)
+        said = (said + (watch.stdout.read() or b'')).decode()
+        for text in ("cputune.cpu_shares: 77", "cputune.vcpu_quota: -1", "cputune.vcpupin0: 0",
+                     "cputune.emulatorpin: 0", "blkdeviotune.disk: vda", "blkdeviotune.read_iops_sec: 300",
+                     "blkdeviotune.group_name: g", "'device-added' for domain 'm': virtio-disk2",
+                     "'tray-change' for domain 'm' disk sata-disk1: opened", "'metadata-change' for domain 'm'",
+                     "cputune.cpu_shares: 79"):
+            self.assertIn(text, said)
+        self.assertEqual(said.count("'tunable' for domain 'm'"), 5, said)
+        self.assertNotIn('78', said)
+
+
 class Migration(Case):
     def test(self):
         dom = self.conn.createXML(clients.definition('m'))

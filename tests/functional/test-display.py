@@ -7,6 +7,7 @@ usage: test-display.py [CLASS...]
 Without SeaBIOS on this host, or what Console is made of, they are skipped: status 77.
 """
 import array
+import os
 import pathlib
 import socket
 import time
@@ -77,6 +78,28 @@ class Screen(vm.Case):
             qmp.call('system_reset')
             vm.wait_for(lambda: any('No bootable device' in line for line in self.shown(qmp)),
                         'the end of the BIOS')
+
+    def test_screendump_aside(self):
+        """Nobody takes a picture that was asked for: the main loop goes on, and the machine ends when told."""
+        machine = self.machine('--vnc', 'unix=v')
+        reader, writer = os.pipe()
+        with vm.Qmp('q') as qmp:
+            pass_fd(qmp, 'pipe', writer)
+            os.close(writer)
+            qmp.send(b'{"execute": "screendump", "arguments": {"x-fdname": "pipe", "format": "ppm"}}')
+            with vnc.Client('v') as client:
+                client.look(has('No bootable device'))
+            with os.fdopen(reader, 'rb') as picture:
+                self.assertEqual(len(picture.read()), len(b'P6\n720 400\n255\n') + 720 * 400 * 3)
+            self.assertEqual(qmp.answer(), {'return': {}})
+            # Once more, and it is never read.
+            reader, writer = os.pipe()
+            pass_fd(qmp, 'pipe', writer)
+            os.close(writer)
+            qmp.send(b'{"execute": "screendump", "arguments": {"x-fdname": "pipe"}}')
+            machine.process.terminate()
+            machine.process.wait(vm.PATIENCE)
+            os.close(reader)
 
     def test_password(self):
         self.machine('--vnc', 'unix=v,password=on')

@@ -123,10 +123,13 @@ class Installed(debian.Debian):
         self.virsh('schedinfo tiny --live --set vcpu_quota=30000')
         self.assertEqual(self.file(group, 'cpu.max'), '30000 100000')
 
-    def test_installed(self):
+    def install(self):
         self.ssh(f'tar -x -C / --skip-old-files -f {debian.BY_SERIAL}stage && ldconfig && '
                  'groupadd --system socle && systemctl daemon-reload && '
                  'systemctl enable --now socled.socket socled-ro.socket')
+
+    def test_installed(self):
+        self.install()
         # A client makes systemd start it.
         self.assertEqual(self.ssh('systemctl is-active socled || true').strip(), 'inactive')
         self.assertIn('State', self.virsh('list --all'))

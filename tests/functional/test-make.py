@@ -24,6 +24,8 @@ SOCLE = os.environ['SOCLE']
 DEFINE, START, CREATE_XML, VOL_CREATE, VOL_COPY, VOL_UPLOAD = 350, 196, 10, 93, 125, 208
 INTERRUPTED = 130
 
+KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOWNNRIX2ovSSexaIw/C3RApR903kJrzlmXpPPmRugFM me'
+
 
 class Proxy:
     """Between socle and the daemon: a call that is named has no answer until it is let go."""
@@ -210,6 +212,23 @@ class Interrupted(Case):
         self.assertEqual(process.returncode, 0)
 
 
+class Words(Case):
+    """What is said wrongly is told before anything is made."""
+
+    def text(self, name, text):
+        with open(self.path(name), 'w', encoding='utf-8') as file:
+            file.write(text)
+        return self.path(name)
+
+    def test_cloud_init(self):
+        plain = self.text('plain', 'packages: [ vim ]\n')
+        self.bad('create', 'new', '--disk', 'size=16M', '--user-data', plain, status=2, says="'#cloud-config'")
+        keys = self.text('keys', f'# mine\n\n{KEY}\n{KEY[:40]}\n')
+        for path, says in ((keys, f"line 4 of '{keys}' is no public key"), (plain, f"line 1 of '{plain}'")):
+            self.bad('create', 'new', '--disk', 'size=16M', '--ssh-key', path, status=2, says=says)
+        self.assertEqual(self.left(), ([], []))
+
+
 class Templates(Case):
     """Machines that are there to make others of."""
 
@@ -217,7 +236,7 @@ class Templates(Case):
         super().setUp()
         key = self.path('key.pub')
         with open(key, 'w', encoding='ascii') as file:
-            file.write('ssh-ed25519 AAAA me\n')
+            file.write(f'{KEY}\n')
         self.machine('base', '--ssh-key', key, '--kernel', tool.KEYS, '--memory', '64M')
         self.assertEqual(self.good('template', 'create', 'base'),
                          "'base' is a template now; 'socle create NAME --template' makes machines of it\n")
@@ -252,6 +271,8 @@ class Templates(Case):
         said = self.virsh(self.uri, 'vol-delete', 'base.qcow2', 'default', status=1)
         self.assertIn("volume 'base.qcow2' is a disk of the template 'base'", said)
         self.bad('vol', 'delete', 'default/base.qcow2', says="'socle template delete base' deletes both", status=6)
+        self.unchanged('default/base.qcow2', "'socle template release base' makes that a machine again")
+        self.unchanged('default/base-seed.iso', "is a disk of the template 'base'")
         # What it is stays, and another daemon knows it.
         self.one.end(signal.SIGKILL)
         self.one.start()
@@ -265,6 +286,23 @@ class Templates(Case):
         self.bad('template', 'create', 'base', status=6, says='runs, and a template does not')
         self.good('destroy', 'base')
 
+    def unchanged(self, volume, says):
+        """Who is needed by others is not changed, whoever asks."""
+        path = f"{self.images}/{volume.split('/')[1]}"
+        text = self.path('text')
+        with open(text, 'w', encoding='ascii') as file:
+            file.write('x' * 4096)
+        with open(path, 'rb') as file:
+            before = file.read()
+        for words in (('wipe', volume), ('wipe', volume, '--algorithm', 'random'), ('resize', volume, '64M'),
+                      ('resize', volume, '1M', '--shrink'), ('upload', volume, text),
+                      ('upload', volume, text, '--offset', '512', '--length', '512')):
+            with self.subTest(words=words):
+                self.bad('vol', *words, '--yes', status=6, says=says)
+        self.good('vol', 'download', volume, text, '--quiet')
+        with open(path, 'rb') as file:
+            self.assertEqual(file.read(), before)
+
     def test_linked(self):
         self.assertEqual(self.good('create', 'web', '--template', 'base'), "'web' is made and started\n")
         self.good('create', 'full', '--template', 'base', '--full', '--no-start', '--memory', '32M', '--vcpus', '2',
@@ -277,7 +315,7 @@ class Templates(Case):
         told = [json.loads(self.seed(name)['meta-data']) for name in ('base', 'web', 'full', 'two', 'copy')]
         self.assertEqual(len({meta['instance-id'] for meta in told}), 5)
         self.assertEqual([meta['local-hostname'] for meta in told], ['base', 'web', 'full', 'two', 'copy'])
-        self.assertEqual({tuple(meta['public-keys']) for meta in told}, {('ssh-ed25519 AAAA me',)})
+        self.assertEqual({tuple(meta['public-keys']) for meta in told}, {(KEY,)})
         self.assertIn('machine-id', self.seed('web')['vendor-data'])
         self.assertEqual(self.json('template', 'list', )[0]['name'], 'base')
         self.assertEqual(len(self.json('template', 'list')), 1)
@@ -289,6 +327,7 @@ class Templates(Case):
         self.virsh(self.uri, 'undefine', 'base')
         said = self.virsh(self.uri, 'vol-delete', 'base.qcow2', 'default', status=1)
         self.assertIn("disks of 'web', 'two' refer to volume 'base.qcow2'", said)
+        self.unchanged('default/base.qcow2', "disks of 'web', 'two' refer to volume 'base.qcow2'")
         self.good('destroy', 'web')
         for name in ('two', 'web'):
             self.good('undefine', name)
@@ -299,6 +338,11 @@ class Templates(Case):
         self.good('create', 'web', '--template', 'base', '--no-start')
         self.good('clone', 'web', 'two', '--linked')
         self.good('clone', 'web', 'full')
+        # What 'web' writes from now on would be under what 'two' has.
+        self.bad('start', 'web', status=6, says="a disk of 'two' begins as its disk 'vda' is")
+        self.unchanged('default/web-vda.qcow2', "disks of 'two' refer to volume 'web-vda.qcow2'")
+        self.good('start', 'full')
+        self.good('destroy', 'full')
         self.good('undefine', 'web')
         self.bad('template', 'delete', 'base', status=6, says="disks of 'two' refer")
 

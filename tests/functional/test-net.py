@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Networks of a system's daemon: guests get addresses and names and reach who they may, whatever else is going on."""
+import json
 import os
 import random
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +15,8 @@ import unittest
 import net
 from net import Guest, Server, Space, World, ask, nft, run
 from daemon import definition, wait_for
+
+SOCLE = os.environ.get('SOCLE')
 
 NAT = '''<network><name>n</name><forward mode='nat'/><bridge name='virbr5'/>{more}
 <ip address='10.5.0.1' prefix='24'>{ip}<dhcp><range start='10.5.0.50' end='10.5.0.250'/>{dhcp}</dhcp></ip>
@@ -75,10 +80,14 @@ class Plain(net.Case):
         self.net('net-destroy', 'default')
         self.assertEqual(self.left(), ([], [], []))
         self.assertFalse(os.listdir(os.path.join(self.dir, 'run', 'networks')))
-        # The leases are there when it comes back.
+        # The leases are there when it comes back, and go with its definition.
         self.net('net-start', 'default')
         run('ip', 'link', 'set', one.tap, 'master', 'virbr0')
         self.assertEqual(one.dhcp(), first)
+        for verb in ('net-destroy', 'net-undefine'):
+            self.assertTrue(os.listdir(os.path.join(self.dir, 'st', 'leases')))
+            self.net(verb, 'default')
+        self.assertFalse(os.listdir(os.path.join(self.dir, 'st', 'leases')))
 
     def test_same_identifier(self):
         # Guests of copied disks say that they are one and the same; their cards tell them apart.
@@ -100,7 +109,33 @@ class Plain(net.Case):
         run('ip', 'link', 'del', 'virbr0')
         self.net('net-start', 'default')
         self.net('net-destroy', 'default')
+        # Somebody has its route.
+        run('ip', 'link', 'set', 'other', 'up')
+        run('ip', 'addr', 'add', '192.0.2.1/24', 'dev', 'other')
+        path = os.path.join(self.dir, 'n.xml')
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(NAT.format(more="<route address='192.0.2.0' prefix='24' gateway='10.5.0.9'/>", ip='', dhcp=''))
+        self.net('net-define', path)
+        self.assertIn("the way to 192.0.2.0/24 leads over interface 'other' already",
+                      self.net('net-start', 'n', status=1))
+        run('ip', 'addr', 'flush', 'dev', 'other')
+        self.net('net-start', 'n')
+        self.again()
+        self.assertIn('192.0.2.0/24 via 10.5.0.9 dev virbr5', run('ip', 'route'))
+        self.assertNotIn('should be', self.one.said())
+        self.net('net-destroy', 'n')
+        self.assertEqual(run('ip', 'route'), '')
         run('ip', 'link', 'del', 'other')
+
+    def test_busy(self):
+        # Somebody answers for all interfaces.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as busy:
+            busy.bind(('0.0.0.0', 67))
+            said = self.net('net-start', 'default', status=1)
+            self.assertIn('Address already in use', said)
+            self.assertIn("which 'ss -lnptu' shows", said)
+            self.assertEqual(self.left(), ([], [], []))
+        self.net('net-start', 'default')
 
     def test_default_elsewhere(self):
         # Where 192.168.122.0/24 is in use already, the first start takes the next.
@@ -209,6 +244,69 @@ class Plain(net.Case):
         wait_for(lambda: guest.reaches('2001:db8:1::2'), 'the world is reached')
         del world
 
+    def test_router(self):
+        """A host that has its way out from a router's advertisements does not lose it."""
+        world = World(self)
+        router = subprocess.Popen(
+            world.words('dnsmasq', '--keep-in-foreground', '--port=0', '--conf-file=/dev/null', '--enable-ra',
+                        '--dhcp-range=2001:db8:1::,ra-only', '--ra-param=eth0,2,60', '--interface=eth0',
+                        '--pid-file=', '--leasefile-ro', '--log-facility=-'), stderr=subprocess.DEVNULL)
+        self.addCleanup(router.wait)
+        self.addCleanup(router.kill)
+        wait_for(lambda: 'default' in run('ip', '-6', 'route'), 'the host has its way out')
+        path = os.path.join(self.dir, 'six.xml')
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write("""<network><name>six</name><forward mode='route'/><bridge name='virbr7'/>
+                <ip family='ipv6' address='fd00:7::1' prefix='64'/></network>""")
+        self.net('net-define', path)
+        said = self.net('net-start', 'six', status=1)
+        self.assertIn("would lose its IPv6 route over 'out0'", said)
+        self.assertEqual(self.left(), ([], [], []))
+        self.assertIn("by 'sysctl net.ipv6.conf.out0.accept_ra=2'", said)
+        with open('/proc/sys/net/ipv6/conf/out0/accept_ra', 'w', encoding='ascii') as file:
+            file.write('2')
+        self.net('net-start', 'six')
+        self.assertIn('default', run('ip', '-6', 'route'))
+
+    def dhcp6(self, guest, duid, name):
+        """Ask for an address by DHCPv6, and have it."""
+        client = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'dhcp6-client.py')
+        address = guest.run(sys.executable, client, 'eth0', duid, name).strip()
+        guest.run('ip', 'addr', 'add', address + '/64', 'dev', 'eth0', 'nodad')
+        return address
+
+    def test_names_of_six(self):
+        """Addresses by DHCPv6, and names both ways: A, AAAA, PTR."""
+        self.make("""<network><name>six</name><domain name='lab.test'/><bridge name='virbr7'/>
+            <dns><host ip='fd00:7::99'><hostname>db</hostname></host></dns>
+            <ip address='10.7.0.1' prefix='24'><dhcp><range start='10.7.0.2' end='10.7.0.90'/></dhcp></ip>
+            <ip family='ipv6' address='fd00:7::1' prefix='64'><dhcp><range start='fd00:7::100' end='fd00:7::1ff'/>
+            <host id='0:3:0:1:52:54:0:0:7:1' name='fixed' ip='fd00:7::77'/></dhcp></ip></network>""", 'six')
+        fixed, other = Guest(self, 'virbr7', mac='52:54:00:00:07:01'), Guest(self, 'virbr7', 'other')
+        self.assertEqual(self.dhcp6(fixed, '00:03:00:01:52:54:00:00:07:01', 'whoever'), 'fd00:7::77')
+        six = self.dhcp6(other, '00:03:00:01:52:54:00:00:07:02', 'other')
+        self.assertRegex(six, '^fd00:7::1[0-9a-f]{2}$')
+        four = other.dhcp()
+        for name in ('other', 'other.lab.test'):
+            self.assertEqual(sorted(other.resolve(name, '10.7.0.1')), sorted([four, six]))
+        for name, address in (('fixed', 'fd00:7::77'), ('db.lab.test', 'fd00:7::99')):
+            self.assertEqual(other.resolve(name, 'fd00:7::1'), [address])
+        # A name that has no address of a kind has none, which is no error.
+        self.assertNotIn('REFUSED', other.run('busybox', 'nslookup', 'fixed', '10.7.0.1', check=False))
+        for name, address in (('other', four), ('other', six), ('fixed', 'fd00:7::77'), ('db', 'fd00:7::99')):
+            self.assertIn(f'name = {name}.lab.test', other.run('busybox', 'nslookup', address, '10.7.0.1'))
+        leases = self.net('net-dhcp-leases', 'six')
+        self.assertRegex(leases, r'52:54:00:00:07:01 +ipv6 +fd00:7::77/64 +fixed ')
+        self.assertRegex(leases, rf'52:54:00:00:07:02 +ipv6 +{six}/64 +other ')
+        self.assertTrue(fixed.reaches(six))
+
+    def test_few_of_six(self):
+        """A network of IPv6 that is no /64, with hosts that are known only."""
+        self.make("""<network><name>six</name><bridge name='virbr7'/><ip family='ipv6' address='fd00:7::1' prefix='112'>
+            <dhcp><host id='0:3:0:1:52:54:0:0:7:1' name='fixed' ip='fd00:7::77'/></dhcp></ip></network>""", 'six')
+        guest = Guest(self, 'virbr7')
+        self.assertEqual(self.dhcp6(guest, '00:03:00:01:52:54:00:00:07:01', 'x'), 'fd00:7::77')
+
     def test_forwards(self):
         world = World(self)
         own = """<metadata><f:forwards xmlns:f='urn:socle:network'>
@@ -228,31 +326,146 @@ class Plain(net.Case):
         self.assertEqual(ask(world, '203.0.113.1', 80), '')
         self.again()
         self.assertEqual(ask(world, '203.0.113.1', 2222), 'web 203.0.113.2')
+        if SOCLE:
+            self.forward_live(world)
         self.net('net-destroy', 'n')
         self.assertEqual(ask(world, '203.0.113.1', 2222), '')
+
+    def forward_live(self, world):
+        """Ports come and go while the network is active, and are there after its next start."""
+        def forward(*words, status=0):
+            result = subprocess.run([SOCLE, '-c', self.uri, 'net', 'forward', 'n', *words], capture_output=True,
+                                    text=True, check=False, timeout=net.tool.PATIENCE)
+            self.assertEqual(result.returncode, status, result.stderr)
+            return result.stdout + result.stderr
+        self.assertEqual(forward('-o', 'name'), 'tcp::2222-10.5.0.11:80\ntcp::3000-10.5.0.11:3000\n')
+        self.assertEqual(ask(world, '203.0.113.1', 4000), '')
+        self.assertIn('forwards them', forward('4000-10.5.0.11:80', 'udp:203.0.113.1:53-10.5.0.11:53'))
+        self.assertEqual(ask(world, '203.0.113.1', 4000), 'web 203.0.113.2')
+        self.assertEqual(ask(world, '203.0.113.1', 3001), 'more 203.0.113.2')
+        self.assertIn('port 4000 is forwarded twice', forward('4000-10.5.0.11:81', status=1))
+        self.assertIn('is no forward; give one like', forward('4000', status=2))
+        self.assertIn('does not forward', forward('--remove', '4001-10.5.0.11:80', status=3))
+        forward('--remove', 'tcp::2222-10.5.0.11:80')
+        self.assertEqual(ask(world, '203.0.113.1', 2222), '')
+        self.net('net-destroy', 'n')
+        self.net('net-start', 'n')
+        listed = forward('-o', 'json')
+        self.assertEqual([(one['protocol'], one['address'], one['port'], one['end']) for one in json.loads(listed)],
+                         [('tcp', None, 3000, 3002), ('tcp', None, 4000, 4000), ('udp', '203.0.113.1', 53, 53)])
 
 
 class Limits(net.Case):
     """How much may go through a network."""
 
+    SINK = ('import socket, sys, time\ns = socket.create_server(("", 9))\nprint("ready", flush=True)\n'
+            'c = s.accept()[0]\nn = 0\nbegin = time.monotonic()\nwhile d := c.recv(65536): n += len(d)\n'
+            'print(n, time.monotonic() - begin)\n')
+
+    def rate(self, sender, receiver, address, size):
+        """KiB in a second, from one space (None: the host) to another one."""
+        def words(space, *words):
+            return space.words(*words) if space else words
+        sink = subprocess.Popen(words(receiver, sys.executable, '-c', self.SINK), stdout=subprocess.PIPE, text=True)
+        sink.stdout.readline()
+        subprocess.run(words(sender, sys.executable, '-c', f'import socket\n'
+                             f's = socket.create_connection(("{address}", 9))\n'
+                             f's.sendall(bytes({size}))\ns.close()\n'), check=True, timeout=net.tool.PATIENCE)
+        count, took = sink.communicate(timeout=net.tool.PATIENCE)[0].split()
+        self.assertEqual(int(count), size)
+        return size / 1024 / float(took)
+
+    def check(self, mode, world):
+        self.make(NAT.format(more="""<bandwidth><inbound average='1024' peak='4096' burst='256'/>
+            <outbound average='512' burst='64'/></bandwidth>""", ip='', dhcp='').replace('nat', mode), 'n')
+        one, two = Guest(self, 'virbr5'), Guest(self, 'virbr5')
+        address, other = one.dhcp(), two.dhcp()
+        # A second's worth and the burst may come at once.
+        said = {'out': self.rate(one, world, '203.0.113.2', 2 << 20),
+                'host': self.rate(one, None, '10.5.0.1', 2 << 20),
+                'in': self.rate(world, one, address, 4 << 20) if mode != 'nat' else 1024,
+                'from-host': self.rate(None, one, address, 4 << 20)}
+        print(mode, {way: round(rate) for way, rate in said.items()}, file=sys.stderr)
+        for way, most in (('out', 512), ('host', 512), ('in', 1024), ('from-host', 1024)):
+            self.assertGreater(said[way], most * 0.5, way)
+            self.assertLess(said[way], most * 1.5, way)
+        # Among themselves they are free, also where the bridge's frames go through the rules.
+        self.assertGreater(self.rate(one, two, other, 8 << 20), 8192)
+        self.net('net-destroy', 'n')
+        self.assertEqual(self.left(), ([], [], []))
+        one.end()
+        two.end()
+
     def test_bandwidth(self):
         world = World(self)
-        self.make(NAT.format(more="<bandwidth><outbound average='256' burst='64'/></bandwidth>", ip='', dhcp=''),
-                  'n')
-        guest = Guest(self, 'virbr5')
-        guest.dhcp()
-        sink = ('import socket\ns = socket.create_server(("", 9))\nprint("ready", flush=True)\n'
-                'c = s.accept()[0]\nn = 0\nwhile d := c.recv(65536): n += len(d)\nprint(n)\n')
-        process = subprocess.Popen(world.words(sys.executable, '-c', sink), stdout=subprocess.PIPE, text=True)
-        process.stdout.readline()
-        begin = time.monotonic()
-        guest.run(sys.executable, '-c', 'import socket\ns = socket.create_connection(("203.0.113.2", 9))\n'
-                  's.sendall(bytes(1 << 20))\ns.close()\n')
-        self.assertEqual(process.communicate(timeout=60)[0], f'{1 << 20}\n')
-        took = time.monotonic() - begin
-        # 1 MiB at 256 KiB in a second.
-        self.assertGreater(took, 2.5)
-        self.assertLess(took, 15)
+        world.run('ip', 'route', 'add', '10.5.0.0/24', 'via', '203.0.113.1')
+        for mode in ('nat', 'route', 'open'):
+            self.check(mode, world)
+
+
+class Hands(net.Case):
+    """What somebody takes away by hand is made again."""
+
+    def setUp(self):
+        super().setUp()
+        self.world = World(self)
+        self.make(NAT.format(more="<bandwidth><inbound average='100000'/></bandwidth>", ip='', dhcp=''), 'n')
+        self.guest = Guest(self, 'virbr5', 'g')
+        self.address = self.guest.dhcp()
+
+    def works(self):
+        run('ip', 'link', 'set', self.guest.tap, 'master', 'virbr5')
+        self.assertEqual(self.guest.dhcp(), self.address)
+        self.assertTrue(self.guest.reaches('203.0.113.2'))
+
+    def told(self, what):
+        wait_for(lambda: what in self.one.said(), f'the daemon tells: {what}')
+
+    def test_bridge(self):
+        path = os.path.join(self.dir, 'm.xml')
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(definition('one', devices="<interface type='network'><source network='n'/></interface>"))
+        self.net('define', path)
+        self.net('start', 'one')
+        for _ in range(3):
+            run('ip', 'link', 'del', 'virbr5')
+            # Machines that run are in it again.
+            wait_for(lambda: ' master virbr5 ' in run('ip', '-o', 'link', 'show', 'vnet0'), 'the card is in it')
+            self.works()
+        self.assertIn('tbf', run('tc', 'qdisc', 'show', 'dev', 'virbr5'))
+        self.net('destroy', 'one')
+        self.net('net-destroy', 'n')
+        self.assertEqual(self.left(), ([], [], []))
+
+    def test_addresses(self):
+        run('ip', 'addr', 'flush', 'dev', 'virbr5')
+        wait_for(lambda: '10.5.0.1/24' in run('ip', 'addr', 'show', 'virbr5'), 'its address is there again')
+        self.works()
+        run('ip', 'link', 'set', 'virbr5', 'down')
+        wait_for(lambda: ',UP' in run('ip', 'link', 'show', 'virbr5'), 'it is switched on again')
+        self.works()
+
+    def test_rules(self):
+        before = run('nft', 'list', 'ruleset')
+        for words in (('flush', 'table', 'inet', 'socle_virbr5'), ('delete', 'table', 'inet', 'socle_virbr5'),
+                      ('flush', 'chain', 'inet', 'socle_virbr5', 'postrouting'), ('flush', 'ruleset')):
+            run('nft', *words)
+            wait_for(lambda: run('nft', 'list', 'ruleset') == before, 'the rules are there again')
+            self.assertTrue(self.guest.reaches('203.0.113.2'))
+
+    def test_taken(self):
+        # Somebody has put his own in its place: that is told, and his stays.
+        os.kill(self.one.process.pid, signal.SIGSTOP)
+        run('ip', 'link', 'del', 'virbr5')
+        run('ip', 'link', 'add', 'virbr5', 'type', 'bridge')
+        os.kill(self.one.process.pid, signal.SIGCONT)
+        self.told("there is an interface 'virbr5' already, which is not this network's")
+        run('ip', 'link', 'add', 'other', 'type', 'bridge')
+        time.sleep(0.3)
+        self.assertEqual(self.one.said().count("which is not this network's"), 1)
+        run('ip', 'link', 'del', 'virbr5')
+        wait_for(lambda: '10.5.0.1/24' in run('ip', 'addr', 'show', 'virbr5', check=False), 'ours is there')
+        self.works()
 
 
 class Neighbours(net.Case):
@@ -316,6 +529,51 @@ class Neighbours(net.Case):
                          ['-P INPUT DROP', '-P FORWARD DROP', '-P OUTPUT ACCEPT', '-A INPUT -i lo -j ACCEPT',
                           '-A FORWARD -i eth9 -j ACCEPT'])
 
+    @unittest.skipUnless(shutil.which('iptables-legacy'), 'there is no iptables-legacy')
+    def test_legacy(self):
+        # The old tables, which nftables does not show.
+        if subprocess.run(['iptables-legacy', '-P', 'FORWARD', 'DROP'], check=False, capture_output=True).returncode:
+            self.skipTest('this kernel has no tables of iptables')
+        for words in (('-P', 'FORWARD', 'ACCEPT'), ('-P', 'INPUT', 'ACCEPT'), ('-F',)):
+            self.addCleanup(run, 'iptables-legacy', *words)
+        run('iptables-legacy', '-P', 'INPUT', 'DROP')
+        run('iptables-legacy', '-A', 'INPUT', '-i', 'lo', '-j', 'ACCEPT')
+        before = run('iptables-legacy', '-S')
+        world = World(self)
+        self.make(NAT.format(more='', ip='', dhcp=''), 'n')
+        guest = Guest(self, 'virbr5', 'n-guest')
+        self.check(world, guest)
+        inside = run('iptables-legacy', '-S')
+        self.again()
+        self.assertEqual(run('iptables-legacy', '-S'), inside)
+        # Flushed, and something happens to interfaces, as when Docker starts.
+        run('iptables-legacy', '-F', 'FORWARD')
+        run('ip', 'link', 'add', 'docker0', 'type', 'bridge')
+        wait_for(lambda: 'virbr5' in run('iptables-legacy', '-S', 'FORWARD'), 'the door is open again')
+        self.check(world, guest)
+        self.net('net-destroy', 'n')
+        self.assertEqual(run('iptables-legacy', '-S'), before)
+
+    @unittest.skipUnless(os.path.exists('/proc/sys/net/bridge/bridge-nf-call-iptables'), 'there is no br_netfilter')
+    def test_bridged(self):
+        # Docker has the frames of all bridges go through its rules.
+        with open('/proc/sys/net/bridge/bridge-nf-call-iptables', 'w', encoding='ascii') as file:
+            file.write('1')
+        run('ip', 'link', 'add', 'br9', 'type', 'bridge')
+        run('ip', 'link', 'set', 'br9', 'up')
+        nft(DOCKER)
+        self.make("<network><name>b</name><forward mode='bridge'/><bridge name='br9'/></network>", 'b')
+        one, two = Guest(self, 'br9'), Guest(self, 'br9')
+        for guest, address in ((one, '10.9.0.1/24'), (two, '10.9.0.2/24')):
+            guest.run('ip', 'addr', 'add', address, 'dev', 'eth0')
+        self.assertTrue(one.reaches('10.9.0.2'))
+        nft('table ip filter\ndelete table ip filter\n' + DOCKER)
+        wait_for(lambda: 'br9' in run('nft', 'list', 'chain', 'ip', 'filter', 'FORWARD'), 'the door is open again')
+        self.again()
+        self.assertTrue(one.reaches('10.9.0.2'))
+        self.net('net-destroy', 'b')
+        self.assertNotIn('br9', run('nft', 'list', 'ruleset'))
+
     def test_flush(self):
         # Somebody takes everything away, as a restart of nftables' own service does.
         world = World(self)
@@ -332,6 +590,10 @@ class Neighbours(net.Case):
         self.make(NAT.format(more='', ip='', dhcp=''), 'n')
         self.assertIn('nft insert rule inet mine f iifname virbr5 accept', self.one.said())
         self.assertNotIn('virbr5', run('nft', 'list', 'table', 'inet', 'mine'))
+        # Also of one that is loaded later, and hears no question of a guest.
+        nft('table inet late {\n chain i {\n type filter hook input priority filter; policy drop;\n }\n}\n')
+        wait_for(lambda: "nft insert rule inet late i iifname virbr5 udp dport '{ 53, 67, 69, 547 }' accept"
+                 in self.one.said(), 'the other chain is told')
 
     def test_two_hosts(self):
         # Two daemons in two namespaces have the same names and addresses, and do not meet.
@@ -598,6 +860,37 @@ class Machines(net.Case):
         self.assertIn("this host has no interface 'up0'", self.net('net-destroy', 'd') and
                       self.net('start', 'one', status=1))
 
+    def test_modes(self):
+        """All modes of macvtap; one of them has its interface for itself."""
+        run('ip', 'link', 'add', 'up0', 'type', 'veth', 'peer', 'name', 'up1')
+        run('ip', 'link', 'set', 'up0', 'up')
+        for mode, kernel in (('vepa', 'vepa'), ('private', 'private'), ('bridge', 'bridge'),
+                             ('passthrough', 'passthru')):
+            self.make(f"<network><name>d</name><forward mode='{mode}'><interface dev='up0'/></forward></network>", 'd')
+            for name, card in (('one', "type='network'><source network='d'/>"),
+                               ('two', "type='network'><source network='d'/>"),
+                               ('three', f"type='direct'><source dev='up0' mode='{mode}'/>")):
+                self.define_with(f'<interface {card}</interface>', name)
+            self.net('start', 'one')
+            links = run('ip', '-d', 'link', 'show', 'macvtap0')
+            self.assertRegex(links, rf'macvtap mode {kernel} ')
+            if mode == 'passthrough':
+                self.assertIn("all interfaces of network 'd' are in use, each by one machine",
+                              self.net('start', 'two', status=1))
+                self.assertIn("in mode 'passthrough' a machine has the interface for itself",
+                              self.net('start', 'three', status=1))
+            else:
+                self.net('start', 'two')
+                self.net('start', 'three')
+                self.assertEqual(run('ip', '-d', 'link', 'show').count(f'macvtap mode {kernel} '), 3)
+                self.net('destroy', 'two')
+                self.net('destroy', 'three')
+            self.net('destroy', 'one')
+            wait_for(lambda: not run('ip', 'link', 'show', 'type', 'macvtap'), 'they are gone')
+            self.net('net-destroy', 'd')
+            for kind, name in (('net-', 'd'), ('', 'one'), ('', 'two'), ('', 'three')):
+                self.net(f'{kind}undefine', name)
+
     def test_isolated_port(self):
         self.make("""<network><name>i</name><bridge name='virbr8'/><port isolated='yes'/>
             <ip address='10.8.0.1' prefix='24'/></network>""", 'i')
@@ -617,23 +910,33 @@ class Session(net.Case):
     def test_session(self):
         own = """<metadata><f:forwards xmlns:f='urn:socle:network'><f:forward port='22022' to='10.5.0.11' to-port='22'/>
             <f:forward port='22023' to='10.5.0.12' to-port='22'/></f:forwards></metadata>"""
-        self.make(NAT.format(more=own, ip='', dhcp="<host mac='52:54:00:00:05:01' ip='10.5.0.11'/>"), 'n')
+        self.make(NAT.format(more=own + "<domain name='lab.test'/>", ip='',
+                             dhcp="<host mac='52:54:00:00:05:01' name='fixed' ip='10.5.0.11'/>"), 'n')
         path = os.path.join(self.dir, 'm.xml')
         with open(path, 'w', encoding='utf-8') as file:
             file.write(definition('one', devices="""
                 <interface type='network'><mac address='52:54:00:00:05:01'/><source network='n'/></interface>
-                <interface type='network'><source network='default'/></interface>"""))
+                <interface type='network'><source network='default'/></interface>
+                <interface type='network'><source network='alone'/></interface>"""))
+        self.make("<network><name>alone</name><ip address='10.8.0.1' prefix='24'/></network>", 'alone')
         self.net('define', path)
         self.net('start', 'one')
         self.assertRegex(self.net('net-list'), 'default +active')
         with open(os.path.join(self.dir, 'st', 'log', 'one.log'), encoding='utf-8') as file:
             said = file.read()
         self.assertRegex(said, r'user,[^ ]*net=10\.5\.0\.0/24,host=10\.5\.0\.1,dhcpstart=10\.5\.0\.11,'
-                               r'hostfwd=tcp::22022-:22,id')
+                               r'hostname=fixed,domainname=lab.test,hostfwd=tcp::22022-:22,id')
         self.assertRegex(said, r'net=192\.168\.122\.0/24,host=192\.168\.122\.1,dhcpstart=192\.168\.122\.2')
+        # One without a way out has none here, either.
+        self.assertRegex(said, r'net=10\.8\.0\.0/24,restrict=on,')
+        self.assertEqual(said.count('restrict='), 1)
         live = self.net('dumpxml', 'one')
         self.assertIn("<ip address='10.5.0.11' family='ipv4' prefix='24' peer='10.5.0.1'/>", live)
         self.assertIn("connections='1'", self.net('net-dumpxml', 'n'))
+        # Who has got which address.
+        self.assertRegex(self.net('net-dhcp-leases', 'n'), r'52:54:00:00:05:01 +ipv4 +10\.5\.0\.11/24 +fixed ')
+        self.assertRegex(self.net('domifaddr', 'one'), r'net0 +52:54:00:00:05:01 +ipv4 +10\.5\.0\.11/24\n')
+        self.assertRegex(self.net('domifaddr', 'one'), r'net1 .* 192\.168\.122\.2/24\n')
         self.assertNotIn('portForward', self.net('dumpxml', '--inactive', 'one'))
         # The next daemon knows it, and nothing of the host was touched.
         self.again()

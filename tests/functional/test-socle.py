@@ -28,6 +28,7 @@ KEYS = os.path.join(os.environ['SOCLE_GUESTS'], 'keys.elf')
 LIBVIRTD = shutil.which('libvirtd', path=os.environ.get('PATH', '') + ':/usr/sbin')
 PATIENCE = float(os.environ.get("SOCLE_PATIENCE", "60"))
 NOBODY = 65534
+KEY = b'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOWNNRIX2ovSSexaIw/C3RApR903kJrzlmXpPPmRugFM'
 UUID = r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'
 
 # Whoever runs the tests in the background may have had these ignored; what we start shall not.
@@ -313,6 +314,7 @@ class TestDriver(Case):
         self.bad('net', 'update', 'default', 'put', 'ip', '<x/>', status=2, says='add-last')
         self.bad('-r', 'net', 'stop', 'default', status=5)
         self.run_socle('net', 'leases', 'default')
+        self.assertEqual(self.good('net', 'forward', 'default'), 'no ports are forwarded\n')
         self.assertEqual(self.good('__complete', '--', 'net', 'start', 'd'), 'default\n')
 
     def test_net_life(self):
@@ -932,7 +934,7 @@ class Storage(Case):
         file = self.daemon.place('base.img', data)
         self.good('vol', 'create-as', pool, 'base', '1M', '-f', 'raw')
         self.good('vol', 'upload', f'{pool}/base', file)
-        key = self.daemon.place('key.pub', b'# mine\nssh-ed25519 AAAA me@"here"\n')
+        key = self.daemon.place('key.pub', b'# mine\n' + KEY + b' me@"here"\n')
         for name in ('web', 'db', 'sent', 'empty', 'half'):
             self.addCleanup(self.forget_machine, name)
         words = ('--pool', pool, '--memory', '64M', '--network', 'user', '--kernel', kernel)
@@ -947,7 +949,7 @@ class Storage(Case):
         self.assertEqual((disk['backing'], disk['capacity']), (there + 'base', 2 << 20))
         seed = self.run_socle('vol', 'download', f'{pool}/web-seed.iso', '-', text=False).stdout
         self.assertIn(b'CIDATA', seed)
-        self.assertIn(rb'ssh-ed25519 AAAA me@\"here\"', seed)
+        self.assertIn(KEY + rb' me@\"here\"', seed)
         self.assertIn(b'"local-hostname": "web"', seed)
 
         user = self.daemon.place('user', b'#cloud-config\nruncmd: [ true ]\n')

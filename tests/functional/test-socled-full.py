@@ -25,19 +25,31 @@ class Full(tool.Case):
     def setUp(self):
         super().setUp()
         self.folders = {}
-        # A small one has no room for the log of definitions.
-        size = '4m' if 'log' in self.id() else '512k'
+        # A small one has no room for the log of definitions and its reserve.
+        size = '8m' if 'log' in self.id() else '512k'
         for name in ('st', 'run'):
-            path = self.folders[name] = os.path.join(self.dir, name)
-            os.mkdir(path)
-            if subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={size}', 'none', path],
-                              capture_output=True, check=False).returncode:
-                self.skipTest('a file system cannot be mounted here')
-            self.addCleanup(subprocess.run, ['umount', '-l', path], check=False)
+            self.folders[name] = os.path.join(self.dir, name)
+            os.mkdir(self.folders[name])
+            if 'ext4' in self.id() and name == 'st':
+                self.mount('-o', 'loop', self.ext4(), self.folders[name])
+            else:
+                self.mount('-t', 'tmpfs', '-o', f'size={size}', 'none', self.folders[name])
         self.addCleanup(self.end_all)
         self.one = None
         self.conn = None
         self.begin()
+
+    def mount(self, *words):
+        if subprocess.run(['mount', *words], capture_output=True, check=False).returncode:
+            self.skipTest('a file system cannot be mounted here')
+        self.addCleanup(subprocess.run, ['umount', '-l', words[-1]], check=False)
+
+    def ext4(self):
+        path = os.path.join(self.dir, 'ext4')
+        with open(path, 'wb') as file:
+            file.truncate(16 << 20)
+        subprocess.run(['mke2fs', '-q', '-t', 'ext4', path], check=True)
+        return path
 
     def begin(self):
         self.one = self.daemon('--run', self.folders['run'], '--log-dir', os.path.join(self.dir, 'log'))
@@ -50,7 +62,7 @@ class Full(tool.Case):
 
     def fill(self, name):
         path = os.path.join(self.folders[name], 'filler')
-        with open(path, 'wb', buffering=0) as file:
+        with open(path, 'ab', buffering=0) as file:
             with self.assertRaises(OSError):
                 while True:
                     file.write(b'x' * 4096)
@@ -106,7 +118,7 @@ class Full(tool.Case):
         two = self.conn.defineXML(definition('two'))
         one.create()
         pids = self.pids()
-        # What the log has goes to its files. Where it cannot any more, a daemon would ask for room before it starts.
+        # What the log has goes to its files, lest it takes room that is counted here.
         files = [os.path.join(self.folders['st'], 'domains', dom.UUIDString() + '.xml') for dom in (one, two)]
         wait_for(lambda: all(map(os.path.exists, files)), 'the files of definitions')
         # The number in there is for people.
@@ -131,6 +143,63 @@ class Full(tool.Case):
             call()
         self.assertEqual(set(self.picture()), {'one', 'other', 'new'})
         self.assertNotIn('is of no use', self.one.said())
+
+    def path_of(self, dom):
+        return os.path.join(self.folders['st'], 'domains', dom.UUIDString() + '.xml')
+
+    def define_and_fill(self, name):
+        """The daemon is held before the file of a definition that it has told has been written."""
+        for i in range(20):
+            dom = self.conn.defineXML(definition(f'{name}{i}'))
+            self.one.process.send_signal(signal.SIGSTOP)
+            if not os.path.exists(self.path_of(dom)):
+                return dom, self.fill('st')
+            self.one.process.send_signal(signal.SIGCONT)
+        raise AssertionError('the daemon writes files at once')
+
+    def all_there(self, dom, filler, names):
+        """A daemon on the full disk has all, changes nothing, and tells why; with room it does."""
+        self.assertEqual(set(self.picture()), names)
+        self.fill('st')  # what the reserve has left, too
+        self.refused('define', lambda: self.conn.defineXML(definition('refused')))
+        os.unlink(filler)
+        wait_for(lambda: os.path.exists(self.path_of(dom)), 'the file follows')
+        self.conn.defineXML(definition('later'))
+        self.again()
+        self.assertEqual(set(self.picture()), names | {'later'})
+        self.assertNotIn('is of no use', self.one.said())
+
+    def test_log_then_full(self):
+        """Others fill the disk before files have what was told; the daemon goes on."""
+        dom, filler = self.define_and_fill('one')
+        self.one.process.send_signal(signal.SIGCONT)
+        wait_for(lambda: os.path.exists(self.path_of(dom)), 'the file gets the room that was kept for it')
+        if 'ext4' not in self.id():  # which has room for one more file when it says that it is full
+            self.assertFalse(os.path.exists(os.path.join(self.folders['st'], 'reserve')))
+        self.all_there(dom, filler, set(self.picture()))
+
+    def test_log_then_killed(self):
+        """The same, and the daemon is killed: the next one starts and has all."""
+        dom, filler = self.define_and_fill('one')
+        self.again()
+        self.assertTrue(os.path.exists(self.path_of(dom)))
+        self.all_there(dom, filler, set(self.picture()) | {dom.name()})
+
+    def test_log_then_killed_without_reserve(self):
+        """And there is no room that was kept: the next one shows what it has in the log only."""
+        dom, filler = self.define_and_fill('one')
+        os.unlink(os.path.join(self.folders['st'], 'reserve'))
+        self.fill('st')
+        self.again()
+        self.assertFalse(os.path.exists(self.path_of(dom)))
+        self.assertIn('nothing can be defined, changed or undefined until the disk of', self.one.said())
+        self.all_there(dom, filler, set(self.picture()) | {dom.name()})
+
+    def test_log_then_full_on_ext4(self):
+        self.test_log_then_full()
+
+    def test_log_then_killed_on_ext4(self):
+        self.test_log_then_killed()
 
     def calls_on_run(self, one, two):
         return {

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """socled's storage pools, by unmodified virsh, virt-install, virt-clone and Python's bindings.
 
-Environment: as daemon.py says; SOCLE_IMG socle-img.
+Environment: as daemon.py says; SOCLE_IMG socle-img, SOCLE socle.
 """
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ except ImportError:
     libvirt = None
 
 IMG = os.environ.get('SOCLE_IMG', 'socle-img')
+SOCLE = os.environ.get('SOCLE', 'socle')
 MIB = 1 << 20
 GIB = 1 << 30
 
@@ -395,6 +397,36 @@ class Streams(Pools):
         self.assertEqual(os.stat(self.path('v')).st_size, 64 * MIB)
         self.virsh(self.uri, 'vol-delete', 'v', 'p')
 
+    def test_full(self):
+        """An upload that fills the disk fails; the connection that it came by is read on."""
+        small = os.path.join(self.dir, 'small')
+        os.mkdir(small)
+        if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=4m', 'none', small], check=False,
+                          capture_output=True).returncode:
+            self.skipTest('there is no tmpfs to be had')
+        self.addCleanup(subprocess.run, ['umount', '-l', small], check=False)
+        conn = libvirt.open(self.uri)
+        pool = conn.storagePoolCreateXML(f"<pool type='dir'><name>s</name><target><path>{small}</path></target></pool>")
+        for _ in range(5):
+            volume = pool.createXML("<volume><name>v</name><capacity>33554432</capacity><allocation>0</allocation></volume>")
+            stream = conn.newStream(0)
+            volume.upload(stream, 0, 0, 0)
+            began = time.monotonic()
+            with self.assertRaisesRegex(libvirt.libvirtError, 'No space left'):
+                for _ in range(512):
+                    stream.send(bytes(range(256)) * 1024)
+                stream.finish()
+            volume.delete(0)
+            self.assertLess(time.monotonic() - began, 20)
+        self.assertEqual(os.listdir(small), [])
+        # Room that there is not: it is as large as it was.
+        volume = pool.createXML("<volume><name>v</name><capacity>1048576</capacity></volume>")
+        with self.assertRaisesRegex(libvirt.libvirtError, 'No space left'):
+            volume.resize(64 * MIB, libvirt.VIR_STORAGE_VOL_RESIZE_ALLOCATE)
+        self.assertEqual(volume.info()[1:], [MIB, MIB])
+        pool.destroy()
+        conn.close()
+
     def test_daemon_dies_in_the_middle(self):
         """The same, and the next daemon has the volume as it was."""
         self.virsh(self.uri, 'vol-create-as', 'p', 'v', '64M', '--allocation', '0')
@@ -406,7 +438,9 @@ class Streams(Pools):
         for _ in range(50):
             stream.send(os.urandom(100000))
         self.one.end(signal.SIGKILL)
+        self.assertEqual(len(self.parts()), 1)
         self.one.start()
+        tool.wait_for(lambda: not self.parts(), 'what nobody will finish goes')
         with open(self.path('v'), 'rb') as file:
             self.assertEqual(file.read(3000), b'old' * 1000)
         self.assertEqual(self.names(), ['v'])
@@ -455,6 +489,133 @@ class Streams(Pools):
         with open(self.path('v'), 'rb') as file:
             data = file.read()
         self.assertEqual(data, b'b' * 1000 + b'a' * 499000 + b'b' * 1000 + b'a' * (MIB - 501000))
+
+
+class Files(Pools):
+    """`socle` gives the daemon its file; where that cannot be, the bytes come by the stream."""
+
+    def words(self, *words):
+        return [SOCLE, '-c', self.uri, '-q', 'vol', *words]
+
+    def socle(self, *words, status=0):
+        result = subprocess.run(self.words(*words), capture_output=True, text=True, check=False,
+                                stdin=subprocess.DEVNULL, timeout=tool.PATIENCE)
+        self.assertEqual(result.returncode, status, (words, result.stderr))
+        return result.stderr
+
+    def sparse_file(self, name, size, offsets):
+        path = os.path.join(self.dir, name)
+        with open(path, 'wb') as file:
+            file.truncate(size)
+            for off in offsets:
+                file.seek(off)
+                file.write(os.urandom(MIB))
+        return path
+
+    def assert_same(self, one, other):
+        self.assertEqual(os.stat(one).st_size, os.stat(other).st_size)
+        self.assertLess(abs(os.stat(one).st_blocks - os.stat(other).st_blocks) * 512, MIB)
+        subprocess.run(['cmp', one, other], check=True, timeout=tool.PATIENCE)
+
+    def traffic(self, words):
+        """Bytes that `socle` reads and writes by system calls."""
+        counts = os.path.join(self.dir, 'counts')
+        subprocess.run(['strace', '-f', '-y', '-e', 'trace=read,write,sendmsg', '-o', counts, *self.words(*words)],
+                       check=True, stdin=subprocess.DEVNULL, timeout=tool.PATIENCE)
+        with open(counts, encoding='utf-8') as file:
+            return sum(int(match) for match in re.findall(r'socket:.*= (\d+)$', file.read(), re.M))
+
+    def test_both_ways(self):
+        local = self.sparse_file('local', 256 * MIB, (0, 100 * MIB + 12345, 255 * MIB))
+        self.socle('create-as', 'p', 'v', '256M', '--allocation', '0')
+        self.socle('upload', 'p/v', local)
+        self.assert_same(local, self.path('v'))
+        self.socle('download', 'p/v', local + '2')
+        self.assert_same(local, local + '2')
+        self.socle('download', 'p/v', local + '3', '--offset', '100M', '--length', '2M')
+        with open(local, 'rb') as one, open(local + '3', 'rb') as other:
+            one.seek(100 * MIB)
+            self.assertEqual(one.read(2 * MIB), other.read())
+        # Over data: its holes are zeroes, too, and the rest stays.
+        self.socle('upload', 'p/v', local, '--offset', '150M', '--length', '101M')
+        with open(local, 'rb') as one, open(self.path('v'), 'rb') as other:
+            whole = one.read()
+            self.assertEqual(other.read(), whole[:150 * MIB] + whole[:101 * MIB] + whole[251 * MIB:])
+        self.assertEqual(self.parts(), [])
+        self.assertIn('ends there', self.socle('upload', 'p/v', local, '--offset', '1M', '--length', '256M',
+                                               status=1))
+        self.assertIn('ends before', self.socle('upload', 'p/v', local, '--offset', '257M', status=1))
+
+    @unittest.skipUnless(shutil.which('strace'), 'strace is not installed')
+    def test_no_bytes_by_the_socket(self):
+        local = self.sparse_file('local', 64 * MIB, (0, 32 * MIB))
+        self.socle('create-as', 'p', 'v', '64M', '--allocation', '0')
+        self.assertLess(self.traffic(('upload', 'p/v', local)), 10000)
+        self.assertLess(self.traffic(('download', 'p/v', local + '2')), 10000)
+        self.assertGreater(self.traffic(('upload', 'p/v', local, '--full')), 32 * MIB)
+
+    def test_something_between(self):
+        """What passes nothing but bytes: as ssh does when it forwards a socket."""
+        local = self.sparse_file('local', 64 * MIB, (0, 32 * MIB))
+        self.socle('create-as', 'p', 'v', '64M', '--allocation', '0')
+        path = os.path.join(self.dir, 'between')
+        uri, self.uri = self.uri, f'qemu:///system?socket={path}'
+        with tool.Relay(path, self.one.socket) as relay:
+            self.socle('upload', 'p/v', local)
+            self.assert_same(local, self.path('v'))
+            self.socle('download', 'p/v', local + '2')
+            self.assert_same(local, local + '2')
+            self.assertGreater(relay.bytes, 4 * MIB)
+        self.uri = uri
+
+    def begin(self, *words):
+        """An upload or download of much, and the daemon is in the middle of it."""
+        process = subprocess.Popen(self.words(*words), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait)
+        return process
+
+    def big(self, path):
+        with open(path, 'wb') as file:
+            for _ in range(1024):
+                file.write(bytes(range(256)) * 4096)
+        return path
+
+    def test_given_up(self):
+        """Ctrl-C, and a client that is killed: the volume is as it was, no part is left."""
+        local = self.big(os.path.join(self.dir, 'big'))
+        self.socle('create-as', 'p', 'v', '1G', '--allocation', '0')
+        with open(self.path('v'), 'r+b') as file:
+            file.write(b'old' * 1000)
+        for number in (signal.SIGINT, signal.SIGKILL):
+            process = self.begin('upload', 'p/v', local)
+            tool.wait_for(self.parts, 'the copy has begun')
+            process.send_signal(number)
+            self.assertEqual(process.wait(tool.PATIENCE), -number)
+            tool.wait_for(lambda: not self.parts(), 'what was not finished goes')
+            with open(self.path('v'), 'rb') as file:
+                self.assertEqual(file.read(3000), b'old' * 1000)
+        shutil.copyfile(local, self.path('w'))
+        process = self.begin('download', 'p/w', local + '2')
+        tool.wait_for(lambda: os.path.exists(local + '2.part'), 'the copy has begun')
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(tool.PATIENCE), 130)
+        self.assertFalse(os.path.exists(local + '2.part') or os.path.exists(local + '2'))
+        # Nobody holds the volume any more.
+        self.socle('delete', 'p/w')
+
+    def test_daemon_dies(self):
+        local = self.big(os.path.join(self.dir, 'big'))
+        self.socle('create-as', 'p', 'v', '1G', '--allocation', '0')
+        process = self.begin('upload', 'p/v', local)
+        tool.wait_for(self.parts, 'the copy has begun')
+        self.one.end(signal.SIGKILL)
+        self.assertEqual(process.wait(tool.PATIENCE), 4)
+        self.assertRegex(process.stderr.read(), r'\Asocle: [^\n]*lost[^\n]*\n\Z')
+        self.one.start()
+        self.assertEqual(os.stat(self.path('v')).st_blocks, 0)
+        self.assertEqual(self.names(), ['v'])
+        self.socle('upload', 'p/v', tool.KEYS)
 
 
 class Devices(Pools):
@@ -587,6 +748,24 @@ class Machines(Pools):
         self.virsh(self.uri, 'pool-start', 'p')
         self.virsh(self.uri, 'undefine', 'm', '--remove-all-storage')
         self.assertEqual(self.names(), [])
+
+    def test_changed_meanwhile(self):
+        """A machine does not start while its disk is being replaced: it would run on with what has gone."""
+        self.virsh(self.uri, 'vol-create-as', 'p', 'v', '1M')
+        path = self.write('m.xml', tool.definition('m', devices=(
+            "<disk type='file'><driver type='raw'/>"
+            f"<source file='{self.path('v')}'/><target dev='vda' bus='virtio'/></disk>")))
+        self.virsh(self.uri, 'define', path)
+        conn = libvirt.open(self.uri)
+        stream = conn.newStream(0)
+        conn.storagePoolLookupByName('p').storageVolLookupByName('v').upload(stream, 0, 0, 0)
+        stream.send(b'new')
+        self.assertIn('in use', self.virsh(self.uri, 'start', 'm', status=1))
+        stream.finish()
+        self.virsh(self.uri, 'start', 'm')
+        self.assertIn('in use', self.virsh(self.uri, 'vol-upload', 'v', tool.KEYS, 'p', status=1))
+        self.virsh(self.uri, 'destroy', 'm')
+        conn.close()
 
     def test_autostart(self):
         """At the start of a host its pools come first, then the machines whose disks are there."""

@@ -167,7 +167,7 @@ static unsigned count_again(const struct job *jobs, unsigned count)
 	return again;
 }
 
-/* Work in a row shares threads; work beside other work that hangs has another one. */
+/* Work in a row shares threads; work beside other work that hangs is done. */
 static void test_threads(void)
 {
 	struct job jobs[20];
@@ -190,7 +190,6 @@ static void test_threads(void)
 	g_assert_true(aside_wait(asides[1], UINT64_MAX));
 	sem_post(&jobs[0].go);
 	g_assert_true(aside_wait(asides[0], UINT64_MAX));
-	g_assert_false(pthread_equal(jobs[0].thread, jobs[1].thread));
 	aside_drop(asides[0]);
 	aside_drop(asides[1]);
 	/* Behind a second there is nobody, and all goes on. */
@@ -201,6 +200,50 @@ static void test_threads(void)
 	aside_drop(asides[0]);
 }
 
+/* Work that hangs keeps nobody: neither who is waited for, nor who the main loop is to be told of. */
+static void test_hanging(void)
+{
+	static struct job hung[40];
+	struct job waited, told;
+	struct aside *asides[G_N_ELEMENTS(hung)], *aside;
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(hung); i++) {
+		job_init(&hung[i], 0);
+		asides[i] = start(&hung[i], false);
+	}
+	job_init(&waited, 1);
+	aside = start(&waited, false);
+	g_assert_true(aside_wait(aside, UINT64_MAX));
+	aside_drop(aside);
+	job_init(&told, 1);
+	told.aside = start(&told, true);
+	while (!told.ended)
+		g_main_context_iteration(NULL, TRUE);
+	for (unsigned i = 0; i < G_N_ELEMENTS(hung); i++)
+		sem_post(&hung[i].go);
+	for (unsigned i = 0; i < G_N_ELEMENTS(hung); i++) {
+		g_assert_true(aside_wait(asides[i], UINT64_MAX));
+		aside_drop(asides[i]);
+	}
+}
+
+/* What comes in a row is done by few threads. */
+static void test_row(void)
+{
+	static struct job jobs[200];
+	struct aside *asides[G_N_ELEMENTS(jobs)];
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(jobs); i++) {
+		job_init(&jobs[i], 1);
+		asides[i] = start(&jobs[i], false);
+	}
+	for (unsigned i = 0; i < G_N_ELEMENTS(jobs); i++) {
+		g_assert_true(aside_wait(asides[i], UINT64_MAX));
+		aside_drop(asides[i]);
+	}
+	g_assert_cmpuint(count_again(jobs, G_N_ELEMENTS(jobs)), >, 100);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -209,5 +252,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/aside/left-behind", test_left_behind);
 	g_test_add_func("/aside/race", test_race);
 	g_test_add_func("/aside/threads", test_threads);
+	g_test_add_func("/aside/hanging", test_hanging);
+	g_test_add_func("/aside/row", test_row);
 	return g_test_run();
 }

@@ -146,6 +146,69 @@ static void test_hostname(void)
 	}
 }
 
+#define ED25519 "AAAAC3NzaC1lZDI1NTE5AAAAIOWNNRIX2ovSSexaIw/C3RApR903kJrzlmXpPPmRugFM"
+#define ECDSA                                                                                      \
+	"AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBCYyaQgTnmPNdQk7jr2VH0FA93LT26fmvqrX" \
+	"L"                                                                                        \
+	"rnSGxanO25Ny7sjKqSpt7MAIGVY6nEU2Le77pvwQmY+2VdaGos="
+
+static void test_keys(void)
+{
+	static const char *const good[] = {
+		"ssh-ed25519 " ED25519,
+		"ssh-ed25519\t" ED25519 " a comment",
+		"ecdsa-sha2-nistp256 " ECDSA " me",
+		"from=\"10.0.0.0/8\",command=\"echo \\\"a b\\\"\" ssh-ed25519 " ED25519 " me",
+		"no-pty ssh-ed25519 " ED25519,
+	};
+	static const char *const bad[] = {
+		"",
+		"key",
+		"root:x:0:0:root:/root:/bin/bash",
+		"ssh-ed25519",
+		"ssh-ed25519 AAAA me",
+		"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me",
+		"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOWNNRIX2ovSSexaIw me",
+		"ssh-rsa " ED25519 " me",
+		ED25519,
+		"a b ssh-ed25519 " ED25519,
+		"command=\"x ssh-ed25519 " ED25519,
+	};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(good); i++)
+		g_assert_true(seed_is_key(good[i]));
+	for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++)
+		g_assert_false(seed_is_key(bad[i]));
+}
+
+static void test_user_data(void)
+{
+	static const char *const good[] = {
+		"#cloud-config\n{}\n",
+		"\n #Cloud-Config\n",
+		"#!/bin/sh\n",
+		"\357\273\277#cloud-config\n",
+		"#include\nhttp://x\n",
+		"## template: jinja\n#cloud-config",
+		"Content-Type: multipart/mixed; boundary=x\nMIME-Version: 1.0\n",
+	};
+	static const char *const bad[] = { "", "\n", "packages: [ vim ]\n", "# cloud-config\n",
+					   "<x/>" };
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(good); i++) {
+		g_autoptr(GError) error = NULL;
+
+		g_assert_true(seed_check_user_data(good[i], &error));
+		g_assert_no_error(error);
+	}
+	for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_autoptr(GError) error = NULL;
+
+		g_assert_false(seed_check_user_data(bad[i], &error));
+		g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_USAGE);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -155,5 +218,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/cli/seed/damage", test_damage);
 	g_test_add_func("/cli/seed/texts", test_texts);
 	g_test_add_func("/cli/seed/hostname", test_hostname);
+	g_test_add_func("/cli/seed/keys", test_keys);
+	g_test_add_func("/cli/seed/user-data", test_user_data);
 	return g_test_run();
 }

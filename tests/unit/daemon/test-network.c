@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "daemon/network-dnsmasq.h"
+#include "daemon/network-legacy.h"
 #include "daemon/network-rules.h"
 #include "manage/network.h"
 #include "model/network.h"
@@ -71,6 +72,25 @@ static void test_rules(void)
 	assert_lacks(none, "chain");
 }
 
+static void test_limits(void)
+{
+	static const char outbound[] =
+		"<bandwidth><inbound average='9'/><outbound average='256' burst='70'/></bandwidth>";
+	g_autofree char *inside = g_strconcat("<forward mode='open'/>", outbound, NULL);
+	autoptr(network) n = parse(outbound);
+	autoptr(network) open = parse(inside);
+	g_autofree char *text = network_rules(n), *limited = network_rules(open);
+
+	/* One bucket for both ways out of the bridge. */
+	assert_has(text, "limit outbound { rate over 256 kbytes/second burst 70 kbytes; }");
+	assert_has(text, "hook input priority filter; policy accept;\n\t\tiifname \"virbr-1.x\" "
+			 "limit name \"outbound\" drop\n");
+	assert_has(text, "oifname \"virbr-1.x\" accept\n\t\tiifname \"virbr-1.x\" limit name "
+			 "\"outbound\" drop\n");
+	assert_has(limited, "limit name \"outbound\" drop");
+	assert_lacks(limited, "reject");
+}
+
 static void test_forwards(void)
 {
 	autoptr(network) n = parse("<metadata><f:forwards xmlns:f='urn:socle:network'>"
@@ -118,6 +138,50 @@ static void test_doors(void)
 	g_assert_null(network_close_door(n, &network_doors[0], "\t\tcounter drop # handle 1\n"));
 }
 
+/* Frames within a bridge that is the host's. */
+static void test_bridged(void)
+{
+	static const char xml[] = "<network><name>b</name><forward mode='bridge'/>"
+				  "<bridge name='br9'/></network>";
+	autoptr(network) n = network_parse(xml, strlen(xml), 0, NULL, NULL);
+	g_autofree char *opened = network_open_door(n, &network_doors[0], "");
+
+	g_assert_cmpstr(opened, ==,
+			"add rule ip filter FORWARD iifname \"br9\" oifname \"br9\" counter accept "
+			"comment \"socle\"\n");
+	g_assert_null(network_open_door(n, &network_doors[1], ""));
+	/* Behind the last word of that chain nothing is heard. */
+	g_assert_null(network_open_door(n, &network_doors[4], ""));
+}
+
+static void test_legacy(void)
+{
+	autoptr(network) n = parse(IP4);
+	static const char saved[] =
+		"*filter\n:INPUT ACCEPT [0:0]\n"
+		"-A INPUT -i virbr-1.x -p icmp -m comment --comment socle -j ACCEPT\n"
+		"-A INPUT -i virbr-1.x -p udp -m udp --dport 53 -j ACCEPT\n"
+		"-A FORWARD -o virbr-1.x -m comment --comment socle -j ACCEPT\nCOMMIT\n";
+	g_autofree char *open = legacy_commands(n, false, true, saved);
+	g_autofree char *close = legacy_commands(n, false, false, saved);
+	g_autofree char *six = legacy_commands(n, true, true, "");
+	static const char tail[] = " -m comment --comment socle -j ACCEPT\n";
+	g_autofree char *wanted = g_strconcat(
+		"*filter\n-I FORWARD -i virbr-1.x", tail,
+		"-I INPUT -i virbr-1.x -p udp -m udp --dport 53", tail,
+		"-I INPUT -i virbr-1.x -p tcp -m tcp --dport 53", tail,
+		"-I INPUT -i virbr-1.x -p udp -m udp --dport 69", tail,
+		"-I INPUT -i virbr-1.x -p udp -m udp --dport 67", tail, "COMMIT\n", NULL);
+
+	g_assert_cmpstr(open, ==, wanted);
+	g_assert_cmpstr(close, ==,
+			"*filter\n-D FORWARD -o virbr-1.x -m comment --comment socle -j ACCEPT\n"
+			"-D INPUT -i virbr-1.x -p icmp -m comment --comment socle -j ACCEPT\n"
+			"COMMIT\n");
+	assert_has(six, "-I INPUT -i virbr-1.x -p ipv6-icmp -m comment");
+	g_assert_null(legacy_commands(n, false, false, ""));
+}
+
 static void test_closed(void)
 {
 	static const char listing[] =
@@ -127,11 +191,14 @@ static void test_closed(void)
 		"priority 0; policy drop;\n\t}\n\tchain b {\n\t\ttype filter hook forward priority "
 		"0; "
 		"policy drop;\n\t}\n}\n";
-	g_autofree char *chain = network_closed_chain(listing);
+	g_autofree char *chain = network_closed_chain(listing, false);
+
+	g_autofree char *input = network_closed_chain(listing, true);
 
 	g_assert_cmpstr(chain, ==, "inet mine b");
-	g_assert_null(network_closed_chain(""));
-	g_assert_null(network_closed_chain("hook forward policy drop"));
+	g_assert_cmpstr(input, ==, "inet mine a");
+	g_assert_null(network_closed_chain("", false));
+	g_assert_null(network_closed_chain("hook forward policy drop", false));
 }
 
 static void test_config(void)
@@ -202,9 +269,12 @@ static void test_isolated_config(void)
 	const struct dnsmasq_places places = { "/d", "/r", "/l", NULL };
 	autoptr(network) n = parse("<dns enable='no'/><ip address='10.0.0.1' prefix='24'><dhcp>"
 				   "<host name='a' ip='10.0.0.2'/></dhcp></ip>"
-				   "<ip family='ipv6' address='fd00::1' prefix='64'/>");
+				   "<ip family='ipv6' address='fd00::1' prefix='64'/>"
+				   "<ip family='ipv6' address='fd00:1::1' prefix='112'><dhcp>"
+				   "<host id='0:3:0:1:52:54:0:0:7:1' ip='fd00:1::9'/></dhcp></ip>");
 	g_autofree char *config = dnsmasq_config(n, &places);
 
+	assert_has(config, "dhcp-range=fd00:1::,static,112\n");
 	assert_has(config, "port=0\n");
 	assert_has(config, "dhcp-range=10.0.0.0,static\n");
 	assert_has(config, "dhcp-option=3\n");
@@ -259,8 +329,11 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/network/rules", test_rules);
+	g_test_add_func("/network/limits", test_limits);
 	g_test_add_func("/network/forwards", test_forwards);
 	g_test_add_func("/network/doors", test_doors);
+	g_test_add_func("/network/bridged", test_bridged);
+	g_test_add_func("/network/legacy", test_legacy);
 	g_test_add_func("/network/closed", test_closed);
 	g_test_add_func("/network/config", test_config);
 	g_test_add_func("/network/isolated-config", test_isolated_config);

@@ -229,14 +229,32 @@ static void test_taken(void)
 	end(&lab);
 }
 
-/* Unfinished ones are no volumes; young and locked ones stay when the pool starts. */
+static bool has_file(const struct lab *lab, const char *name)
+{
+	g_autofree char *path = path_of(lab, name);
+
+	return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+static void make(struct lab *lab, const char *name)
+{
+	g_autofree char *xml =
+		g_strdup_printf("<volume><name>%s</name><capacity>1</capacity></volume>", name);
+
+	g_assert_no_error(create(lab, xml, NULL, NULL));
+}
+
+/* Unfinished ones are no volumes, and go with the next one, however young; but not while their maker has a lock. */
 static void test_parts(void)
 {
+	static const char part[] = ".socle-00000000000000aa.part";
 	struct lab lab = begin();
 	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+	g_autofree char *path = path_of(&lab, part);
 	struct wait wait;
+	int fd;
 
-	put(&lab, ".socle-00000000000000aa.part", "x", 1);
+	put(&lab, part, "x", 1);
 	put(&lab, ".socle-like", "x", 1);
 	put(&lab, ".hidden", "x", 1);
 	wait_init(&wait);
@@ -246,6 +264,19 @@ static void test_parts(void)
 	g_assert_cmpstr(names->pdata[0], ==, ".hidden");
 	g_assert_cmpuint(count_files(&lab), ==, 3);
 	g_ptr_array_unref(names);
+	fd = sys_open(path, O_RDWR, 0);
+	g_assert_cmpint(sys_lock_byte(fd, 90), ==, 0);
+	make(&lab, "one");
+	g_assert_true(has_file(&lab, part));
+	fd_autoclose(&fd);
+	make(&lab, "two");
+	g_assert_false(has_file(&lab, part));
+	g_assert_true(has_file(&lab, ".socle-like"));
+	/* Where there are no locks its age tells, and this one is young. */
+	put(&lab, part, "x", 1);
+	sys_fail_nth(SYS_FCNTL, 1, ENOLCK);
+	make(&lab, "three");
+	g_assert_true(has_file(&lab, part));
 	end(&lab);
 }
 
@@ -307,6 +338,160 @@ static void test_upload(void)
 		}
 	}
 	g_assert_cmpuint(failures, >, 5);
+	end(&lab);
+}
+
+/* == Copies of a client's file == */
+
+static GError *copy(struct lab *lab, const char *name, const struct vol_open *how, int file)
+{
+	g_autoptr(GError) error = NULL;
+	struct vol_work *work = vol_work_new();
+	struct vol_io *io = NULL;
+	struct wait wait;
+
+	wait_init(&wait);
+	pools_ops.open(lab->storage, name, how, &io, &wait.task);
+	error = wait_end(&wait);
+	if (!error) {
+		wait_init(&wait);
+		io->ops->copy(io, file, work, &wait.task);
+		error = wait_end(&wait);
+		if (!error && how->write) {
+			wait_init(&wait);
+			io->ops->finish(io, &wait.task);
+			error = wait_end(&wait);
+		}
+		io->ops->free(io);
+	}
+	vol_work_unref(work);
+	return g_steal_pointer(&error);
+}
+
+/* A file outside of the pool. */
+static int file_with(const char *bytes, size_t len)
+{
+	int fd = sys_open(g_get_tmp_dir(), O_RDWR | O_TMPFILE, 0600);
+
+	g_assert_cmpint(fd, >=, 0);
+	g_assert_cmpint(sys_write_full(fd, bytes, len), ==, (ssize_t)len);
+	g_assert_cmpint(sys_lseek(fd, 0, SEEK_SET), ==, 0);
+	return fd;
+}
+
+static void test_copy_in(void)
+{
+	static const enum sys_call calls[] = { SYS_OPEN, SYS_FSYNC, SYS_RENAME, SYS_FTRUNCATE,
+					       SYS_LSEEK };
+	struct lab lab = begin();
+	g_autofree char *path = path_of(&lab, "v");
+	const struct vol_open how = { .write = true, .sparse = true };
+	unsigned failures = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		for (unsigned n = 1; n < 50; n++) {
+			g_autoptr(GError) error = NULL;
+			g_autofree char *text = NULL;
+			autofd int file = file_with("?new", 4);
+			bool failed;
+
+			/* What is before its position is not meant. */
+			g_assert_cmpint(sys_lseek(file, 1, SEEK_SET), ==, 1);
+			put(&lab, "v", "old old old", 11);
+			sys_fail_nth(calls[i], n, EIO);
+			error = copy(&lab, "v", &how, file);
+			failed = !sys_fail_pending(calls[i]);
+			sys_fail_nth(calls[i], 0, 0);
+			g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+			if (error) {
+				failures++;
+			} else {
+				g_assert_cmpstr(text, ==, "new old old");
+				g_assert_cmpint(sys_lseek(file, 0, SEEK_CUR), ==, 4);
+			}
+			g_assert_true(!strcmp(text, "new old old") || !strcmp(text, "old old old"));
+			g_assert_cmpuint(count_files(&lab), ==, 1);
+			if (!failed)
+				break;
+		}
+	}
+	g_assert_cmpuint(failures, >, 5);
+	end(&lab);
+}
+
+/* Into the middle: no more than is wanted, and than there is room for. */
+static void test_copy_part(void)
+{
+	struct lab lab = begin();
+	g_autofree char *path = path_of(&lab, "v");
+	g_autoptr(GError) error = NULL;
+	g_autofree char *text = NULL;
+	autofd int file = file_with("12345", 5);
+	struct vol_open how = { .write = true, .off = 4, .len = 3 };
+
+	put(&lab, "v", "old old old", 11);
+	g_assert_no_error(copy(&lab, "v", &how, file));
+	g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+	g_assert_cmpstr(text, ==, "old 123 old");
+	g_assert_cmpint(sys_lseek(file, 0, SEEK_SET), ==, 0);
+	how.off = 8;
+	how.len = 4;
+	error = copy(&lab, "v", &how, file);
+	g_assert_nonnull(strstr(error->message, "ends there"));
+	g_clear_pointer(&text, g_free);
+	g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+	g_assert_cmpstr(text, ==, "old 123 old");
+	end(&lab);
+}
+
+/* A hole of the client's file becomes one of the volume, and the other way round. */
+static void test_copy_holes(void)
+{
+	enum {
+		HOLE = 1 << 20
+	};
+	struct lab lab = begin();
+	g_autofree char *path = path_of(&lab, "v");
+	struct vol_open how = { .write = true };
+	autofd int file = file_with("a", 1), back = file_with("", 0);
+	char byte = 'x';
+	struct stat st;
+
+	g_assert_cmpint(sys_pwrite(file, "b", 1, HOLE), ==, 1);
+	g_assert_cmpint(sys_ftruncate(file, 2 * HOLE), ==, 0);
+	put(&lab, "v", "", 0);
+	g_assert_no_error(copy(&lab, "v", &how, file));
+	g_assert_cmpint(sys_stat(path, &st), ==, 0);
+	g_assert_cmpint(st.st_size, ==, 2 * HOLE);
+	g_assert_cmpint(st.st_blocks * 512, <, HOLE / 2);
+	how.write = false;
+	g_assert_no_error(copy(&lab, "v", &how, back));
+	g_assert_cmpint(sys_fstat(back, &st), ==, 0);
+	g_assert_cmpint(st.st_size, ==, 2 * HOLE);
+	g_assert_cmpint(st.st_blocks * 512, <, HOLE / 2);
+	g_assert_cmpint(sys_pread(back, &byte, 1, HOLE), ==, 1);
+	g_assert_cmpint(byte, ==, 'b');
+	g_assert_cmpint(sys_lseek(back, 0, SEEK_CUR), ==, 2 * HOLE);
+	end(&lab);
+}
+
+static void test_copy_refuses(void)
+{
+	struct lab lab = begin();
+	struct vol_open how = { .write = false };
+	autofd int file = file_with("full", 4), reader = sys_open("/dev/null", O_RDONLY, 0);
+	g_autoptr(GError) full = NULL, device = NULL, closed = NULL;
+
+	put(&lab, "v", "old", 3);
+	full = copy(&lab, "v", &how, file);
+	g_assert_error(full, SOCLE_ERROR, SOCLE_ERROR_USAGE);
+	device = copy(&lab, "v", &how, reader);
+	g_assert_error(device, SOCLE_ERROR, SOCLE_ERROR_USAGE);
+	fd_autoclose(&reader);
+	reader = sys_open("/proc/self/exe", O_RDONLY, 0);
+	g_assert_cmpint(sys_lseek(reader, 0, SEEK_END), >, 0);
+	closed = copy(&lab, "v", &how, reader);
+	g_assert_nonnull(closed);
 	end(&lab);
 }
 
@@ -863,6 +1048,10 @@ int main(int argc, char **argv)
 	g_test_add_func("/daemon/pools/taken", test_taken);
 	g_test_add_func("/daemon/pools/parts", test_parts);
 	g_test_add_func("/daemon/pools/upload", test_upload);
+	g_test_add_func("/daemon/pools/copy-in", test_copy_in);
+	g_test_add_func("/daemon/pools/copy-part", test_copy_part);
+	g_test_add_func("/daemon/pools/copy-holes", test_copy_holes);
+	g_test_add_func("/daemon/pools/copy-refuses", test_copy_refuses);
 	g_test_add_func("/daemon/pools/logical", test_logical);
 	g_test_add_func("/daemon/pools/snapshots", test_snapshots);
 	g_test_add_func("/daemon/pools/disk", test_disk);

@@ -444,10 +444,16 @@ static void take_log(struct fixture *f, char **ret_bytes, gsize *ret_len)
 	g_assert_true(g_file_get_contents(path, ret_bytes, ret_len, NULL));
 }
 
+static void put_log(struct fixture *f, const char *log, gsize len)
+{
+	g_autofree char *path = g_build_filename(f->dir, "wal", NULL);
+
+	g_assert_true(g_file_set_contents(path, log, (gssize)len, NULL));
+}
+
 /* The host crashes and is back: it has that log, and @text in the file; NULL: there is none. */
 static void crash(struct fixture *f, const char *log, gsize len, const char *text)
 {
-	g_autofree char *path = g_build_filename(f->dir, "wal", NULL);
 	g_autofree char *file = file_of(f, STORE_DOMAIN, key_a);
 
 	store_free(f->store);
@@ -455,7 +461,7 @@ static void crash(struct fixture *f, const char *log, gsize len, const char *tex
 		g_assert_true(g_file_set_contents(file, text, -1, NULL));
 	else
 		(void)g_remove(file);
-	g_assert_true(g_file_set_contents(path, log, (gssize)len, NULL));
+	put_log(f, log, len);
 	open_store(f);
 }
 
@@ -610,6 +616,208 @@ static void test_owed(struct fixture *f, const void *data)
 	expect(f, STORE_DOMAIN, key_b, "taken");
 }
 
+/* == A disk that others fill == */
+
+static bool on_load(void *opaque, enum store_kind kind, const char *key, const char *text,
+		    GError **error)
+{
+	GString *out = opaque;
+
+	g_string_append_printf(out, "%d %.8s %s\n", (int)kind, key, text);
+	return !g_str_has_prefix(text, "bad") ||
+	       error_set(error, SOCLE_ERROR_CORRUPT, "it makes no sense");
+}
+
+static void put(const char *dir, const char *name, const char *text)
+{
+	g_autofree char *path = g_build_filename(dir, name, NULL);
+
+	g_assert_true(g_file_set_contents(path, text, -1, NULL));
+}
+
+static char *reserve_of(struct fixture *f)
+{
+	return g_build_filename(f->dir, "reserve", NULL);
+}
+
+/* Others have filled the disk since it was told: the file gets the room that was kept for it. */
+static void test_reserve(struct fixture *f, const void *data)
+{
+	enum {
+		MANY = 100000
+	};
+	static const int full[] = { ENOSPC, EDQUOT };
+	g_autofree char *path = reserve_of(f);
+
+	(void)data;
+	for (unsigned i = 0; i < G_N_ELEMENTS(full); i++) {
+		const char *text = i ? "second" : "first";
+
+		g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS));
+		sys_fail_nth(SYS_FALLOCATE, MANY, EIO);
+		save_well(f, STORE_DOMAIN, key_a, text);
+		sys_fail_nth(SYS_FSYNC, 1, full[i]);
+		store_finish(f->store);
+		g_assert_cmpuint(sys_fail_pending(SYS_FSYNC), ==, 0);
+		expect(f, STORE_DOMAIN, key_a, text);
+		/* It was given up, and is there again. */
+		g_assert_cmpuint(sys_fail_pending(SYS_FALLOCATE), ==, MANY - 1);
+		sys_fail_nth(SYS_FALLOCATE, 0, 0);
+		g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS));
+		reopen(f);
+	}
+}
+
+/* Without room for it all is synced one by one, and told then. It is made when there is room. */
+static void test_no_reserve(struct fixture *f, const void *data)
+{
+	static const enum sys_call calls[] = { SYS_FALLOCATE, SYS_STATVFS };
+	g_autofree char *path = reserve_of(f);
+
+	(void)data;
+	for (unsigned i = 0; i < G_N_ELEMENTS(calls); i++) {
+		g_autoptr(GError) error = NULL;
+
+		store_free(f->store);
+		g_assert_cmpint(g_remove(path), ==, 0);
+		sys_fail_nth(calls[i], 1, ENOSPC);
+		open_store(f);
+		g_assert_cmpuint(sys_fail_pending(calls[i]), ==, 0);
+		g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+		sys_fail_nth(SYS_WRITE, 1, ENOSPC);
+		sys_fail_nth(SYS_FALLOCATE, 1, ENOSPC);
+		error = save(f, STORE_DOMAIN, key_a, "refused");
+		g_assert_error(error, SYS_ERROR, ENOSPC);
+		g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+		save_well(f, STORE_DOMAIN, key_a, "taken");
+		expect(f, STORE_DOMAIN, key_a, "taken");
+		g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS));
+		save_well(f, STORE_DOMAIN, key_a, NULL);
+	}
+}
+
+/* One that was not made to its end is none. */
+static void test_short_reserve(struct fixture *f, const void *data)
+{
+	g_autofree char *path = reserve_of(f);
+	struct stat st;
+
+	(void)data;
+	store_free(f->store);
+	g_assert_true(g_file_set_contents(path, "short", -1, NULL));
+	open_store(f);
+	g_assert_cmpint(stat(path, &st), ==, 0);
+	g_assert_cmpint(st.st_size, ==, 2 * 1024 * 1024);
+}
+
+/* A file system that cannot set room aside has it written. */
+static void test_written_reserve(struct fixture *f, const void *data)
+{
+	g_autofree char *path = reserve_of(f);
+	struct stat st;
+
+	(void)data;
+	store_free(f->store);
+	g_assert_cmpint(g_remove(path), ==, 0);
+	sys_fail_nth(SYS_FALLOCATE, 1, EOPNOTSUPP);
+	open_store(f);
+	g_assert_cmpint(stat(path, &st), ==, 0);
+	g_assert_cmpint(st.st_size, ==, 2 * 1024 * 1024);
+}
+
+static void load_into(struct fixture *f, GString *out)
+{
+	struct store_count count;
+
+	g_string_truncate(out, 0);
+	store_load(f->store, on_load, out, &count);
+}
+
+/* A start finds a log and a disk that does not take what it has: all definitions are there, nothing is changed
+ * until it does, and then the files follow. */
+static void test_start_stuck(struct fixture *f, const void *data)
+{
+	g_autofree char *in_the_way = file_of(f, STORE_DOMAIN, key_a), *log = NULL;
+	g_autofree char *removed = file_of(f, STORE_SNAPSHOTS, key_b);
+	g_autoptr(GString) out = g_string_new(NULL);
+	g_autoptr(GError) error = NULL;
+	gsize len;
+
+	(void)data;
+	save_well(f, STORE_NETWORK, key_a, "network");
+	save_well(f, STORE_DOMAIN, key_a, "old");
+	save_well(f, STORE_DOMAIN, key_a, "new");
+	save_well(f, STORE_DOMAIN, key_b, "other");
+	save_well(f, STORE_SNAPSHOTS, key_b, "snapshots");
+	save_well(f, STORE_SNAPSHOTS, key_b, NULL);
+	take_log(f, &log, &len);
+	store_free(f->store);
+	put_log(f, log, len);
+	g_assert_true(g_file_set_contents(removed, "left", -1, NULL));
+	g_assert_cmpint(g_remove(in_the_way), ==, 0);
+	g_assert_cmpint(g_mkdir(in_the_way, 0700), ==, 0);
+	for (unsigned i = 0; i < 2; i++) {
+		open_store(f);
+		load_into(f, out);
+		g_assert_cmpstr(out->str, ==,
+				"3 11111111 network\n0 11111111 new\n0 22222222 other\n");
+		error = save(f, STORE_DOMAIN, key_b, "refused");
+		g_assert_error(error, SYS_ERROR, EISDIR);
+		g_clear_error(&error);
+		if (i == 0)
+			store_free(f->store);
+	}
+	g_assert_cmpint(g_rmdir(in_the_way), ==, 0);
+	/* Nobody has to ask for it. */
+	expect(f, STORE_DOMAIN, key_a, "new");
+	expect(f, STORE_DOMAIN, key_b, "other");
+	expect(f, STORE_SNAPSHOTS, key_b, NULL);
+	save_well(f, STORE_DOMAIN, key_b, "taken");
+	reopen(f);
+	load_into(f, out);
+	g_assert_cmpstr(out->str, ==, "3 11111111 network\n0 11111111 new\n0 22222222 taken\n");
+}
+
+/* Each call of a start that fails, at each place, with a log to put in place: it shows all, or does not start. */
+static void test_start_faults(struct fixture *f, const void *data)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+	g_autofree char *log = NULL;
+	unsigned hits = 0, starts = 0;
+	gsize len;
+
+	(void)data;
+	save_well(f, STORE_DOMAIN, key_a, "old");
+	save_well(f, STORE_DOMAIN, key_a, "new");
+	save_well(f, STORE_DOMAIN, key_b, "other");
+	take_log(f, &log, &len);
+	g_clear_pointer(&f->store, store_free);
+	for (unsigned which = 0; which < G_N_ELEMENTS(faults); which++) {
+		for (unsigned nth = 1, left = 0; left == 0; nth++) {
+			g_autofree char *file = file_of(f, STORE_DOMAIN, key_a);
+			g_autoptr(GError) error = NULL;
+
+			put_log(f, log, len);
+			g_assert_true(g_file_set_contents(file, "old", -1, NULL));
+			sys_fail_nth(faults[which].call, nth, faults[which].err);
+			f->store = store_new(f->dir, f->run, &error);
+			left = sys_fail_pending(faults[which].call);
+			sys_fail_nth(faults[which].call, 0, 0);
+			hits += left == 0;
+			if (!f->store)
+				continue;
+			starts += left == 0;
+			load_into(f, out);
+			g_assert_cmpstr(out->str, ==, "0 11111111 new\n0 22222222 other\n");
+			g_clear_pointer(&f->store, store_free);
+		}
+	}
+	g_assert_cmpuint(hits, >, 20);
+	g_assert_cmpuint(starts, >, 10);
+	g_test_message("%u calls failed, %u starts", hits, starts);
+	open_store(f);
+}
+
 /* Behind the end nothing is begun, and what was begun is done. */
 static void test_end(struct fixture *f, const void *data)
 {
@@ -634,27 +842,6 @@ static void test_end(struct fixture *f, const void *data)
 }
 
 /* == What a start finds == */
-
-struct loaded {
-	GString *text; /* of all calls */
-};
-
-static bool on_load(void *opaque, enum store_kind kind, const char *key, const char *text,
-		    GError **error)
-{
-	GString *out = opaque;
-
-	g_string_append_printf(out, "%d %.8s %s\n", (int)kind, key, text);
-	return !g_str_has_prefix(text, "bad") ||
-	       error_set(error, SOCLE_ERROR_CORRUPT, "it makes no sense");
-}
-
-static void put(const char *dir, const char *name, const char *text)
-{
-	g_autofree char *path = g_build_filename(dir, name, NULL);
-
-	g_assert_true(g_file_set_contents(path, text, -1, NULL));
-}
 
 static void test_load(struct fixture *f, const void *data)
 {
@@ -799,6 +986,12 @@ int main(int argc, char **argv)
 	CASE(full);
 	CASE(stuck);
 	CASE(owed);
+	CASE(reserve);
+	CASE(no_reserve);
+	CASE(short_reserve);
+	CASE(written_reserve);
+	CASE(start_stuck);
+	CASE(start_faults);
 	CASE(end);
 	CASE(load);
 	CASE(unreadable);

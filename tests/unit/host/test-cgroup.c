@@ -65,6 +65,8 @@ static void test_unified(void)
 	tree_assert(tree, "/cg/sys.slice/socled.service/socle/cgroup.subtree_control", "+io");
 	/* At the top of the hierarchy nobody has to go. */
 	tree_assert(tree, "/cg/sys.slice/socled.service/socle-daemon/cgroup.procs", "");
+	/* Taken away, being empty, between open and write. */
+	sys_fail_nth(SYS_WRITE, 1, ENODEV);
 	g_assert_true(host_cgroup_add(group, 4711, NULL));
 	tree_assert(tree, IN "cgroup.procs", "4711");
 

@@ -102,16 +102,26 @@ static void test_reports(void)
 static void test_mounts(void)
 {
 	static const char info[] = "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
-				   "23 22 8:2 / /mnt/a\\040b rw - ext4 /dev/sda2 rw\nx\n";
+				   "23 22 8:2 / /mnt/a\\040b rw - ext4 /dev/sda2 rw\nx\n"
+				   "24 23 0:49 / /mnt/a\\040b rw shared:2 master:1 - nfs4 h:/e\\040e rw\n"
+				   "25 22 8:3 / /mnt/c\n";
+	autoptr(mount_entry) root = mounts_find("/", info);
+	autoptr(mount_entry) nfs = mounts_find("/mnt//a b/", info);
 
-	g_assert_true(mounts_has("/", info));
-	g_assert_true(mounts_has("/mnt//a b/", info));
-	g_assert_false(mounts_has("/mnt", info));
+	g_assert_cmpint(root->id, ==, 22);
+	g_assert_cmpuint(root->major, ==, 8);
+	g_assert_cmpuint(root->minor, ==, 1);
+	g_assert_cmpstr(root->source, ==, "/dev/sda1");
+	g_assert_cmpint(nfs->id, ==, 24);
+	g_assert_cmpstr(nfs->source, ==, "h:/e e");
+	g_assert_null(mounts_find("/mnt", info));
+	g_assert_null(mounts_find("/mnt/c", info));
 	expect(mounts_argv_mount("nfs", "nosuid", "h:/e", "/mnt"),
 	       "mount -t nfs -o nosuid -- h:/e /mnt");
 	expect(mounts_argv_mount(NULL, "nosuid", "/dev/sdb", "/mnt"),
 	       "mount -o nosuid -- /dev/sdb /mnt");
-	expect(mounts_argv_umount("/mnt"), "umount -- /mnt");
+	expect(mounts_argv_umount("/mnt", false), "umount -- /mnt");
+	expect(mounts_argv_umount("/mnt", true), "umount --force -- /mnt");
 	expect(mounts_argv_mkfs("ext4", "/dev/sdb", true), "mkfs.ext4 -q -F -- /dev/sdb");
 	g_assert_null(mounts_argv_mkfs("-x", "/dev/sdb", false));
 }
@@ -166,6 +176,21 @@ static void test_run(void)
 		"the program 'socle-no-such-program' is missing; install the package nothing");
 }
 
+/* What does not end is ended, with what it has started. */
+static void test_within(void)
+{
+	static const char *const quick[] = { "true", NULL };
+	static const char *const hangs[] = { "sh", "-c", "sleep 1000 & wait", NULL };
+	g_autoptr(GError) error = NULL;
+	bool late = true;
+
+	g_assert_true(host_tool_run_within(quick, 60000, &late, &error));
+	g_assert_false(late);
+	g_assert_false(host_tool_run_within(hangs, 50, &late, &error));
+	g_assert_true(late);
+	g_assert_true(g_str_has_prefix(error->message, "sh was not done within"));
+}
+
 /* Threads have signals blocked; what they run has not. */
 static void test_signals(void)
 {
@@ -186,6 +211,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/host/lvm/arguments", test_lvm);
 	g_test_add_func("/host/lvm/reports", test_reports);
 	g_test_add_func("/host/lvm/mounts", test_mounts);
+	g_test_add_func("/host/lvm/within", test_within);
 	g_test_add_func("/host/lvm/partitions", test_partitions);
 	g_test_add_func("/host/lvm/run", test_run);
 	g_test_add_func("/host/lvm/signals", test_signals);

@@ -41,14 +41,14 @@ static void take_close(void *opaque)
 	c->closed = true;
 }
 
-struct test_client *client_new(struct server *server, bool read_only)
+static struct test_client *new_by(struct server *server, bool read_only, unsigned uid)
 {
 	struct test_client *c = g_new0(struct test_client, 1);
 	struct peer_config config = { .read_only = read_only,
 				      .secure = true,
 				      .local = true,
 				      .who = "a test",
-				      .uid = 0,
+				      .uid = uid,
 				      .send = take_message,
 				      .close = take_close,
 				      .opaque = c };
@@ -56,6 +56,11 @@ struct test_client *client_new(struct server *server, bool read_only)
 	c->server = server;
 	c->peer = peer_new(server, &config);
 	return c;
+}
+
+struct test_client *client_new(struct server *server, bool read_only)
+{
+	return new_by(server, read_only, 0);
 }
 
 void client_free(struct test_client *c)
@@ -120,6 +125,22 @@ uint32_t client_send_xdr(struct test_client *c, int proc, xdrproc_t xdr, const v
 	if (xdr)
 		g_assert_true(rpc_message_put_xdr(msg, xdr, (void *)(uintptr_t)args, NULL));
 	return send_message(c, msg);
+}
+
+uint32_t client_send_fd(struct test_client *c, int proc, xdrproc_t xdr, const void *args, int fd)
+{
+	struct rpc_header header = call_header(c, proc);
+	struct rpc_message *msg;
+	uint32_t serial;
+
+	header.type = RPC_TYPE_CALL_WITH_FDS;
+	msg = rpc_message_new(&header);
+	g_assert_true(rpc_message_put_fds(msg, 1, NULL));
+	g_assert_true(rpc_message_put_xdr(msg, xdr, (void *)(uintptr_t)args, NULL));
+	serial = send_message(c, msg);
+	g_assert_cmpuint(peer_wants_fds(c->peer), ==, 1);
+	peer_add_fd(c->peer, fd);
+	return serial;
 }
 
 static void look(struct rpc_message *msg, struct rpc_received *received)
@@ -208,14 +229,23 @@ unsigned client_pending(const struct test_client *c)
 	return c->messages.length;
 }
 
-struct test_client *client_open(struct server *server, bool read_only)
+static struct test_client *open_connection(struct test_client *c)
 {
-	struct test_client *c = client_new(server, read_only);
 	rpc_connect_open_args args = { .flags = 0 };
 
 	g_assert_true(client_call_xdr(c, RPC_PROC_AUTH_LIST, NULL, NULL, NULL, NULL, 0));
 	g_assert_true(client_call(c, RPC_PROC_CONNECT_OPEN, connect_open, &args));
 	return c;
+}
+
+struct test_client *client_open(struct server *server, bool read_only)
+{
+	return open_connection(client_new(server, read_only));
+}
+
+struct test_client *client_open_by(struct server *server, unsigned uid)
+{
+	return open_connection(new_by(server, false, uid));
 }
 
 void turn(void)

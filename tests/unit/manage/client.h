@@ -29,6 +29,7 @@ struct server *test_server(struct node *node);
 struct test_client *client_new(struct server *server, bool read_only);
 /* The same, with its prologue behind it. */
 struct test_client *client_open(struct server *server, bool read_only);
+struct test_client *client_open_by(struct server *server, unsigned uid);
 void client_free(struct test_client *c);
 
 /* Send bytes as they are. */
@@ -36,6 +37,8 @@ void client_feed(struct test_client *c, const void *bytes, size_t len);
 /* Send a call; return its serial. @body: NULL if it has none. */
 uint32_t client_send(struct test_client *c, int proc, const void *body, size_t len);
 uint32_t client_send_xdr(struct test_client *c, int proc, xdrproc_t xdr, const void *args);
+/* With a descriptor, which is taken over; -1: only its byte comes. */
+uint32_t client_send_fd(struct test_client *c, int proc, xdrproc_t xdr, const void *args, int fd);
 /* What answers @serial has come? It is taken out, rpc_message_free() it; NULL: nothing yet. */
 struct rpc_message *client_take(struct test_client *c, uint32_t serial);
 /* Wait for it, while the main loop turns. */

@@ -2,8 +2,11 @@
 /*
  * test-pool.c - storage pools and volumes: lives, events, turns, what is kept; work that takes long
  */
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/sys.h"
 #include "client.h"
 #include "manage/call.h"
 #include "manage/fake-int.h"
@@ -14,7 +17,8 @@ static const char uuid_p[] = "00000000-0000-4000-8000-00000000000b";
 
 /* Pools in memory, whose long work ends when a test says so. */
 static struct {
-	bool hold, found;
+	bool hold, hold_usage, hold_start, found;
+	unsigned asked; /* for its usage */
 	const char *fail_start;
 	GQueue held; /* of struct held */
 } lab;
@@ -29,7 +33,7 @@ static void hold(const char *name, struct vol_work *work, struct task *task)
 {
 	struct held *held = g_new(struct held, 1);
 
-	*held = (struct held){ task, vol_work_ref(work), g_strdup(name) };
+	*held = (struct held){ task, work ? vol_work_ref(work) : NULL, g_strdup(name) };
 	g_queue_push_tail(&lab.held, held);
 }
 
@@ -91,6 +95,15 @@ static void lab_resize(struct storage *storage, const char *name, uint64_t bytes
 		fake_pools.resize(storage, name, bytes, flags, work, task);
 }
 
+static void lab_usage(struct storage *storage, struct pool_usage *ret_usage, struct task *task)
+{
+	lab.asked++;
+	if (lab.hold_usage)
+		hold("usage", NULL, task);
+	else
+		fake_pools.usage(storage, ret_usage, task);
+}
+
 struct setup {
 	struct node *node;
 	struct server *server;
@@ -110,6 +123,7 @@ static struct node *lab_node(void)
 	lab_pools.start = lab_start;
 	lab_pools.create = lab_create;
 	lab_pools.resize = lab_resize;
+	lab_pools.usage = lab_usage;
 	return node_new(&config);
 }
 
@@ -425,6 +439,88 @@ static void test_turns(void)
 	end(&s);
 }
 
+/* == Files of clients == */
+
+static bool may_send_files(struct test_client *c)
+{
+	rpc_connect_supports_feature_args args = { .feature = RPC_FEATURE_VOL_BY_FD };
+	rpc_connect_supports_feature_ret ret;
+
+	g_assert_true(client_ask(c, RPC_PROC_CONNECT_SUPPORTS_FEATURE, connect_supports_feature,
+				 &args, &ret));
+	return ret.supported;
+}
+
+/* The answer to an upload of a file: why it is refused. */
+static int upload_fd(struct test_client *c, int fd)
+{
+	rpc_storage_vol_upload_args args = { .vol = vol_handle("v"), .flags = RPC_VOL_BY_FD };
+	uint32_t serial = client_send_fd(c, RPC_PROC_STORAGE_VOL_UPLOAD,
+					 (xdrproc_t)xdr_rpc_storage_vol_upload_args, &args, fd);
+
+	g_assert_false(answered(c, serial));
+	return c->code;
+}
+
+static int open_file(void)
+{
+	return sys_open("/proc/self/exe", O_RDONLY, 0);
+}
+
+/* Only of those who are what the daemon is, and where the storage copies. */
+static void test_files(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool pool = started(s.c);
+	struct test_client *own = client_open_by(s.server, geteuid()),
+			   *other = client_open_by(s.server, geteuid() + 1);
+	rpc_storage_vol_upload_args args = { .vol = vol_handle("v"), .flags = RPC_VOL_BY_FD };
+
+	g_assert_true(answered(s.c, send_create(s.c, pool, "v")));
+	g_assert_true(may_send_files(own));
+	g_assert_false(may_send_files(other));
+	g_assert_cmpint(upload_fd(other, open_file()), ==, RPC_CODE_OPERATION_DENIED);
+	g_assert_cmpint(upload_fd(own, open_file()), ==, RPC_CODE_NO_SUPPORT);
+	/* Without a file: nobody sent it, or it was lost on the way. */
+	g_assert_false(client_call(own, RPC_PROC_STORAGE_VOL_UPLOAD, storage_vol_upload, &args));
+	g_assert_cmpint(own->code, ==, RPC_CODE_INVALID_ARG);
+	g_assert_cmpint(upload_fd(own, -1), ==, RPC_CODE_INVALID_ARG);
+	g_assert_nonnull(strstr(own->error, "has not come"));
+	client_free(own);
+	client_free(other);
+	end(&s);
+}
+
+static int state_of(struct test_client *c, rpc_storage_pool pool)
+{
+	rpc_storage_pool_get_info_args args = { .pool = pool };
+	rpc_storage_pool_get_info_ret ret;
+
+	g_assert_true(client_call_xdr(c, RPC_PROC_STORAGE_POOL_GET_INFO,
+				      (xdrproc_t)xdr_rpc_storage_pool_get_info_args, &args,
+				      (xdrproc_t)xdr_rpc_storage_pool_get_info_ret, &ret,
+				      sizeof(ret)));
+	return ret.state;
+}
+
+/* Whoever lists pools does not wait for one whose server is gone, and it is not asked again meanwhile. */
+static void test_silent(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool pool = started(s.c);
+
+	g_assert_cmpint(state_of(s.c, pool), ==, 2);
+	lab.hold_usage = true;
+	lab.asked = 0;
+	g_assert_cmpint(state_of(s.c, pool), ==, 4);
+	g_assert_cmpint(state_of(s.c, pool), ==, 4);
+	g_assert_cmpuint(lab.asked, ==, 1);
+	lab.hold_usage = false;
+	release(true);
+	g_assert_cmpint(state_of(s.c, pool), ==, 2);
+	end(&s);
+}
+
 /* A node that ends while something is made, and while somebody waits for that. */
 static void test_end(void)
 {
@@ -454,6 +550,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/manage/pool/making", test_making);
 	g_test_add_func("/manage/pool/forsaken", test_forsaken);
 	g_test_add_func("/manage/pool/turns", test_turns);
+	g_test_add_func("/manage/pool/files", test_files);
+	g_test_add_func("/manage/pool/silent", test_silent);
 	g_test_add_func("/manage/pool/end", test_end);
 	return g_test_run();
 }
