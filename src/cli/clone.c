@@ -296,9 +296,46 @@ static bool clone_disks(struct clone *clone, GError **error)
 
 /* ---- the definition ---- */
 
+/*
+ * Files and sockets of ports: the clone's are beside, so that neither machine writes to the other's. Where a
+ * channel's socket is, the daemon says.
+ */
+static void make_ports_new(struct domain_char *chars, unsigned count, const char *name,
+			   bool channels)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct domain_char *chr = &chars[i];
+
+		if (chr->type != CHAR_FILE && chr->type != CHAR_UNIX && chr->type != CHAR_PIPE)
+			continue;
+		for (unsigned n = 0; n < chr->source_count; n++) {
+			g_autofree char *old = g_steal_pointer(&chr->sources[n].path);
+
+			if (old && !(channels && chr->type == CHAR_UNIX))
+				chr->sources[n].path = g_strdup_printf("%s-%s", old, name);
+		}
+	}
+}
+
+/* A port of the host is one machine's; the daemon finds another one. */
+static void make_screens_new(struct domain_devices *devices)
+{
+	for (unsigned i = 0; i < devices->graphics_count; i++) {
+		struct domain_graphics *graphics = &devices->graphics[i];
+
+		if (!graphics->port.set || graphics->port.value < 0)
+			continue;
+		graphics->port = graphics->tls_port = (struct number){ .set = false };
+		graphics->websocket = (struct number){ .set = false };
+		graphics->autoport = TRI_YES;
+	}
+}
+
 /* What two machines cannot both have. */
 static void make_new(struct domain *domain, const struct clone_wish *wish)
 {
+	struct domain_devices *devices = &domain->devices;
+
 	g_free(domain->name);
 	domain->name = g_strdup(wish->name);
 	if (wish->memory_kib) {
@@ -319,6 +356,11 @@ static void make_new(struct domain *domain, const struct clone_wish *wish)
 		g_clear_pointer(&nic->mac.address, g_free);
 		g_clear_pointer(&nic->target.dev, g_free);
 	}
+	make_ports_new(devices->serials, devices->serial_count, wish->name, false);
+	make_ports_new(devices->parallels, devices->parallel_count, wish->name, false);
+	make_ports_new(devices->consoles, devices->console_count, wish->name, false);
+	make_ports_new(devices->channels, devices->channel_count, wish->name, true);
+	make_screens_new(devices);
 	for (unsigned i = 0; i < domain->devices.vsock_count; i++)
 		domain->devices.vsocks[i].cid = (struct vsock_cid){ .automatic = TRI_YES };
 }

@@ -3,7 +3,8 @@
  * install-tree.c - socle install: where a tree has its kernel and its initrd
  *
  * A tree that has a file .treeinfo says it there; the others are known by the places where
- * distributions have them. What is at an URL is fetched by curl, as an argument vector.
+ * distributions have them. What is at an URL is fetched by curl, as an argument vector; what is on a CD's image
+ * is read from there.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "base/sys.h"
 #include "cli/install.h"
 #include "cli/interrupt.h"
+#include "cli/iso.h"
 #include "host/tool.h"
 
 enum {
@@ -84,14 +86,27 @@ static int fetch(const char *url, GError **error)
 	return fd_steal(&fd);
 }
 
-static int open_at(const char *location, const char *path, GError **error)
+/* Where a tree is. */
+struct place {
+	const char *location;
+	int cd; /* its image; -1: it is none */
+};
+
+static int open_at(const struct place *place, const char *path, GError **error)
 {
+	const char *location = place->location;
 	g_autofree char *whole =
 		g_strconcat(location, g_str_has_suffix(location, "/") ? "" : "/", path, NULL);
 	int fd;
 
 	if (is_url(location))
 		return fetch(whole, error);
+	if (place->cd >= 0) {
+		fd = iso_open_file(place->cd, path, error);
+		if (fd < 0)
+			g_prefix_error(error, "'%s': ", location);
+		return fd;
+	}
 	fd = sys_open(whole, O_RDONLY, 0);
 	if (fd < 0)
 		error_sys(error, fd, "cannot open '%s'", whole);
@@ -139,9 +154,9 @@ bool treeinfo_parse(const char *text, size_t len, struct treeinfo *ret_info, GEr
 }
 
 /* As treeinfo_parse(); without such a file it tells nothing. */
-static bool read_treeinfo(const char *location, struct treeinfo *ret_info, GError **error)
+static bool read_treeinfo(const struct place *place, struct treeinfo *ret_info, GError **error)
 {
-	autofd int fd = open_at(location, ".treeinfo", NULL);
+	autofd int fd = open_at(place, ".treeinfo", NULL);
 	g_autofree char *text = g_malloc(TREEINFO_MAX);
 	ssize_t len;
 
@@ -153,34 +168,34 @@ static bool read_treeinfo(const char *location, struct treeinfo *ret_info, GErro
 }
 
 /* True: it is told there; an error may be set. */
-static bool open_told(struct installer *installer, const char *location, GError **error)
+static bool open_told(struct installer *installer, const struct place *place, GError **error)
 {
 	struct treeinfo info;
 
-	if (!read_treeinfo(location, &info, error)) {
-		g_prefix_error(error, "'%s': ", location);
+	if (!read_treeinfo(place, &info, error)) {
+		g_prefix_error(error, "'%s': ", place->location);
 		return true;
 	}
 	if (!info.kernel)
 		return false;
 	installer->answers = info.answers;
-	installer->kernel = open_at(location, info.kernel, error);
+	installer->kernel = open_at(place, info.kernel, error);
 	if (installer->kernel >= 0)
-		installer->initrd = open_at(location, info.initrd, error);
+		installer->initrd = open_at(place, info.initrd, error);
 	treeinfo_release(&info);
 	return true;
 }
 
 /* ---- all trees ---- */
 
-static bool open_known(struct installer *installer, const char *location, GError **error)
+static bool open_known(struct installer *installer, const struct place *place, GError **error)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(layouts) && !interrupted(); i++) {
-		installer->kernel = open_at(location, layouts[i].kernel, NULL);
+		installer->kernel = open_at(place, layouts[i].kernel, NULL);
 		if (installer->kernel < 0)
 			continue;
 		installer->answers = layouts[i].answers;
-		installer->initrd = open_at(location, layouts[i].initrd, error);
+		installer->initrd = open_at(place, layouts[i].initrd, error);
 		return installer->initrd >= 0;
 	}
 	return interrupt_check(error) &&
@@ -189,7 +204,7 @@ static bool open_known(struct installer *installer, const char *location, GError
 		       "there is no installer that is known in '%s': no '.treeinfo', and no kernel "
 		       "where Debian, Fedora, SUSE or Ubuntu have one; '--kernel' and '--initrd' "
 		       "name one",
-		       location);
+		       place->location);
 }
 
 /* Whose packages are at the URL, too. */
@@ -204,22 +219,32 @@ static void tell_place(struct installer *installer, const char *location)
 bool installer_open_tree(struct installer *installer, const char *location, GError **error)
 {
 	g_autoptr(GError) why = NULL;
+	autofd int cd = -1;
+	struct place place = { location, -1 };
 
 	if (is_url(location) && strpbrk(location, " \t\n"))
 		return error_set(error, SOCLE_ERROR_USAGE, "an URL has no blanks: '%s'", location);
 	/* Else each of its files would be missing. */
 	if (is_url(location) && !host_tool_find("curl", "curl", error))
 		return false;
-	if (!is_url(location) && !g_file_test(location, G_FILE_TEST_IS_DIR))
-		return error_set(error, SOCLE_ERROR_NOT_FOUND,
-				 "'%s' is neither a folder nor an URL of http, https or ftp",
-				 location);
-	if (open_told(installer, location, &why)) {
+	if (!is_url(location) && !g_file_test(location, G_FILE_TEST_IS_DIR)) {
+		if (g_file_test(location, G_FILE_TEST_IS_REGULAR))
+			cd = sys_open(location, O_RDONLY, 0);
+		if (cd < 0 || !iso_is(cd))
+			return error_set(
+				error, SOCLE_ERROR_NOT_FOUND,
+				"'%s' is neither a folder nor a CD's image here, nor an URL "
+				"of http, https or ftp",
+				location);
+		place.cd = cd;
+		installer->on_cd = true;
+	}
+	if (open_told(installer, &place, &why)) {
 		if (installer->initrd < 0) {
 			g_propagate_error(error, g_steal_pointer(&why));
 			return false;
 		}
-	} else if (!open_known(installer, location, error)) {
+	} else if (!open_known(installer, &place, error)) {
 		return false;
 	}
 	tell_place(installer, location);

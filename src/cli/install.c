@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/sys.h"
 #include "cli/commands.h"
@@ -28,6 +29,12 @@ enum {
 	LOOK_MS = 250,          /* between two looks at the machine */
 	LOST_S = 120,           /* how long a daemon may be away meanwhile */
 	WRITTEN_MIN = 64 << 10, /* bytes; an installer that has written less has done nothing */
+	SECTOR = 512,
+	BOOT_CODE = 440, /* bytes of a disk's first sector; behind it are four partitions */
+	PARTITION = 446,
+	PARTITION_LEN = 16,
+	PARTITION_ACTIVE = 0x80,
+	SIGNATURE = 510,
 };
 
 struct install {
@@ -147,10 +154,14 @@ static bool send_path(struct install *install, int fd, const char *what, char **
 	return true;
 }
 
-/* A volume that is there is used as it is; a file goes where the daemon's machines can read it. */
+/*
+ * A volume that is there is used as it is; a file goes where the daemon's machines can read it. What was
+ * booted from a CD's image finds the rest of itself there.
+ */
 static bool find_cd(struct install *install, GError **error)
 {
-	const char *word = cli_args_value(install->create.args, "cdrom");
+	const char *word = cli_args_value(install->create.args,
+					  install->installer.on_cd ? "location" : "cdrom");
 	struct socle_error *why = NULL;
 	autofd int fd = -1;
 	char *path;
@@ -337,6 +348,46 @@ static bool has_written(struct install *install, GError **error)
 			 install->create.name);
 }
 
+static bool is_bootable(const uint8_t *sector)
+{
+	return sector[SIGNATURE] == 0x55 && sector[SIGNATURE + 1] == 0xaa;
+}
+
+/*
+ * Is there something that the BIOS could start? Installers write that among the last. Who partitions a disk may
+ * have put a few instructions there, which start what begins the active partition; so that is looked at.
+ */
+static bool has_loader(struct socle_domain *dom)
+{
+	static const uint8_t nothing[BOOT_CODE];
+	uint8_t first[SECTOR], other[SECTOR];
+
+	/* A daemon that does not tell has no say. */
+	if (socle_domain_block_peek(dom, "vda", 0, SECTOR, first, NULL) < 0)
+		return true;
+	if (!is_bootable(first) || !memcmp(first, nothing, BOOT_CODE))
+		return false;
+	if (memmem(first, BOOT_CODE, "GRUB", 4) || memmem(first, BOOT_CODE, "LILO", 4))
+		return true;
+	for (unsigned at = PARTITION; at < SIGNATURE; at += PARTITION_LEN) {
+		uint64_t off = (uint64_t)get_le32(first + at + 8) * SECTOR;
+
+		if (first[at] == PARTITION_ACTIVE &&
+		    socle_domain_block_peek(dom, "vda", off, SECTOR, other, NULL) >= 0)
+			return is_bootable(other);
+	}
+	return true;
+}
+
+static bool can_start(struct install *install, struct socle_domain *dom, GError **error)
+{
+	return has_loader(dom) ||
+	       error_set(error, SOCLE_ERROR_FAILED,
+			 "the installer of '%s' has ended before it was done: its disk has no boot "
+			 "loader; '--console' shows what it says",
+			 install->create.name);
+}
+
 static bool talk(struct install *install, struct socle_domain *dom, GError **error)
 {
 	struct console_options options = { .escape = CONSOLE_CTRL_BRACKET, .starts_it = true };
@@ -378,7 +429,7 @@ static struct socle_domain *run_it(struct install *install, GError **error)
 	if (!dom)
 		return NULL;
 	if (talk(install, dom, error) && wait_for_end(install, dom, error) &&
-	    has_written(install, error)) {
+	    has_written(install, error) && can_start(install, dom, error)) {
 		if (cli_args_has(create->args, "no-start") ||
 		    socle_domain_create(dom, 0, &why) >= 0)
 			return g_steal_pointer(&dom);
@@ -455,8 +506,8 @@ const struct cli_command cli_install = {
 		(const struct cli_option[]){
 			{ "cdrom", 0, "FILE|POOL/VOLUME|PATH", CLI_FILE,
 			  "the installer's CD: a volume, or a file, which is sent" },
-			{ "location", 'l', "FOLDER|URL", CLI_FILE,
-			  "an installation tree; its kernel and initrd are sent" },
+			{ "location", 'l', "FOLDER|ISO|URL", CLI_FILE,
+			  "an installation tree, or a CD's image; its kernel and initrd are sent" },
 			{ "kernel", 0, "FILE", CLI_FILE, "the installer's, which is sent" },
 			{ "initrd", 0, "FILE", CLI_FILE, "of the kernel" },
 			{ "append", 0, "TEXT", CLI_TEXT, "command line (default: console=ttyS0)" },

@@ -24,6 +24,7 @@ struct installer {
 	int kernel, initrd;   /* files that can be read, -1: there is none */
 	enum answers answers; /* what it takes */
 	GString *append;      /* words for the kernel */
+	bool on_cd;           /* the rest of it is on the CD's image that they come from */
 };
 
 void installer_release(struct installer *installer);
@@ -39,7 +40,7 @@ struct treeinfo {
 /* False: it names files outside. */
 bool treeinfo_parse(const char *text, size_t len, struct treeinfo *ret_info, GError **error);
 void treeinfo_release(struct treeinfo *info);
-/* The kernel and initrd of a tree: a folder here, or what is at an URL. */
+/* The kernel and initrd of a tree: a folder here, what is on a CD's image here, or at an URL. */
 bool installer_open_tree(struct installer *installer, const char *location, GError **error);
 /* Files here; @initrd may be NULL. */
 bool installer_open_files(struct installer *installer, const char *kernel, const char *initrd,

@@ -161,7 +161,7 @@ static bool is_key_at(const char *p)
 	const char *end = word_end(p);
 	g_autofree char *type = g_strndup(p, (size_t)(end - p)), *text = NULL;
 	g_autofree uint8_t *blob = NULL;
-	gsize len = 0;
+	size_t len = 0;
 
 	end += strspn(end, " \t");
 	text = g_strndup(end, (size_t)(word_end(end) - end));

@@ -51,7 +51,7 @@ static char *ask(const struct depot *depot, char **argv, GError **error)
 	{
 		const char *const more[] = { user, password, NULL };
 
-		ok = host_tool_run_env((const char *const *)argv, more, &output, error);
+		ok = host_tool_run_env((const char *const *)argv, more, NULL, &output, error);
 	}
 	g_free(user);
 	secret_wipe_text(password);

@@ -411,7 +411,7 @@ static bool remove_volume(const struct depot *depot, const char *name, bool all,
 
 static bool restore(const struct depot *depot, const char *name, GError **error)
 {
-	return lvm_restore(group_of(depot), name, false, error);
+	return lvm_restore(group_of(depot), name, error);
 }
 
 static bool resize(const struct depot *depot, const char *name, uint64_t now, uint64_t wanted,

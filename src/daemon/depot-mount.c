@@ -20,8 +20,9 @@
 #include "host/tool.h"
 
 enum {
-	MOUNT_MS = 25000,   /* a client is told that it takes longer after 30 s */
-	UNMOUNT_MS = 10000, /* what is written back is told to who has closed the file: there is little to do */
+	MOUNT_MS = 60000,
+	/* What is written back is told to who has closed the file: there is little to do. */
+	UNMOUNT_MS = 10000,
 	FORCE_MS = 5000,
 	FORCE_TRIES = 4, /* who has waited needs a moment to let go */
 	FORCE_PAUSE_US = 500000,
@@ -68,8 +69,7 @@ static bool is_source(const struct mount_entry *entry, const char *what)
 	if (what[0] == '/' && sys_stat(what, &st) == 0 && S_ISBLK(st.st_mode) &&
 	    major(st.st_rdev) == entry->major && minor(st.st_rdev) == entry->minor)
 		return true;
-	return length_without_slashes(entry->source) == len &&
-	       !strncmp(entry->source, what, len);
+	return length_without_slashes(entry->source) == len && !strncmp(entry->source, what, len);
 }
 
 static bool mount_it(const char *type, const char *options, const char *what, const char *where,
@@ -98,8 +98,7 @@ static bool start_mounted(const struct depot *depot, unsigned flags, const char 
 				 entry->source, where, what);
 	if (entry && flags & POOL_START_FOUND)
 		return true;
-	return (entry || mount_it(type, options, what, where, error)) &&
-	       folder_start(depot, error);
+	return (entry || mount_it(type, options, what, where, error)) && folder_start(depot, error);
 }
 
 /* Its host does not answer. Who waits for it gets errors, and lets it go. */
@@ -130,8 +129,7 @@ static bool stop(const struct depot *depot, GError **error)
 	g_autoptr(GError) why = NULL;
 	bool late;
 
-	if (!entry ||
-	    host_tool_run_within((const char *const *)argv, UNMOUNT_MS, &late, &why))
+	if (!entry || host_tool_run_within((const char *const *)argv, UNMOUNT_MS, &late, &why))
 		return true;
 	if (late && depot->def->type == STORAGE_POOL_NETFS)
 		return unmount_by_force(entry, where, error);

@@ -47,7 +47,7 @@ static bool run(const struct depot *depot, char **argv, char **ret_output, GErro
 					    depot->def->source.auth.username, coded)
 			  : NULL;
 	const char *const more[] = { words, NULL };
-	bool ok = host_tool_run_env((const char *const *)argv, more, ret_output, error);
+	bool ok = host_tool_run_env((const char *const *)argv, more, NULL, ret_output, error);
 
 	secret_wipe_text(coded);
 	secret_wipe_text(words);

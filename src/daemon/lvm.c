@@ -147,15 +147,13 @@ bool lvm_restore_check(const char *group, const char *name, bool later, GError *
 	return snapshot && can_restore(volumes, snapshot, later, error);
 }
 
-bool lvm_restore(const char *group, const char *name, bool keep, GError **error)
+bool lvm_restore(const char *group, const char *name, GError **error)
 {
 	g_autoptr(GPtrArray) volumes = lvm_volumes(group, error);
 	const struct lvm_volume *snapshot = find_or_fail(volumes, group, name, error);
 
-	if (!snapshot || !can_restore(volumes, snapshot, false, error) ||
-	    !lvm_run(lvm_argv_merge(group, name), NULL, error))
-		return false;
-	return !keep || lvm_snapshot(group, name, snapshot->origin, snapshot->size, error);
+	return snapshot && can_restore(volumes, snapshot, false, error) &&
+	       lvm_run(lvm_argv_merge(group, name), NULL, error);
 }
 
 /* Which others go with @volume: snapshots that hold only what differs, volumes of a thin pool. */

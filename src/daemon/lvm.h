@@ -35,11 +35,8 @@ bool lvm_snapshot(const char *group, const char *name, const char *origin, uint6
 		  GError **error);
 /* Could lvm_restore() do it? @later: it does not matter that they are in use. */
 bool lvm_restore_check(const char *group, const char *name, bool later, GError **error);
-/*
- * The origin of @name becomes what that is. Nobody may use either. @keep: @name is there afterwards, too,
- * with the room that it had.
- */
-bool lvm_restore(const char *group, const char *name, bool keep, GError **error);
+/* The origin of @name becomes what that is, and @name goes. Nobody may use either. */
+bool lvm_restore(const char *group, const char *name, GError **error);
 /* @all: with its snapshots, which else is refused; volumes of a thin pool never go with that. */
 bool lvm_remove(const char *group, const char *name, bool all, GError **error);
 

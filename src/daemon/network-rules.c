@@ -42,7 +42,11 @@ static bool has_limit(const struct network *n)
 
 bool network_has_table(const struct network *network)
 {
-	return network_mode(network) != FORWARD_OPEN || has_limit(network);
+	g_autoptr(GArray) forwards = network_forwards(network, NULL);
+
+	/* An open one is left to the administrator, but for what he wants of us. */
+	return network_mode(network) != FORWARD_OPEN || has_limit(network) ||
+	       (forwards && forwards->len);
 }
 
 static void line(GString *out, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
@@ -147,7 +151,7 @@ static void add_forward_chain(GString *out, const struct network *n, bool forwar
 		line(out, "iifname \"%s\"%s %s saddr %s/%d accept", br, to, family,
 		     n->routes[i].address, prefix);
 	}
-	/* An open one is limited, no more. */
+	/* Who comes and goes in an open one is not our matter. */
 	if (network_mode(n) != FORWARD_OPEN) {
 		line(out, "iifname \"%s\" reject", br);
 		line(out, "oifname \"%s\" reject", br);

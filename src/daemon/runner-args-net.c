@@ -192,6 +192,19 @@ json_t *runner_netdev(const struct domain_interface *card, const char *id, GErro
 	return keys.object;
 }
 
+json_t *runner_card_limits(const struct domain_interface *card, const char *alias)
+{
+	struct keys keys = keys_object();
+
+	keys_add(&keys, "name", alias);
+	/* The same keys as at the start, but 0 where there is no limit. */
+	keys_number(&keys, "rx-bps", 0);
+	keys_number(&keys, "tx-bps", 0);
+	add_rate(&keys, "rx-bps", &card->bandwidth.inbound);
+	add_rate(&keys, "tx-bps", &card->bandwidth.outbound);
+	return keys.object;
+}
+
 json_t *runner_card_device(const struct domain_interface *card, const char *id)
 {
 	struct keys keys = keys_object();

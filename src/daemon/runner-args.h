@@ -42,6 +42,8 @@ json_t *runner_disk_medium(const struct domain_disk *disk, bool force);
 json_t *runner_disk_device(const struct domain_disk *disk, const char *node_name);
 json_t *runner_netdev(const struct domain_interface *card, const char *id, GError **error);
 json_t *runner_card_device(const struct domain_interface *card, const char *id);
+/* For x-set-card-limits: both ways. */
+json_t *runner_card_limits(const struct domain_interface *card, const char *alias);
 /* For block_set_io_throttle: all of them, so that what is not said any more has no limit. */
 json_t *runner_disk_limits(const struct domain_disk *disk);
 

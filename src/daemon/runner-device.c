@@ -341,11 +341,33 @@ static void update_disk(struct runner *runner, const struct domain_disk *now,
 	runner_command(runner, "block_set_io_throttle", runner_disk_limits(disk), task);
 }
 
+/* A card's limits change, then its cable. */
+struct card_update {
+	struct runner *runner;
+	struct task *task;
+	json_t *link; /* for set_link */
+	bool is_limited; /* a machine of an earlier version, which cannot, is no failure if nothing is wanted */
+};
+
+static void on_limited(void *opaque, json_t *result, const GError *error)
+{
+	struct card_update *update = opaque;
+
+	(void)result;
+	if (!error || !update->is_limited)
+		runner_command(update->runner, "set_link", g_steal_pointer(&update->link),
+			       update->task);
+	else
+		task_end(update->task, error);
+	json_decref(update->link);
+	g_free(update);
+}
+
 static void update_card(struct runner *runner, const struct domain_interface *now,
 			const struct domain_interface *card, struct task *task)
 {
-	json_t *args = json_pack("{s:s,s:b}", "name", now->info.alias.name, "up",
-				 card->link.state != LINK_DOWN);
+	const char *alias = now->info.alias.name;
+	struct card_update *update;
 	int r = 0;
 
 	/* Another network: its cable is put into another bridge. */
@@ -357,11 +379,19 @@ static void update_card(struct runner *runner, const struct domain_interface *no
 
 		error_sys(&error, r, "cannot put '%s' into bridge '%s'", now->target.dev,
 			  card->source.bridge);
-		json_decref(args);
 		task_end(task, error);
 		return;
 	}
-	runner_command(runner, "set_link", args, task);
+	update = g_new(struct card_update, 1);
+	*update = (struct card_update){
+		.runner = runner,
+		.task = task,
+		.link = json_pack("{s:s,s:b}", "name", alias, "up", card->link.state != LINK_DOWN),
+		.is_limited = card->bandwidth.inbound.average.value > 0 ||
+			      card->bandwidth.outbound.average.value > 0,
+	};
+	runner_call(runner, "x-set-card-limits", runner_card_limits(card, alias), 0, on_limited,
+		    update);
 }
 
 void runner_update(struct machine *machine, const char *alias, struct domain *device, bool force,

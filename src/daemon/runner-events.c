@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "daemon/runner-int.h"
 
 /* libvirt's numbers. */
@@ -99,6 +100,11 @@ static void on_io_error(struct runner *runner, const json_t *data)
 			 nospace ? "enospc" : text(data, "reason"));
 	if (!stops)
 		return;
+	if (nospace)
+		log_warning(
+			"machine '%s' is paused: there is no space left for its disk '%s'; make "
+			"some where that is, then resume the machine",
+			runner->machine.dom->name, path ? path : alias);
 	/* In front of the STOP that follows, which says nothing of why. */
 	runner->paused = true;
 	machine_paused(runner->machine.dom, PAUSED_IO_ERROR);

@@ -5,7 +5,7 @@
  * In both cases the machine has gone on meanwhile. It is asked what has become of it: whether it
  * runs, which devices it still has, which images its disks have, which jobs there are.
  *
- * The line of text that is kept: "pid=N start=N from=N names=ALIAS,... jobs=ALIAS:TYPE,... own=PATH,...
+ * The line of text that is kept: "pid=N start=N from=N names=ALIAS,... jobs=ALIAS:TYPE,... standing=1 own=PATH,...
  * dir=PATH". Paths in own= are escaped as in a URI, and are those of runner-grant.c. The names are those of disks and cards: a definition that is read again has lost them, and they are not
  * what would be made up now if some have been unplugged.
  */
@@ -31,6 +31,8 @@ enum {
 	FIND_MS = 10000, /* a machine that says nothing for so long is taken as it was */
 	WATCH_MS = 1000  /* what keeps us from watching it may be over */
 };
+
+static const char standing[] = " standing=1";
 
 static unsigned name_count(const struct domain_devices *d)
 {
@@ -87,10 +89,12 @@ char *runner_state(struct machine *machine)
 	if (!runner->process && !runner->found_pid)
 		return g_strdup("");
 	return g_strdup_printf(
-		"pid=%d start=%" PRIu64 " from=%" PRId64 " names=%s jobs=%s dump=%s own=%s dir=%s",
+		"pid=%d start=%" PRIu64 " from=%" PRId64
+		" names=%s jobs=%s%s dump=%s own=%s dir=%s",
 		runner->process ? process_pid(runner->process) : runner->found_pid,
 		runner->process ? process_start(runner->process) : runner->found_start,
-		(int64_t)runner->log_from, names, jobs->str, dump, own, runner->dir);
+		(int64_t)runner->log_from, names, jobs->str,
+		runner->standing || runner->found_standing ? standing : "", dump, own, runner->dir);
 }
 
 static void take_jobs(struct runner *runner, const char *text)
@@ -117,7 +121,7 @@ static bool take_state(struct runner *runner, const char *state, GError **error)
 {
 	const char *names = strstr(state, " names="), *jobs = strstr(state, " jobs=");
 	const char *files = strstr(state, " own="), *dir = strstr(state, " dir=");
-	const char *dump = strstr(state, " dump=");
+	const char *dump = strstr(state, " dump="), *still = strstr(state, standing);
 	g_autofree char *list = NULL, *own = NULL;
 	int64_t from = 0;
 
@@ -130,6 +134,7 @@ static bool take_state(struct runner *runner, const char *state, GError **error)
 	runner->log_from = from;
 	own = g_strndup(names + 7, (size_t)(jobs - names - 7));
 	take_names(runner->machine.dom->live, own);
+	runner->found_standing = still && still > jobs && still < dir;
 	list = g_strndup(jobs + 6, strcspn(jobs + 6, " "));
 	take_jobs(runner, list);
 	if (dump && dump > jobs && dump < dir) {
@@ -288,8 +293,9 @@ static void tell_status(struct runner *runner, const json_t *status)
 	if (!word)
 		return;
 	runner->paused = strcmp(word, "running") != 0;
-	if (runner->paused && dom->state == DOM_PAUSED && dom->reason == STARTING_UP)
-		/* The daemon was killed in the middle of a start: here is the rest of it. */
+	if (runner->paused &&
+	    (runner->found_standing || (dom->state == DOM_PAUSED && dom->reason == STARTING_UP)))
+		/* The daemon was killed in the middle of a start, or of a snapshot: here is the rest of it. */
 		runner_call(runner, "cont", NULL, 0, NULL, NULL);
 	else if (!runner->paused)
 		machine_resumed(dom);
@@ -297,6 +303,7 @@ static void tell_status(struct runner *runner, const json_t *status)
 		machine_paused(dom, 5);
 	else
 		machine_paused(dom, 1);
+	runner->found_standing = false;
 }
 
 static void look_done(struct look *look)

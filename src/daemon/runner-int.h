@@ -61,6 +61,8 @@ struct runner {
 	GError *begin_error;
 	bool finding, paused; /* start it so; or it is, as far as was told */
 	bool begin_paused;
+	bool standing;       /* it is paused by us, for a moment of which clients know nothing */
+	bool found_standing; /* for the daemon before this one, which does not come back to it */
 	GPtrArray *destroys; /* struct task, of destroy() */
 	bool ended;
 	int *tids; /* of the vCPUs */

@@ -4,7 +4,10 @@
  *
  * The snapshot "S" of a disk on volume V is volume "V.S". Of one disk it is of one moment without anybody's
  * help; a machine with several stands still meanwhile. Going back is for a machine that is off: V becomes
- * what V.S is, and V.S is taken anew, so that one can go back again.
+ * what V.S is, and V.S is taken anew, so that one can go back again. If one of several cannot go back those before
+ * it are told, and have V.S again: going back once more takes up the rest.
+ *
+ * That a machine stands still for us is kept before it does: the next daemon lets it go on.
  */
 #include <string.h>
 
@@ -20,7 +23,7 @@ enum act {
 	TAKE,
 	CHECK,       /* could one go back, if nobody used it? */
 	CHECK_AGAIN, /* can one go back now? */
-	GO_BACK,
+	GO_BACK,     /* of one disk: without a new V.S */
 	DROP,
 };
 
@@ -77,7 +80,7 @@ static bool act_on(const struct volumes *v, enum act act, const char *path, GErr
 	if (act == CHECK || act == CHECK_AGAIN)
 		return lvm_restore_check(group, snapshot, act == CHECK, error);
 	if (act == GO_BACK)
-		return lvm_restore(group, snapshot, true, error);
+		return lvm_restore(group, snapshot, error);
 	if (lvm_remove(group, snapshot, false, &why) ||
 	    g_error_matches(why, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND))
 		return true;
@@ -85,15 +88,44 @@ static bool act_on(const struct volumes *v, enum act act, const char *path, GErr
 	return false;
 }
 
-/* [the thread] Snapshots are taken of all, or of none; one goes back with all, as far as can be known. */
+/* [the thread] One goes back with all, as far as can be known. */
+static void go_back(struct volumes *v)
+{
+	const unsigned n = v->paths->len;
+	unsigned done = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!act_on(v, CHECK_AGAIN, v->paths->pdata[i], &v->error))
+			return;
+	}
+	while (done < n && act_on(v, GO_BACK, v->paths->pdata[done], &v->error))
+		done++;
+	if (v->error && done)
+		g_prefix_error(&v->error,
+			       "%u of %u disks have gone back, and '%s' has not; do not start the "
+			       "machine before you have reverted it once more: ",
+			       done, n, (char *)v->paths->pdata[done]);
+	for (unsigned i = 0; i < done; i++) {
+		g_autoptr(GError) error = NULL;
+
+		if (act_on(v, TAKE, v->paths->pdata[i], &error))
+			continue;
+		log_warning("'%s' has gone back, but its snapshot is used up by that: %s",
+			    (char *)v->paths->pdata[i], error->message);
+		if (!v->error)
+			v->error = g_steal_pointer(&error);
+	}
+}
+
+/* [the thread] Snapshots are taken of all, or of none. */
 static void work(void *opaque)
 {
 	struct volumes *v = opaque;
 	unsigned done = 0;
 
-	for (unsigned i = 0; v->act == GO_BACK && i < v->paths->len; i++) {
-		if (!act_on(v, CHECK_AGAIN, v->paths->pdata[i], &v->error))
-			return;
+	if (v->act == GO_BACK) {
+		go_back(v);
+		return;
 	}
 	while (done < v->paths->len && act_on(v, v->act, v->paths->pdata[done], &v->error))
 		done++;
@@ -117,10 +149,20 @@ static void end(struct volumes *v)
 		volumes_free(v);
 }
 
+static void set_standing(struct dom *dom, bool standing)
+{
+	if (!dom->machine)
+		return;
+	runner_of(dom->machine)->standing = standing;
+	if (!standing)
+		runner_changed(runner_of(dom->machine));
+}
+
 static void goes_on(struct task *task, const GError *error)
 {
 	struct volumes *v = container_of(task, struct volumes, task);
 
+	set_standing(v->dom, false);
 	if (error && !v->error)
 		v->error = g_error_copy(error);
 	end(v);
@@ -157,7 +199,26 @@ static void stands_still(struct task *task, const GError *error)
 		begin(v);
 		return;
 	}
+	set_standing(v->dom, false);
 	v->error = g_error_copy(error);
+	end(v);
+}
+
+/* That it is going to stand still. */
+static void kept(struct task *task, const GError *error)
+{
+	struct volumes *v = container_of(task, struct volumes, task);
+
+	if (!error && v->dom->machine) {
+		v->task.end = stands_still;
+		runner_pause(v->dom->machine, &v->task);
+		return;
+	}
+	set_standing(v->dom, false);
+	if (error)
+		v->error = g_error_copy(error);
+	else
+		error_set(&v->error, SOCLE_ERROR_NOT_ACTIVE, "the machine has ended");
 	end(v);
 }
 
@@ -213,8 +274,9 @@ void runner_lvm_snapshot(struct machine *machine, const struct snapshot *snapsho
 		return;
 	}
 	v->dom = machine->dom;
-	v->task.end = stands_still;
-	runner_pause(machine, &v->task);
+	v->task.end = kept;
+	set_standing(v->dom, true);
+	machine_keep(v->dom, &v->task);
 }
 
 void runner_lvm_offline_snapshot(struct dom *dom, const struct snapshot *snapshot,

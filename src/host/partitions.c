@@ -30,12 +30,35 @@ char **partitions_argv_dump(const char *device)
 	return argv_new("sfdisk", "--dump", "--", device, NULL);
 }
 
+/* Others of the disk may be in use, which sfdisk would refuse, or leave the kernel with the table of before. */
+#define TABLE_ONLY "sfdisk", "--quiet", "--no-reread", "--no-tell-kernel"
+
 char **partitions_argv_append(const char *device)
 {
-	return argv_new("sfdisk", "--quiet", "--append", "--", device, NULL);
+	/* What an earlier partition has left there is nobody's business. */
+	return argv_new(TABLE_ONLY, "--wipe-partitions", "always", "--append", "--", device, NULL);
 }
 
-char *partitions_input_append(uint64_t bytes)
+char **partitions_argv_resize(const char *device, unsigned number)
+{
+	g_autofree char *text = g_strdup_printf("%u", number);
+
+	return argv_new(TABLE_ONLY, "--partno", text, "--", device, NULL);
+}
+
+char **partitions_argv_update(const char *device)
+{
+	return argv_new("partx", "--update", "--", device, NULL);
+}
+
+char **partitions_argv_forget(const char *device, unsigned number)
+{
+	g_autofree char *text = g_strdup_printf("%u", number);
+
+	return argv_new("partx", "--delete", "--nr", text, "--", device, NULL);
+}
+
+char *partitions_input_size(uint64_t bytes)
 {
 	return g_strdup_printf("size=%" PRIu64 "\n", (bytes + SECTOR - 1) / SECTOR);
 }
@@ -44,7 +67,7 @@ char **partitions_argv_delete(const char *device, unsigned number)
 {
 	g_autofree char *text = g_strdup_printf("%u", number);
 
-	return argv_new("sfdisk", "--quiet", "--delete", "--", device, text, NULL);
+	return argv_new(TABLE_ONLY, "--delete", "--", device, text, NULL);
 }
 
 static void partition_free(void *data)

@@ -16,13 +16,19 @@ struct partition {
 	uint64_t start, size; /* bytes */
 };
 
-/* Vectors for host_tool_run(), g_strfreev() them; some read a line. */
+/* Vectors for host_tool_run(), g_strfreev() them; some read a line. Those that append, resize and delete change the
+ * table alone: the kernel is told by the others. */
 char **partitions_argv_label(const char *device, bool overwrite);
 char *partitions_input_label(const char *label);
 char **partitions_argv_dump(const char *device);
 char **partitions_argv_append(const char *device);
-char *partitions_input_append(uint64_t bytes);
+char **partitions_argv_resize(const char *device, unsigned number);
+char *partitions_input_size(uint64_t bytes);
 char **partitions_argv_delete(const char *device, unsigned number);
+/* The kernel has the partitions of the table, but for such as are in use and have become another. */
+char **partitions_argv_update(const char *device);
+/* It has this one no more, and fails if it is in use. */
+char **partitions_argv_forget(const char *device, unsigned number);
 
 /* Of struct partition, owned: what a dump says. */
 GPtrArray *partitions_parse(const char *text);

@@ -156,9 +156,14 @@ static void free_env(char **env)
 
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC(tool_env, free_env, NULL)
 
-/* @more as in host_tool_run_env(), or NULL; @limit_ms 0: none. */
-static bool run(const char *const *argv, const char *const *more, const char *input,
-		unsigned limit_ms, char **ret_output, bool *ret_late, GError **error)
+struct how {
+	const char *const *more; /* in the environment, or NULL */
+	const char *input;       /* or NULL */
+	unsigned limit_ms;       /* 0: none */
+	bool *ret_late;          /* if there is a limit */
+};
+
+static bool run(const char *const *argv, const struct how *how, char **ret_output, GError **error)
 {
 	g_autofree char *file = find(argv[0]), *path = search_path();
 	g_auto(GStrv) words = g_strdupv((char **)(uintptr_t)argv);
@@ -174,7 +179,8 @@ static bool run(const char *const *argv, const char *const *more, const char *in
 				 : out < 0 ? out
 					   : errors,
 				 "cannot run the program '%s'", argv[0]);
-	if (input && (sys_write_full(in, input, strlen(input)) < 0 || sys_lseek(in, 0, SEEK_SET)))
+	if (how->input &&
+	    (sys_write_full(in, how->input, strlen(how->input)) < 0 || sys_lseek(in, 0, SEEK_SET)))
 		return error_set(error, SOCLE_ERROR_FAILED, "cannot run the program '%s'", argv[0]);
 	if (!file)
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
@@ -183,21 +189,22 @@ static bool run(const char *const *argv, const char *const *more, const char *in
 	g_free(words[0]);
 	words[0] = g_steal_pointer(&file);
 	env = g_environ_setenv(env, "PATH", path, TRUE);
-	for (unsigned i = 0; more && more[i]; i++) {
-		g_autofree char *name = g_strndup(more[i], strcspn(more[i], "="));
+	for (unsigned i = 0; how->more && how->more[i]; i++) {
+		g_autofree char *name = g_strndup(how->more[i], strcspn(how->more[i], "="));
 
-		env = g_environ_setenv(env, name, more[i] + strcspn(more[i], "=") + 1, TRUE);
+		env = g_environ_setenv(env, name, how->more[i] + strlen(name) + 1, TRUE);
 	}
-	if (!g_spawn_async_with_fds("/", words, env, G_SPAWN_DO_NOT_REAP_CHILD, prepare, &limit_ms,
-				    &pid, in, out, errors, error))
+	if (!g_spawn_async_with_fds("/", words, env, G_SPAWN_DO_NOT_REAP_CHILD, prepare,
+				    (void *)(uintptr_t)&how->limit_ms, &pid, in, out, errors,
+				    error))
 		return false;
-	if (limit_ms && !ends_within(pid, limit_ms)) {
+	if (how->limit_ms && !ends_within(pid, how->limit_ms)) {
 		(void)kill(-pid, SIGKILL);
 		(void)wait_for(pid);
-		*ret_late = true;
+		*how->ret_late = true;
 		return error_set(error, SOCLE_ERROR_FAILED,
 				 "%s was not done within %u s, and was ended", argv[0],
-				 limit_ms / 1000);
+				 how->limit_ms / 1000);
 	}
 	if (!judge(wait_for(pid), argv[0], errors, error))
 		return false;
@@ -208,18 +215,18 @@ static bool run(const char *const *argv, const char *const *more, const char *in
 
 bool host_tool_run(const char *const *argv, const char *input, char **ret_output, GError **error)
 {
-	return run(argv, NULL, input, 0, ret_output, NULL, error);
-}
-
-bool host_tool_run_env(const char *const *argv, const char *const *more, char **ret_output,
-		       GError **error)
-{
-	return run(argv, more, NULL, 0, ret_output, NULL, error);
+	return run(argv, &(struct how){ .input = input }, ret_output, error);
 }
 
 bool host_tool_run_within(const char *const *argv, unsigned limit_ms, bool *ret_late,
 			  GError **error)
 {
 	*ret_late = false;
-	return run(argv, NULL, NULL, limit_ms, NULL, ret_late, error);
+	return run(argv, &(struct how){ .limit_ms = limit_ms, .ret_late = ret_late }, NULL, error);
+}
+
+bool host_tool_run_env(const char *const *argv, const char *const *more, const char *input,
+		       char **ret_output, GError **error)
+{
+	return run(argv, &(struct how){ .more = more, .input = input }, ret_output, error);
 }

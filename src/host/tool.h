@@ -25,12 +25,12 @@ bool host_tool_find(const char *program, const char *package, GError **error);
  * Return: false if it could not be run, or has failed
  */
 bool host_tool_run(const char *const *argv, const char *input, char **ret_output, GError **error);
-/* The same with "NAME=VALUE" more in its environment, which only its own user can see; NULL ends them. */
-bool host_tool_run_env(const char *const *argv, const char *const *more, char **ret_output,
-		       GError **error);
 /* The same for one that may hang, as on another host that is gone: after @limit_ms it is killed, with those that it
  * has started, and *ret_late is true. */
 bool host_tool_run_within(const char *const *argv, unsigned limit_ms, bool *ret_late,
 			  GError **error);
+/* The same with "NAME=VALUE" more in its environment, which only its own user can see; NULL ends them. */
+bool host_tool_run_env(const char *const *argv, const char *const *more, const char *input,
+		       char **ret_output, GError **error);
 
 #endif

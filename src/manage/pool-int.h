@@ -27,7 +27,8 @@ struct pool {
 	bool autostart;
 	GHashTable *vols; /* of struct vol by name: each with a reference of a call */
 	unsigned busy;    /* calls that change volumes */
-	unsigned silent;  /* questions about its usage that were not answered in time, and still are not */
+	unsigned
+		silent; /* questions about its usage that were not answered in time, and still are not */
 
 	bool status_busy, status_again;
 	struct task status_task;

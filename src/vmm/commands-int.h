@@ -86,6 +86,7 @@ QMP_RUN(set_link);
 QMP_RUN(query_rx_filter);
 QMP_RUN(announce_self);
 QMP_RUN(query_cards);
+QMP_RUN(set_card_limits);
 QMP_RUN(hostfwd_add);
 QMP_RUN(hostfwd_remove);
 

@@ -41,6 +41,30 @@ json_t *run_set_link(void *opaque, const json_t *args, GError **error)
 	return json_object();
 }
 
+/* Bytes in a second; false with @error: it is no number of them. */
+static bool take_bps(const json_t *args, const char *name, uint64_t *ret, GError **error)
+{
+	const json_int_t value = json_integer_value(json_object_get(args, name));
+
+	*ret = (uint64_t)value;
+	return value >= 0 ||
+	       error_set(error, SOCLE_ERROR_USAGE,
+			 "'%s' is below 0; give bytes in a second, or 0: no limit", name);
+}
+
+json_t *run_set_card_limits(void *opaque, const json_t *args, GError **error)
+{
+	struct vmm_device *card =
+		find_card(opaque, json_string_value(json_object_get(args, "name")), error);
+	struct net_limit tx = { 0 }, rx = { 0 };
+
+	if (!card || !take_bps(args, "tx-bps", &tx.bps, error) ||
+	    !take_bps(args, "rx-bps", &rx.bps, error))
+		return NULL;
+	virtio_net_set_limits(card->virtio, &tx, &rx);
+	return json_object();
+}
+
 static json_t *format_mac(const uint8_t *mac)
 {
 	char text[18];

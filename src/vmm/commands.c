@@ -617,6 +617,11 @@ static const struct qmp_command command_table[] = {
 		    { "cpu-index", QMP_INT, true } },
 	  .run = run_memory_read },
 	{ .name = "x-query-cards", .run = run_query_cards },
+	{ .name = "x-set-card-limits",
+	  .args = { { "name", QMP_STRING, false },
+		    { "tx-bps", QMP_INT, false },
+		    { "rx-bps", QMP_INT, false } },
+	  .run = run_set_card_limits },
 	/* QEMU has these for people only (hostfwd_add of its human monitor); ours. */
 	{ .name = "x-hostfwd-add",
 	  .args = { { "netdev", QMP_STRING, true }, { "forward", QMP_STRING, false } },

@@ -145,6 +145,8 @@ class Monitor(vm.Case):
         self.assertEqual(card['rx-dropped'], 0)
         self.assertEqual((rx_filter['name'], rx_filter['main-mac']), ('c', '52:54:00:00:00:09'))
         qmp.call('set_link', name='c', up=False)
+        qmp.call('x-set-card-limits', **{'name': 'c', 'tx-bps': 1 << 20, 'rx-bps': 0})
+        self.failed(qmp, 'x-set-card-limits', 'below 0', **{'name': 'c', 'tx-bps': -1, 'rx-bps': 0})
         self.failed(qmp, 'set_link', 'not found', name='x', up=True)
         qmp.call('netdev_add', type='user', id='n')
         self.failed(qmp, 'netdev_add', "'n'", type='user', id='n')

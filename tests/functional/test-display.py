@@ -157,7 +157,8 @@ class Screen(vm.Case):
 
     def test_bad_clients(self):
         """Those who say nothing, do not read, or talk nonsense keep nobody waiting."""
-        self.machine('--vnc', 'unix=v')
+        machine = self.machine('--vnc', 'unix=v')
+        before = vm.resident(machine.process.pid)
         with vm.Qmp('q') as qmp:
             silent = [socket.socket(socket.AF_UNIX) for _ in range(4)]
             for peer in silent:
@@ -198,6 +199,9 @@ class Screen(vm.Case):
                 more.append(peer)
             self.assertIn(b'', [peer.recv(12) for peer in more])
             qmp.call('query-status')
+            # Each of the 16 may have a picture of its own, of 16 MiB, and nothing else grows.
+            if not vm.SANITIZED:
+                self.assertLess(vm.resident(machine.process.pid, 'VmHWM') - before, 16 * 20 << 10)
             # The silent ones are put out.
             silent[0].settimeout(30)
             self.assertEqual(silent[0].recv(12), b'RFB 003.008\n')

@@ -304,6 +304,12 @@ class Socle(Case):
         self.install('again', '--cdrom', 'default/install.iso', '--memory', '512M', '--disk', 'size=1', '--network', 'none',
                      '--no-start')
         self.assertEqual(sorted(os.listdir(self.images)), ['again.qcow2', 'disc.qcow2', 'install.iso'])
+        # Its kernel is told words, which a CD that is booted is not.
+        self.install('told', '--location', iso, '--memory', '512M', '--disk', 'size=1', '--network', 'none', '--no-start',
+                     '--unattended', self.answers('cd.ks', 'lang fr_CH\nnetwork --hostname=by-cd\n'))
+        self.net('start', 'told')
+        self.reaches_prompt('told', 'by-cd', lease=False)
+        self.assertNotIn('cdrom', self.net('dumpxml', 'told'))
 
     def test_fails(self):
         """What ends without a system on its disk, and what is interrupted, leaves nothing."""

@@ -49,6 +49,15 @@ hears() {
 	cat /tmp/con; return 1
 }
 say() { : >/tmp/con; printf %s "$1" >$tty; hears "$2"; }
+# A program of lvm2 does something else before.
+wrap() {
+	printf '#!/bin/sh\n%s\nexec lvm %s "$@"\n' "$2" "$1" >/tmp/$1 && chmod 755 /tmp/$1 && mv /tmp/$1 /usr/sbin/$1
+}
+unwrap() { ln -sf lvm /usr/sbin/$1; }
+daemon() {
+	socled --state /var/lib/socle --run /run/socle --machine-user machines >/var/log/socled 2>&1 &
+	until grep ready /var/log/socled; do sleep 0.1; done
+}
 ''' + vm.Shell.READ_COMMANDS
 # As somebody has had it for years.
 DISK_XML = '''<disk type='block' device='disk'>
@@ -105,8 +114,7 @@ class Lvm(vm.Case):
             disks += ['--disk', f'path={name},format=raw']
         self.shell = vm.Shell(self, vm.debian_image(), *disks, memory='640M')
         self.shell.machine.expect(b'READY\r\n')
-        self.sh('socled --state /var/lib/socle --run /run/socle --machine-user machines '
-                '>/var/log/socled 2>&1 & until grep ready /var/log/socled; do sleep 0.1; done')
+        self.sh('daemon')
 
     def sh(self, command, status=0):
         """Run a command in the guest; what it says."""
@@ -255,11 +263,27 @@ class Lvm(vm.Case):
         self.sh('say w2 "wrote 2"')
         self.sh('virsh vol-create-as p second.none 4M')
         self.fails('virsh snapshot-create-as vtest2 none --disk-only', 'second.none')
+        self.check_killed()
         self.assertNotIn(f'{HDD}.none', self.sh('virsh -q vol-delete second.none p; lvs'))
-        self.sh('virsh domstate vtest2 | grep running && virsh snapshot-revert vtest2 both && '
+        # The first one has gone back when the second one fails; doing it again takes it up.
+        self.sh("""socle -y destroy vtest2; wrap lvconvert 'case $* in *second.both) echo no luck >&2; exit 5; esac'""")
+        self.fails('virsh snapshot-revert vtest2 both', '1 of 2 disks have gone back', DEV + 'second',
+                   'once more', 'no luck')
+        self.assertIn('second.both', self.sh('unwrap lvconvert; virsh domstate vtest2 | grep off && lvs'))
+        self.sh('virsh snapshot-revert vtest2 both && '
                 'virsh snapshot-delete vtest2 both && virsh detach-disk vtest2 vdb --config && '
                 'virsh vol-delete second p')
         self.has(HDD, pattern('1'))
+
+    def check_killed(self):
+        """The daemon dies while the machine stands still for a snapshot: the next one lets it go on."""
+        self.sh("wrap lvcreate 'sleep 100 || exit 1'")
+        self.sh('virsh snapshot-create-as vtest2 gone --disk-only >/dev/null 2>&1 & '
+                'until virsh domstate vtest2 | grep paused; do sleep 0.1; done')
+        self.sh('killall -9 socled; killall sleep; unwrap lvcreate; daemon; '
+                'until virsh domstate vtest2 | grep running; do sleep 0.1; done')
+        self.sh('say r "has 2"')
+        self.assertNotIn('.gone', self.sh('lvs'))
 
     def check_live_resize(self):
         self.start()
@@ -299,9 +323,34 @@ class Lvm(vm.Case):
         self.sh('virsh vol-clone thin copy p')
         self.assertLess(self.info('copy')[1], MIB)
         self.fails('socle -y vol delete p/tp', "would take 'copy', 't1', 't2', 'thin' with it; delete those first")
+        self.check_thin_full()
         self.sh('virsh vol-resize thin 80M p; lvs -a')
         # What is thin goes without the others.
         self.sh('socle -y vol delete p/thin p/t1 p/t2 p/copy && socle -y vol delete p/tp')
+
+    def check_thin_full(self):
+        """The pool is full when the machine needs more of it: it waits until there is more.
+
+        Past the page cache, which has no word for that when it writes later.
+        """
+        self.sh('echo 3 >/sys/module/dm_thin_pool/parameters/no_space_timeout; '
+                'virsh vol-create-as p hog 64M --allocation 0')
+        self.use_disk('thin')
+        self.start()
+        self.sh('say c "sectors 131072"')
+        self.sh(f'dd if=/dev/vdc of={DEV}hog bs=64k count=256 oflag=direct; lvs -a; true')
+        self.assertEqual(self.info('tp')[0], self.info('tp')[1])
+        self.sh(': >/tmp/con; printf e5 >$tty; '
+                'until virsh domstate vtest2 --reason | grep "I/O error"; do sleep 0.2; done')
+        self.assertIn('no space', self.sh('cat /var/log/socled'))
+        self.sh('socle vol resize p/tp +8M && virsh resume vtest2 && hears "wrote 5"')
+        self.assertEqual(self.sh('virsh domstate vtest2'), 'running')
+        self.sh('socle -y destroy vtest2 && virsh vol-delete hog p')
+        self.use_disk(HDD)
+
+    def use_disk(self, name):
+        self.sh('virsh detach-disk vtest2 vda --config && '
+                f'virsh attach-disk vtest2 {DEV}{name} vda --config --sourcetype block --cache none')
 
     def check_disks(self):
         before = self.capacity()

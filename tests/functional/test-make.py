@@ -229,6 +229,32 @@ class Words(Case):
         self.assertEqual(self.left(), ([], []))
 
 
+class Clones(Case):
+    def test_beside(self):
+        """What one machine has of the host the other one cannot have, too: both run."""
+        self.good('vol', 'create-as', 'default', 'one.raw', '1M')
+        self.good('vol', 'create-as', 'default', 'two.qcow2', '1M', '--format', 'qcow2')
+        with open(self.path('m.xml'), 'w', encoding='utf-8') as file:
+            file.write(tool.definition('old', devices=(
+                f"<disk type='file'><driver type='raw'/><source file='{self.images}/one.raw'/><target dev='vda'/></disk>"
+                "<disk type='volume'><driver type='qcow2'/><source pool='default' volume='two.qcow2'/><target dev='vdb'/></disk>"
+                f"<serial type='file'><source path='{self.path('said')}'/></serial>"
+                f"<channel type='unix'><source mode='bind' path='{self.path('agent')}'/>"
+                "<target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
+                "<graphics type='vnc' port='5997' autoport='no'/><video><model type='vga'/></video>")))
+        self.good('define', self.path('m.xml'))
+        self.good('clone', 'old', 'new')
+        xml = self.good('xml', 'new')
+        self.assertEqual(xml.count(self.path('said') + '-new'), 2)
+        self.assertNotIn(self.path('agent'), xml)
+        self.assertIn("volume='new-vdb.qcow2'", xml)
+        self.good('start', 'old')
+        self.good('start', 'new')
+        wait_for(lambda: os.path.exists(self.path('said-new')), 'its own file')
+        for name in ('old', 'new'):
+            self.good('destroy', name)
+
+
 class Templates(Case):
     """Machines that are there to make others of."""
 

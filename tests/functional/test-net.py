@@ -4,15 +4,18 @@
 import json
 import os
 import random
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+import tty
 import unittest
 
 import net
+import vm
 from net import Guest, Server, Space, World, ask, nft, run
 from daemon import definition, wait_for
 
@@ -899,6 +902,103 @@ class Machines(net.Case):
         self.assertIn('isolated on', run('ip', '-d', 'link', 'show', 'vnet0'))
         self.net('destroy', 'one')
         self.net('net-destroy', 'i')
+
+
+class Booted(net.Case):
+    """A machine with Linux in it, on its serial port."""
+    INIT = r'''
+printf '#!/bin/busybox sh\ntest "$1" != bound || ip address add $ip/$mask dev $interface\n' >/bin/dhcp
+chmod 755 /bin/dhcp
+ip link set eth0 up
+''' + vm.Shell.READ_COMMANDS
+
+    def setUp(self):
+        super().setUp()
+        folder = vm.debian_image()
+        if not folder:
+            self.skipTest('there is no Debian image')
+        with open(os.path.join(self.dir, 'init'), 'w', encoding='ascii') as file:
+            file.write(self.INIT)
+        initrd = os.path.join(self.dir, 'initrd')
+        run(os.path.join(vm.TOOLS, 'guest-initrd'), '--network', os.path.join(self.dir, 'init'), initrd)
+        self.make(NAT.format(more='', ip='', dhcp="<host mac='52:54:00:00:05:01' ip='10.5.0.11'/>"), 'n')
+        path = os.path.join(self.dir, 'm.xml')
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(f"""<domain type='qemu'><name>one</name><memory unit='MiB'>256</memory><os><type>hvm</type>
+                <kernel>{folder}/vmlinuz</kernel><initrd>{initrd}</initrd>
+                <cmdline>console=ttyS0 quiet panic=-1</cmdline></os><devices><serial type='pty'/>
+                <interface type='network'><mac address='52:54:00:00:05:01'/><source network='n'/></interface>
+                </devices></domain>""")
+        self.net('define', path)
+        self.net('start', 'one')
+        self.said = b''
+        self.serial = os.open(self.net('ttyconsole', 'one').strip(), os.O_RDWR | os.O_NOCTTY)
+        self.addCleanup(os.close, self.serial)
+        tty.setraw(self.serial)
+        self.expect(b'READY')
+        self.say('udhcpc -n -q -f -i eth0 -s /bin/dhcp')
+        self.expect(b'=0 done')
+
+    def say(self, words):
+        os.write(self.serial, words.encode() + b'\n')
+
+    def expect(self, what):
+        end = time.monotonic() + 2 * net.tool.PATIENCE
+        while what not in self.said and time.monotonic() < end:
+            if select.select([self.serial], [], [], 1)[0]:
+                self.said += os.read(self.serial, 65536)
+        self.assertIn(what, self.said)
+        self.said = self.said.split(what, 1)[1]
+
+    def rate_to(self, size):
+        """KiB in a second from the host to the guest."""
+        self.say('nc -l -p 9 | wc -c')
+        sock = wait_for(self.connected, 'the guest listens')
+        with sock:
+            begin = time.monotonic()
+            sock.sendall(bytes(size))
+            sock.shutdown(socket.SHUT_WR)
+            self.expect(b'%d' % size)
+            took = time.monotonic() - begin
+        self.expect(b' done')
+        return size / 1024 / took
+
+    def connected(self):
+        try:
+            return socket.create_connection(('10.5.0.11', 9), net.tool.PATIENCE)
+        except OSError:
+            return None
+
+    def rate_from(self, size):
+        with socket.create_server(('10.5.0.1', 9)) as server:
+            self.say(f'head -c {size} /dev/zero | nc 10.5.0.1 9')
+            sock = server.accept()[0]
+            with sock:
+                begin, count = time.monotonic(), 0
+                while data := sock.recv(65536):
+                    count += len(data)
+                took = time.monotonic() - begin
+        self.assertEqual(count, size)
+        self.expect(b' done')
+        return size / 1024 / took
+
+    def test_tune(self):
+        """How much may go through a card changes while it runs, each way for itself."""
+        self.net('domiftune', 'one', 'vnet0', '--inbound', '384', '--live')
+        to, back = self.rate_to(1 << 20), self.rate_from(1 << 20)
+        self.net('domiftune', 'one', 'vnet0', '--inbound', '0', '--outbound', '192', '--live')
+        free, limited = self.rate_to(1 << 20), self.rate_from(1 << 20)
+        self.net('domif-setlink', 'one', 'vnet0', 'up')
+        self.net('domiftune', 'one', 'vnet0', '--outbound', '0', '--live')
+        again = self.rate_from(1 << 20)
+        print(f'384: {to:.0f}, free: {back:.0f} {free:.0f}, 192: {limited:.0f}, free: {again:.0f}', file=sys.stderr)
+        self.assertTrue(384 * 0.5 < to < 384 * 1.4, to)
+        self.assertTrue(192 * 0.5 < limited < 192 * 1.4, limited)
+        for rate in (back, free, again):
+            self.assertGreater(rate, 600)
+        # What it says of itself, and what was given to it.
+        for source in ('lease', 'arp'):
+            self.assertIn('10.5.0.11', self.net('domifaddr', 'one', '--source', source))
 
 
 class Session(net.Case):

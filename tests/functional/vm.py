@@ -9,6 +9,7 @@ import ctypes
 import json
 import os
 import pty
+import re
 import select
 import signal
 import socket
@@ -97,6 +98,12 @@ def run(*args, stdin=b'', **kwargs):
     """Run a command line to its end."""
     return subprocess.run(args, input=stdin, capture_output=True, timeout=PATIENCE, check=False,
                           **kwargs)
+
+
+def resident(pid, what='VmRSS'):
+    """KiB of memory that a process has; VmHWM: the most that it ever had."""
+    with open(f'/proc/{pid}/status', encoding='ascii') as file:
+        return int(re.search(rf'{what}:\s+(\d+)', file.read())[1])
 
 
 class Machine:

@@ -2,6 +2,7 @@
 /*
  * test-install.c - socle install: trees, files in an initrd, and files of answers
  */
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +10,12 @@
 #include "base/error.h"
 #include "base/sys.h"
 #include "cli/install.h"
+
+enum {
+	/* Of a CD's image. */
+	AT_DESCRIPTORS = 16 * 2048,
+	AT_FILES = 32 * 2048,
+};
 
 static char *folder;
 
@@ -172,6 +179,62 @@ static void test_treeinfo(void)
 	installer_release(&installer);
 }
 
+static char *place_cd(const char *name, const char *tree, const char *names)
+{
+	char *path = g_build_filename(folder, name, NULL);
+	const char *argv[] = { "xorriso", "-as", "mkisofs", "-quiet", "-V", "CD",
+			       "-o",      path,  tree,      names,    NULL };
+	int status = 1;
+
+	if (!g_spawn_sync(NULL, (char **)(uintptr_t)argv, NULL,
+			  G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, NULL, NULL,
+			  &status, NULL) ||
+	    status)
+		g_clear_pointer(&path, g_free);
+	return path;
+}
+
+/* The same from the image of a CD, whatever its names are like; and damaged, it is only refused. */
+static void test_cd(void)
+{
+	static const char *const names[] = { "-J", "-R", "-U" };
+	g_autofree char *a = place("disc/install.amd/vmlinuz", "kernel"),
+			*b = place("disc/install.amd/initrd.gz", "initrd"),
+			*tree = g_build_filename(folder, "disc", NULL);
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+		struct installer installer = installer_empty();
+		g_autofree char *path = place_cd(names[i], tree, names[i]);
+		g_autoptr(GError) error = NULL;
+		int fd;
+
+		if (!path) {
+			g_test_skip("there is no xorriso");
+			installer_release(&installer);
+			return;
+		}
+		g_assert_true(installer_open_tree(&installer, path, &error));
+		g_assert_no_error(error);
+		assert_is(installer.kernel, "kernel");
+		assert_is(installer.initrd, "initrd");
+		g_assert_true(installer.on_cd);
+		g_assert_cmpint(installer.answers, ==, ANSWERS_PRESEED);
+		installer_release(&installer);
+		fd = sys_open(path, O_RDWR, 0);
+		for (off_t at = AT_DESCRIPTORS; at < AT_FILES; at += 13) {
+			uint8_t before, damaged = 0xff;
+
+			installer = installer_empty();
+			g_assert_cmpint(sys_pread(fd, &before, 1, at), ==, 1);
+			g_assert_cmpint(sys_pwrite(fd, &damaged, 1, at), ==, 1);
+			(void)installer_open_tree(&installer, path, NULL);
+			installer_release(&installer);
+			g_assert_cmpint(sys_pwrite(fd, &before, 1, at), ==, 1);
+		}
+		fd_autoclose(&fd);
+	}
+}
+
 static void test_layouts(void)
 {
 	static const struct {
@@ -212,7 +275,7 @@ static void test_no_tree(void)
 	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND);
 	g_clear_error(&error);
 	g_assert_false(installer_open_tree(&installer, file, &error));
-	g_assert_nonnull(strstr(error->message, "neither a folder nor an URL"));
+	g_assert_nonnull(strstr(error->message, "neither a folder nor a CD's image"));
 	g_clear_error(&error);
 	g_assert_false(installer_open_tree(&installer, "http://x/a b", &error));
 	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_USAGE);
@@ -230,6 +293,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/cli/install/no-initrd", test_no_initrd);
 	g_test_add_func("/cli/install/answer", test_answer);
 	g_test_add_func("/cli/install/treeinfo", test_treeinfo);
+	g_test_add_func("/cli/install/cd", test_cd);
 	g_test_add_func("/cli/install/layouts", test_layouts);
 	g_test_add_func("/cli/install/no-tree", test_no_tree);
 	status = g_test_run();

@@ -113,6 +113,18 @@ static void test_forwards(void)
 	assert_has(text, "ct status dnat accept");
 }
 
+/* An open network has no rules but those that lead to its guests. */
+static void test_open_forwards(void)
+{
+	autoptr(network) n = parse("<metadata><f:forwards xmlns:f='urn:socle:network'>"
+				   "<f:forward port='80' to='10.0.0.2'/></f:forwards></metadata>"
+				   "<forward mode='open'/>" IP4);
+	g_autofree char *text = network_rules(n);
+
+	assert_has(text, "tcp dport 80-80 dnat ip to 10.0.0.2\n");
+	assert_lacks(text, "reject");
+}
+
 static void test_doors(void)
 {
 	autoptr(network) n = parse(IP4);
@@ -331,6 +343,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/network/rules", test_rules);
 	g_test_add_func("/network/limits", test_limits);
 	g_test_add_func("/network/forwards", test_forwards);
+	g_test_add_func("/network/open-forwards", test_open_forwards);
 	g_test_add_func("/network/doors", test_doors);
 	g_test_add_func("/network/bridged", test_bridged);
 	g_test_add_func("/network/legacy", test_legacy);

@@ -101,10 +101,11 @@ static void test_reports(void)
 
 static void test_mounts(void)
 {
-	static const char info[] = "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
-				   "23 22 8:2 / /mnt/a\\040b rw - ext4 /dev/sda2 rw\nx\n"
-				   "24 23 0:49 / /mnt/a\\040b rw shared:2 master:1 - nfs4 h:/e\\040e rw\n"
-				   "25 22 8:3 / /mnt/c\n";
+	static const char info[] =
+		"22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+		"23 22 8:2 / /mnt/a\\040b rw - ext4 /dev/sda2 rw\nx\n"
+		"24 23 0:49 / /mnt/a\\040b rw shared:2 master:1 - nfs4 h:/e\\040e rw\n"
+		"25 22 8:3 / /mnt/c\n";
 	autoptr(mount_entry) root = mounts_find("/", info);
 	autoptr(mount_entry) nfs = mounts_find("/mnt//a b/", info);
 
@@ -134,7 +135,7 @@ static void test_partitions(void)
 		"/dev/sdb2 : start=       43008, size=       61440, type=0FC63DAF\n";
 	g_autoptr(GPtrArray) list = partitions_parse(dump);
 	const struct partition *partition = list->pdata[1];
-	g_autofree char *line = partitions_input_append(1000);
+	g_autofree char *line = partitions_input_size(1000);
 
 	g_assert_cmpuint(list->len, ==, 2);
 	g_assert_cmpstr(partition->path, ==, "/dev/sdb2");
@@ -147,7 +148,12 @@ static void test_partitions(void)
 	g_assert_cmpuint(partitions_number("/dev/sdb", "sdb"), ==, 0);
 	g_assert_cmpuint(partitions_number("/dev/sdb", "sdb1/../x"), ==, 0);
 	g_assert_cmpuint(partitions_number("/dev/sdb", "sdb99999999999999999999"), ==, 0);
-	expect(partitions_argv_delete("/dev/sdb", 2), "sfdisk --quiet --delete -- /dev/sdb 2");
+	expect(partitions_argv_delete("/dev/sdb", 2),
+	       "sfdisk --quiet --no-reread --no-tell-kernel --delete -- /dev/sdb 2");
+	expect(partitions_argv_resize("/dev/sdb", 2),
+	       "sfdisk --quiet --no-reread --no-tell-kernel --partno 2 -- /dev/sdb");
+	expect(partitions_argv_update("/dev/sdb"), "partx --update -- /dev/sdb");
+	expect(partitions_argv_forget("/dev/sdb", 2), "partx --delete --nr 2 -- /dev/sdb");
 }
 
 static void test_run(void)

@@ -496,10 +496,9 @@ static int state_of(struct test_client *c, rpc_storage_pool pool)
 	rpc_storage_pool_get_info_args args = { .pool = pool };
 	rpc_storage_pool_get_info_ret ret;
 
-	g_assert_true(client_call_xdr(c, RPC_PROC_STORAGE_POOL_GET_INFO,
-				      (xdrproc_t)xdr_rpc_storage_pool_get_info_args, &args,
-				      (xdrproc_t)xdr_rpc_storage_pool_get_info_ret, &ret,
-				      sizeof(ret)));
+	g_assert_true(client_call_xdr(
+		c, RPC_PROC_STORAGE_POOL_GET_INFO, (xdrproc_t)xdr_rpc_storage_pool_get_info_args,
+		&args, (xdrproc_t)xdr_rpc_storage_pool_get_info_ret, &ret, sizeof(ret)));
 	return ret.state;
 }
 

@@ -90,6 +90,8 @@ static void test_refused(void)
 		       "ports to be forwarded are from 1 to 65535");
 	assert_refused("<serial type='unix'><source mode='connect' path='/s'/></serial>",
 		       "ports only listen; give mode='bind'");
+	assert_refused("<serial type='pty'><log file='/l' append='on'/></serial>",
+		       "cannot be written to '/l' beside; remove <log>");
 	assert_refused("<interface type='udp'><source address='1.2.3.4' port='5'/></interface>",
 		       "a machine cannot be connected in this way");
 }
