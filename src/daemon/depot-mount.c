@@ -131,7 +131,8 @@ static bool stop(const struct depot *depot, GError **error)
 
 	if (!entry || host_tool_run_within((const char *const *)argv, UNMOUNT_MS, &late, &why))
 		return true;
-	if (late && depot->def->type == STORAGE_POOL_NETFS)
+	/* "Busy" by nobody: what was closed waits for the server, as umount would have. */
+	if (depot->def->type == STORAGE_POOL_NETFS && (late || !mounts_user(entry)))
 		return unmount_by_force(entry, where, error);
 	g_propagate_error(error, g_steal_pointer(&why));
 	return false;
