@@ -101,6 +101,13 @@ static bool start_mounted(const struct depot *depot, unsigned flags, const char 
 	return (entry || mount_it(type, options, what, where, error)) && folder_start(depot, error);
 }
 
+static bool is_mounted(const char *where)
+{
+	autoptr(mount_entry) entry = mounts_find(where, NULL);
+
+	return entry;
+}
+
 /* Its host does not answer. Who waits for it gets errors, and lets it go. */
 static bool unmount_by_force(const struct mount_entry *entry, const char *where, GError **error)
 {
@@ -113,12 +120,15 @@ static bool unmount_by_force(const struct mount_entry *entry, const char *where,
 				 "'%s' does not answer, and process %d has files of it open in "
 				 "'%s'; end that first, as by destroying the machine",
 				 entry->source, user, where);
+	/* What was ended for being late may have done it all the same. */
 	for (unsigned i = 1; i < FORCE_TRIES; i++) {
-		if (host_tool_run_within((const char *const *)argv, FORCE_MS, &late, NULL))
+		if (!is_mounted(where) ||
+		    host_tool_run_within((const char *const *)argv, FORCE_MS, &late, NULL))
 			return true;
 		g_usleep(FORCE_PAUSE_US);
 	}
-	return host_tool_run_within((const char *const *)argv, FORCE_MS, &late, error);
+	return !is_mounted(where) ||
+	       host_tool_run_within((const char *const *)argv, FORCE_MS, &late, error);
 }
 
 static bool stop(const struct depot *depot, GError **error)
@@ -131,7 +141,8 @@ static bool stop(const struct depot *depot, GError **error)
 
 	if (!entry || host_tool_run_within((const char *const *)argv, UNMOUNT_MS, &late, &why))
 		return true;
-	if (late && depot->def->type == STORAGE_POOL_NETFS)
+	/* "Busy" by nobody: what was closed waits for the server, as umount would have. */
+	if (depot->def->type == STORAGE_POOL_NETFS && (late || !mounts_user(entry)))
 		return unmount_by_force(entry, where, error);
 	g_propagate_error(error, g_steal_pointer(&why));
 	return false;

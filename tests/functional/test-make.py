@@ -23,6 +23,7 @@ from waiting import wait_for
 SOCLE = os.environ['SOCLE']
 # Procedures of libvirt's protocol.
 DEFINE, START, CREATE_XML, VOL_CREATE, VOL_COPY, VOL_UPLOAD = 350, 196, 10, 93, 125, 208
+CALL_WITH_FDS = 4
 INTERRUPTED = 130
 
 KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOWNNRIX2ovSSexaIw/C3RApR903kJrzlmXpPPmRugFM me'
@@ -64,19 +65,30 @@ class Proxy:
             data += more
         return data
 
+    @staticmethod
+    def pass_files(client, daemon, data):
+        """A call that has descriptors says how many; each comes with a byte behind it."""
+        kind, = struct.unpack_from('>I', data, 16)
+        for _ in range(struct.unpack_from('>I', data, 28)[0] if kind == CALL_WITH_FDS else 0):
+            byte, fds, _, _ = socket.recv_fds(client, 1, 1)
+            socket.send_fds(daemon, [byte], fds)
+            for fd in fds:
+                os.close(fd)
+
     def up(self, client, daemon, stop):
         with contextlib.suppress(OSError):
             while True:
                 head = self.read(client, 16)
                 length, _, _, procedure = struct.unpack('>IIII', head)
                 data = head + self.read(client, length - 16)
-                if procedure == self.held:
+                held = procedure == self.held
+                if held:
                     self.held = None
                     stop.set()
-                    daemon.sendall(data)
-                    self.seen.set()
-                    continue
                 daemon.sendall(data)
+                self.pass_files(client, daemon, data)
+                if held:
+                    self.seen.set()
         with contextlib.suppress(OSError):
             daemon.shutdown(socket.SHUT_RDWR)
         self.go.set()
