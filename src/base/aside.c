@@ -235,20 +235,20 @@ static void watch_locked(void)
 static bool enqueue(struct aside *aside, GError **error)
 {
 	const unsigned enough = MAX(g_get_num_processors(), 2);
-	bool ok = true;
+	bool called, ok;
 
 	pthread_mutex_lock(&crew_lock);
 	aside->waiting = true;
 	aside->queued_us = g_get_monotonic_time();
 	g_queue_push_tail_link(&queue, &aside->link);
-	if (busy < enough)
-		ok = call_locked(error) || busy;
-	if (ok && busy >= enough)
-		watch_locked();
-	if (!ok)
-		g_queue_unlink(&queue, &aside->link);
-	else
+	called = busy < enough && call_locked(error);
+	ok = called || busy;
+	if (ok)
 		g_clear_error(error);
+	else
+		g_queue_unlink(&queue, &aside->link);
+	if (ok && !called)
+		watch_locked();
 	pthread_mutex_unlock(&crew_lock);
 	return ok;
 }

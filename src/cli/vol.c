@@ -65,8 +65,9 @@ struct listing {
 };
 
 /* One that has gone meanwhile has no XML, and is left out. */
-static void add_volume(struct socle_volume *vol, char *xml, const struct listing *to)
+static void add_volume(struct socle_volume *vol, char *xml, void *opaque)
 {
+	const struct listing *to = opaque;
 	autoptr(storage_vol) parsed = xml ? parse(xml, NULL) : NULL;
 	struct socle_volume_info info;
 
@@ -87,19 +88,6 @@ static void add_volume(struct socle_volume *vol, char *xml, const struct listing
 	table_add(to->table, parsed->target.path);
 }
 
-static bool add_volumes(struct socle_volume **vols, const struct listing *to, GError **error)
-{
-	struct socle_error *why = NULL;
-	char **xmls = socle_volumes_xml(vols, 0, &why);
-
-	if (!xmls)
-		return cli_fail(error, why, NULL);
-	for (unsigned i = 0; vols[i]; i++)
-		add_volume(vols[i], xmls[i], to);
-	free(xmls);
-	return true;
-}
-
 static void print_names(struct socle_pool *pool, struct socle_volume **vols, bool with_pool)
 {
 	g_autofree char *before = cli_plain(socle_pool_name(pool));
@@ -111,8 +99,7 @@ static void print_names(struct socle_pool *pool, struct socle_volume **vols, boo
 	}
 }
 
-static bool list_pool(struct cli *cli, struct socle_pool *pool, const struct listing *to,
-		      GError **error)
+static bool list_pool(struct cli *cli, struct socle_pool *pool, struct listing *to, GError **error)
 {
 	struct socle_volume **vols = NULL;
 	struct socle_error *why = NULL;
@@ -123,12 +110,13 @@ static bool list_pool(struct cli *cli, struct socle_pool *pool, const struct lis
 	if (cli->output == OUTPUT_NAME)
 		print_names(pool, vols, to->with_pool);
 	else
-		ok = add_volumes(vols, to, error);
+		ok = socle_volumes_xml(vols, 0, add_volume, to, &why) == 0 ||
+		     cli_fail(error, why, NULL);
 	socle_volumes_free(vols);
 	return ok;
 }
 
-static bool list_all(struct cli *cli, const struct listing *to, GError **error)
+static bool list_all(struct cli *cli, struct listing *to, GError **error)
 {
 	struct socle_pool **pools = NULL;
 	struct socle_error *why = NULL;

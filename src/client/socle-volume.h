@@ -246,19 +246,22 @@ SOCLE_API int socle_volume_info(struct socle_volume *vol, unsigned flags,
 SOCLE_API char *socle_volume_xml(struct socle_volume *vol, unsigned flags,
 				 struct socle_error **error);
 
+/* @xml is for free(3); NULL: the volume cannot be asked about, as it has gone meanwhile. */
+typedef void socle_volume_xml_fn(struct socle_volume *vol, char *xml, void *opaque);
+
 /**
  * socle_volumes_xml() - what many are, asked for together
- * @vols:  such as those of socle_volume_list(); they end with NULL
- * @flags: 0
- * @error: says why not
+ * @vols:   such as those of socle_volume_list(); they end with NULL
+ * @flags:  0
+ * @tell:   called for one after the other, while the next are asked about
+ * @opaque: for @tell
+ * @error:  says why not
  *
- * A volume that cannot be asked about, as it has gone meanwhile, has NULL in its place.
- *
- * Return: as many texts as there are volumes, each for free(3), as is what has them; NULL if the
- * connection is lost
+ * Return: 0 on success; -1 if the connection is lost, maybe in the middle
  */
-SOCLE_API char **socle_volumes_xml(struct socle_volume *const *vols, unsigned flags,
-				   struct socle_error **error);
+SOCLE_API int socle_volumes_xml(struct socle_volume *const *vols, unsigned flags,
+				socle_volume_xml_fn *tell, void *opaque,
+				struct socle_error **error);
 
 /**
  * socle_volume_path() - where it is on the daemon's host

@@ -152,12 +152,12 @@ struct socle_stream *stream_open_call(struct socle_conn *conn, int procedure, vo
 	return open_call(conn, &call, args, ret, flags, error);
 }
 
-struct socle_stream *stream_open_call_fd(struct socle_conn *conn, int procedure, void *args, int fd,
-					 struct socle_error **error)
+struct socle_stream *stream_open_call_fd(struct socle_conn *conn, int procedure, void *args,
+					 const int *fd, unsigned flags, struct socle_error **error)
 {
-	struct call call = { .procedure = procedure, .fd = &fd };
+	struct call call = { .procedure = procedure, .fd = fd };
 
-	return open_call(conn, &call, args, NULL, 0, error);
+	return open_call(conn, &call, args, NULL, flags, error);
 }
 
 void stream_expect_locked(struct socle_stream *s, uint32_t serial)

@@ -4,6 +4,9 @@
  */
 #include "client/socle-volume.h"
 
+#include <assert.h>
+#include <stddef.h>
+
 #include "client/error-int.h"
 #include "client/object-int.h"
 
@@ -298,33 +301,23 @@ static char *end_xml(struct socle_volume *vol, struct call *call)
 		       : NULL;
 }
 
-char **socle_volumes_xml(struct socle_volume *const *vols, unsigned flags,
-			 struct socle_error **error)
+int socle_volumes_xml(struct socle_volume *const *vols, unsigned flags, socle_volume_xml_fn *tell,
+		      void *opaque, struct socle_error **error)
 {
 	struct call calls[TOGETHER];
-	size_t count = 0, begun = 0, ended = 0;
-	char **xmls;
+	size_t begun = 0, ended = 0;
 
-	while (vols[count])
-		count++;
-	xmls = g_malloc0_n(count + 1, sizeof(*xmls));
-	while (ended < count) {
+	for (; vols[ended]; ended++) {
 		/* Those that are on their way are to be ended, whatever becomes of the next. */
-		while (begun < MIN(count, ended + TOGETHER) &&
+		while (vols[begun] && begun < ended + TOGETHER &&
 		       begin_xml(vols[begun], flags, &calls[begun % TOGETHER],
 				 begun == ended ? error : NULL))
 			begun++;
 		if (begun == ended)
-			break;
-		xmls[ended] = end_xml(vols[ended], &calls[ended % TOGETHER]);
-		ended++;
+			return -1;
+		tell(vols[ended], end_xml(vols[ended], &calls[ended % TOGETHER]), opaque);
 	}
-	if (ended == count)
-		return xmls;
-	for (size_t i = 0; i < ended; i++)
-		free(xmls[i]);
-	g_free(xmls);
-	return NULL;
+	return 0;
 }
 
 char *socle_volume_path(struct socle_volume *vol, struct socle_error **error)
@@ -339,9 +332,10 @@ char *socle_volume_path(struct socle_volume *vol, struct socle_error **error)
 
 /* == Its bytes == */
 
-struct socle_stream *socle_volume_upload(struct socle_volume *vol, uint64_t offset, uint64_t length,
-					 unsigned flags, unsigned stream_flags,
-					 struct socle_error **error)
+/* Their calls have one layout. @fd: goes with it, or NULL. */
+static struct socle_stream *open_bytes(struct socle_volume *vol, int procedure, uint64_t offset,
+				       uint64_t length, unsigned flags, const int *fd,
+				       unsigned stream_flags, struct socle_error **error)
 {
 	rpc_storage_vol_upload_args args = {
 		.vol = client_volume_wire(vol),
@@ -350,8 +344,28 @@ struct socle_stream *socle_volume_upload(struct socle_volume *vol, uint64_t offs
 		.flags = flags,
 	};
 
-	return stream_open_call(vol->conn, RPC_PROC_STORAGE_VOL_UPLOAD, &args, NULL, stream_flags,
-				error);
+	return stream_open_call_fd(vol->conn, procedure, &args, fd, stream_flags, error);
+}
+
+static_assert(sizeof(rpc_storage_vol_upload_args) == sizeof(rpc_storage_vol_download_args) &&
+		      offsetof(rpc_storage_vol_upload_args, flags) ==
+			      offsetof(rpc_storage_vol_download_args, flags),
+	      "upload and download have one layout");
+
+struct socle_stream *socle_volume_upload(struct socle_volume *vol, uint64_t offset, uint64_t length,
+					 unsigned flags, unsigned stream_flags,
+					 struct socle_error **error)
+{
+	return open_bytes(vol, RPC_PROC_STORAGE_VOL_UPLOAD, offset, length, flags, NULL,
+			  stream_flags, error);
+}
+
+struct socle_stream *socle_volume_download(struct socle_volume *vol, uint64_t offset,
+					   uint64_t length, unsigned flags, unsigned stream_flags,
+					   struct socle_error **error)
+{
+	return open_bytes(vol, RPC_PROC_STORAGE_VOL_DOWNLOAD, offset, length, flags, NULL,
+			  stream_flags, error);
 }
 
 /* What a server that copies by itself is asked for; others would take the call for another one. */
@@ -368,47 +382,22 @@ static bool server_copies(struct socle_conn *conn, struct socle_error **error)
 			    "this server does not copy volumes from and to descriptors");
 }
 
+static struct socle_stream *open_copy(struct socle_volume *vol, int procedure, uint64_t offset,
+				      uint64_t length, int fd, struct socle_error **error)
+{
+	if (!server_copies(vol->conn, error))
+		return NULL;
+	return open_bytes(vol, procedure, offset, length, RPC_VOL_BY_FD, &fd, 0, error);
+}
+
 struct socle_stream *socle_volume_upload_fd(struct socle_volume *vol, uint64_t offset,
 					    uint64_t length, int fd, struct socle_error **error)
 {
-	rpc_storage_vol_upload_args args = {
-		.vol = client_volume_wire(vol),
-		.offset = offset,
-		.length = length,
-		.flags = RPC_VOL_BY_FD,
-	};
-
-	if (!server_copies(vol->conn, error))
-		return NULL;
-	return stream_open_call_fd(vol->conn, RPC_PROC_STORAGE_VOL_UPLOAD, &args, fd, error);
+	return open_copy(vol, RPC_PROC_STORAGE_VOL_UPLOAD, offset, length, fd, error);
 }
 
 struct socle_stream *socle_volume_download_fd(struct socle_volume *vol, uint64_t offset,
 					      uint64_t length, int fd, struct socle_error **error)
 {
-	rpc_storage_vol_download_args args = {
-		.vol = client_volume_wire(vol),
-		.offset = offset,
-		.length = length,
-		.flags = RPC_VOL_BY_FD,
-	};
-
-	if (!server_copies(vol->conn, error))
-		return NULL;
-	return stream_open_call_fd(vol->conn, RPC_PROC_STORAGE_VOL_DOWNLOAD, &args, fd, error);
-}
-
-struct socle_stream *socle_volume_download(struct socle_volume *vol, uint64_t offset,
-					   uint64_t length, unsigned flags, unsigned stream_flags,
-					   struct socle_error **error)
-{
-	rpc_storage_vol_download_args args = {
-		.vol = client_volume_wire(vol),
-		.offset = offset,
-		.length = length,
-		.flags = flags,
-	};
-
-	return stream_open_call(vol->conn, RPC_PROC_STORAGE_VOL_DOWNLOAD, &args, NULL, stream_flags,
-				error);
+	return open_copy(vol, RPC_PROC_STORAGE_VOL_DOWNLOAD, offset, length, fd, error);
 }

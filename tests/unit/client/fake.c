@@ -208,30 +208,13 @@ void fake_reply_fd(struct fake *fake, const struct rpc_received *call, int fd)
 {
 	struct rpc_header header = rpc_header_answer(&call->header, RPC_STATUS_OK);
 	struct rpc_message *msg;
-	char byte = 0;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { .bytes = { 0 } };
-	struct msghdr hdr = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&hdr);
 
 	header.type = RPC_TYPE_REPLY_WITH_FDS;
 	msg = rpc_message_new(&header);
 	g_assert_true(rpc_message_put_fds(msg, 1, NULL));
 	fake_send(fake, msg);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
 	pthread_mutex_lock(&fake->lock);
-	g_assert_cmpint(sys_sendmsg(fake->fd, &hdr, 0), ==, 1);
+	g_assert_cmpint(sys_send_fd(fake->fd, fd), ==, 1);
 	pthread_mutex_unlock(&fake->lock);
 }
 

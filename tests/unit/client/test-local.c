@@ -53,6 +53,23 @@ static void test_apart(void)
 	assert_state(same, 1);
 }
 
+struct told {
+	unsigned count, gone;
+};
+
+static void take_xml(struct socle_volume *vol, char *xml, void *opaque)
+{
+	struct told *told = opaque;
+	g_autofree char *name = g_strdup_printf("vol-%u", told->count),
+			*element = g_strdup_printf("<name>%s</name>", name);
+
+	g_assert_cmpstr(socle_volume_name(vol), ==, name);
+	g_assert_cmpint(xml != NULL, ==, told->count != told->gone);
+	g_assert_true(!xml || strstr(xml, element));
+	free(xml);
+	told->count++;
+}
+
 /* More than are on their way together; one of them is gone, and one connection ends. */
 static void test_volumes(void)
 {
@@ -64,7 +81,7 @@ static void test_volumes(void)
 	SOCLE_AUTO(error) error = NULL;
 	SOCLE_AUTO(pool) pool = socle_pool_by_name(conn, "default-pool", NULL);
 	struct socle_volume *vols[COUNT + 1] = { NULL };
-	char **xmls;
+	struct told told = { .gone = GONE };
 
 	for (unsigned i = 0; i < COUNT; i++) {
 		g_autofree char *xml = g_strdup_printf(
@@ -75,22 +92,14 @@ static void test_volumes(void)
 		g_assert_nonnull(vols[i]);
 	}
 	g_assert_cmpint(socle_volume_delete(vols[GONE], 0, NULL), ==, 0);
-	xmls = socle_volumes_xml(vols, 0, &error);
-	g_assert_nonnull(xmls);
-	for (unsigned i = 0; i < COUNT; i++) {
-		g_autofree char *name = g_strdup_printf("<name>vol-%u</name>", i);
-
-		g_assert_cmpint(xmls[i] != NULL, ==, i != GONE);
-		g_assert_true(!xmls[i] || strstr(xmls[i], name));
-		free(xmls[i]);
-	}
-	free(xmls);
-	xmls = socle_volumes_xml(vols + COUNT, 0, &error);
-	g_assert_nonnull(xmls);
-	g_assert_null(xmls[0]);
-	free(xmls);
+	g_assert_cmpint(socle_volumes_xml(vols, 0, take_xml, &told, &error), ==, 0);
+	g_assert_cmpuint(told.count, ==, COUNT);
+	g_assert_cmpint(socle_volumes_xml(vols + COUNT, 0, take_xml, &told, &error), ==, 0);
+	g_assert_cmpuint(told.count, ==, COUNT);
+	g_assert_null(error);
 	socle_conn_close(conn);
-	g_assert_null(socle_volumes_xml(vols, 0, &error));
+	g_assert_cmpint(socle_volumes_xml(vols, 0, take_xml, &told, &error), ==, -1);
+	g_assert_cmpuint(told.count, ==, COUNT);
 	g_assert_nonnull(error);
 	for (unsigned i = 0; i < COUNT; i++)
 		socle_volume_unref(vols[i]);

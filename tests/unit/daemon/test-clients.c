@@ -390,27 +390,9 @@ static void test_policy(struct fixture *f, const void *data)
 
 /* == Descriptors == */
 
-/* A byte of zero with @count descriptors, none of which anybody else has. */
 static void send_fd(struct wire *wire, int fd)
 {
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	char zero = 0;
-	struct iovec iov = { &zero, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-
-	CMSG_FIRSTHDR(&msg)->cmsg_level = SOL_SOCKET;
-	CMSG_FIRSTHDR(&msg)->cmsg_type = SCM_RIGHTS;
-	CMSG_FIRSTHDR(&msg)->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), &fd, sizeof(int));
-	g_assert_cmpint(sys_sendmsg(wire->fd, &msg, 0), ==, 1);
+	g_assert_cmpint(sys_send_fd(wire->fd, fd), ==, 1);
 }
 
 static struct rpc_message *call_with_fds(struct wire *wire, unsigned count)
