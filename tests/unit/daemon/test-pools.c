@@ -282,22 +282,23 @@ static void test_parts(void)
 
 /* == Uploads that fail == */
 
-static GError *upload(struct lab *lab, const char *name, const void *bytes, size_t len)
+/* Open volume @name, have @move do what is to be done, and say that it is complete if it was an upload. */
+static GError *transfer(struct lab *lab, const char *name, const struct vol_open *how,
+			void (*move)(struct vol_io *io, int file, struct task *task), int file)
 {
-	struct vol_open how = { .write = true };
 	struct vol_io *io = NULL;
 	struct wait wait;
 	GError *error;
 
 	wait_init(&wait);
-	pools_ops.open(lab->storage, name, &how, &io, &wait.task);
+	pools_ops.open(lab->storage, name, how, &io, &wait.task);
 	error = wait_end(&wait);
 	if (error)
 		return error;
 	wait_init(&wait);
-	io->ops->write(io, bytes, len, &wait.task);
+	move(io, file, &wait.task);
 	error = wait_end(&wait);
-	if (!error) {
+	if (!error && how->write) {
 		wait_init(&wait);
 		io->ops->finish(io, &wait.task);
 		error = wait_end(&wait);
@@ -306,66 +307,22 @@ static GError *upload(struct lab *lab, const char *name, const void *bytes, size
 	return error;
 }
 
-static void test_upload(void)
+static void send_new(struct vol_io *io, int file, struct task *task)
 {
-	static const enum sys_call calls[] = { SYS_OPEN, SYS_PWRITE, SYS_FSYNC, SYS_RENAME,
-					       SYS_FTRUNCATE };
-	struct lab lab = begin();
-	g_autofree char *path = path_of(&lab, "v");
-	unsigned failures = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
-		for (unsigned n = 1; n < 50; n++) {
-			g_autoptr(GError) error = NULL;
-			g_autofree char *text = NULL;
-			bool failed;
-
-			put(&lab, "v", "old old old", 11);
-			sys_fail_nth(calls[i], n, EIO);
-			error = upload(&lab, "v", "new", 3);
-			failed = !sys_fail_pending(calls[i]);
-			sys_fail_nth(calls[i], 0, 0);
-			g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
-			/* All or nothing, whatever was told. */
-			if (error)
-				failures++;
-			else
-				g_assert_cmpstr(text, ==, "new old old");
-			g_assert_true(!strcmp(text, "new old old") || !strcmp(text, "old old old"));
-			g_assert_cmpuint(count_files(&lab), ==, 1);
-			if (!failed)
-				break;
-		}
-	}
-	g_assert_cmpuint(failures, >, 5);
-	end(&lab);
+	(void)file;
+	io->ops->write(io, "new", 3, task);
 }
 
-/* == Copies of a client's file == */
+static void copy_file(struct vol_io *io, int file, struct task *task)
+{
+	static struct vol_work work;
+
+	io->ops->copy(io, file, &work, task);
+}
 
 static GError *copy(struct lab *lab, const char *name, const struct vol_open *how, int file)
 {
-	g_autoptr(GError) error = NULL;
-	struct vol_work *work = vol_work_new();
-	struct vol_io *io = NULL;
-	struct wait wait;
-
-	wait_init(&wait);
-	pools_ops.open(lab->storage, name, how, &io, &wait.task);
-	error = wait_end(&wait);
-	if (!error) {
-		wait_init(&wait);
-		io->ops->copy(io, file, work, &wait.task);
-		error = wait_end(&wait);
-		if (!error && how->write) {
-			wait_init(&wait);
-			io->ops->finish(io, &wait.task);
-			error = wait_end(&wait);
-		}
-		io->ops->free(io);
-	}
-	vol_work_unref(work);
-	return g_steal_pointer(&error);
+	return transfer(lab, name, how, copy_file, file);
 }
 
 /* A file outside of the pool. */
@@ -379,16 +336,16 @@ static int file_with(const char *bytes, size_t len)
 	return fd;
 }
 
-static void test_copy_in(void)
+/* All or nothing, whatever was told, whichever of @calls fails. */
+static void fail_uploads(const enum sys_call *calls, size_t count,
+			 void (*move)(struct vol_io *io, int file, struct task *task))
 {
-	static const enum sys_call calls[] = { SYS_OPEN, SYS_FSYNC, SYS_RENAME, SYS_FTRUNCATE,
-					       SYS_LSEEK };
+	const struct vol_open how = { .write = true };
 	struct lab lab = begin();
 	g_autofree char *path = path_of(&lab, "v");
-	const struct vol_open how = { .write = true, .sparse = true };
 	unsigned failures = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+	for (size_t i = 0; i < count; i++) {
 		for (unsigned n = 1; n < 50; n++) {
 			g_autoptr(GError) error = NULL;
 			g_autofree char *text = NULL;
@@ -399,16 +356,16 @@ static void test_copy_in(void)
 			g_assert_cmpint(sys_lseek(file, 1, SEEK_SET), ==, 1);
 			put(&lab, "v", "old old old", 11);
 			sys_fail_nth(calls[i], n, EIO);
-			error = copy(&lab, "v", &how, file);
+			error = transfer(&lab, "v", &how, move, file);
 			failed = !sys_fail_pending(calls[i]);
 			sys_fail_nth(calls[i], 0, 0);
 			g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
-			if (error) {
+			if (error)
 				failures++;
-			} else {
+			else
 				g_assert_cmpstr(text, ==, "new old old");
+			if (!error && move == copy_file)
 				g_assert_cmpint(sys_lseek(file, 0, SEEK_CUR), ==, 4);
-			}
 			g_assert_true(!strcmp(text, "new old old") || !strcmp(text, "old old old"));
 			g_assert_cmpuint(count_files(&lab), ==, 1);
 			if (!failed)
@@ -417,6 +374,24 @@ static void test_copy_in(void)
 	}
 	g_assert_cmpuint(failures, >, 5);
 	end(&lab);
+}
+
+static void test_upload(void)
+{
+	static const enum sys_call calls[] = { SYS_OPEN, SYS_PWRITE, SYS_FSYNC, SYS_RENAME,
+					       SYS_FTRUNCATE };
+
+	fail_uploads(calls, ARRAY_SIZE(calls), send_new);
+}
+
+/* == Copies of a client's file == */
+
+static void test_copy_in(void)
+{
+	static const enum sys_call calls[] = { SYS_OPEN, SYS_FSYNC, SYS_RENAME, SYS_FTRUNCATE,
+					       SYS_LSEEK };
+
+	fail_uploads(calls, ARRAY_SIZE(calls), copy_file);
 }
 
 /* Into the middle: no more than is wanted, and than there is room for. */
