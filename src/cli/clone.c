@@ -296,10 +296,15 @@ static bool clone_disks(struct clone *clone, GError **error)
 
 /* ---- the definition ---- */
 
-/*
- * Files and sockets of ports: the clone's are beside, so that neither machine writes to the other's. Where a
- * channel's socket is, the daemon says.
- */
+/* The clone's files and sockets are beside the machine's, so that neither writes to the other's. */
+static void move_beside(char **path, const char *name)
+{
+	g_autofree char *old = g_steal_pointer(path);
+
+	*path = old ? g_strdup_printf("%s-%s", old, name) : NULL;
+}
+
+/* Where a channel's socket is, the daemon says. */
 static void make_ports_new(struct domain_char *chars, unsigned count, const char *name,
 			   bool channels)
 {
@@ -309,20 +314,23 @@ static void make_ports_new(struct domain_char *chars, unsigned count, const char
 		if (chr->type != CHAR_FILE && chr->type != CHAR_UNIX && chr->type != CHAR_PIPE)
 			continue;
 		for (unsigned n = 0; n < chr->source_count; n++) {
-			g_autofree char *old = g_steal_pointer(&chr->sources[n].path);
-
-			if (old && !(channels && chr->type == CHAR_UNIX))
-				chr->sources[n].path = g_strdup_printf("%s-%s", old, name);
+			if (channels && chr->type == CHAR_UNIX)
+				g_clear_pointer(&chr->sources[n].path, g_free);
+			else
+				move_beside(&chr->sources[n].path, name);
 		}
 	}
 }
 
 /* A port of the host is one machine's; the daemon finds another one. */
-static void make_screens_new(struct domain_devices *devices)
+static void make_screens_new(struct domain_devices *devices, const char *name)
 {
 	for (unsigned i = 0; i < devices->graphics_count; i++) {
 		struct domain_graphics *graphics = &devices->graphics[i];
 
+		move_beside(&graphics->socket, name);
+		for (unsigned n = 0; n < graphics->listen_count; n++)
+			move_beside(&graphics->listens[n].socket, name);
 		if (!graphics->port.set || graphics->port.value < 0)
 			continue;
 		graphics->port = graphics->tls_port = (struct number){ .set = false };
@@ -360,7 +368,7 @@ static void make_new(struct domain *domain, const struct clone_wish *wish)
 	make_ports_new(devices->parallels, devices->parallel_count, wish->name, false);
 	make_ports_new(devices->consoles, devices->console_count, wish->name, false);
 	make_ports_new(devices->channels, devices->channel_count, wish->name, true);
-	make_screens_new(devices);
+	make_screens_new(devices, wish->name);
 	for (unsigned i = 0; i < domain->devices.vsock_count; i++)
 		domain->devices.vsocks[i].cid = (struct vsock_cid){ .automatic = TRI_YES };
 }

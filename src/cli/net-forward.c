@@ -14,8 +14,6 @@
 #include "cli/table.h"
 #include "model/network.h"
 
-typedef struct network_forward_port forward_port;
-
 /* == The text of one: [tcp|udp]:[ADDRESS]:PORT-GUEST:PORT == */
 
 /* An address, up to a colon, and in brackets if it has some itself; false: it is none. "" is no address. */
@@ -46,12 +44,12 @@ static bool take_port(const char **at, char end, uint16_t *ret)
 	return true;
 }
 
-static bool parse_forward(const char *text, forward_port *ret, GError **error)
+static bool parse_forward(const char *text, struct network_forward_port *ret, GError **error)
 {
 	const char *at = text;
 	bool none = true;
 
-	*ret = (forward_port){ .udp = g_str_has_prefix(text, "udp:") };
+	*ret = (struct network_forward_port){ .udp = g_str_has_prefix(text, "udp:") };
 	at += ret->udp || g_str_has_prefix(text, "tcp:") ? 4 : 0;
 	/* Without a word in front it is TCP, of all addresses. */
 	if (at == text)
@@ -78,7 +76,7 @@ static char *bracketed(const struct inet *inet)
 	return g_strdup_printf(inet->v6 ? "[%s]" : "%s", text);
 }
 
-static char *forward_text(const forward_port *f)
+static char *forward_text(const struct network_forward_port *f)
 {
 	g_autofree char *own = f->any ? g_strdup("") : bracketed(&f->address);
 	g_autofree char *to = bracketed(&f->to);
@@ -109,7 +107,8 @@ static char *forwards_xml(const GArray *list)
 	GString *out = g_string_new("<forwards>");
 
 	for (unsigned i = 0; i < list->len; i++) {
-		const forward_port *f = &g_array_index(list, forward_port, i);
+		const struct network_forward_port *f =
+			&g_array_index(list, struct network_forward_port, i);
 		char to[INET_TEXT_MAX], own[INET_TEXT_MAX];
 
 		inet_format(&f->to, to);
@@ -139,19 +138,19 @@ static bool put_forwards(struct socle_network *net, const GArray *list, GError *
 	       cli_fail(error, why, "network '%s'", socle_network_name(net));
 }
 
-static bool is_same(const forward_port *a, const forward_port *b)
+static bool is_same(const struct network_forward_port *a, const struct network_forward_port *b)
 {
 	return a->udp == b->udp && a->any == b->any && a->port == b->port &&
-	       a->to_port == b->to_port && a->to.v6 == b->to.v6 && !inet_compare(&a->to, &b->to) &&
+	       a->to_port == b->to_port && !inet_compare(&a->to, &b->to) &&
 	       (a->any || !inet_compare(&a->address, &b->address));
 }
 
-static bool remove_forward(GArray *list, const forward_port *f, GError **error)
+static bool remove_forward(GArray *list, const struct network_forward_port *f, GError **error)
 {
 	g_autofree char *text = forward_text(f);
 
 	for (unsigned i = 0; i < list->len; i++) {
-		if (is_same(&g_array_index(list, forward_port, i), f)) {
+		if (is_same(&g_array_index(list, struct network_forward_port, i), f)) {
 			g_array_remove_index(list, i);
 			return true;
 		}
@@ -166,7 +165,8 @@ static int show(struct cli *cli, const GArray *list)
 	json_t *json = json_array();
 
 	for (unsigned i = 0; i < list->len; i++) {
-		const forward_port *f = &g_array_index(list, forward_port, i);
+		const struct network_forward_port *f =
+			&g_array_index(list, struct network_forward_port, i);
 		g_autofree char *text = forward_text(f);
 		char own[INET_TEXT_MAX], to[INET_TEXT_MAX];
 
@@ -196,7 +196,7 @@ static int run_forward(struct cli *cli, const struct cli_args *args, GError **er
 	const unsigned words = cli_args_words(args);
 	SOCLE_AUTO(network) net = NULL;
 	g_autoptr(GArray) list = NULL;
-	forward_port f;
+	struct network_forward_port f;
 
 	if (removes && words < 2) {
 		error_set(error, SOCLE_ERROR_USAGE, "--remove wants to know which; name forwards");

@@ -15,22 +15,18 @@ enum {
 	STAT_BLOCK = 512 /* what st_blocks counts */
 };
 
-/* 0: its blocks are there. */
-static int look(const char *path)
+static bool has_blocks(const char *path)
 {
 	struct stat st;
-	int r = sys_stat(path, &st);
 
-	if (r < 0)
-		return r;
-	return st.st_size == RESERVE_SIZE && st.st_blocks >= RESERVE_SIZE / STAT_BLOCK ? 0
-										       : -ENOENT;
+	return sys_stat(path, &st) == 0 && st.st_size == RESERVE_SIZE &&
+	       st.st_blocks >= RESERVE_SIZE / STAT_BLOCK;
 }
 
 void reserve_init(struct reserve *reserve, const char *state)
 {
 	reserve->path = g_build_filename(state, "reserve", NULL);
-	reserve->is_there = look(reserve->path) == 0;
+	reserve->is_there = has_blocks(reserve->path);
 }
 
 void reserve_release(struct reserve *reserve)

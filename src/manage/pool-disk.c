@@ -48,7 +48,6 @@ static bool resolve(struct node *node, struct domain_disk *disk, GError **error)
 {
 	struct disk_source *source = &disk->source;
 	const struct pool *pool = source->pool ? pool_by_name(node, source->pool) : NULL;
-	char *path;
 
 	if (!pool)
 		return error_set(error, SOCLE_ERROR_NOT_FOUND,
@@ -62,22 +61,18 @@ static bool resolve(struct node *node, struct domain_disk *disk, GError **error)
 				 disk->target.dev, pool->name);
 	if (!source->volume || !storage_vol_name_check(source->volume, error))
 		return false;
-	path = vol_path(pool, source->volume);
 	if (pool->live->type == STORAGE_POOL_ISCSI_DIRECT || pool->live->type == STORAGE_POOL_RBD) {
-		if (!resolve_remote(pool->live, disk, error)) {
-			g_free(path);
+		if (!resolve_remote(pool->live, disk, error))
 			return false;
-		}
-		g_free(path);
 	} else if (pool->live->type == STORAGE_POOL_LOGICAL ||
 		   pool->live->type == STORAGE_POOL_DISK) {
 		disk->type = DISK_BLOCK;
 		g_free(source->dev);
-		source->dev = path;
+		source->dev = vol_path(pool, source->volume);
 	} else {
 		disk->type = DISK_FILE;
 		g_free(source->file);
-		source->file = path;
+		source->file = vol_path(pool, source->volume);
 	}
 	g_clear_pointer(&source->pool, g_free);
 	g_clear_pointer(&source->volume, g_free);

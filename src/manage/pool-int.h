@@ -27,8 +27,7 @@ struct pool {
 	bool autostart;
 	GHashTable *vols; /* of struct vol by name: each with a reference of a call */
 	unsigned busy;    /* calls that change volumes */
-	unsigned
-		silent; /* questions about its usage that were not answered in time, and still are not */
+	unsigned silent;  /* questions about its usage that are late */
 
 	bool status_busy, status_again;
 	struct task status_task;
@@ -106,9 +105,8 @@ bool call_vol_is_being_made(struct call *call, struct pool *pool, const char *na
 
 /* == Life (pool-life.c) == */
 
-/* @next: the pool is active, or there is an error. */
-void pool_start(struct call *call, struct pool *pool, struct storage_pool *def, unsigned flags,
-		call_next next);
+/* The call's pool, as @def, which is taken over. @next: it is active, or there is an error. */
+void pool_start(struct call *call, struct storage_pool *def, unsigned flags, call_next next);
 /* At a daemon's start: those that were active, and those with autostart if the host has just begun. */
 void pools_loaded(struct node *node);
 /* All of those have started, or have not (life.c). */

@@ -81,12 +81,10 @@ static void start_built(struct call *call, const GError *error)
 		start_storage(call, 0);
 }
 
-void pool_start(struct call *call, struct pool *pool, struct storage_pool *def, unsigned flags,
-		call_next next)
+void pool_start(struct call *call, struct storage_pool *def, unsigned flags, call_next next)
 {
 	struct starting *starting = call_data(call, sizeof(*starting));
 
-	(void)pool;
 	call->data_free = starting_free;
 	starting->def = def;
 	starting->next = next;
@@ -107,7 +105,7 @@ static void build_and_start(struct call *call, struct storage_pool *def, unsigne
 	struct starting *starting;
 
 	if (!(flags & CREATE_FLAGS) || !config->pools->build) {
-		pool_start(call, pool_of(call->object), def, 0, next);
+		pool_start(call, def, 0, next);
 		return;
 	}
 	starting = call_data(call, sizeof(*starting));
@@ -439,9 +437,9 @@ static void find_run(struct call *call)
 		one_less(call->node);
 		call_reply(call, NULL);
 	} else if (pool->live) {
-		pool_start(call, pool, storage_pool_copy(pool->live), POOL_START_FOUND, found);
+		pool_start(call, storage_pool_copy(pool->live), POOL_START_FOUND, found);
 	} else {
-		pool_start(call, pool, storage_pool_copy(pool->config), 0, found);
+		pool_start(call, storage_pool_copy(pool->config), 0, found);
 	}
 }
 

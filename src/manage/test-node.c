@@ -99,7 +99,7 @@ static void start_pool_run(struct call *call)
 {
 	struct pool *pool = pool_of(call->object);
 
-	pool_start(call, pool, storage_pool_copy(pool->config), 0, started);
+	pool_start(call, storage_pool_copy(pool->config), 0, started);
 }
 
 static void add_pool(struct node *node, const struct storage_pool *def)

@@ -267,6 +267,19 @@ class Clones(Case):
         for name in ('old', 'new'):
             self.good('destroy', name)
 
+    def test_screens_socket(self):
+        """However the screen's socket is said: the clone has another one."""
+        path = self.path('screen')
+        for name, graphics in (('long', f"<graphics type='vnc'><listen type='socket' socket='{path}'/></graphics>"),
+                               ('short', f"<graphics type='vnc' socket='{path}'/>")):
+            with open(self.path('m.xml'), 'w', encoding='utf-8') as file:
+                file.write(tool.definition(name, devices=graphics))
+            self.good('define', self.path('m.xml'))
+            self.good('clone', name, f'{name}-new')
+            xml = self.good('xml', f'{name}-new')
+            self.assertIn(f"'{path}-{name}-new'", xml)
+            self.assertNotIn(f"'{path}'", xml)
+
 
 class Templates(Case):
     """Machines that are there to make others of."""
