@@ -40,11 +40,9 @@ static char *hosts_of(const struct disk_source *source)
 
 	for (unsigned i = 0; i < source->host_count; i++) {
 		const struct disk_host *host = &source->hosts[i];
-		const bool v6 = strchr(host->name, ':') && host->name[0] != '[';
 
-		g_string_append_printf(text, v6 ? "%s[%s]" : "%s%s", i ? "," : "", host->name);
-		if (host->port.set)
-			g_string_append_printf(text, ":%d", (int)host->port.value);
+		remote_url_add_host(text, host->name,
+				    host->port.set ? (unsigned)host->port.value : 0);
 	}
 	return g_string_free(text, FALSE);
 }

@@ -315,49 +315,7 @@ static void on_define(struct call *call, const rpc_secret_define_xml_args *args)
 	call_job_object(call, &secret->object, define_run);
 }
 
-/* == Undefine == */
-
-static void undefined(struct call *call, const GError *error)
-{
-	struct secret_entry *secret = secret_of(call->object);
-
-	if (error) {
-		fail_keeping(call, error);
-		return;
-	}
-	tell_lifecycle(secret, SECRET_UNDEFINED);
-	secret_entry_remove(secret);
-	call_reply(call, NULL);
-}
-
-/* The value goes first: one without a definition would stay for ever. */
-static void value_gone(struct call *call, const GError *error)
-{
-	if (error)
-		fail_keeping(call, error);
-	else
-		secret_keep_nothing(secret_of(call->object), call_task(call, undefined));
-}
-
-static void undefine_run(struct call *call)
-{
-	struct secret_entry *secret = secret_of(call->object);
-
-	if (!still_there(call))
-		return;
-	g_clear_pointer(&secret->value, g_bytes_unref);
-	secret_keep_value(secret, call_task(call, value_gone));
-}
-
-static void on_undefine(struct call *call, const rpc_secret_undefine_args *args)
-{
-	struct secret_entry *secret = call_secret(call, &args->secret);
-
-	if (secret)
-		call_job_object(call, &secret->object, undefine_run);
-}
-
-/* == Value: call->subject is the new one, afterwards the old one == */
+/* == Its value: call->subject is the new one, or that there is none; afterwards the old one == */
 
 static void free_value(void *data)
 {
@@ -372,6 +330,52 @@ static void swap_value(struct call *call)
 	secret->value = call->subject;
 	call->subject = value;
 }
+
+/* == Undefine == */
+
+static void undefined(struct call *call, const GError *error)
+{
+	struct secret_entry *secret = secret_of(call->object);
+
+	if (error) {
+		swap_value(call);
+		fail_keeping(call, error);
+		return;
+	}
+	tell_lifecycle(secret, SECRET_UNDEFINED);
+	secret_entry_remove(secret);
+	call_reply(call, NULL);
+}
+
+/* The value goes first: one without a definition would stay for ever. */
+static void value_gone(struct call *call, const GError *error)
+{
+	if (error)
+		undefined(call, error);
+	else
+		secret_keep_nothing(secret_of(call->object), call_task(call, undefined));
+}
+
+static void undefine_run(struct call *call)
+{
+	struct secret_entry *secret = secret_of(call->object);
+
+	if (!still_there(call))
+		return;
+	call->subject_free = free_value;
+	swap_value(call);
+	secret_keep_value(secret, call_task(call, value_gone));
+}
+
+static void on_undefine(struct call *call, const rpc_secret_undefine_args *args)
+{
+	struct secret_entry *secret = call_secret(call, &args->secret);
+
+	if (secret)
+		call_job_object(call, &secret->object, undefine_run);
+}
+
+/* == Value == */
 
 static void value_kept(struct call *call, const GError *error)
 {

@@ -50,68 +50,91 @@ static bool take_secrets(struct node_spec *spec, struct keyvalue *list, GError *
 	return true;
 }
 
-/* A key of the file below a format, or of an image that is one itself. */
+/* A key of the file below a format, or of an image that is one itself; g_free() it. */
+static char *key_below(bool below, const char *key)
+{
+	return g_strconcat(below ? "file." : "", key, NULL);
+}
+
 static const char *take_below(struct keyvalue *list, bool below, const char *key)
 {
-	g_autofree char *name = g_strconcat(below ? "file." : "", key, NULL);
+	g_autofree char *name = key_below(below, key);
 
 	return keyvalue_take(list, name);
 }
 
-/* "server.0.host", "server.0.port" ...: as a URL has them. */
-static char *take_monitors(struct keyvalue *list, bool below)
+/* "server.0.host", "server.0.port" ...: as a URL has them. NULL: @error says what is wrong. */
+static char *take_monitors(struct keyvalue *list, bool below, GError **error)
 {
-	GString *text = g_string_new(NULL);
+	g_autoptr(GString) text = g_string_new(NULL);
 
 	for (unsigned i = 0;; i++) {
-		g_autofree char *host_key = g_strdup_printf("server.%u.host", i);
-		g_autofree char *port_key = g_strdup_printf("server.%u.port", i);
-		const char *host = take_below(list, below, host_key);
-		const char *port = take_below(list, below, port_key);
+		g_autofree char *server = g_strdup_printf("server.%u.host", i);
+		const char *host = take_below(list, below, server);
+		g_autofree char *port_key = NULL;
+		unsigned port = 0;
 
 		if (!host)
-			return g_string_free(text, FALSE);
-		g_string_append_printf(text, strchr(host, ':') ? "%s[%s]" : "%s%s", i ? "," : "",
-				       host);
-		if (port)
-			g_string_append_printf(text, ":%s", port);
+			return g_strdup(text->str);
+		g_free(server);
+		server = g_strdup_printf("server.%u.port", i);
+		port_key = key_below(below, server);
+		if (!keyvalue_take_unsigned(list, port_key, 1, 65535, &port, error))
+			return NULL;
+		remote_url_add_host(text, host, port);
 	}
 }
 
-/* QEMU's drivers iscsi and rbd, with a key for each part of the URL that they become, as "path". */
-static bool take_qemu_remote(struct keyvalue *list, bool below, bool iscsi, GError **error)
+/* What has to be there. */
+static bool take_needed(struct keyvalue *list, bool below, const char *key, const char **ret,
+			GError **error)
 {
-	const char *name = take_below(list, below, iscsi ? "target" : "pool");
-	const char *lun = iscsi ? take_below(list, below, "lun") : NULL;
-	const char *image = iscsi ? lun ? lun : "0" : take_below(list, below, "image");
-	const char *space = iscsi ? NULL : take_below(list, below, "namespace");
-	const char *portal = iscsi ? take_below(list, below, "portal") : NULL;
-	const char *transport = iscsi ? take_below(list, below, "transport") : NULL;
-	g_autofree char *monitors =
-		iscsi ? g_strdup(portal ? portal : "") : take_monitors(list, below);
-	g_autofree char *text = NULL;
-	struct remote_url url = { .kind = iscsi ? REMOTE_ISCSI : REMOTE_RBD,
-				  .host = monitors,
-				  .name = (char *)(uintptr_t)name,
-				  .space = (char *)(uintptr_t)space,
-				  .image = (char *)(uintptr_t)image };
-	unsigned number = 0;
+	*ret = take_below(list, below, key);
+	return *ret || error_set(error, SOCLE_ERROR_USAGE, "Parameter '%s' is missing", key);
+}
 
-	if (!name || !image)
-		return error_set(error, SOCLE_ERROR_USAGE, "Parameter '%s' is missing",
-				 name    ? "image"
-				 : iscsi ? "target"
-					 : "pool");
+static bool take_iscsi(struct keyvalue *list, bool below, GError **error)
+{
+	const char *portal = take_below(list, below, "portal");
+	const char *transport = take_below(list, below, "transport");
+	g_autofree char *lun_key = key_below(below, "lun"), *text = NULL;
+	struct remote_url url = { .kind = REMOTE_ISCSI,
+				  .host = (char *)(uintptr_t)(portal ? portal : "") };
+	const char *target;
+
 	if (transport && strcmp(transport, "tcp") != 0)
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
 				 "targets are reached by TCP, not by '%s'; give transport=tcp",
 				 transport);
-	if (lun && !g_ascii_string_to_unsigned(lun, 10, 0, 16383, NULL, NULL))
-		return error_set(error, SOCLE_ERROR_USAGE, "lun=%s is no number below 16384", lun);
-	number = lun ? (unsigned)g_ascii_strtoull(lun, NULL, 10) : 0;
-	url.lun = number;
+	if (!take_needed(list, below, "target", &target, error) ||
+	    !keyvalue_take_unsigned(list, lun_key, 0, REMOTE_LUN_MAX, &url.lun, error))
+		return false;
+	url.name = (char *)(uintptr_t)target;
 	text = remote_url_format(&url);
 	return keyvalue_add(list, "path", text, error);
+}
+
+static bool take_rbd(struct keyvalue *list, bool below, GError **error)
+{
+	const char *space = take_below(list, below, "namespace"), *pool, *image;
+	g_autofree char *monitors = take_monitors(list, below, error), *text = NULL;
+	struct remote_url url = { .kind = REMOTE_RBD,
+				  .host = monitors,
+				  .space = (char *)(uintptr_t)space };
+
+	if (!monitors || !take_needed(list, below, "pool", &pool, error) ||
+	    !take_needed(list, below, "image", &image, error))
+		return false;
+	url.name = (char *)(uintptr_t)pool;
+	url.image = (char *)(uintptr_t)image;
+	text = remote_url_format(&url);
+	return keyvalue_add(list, "path", text, error);
+}
+
+/* QEMU's drivers iscsi and rbd have a key for each part of the URL that they become here, as "path". */
+static bool take_qemu_remote(struct keyvalue *list, bool below, const char *driver, GError **error)
+{
+	return (!strcmp(driver, "iscsi") ? take_iscsi : take_rbd)(list, below, error);
 }
 
 static void take_login(struct node_spec *spec, struct keyvalue *list)
@@ -153,11 +176,11 @@ static bool take_qemu_node(struct node_spec *spec, struct keyvalue *list, GError
 		filename = keyvalue_take(list, "filename");
 	}
 	if (is_remote_driver(driver)) {
-		if (!take_qemu_remote(list, false, !strcmp(driver, "iscsi"), error))
+		if (!take_qemu_remote(list, false, driver, error))
 			return false;
 		driver = "raw";
 	} else if (is_remote_driver(protocol)) {
-		if (!take_qemu_remote(list, true, !strcmp(protocol, "iscsi"), error))
+		if (!take_qemu_remote(list, true, protocol, error))
 			return false;
 	} else if (protocol && strcmp(protocol, "file") != 0 &&
 		   strcmp(protocol, "host_device") != 0) {

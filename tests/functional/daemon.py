@@ -9,6 +9,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import unittest
@@ -28,6 +29,41 @@ def definition(name, uuid=None, devices='', kernel=KEYS):
     uuid = f'<uuid>{uuid}</uuid>' if uuid else ''
     return (f"<domain type='qemu'><name>{name}</name>{uuid}<memory>16384</memory><os><type>hvm</type>"
             f"<kernel>{kernel}</kernel></os><devices>{devices}</devices></domain>")
+
+
+def enter_namespace(needed, packages):
+    """Go on in a network namespace of our own, or end with 77: what this needs is not here."""
+    if os.environ.get('SOCLE_INSIDE'):
+        subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
+        return
+    missing = [name for name in (*needed, 'virsh', 'ip', 'unshare') if not shutil.which(name)]
+    if missing:
+        print(f'skipped: there is no {missing[0]} (packages {packages})')
+        sys.exit(77)
+    if subprocess.run(['unshare', '-n', 'true'], stderr=subprocess.DEVNULL, check=False).returncode:
+        print('skipped: no network namespaces for us')
+        sys.exit(77)
+    os.environ['SOCLE_INSIDE'] = '1'
+    os.execvp('unshare', ['unshare', '-n', sys.executable, *sys.argv])
+
+
+class Console:
+    """The serial port of a machine, whose guest answers keys."""
+
+    def __init__(self, case, uri, name):
+        self.tty = os.open(case.virsh(uri, 'ttyconsole', name).strip(), os.O_RDWR | os.O_NOCTTY)
+        case.addCleanup(os.close, self.tty)
+        self.said = b''
+
+    def send(self, keys):
+        os.write(self.tty, keys)
+
+    def expect(self, answer):
+        self.said = waiting.read_until(self.tty, answer, self.said).partition(answer)[2]
+
+    def ask(self, keys, answer):
+        self.send(keys)
+        self.expect(answer)
 
 
 class Daemon:
@@ -145,10 +181,24 @@ class Case(unittest.TestCase):
         self.assertEqual(result.returncode, status, (words, result.stdout, result.stderr))
         return result.stdout if status == 0 else result.stderr
 
-    def define(self, uri, name, status=0):
-        path = os.path.join(self.dir, 'd.xml')
+    def write(self, name, text):
+        """A file of the test's folder; its path."""
+        path = os.path.join(self.dir, name)
         with open(path, 'w', encoding='utf-8') as file:
-            file.write(definition(name))
+            file.write(text)
+        return path
+
+    def in_no_command_line(self, secret):
+        for pid in filter(str.isdigit, os.listdir('/proc')):
+            try:
+                with open(f'/proc/{pid}/cmdline', 'rb') as file:
+                    words = file.read()
+            except OSError:
+                continue
+            self.assertNotIn(secret, words)
+
+    def define(self, uri, name, status=0):
+        path = self.write('d.xml', definition(name))
         return self.virsh(uri, 'define', path, status=status)
 
 

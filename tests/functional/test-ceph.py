@@ -8,11 +8,8 @@ namespace is missing; ./dev does not install them. Environment: as daemon.py say
 lvm64.elf is (tests/guest).
 """
 import os
-import select
-import shutil
 import signal
 import subprocess
-import sys
 import time
 import unittest
 
@@ -59,16 +56,9 @@ class Ceph(tool.Case):
         self.ceph_dir = os.path.join(self.dir, 'ceph')
         for name in ('mon', 'mgr', 'osd'):
             os.makedirs(os.path.join(self.ceph_dir, name))
-        self.config = os.path.join(self.ceph_dir, 'ceph.conf')
-        self.write(self.config, CONFIG.format(fsid=FSID, dir=self.ceph_dir))
-        self.said = b''
+        self.config = self.write('ceph/ceph.conf', CONFIG.format(fsid=FSID, dir=self.ceph_dir))
         self.cluster()
         self.uri = self.daemon().uri()
-
-    def write(self, path, text):
-        with open(path, 'w', encoding='utf-8') as file:
-            file.write(text)
-        return path
 
     def run_tool(self, *words):
         return subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -94,7 +84,7 @@ class Ceph(tool.Case):
         self.run_tool('ceph-mon', '-c', self.config, '--mkfs', '-i', 'a', '--monmap', monmap, '--keyring', mon)
         self.start('ceph-mon', 'a')
         self.run_tool('ceph', '--connect-timeout', '30', '-s')
-        self.write(path('mgr', 'keyring'), self.run_tool('ceph', 'auth', 'get-or-create', 'mgr.x', 'mon',
+        self.write('ceph/mgr/keyring', self.run_tool('ceph', 'auth', 'get-or-create', 'mgr.x', 'mon',
                                                          'allow profile mgr', 'osd', 'allow *') + '\n')
         uuid = '11111111-2222-4333-8444-555555555555'
         self.run_tool('ceph', 'osd', 'new', uuid)
@@ -109,15 +99,6 @@ class Ceph(tool.Case):
         self.key = self.run_tool('ceph', 'auth', 'get-or-create-key', 'client.me', 'mon', 'profile rbd', 'osd',
                                  'profile rbd pool=rbd', 'mgr', 'profile rbd pool=rbd')
 
-    def guest(self, tty, keys, answer):
-        os.write(tty, keys)
-        end = time.monotonic() + waiting.PATIENCE
-        while answer not in self.said and time.monotonic() < end:
-            if select.select([tty], [], [], 1)[0]:
-                self.said += os.read(tty, 4096)
-        self.assertIn(answer, self.said)
-        self.said = self.said.partition(answer)[2]
-
     def download(self, name):
         path = os.path.join(self.dir, 'back')
         self.virsh(self.uri, 'vol-download', name, path, 'c')
@@ -125,10 +106,10 @@ class Ceph(tool.Case):
             return file.read()
 
     def pool(self):
-        pool = self.write(os.path.join(self.dir, 'pool.xml'), POOL)
+        pool = self.write('pool.xml', POOL)
         self.virsh(self.uri, 'pool-define', pool, '--validate')
         self.assertIn('secret-define', self.virsh(self.uri, 'pool-start', 'c', status=1))
-        self.virsh(self.uri, 'secret-define', self.write(os.path.join(self.dir, 's.xml'), SECRET))
+        self.virsh(self.uri, 'secret-define', self.write('s.xml', SECRET))
         uuid = next(line.split()[0] for line in self.virsh(self.uri, 'secret-list').splitlines()
                     if 'client.me' in line)
         self.virsh(self.uri, 'secret-set-value', uuid, self.key)
@@ -151,48 +132,32 @@ class Ceph(tool.Case):
     def test(self):
         self.pool()
         self.transfers()
-        path = self.write(os.path.join(self.dir, 'vm.xml'), tool.definition(
+        path = self.write('vm.xml', tool.definition(
             'm', devices="<disk type='volume'><source pool='c' volume='one'/><target dev='vda'/></disk>"
                          "<serial type='pty'/>", kernel=os.environ['SOCLE_DISK_GUEST']))
         self.virsh(self.uri, 'create', path)
-        tty = os.open(self.virsh(self.uri, 'ttyconsole', 'm').strip(), os.O_RDWR | os.O_NOCTTY)
-        self.addCleanup(os.close, tty)
-        self.guest(tty, b'c', b'sectors 20480')
-        self.guest(tty, b'r', b'has none')
-        self.guest(tty, b'w3', b'wrote 3')
-        self.guest(tty, b'r', b'has 3')
+        guest = tool.Console(self, self.uri, 'm')
+        guest.ask(b'c', b'sectors 20480')
+        guest.ask(b'r', b'has none')
+        guest.ask(b'w3', b'wrote 3')
+        guest.ask(b'r', b'has 3')
         self.assertNotEqual(self.download('one')[:4096], bytes(4096))
         self.virsh(self.uri, 'blockresize', 'm', 'vda', '12M')
-        self.guest(tty, b'', b'resized 24576')
+        guest.expect(b'resized 24576')
         # It waits for a cluster that stands still.
         self.osd.send_signal(signal.SIGSTOP)
-        os.write(tty, b'w7')
+        guest.send(b'w7')
         time.sleep(3)
         self.osd.send_signal(signal.SIGCONT)
-        self.guest(tty, b'', b'wrote 7')
-        self.guest(tty, b'r', b'has 7')
-        for process in os.listdir('/proc'):
-            try:
-                with open(f'/proc/{process}/cmdline', 'rb') as file:
-                    self.assertNotIn(self.key.encode(), file.read())
-            except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
-                pass
+        guest.expect(b'wrote 7')
+        guest.ask(b'r', b'has 7')
+        self.in_no_command_line(self.key.encode())
         self.virsh(self.uri, 'destroy', 'm')
         self.virsh(self.uri, 'vol-delete', 'one', 'c')
         self.assertNotIn('one', self.virsh(self.uri, 'vol-list', 'c'))
 
 
 if __name__ == '__main__':
-    missing = [name for name in ('ceph-mon', 'ceph-mgr', 'ceph-osd', 'ceph', 'rbd', 'virsh', 'ip', 'unshare')
-               if not shutil.which(name)]
-    if missing:
-        print(f'skipped: there is no {missing[0]} (packages ceph-mon, ceph-mgr, ceph-osd, ceph-common)')
-        sys.exit(77)
-    if os.environ.get('SOCLE_CEPH') != 'inside':
-        if subprocess.run(['unshare', '-n', 'true'], stderr=subprocess.DEVNULL, check=False).returncode:
-            print('skipped: no network namespaces for us')
-            sys.exit(77)
-        os.environ['SOCLE_CEPH'] = 'inside'
-        os.execvp('unshare', ['unshare', '-n', sys.executable, *sys.argv])
-    subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
+    tool.enter_namespace(('ceph-mon', 'ceph-mgr', 'ceph-osd', 'ceph', 'rbd'),
+                         'ceph-mon, ceph-mgr, ceph-osd, ceph-common')
     unittest.main(verbosity=2)

@@ -475,7 +475,7 @@ class Desktop(Case):
     def virt_manager(self, title, *words):
         self.launch('dbus-run-session', '--', 'virt-manager', '--no-fork', '--connect', self.uri, *words,
                     env=self.env)
-        wait_for(lambda: self.xdotool('search', '--onlyvisible', '--name', title), 'the window')
+        self.window('--name', title)
 
     def launch(self, *words, **options):
         with open(self.path('gui-log'), 'ab') as log:
@@ -504,6 +504,12 @@ class Desktop(Case):
                               stderr=subprocess.DEVNULL, text=True, check=False,
                               timeout=waiting.PATIENCE).stdout
 
+    def window(self, *which):
+        try:
+            wait_for(lambda: self.xdotool('search', '--onlyvisible', *which), 'the window')
+        except AssertionError:
+            self.fail(self.failure('there is no window'))
+
     def failure(self, what):
         with open(self.path('gui-log'), encoding='utf-8') as log:
             return f'{what}: {log.read()}'
@@ -515,8 +521,7 @@ class VirtViewer(Desktop, Screens):
     def look(self, words, name, key):
         """Its window is there, and what is typed into it comes to the guest."""
         self.launch('dbus-run-session', '--', 'virt-viewer', *words, '-c', self.uri, name, env=self.env)
-        wait_for(lambda: self.xdotool('search', '--onlyvisible', '--class', 'virt-viewer'),
-                    'the window')
+        self.window('--class', 'virt-viewer')
 
         def selected():
             self.xdotool('mousemove', 300, 250, 'click', 1, 'key', key)

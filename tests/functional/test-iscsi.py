@@ -8,12 +8,8 @@ Environment: as daemon.py says; SOCLE_DISK_GUEST is where lvm64.elf is (tests/gu
 """
 import base64
 import os
-import select
-import shutil
 import signal
 import subprocess
-import sys
-import time
 import unittest
 
 import daemon as tool
@@ -69,9 +65,7 @@ class Iscsi(tool.Case):
                               stderr=subprocess.STDOUT, check=check, timeout=waiting.PATIENCE)
 
     def define(self, target, auth=''):
-        path = os.path.join(self.dir, 'pool.xml')
-        with open(path, 'w', encoding='utf-8') as file:
-            file.write(XML.format(target).replace('</source>', auth + '</source>'))
+        path = self.write('pool.xml', XML.format(target).replace('</source>', auth + '</source>'))
         self.virsh(self.uri, 'pool-define', path, '--validate')
 
     def lun(self, number):
@@ -115,65 +109,36 @@ class Iscsi(tool.Case):
     def machine(self, disk, plug=False):
         """A guest reads and writes LUN 1, and goes on after the target was away; with @plug another machine
         gets the disk while it runs."""
-        path = os.path.join(self.dir, 'vm.xml')
         self.virsh(self.uri, 'vol-wipe', 'unit:0:0:1', 'i')
-        with open(path, 'w', encoding='utf-8') as file:
-            file.write(tool.definition('m', devices=disk + "<serial type='pty'/>",
-                                       kernel=os.environ['SOCLE_DISK_GUEST']))
-        self.virsh(self.uri, 'create', path)
-        tty = os.open(self.virsh(self.uri, 'ttyconsole', 'm').strip(), os.O_RDWR | os.O_NOCTTY)
-        self.addCleanup(os.close, tty)
-        self.said = b''
-        self.guest(tty, b'c', b'sectors 20480')
-        self.guest(tty, b'r', b'has none')
-        self.guest(tty, b'w3', b'wrote 3')
-        self.guest(tty, b'r', b'has 3')
+        self.virsh(self.uri, 'create', self.write('vm.xml', tool.definition(
+            'm', devices=disk + "<serial type='pty'/>", kernel=os.environ['SOCLE_DISK_GUEST'])))
+        guest = tool.Console(self, self.uri, 'm')
+        guest.ask(b'c', b'sectors 20480')
+        guest.ask(b'r', b'has none')
+        guest.ask(b'w3', b'wrote 3')
+        guest.ask(b'r', b'has 3')
         self.assertNotEqual(self.lun(1)[:4096], bytes(4096))
         self.assertIn("protocol='iscsi'", self.virsh(self.uri, 'dumpxml', 'm'))
         self.assertRegex(self.virsh(self.uri, 'domblkstat', 'm', 'vda'), r'wr_req [1-9]')
         self.server.kill()
         self.server.wait()
-        os.write(tty, b'w5')
+        guest.send(b'w5')
         self.serve()
-        self.guest(tty, b'', b'wrote 5')
-        self.guest(tty, b'r', b'has 5')
-        self.no_password_seen()
+        guest.expect(b'wrote 5')
+        guest.ask(b'r', b'has 5')
+        self.in_no_command_line(PASSWORD)
         self.virsh(self.uri, 'destroy', 'm')
         if not plug:
             return
-        with open(path, 'w', encoding='utf-8') as file:
-            file.write(tool.definition('n'))
-        self.virsh(self.uri, 'create', path)
-        with open(path, 'w', encoding='utf-8') as file:
-            file.write(disk)
-        self.virsh(self.uri, 'attach-device', 'n', path)
+        self.virsh(self.uri, 'create', self.write('vm.xml', tool.definition('n')))
+        self.virsh(self.uri, 'attach-device', 'n', self.write('disk.xml', disk))
         self.assertRegex(self.virsh(self.uri, 'domblkinfo', 'n', 'vda'), rf'Capacity: +{10 * MIB}')
-        self.no_password_seen()
+        self.in_no_command_line(PASSWORD)
         self.virsh(self.uri, 'destroy', 'n')
 
-    def no_password_seen(self):
-        for process in os.listdir('/proc'):
-            try:
-                with open(f'/proc/{process}/cmdline', 'rb') as file:
-                    words = file.read()
-            except OSError:
-                continue
-            self.assertNotIn(PASSWORD, words)
-
-    def guest(self, tty, keys, answer):
-        os.write(tty, keys)
-        end = time.monotonic() + waiting.PATIENCE
-        while answer not in self.said and time.monotonic() < end:
-            if select.select([tty], [], [], 1)[0]:
-                self.said += os.read(tty, 4096)
-        self.assertIn(answer, self.said)
-        self.said = self.said.partition(answer)[2]
-
     def secret(self, *flags):
-        path = os.path.join(self.dir, 'secret.xml')
-        with open(path, 'w', encoding='utf-8') as file:
-            file.write(f"<secret {' '.join(flags)}><usage type='iscsi'><target>libvirtiscsi</target></usage>"
-                       f"<uuid>{SECRET}</uuid></secret>")
+        path = self.write('secret.xml', f"<secret {' '.join(flags)}><usage type='iscsi'><target>libvirtiscsi</target>"
+                                        f"</usage><uuid>{SECRET}</uuid></secret>")
         self.virsh(self.uri, 'secret-define', path, '--validate')
 
     def test_secrets(self):
@@ -287,17 +252,6 @@ class Iscsi(tool.Case):
 
 
 if __name__ == '__main__':
-    missing = [name for name in ('tgtd', 'tgtadm', 'iscsi-ls', 'virsh', 'ip', 'unshare')
-               if not shutil.which(name)]
-    if missing:
-        # Package tgt begins to listen when it is installed, so ./dev leaves that to whom the host belongs.
-        print(f'skipped: there is no {missing[0]} (packages tgt, libiscsi-bin)')
-        sys.exit(77)
-    if os.environ.get('SOCLE_ISCSI') != 'inside':
-        if subprocess.run(['unshare', '-n', 'true'], stderr=subprocess.DEVNULL, check=False).returncode:
-            print('skipped: no network namespaces for us')
-            sys.exit(77)
-        os.environ['SOCLE_ISCSI'] = 'inside'
-        os.execvp('unshare', ['unshare', '-n', sys.executable, *sys.argv])
-    subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
+    # Package tgt begins to listen when it is installed, so ./dev leaves that to whom the host belongs.
+    tool.enter_namespace(('tgtd', 'tgtadm', 'iscsi-ls'), 'tgt, libiscsi-bin')
     unittest.main(verbosity=2)

@@ -198,11 +198,6 @@ class Lab(net.Case):
     def path(self, name):
         return os.path.join(self.dir, name)
 
-    def write(self, name, text):
-        with open(self.path(name), 'w', encoding='ascii') as file:
-            file.write(text)
-        return self.path(name)
-
     def client(self, *words):
         result = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                 text=True, check=False, timeout=waiting.PATIENCE,

@@ -354,10 +354,6 @@ SetEnv PATH={self.far}:/usr/bin:/bin
     def path(self, name):
         return os.path.join(self.dir, name)
 
-    def write(self, name, text):
-        with open(self.path(name), 'w', encoding='ascii') as file:
-            file.write(text)
-
     def listens(self, process):
         if process.poll() is not None:
             with open(self.path('sshd.log'), encoding='utf-8') as log:

@@ -49,12 +49,6 @@ class Pools(tool.Case):
     def parts(self):
         return [name for name in os.listdir(self.pool) if name.startswith('.socle-')]
 
-    def write(self, name, text):
-        path = os.path.join(self.dir, name)
-        with open(path, 'w', encoding='utf-8') as file:
-            file.write(text)
-        return path
-
     def image(self, name):
         result = subprocess.run([IMG, 'info', '--output=json', self.path(name)], check=True,
                                 capture_output=True, text=True, timeout=waiting.PATIENCE)

@@ -93,8 +93,7 @@ static bool take_lun(struct remote_url *url, const char *text, GError **error)
 {
 	guint64 lun;
 
-	/* Those are the LUNs that the simple way to address them has room for. */
-	if (!g_ascii_string_to_unsigned(text, 10, 0, 16383, &lun, NULL))
+	if (!g_ascii_string_to_unsigned(text, 10, 0, REMOTE_LUN_MAX, &lun, NULL))
 		return wrong(url, "the number of the LUN is no number below 16384", error);
 	url->lun = (unsigned)lun;
 	return true;
@@ -168,6 +167,15 @@ char *remote_url_format(const struct remote_url *url)
 	else
 		append(text, url->image, ":");
 	return g_string_free(text, FALSE);
+}
+
+void remote_url_add_host(GString *hosts, const char *name, unsigned port)
+{
+	const bool bare_v6 = strchr(name, ':') && *name != '[';
+
+	g_string_append_printf(hosts, bare_v6 ? "%s[%s]" : "%s%s", hosts->len ? "," : "", name);
+	if (port)
+		g_string_append_printf(hosts, ":%u", port);
 }
 
 void remote_url_free(struct remote_url *url)

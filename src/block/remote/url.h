@@ -25,8 +25,9 @@ enum remote_kind {
 };
 
 enum {
-	REMOTE_URL_MAX = 4096, /* bytes of all of it */
-	REMOTE_PART_MAX = 255, /* and of a part; libiscsi has no room for more */
+	REMOTE_URL_MAX = 4096,  /* bytes of all of it */
+	REMOTE_PART_MAX = 255,  /* and of a part; libiscsi has no room for more */
+	REMOTE_LUN_MAX = 16383, /* what the simple way to address them has room for */
 };
 
 struct remote_url {
@@ -42,6 +43,8 @@ struct remote_url {
 bool remote_url_is(const char *text);
 struct remote_url *remote_url_parse(const char *text, GError **error);
 char *remote_url_format(const struct remote_url *url);
+/* One more for ->host; an address of IPv6 gets its brackets. @port 0: the usual one. */
+void remote_url_add_host(GString *hosts, const char *name, unsigned port);
 /* NULL is fine. */
 void remote_url_free(struct remote_url *url);
 DEFINE_AUTOPTR(remote_url, remote_url_free);

@@ -66,6 +66,17 @@ static void test_bad(void)
 	g_assert_false(remote_url_is(NULL));
 }
 
+static void test_hosts(void)
+{
+	g_autoptr(GString) hosts = g_string_new(NULL);
+
+	remote_url_add_host(hosts, "a", 0);
+	remote_url_add_host(hosts, "192.0.2.1", 6789);
+	remote_url_add_host(hosts, "2001:db8::1", 6789);
+	remote_url_add_host(hosts, "[::1]", 0);
+	g_assert_cmpstr(hosts->str, ==, "a,192.0.2.1:6789,[2001:db8::1]:6789,[::1]");
+}
+
 /* What cannot be reached says so, and leaves nothing behind. */
 static void test_open(void)
 {
@@ -82,6 +93,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/block/remote-url/good", test_good);
 	g_test_add_func("/block/remote-url/bad", test_bad);
+	g_test_add_func("/block/remote-url/hosts", test_hosts);
 	g_test_add_func("/block/remote-url/open", test_open);
 	return g_test_run();
 }

@@ -197,10 +197,26 @@ static void test_definitions(void)
 		  "no secret with matching uuid '" UUID "'");
 }
 
+/* One that cannot be taken away is there as it was. */
+static void test_undefine_fails(void)
+{
+	autoptr(asker) asker = asker_new(new_node());
+	rpc_secret_undefine_args undefine = { .secret = handle(UUID) };
+
+	define(asker, ISCSI("", UUID));
+	set_value(asker, "one");
+	store.fails = true;
+	ASK_FAILS(asker, SECRET_UNDEFINE, rpc_secret_undefine_args, &undefine, INTERNAL,
+		  "the disk is full");
+	store.fails = false;
+	value_is(asker, "one");
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/manage/secret/values", test_values);
 	g_test_add_func("/manage/secret/definitions", test_definitions);
+	g_test_add_func("/manage/secret/undefine-fails", test_undefine_fails);
 	return g_test_run();
 }
