@@ -110,6 +110,7 @@ struct lun {
 	/* [loop] */
 	enum link link;
 	bool link_broken;
+	bool target_busy; /* it has said so: nothing more is sent before the next tick */
 	struct iscsi_context *context;
 	struct io_watch watch;
 	bool watching;
@@ -122,7 +123,7 @@ struct lun {
 
 	/* What the target is like; written by who opens it. */
 	uint32_t block_len, max_unmap;
-	uint64_t max_same; /* bytes; 0: it cannot */
+	uint64_t max_same; /* bytes */
 	bool can_unmap, same_unmaps;
 	_Atomic bool no_same; /* it has said so */
 	uint8_t *zeroes;

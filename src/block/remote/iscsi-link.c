@@ -205,6 +205,7 @@ void lun_on_tick(void *opaque)
 	lun_expire(lun);
 	if (lun->waiting && lun->link == LINK_DOWN && now >= lun->next_try_ns)
 		lun_connect(lun);
+	lun->target_busy = false;
 	lun_send(lun);
 	lun_watch(lun);
 	if (lun->waiting || lun_flying(lun) || lun->link == LINK_CONNECTING)

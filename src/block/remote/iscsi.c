@@ -189,7 +189,8 @@ static void land(struct flight *flight)
 
 void lun_send(struct lun *lun)
 {
-	while (lun->link == LINK_UP && !lun->link_broken && lun->waiting && lun->free_count) {
+	while (lun->link == LINK_UP && !lun->link_broken && !lun->target_busy && lun->waiting &&
+	       lun->free_count) {
 		struct flight *flight = &lun->flights[lun->free[--lun->free_count]];
 		struct block_request *req = take_first(lun);
 
@@ -306,8 +307,11 @@ static void command_done(struct iscsi_context *context, int status, void *data, 
 		lun->link_broken = true;
 		wait_first(lun, req);
 		break;
-	case AGAIN:
 	case LATER:
+		lun->target_busy = true;
+		wait_last(lun, req);
+		break;
+	case AGAIN:
 		wait_last(lun, req);
 		break;
 	case FAILED:
@@ -326,7 +330,7 @@ static enum way way_of(const struct lun *lun, const struct block_request *req)
 	case BLOCK_DISCARD:
 		return WAY_UNMAP;
 	case BLOCK_WRITE_ZEROES:
-		return lun->max_same && !atomic_load(&lun->no_same) ? WAY_SAME : WAY_ZEROES;
+		return atomic_load(&lun->no_same) ? WAY_ZEROES : WAY_SAME;
 	case BLOCK_READ:
 	case BLOCK_WRITE:
 	case BLOCK_OP_COUNT:
