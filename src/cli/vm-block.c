@@ -97,6 +97,7 @@ const struct cli_command cli_vm_block_resize = {
 
 enum {
 	LOOK_MS = 500,
+	PIVOT_TRIES = 20,
 	MIB = 1 << 20
 };
 
@@ -145,12 +146,27 @@ static bool bandwidth_of(const struct cli_args *args, uint64_t *ret, GError **er
 	return true;
 }
 
+/* libvirt's daemon tells that all is copied a moment before QEMU tells that it is ready. */
+static bool pivot_job(const struct cli_args *args, struct socle_domain *dom, GError **error)
+{
+	for (unsigned tries = 1;; tries++) {
+		struct socle_error *why = NULL;
+
+		if (socle_domain_block_job_abort(dom, cli_args_word(args, 1),
+						 SOCLE_BLOCK_JOB_ABORT_PIVOT, &why) >= 0)
+			return true;
+		if (tries == PIVOT_TRIES || socle_error_code(why) != SOCLE_ERR_BLOCK_COPY_ACTIVE)
+			return fail(args, why, error);
+		socle_error_free(why);
+		g_usleep(LOOK_MS * 1000UL);
+	}
+}
+
 /* What --wait and --pivot ask for; *done is told. */
 static bool finish(struct cli *cli, const struct cli_args *args, struct socle_domain *dom,
 		   const char **done, GError **error)
 {
 	bool pivot = cli_args_has(args, "pivot"), ready;
-	struct socle_error *why = NULL;
 
 	if (!pivot && !cli_args_has(args, "wait"))
 		return true;
@@ -160,10 +176,7 @@ static bool finish(struct cli *cli, const struct cli_args *args, struct socle_do
 	if (!pivot || !ready)
 		return true;
 	*done = "is done";
-	if (socle_domain_block_job_abort(dom, cli_args_word(args, 1), SOCLE_BLOCK_JOB_ABORT_PIVOT,
-					 &why) < 0)
-		return fail(args, why, error);
-	return true;
+	return pivot_job(args, dom, error);
 }
 
 static int run_commit(struct cli *cli, const struct cli_args *args, GError **error)
