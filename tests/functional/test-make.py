@@ -5,6 +5,7 @@
 usage: test-make.py [CLASS...]. Environment: that of daemon.py, and SOCLE the command line.
 """
 import contextlib
+import glob
 import json
 import os
 import signal
@@ -13,7 +14,6 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 import unittest
 
 import daemon as tool
@@ -29,21 +29,28 @@ INTERRUPTED = 130
 KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOWNNRIX2ovSSexaIw/C3RApR903kJrzlmXpPPmRugFM me'
 
 
+class Held:
+    """A call whose answer waits until go is set; seen is set when the daemon has it."""
+
+    def __init__(self, procedure):
+        self.procedure, self.seen, self.go = procedure, threading.Event(), threading.Event()
+
+
 class Proxy:
     """Between socle and the daemon: a call that is named has no answer until it is let go."""
 
     def __init__(self, path, target):
         self.path, self.target = path, target
-        self.held, self.seen, self.go = None, threading.Event(), threading.Event()
+        self.held = None
         self.server = socket.socket(socket.AF_UNIX)
         self.server.bind(path)
         self.server.listen()
         threading.Thread(target=self.accept, daemon=True).start()
 
     def hold(self, procedure):
-        self.held = procedure
-        self.seen.clear()
-        self.go.clear()
+        """The next call of it, by whichever connection."""
+        self.held = Held(procedure)
+        return self.held
 
     def accept(self):
         with contextlib.suppress(OSError):
@@ -51,9 +58,9 @@ class Proxy:
                 client = self.server.accept()[0]
                 daemon = socket.socket(socket.AF_UNIX)
                 daemon.connect(self.target)
-                stop = threading.Event()
-                threading.Thread(target=self.up, args=(client, daemon, stop), daemon=True).start()
-                threading.Thread(target=self.down, args=(client, daemon, stop), daemon=True).start()
+                mine = []
+                threading.Thread(target=self.up, args=(client, daemon, mine), daemon=True).start()
+                threading.Thread(target=self.down, args=(client, daemon, mine), daemon=True).start()
 
     @staticmethod
     def read(sock, count):
@@ -75,29 +82,30 @@ class Proxy:
             for fd in fds:
                 os.close(fd)
 
-    def up(self, client, daemon, stop):
+    def up(self, client, daemon, mine):
         with contextlib.suppress(OSError):
             while True:
                 head = self.read(client, 16)
                 length, _, _, procedure = struct.unpack('>IIII', head)
                 data = head + self.read(client, length - 16)
-                held = procedure == self.held
+                held = self.held if self.held and self.held.procedure == procedure else None
                 if held:
                     self.held = None
-                    stop.set()
+                    mine.append(held)
                 daemon.sendall(data)
                 self.pass_files(client, daemon, data)
                 if held:
-                    self.seen.set()
+                    held.seen.set()
         with contextlib.suppress(OSError):
             daemon.shutdown(socket.SHUT_RDWR)
-        self.go.set()
+        for held in mine:
+            held.go.set()
 
-    def down(self, client, daemon, stop):
+    def down(self, client, daemon, mine):
         with contextlib.suppress(OSError):
             while data := daemon.recv(65536):
-                if stop.is_set():
-                    self.go.wait()
+                for held in mine:
+                    held.go.wait()
                 client.sendall(data)
         with contextlib.suppress(OSError):
             client.shutdown(socket.SHUT_RDWR)
@@ -162,15 +170,14 @@ class Interrupted(Case):
 
     def interrupt(self, procedure, name, *words, sig=signal.SIGINT):
         before = self.left()
-        self.proxy.hold(procedure)
+        held = self.proxy.hold(procedure)
         process = self.start(*words, uri=self.held_uri)
-        self.assertTrue(self.proxy.seen.wait(waiting.PATIENCE), words)
+        self.assertTrue(held.seen.wait(waiting.PATIENCE), words)
         process.send_signal(sig)
-        wait_for(lambda: process.poll() is not None or Interrupted.taken(process.pid), 'the signal')
-        # A call that is short is waited for. Its thread has the signal, and is about to note it.
-        time.sleep(0.05)
+        wait_for(lambda: process.poll() is not None or self.noted(process.pid), 'the signal')
+        # A call that is short is waited for.
         if procedure != VOL_COPY:
-            self.proxy.go.set()
+            held.go.set()
         out, err = process.communicate(timeout=waiting.PATIENCE)
         self.assertEqual((process.returncode, out, err),
                          (INTERRUPTED, '', f"socle: '{name}' was interrupted, and what had been made of it "
@@ -195,32 +202,38 @@ class Interrupted(Case):
 
     def test_twice(self):
         """The second one does not wait for anybody."""
-        self.proxy.hold(DEFINE)
+        held = self.proxy.hold(DEFINE)
         process = self.start('create', 'web', '--kernel', tool.KEYS, '--network', 'none', uri=self.held_uri)
-        self.assertTrue(self.proxy.seen.wait(waiting.PATIENCE))
+        self.assertTrue(held.seen.wait(waiting.PATIENCE))
         process.send_signal(signal.SIGINT)
-        # The first has been taken when it is pending no more.
-        wait_for(lambda: self.taken(process.pid), 'the first signal')
+        wait_for(lambda: self.noted(process.pid), 'the first signal')
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(waiting.PATIENCE), -signal.SIGINT)
         self.assertEqual(process.communicate()[1], '')
 
     @staticmethod
-    def taken(pid):
-        with open(f'/proc/{pid}/status', encoding='ascii') as file:
-            pending = [line.split()[1] for line in file if line.startswith(('SigPnd', 'ShdPnd'))]
-        return all(int(mask, 16) == 0 for mask in pending)
+    def noted(pid):
+        """None is pending, and the thread that takes them waits for the next one."""
+        pending, thread = set(), ''
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for status in glob.glob(f'/proc/{pid}/task/*/status'):
+                with open(status, encoding='ascii') as file:
+                    words = dict(line.split(':\t', 1) for line in file if ':\t' in line)
+                pending |= {int(words[mask], 16) for mask in ('SigPnd', 'ShdPnd')}
+                if words['Name'] == 'signals\n':
+                    thread = words['State']
+        return pending == {0} and thread.startswith('S')
 
     def test_nohup(self):
         """Who has switched signals off is not asked."""
-        self.proxy.hold(DEFINE)
+        held = self.proxy.hold(DEFINE)
         process = subprocess.Popen(['sh', '-c', 'trap "" INT HUP; exec "$@"', 'sh', SOCLE, '-c', self.held_uri, 'create',
                                     'web', '--kernel', tool.KEYS, '--network', 'none', '--no-start'],
                                    stdout=subprocess.PIPE, text=True)
-        self.assertTrue(self.proxy.seen.wait(waiting.PATIENCE))
+        self.assertTrue(held.seen.wait(waiting.PATIENCE))
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGHUP)
-        self.proxy.go.set()
+        held.go.set()
         self.assertEqual(process.communicate(timeout=waiting.PATIENCE)[0], "'web' is made\n")
         self.assertEqual(process.returncode, 0)
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """socled as libvirt's clients see it: sockets, rights, TLS, sessions, restarts, full disks, rude clients."""
 import array
+import glob
 import os
 import pwd
 import re
@@ -439,6 +440,8 @@ class Restart(tool.Case):
         conn.defineXML(definition('one')).create()
         conn.close()
         pid = self.machine_pids()[0]
+        # Until then the definition is in the log alone.
+        wait_for(lambda: glob.glob(os.path.join(self.dir, 'st/domains/*.xml')), 'its file')
         one.end(signal.SIGKILL)
         shutil.rmtree(os.path.join(self.dir, 'st/run/status'))
         os.unlink(os.path.join(self.dir, 'st/wal'))
