@@ -164,9 +164,18 @@ class Case(tool.Case):
     def left(self):
         return sorted(os.listdir(self.images)), self.good('list', '--all', '-o', 'name').split()
 
-
-class Interrupted(Case):
-    """Ctrl-C in the middle of each step."""
+    @staticmethod
+    def noted(pid):
+        """None is pending, and the thread that takes them waits for the next one."""
+        pending, thread = set(), ''
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for status in glob.glob(f'/proc/{pid}/task/*/status'):
+                with open(status, encoding='ascii') as file:
+                    words = dict(line.split(':\t', 1) for line in file if ':\t' in line)
+                pending |= {int(words[mask], 16) for mask in ('SigPnd', 'ShdPnd')}
+                if words['Name'] == 'signals\n':
+                    thread = words['State']
+        return pending == {0} and thread.startswith('S')
 
     def interrupt(self, procedure, name, *words, sig=signal.SIGINT):
         before = self.left()
@@ -183,6 +192,10 @@ class Interrupted(Case):
                          (INTERRUPTED, '', f"socle: '{name}' was interrupted, and what had been made of it "
                                            'is gone\n'), words)
         wait_for(lambda: self.left() == before, f'{before} after {words}')
+
+
+class Interrupted(Case):
+    """Ctrl-C in the middle of each step."""
 
     def test_create(self):
         image = self.image()
@@ -210,19 +223,6 @@ class Interrupted(Case):
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(waiting.PATIENCE), -signal.SIGINT)
         self.assertEqual(process.communicate()[1], '')
-
-    @staticmethod
-    def noted(pid):
-        """None is pending, and the thread that takes them waits for the next one."""
-        pending, thread = set(), ''
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            for status in glob.glob(f'/proc/{pid}/task/*/status'):
-                with open(status, encoding='ascii') as file:
-                    words = dict(line.split(':\t', 1) for line in file if ':\t' in line)
-                pending |= {int(words[mask], 16) for mask in ('SigPnd', 'ShdPnd')}
-                if words['Name'] == 'signals\n':
-                    thread = words['State']
-        return pending == {0} and thread.startswith('S')
 
     def test_nohup(self):
         """Who has switched signals off is not asked."""
@@ -433,7 +433,7 @@ class Templates(Case):
     def test_interrupted(self):
         for procedure, more in ((VOL_CREATE, ()), (VOL_COPY, ('--full',)), (VOL_UPLOAD, ()), (DEFINE, ()), (START, ())):
             with self.subTest(procedure=procedure):
-                Interrupted.interrupt(self, procedure, 'web', 'create', 'web', '--template', 'base', *more)
+                self.interrupt(procedure, 'web', 'create', 'web', '--template', 'base', *more)
 
 
 if __name__ == '__main__':
