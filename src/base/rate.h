@@ -17,10 +17,10 @@
 
 struct rate {
 	/* private, but for avg */
-	uint64_t avg; /* units per second, 0: no limit */
-	uint64_t max; /* units per second in a burst */
-	bool paced;   /* a burst passes at max, not at once */
-	double size;  /* what the bucket holds */
+	uint64_t avg;              /* units per second, 0: no limit */
+	uint64_t max;              /* units per second in a burst */
+	bool paced;                /* a burst passes at max, not at once */
+	double size;               /* what the bucket holds */
 	double level, burst_level; /* what is in the buckets, in units */
 	uint64_t at_ns;            /* when they were leaked last */
 };

@@ -48,9 +48,8 @@ static bool take_bytes(const json_t *args, const char *name, uint64_t *ret, GErr
 	const json_int_t value = json_integer_value(json_object_get(args, name));
 
 	*ret = (uint64_t)value;
-	return value >= 0 ||
-	       error_set(error, SOCLE_ERROR_USAGE,
-			 "'%s' is below 0; give bytes, or 0: no limit", name);
+	return value >= 0 || error_set(error, SOCLE_ERROR_USAGE,
+				       "'%s' is below 0; give bytes, or 0: no limit", name);
 }
 
 static bool take_limit(const json_t *args, const char *way, struct net_limit *limit, GError **error)
