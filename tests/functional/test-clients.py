@@ -19,6 +19,7 @@ import threading
 import time
 import unittest
 
+from ports import free_port
 import vm
 import vnc
 import waiting
@@ -438,9 +439,10 @@ class Screens(Case):
         with vnc.Client(path) as client:
             client.look(has('Press ESC for boot menu'), waiting.PATIENCE)
         with socket.socket() as taken:
-            taken.bind(('127.0.0.1', 0))
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            port = free_port()
+            taken.bind(('127.0.0.1', port))
             taken.listen()
-            port = taken.getsockname()[1]
             dom = self.machine('port', f"<graphics type='vnc' port='{port}'/>", start=False)
             with self.assertRaises(libvirt.libvirtError) as caught:
                 dom.create()

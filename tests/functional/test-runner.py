@@ -17,6 +17,7 @@ import threading
 import time
 import unittest
 
+from ports import free_port
 import vm
 import waiting
 from waiting import read_until, wait_for
@@ -537,8 +538,7 @@ class Plug(Base):
                 file.truncate(1 << 20)
 
     def devices(self):
-        with socket.create_server(('127.0.0.1', 0)) as server:
-            port = server.getsockname()[1]
+        port = free_port()
         wire = "<source address='127.0.0.1' port='%d'/><mac address='52:54:00:00:00:0%d'/>"
         return (f"<disk type='file'><source file='{os.getcwd()}/busy'/><target dev='vda'/></disk>"
                 f"<interface type='server'>{wire % (port, 2)}</interface>"

@@ -23,6 +23,7 @@ import unittest
 import certificates
 import daemon as tool
 from daemon import SOCLED, definition, packet, raw_client, receive
+from ports import free_port
 import waiting
 from waiting import wait_for
 
@@ -951,9 +952,7 @@ class Tls(tool.Case):
         other = made.make('other', authority)
         self.stranger = made.make('stranger', client.format('admin two'), other)
         self.wrong_use = made.make('wrong', certificates.SERVER, self.ca)
-        with socket.socket() as sock:
-            sock.bind(('127.0.0.1', 0))
-            self.port = sock.getsockname()[1]
+        self.port = free_port()
         self.one = self.daemon('--listen-tls', f'127.0.0.1:{self.port}', '--tls-ca', self.ca + '.pem',
                                '--tls-cert', self.server + '.pem', '--tls-key', self.server + '.key',
                                '--tls-allowed-dn', 'CN=x;CN=admin*,O=Example')
@@ -1016,9 +1015,7 @@ class Tls(tool.Case):
 
 class Tcp(tool.Case):
     def test_loopback(self):
-        with socket.socket() as sock:
-            sock.bind(('127.0.0.1', 0))
-            port = sock.getsockname()[1]
+        port = free_port()
         self.daemon('--listen-tcp', f'127.0.0.1:{port}')
         self.virsh(f'qemu+tcp://127.0.0.1:{port}/system', 'list', '--all')
 
