@@ -493,7 +493,9 @@ class Desktop(Case):
 
     def start_screen(self):
         ours, theirs = os.pipe()
-        self.launch('Xvfb', '-displayfd', str(theirs), '-screen', '0', '1024x768x24', '-nolisten', 'tcp',
+        # When its last client goes it would begin anew, and with that throw out who is about to come: xdotool is
+        # such a client, again and again.
+        self.launch('Xvfb', '-displayfd', str(theirs), '-noreset', '-screen', '0', '1024x768x24', '-nolisten', 'tcp',
                     pass_fds=[theirs])
         os.close(theirs)
         with open(ours, encoding='ascii') as file:
