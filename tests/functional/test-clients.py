@@ -174,6 +174,7 @@ class States(Case):
         self.daemon.kill()
         self.daemon.wait()
         os.kill(pids['goes'], signal.SIGKILL)
+        wait_for(lambda: not vm.alive(pids['goes']), 'its end')
         self.start()
         found = {dom.name(): dom.UUIDString() for dom in self.conn.listAllDomains()}
         self.assertEqual(found, uuids)
@@ -183,15 +184,15 @@ class States(Case):
                          {name: pids[name] for name in ('stays', 'transient')})
         self.assertIn('crashed', self.virsh('domstate', '--reason', 'goes'))
 
-    @staticmethod
-    def machine_pid(name):
-        """The one process of socle-vm with this --name."""
+    def machine_pid(self, name):
+        """The one process of socle-vm with this --name that is ours."""
         found = []
         for pid in filter(str.isdigit, os.listdir('/proc')):
             with contextlib.suppress(OSError):
                 with open(f'/proc/{pid}/cmdline', 'rb') as file:
                     words = file.read().split(b'\0')
-                if words[0].endswith(b'socle-vm') and b'--name=' + name.encode() in words:
+                if words[0].endswith(b'socle-vm') and b'--name=' + name.encode() in words and \
+                        any(self.folder.encode() in word for word in words):
                     found.append(int(pid))
         assert len(found) == 1, f'{name}: {found}'
         return found[0]

@@ -479,20 +479,13 @@ class Lost(Base):
                 if key:
                     with console(f'run/{UUID}/serial0') as sock:
                         sock.sendall(key)
-                        wait_for(lambda: not self.alive(pid), 'end')
+                        wait_for(lambda: not vm.alive(pid), 'end')
                 else:
                     os.kill(pid, signal.SIGKILL)
-                    wait_for(lambda: not self.alive(pid), 'end')
+                    wait_for(lambda: not vm.alive(pid), 'end')
                 lab = self.lab()
                 self.assertIn(words, lab.ask('find', 'm.xml', state))
                 self.assertEqual(os.listdir('run'), [])
-
-    @staticmethod
-    def alive(pid):
-        try:
-            return vm.alive(pid)
-        except FileNotFoundError:
-            return False
 
     def test_other_process(self):
         """A process that has the number by now is not taken for it."""
@@ -522,7 +515,7 @@ class Lost(Base):
         lab.end(signal.SIGKILL)
         lab = self.lab()
         self.assertNotEqual(self.start(lab), pid)
-        wait_for(lambda: not self.alive(pid), 'end')
+        wait_for(lambda: not vm.alive(pid), 'end')
 
 
 class Plug(Base):
