@@ -302,8 +302,8 @@ class Dump(Case):
         dom = self.make_dom(memory=2048)
         self.pid = next(int(pid) for pid in os.listdir('/proc') if pid.isdigit() and
                         dom.UUIDString().encode() in self.words(pid) and b'socle-vm' in self.words(pid))
-        os.kill(self.pid, signal.SIGSTOP)
         self.addCleanup(self.cont)
+        waiting.hold(self.pid)
         errors = []
 
         def run():

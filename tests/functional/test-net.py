@@ -460,7 +460,7 @@ class Hands(net.Case):
 
     def test_taken(self):
         # Somebody has put his own in its place: that is told, and his stays.
-        os.kill(self.one.process.pid, signal.SIGSTOP)
+        waiting.hold(self.one.process.pid)
         run('ip', 'link', 'del', 'virbr5')
         run('ip', 'link', 'add', 'virbr5', 'type', 'bridge')
         os.kill(self.one.process.pid, signal.SIGCONT)
@@ -671,7 +671,7 @@ class Killed(net.Case):
 
     def test_hung(self):
         """One that does not end when it is asked to keeps nobody waiting."""
-        os.kill(self.dnsmasqs()[0], signal.SIGSTOP)
+        waiting.hold(self.dnsmasqs()[0])
         begin = time.monotonic()
         self.net('net-destroy', 'n')
         self.assertLess(time.monotonic() - begin, 2)

@@ -243,7 +243,7 @@ class Life(Base):
             file.truncate(1 << 20)
         lab = self.lab()
         pid = self.start(lab)
-        os.kill(pid, signal.SIGSTOP)
+        waiting.hold(pid)
         before = time.monotonic()
         stats = lab.query()
         self.assertLess(time.monotonic() - before, waiting.PATIENCE / 2)
@@ -251,7 +251,7 @@ class Life(Base):
         self.assertEqual(stats['valid'], 7)
         os.kill(pid, signal.SIGCONT)
         wait_for(lambda: lab.query()['valid'] == 31, 'all statistics')
-        os.kill(pid, signal.SIGSTOP)
+        waiting.hold(pid)
         lab.do('destroy')
         self.assertFalse(vm.alive(pid))
 
@@ -697,7 +697,7 @@ class Fake(Base):
     def test_deadlines(self):
         lab = self.begun('good')
         before = time.monotonic()
-        os.kill(lab.pid(), signal.SIGSTOP)
+        waiting.hold(lab.pid())
         self.assertEqual(lab.query()['valid'], 7)
         self.assertLess(time.monotonic() - before, waiting.PATIENCE / 2)
         lab.do('destroy')
