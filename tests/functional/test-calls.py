@@ -678,15 +678,13 @@ class Snapshots(Case):
             client.wait()
             dom = self.conn.lookupByName('m')
             self.conn.listAllDomains()
-            images = set()
+            images = []
 
             def settled():
                 """Definition and machine name the same image."""
-                images.clear()
-                images.update(ET.fromstring(dom.XMLDesc(flags)).find('.//disk/source').get('file')
-                              for flags in (0, libvirt.VIR_DOMAIN_XML_INACTIVE))
-                return len(images) == 1
-            wait_for(settled, 'a definition that fits the machine')
+                images[:] = [self.source(dom, flags) for flags in (0, libvirt.VIR_DOMAIN_XML_INACTIVE)]
+                return images[0] == images[1]
+            wait_for(settled, images)
 
             def deleted():
                 """What the killed daemon had begun may have to end first."""
