@@ -19,7 +19,8 @@ enum {
 	CLUSTERS = 8,
 	SECTOR = 512,
 	SNAPSHOTS = 30,
-	SHARE_NS = 500000, /* of a processor, in which a change that does not wait has come to its end */
+	SHARE_NS =
+		500000, /* of a processor, in which a change that does not wait has come to its end */
 };
 
 struct fixture {

@@ -20,7 +20,7 @@ enum {
 	BLOCKS = 384,
 	READERS = 3,
 	CHANGES = 1500,
-	ZERO_EACH = 5,	  /* the fifth, tenth ... state of a block is zero */
+	ZERO_EACH = 5,    /* the fifth, tenth ... state of a block is zero */
 	DAWDLE_EACH = 16, /* changes behind which a reader takes his time, once */
 	DAWDLE_TURNS = 50,
 };
