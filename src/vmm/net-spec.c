@@ -45,6 +45,35 @@ bool net_mac_parse(uint8_t ret_mac[NET_MAC_LEN], const char *text, GError **erro
 	return true;
 }
 
+bool net_limit_check(const struct net_limit *limit, const char *way, GError **error)
+{
+	if (!limit->bps && (limit->bps_peak || limit->burst))
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "a peak or burst without an average; give %s-bps, too", way);
+	return !limit->bps_peak || limit->bps_peak >= limit->bps ||
+	       error_set(error, SOCLE_ERROR_USAGE, "%s-peak is below %s-bps; raise it", way, way);
+}
+
+static bool take_limit(struct keyvalue *list, const char *way, struct net_limit *limit,
+		       GError **error)
+{
+	const struct {
+		const char *name;
+		uint64_t *ret;
+	} keys[] = { { "bps", &limit->bps },
+		     { "peak", &limit->bps_peak },
+		     { "burst", &limit->burst },
+		     { "pps", &limit->pps } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		g_autofree char *key = g_strdup_printf("%s-%s", way, keys[i].name);
+
+		if (!keyvalue_take_size(list, key, keys[i].ret, error))
+			return false;
+	}
+	return net_limit_check(limit, way, error);
+}
+
 bool nic_spec_take(struct device_spec *spec, struct keyvalue *list, GError **error)
 {
 	struct virtio_net_config *net = &spec->net;
@@ -64,10 +93,7 @@ bool nic_spec_take(struct device_spec *spec, struct keyvalue *list, GError **err
 	    !keyvalue_take_bool(list, "offload", &offload, error) ||
 	    !keyvalue_take_bool(list, "mrg_rxbuf", &mergeable, error) ||
 	    !keyvalue_take_bool(list, "packed", &packed, error) ||
-	    !keyvalue_take_size(list, "tx-bps", &net->tx.bps, error) ||
-	    !keyvalue_take_size(list, "rx-bps", &net->rx.bps, error) ||
-	    !keyvalue_take_size(list, "tx-pps", &net->tx.pps, error) ||
-	    !keyvalue_take_size(list, "rx-pps", &net->rx.pps, error))
+	    !take_limit(list, "tx", &net->tx, error) || !take_limit(list, "rx", &net->rx, error))
 		return false;
 	if (net->queue_size & (net->queue_size - 1))
 		return error_set(error, SOCLE_ERROR_USAGE,

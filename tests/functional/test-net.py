@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Networks of a system's daemon: guests get addresses and names and reach who they may, whatever else is going on."""
+import contextlib
 import json
 import os
 import random
@@ -1003,9 +1004,44 @@ ip link set eth0 up
         self.assertTrue(192 * 0.5 < limited < 192 * 1.4, limited)
         for rate in (back, free, again):
             self.assertGreater(rate, 600)
+        self.burst()
         # What it says of itself, and what was given to it.
         for source in ('lease', 'arp'):
             self.assertIn('10.5.0.11', self.net('domifaddr', 'one', '--source', source))
+
+
+    def burst(self):
+        """An average of next to nothing, so that what comes through is the burst, in bytes."""
+        self.net('domiftune', 'one', 'vnet0', '--inbound', '1,256,2048', '--live')
+        self.assertIn('peak below its average',
+                      self.net('domiftune', 'one', 'vnet0', '--inbound', '9,8', '--live', status=1))
+        self.assertIn('inbound.peak   : 256', self.net('domiftune', 'one', 'vnet0', '--live'))
+        # Half a MiB, less a tenth of a second's worth and a long frame: no sooner than by the peak.
+        self.assertLess(self.rate_to(512 << 10), 512 / ((512 - 26 - 64) / 256))
+        self.net('domiftune', 'one', 'vnet0', '--inbound', '0', '--outbound', '1,0,512', '--live')
+        size = 2 << 20
+        with socket.create_server(('10.5.0.1', 9)) as server:
+            self.say(f'head -c {size} /dev/zero | nc 10.5.0.1 9')
+            sock = server.accept()[0]
+            with sock:
+                sock.settimeout(waiting.PATIENCE)
+                count = 0
+                while count < 400 << 10:
+                    count += len(sock.recv(65536))
+                # What comes now is a frame in more than a second.
+                sock.settimeout(1)
+                with contextlib.suppress(TimeoutError):
+                    while count < size:
+                        count += len(sock.recv(65536))
+                burst = count
+                self.net('domiftune', 'one', 'vnet0', '--outbound', '0', '--live')
+                sock.settimeout(waiting.PATIENCE)
+                while data := sock.recv(65536):
+                    count += len(data)
+        print(f'burst of 512 KiB: {burst >> 10}', file=sys.stderr)
+        self.assertLess(burst, (512 + 128) << 10)
+        self.assertEqual(count, size)
+        self.expect(b' done')
 
 
 class Session(net.Case):

@@ -104,6 +104,19 @@ static void test_net(void)
 	g_assert_cmpmem(net->device.net.mac, NET_MAC_LEN, mac, sizeof(mac));
 	options_release(&options);
 
+	g_assert_true(parse(&options,
+			    "--net user,rx-bps=1M,rx-peak=2M,rx-burst=10M,tx-bps=1K,tx-burst=5K,"
+			    "tx-pps=7",
+			    NULL));
+	net = only(&options);
+	g_assert_cmpuint(net->device.net.rx.bps, ==, 1 << 20);
+	g_assert_cmpuint(net->device.net.rx.bps_peak, ==, 2 << 20);
+	g_assert_cmpuint(net->device.net.rx.burst, ==, 10 << 20);
+	g_assert_cmpuint(net->device.net.tx.bps, ==, 1 << 10);
+	g_assert_cmpuint(net->device.net.tx.burst, ==, 5 << 10);
+	g_assert_cmpuint(net->device.net.tx.pps, ==, 7);
+	options_release(&options);
+
 	g_assert_true(parse(&options, "--net tap,ifname=t0,queues=4,offload=off", NULL));
 	net = only(&options);
 	g_assert_cmpint(net->netdev.kind, ==, NETDEV_TAP);
@@ -174,6 +187,9 @@ static void test_refused(void)
 		{ "--net user,hostfwd=tcp::0-:22", "not of the form" },
 		{ "--net user,hostfwd=tcp::70000-:22", "not of the form" },
 		{ "--net user,ifname=t", "unknown key 'ifname'" },
+		{ "--net user,rx-peak=9", "without an average; give rx-bps" },
+		{ "--net user,tx-burst=9", "without an average; give tx-bps" },
+		{ "--net user,rx-bps=9,rx-peak=8", "rx-peak is below rx-bps; raise it" },
 		{ "--net fd=1", "3 or more" },
 		{ "--net tap,ifname=a,fd=5", "give one of" },
 		{ "--net stream", "needs an address" },
