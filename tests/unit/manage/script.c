@@ -342,15 +342,18 @@ const struct network_ops script_networks = {
 
 struct node *script_node(bool store, unsigned deadline_ms)
 {
+	static struct network_ops user_networks;
 	struct node_config config = { .uri = "test:///script",
 				      .type = "TEST",
 				      .machines = &script_machines,
-				      .networks = &script_networks,
+				      .networks = script.user ? &user_networks : &script_networks,
 				      .store = store ? &script_store : NULL,
 				      .support = { .test = !script.real,
 						   .emulator = "/usr/bin/socle-vm" },
 				      .deadline_ms = deadline_ms };
 
+	user_networks = script_networks;
+	user_networks.is_user = true;
 	return node_new(&config);
 }
 

@@ -15,6 +15,7 @@
 /* One for all; tests put it back by script_reset(). */
 struct script {
 	bool real;         /* the node is not of the driver "test" */
+	bool user;         /* each card has a network of its own, as in a session */
 	bool hold;         /* tasks of machines wait for script_release() */
 	bool hold_queries; /* those of query() too */
 	bool store_hold;   /* those of the store wait for script_store_release() */
