@@ -70,6 +70,8 @@ class Storage(Case):
         self.assertRegex(xml, r"(?s)<pool type='logical'>.*<device path='/dev/sdz'/>.*"
                          r"<name>vg0</name>")
         self.bad('pool-define-as', 'x', 'tape', status=2, says='there are dir, fs')
+        self.bad('pool', 'define-as', 'x', status=2, says="say in which one by '--target'")
+        self.bad('pool', 'define-as', 'x', '--target', 'here', status=2, says="the target 'here' is no path from / on")
         file = self.daemon.place('pool.xml', f"<pool type='dir'><name>again</name><target><path>"
                                  f"{self.folder}/again</path></target></pool>".encode())
         self.good('pool', 'define', file, '--build', '--start', '--autostart')
