@@ -100,6 +100,8 @@ static void take_out(struct vm *vm, struct snapshot *snapshot)
 	if (all->current == snapshot)
 		all->current =
 			snapshot->parent.name ? snapshots_find(vm, snapshot->parent.name) : NULL;
+	if (all->going_back == snapshot)
+		all->going_back = NULL;
 	g_ptr_array_remove(all->list, snapshot);
 }
 

@@ -1058,8 +1058,11 @@ class Session(net.Case):
     def test_session(self):
         own = """<metadata><f:forwards xmlns:f='urn:socle:network'><f:forward port='22022' to='10.5.0.11' to-port='22'/>
             <f:forward port='22023' to='10.5.0.12' to-port='22'/></f:forwards></metadata>"""
-        self.make(NAT.format(more=own + "<domain name='lab.test'/>", ip='',
-                             dhcp="<host mac='52:54:00:00:05:01' name='fixed' ip='10.5.0.11'/>"), 'n')
+        names = "<dns><srv service='x' protocol='tcp'/><host ip='192.0.2.7'><hostname>web</hostname></host></dns>"
+        six = "<ip family='ipv6' address='fd00:5::1' prefix='64'/>"
+        self.make(NAT.format(more=own + names + "<domain name='lab.test'/>" + six, ip=f"<tftp root='{self.dir}'/>",
+                             dhcp="<host mac='52:54:00:00:05:01' name='fixed' ip='10.5.0.11'/><bootp file='boot.img'/>"),
+                  'n')
         path = os.path.join(self.dir, 'm.xml')
         with open(path, 'w', encoding='utf-8') as file:
             file.write(definition('one', devices="""
@@ -1072,12 +1075,19 @@ class Session(net.Case):
         self.assertRegex(self.net('net-list'), 'default +active')
         with open(os.path.join(self.dir, 'st', 'log', 'one.log'), encoding='utf-8') as file:
             said = file.read()
-        self.assertRegex(said, r'user,[^ ]*net=10\.5\.0\.0/24,host=10\.5\.0\.1,dhcpstart=10\.5\.0\.11,'
+        self.assertRegex(said, r'user,ipv6-net=fd00:5::/64,ipv6-host=fd00:5::1,'
+                               r'net=10\.5\.0\.0/24,host=10\.5\.0\.1,dhcpstart=10\.5\.0\.11,'
+                               r'tftp=/[^,]*,bootfile=boot.img,'
+                               r'dnshost=10.5.0.11/fixed,dnshost=10.5.0.11/fixed.lab.test,'
+                               r'dnshost=192.0.2.7/web,dnshost=192.0.2.7/web.lab.test,'
                                r'hostname=fixed,domainname=lab.test,hostfwd=tcp::22022-:22,id')
         self.assertRegex(said, r'net=192\.168\.122\.0/24,host=192\.168\.122\.1,dhcpstart=192\.168\.122\.2')
         # One without a way out has none here, either.
         self.assertRegex(said, r'net=10\.8\.0\.0/24,restrict=on,')
         self.assertEqual(said.count('restrict='), 1)
+        # What it cannot have is told.
+        self.assertIn("network 'n' of a session: guests do not reach one another, and have no <srv> of "
+                      "<dns>; the system's daemon has them", self.one.said())
         live = self.net('dumpxml', 'one')
         self.assertIn("<ip address='10.5.0.11' family='ipv4' prefix='24' peer='10.5.0.1'/>", live)
         self.assertIn("connections='1'", self.net('net-dumpxml', 'n'))

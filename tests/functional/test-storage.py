@@ -699,6 +699,11 @@ class Devices(Pools):
         define(2)
         self.virsh(self.uri, 'pool-build', group)
         self.assertEqual(capacity(), 120 * MIB)
+        # Nothing is on it, so nothing has to be moved, which takes device-mapper.
+        for verb, size in (('remove-disk', 60), ('add-disk', 120)):
+            subprocess.run([SOCLE, '-c', self.uri, 'pool', verb, group, devices[1]], check=True, capture_output=True,
+                           timeout=waiting.PATIENCE)
+            self.assertEqual(capacity(), size * MIB)
         self.assertIn(f'<name>{group}</name>', self.virsh(self.uri, 'find-storage-pool-sources', 'logical'))
         with open('/proc/misc', encoding='ascii') as file:
             mapper = 'device-mapper' in file.read()
