@@ -137,7 +137,11 @@ class Terminal:
         while self.process.poll() is None and time.monotonic() < end:
             if select.select([self.master], [], [], 0.05)[0]:
                 self.data += os.read(self.master, 65536)
-        return self.process.wait(1)
+        status = self.process.wait(1)
+        # What it said last.
+        while select.select([self.master], [], [], 0)[0]:
+            self.data += os.read(self.master, 65536)
+        return status
 
     def close(self):
         if self.process.poll() is None:

@@ -990,20 +990,25 @@ ip link set eth0 up
         self.expect(b' done')
         return size / 1024 / took
 
+    @staticmethod
+    def quick(rate):
+        """What nobody limits is, if not each time: the host has others, too."""
+        rates = []
+        wait_for(lambda: rates.append(rate(1 << 20)) or rates[-1] > 600, 'more than 600 KiB in a second')
+        return rates[-1]
+
     def test_tune(self):
         """How much may go through a card changes while it runs, each way for itself."""
         self.net('domiftune', 'one', 'vnet0', '--inbound', '384', '--live')
-        to, back = self.rate_to(1 << 20), self.rate_from(1 << 20)
+        to, back = self.rate_to(1 << 20), self.quick(self.rate_from)
         self.net('domiftune', 'one', 'vnet0', '--inbound', '0', '--outbound', '192', '--live')
-        free, limited = self.rate_to(1 << 20), self.rate_from(1 << 20)
+        free, limited = self.quick(self.rate_to), self.rate_from(1 << 20)
         self.net('domif-setlink', 'one', 'vnet0', 'up')
         self.net('domiftune', 'one', 'vnet0', '--outbound', '0', '--live')
-        again = self.rate_from(1 << 20)
+        again = self.quick(self.rate_from)
         print(f'384: {to:.0f}, free: {back:.0f} {free:.0f}, 192: {limited:.0f}, free: {again:.0f}', file=sys.stderr)
         self.assertTrue(384 * 0.5 < to < 384 * 1.4, to)
         self.assertTrue(192 * 0.5 < limited < 192 * 1.4, limited)
-        for rate in (back, free, again):
-            self.assertGreater(rate, 600)
         self.burst()
         # What it says of itself, and what was given to it.
         for source in ('lease', 'arp'):

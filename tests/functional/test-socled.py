@@ -759,13 +759,13 @@ class Session(tool.Case):
 
     def test_timeout(self):
         env = self.environment()
-        process = subprocess.Popen([SOCLED, '--session', '--timeout', '1'], env=env,
+        process = subprocess.Popen([SOCLED, '--session', '--timeout', '2'], env=env,
                                    stderr=subprocess.PIPE, text=True)
         path = os.path.join(self.dir, 'r/socle/socled-sock')
         wait_for(lambda: os.path.exists(path + '-ro'), 'it listens')
         self.assertEqual(os.stat(os.path.dirname(path)).st_mode & 0o777, 0o700)
         with raw_client(path) as sock:
-            time.sleep(1.5)
+            time.sleep(2.5)
             sock.sendall(packet(3, 2))
             self.assertEqual(receive(sock)[2], 0)
         self.assertEqual(process.wait(waiting.PATIENCE), 0)
