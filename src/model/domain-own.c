@@ -23,7 +23,7 @@ void domain_own_read(const struct domain *domain, struct domain_own *ret)
 	bool any = domain->metadata && strstr(domain->metadata, DOMAIN_OWN_NAMESPACE);
 	g_autofree char *xml = any ? metadata_get(domain->metadata, DOMAIN_OWN_NAMESPACE) : NULL;
 	autoptr(_xmlDoc) doc = xml ? xml_read(xml, strlen(xml), &xml_limits_kept, NULL) : NULL;
-	xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
+	xmlNode *root = doc ? libxml->DocGetRootElement(doc) : NULL;
 
 	*ret = (struct domain_own){ .linked = g_ptr_array_new_with_free_func(g_free) };
 	for (xmlNode *node = root ? root->children : NULL; node; node = node->next) {
@@ -34,10 +34,10 @@ void domain_own_read(const struct domain *domain, struct domain_own *ret)
 		ret->is_template |= !strcmp((const char *)node->name, "template");
 		if (strcmp((const char *)node->name, "linked") != 0)
 			continue;
-		path = xmlGetNoNsProp(node, xml_str("path"));
+		path = libxml->GetNoNsProp(node, xml_str("path"));
 		if (path)
 			g_ptr_array_add(ret->linked, g_strdup((const char *)path));
-		xmlFree(path);
+		xml_free(path);
 	}
 }
 

@@ -22,7 +22,7 @@ static bool fail(GError **error, const xmlNode *node, const struct field *field,
 	const char *what = field->name[0] == '@' ? "attribute " : "";
 
 	return model_error(error, SOCLE_ERROR_USAGE, "<%s> in line %ld: %s%s is '%.64s'; give %s",
-			   node_name(node), xmlGetLineNo((xmlNode *)(uintptr_t)node), what,
+			   node_name(node), libxml->GetLineNo((xmlNode *)(uintptr_t)node), what,
 			   name + (name[0] == '@'), value, wanted);
 }
 
@@ -33,7 +33,7 @@ static bool unknown(const struct field_parse *how, const xmlNode *node, const ch
 		return model_error(
 			error, SOCLE_ERROR_USAGE,
 			"<%s> in line %ld has %s '%.64s', which is not known there; remove it",
-			node_name(node), xmlGetLineNo((xmlNode *)(uintptr_t)node), what, name);
+			node_name(node), libxml->GetLineNo((xmlNode *)(uintptr_t)node), what, name);
 	notes_add(how->notes, "%s '%.64s' of <%s> is not known and was ignored", what, name,
 		  node_name(node));
 	return true;
@@ -115,17 +115,17 @@ static uint64_t unit_bytes(const char *unit)
 static bool take_size(const struct field *field, struct number *number, const char *text,
 		      xmlNode *node, GError **error)
 {
-	xmlChar *given = xmlGetNoNsProp(node, xml_str("unit"));
+	xmlChar *given = libxml->GetNoNsProp(node, xml_str("unit"));
 	uint64_t kept = field->kind == FIELD_BYTES ? 1 : 1024;
 	uint64_t unit = given ? unit_bytes((const char *)given) : kept;
 	__int128 bytes;
 	int64_t value;
 
-	xmlFree(given);
+	xml_free(given);
 	if (unit == 0)
 		return model_error(error, SOCLE_ERROR_USAGE,
 				   "<%s> in line %ld: its unit is not known; give KiB, MiB or GiB",
-				   node_name(node), xmlGetLineNo(node));
+				   node_name(node), libxml->GetLineNo(node));
 	if (!parse_int(text, &value) || value < 0)
 		return fail(error, node, field, text, "a size, a number of its unit");
 	bytes = (__int128)value * unit;
@@ -186,7 +186,7 @@ static bool take_value(const struct field *field, void *rec, const char *text, x
 /* Without what stands in the elements within. NULL is no text at all. */
 static xmlChar *own_text(xmlNode *node)
 {
-	return xmlNodeListGetString(node->doc, node->children, 1);
+	return libxml->NodeListGetString(node->doc, node->children, 1);
 }
 
 static bool take_attribute(const struct record *record, void *rec, xmlNode *node, xmlAttr *attr,
@@ -201,9 +201,9 @@ static bool take_attribute(const struct record *record, void *rec, xmlNode *node
 
 		if (attr->ns || field->name[0] != '@' || strcmp(field->name + 1, name) != 0)
 			continue;
-		text = xmlNodeListGetString(node->doc, attr->children, 1);
+		text = libxml->NodeListGetString(node->doc, attr->children, 1);
 		ok = take_value(field, rec, text ? (const char *)text : "", node, error);
-		xmlFree(text);
+		xml_free(text);
 		return ok;
 	}
 	return unknown(how, node, "attribute", name, error);
@@ -307,7 +307,7 @@ static bool take_child(const struct field *field, void *rec, xmlNode *node,
 	case FIELD_ENUM:
 		text = own_text(node);
 		ok = take_value(field, rec, text ? (const char *)text : "", node, error);
-		xmlFree(text);
+		xml_free(text);
 		return ok && check_plain(field, node, how, error);
 	case FIELD_SELF:
 		break;
@@ -336,9 +336,9 @@ static bool take_element(const struct record *record, void *rec, xmlNode *node, 
 	if ((*seen & bit) && field->kind == FIELD_KEEP)
 		return true;
 	if ((*seen & bit) && field->kind != FIELD_LIST)
-		return model_error(error, SOCLE_ERROR_USAGE,
-				   "<%s> in line %ld has <%s> twice; remove one",
-				   node_name(node->parent), xmlGetLineNo(node), node_name(node));
+		return model_error(
+			error, SOCLE_ERROR_USAGE, "<%s> in line %ld has <%s> twice; remove one",
+			node_name(node->parent), libxml->GetLineNo(node), node_name(node));
 	*seen |= bit;
 	return take_child(field, rec, node, how, error);
 }
@@ -364,7 +364,7 @@ static bool take_own_text(const struct record *record, void *rec, xmlNode *node,
 		text = own_text(node);
 		ok = is_blank((const char *)text) ||
 		     take_value(field, rec, (const char *)text, node, error);
-		xmlFree(text);
+		xml_free(text);
 		if (!ok)
 			return false;
 	}

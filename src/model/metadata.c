@@ -30,7 +30,7 @@ static xmlNode *find(xmlNode *root, const char *uri)
 char *metadata_get(const char *metadata, const char *uri)
 {
 	autoptr(_xmlDoc) doc = metadata ? read_kept(metadata, NULL) : NULL;
-	xmlNode *node = doc ? find(xmlDocGetRootElement(doc), uri) : NULL;
+	xmlNode *node = doc ? find(libxml->DocGetRootElement(doc), uri) : NULL;
 
 	return node ? xml_dump(node) : NULL;
 }
@@ -41,7 +41,7 @@ static void inject(xmlNode *node, xmlNs *ns)
 	if (node->type != XML_ELEMENT_NODE)
 		return;
 	if (!node->ns)
-		xmlSetNs(node, ns);
+		libxml->SetNs(node, ns);
 	/* The reader has bounded the depth. */
 	for (xmlNode *child = node->children; child; child = child->next)
 		inject(child, ns);
@@ -55,22 +55,22 @@ static bool add(xmlDoc *doc, const char *key, const char *uri, const char *xml, 
 
 	if (!new)
 		return false;
-	if (xmlValidateNCName(xml_str(key), 0) != 0)
+	if (libxml->ValidateNCName(xml_str(key), 0) != 0)
 		return error_set(
 			error, SOCLE_ERROR_USAGE,
 			"the key '%.64s' is no prefix of a namespace; choose one of letters", key);
-	root = xmlDocGetRootElement(new);
-	ns = xmlNewNs(root, xml_str(uri), xml_str(key));
+	root = libxml->DocGetRootElement(new);
+	ns = libxml->NewNs(root, xml_str(uri), xml_str(key));
 	if (!ns)
-		ns = xmlSearchNs(new, root, xml_str(key));
+		ns = libxml->SearchNs(new, root, xml_str(key));
 	if (!ns || strcmp((const char *)ns->href, uri) != 0)
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "the prefix '%.64s' stands for another namespace in the metadata; "
 				 "choose another key",
 				 key);
 	inject(root, ns);
-	copy = xmlDocCopyNode(root, doc, 1);
-	if (!copy || !xmlAddChild(xmlDocGetRootElement(doc), copy))
+	copy = libxml->DocCopyNode(root, doc, 1);
+	if (!copy || !libxml->AddChild(libxml->DocGetRootElement(doc), copy))
 		return error_set(error, SOCLE_ERROR_FAILED, "the metadata cannot be added");
 	return true;
 }
@@ -84,15 +84,15 @@ bool metadata_set(char **metadata, const char *key, const char *uri, const char 
 
 	if (!doc)
 		return false;
-	root = xmlDocGetRootElement(doc);
+	root = libxml->DocGetRootElement(doc);
 	old = find(root, uri);
 	if (old) {
-		xmlUnlinkNode(old);
-		xmlFreeNode(old);
+		libxml->UnlinkNode(old);
+		libxml->FreeNode(old);
 	}
 	if (xml && !add(doc, key, uri, xml, error))
 		return false;
 	g_free(*metadata);
-	*metadata = xmlFirstElementChild(root) ? xml_dump(root) : NULL;
+	*metadata = libxml->FirstElementChild(root) ? xml_dump(root) : NULL;
 	return true;
 }

@@ -14,10 +14,10 @@ DEFINE_AUTOPTR(_xmlDoc, xml_doc_free);
 
 static char *attribute(xmlNode *node, const char *name)
 {
-	xmlChar *value = xmlGetNoNsProp(node, xml_str(name));
+	xmlChar *value = libxml->GetNoNsProp(node, xml_str(name));
 	char *copy = value ? g_strdup((const char *)value) : NULL;
 
-	xmlFree(value);
+	xml_free(value);
 	return copy;
 }
 
@@ -97,7 +97,7 @@ GArray *network_forwards(const struct network *network, GError **error)
 	g_autofree char *xml = metadata_get(network->metadata, NETWORK_OWN_NAMESPACE);
 	g_autoptr(GArray) list = g_array_new(FALSE, FALSE, sizeof(struct network_forward_port));
 	autoptr(_xmlDoc) doc = xml ? xml_read(xml, strlen(xml), &xml_limits_kept, NULL) : NULL;
-	xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
+	xmlNode *root = doc ? libxml->DocGetRootElement(doc) : NULL;
 
 	for (xmlNode *node = root ? root->children : NULL; node; node = node->next) {
 		if (node->type == XML_ELEMENT_NODE &&
@@ -212,7 +212,7 @@ char **network_dnsmasq_options(const struct network *network, GError **error)
 	const char *xml = network->dnsmasq_options;
 	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(g_free);
 	autoptr(_xmlDoc) doc = xml ? xml_read(xml, strlen(xml), &xml_limits_kept, NULL) : NULL;
-	xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
+	xmlNode *root = doc ? libxml->DocGetRootElement(doc) : NULL;
 
 	for (xmlNode *node = root ? root->children : NULL; node; node = node->next) {
 		g_autofree char *value =

@@ -29,10 +29,10 @@ void *document_parse(const struct record *record, const char *root, const char *
 		xml_read(xml, len, how->kept ? &xml_limits_kept : &xml_limits_sent, error);
 	void *rec;
 
-	if (!doc || !root_is(xmlDocGetRootElement(doc), root, error))
+	if (!doc || !root_is(libxml->DocGetRootElement(doc), root, error))
 		return NULL;
 	rec = g_malloc0(record->size);
-	if (record_parse(record, rec, xmlDocGetRootElement(doc), how, error))
+	if (record_parse(record, rec, libxml->DocGetRootElement(doc), how, error))
 		return rec;
 	document_free(record, rec);
 	return NULL;
@@ -60,7 +60,7 @@ struct domain *domain_parse(const char *xml, size_t len, unsigned flags, struct 
 static bool parse_device(struct domain *domain, xmlDoc *doc, const struct field_parse *how,
 			 GError **error)
 {
-	xmlNode *root = xmlDocGetRootElement(doc), *devices;
+	xmlNode *root = libxml->DocGetRootElement(doc), *devices;
 	bool known = false;
 
 	for (unsigned i = 0; i < devices_record.count; i++) {
@@ -73,11 +73,11 @@ static bool parse_device(struct domain *domain, xmlDoc *doc, const struct field_
 		return model_error(error, SOCLE_ERROR_USAGE,
 				   "there is no device <%.64s>; send a <disk>, an <interface> ...",
 				   (const char *)root->name);
-	devices = xmlNewDocNode(doc, NULL, xml_str("devices"), NULL);
+	devices = libxml->NewDocNode(doc, NULL, xml_str("devices"), NULL);
 	if (!devices)
 		g_error("out of memory");
-	(void)xmlDocSetRootElement(doc, devices);
-	(void)xmlAddChild(devices, root);
+	(void)libxml->DocSetRootElement(doc, devices);
+	(void)libxml->AddChild(devices, root);
 	return record_parse(&devices_record, &domain->devices, devices, how, error);
 }
 

@@ -9,10 +9,10 @@
 #define MODEL_XML_INT_H
 
 #include <glib.h>
-#include <libxml/tree.h>
 #include <stdbool.h>
 
 #include "base/cleanup.h"
+#include "model/libxml-int.h"
 
 struct xml_limits {
 	size_t size; /* bytes of a document */
@@ -23,12 +23,20 @@ struct xml_limits {
 /* Of what strangers send, and of what we have kept: two such documents with something around them. */
 extern const struct xml_limits xml_limits_sent, xml_limits_kept;
 
-/* Return the document, to be freed with xmlFreeDoc(), or NULL. */
+/* Return the document, to be freed with xml_doc_free(), or NULL. */
 xmlDoc *xml_read(const char *text, size_t len, const struct xml_limits *limits, GError **error);
 
 static inline void xml_doc_free(xmlDoc *doc)
 {
-	xmlFreeDoc(doc);
+	if (doc)
+		libxml->FreeDoc(doc);
+}
+
+/* A string that the library has made, or NULL. */
+static inline void xml_free(xmlChar *text)
+{
+	if (text)
+		(*libxml->Free)(text);
 }
 
 /* Our text as the library has it. */

@@ -6,8 +6,6 @@
  * never in memory. A document type is refused when its first word is seen: nothing can define an
  * entity then, and there is nothing to be fetched.
  */
-#include <libxml/SAX2.h>
-#include <libxml/parser.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -34,7 +32,7 @@ static void stop(xmlParserCtxt *ctxt, const char *fmt, ...)
 	if (!reading->refused)
 		reading->refused = g_strdup_vprintf(fmt, ap);
 	va_end(ap);
-	xmlStopParser(ctxt);
+	libxml->StopParser(ctxt);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): its type is libxml's */
@@ -58,8 +56,8 @@ static void on_start(void *opaque, const xmlChar *name, const xmlChar *prefix, c
 		     reading->limits->nodes);
 		return;
 	}
-	xmlSAX2StartElementNs(opaque, name, prefix, uri, namespaces, namespace_pairs, attributes,
-			      defaulted, values);
+	libxml->SAX2StartElementNs(opaque, name, prefix, uri, namespaces, namespace_pairs,
+				   attributes, defaulted, values);
 }
 
 static void on_end(void *opaque, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri)
@@ -70,7 +68,7 @@ static void on_end(void *opaque, const xmlChar *name, const xmlChar *prefix, con
 	if (reading->refused)
 		return;
 	reading->depth--;
-	xmlSAX2EndElementNs(opaque, name, prefix, uri);
+	libxml->SAX2EndElementNs(opaque, name, prefix, uri);
 }
 
 static void on_doctype(void *opaque, const xmlChar *name, const xmlChar *external,
@@ -85,7 +83,7 @@ static void on_doctype(void *opaque, const xmlChar *name, const xmlChar *externa
 /* Say what the parser found, in our words around its own. */
 static bool set_reason(GError **error, xmlParserCtxt *ctxt, const struct reading *reading)
 {
-	const xmlError *last = xmlCtxtGetLastError(ctxt);
+	const xmlError *last = libxml->CtxtGetLastError(ctxt);
 	g_autofree char *what = g_strdup(last && last->message ? last->message : "it is empty");
 
 	if (reading->refused)
@@ -113,18 +111,13 @@ static bool text_is_plausible(const char *text, size_t len, size_t max, GError *
 
 xmlDoc *xml_read(const char *text, size_t len, const struct xml_limits *limits, GError **error)
 {
-	static size_t once;
 	struct reading reading = { .limits = limits };
 	xmlParserCtxt *ctxt;
 	xmlDoc *doc;
 
-	if (!text_is_plausible(text, len, limits->size, error))
+	if (!text_is_plausible(text, len, limits->size, error) || !libxml_load(error))
 		return NULL;
-	if (g_once_init_enter(&once)) {
-		xmlInitParser();
-		g_once_init_leave(&once, 1);
-	}
-	ctxt = xmlNewParserCtxt();
+	ctxt = libxml->NewParserCtxt();
 	if (!ctxt)
 		g_error("out of memory");
 	ctxt->_private = &reading;
@@ -133,34 +126,34 @@ xmlDoc *xml_read(const char *text, size_t len, const struct xml_limits *limits, 
 	ctxt->sax->internalSubset = on_doctype;
 	ctxt->sax->externalSubset = on_doctype;
 	/* It is UTF-8, whatever it says. Told so by name, the library would convert it to UTF-8. */
-	doc = xmlCtxtReadMemory(ctxt, text, (int)len, NULL, NULL,
-				XML_PARSE_IGNORE_ENC | XML_PARSE_NONET | XML_PARSE_NOERROR |
-					XML_PARSE_NOWARNING | XML_PARSE_NOCDATA);
-	if (!doc || reading.refused || !xmlDocGetRootElement(doc)) {
+	doc = libxml->CtxtReadMemory(ctxt, text, (int)len, NULL, NULL,
+				     XML_PARSE_IGNORE_ENC | XML_PARSE_NONET | XML_PARSE_NOERROR |
+					     XML_PARSE_NOWARNING | XML_PARSE_NOCDATA);
+	if (!doc || reading.refused || !libxml->DocGetRootElement(doc)) {
 		(void)set_reason(error, ctxt, &reading);
-		xmlFreeDoc(doc);
+		xml_doc_free(doc);
 		doc = NULL;
 	}
 	g_free(reading.refused);
-	xmlFreeParserCtxt(ctxt);
+	libxml->FreeParserCtxt(ctxt);
 	return doc;
 }
 
 char *xml_dump(xmlNode *node)
 {
-	xmlDoc *doc = xmlNewDoc(xml_str("1.0"));
-	xmlBuffer *buffer = xmlBufferCreate();
+	xmlDoc *doc = libxml->NewDoc(xml_str("1.0"));
+	xmlBuffer *buffer = libxml->BufferCreate();
 	xmlNode *copy;
 	char *text;
 
 	/* The copy declares what namespaces it uses, wherever they were declared. */
-	copy = xmlDocCopyNode(node, doc, 1);
+	copy = libxml->DocCopyNode(node, doc, 1);
 	if (!copy || !buffer)
 		g_error("out of memory");
-	(void)xmlDocSetRootElement(doc, copy);
-	(void)xmlNodeDump(buffer, doc, copy, 0, 0);
-	text = g_strdup((const char *)xmlBufferContent(buffer));
-	xmlBufferFree(buffer);
-	xmlFreeDoc(doc);
+	(void)libxml->DocSetRootElement(doc, copy);
+	(void)libxml->NodeDump(buffer, doc, copy, 0, 0);
+	text = g_strdup((const char *)libxml->BufferContent(buffer));
+	libxml->BufferFree(buffer);
+	libxml->FreeDoc(doc);
 	return text;
 }

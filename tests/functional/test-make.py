@@ -17,6 +17,7 @@ import threading
 import unittest
 
 import daemon as tool
+from ports import free_port
 import waiting
 from waiting import wait_for
 
@@ -164,9 +165,18 @@ class Case(tool.Case):
     def left(self):
         return sorted(os.listdir(self.images)), self.good('list', '--all', '-o', 'name').split()
 
-
-class Interrupted(Case):
-    """Ctrl-C in the middle of each step."""
+    @staticmethod
+    def noted(pid):
+        """None is pending, and the thread that takes them waits for the next one."""
+        pending, thread = set(), ''
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for status in glob.glob(f'/proc/{pid}/task/*/status'):
+                with open(status, encoding='ascii') as file:
+                    words = dict(line.split(':\t', 1) for line in file if ':\t' in line)
+                pending |= {int(words[mask], 16) for mask in ('SigPnd', 'ShdPnd')}
+                if words['Name'] == 'signals\n':
+                    thread = words['State']
+        return pending == {0} and thread.startswith('S')
 
     def interrupt(self, procedure, name, *words, sig=signal.SIGINT):
         before = self.left()
@@ -183,6 +193,10 @@ class Interrupted(Case):
                          (INTERRUPTED, '', f"socle: '{name}' was interrupted, and what had been made of it "
                                            'is gone\n'), words)
         wait_for(lambda: self.left() == before, f'{before} after {words}')
+
+
+class Interrupted(Case):
+    """Ctrl-C in the middle of each step."""
 
     def test_create(self):
         image = self.image()
@@ -210,19 +224,6 @@ class Interrupted(Case):
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(waiting.PATIENCE), -signal.SIGINT)
         self.assertEqual(process.communicate()[1], '')
-
-    @staticmethod
-    def noted(pid):
-        """None is pending, and the thread that takes them waits for the next one."""
-        pending, thread = set(), ''
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            for status in glob.glob(f'/proc/{pid}/task/*/status'):
-                with open(status, encoding='ascii') as file:
-                    words = dict(line.split(':\t', 1) for line in file if ':\t' in line)
-                pending |= {int(words[mask], 16) for mask in ('SigPnd', 'ShdPnd')}
-                if words['Name'] == 'signals\n':
-                    thread = words['State']
-        return pending == {0} and thread.startswith('S')
 
     def test_nohup(self):
         """Who has switched signals off is not asked."""
@@ -267,7 +268,7 @@ class Clones(Case):
                 f"<serial type='file'><source path='{self.path('said')}'/></serial>"
                 f"<channel type='unix'><source mode='bind' path='{self.path('agent')}'/>"
                 "<target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
-                "<graphics type='vnc' port='5997' autoport='no'/><video><model type='vga'/></video>")))
+                f"<graphics type='vnc' port='{free_port()}' autoport='no'/><video><model type='vga'/></video>")))
         self.good('define', self.path('m.xml'))
         self.good('clone', 'old', 'new')
         xml = self.good('xml', 'new')
@@ -433,7 +434,7 @@ class Templates(Case):
     def test_interrupted(self):
         for procedure, more in ((VOL_CREATE, ()), (VOL_COPY, ('--full',)), (VOL_UPLOAD, ()), (DEFINE, ()), (START, ())):
             with self.subTest(procedure=procedure):
-                Interrupted.interrupt(self, procedure, 'web', 'create', 'web', '--template', 'base', *more)
+                self.interrupt(procedure, 'web', 'create', 'web', '--template', 'base', *more)
 
 
 if __name__ == '__main__':

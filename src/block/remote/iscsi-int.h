@@ -140,9 +140,8 @@ static inline struct lun *lun_of(struct block *block)
 	return container_of(block, struct lun, base);
 }
 
-/* NULL: @error says why it cannot be loaded. */
-const struct iscsi_library *iscsi_library(GError **error);
-extern const struct iscsi_library *iscsi_calls; /* of who has an open disk */
+/* Loaded by the first disk that is opened. */
+extern const struct iscsi_library *const iscsi_calls;
 
 /* == The connection (iscsi-link.c), [loop] == */
 

@@ -9,36 +9,28 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "base/library.h"
 #include "base/sys.h"
 #include "block/crypt/secret.h"
 #include "block/remote/iscsi-int.h"
-#include "block/remote/library.h"
 
 #define PORT_OF_OLD ":3260"
 
-const struct iscsi_library *iscsi_calls;
-
-const struct iscsi_library *iscsi_library(GError **error)
-{
-	static const struct library_call calls[] = {
+static const struct library_call calls[] = {
 #define X(call) { #call, offsetof(struct iscsi_library, call) },
-		ISCSI_CALLS(X)
+	ISCSI_CALLS(X)
 #undef X
-	};
-	static struct iscsi_library library;
-	static GMutex lock;
-	static bool loaded;
-	bool ok;
+};
+static struct iscsi_library table;
+static struct library library = {
+	.file = ISCSI_LIBRARY,
+	.package = "libiscsi7",
+	.calls = calls,
+	.count = G_N_ELEMENTS(calls),
+	.table = &table,
+};
 
-	g_mutex_lock(&lock);
-	ok = loaded ||
-	     library_load(ISCSI_LIBRARY, "libiscsi7", calls, G_N_ELEMENTS(calls), &library, error);
-	loaded = ok;
-	if (ok)
-		iscsi_calls = &library;
-	g_mutex_unlock(&lock);
-	return ok ? &library : NULL;
-}
+const struct iscsi_library *const iscsi_calls = &table;
 
 /* == Questions, on the loop: nothing flies yet, or it is waited for as well == */
 
@@ -259,7 +251,7 @@ struct block *lun_open(const struct block_open *options, GError **error)
 	autoptr(remote_url) url = remote_url_parse(options->path, error);
 	struct lun *lun;
 
-	if (!url || !iscsi_library(error))
+	if (!url || !library_load(&library, error))
 		return NULL;
 	lun = lun_new(g_steal_pointer(&url), options);
 	lun->loop = io_loop_new("iscsi", IO_LOOP_AUTO, error);

@@ -13,9 +13,9 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/library.h"
 #include "block/block-int.h"
 #include "block/crypt/secret.h"
-#include "block/remote/library.h"
 #include "block/remote/remote.h"
 #include "block/remote/url.h"
 
@@ -73,23 +73,29 @@ static struct rbd *rbd_of(struct block *block)
 	return container_of(block, struct rbd, base);
 }
 
+#define X(call) { #call, offsetof(struct ceph_library, call) },
+static const struct library_call rados_calls[] = { RADOS_CALLS(X) };
+static const struct library_call rbd_calls[] = { RBD_CALLS(X) };
+#undef X
+
 static bool load(GError **error)
 {
-#define X(call) { #call, offsetof(struct ceph_library, call) },
-	static const struct library_call rados_calls[] = { RADOS_CALLS(X) };
-	static const struct library_call rbd_calls[] = { RBD_CALLS(X) };
-#undef X
-	static GMutex lock;
-	static bool loaded;
-	bool ok;
+	static struct library rados = {
+		.file = RADOS_LIBRARY,
+		.package = "librados2",
+		.calls = rados_calls,
+		.count = G_N_ELEMENTS(rados_calls),
+		.table = &ceph,
+	};
+	static struct library rbd = {
+		.file = RBD_LIBRARY,
+		.package = "librbd1",
+		.calls = rbd_calls,
+		.count = G_N_ELEMENTS(rbd_calls),
+		.table = &ceph,
+	};
 
-	g_mutex_lock(&lock);
-	loaded = ok = loaded || (library_load(RADOS_LIBRARY, "librados2", rados_calls,
-					      G_N_ELEMENTS(rados_calls), &ceph, error) &&
-				 library_load(RBD_LIBRARY, "librbd1", rbd_calls,
-					      G_N_ELEMENTS(rbd_calls), &ceph, error));
-	g_mutex_unlock(&lock);
-	return ok;
+	return library_load(&rados, error) && library_load(&rbd, error);
 }
 
 /* == Requests == */
