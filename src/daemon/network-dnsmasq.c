@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -65,6 +66,8 @@ static bool write_file(const struct dnsmasq *d, const char *name, const char *te
 	r = n < 0 ? (int)n : sys_chmod(fresh, 0644);
 	if (r >= 0)
 		r = sys_rename(fresh, path);
+	if (r < 0)
+		(void)sys_unlink(fresh);
 	return r >= 0 || error_sys(error, r, "cannot write '%s'", path);
 }
 
@@ -232,6 +235,7 @@ static bool start(struct dnsmasq *d, GError **error)
 	if (!d->process) {
 		/* One that is not watched is not to be there. */
 		(void)kill(pid, SIGKILL);
+		(void)waitpid(pid, NULL, 0);
 		return false;
 	}
 	d->look = g_timeout_add(LOOK_MS, on_look, d);
@@ -273,7 +277,9 @@ struct dnsmasq *dnsmasq_new(const struct network *network, const struct dnsmasq_
 	d->ready = ready;
 	if (write_files(d, network, error) && start(d, error))
 		return d;
-	dnsmasq_free(d);
+	/* With its files, and before anybody is told of it. */
+	d->ready = NULL;
+	dnsmasq_end(d);
 	return NULL;
 }
 

@@ -79,22 +79,25 @@ static void take_down(struct hostnet *h)
 		bridge_remove(n);
 }
 
+/* On an error nothing is left of it but this. */
 static void begun(struct hostnet *h, const GError *error)
 {
 	struct task *task = g_steal_pointer(&h->begin);
-	/* It may be of what is freed here. */
-	g_autoptr(GError) copy = error ? g_error_copy(error) : NULL;
 
-	if (copy) {
-		take_down(h);
+	if (error)
 		hostnet_free(h);
-	}
-	task_end(task, copy);
+	task_end(task, error);
 }
 
 static void on_ready(void *opaque, const GError *error)
 {
-	begun(opaque, error);
+	struct hostnet *h = opaque;
+	/* It may be of what is freed here. */
+	g_autoptr(GError) copy = error ? g_error_copy(error) : NULL;
+
+	if (copy)
+		take_down(h);
+	begun(h, copy);
 }
 
 static void on_changed(void *opaque)
@@ -105,11 +108,24 @@ static void on_changed(void *opaque)
 		virtnet_changed(h->net);
 }
 
-/* False: it has failed. Else it is there but for dnsmasq. */
-static bool make(struct hostnet *h, GError **error)
+static bool make_on_bridge(struct hostnet *h, GError **error)
 {
 	const struct network *n = h->net->live;
 	struct dnsmasq_places places;
+
+	if (!guard_make_rules(h, error))
+		return false;
+	if (!dnsmasq_wanted(n))
+		return true;
+	places_of(h, &places);
+	h->dnsmasq = dnsmasq_new(n, &places, on_ready, on_changed, h, error);
+	return h->dnsmasq != NULL;
+}
+
+/* False: it has failed, and nothing is left. Else it is there but for dnsmasq. */
+static bool make(struct hostnet *h, GError **error)
+{
+	const struct network *n = h->net->live;
 
 	if (!network_has_own_bridge(n)) {
 		if (!bridge_check_others(n, error))
@@ -117,13 +133,15 @@ static bool make(struct hostnet *h, GError **error)
 		guard_open_doors(h);
 		return true;
 	}
-	if (!bridge_make(n, error) || !guard_make_rules(h, error))
+	/* As long as the bridge is not ours, rules of its name are somebody else's. */
+	if (!bridge_make(n, error)) {
+		bridge_remove(n);
 		return false;
-	if (!dnsmasq_wanted(n))
+	}
+	if (make_on_bridge(h, error))
 		return true;
-	places_of(h, &places);
-	h->dnsmasq = dnsmasq_new(n, &places, on_ready, on_changed, h, error);
-	return h->dnsmasq != NULL;
+	take_down(h);
+	return false;
 }
 
 static void host_start(void *opaque, struct virtnet *net, struct task *task)

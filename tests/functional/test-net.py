@@ -181,6 +181,37 @@ class Plain(net.Case):
         self.assertIn('install the package dnsmasq-base', said)
         self.assertEqual(self.left(), ([], [], []))
 
+    def test_others_rules(self):
+        """A start that fails since the bridge is somebody else's leaves him his rules."""
+        run('ip', 'link', 'add', 'virbr5', 'type', 'bridge')
+        nft('table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; '
+            'iifname "virbr5" counter accept; }; }\ntable inet socle_virbr5 { chain forward { accept; }; }')
+        before = run('nft', 'list', 'ruleset')
+        self.net('net-define', self.write('n.xml', NAT.format(more='', ip='', dhcp='')))
+        self.assertIn("which is not this network's", self.net('net-start', 'n', status=1))
+        self.assertEqual(run('nft', 'list', 'ruleset'), before)
+
+    def test_dnsmasq_fails(self):
+        """Nothing is left of a start whose dnsmasq cannot be: not watched, not started, without its files."""
+        folder = os.path.join(self.dir, 'run', 'networks')
+        self.net('net-define', self.write('n.xml', NAT.format(more='', ip='', dhcp='')))
+        uuid = self.net('net-uuid', 'n').strip()
+        # It ends at once, since a file is in the way of its leases.
+        leases = os.path.join(self.dir, 'st', 'leases', f'{uuid}.leases')
+        os.makedirs(leases)
+        self.assertIn('dnsmasq ends at once', self.net('net-start', 'n', status=1))
+        self.assertEqual((self.left(), os.listdir(folder)), (([], [], []), []))
+        os.rmdir(leases)
+        # It has no log, or no names: what was written before goes, too.
+        for name in ('log', 'names'):
+            os.makedirs(os.path.join(folder, uuid, name))
+            self.assertIn(name, self.net('net-start', 'n', status=1))
+            self.assertEqual((self.left(), os.listdir(os.path.join(folder, uuid))), (([], [], []), [name]))
+            shutil.rmtree(folder)
+        self.net('net-start', 'n')
+        self.net('net-destroy', 'n')
+        self.assertEqual((self.left(), os.listdir(folder)), (([], [], []), []))
+
     def test_options(self):
         root = os.path.join(self.dir, 'boot, all')
         os.mkdir(root)
@@ -360,6 +391,53 @@ class Plain(net.Case):
         listed = forward('-o', 'json')
         self.assertEqual([(one['protocol'], one['address'], one['port'], one['end']) for one in json.loads(listed)],
                          [('tcp', None, 3000, 3002), ('tcp', None, 4000, 4000), ('udp', '203.0.113.1', 53, 53)])
+
+
+class Steps(net.Case):
+    """Each system call of the main thread in a network's start fails once: nothing is left, and the next start works."""
+
+    # Requests to the kernel, files, processes; not those of libnftables (1.0.6), which crashes if one fails.
+    CALLS = ('write', 'mkdir', 'chmod', 'rename', 'openat', 'clone', 'clone3', 'vfork', 'pidfd_open')
+    XML = NAT.format(more="<bandwidth><inbound average='1000'/></bandwidth>", ip='', dhcp='')
+
+    def traced(self, *words):
+        """Do it while strace holds the daemon's main thread; what it says."""
+        out = os.path.join(self.dir, 'trace')
+        tracer = subprocess.Popen(['strace', '-o', out, '-p', str(self.one.process.pid), *words],
+                                  stderr=subprocess.PIPE, text=True)
+        tracer.stderr.readline()
+        subprocess.run([net.tool.VIRSH, '-c', self.uri, 'net-start', 'n'], capture_output=True, check=False,
+                       timeout=waiting.PATIENCE)
+        tracer.terminate()
+        tracer.communicate(timeout=waiting.PATIENCE)
+        with open(out, encoding='utf-8') as file:
+            return file.read().splitlines()
+
+    def cleared(self, what):
+        """Whatever became of it, there is nothing when it is not active."""
+        if ' n ' in self.net('net-list'):
+            self.net('net-destroy', 'n')
+        folder = os.path.join(self.dir, 'run', 'networks')
+        self.assertEqual((self.left(), os.listdir(folder) if os.path.exists(folder) else []), (([], [], []), []), what)
+
+    def test_each(self):
+        if not os.environ.get('SOCLE_LONG') or not shutil.which('strace'):
+            self.skipTest('takes a minute, and strace; SOCLE_LONG=1 runs it')
+        self.net('net-define', self.write('n.xml', self.XML))
+        lines = self.traced('-yy')
+        self.cleared('nothing failed')
+        count, tried = {}, 0
+        for line in lines:
+            name = line.split('(')[0]
+            count[name] = count.get(name, 0) + 1
+            if name not in self.CALLS or 'eventfd' in line:
+                continue
+            self.traced('-e', f'trace={name}', '-e', f'inject={name}:error=EIO:when={count[name]}')
+            self.cleared(line)
+            tried += 1
+        print(f'{tried} system calls failed, one each time', file=sys.stderr)
+        self.net('net-start', 'n')
+        self.cleared('the last one')
 
 
 class Limits(net.Case):
