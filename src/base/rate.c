@@ -4,8 +4,8 @@
  *
  * Two buckets, as in QEMU (util/throttle.c). The big one leaks at the average rate, and decides
  * how long a burst may last: without bursts it holds a tenth of a second's worth, with them what
- * passes in burst_s seconds at the burst's rate. The small one leaks at the burst's rate and holds
- * a tenth of a second's worth: it keeps a burst of several seconds from passing at once.
+ * passes in burst_s seconds at the burst's rate, or what it is told. The small one leaks at the burst's
+ * rate and holds a tenth of a second's worth: it keeps a longer burst from passing at once.
  */
 #include "base/rate.h"
 
@@ -32,15 +32,32 @@ DATA_PATH static void leak(struct rate *rate, uint64_t now_ns)
 	rate->burst_level = leak_from(rate->burst_level, rate->max, ns);
 }
 
-void rate_set(struct rate *rate, uint64_t avg, uint64_t max, uint64_t burst_s)
+DATA_PATH static double tenth_of(uint64_t per_s)
+{
+	return (double)per_s / 10;
+}
+
+static void set(struct rate *rate, uint64_t avg, uint64_t max, bool paced, double size)
 {
 	rate->avg = avg;
 	rate->max = max;
-	rate->burst_s = burst_s ? burst_s : 1;
+	rate->paced = paced;
+	rate->size = size;
 	if (!avg)
 		rate->level = 0;
-	if (!max)
+	if (!paced)
 		rate->burst_level = 0;
+}
+
+void rate_set(struct rate *rate, uint64_t avg, uint64_t max, uint64_t burst_s)
+{
+	set(rate, avg, max, max && burst_s > 1,
+	    max ? (double)max * (double)(burst_s ? burst_s : 1) : tenth_of(avg));
+}
+
+void rate_set_bucket(struct rate *rate, uint64_t avg, uint64_t peak, uint64_t size)
+{
+	set(rate, avg, peak, peak > 0, size ? (double)size : tenth_of(avg));
 }
 
 /* Rounded up, so that who waits as long as he is told need not wait again. */
@@ -53,20 +70,16 @@ DATA_PATH static uint64_t drain_ns(double excess, uint64_t per_s)
 
 DATA_PATH uint64_t rate_wait_ns(struct rate *rate, uint64_t now_ns)
 {
-	double size, excess;
+	double excess;
 
 	if (!rate->avg)
 		return 0;
 	leak(rate, now_ns);
-	if (rate->max)
-		size = (double)rate->max * (double)rate->burst_s;
-	else
-		size = (double)rate->avg / 10;
-	excess = rate->level - size;
+	excess = rate->level - rate->size;
 	if (excess > 0)
 		return drain_ns(excess, rate->avg);
-	excess = rate->burst_level - (double)rate->max / 10;
-	if (rate->burst_s > 1 && rate->max && excess > 0)
+	excess = rate->burst_level - tenth_of(rate->max);
+	if (rate->paced && excess > 0)
 		return drain_ns(excess, rate->max);
 	return 0;
 }
@@ -77,6 +90,6 @@ DATA_PATH void rate_take(struct rate *rate, uint64_t now_ns, uint64_t units)
 		return;
 	leak(rate, now_ns);
 	rate->level += (double)units;
-	if (rate->burst_s > 1 && rate->max)
+	if (rate->paced)
 		rate->burst_level += (double)units;
 }

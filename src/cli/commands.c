@@ -54,6 +54,7 @@ const struct cli_command *const cli_commands[] = {
 	&cli_vm_disks,
 	&cli_vm_nics,
 	&cli_vm_addresses,
+	&cli_vm_bandwidth,
 	&cli_vm_attach,
 	&cli_vm_detach,
 	&cli_vm_update,

@@ -42,6 +42,8 @@ extern const struct cli_command cli_vm_create, cli_vm_xml, cli_vm_undefine, cli_
 extern const struct cli_command cli_vm_autostart, cli_vm_edit, cli_vm_title;
 /* clone.c */
 extern const struct cli_command cli_vm_clone;
+/* vm-bandwidth.c */
+extern const struct cli_command cli_vm_bandwidth;
 /* vm-tune.c */
 extern const struct cli_command cli_vm_set_memory, cli_vm_set_vcpus, cli_vm_stats;
 /* vm-device.c */

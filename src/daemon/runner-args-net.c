@@ -75,11 +75,16 @@ static bool add_user(struct keys *keys, const struct domain_interface *card, GEr
 		inet_format(&inet, text);
 		keys_printf(keys, v6 ? "ipv6-net" : "net", "%s/%" PRId64, text, prefix);
 		/* The guest's address, and that of the host as it sees it. */
-		if (ip->peer && !v6) {
-			keys_add(keys, "host", ip->peer);
+		if (ip->peer)
+			keys_add(keys, v6 ? "ipv6-host" : "host", ip->peer);
+		if (ip->peer && !v6)
 			keys_add(keys, "dhcpstart", ip->address);
-		}
 	}
+	keys_add(keys, "tftp", card->user.tftp);
+	keys_add(keys, "bootfile", card->user.bootfile);
+	for (unsigned i = 0; i < card->user.name_count; i++)
+		keys_printf(keys, "dnshost", "%s/%s", card->user.names[i].address,
+			    card->user.names[i].name);
 	/* From all but what is forwarded to it. */
 	if (card->port.isolated == TRI_YES)
 		keys_bool(keys, "restrict", true);
@@ -157,11 +162,20 @@ bool keys_of_network(struct keys *keys, const struct domain_interface *card, int
 	return true;
 }
 
-/* KiB in a second. */
-static void add_rate(struct keys *keys, const char *key, const struct bandwidth_way *way)
+/* KiB, or KiB in a second; one that is not given is 0. */
+static void add_kib(struct keys *keys, const char *way, const char *name, const struct number *kib)
 {
-	if (way->average.value > 0)
-		keys_number(keys, key, MIN(way->average.value, INT64_MAX >> 10) * 1024);
+	g_autofree char *key = g_strconcat(way, name, NULL);
+
+	if (kib->value > 0)
+		keys_number(keys, key, MIN(kib->value, INT64_MAX >> 10) * 1024);
+}
+
+static void add_rate(struct keys *keys, const char *way, const struct bandwidth_way *rate)
+{
+	add_kib(keys, way, "-bps", &rate->average);
+	add_kib(keys, way, "-peak", &rate->peak);
+	add_kib(keys, way, "-burst", &rate->burst);
 }
 
 void keys_of_card(struct keys *keys, const struct domain_interface *card)
@@ -174,8 +188,8 @@ void keys_of_card(struct keys *keys, const struct domain_interface *card)
 		keys_bool(keys, "packed", false);
 	if (card->mtu.size.set)
 		keys_number(keys, "mtu", card->mtu.size.value);
-	add_rate(keys, "rx-bps", &card->bandwidth.inbound);
-	add_rate(keys, "tx-bps", &card->bandwidth.outbound);
+	add_rate(keys, "rx", &card->bandwidth.inbound);
+	add_rate(keys, "tx", &card->bandwidth.outbound);
 }
 
 json_t *runner_netdev(const struct domain_interface *card, const char *id, GError **error)
@@ -200,8 +214,8 @@ json_t *runner_card_limits(const struct domain_interface *card, const char *alia
 	/* The same keys as at the start, but 0 where there is no limit. */
 	keys_number(&keys, "rx-bps", 0);
 	keys_number(&keys, "tx-bps", 0);
-	add_rate(&keys, "rx-bps", &card->bandwidth.inbound);
-	add_rate(&keys, "tx-bps", &card->bandwidth.outbound);
+	add_rate(&keys, "rx", &card->bandwidth.inbound);
+	add_rate(&keys, "tx", &card->bandwidth.outbound);
 	return keys.object;
 }
 

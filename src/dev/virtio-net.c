@@ -333,10 +333,10 @@ static bool check_config(const struct virtio_net_config *config, uint16_t mtu, G
 static void set_limits(struct virtio_net *net, const struct net_limit *tx,
 		       const struct net_limit *rx)
 {
-	rate_set(&net->tx_rate.bytes, tx->bps, tx->bps_max, 1);
-	rate_set(&net->tx_rate.frames, tx->pps, tx->pps_max, 1);
-	rate_set(&net->rx_rate.bytes, rx->bps, rx->bps_max, 1);
-	rate_set(&net->rx_rate.frames, rx->pps, rx->pps_max, 1);
+	rate_set_bucket(&net->tx_rate.bytes, tx->bps, tx->bps_peak, tx->burst);
+	rate_set(&net->tx_rate.frames, tx->pps, 0, 1);
+	rate_set_bucket(&net->rx_rate.bytes, rx->bps, rx->bps_peak, rx->burst);
+	rate_set(&net->rx_rate.frames, rx->pps, 0, 1);
 }
 
 static void fill_config(struct virtio_net *net, const struct virtio_net_config *config,

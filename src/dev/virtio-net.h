@@ -22,7 +22,10 @@ enum {
 
 /* Rate limits: bytes and frames a second; 0: none. */
 struct net_limit {
-	uint64_t bps, bps_max, pps, pps_max; /* average, burst of a second */
+	uint64_t bps, pps;
+	uint64_t
+		burst; /* bytes that may pass faster than at bps; 0: those of a tenth of a second */
+	uint64_t bps_peak; /* how fast they pass; 0: at once */
 };
 
 struct virtio_net_config {

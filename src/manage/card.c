@@ -72,7 +72,6 @@ static void on_stats(struct call *call, const rpc_domain_interface_stats_args *a
 
 /* == How much may go through == */
 
-/* The average of each way before the others. */
 #define BAND(name, member)                                                \
 	{                                                                 \
 		name, offsetof(struct domain_interface, bandwidth.member) \
@@ -98,6 +97,15 @@ void card_add_params(struct domain_interface *card, struct rpc_params *params)
 		rpc_params_add_uint(params, bands[i].name, (unsigned)band_at(card, i)->value);
 }
 
+/* As clients know it: who gives the average of a way gives all of it, and 0 is no limit. */
+static bool is_replaced(const rpc_param *list, unsigned count, const char *name)
+{
+	const int way_len = (int)strcspn(name, ".");
+	g_autofree char *average = g_strdup_printf("%.*s.average", way_len, name);
+
+	return rpc_params_find(list, count, average, RPC_PARAM_UINT, NULL) != NULL;
+}
+
 bool card_set_params(struct domain_interface *card, const rpc_param *list, unsigned count,
 		     GError **error)
 {
@@ -112,15 +120,10 @@ bool card_set_params(struct domain_interface *card, const rpc_param *list, unsig
 			rpc_params_find(list, count, bands[i].name, RPC_PARAM_UINT, NULL);
 		struct number *n = band_at(card, i);
 
-		if (!param)
-			continue;
-		*n = (struct number){ 0 };
-		if (param->value.rpc_param_value_u.ui)
+		if (param && param->value.rpc_param_value_u.ui)
 			*n = number_of(param->value.rpc_param_value_u.ui);
-		/* As clients know it: an average of 0 is no limit, whatever peak there was. */
-		else if (g_str_has_suffix(bands[i].name, ".average"))
-			*container_of(n, struct bandwidth_way, average) =
-				(struct bandwidth_way){ 0 };
+		else if (param || is_replaced(list, count, bands[i].name))
+			*n = (struct number){ 0 };
 	}
 	return true;
 }

@@ -435,6 +435,9 @@ static bool check_rate(const struct check *c, const struct interface_bandwidth *
 				     "<bandwidth> of %s has a peak or burst without an average; "
 				     "give that, too",
 				     of);
+		if (ways[i]->peak.set && ways[i]->peak.value < ways[i]->average.value)
+			return wrong(c, "<bandwidth> of %s has a peak below its average; raise it",
+				     of);
 		if (ways[i]->floor.set)
 			return refuse(c, "<bandwidth> of %s: none is guaranteed; remove 'floor'",
 				      of);

@@ -11,6 +11,7 @@
 #include "vmm/backends.h"
 #include "vmm/commands-int.h"
 #include "vmm/devices.h"
+#include "vmm/spec-int.h"
 #include "vmm/vmm-int.h"
 
 json_t *run_netdev_del(void *opaque, const json_t *args, GError **error)
@@ -41,15 +42,25 @@ json_t *run_set_link(void *opaque, const json_t *args, GError **error)
 	return json_object();
 }
 
-/* Bytes in a second; false with @error: it is no number of them. */
-static bool take_bps(const json_t *args, const char *name, uint64_t *ret, GError **error)
+/* Bytes, or bytes in a second; false with @error: it is no number of them. */
+static bool take_bytes(const json_t *args, const char *name, uint64_t *ret, GError **error)
 {
 	const json_int_t value = json_integer_value(json_object_get(args, name));
 
 	*ret = (uint64_t)value;
-	return value >= 0 ||
-	       error_set(error, SOCLE_ERROR_USAGE,
-			 "'%s' is below 0; give bytes in a second, or 0: no limit", name);
+	return value >= 0 || error_set(error, SOCLE_ERROR_USAGE,
+				       "'%s' is below 0; give bytes, or 0: no limit", name);
+}
+
+static bool take_limit(const json_t *args, const char *way, struct net_limit *limit, GError **error)
+{
+	g_autofree char *bps = g_strconcat(way, "-bps", NULL);
+	g_autofree char *peak = g_strconcat(way, "-peak", NULL);
+	g_autofree char *burst = g_strconcat(way, "-burst", NULL);
+
+	return take_bytes(args, bps, &limit->bps, error) &&
+	       take_bytes(args, peak, &limit->bps_peak, error) &&
+	       take_bytes(args, burst, &limit->burst, error) && net_limit_check(limit, way, error);
 }
 
 json_t *run_set_card_limits(void *opaque, const json_t *args, GError **error)
@@ -58,8 +69,7 @@ json_t *run_set_card_limits(void *opaque, const json_t *args, GError **error)
 		find_card(opaque, json_string_value(json_object_get(args, "name")), error);
 	struct net_limit tx = { 0 }, rx = { 0 };
 
-	if (!card || !take_bps(args, "tx-bps", &tx.bps, error) ||
-	    !take_bps(args, "rx-bps", &rx.bps, error))
+	if (!card || !take_limit(args, "tx", &tx, error) || !take_limit(args, "rx", &rx, error))
 		return NULL;
 	virtio_net_set_limits(card->virtio, &tx, &rx);
 	return json_object();

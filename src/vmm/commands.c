@@ -620,7 +620,11 @@ static const struct qmp_command command_table[] = {
 	{ .name = "x-set-card-limits",
 	  .args = { { "name", QMP_STRING, false },
 		    { "tx-bps", QMP_INT, false },
-		    { "rx-bps", QMP_INT, false } },
+		    { "rx-bps", QMP_INT, false },
+		    { "tx-peak", QMP_INT, true },
+		    { "rx-peak", QMP_INT, true },
+		    { "tx-burst", QMP_INT, true },
+		    { "rx-burst", QMP_INT, true } },
 	  .run = run_set_card_limits },
 	/* QEMU has these for people only (hostfwd_add of its human monitor); ours. */
 	{ .name = "x-hostfwd-add",

@@ -79,8 +79,8 @@ static const struct {
 			  disk_spec_take },
 	[DEVICE_NET] = { "net", "virtio-net-pci", "virtio-net-device",
 			 "mac, queues, queue-size, mtu, offload, mrg_rxbuf, packed, tx-bps, "
-			 "rx-bps, "
-			 "tx-pps, rx-pps, " COMMON_KEYS,
+			 "tx-peak, tx-burst, tx-pps, rx-bps, rx-peak, rx-burst, "
+			 "rx-pps, " COMMON_KEYS,
 			 nic_spec_take },
 	[DEVICE_CONSOLE] = { "console", "virtio-serial-pci", "virtio-serial-device",
 			     "name, " COMMON_KEYS, console_take },

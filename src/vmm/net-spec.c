@@ -12,12 +12,13 @@
 
 const char netdev_spec_keys[] =
 	"user: net, host, dhcpstart, dns, ipv4, ipv6, ipv6-net, ipv6-host, ipv6-dns, hostname, "
-	"domainname, dnssearch, tftp, bootfile, restrict, hostfwd, guestfwd; tap: ifname, br, fd, "
+	"domainname, dnssearch, dnshost, tftp, bootfile, restrict, hostfwd, guestfwd; tap: ifname, "
+	"br, fd, "
 	"fds, vnet_hdr; stream: server, reconnect, addr.type, addr.path, addr.host, addr.port, "
 	"addr.str; dgram: local.path, local.host, local.port, remote.path, remote.host, "
 	"remote.port; all: dump, dump-len";
 
-const char *const netdev_repeatable[] = { "hostfwd", "guestfwd", "dnssearch", NULL };
+const char *const netdev_repeatable[] = { "hostfwd", "guestfwd", "dnssearch", "dnshost", NULL };
 
 bool net_mac_parse(uint8_t ret_mac[NET_MAC_LEN], const char *text, GError **error)
 {
@@ -45,6 +46,35 @@ bool net_mac_parse(uint8_t ret_mac[NET_MAC_LEN], const char *text, GError **erro
 	return true;
 }
 
+bool net_limit_check(const struct net_limit *limit, const char *way, GError **error)
+{
+	if (!limit->bps && (limit->bps_peak || limit->burst))
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "a peak or burst without an average; give %s-bps, too", way);
+	return !limit->bps_peak || limit->bps_peak >= limit->bps ||
+	       error_set(error, SOCLE_ERROR_USAGE, "%s-peak is below %s-bps; raise it", way, way);
+}
+
+static bool take_limit(struct keyvalue *list, const char *way, struct net_limit *limit,
+		       GError **error)
+{
+	const struct {
+		const char *name;
+		uint64_t *ret;
+	} keys[] = { { "bps", &limit->bps },
+		     { "peak", &limit->bps_peak },
+		     { "burst", &limit->burst },
+		     { "pps", &limit->pps } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		g_autofree char *key = g_strdup_printf("%s-%s", way, keys[i].name);
+
+		if (!keyvalue_take_size(list, key, keys[i].ret, error))
+			return false;
+	}
+	return net_limit_check(limit, way, error);
+}
+
 bool nic_spec_take(struct device_spec *spec, struct keyvalue *list, GError **error)
 {
 	struct virtio_net_config *net = &spec->net;
@@ -64,10 +94,7 @@ bool nic_spec_take(struct device_spec *spec, struct keyvalue *list, GError **err
 	    !keyvalue_take_bool(list, "offload", &offload, error) ||
 	    !keyvalue_take_bool(list, "mrg_rxbuf", &mergeable, error) ||
 	    !keyvalue_take_bool(list, "packed", &packed, error) ||
-	    !keyvalue_take_size(list, "tx-bps", &net->tx.bps, error) ||
-	    !keyvalue_take_size(list, "rx-bps", &net->rx.bps, error) ||
-	    !keyvalue_take_size(list, "tx-pps", &net->tx.pps, error) ||
-	    !keyvalue_take_size(list, "rx-pps", &net->rx.pps, error))
+	    !take_limit(list, "tx", &net->tx, error) || !take_limit(list, "rx", &net->rx, error))
 		return false;
 	if (net->queue_size & (net->queue_size - 1))
 		return error_set(error, SOCLE_ERROR_USAGE,
@@ -197,6 +224,37 @@ too_many:
 			 NETDEV_MAX_FORWARDS);
 }
 
+/* "ADDRESS/NAME" */
+static bool take_names(struct netdev_spec *spec, struct keyvalue *list, GError **error)
+{
+	struct net_user_config *user = &spec->user;
+	const char *text;
+
+	while ((text = keyvalue_take(list, "dnshost"))) {
+		const char *slash = strchr(text, '/');
+
+		if (!slash || !slash[1])
+			return error_set(error, SOCLE_ERROR_USAGE,
+					 "dnshost=%s is not of the form ADDRESS/NAME, as in "
+					 "10.0.2.7/web.lab",
+					 text);
+		if (user->name_count == NETDEV_MAX_NAMES)
+			return error_set(error, SOCLE_ERROR_LIMIT,
+					 "there are more than %d names; take some out",
+					 NETDEV_MAX_NAMES);
+		if (!spec->names) {
+			spec->names = g_new(struct net_name, NETDEV_MAX_NAMES);
+			g_ptr_array_add(spec->strings, spec->names);
+		}
+		spec->names[user->name_count++] = (struct net_name){
+			.name = slash + 1,
+			.address = keep(spec->strings, g_strndup(text, (size_t)(slash - text)))
+		};
+	}
+	user->names = spec->names;
+	return true;
+}
+
 static bool take_user(struct netdev_spec *spec, struct keyvalue *list, GError **error)
 {
 	struct net_user_config *user = &spec->user;
@@ -218,7 +276,7 @@ static bool take_user(struct netdev_spec *spec, struct keyvalue *list, GError **
 	if (!keyvalue_take_bool(list, "ipv4", &ipv4, error) ||
 	    !keyvalue_take_bool(list, "ipv6", &ipv6, error) ||
 	    !keyvalue_take_bool(list, "restrict", &user->restricted, error) ||
-	    !take_forwards(spec, list, error))
+	    !take_forwards(spec, list, error) || !take_names(spec, list, error))
 		return false;
 	/* The card's MTU is this network's, too. */
 	if (mtu && g_ascii_string_to_unsigned(mtu, 10, 68, 65535, &number, NULL))

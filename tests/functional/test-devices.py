@@ -147,7 +147,12 @@ class Monitor(vm.Case):
         self.assertEqual((rx_filter['name'], rx_filter['main-mac']), ('c', '52:54:00:00:00:09'))
         qmp.call('set_link', name='c', up=False)
         qmp.call('x-set-card-limits', **{'name': 'c', 'tx-bps': 1 << 20, 'rx-bps': 0})
+        qmp.call('x-set-card-limits', **{'name': 'c', 'tx-bps': 1 << 20, 'rx-bps': 1 << 20, 'rx-peak': 1 << 21,
+                                         'tx-burst': 1 << 22})
         self.failed(qmp, 'x-set-card-limits', 'below 0', **{'name': 'c', 'tx-bps': -1, 'rx-bps': 0})
+        self.failed(qmp, 'x-set-card-limits', 'rx-peak is below rx-bps',
+                    **{'name': 'c', 'tx-bps': 0, 'rx-bps': 9, 'rx-peak': 8})
+        self.failed(qmp, 'x-set-card-limits', 'give tx-bps, too', **{'name': 'c', 'tx-bps': 0, 'rx-bps': 0, 'tx-burst': 8})
         self.failed(qmp, 'set_link', 'not found', name='x', up=True)
         qmp.call('netdev_add', type='user', id='n')
         self.failed(qmp, 'netdev_add', "'n'", type='user', id='n')

@@ -131,6 +131,22 @@ class Machines(Driver):
             'device': str, 'mac': str, 'address': str, 'prefix': int, 'type': 'ipv4'}])
         self.good('domifaddr', 'test', '--source=arp')
 
+    def test_bandwidth(self):
+        card = self.json('vm', 'nics', 'test')[0]['mac']
+        none = {'average': 0, 'peak': 0, 'burst': 0}
+        self.assertEqual(self.json('vm', 'bandwidth', 'test', card),
+                         [{'way': 'inbound', **none}, {'way': 'outbound', **none}])
+        self.good('vm', 'bandwidth', 'test', card, '--inbound', '1000,2000,500', '--outbound', '64')
+        self.assertEqual(self.json('domiftune', 'test', card)[0],
+                         {'way': 'inbound', 'average': 1000, 'peak': 2000, 'burst': 500})
+        self.good('vm', 'bandwidth', 'test', card, '--inbound', '3000')
+        self.assertEqual(self.good('vm', 'bandwidth', 'test', card).split(),
+                         'WAY AVERAGE PEAK BURST inbound 3000 - - outbound 64 - -'.split())
+        for text in ('', '1,2,3,4', 'x', '4294967296', '1,,2'):
+            self.bad('vm', 'bandwidth', 'test', card, f'--outbound={text}', status=2, says='AVERAGE')
+        self.bad('-r', 'vm', 'bandwidth', 'test', card, '--inbound', '0', status=5)
+        self.good('vm', 'bandwidth', 'test', card, '--inbound', '0', '--outbound', '0')
+
     def test_snapshots(self):
         self.assertEqual(self.good('snapshot', 'list', 'test'), 'no snapshots\n')
         self.good('snapshot', 'create', 'test', 's1', '--description', 'a <b> & c')
@@ -392,11 +408,11 @@ class Socled(Qemu):
         terminal = self.terminal('top', '-d', '0.2', '-a')
         terminal.expect(rb'q quit')
         self.addCleanup(self.daemon.process.send_signal, signal.SIGCONT)
-        self.daemon.process.send_signal(signal.SIGSTOP)
+        waiting.hold(self.daemon.process.pid)
         terminal.expect(rb'no answer to CONNECT_GET_ALL_DOMAIN_STATS')
         self.daemon.process.send_signal(signal.SIGCONT)
         terminal.expect(rb'q quit')
-        self.daemon.process.send_signal(signal.SIGSTOP)
+        waiting.hold(self.daemon.process.pid)
         terminal.expect(rb'no answer to CONNECT_GET_ALL_DOMAIN_STATS')
         terminal.keys(b'q')
         self.assertEqual(terminal.end(), 0)

@@ -102,6 +102,49 @@ static void test_burst_of_one(void)
 	assert_near(pass(&rate, &now, begin + 10 * s_ns, 1), 1000, 2);
 }
 
+/* A bucket of a size of its own: it is emptied at the peak, and filled at the average. */
+static void test_bucket(void)
+{
+	struct rate rate = { 0 };
+	uint64_t now = s_ns, begin = now;
+
+	rate_set_bucket(&rate, 100, 1000, 4500);
+	/* A tenth of a second's worth at once, then at the peak, until the bucket is empty after 5 s. */
+	assert_near(pass(&rate, &now, begin + 1, 1), 101, 1);
+	assert_near(pass(&rate, &now, begin + 4 * s_ns, 1), 4000, 2);
+	assert_near(pass(&rate, &now, begin + 14 * s_ns, 1), 4500 + 1400 - 4101, 3);
+	begin = now;
+	assert_near(pass(&rate, &now, begin + 10 * s_ns, 1), 1000, 2);
+	/* Rest fills it, but never above its size. */
+	now += 1000 * s_ns;
+	begin = now;
+	assert_near(pass(&rate, &now, begin + 20 * s_ns, 1), 4500 + 2000, 3);
+}
+
+/* Without a peak it is emptied at once; without a size it is as small as without bursts. */
+static void test_bucket_without(void)
+{
+	struct rate rate = { 0 };
+	uint64_t now = s_ns, begin = now;
+
+	rate_set_bucket(&rate, 100, 0, 4500);
+	assert_near(pass(&rate, &now, begin + 1, 1), 4501, 1);
+	assert_near(pass(&rate, &now, begin + 10 * s_ns, 1), 1000, 2);
+	now += 1000 * s_ns;
+	begin = now;
+	rate_set_bucket(&rate, 100, 5000, 0);
+	assert_near(pass(&rate, &now, begin + 1, 1), 11, 1);
+	assert_near(pass(&rate, &now, begin + 10 * s_ns, 1), 1000, 2);
+	/* A peak that is no more than the average leaves no bursts. */
+	now += 1000 * s_ns;
+	begin = now;
+	rate_set_bucket(&rate, 100, 100, 4500);
+	assert_near(pass(&rate, &now, begin + 10 * s_ns, 1), 1010, 2);
+	rate_set_bucket(&rate, 0, 100, 4500);
+	rate_take(&rate, now, 1 << 30);
+	g_assert_cmpuint(rate_wait_ns(&rate, now), ==, 0);
+}
+
 /* Large units (bytes) and small limits. */
 static void test_large(void)
 {
@@ -140,6 +183,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/rate/exact-wait", test_exact_wait);
 	g_test_add_func("/rate/burst", test_burst);
 	g_test_add_func("/rate/burst-of-one", test_burst_of_one);
+	g_test_add_func("/rate/bucket", test_bucket);
+	g_test_add_func("/rate/bucket-without", test_bucket_without);
 	g_test_add_func("/rate/large", test_large);
 	g_test_add_func("/rate/change", test_change);
 	return g_test_run();

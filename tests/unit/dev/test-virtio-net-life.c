@@ -109,6 +109,54 @@ static void test_limits(const void *layout)
 	rig_close(&rig);
 }
 
+/* Bytes that came within @tenths of a second, in frames of 1000. */
+static unsigned received_in(struct rig *rig, unsigned tenths)
+{
+	unsigned bytes = 0;
+	GByteArray *frame;
+
+	for (unsigned i = 0; i < tenths * 10; i++) {
+		rig->now_ns += 10000000;
+		vdriver_run(rig->d);
+	}
+	while ((frame = rig_got(rig, RX, NULL))) {
+		bytes += 1000;
+		g_byte_array_unref(frame);
+	}
+	return bytes;
+}
+
+/* A bucket of 100,000 bytes passes at 50,000 in a second, then the average of 10,000 holds. */
+static void test_peak(const void *layout)
+{
+	struct virtio_net_config config = {
+		.rx = { .bps = 10000, .bps_peak = 50000, .burst = 100000 }
+	};
+	unsigned first, burst, after;
+	struct rig rig;
+
+	rig_open(&rig, layout, &config, ALL_NET);
+	rig_post(&rig, RX, 2048, 250);
+	for (unsigned i = 0; i < 240; i++)
+		rig_input(&rig, mac, 1000);
+	first = received_in(&rig, 10);
+	burst = first + received_in(&rig, 15);
+	after = received_in(&rig, 20);
+	/* A frame and a tenth of a second's worth are ahead of the clock. */
+	g_assert_cmpuint(first, >=, 50000);
+	g_assert_cmpuint(first, <=, 57000);
+	g_assert_cmpuint(burst, >=, 122000);
+	g_assert_cmpuint(burst, <=, 132000);
+	g_assert_cmpuint(after, >=, 18000);
+	g_assert_cmpuint(after, <=, 22000);
+	/* Changed while it runs: no peak, so that the rest of a larger bucket comes at once. */
+	virtio_net_set_limits(rig.dev, &(struct net_limit){ 0 },
+			      &(struct net_limit){ .bps = 10000, .burst = 150000 });
+	vdriver_run(rig.d);
+	g_assert_cmpuint(received_in(&rig, 1), >=, 50000);
+	rig_close(&rig);
+}
+
 static void test_no_net(const void *layout)
 {
 	struct rig rig;
@@ -209,6 +257,7 @@ int main(int argc, char **argv)
 	rig_add("link", test_link);
 	rig_add("announce", test_announce);
 	rig_add("limits", test_limits);
+	rig_add("peak", test_peak);
 	rig_add("no-net", test_no_net);
 	rig_add("reset", test_reset);
 	rig_add("thread", test_thread);

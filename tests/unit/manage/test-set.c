@@ -67,7 +67,12 @@ static void test_io_groups(void)
 	end();
 }
 
-static bool set_card(unsigned average, unsigned peak)
+struct set_card {
+	const char *name; /* "inbound.average" */
+	unsigned value;
+};
+
+static bool set_card(unsigned count, const struct set_card *list)
 {
 	rpc_domain_set_interface_parameters_args args = { .dom = dom,
 							  .device = card_name,
@@ -76,9 +81,8 @@ static bool set_card(unsigned average, unsigned peak)
 	bool ok;
 
 	rpc_params_init(&params);
-	rpc_params_add_uint(&params, "inbound.average", average);
-	if (peak)
-		rpc_params_add_uint(&params, "inbound.peak", peak);
+	for (unsigned i = 0; i < count; i++)
+		rpc_params_add_uint(&params, list[i].name, list[i].value);
 	args.params.params_val = params.items;
 	args.params.params_len = params.count;
 	ok = client_call(c, RPC_PROC_DOMAIN_SET_INTERFACE_PARAMETERS,
@@ -87,14 +91,27 @@ static bool set_card(unsigned average, unsigned peak)
 	return ok;
 }
 
+#define SET_CARD(...)                                                      \
+	set_card(G_N_ELEMENTS(((const struct set_card[]){ __VA_ARGS__ })), \
+		 (const struct set_card[]){ __VA_ARGS__ })
+
 /* An average of 0 is how clients take a limit away. */
 static void test_bandwidth(void)
 {
 	begin();
-	g_assert_true(set_card(1000, 2000));
+	g_assert_true(SET_CARD({ "inbound.average", 1000 }, { "inbound.peak", 2000 }));
 	g_assert_true(xml_has("<inbound average='1000' peak='2000'/>"));
-	g_assert_true(set_card(0, 0));
+	/* A peak alone is another peak; with an average the whole way is another one. */
+	g_assert_true(SET_CARD({ "inbound.peak", 3000 }, { "inbound.burst", 500 }));
+	g_assert_true(xml_has("<inbound average='1000' peak='3000' burst='500'/>"));
+	g_assert_true(SET_CARD({ "inbound.average", 4000 }, { "outbound.average", 50 }));
+	g_assert_true(xml_has("<inbound average='4000'/>"));
+	g_assert_true(SET_CARD({ "outbound.burst", 9 }, { "outbound.average", 60 }));
+	g_assert_true(xml_has("<outbound average='60' burst='9'/>"));
+	g_assert_true(xml_has("<inbound average='4000'/>"));
+	g_assert_true(SET_CARD({ "inbound.average", 0 }));
 	g_assert_false(xml_has("<inbound"));
+	g_assert_true(xml_has("<outbound average='60' burst='9'/>"));
 	end();
 }
 

@@ -98,6 +98,12 @@ static void test_refused(void)
 {
 	refused("<forward/>", "wants an address");
 	refused("<bridge name='a b'/>", "no name for a bridge");
+	refused("<bandwidth><inbound peak='2'/></bandwidth>", "without an average");
+	refused("<bandwidth><outbound average='3' peak='2'/></bandwidth>",
+		"<bandwidth> of the network has a peak below its average; raise it");
+	refused("<portgroup name='g'><bandwidth><inbound average='3' peak='2'/></bandwidth>"
+		"</portgroup>",
+		"peak below its average");
 	refused("<bridge name='0123456789abcdef'/>", "no name for a bridge");
 	refused("<bridge name='br0;x'/>", "no name for a bridge");
 	refused("<ip address='10.0.0'/>", "no address");
