@@ -227,6 +227,7 @@ struct order {
 	uint64_t bytes;
 	struct vol_open open;
 	enum vol_wipe how;
+	char **paths;
 
 	/* Results, and where they go. */
 	struct storage **ret_storage;
@@ -234,6 +235,7 @@ struct order {
 	GPtrArray *list, *ret_list; /* of names, or of sources */
 	struct storage_vol *vol, **ret_vol;
 	struct vol_io *io, **ret_io;
+	bool *same, *ret_same; /* by index of paths */
 };
 
 static struct order *order_new(struct pools *pools, struct depot *depot, const char *name)
@@ -266,6 +268,8 @@ static void order_free(void *data)
 		g_ptr_array_unref(order->list);
 	if (order->io)
 		order->io->ops->free(order->io);
+	g_strfreev(order->paths);
+	g_free(order->same);
 	g_free(order->name);
 	g_free(order);
 }
@@ -513,6 +517,68 @@ static void look(struct storage *storage, const char *name, struct storage_vol *
 
 	order->ret_vol = ret_vol;
 	start_order(order, task, run_look, deliver_look);
+}
+
+/* Only what open() opens is a volume; devices have their names from the host, and need not be there. */
+static bool stat_volume(const struct depot *depot, const char *name, struct stat *ret_st,
+			GError **error)
+{
+	autofd int fd = -1;
+	int ret;
+
+	if (!depot->kind->files) {
+		g_autofree char *path = depot_path(depot, name);
+
+		if (sys_stat(path, ret_st) < 0)
+			*ret_st = (struct stat){ 0 };
+		return true;
+	}
+	fd = depot->kind->open(depot, name, O_RDONLY, error);
+	ret = fd < 0 ? fd : sys_fstat(fd, ret_st);
+	return ret >= 0 || fd < 0 || error_sys(error, ret, "cannot look at volume '%s'", name);
+}
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	if (S_ISBLK(a->st_mode))
+		return S_ISBLK(b->st_mode) && a->st_rdev == b->st_rdev;
+	return S_ISREG(a->st_mode) && a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool run_find_same(void *arg, GError **error)
+{
+	struct order *order = arg;
+	struct stat st, other;
+
+	/* Another host's volumes are no files here. */
+	if (order->depot->kind->reach)
+		return true;
+	if (!stat_volume(order->depot, order->name, &st, error))
+		return false;
+	for (unsigned i = 0; order->paths[i]; i++)
+		order->same[i] = sys_stat(order->paths[i], &other) >= 0 && is_same(&st, &other);
+	return true;
+}
+
+static void deliver_same(void *arg)
+{
+	const struct order *order = arg;
+
+	memcpy(order->ret_same, order->same, g_strv_length(order->paths) * sizeof(*order->same));
+}
+
+static void find_same(struct storage *storage, const char *name, const char *const *paths,
+		      bool *ret_same, struct task *task)
+{
+	struct order *order = order_at(storage, name);
+	g_autoptr(GStrvBuilder) copy = g_strv_builder_new();
+
+	for (unsigned i = 0; paths[i]; i++)
+		g_strv_builder_add(copy, paths[i]);
+	order->paths = g_strv_builder_end(copy);
+	order->same = g_new0(bool, g_strv_length(order->paths) + 1);
+	order->ret_same = ret_same;
+	start_order(order, task, run_find_same, deliver_same);
 }
 
 /* == Changes == */
@@ -766,6 +832,7 @@ const struct pool_ops pools_ops = {
 	.usage = usage,
 	.list = list,
 	.look = look,
+	.find_same = find_same,
 	.create = create,
 	.remove = remove_volume,
 	.restore = restore,

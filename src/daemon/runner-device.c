@@ -125,8 +125,8 @@ static void plug_secret(struct plug *plug, const struct domain_disk *disk)
 {
 	g_autofree char *of = g_strdup_printf("disk '%s'", disk->target.dev);
 	g_autofree char *id = runner_disk_secret(disk);
-	g_autoptr(GBytes) password =
-		node_password(plug->runner->machine.dom->node, disk_auth(disk), of, &plug->error);
+	g_autoptr(GBytes) password = node_password(plug->runner->machine.dom->node, disk_auth(disk),
+						   disk_is_ceph(disk), of, &plug->error);
 	size_t len = 0;
 	const void *bytes = password ? g_bytes_get_data(password, &len) : NULL;
 	char *coded;

@@ -223,7 +223,8 @@ static int *open_taps(struct domain *live, GArray *fds, GError **error)
 static int open_secret(const struct node *node, const struct domain_disk *disk, GError **error)
 {
 	g_autofree char *of = g_strdup_printf("disk '%s'", disk->target.dev);
-	g_autoptr(GBytes) password = node_password(node, disk_auth(disk), of, error);
+	g_autoptr(GBytes) password =
+		node_password(node, disk_auth(disk), disk_is_ceph(disk), of, error);
 	autofd int fd = -1;
 	size_t len = 0;
 	ssize_t n;

@@ -103,6 +103,18 @@ void vol_turn_end(struct call *call);
 /* Is it being made? Then the call has failed: it is not there yet. */
 bool call_vol_is_being_made(struct call *call, struct pool *pool, const char *name);
 
+/* == Those that machines need (vol-protect.c) == */
+
+typedef void (*vol_change_run)(struct call *call, struct storage *storage);
+
+/*
+ * A template begins with this volume, or disks refer to it: it is neither deleted (@deletes) nor changed, and
+ * the call has failed. By its name only.
+ */
+bool call_vol_is_needed(struct call *call, const rpc_storage_vol *handle, bool deletes);
+/* The call's turn at it has begun: @run, if it is not needed by another name either. */
+void vol_guarded(struct call *call, struct storage *storage, bool deletes, vol_change_run run);
+
 /* == Life (pool-life.c) == */
 
 /* The call's pool, as @def, which is taken over. @next: it is active, or there is an error. */

@@ -61,7 +61,8 @@ static void start_storage(struct call *call, unsigned flags)
 	g_autoptr(GBytes) password = NULL;
 
 	if (auth_is_set(auth)) {
-		password = node_password(call->node, auth, of, &error);
+		password = node_password(call->node, auth, starting->def->type == STORAGE_POOL_RBD,
+					 of, &error);
 		if (!password) {
 			starting->next(call, error);
 			return;

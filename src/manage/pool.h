@@ -171,6 +171,11 @@ struct pool_ops {
 	void (*look)(struct storage *storage, const char *name, struct storage_vol **ret_vol,
 		     struct task *task);
 
+	/* Which of @paths, with NULL at the end, lead to the same file or device as the volume: ret_same[i]
+	 * becomes true. NULL: a volume has one name. */
+	void (*find_same)(struct storage *storage, const char *name, const char *const *paths,
+			  bool *ret_same, struct task *task);
+
 	void (*create)(struct storage *storage, const struct vol_create *what,
 		       struct vol_work *work, struct task *task);
 	void (*remove)(struct storage *storage, const char *name, unsigned flags,

@@ -122,12 +122,11 @@ static const struct secret_entry *find(const struct node *node, const struct aut
 	return which->uuid && uuid_read(which->uuid, uuid) ? secret_by_uuid(node, uuid) : NULL;
 }
 
-GBytes *node_password(const struct node *node, const struct auth *auth, const char *of,
+GBytes *node_password(const struct node *node, const struct auth *auth, bool ceph, const char *of,
 		      GError **error)
 {
 	const struct auth_secret *which = &auth->secret;
 	const char *name = which->usage ? which->usage : which->uuid ? which->uuid : "";
-	const bool ceph = !g_strcmp0(auth->type, "ceph") || !g_strcmp0(which->type, "ceph");
 	const struct secret_entry *secret = find(node, which, ceph);
 
 	if (!secret)

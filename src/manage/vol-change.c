@@ -11,8 +11,6 @@
 #include "manage/node-int.h"
 #include "manage/peer-int.h"
 #include "manage/pool-int.h"
-#include "manage/vm-int.h"
-#include "model/domain-own.h"
 
 enum {
 	VOL_CREATE_VALIDATE = 1 << 2,
@@ -21,7 +19,6 @@ enum {
 	VOL_DELETE_RESTORE = 1 << 30,
 	VOL_RESIZE_FLAGS = 7,
 	VOL_SPARSE_STREAM = 1 << 0,
-	USERS_MAX = 200, /* letters of names in a sentence */
 };
 
 /* == A turn at a volume == */
@@ -251,83 +248,45 @@ static bool can(struct call *call, bool has, const char *what)
 	return has;
 }
 
-static void delete_run(struct call *call)
+static void delete_now(struct call *call, struct storage *storage)
 {
 	const rpc_storage_vol_delete_args *args = call->args;
 	const struct vol *vol = vol_of(call->object);
-	struct storage *storage = begin(call);
 
-	if (storage && can(call, storage->ops->remove, "lose volumes"))
+	if (can(call, storage->ops->remove, "lose volumes"))
 		storage->ops->remove(storage, vol->name, args->flags, vol->work,
 				     call_task(call, changed));
 }
 
-static void restore_run(struct call *call)
+static void delete_run(struct call *call)
 {
-	const struct vol *vol = vol_of(call->object);
 	struct storage *storage = begin(call);
 
-	if (storage && can(call, storage->ops->restore, "restore volumes"))
+	if (storage)
+		vol_guarded(call, storage, true, delete_now);
+}
+
+static void restore_now(struct call *call, struct storage *storage)
+{
+	const struct vol *vol = vol_of(call->object);
+
+	if (can(call, storage->ops->restore, "restore volumes"))
 		storage->ops->restore(storage, vol->name, vol->work, call_task(call, changed));
 }
 
-/* Is it a disk of @domain, by its path or as a volume? */
-static bool has_disk(const struct domain *domain, const struct pool *pool, const char *name,
-		     const char *path)
+static void restore_run(struct call *call)
 {
-	for (unsigned i = 0; i < domain->devices.disk_count; i++) {
-		const struct domain_disk *disk = &domain->devices.disks[i];
+	struct storage *storage = begin(call);
 
-		if (disk->type == DISK_VOLUME ? !g_strcmp0(disk->source.pool, pool->name) &&
-							!g_strcmp0(disk->source.volume, name)
-					      : !g_strcmp0(disk_path(disk), path))
-			return true;
-	}
-	return false;
-}
-
-/*
- * What a template begins with, and what others' disks refer to, is neither deleted nor changed by accident:
- * each of them would be broken. Who they are stands in their definitions, so no image has to be opened.
- * @deletes: it would be gone, else it would be another one
- */
-static bool is_needed(struct call *call, const rpc_storage_vol *handle, bool deletes)
-{
-	const struct node *node = call->node;
-	const struct pool *pool = call_vol_pool(call, handle);
-	g_autofree char *path = pool ? vol_path(pool, handle->name) : NULL;
-	g_autoptr(GString) users = g_string_new(NULL);
-
-	for (unsigned i = 0; pool && i < node->vms->len; i++) {
-		const struct vm *vm = node->vms->pdata[i];
-		const struct domain *domain = vm->dom.config ? vm->dom.config : vm->dom.live;
-
-		if (domain_is_template(domain) && has_disk(domain, pool, handle->name, path)) {
-			call_fail(call, RPC_CODE_OPERATION_INVALID, RPC_FROM_STORAGE,
-				  "Requested operation is not valid: volume '%s' is a disk of the "
-				  "template '%s'; 'socle template %s %s' %s",
-				  handle->name, vm->dom.name, deletes ? "delete" : "release",
-				  vm->dom.name,
-				  deletes ? "deletes both" : "makes that a machine again");
-			return true;
-		}
-		if (domain_is_linked_to(domain, path) && users->len < USERS_MAX)
-			g_string_append_printf(users, "%s'%s'", users->len ? ", " : "",
-					       vm->dom.name);
-	}
-	if (users->len)
-		call_fail(call, RPC_CODE_OPERATION_INVALID, RPC_FROM_STORAGE,
-			  "Requested operation is not valid: disks of %s refer to volume '%s'; "
-			  "delete those machines first",
-			  users->str, handle->name);
-	return !pool || users->len > 0;
+	if (storage)
+		vol_guarded(call, storage, false, restore_now);
 }
 
 static void on_delete(struct call *call, const rpc_storage_vol_delete_args *args)
 {
 	const bool restores = args->flags == VOL_DELETE_RESTORE;
 
-	if (is_needed(call, &args->vol, !restores))
+	if (call_vol_is_needed(call, &args->vol, !restores))
 		return;
 	if (restores)
 		change(call, args->flags, VOL_DELETE_RESTORE, restore_run);
@@ -336,41 +295,55 @@ static void on_delete(struct call *call, const rpc_storage_vol_delete_args *args
 		       delete_run);
 }
 
-static void resize_run(struct call *call)
+static void resize_now(struct call *call, struct storage *storage)
 {
 	const rpc_storage_vol_resize_args *args = call->args;
 	const struct vol *vol = vol_of(call->object);
-	struct storage *storage = begin(call);
 
-	if (storage && can(call, storage->ops->resize, "resize volumes"))
+	if (can(call, storage->ops->resize, "resize volumes"))
 		storage->ops->resize(
 			storage, vol->name, args->capacity,
 			args->flags | (pool_vol_is_raw(vol->pool, vol->name) ? VOL_RESIZE_RAW : 0),
 			vol->work, call_task(call, changed));
 }
 
+static void resize_run(struct call *call)
+{
+	struct storage *storage = begin(call);
+
+	if (storage)
+		vol_guarded(call, storage, false, resize_now);
+}
+
 static void on_resize(struct call *call, const rpc_storage_vol_resize_args *args)
 {
-	if (!is_needed(call, &args->vol, false))
+	if (!call_vol_is_needed(call, &args->vol, false))
 		change(call, args->flags, VOL_RESIZE_FLAGS, resize_run);
 }
 
-static void wipe_run(struct call *call)
+static void wipe_now(struct call *call, struct storage *storage)
 {
 	const struct vol *vol = vol_of(call->object);
 	unsigned how = call->proc->number == RPC_PROC_STORAGE_VOL_WIPE
 			       ? VOL_WIPE_ZERO
 			       : ((const rpc_storage_vol_wipe_pattern_args *)call->args)->algorithm;
-	struct storage *storage = begin(call);
 
-	if (storage && can(call, storage->ops->wipe, "wipe volumes"))
+	if (can(call, storage->ops->wipe, "wipe volumes"))
 		storage->ops->wipe(storage, vol->name, (enum vol_wipe)how, vol->work,
 				   call_task(call, changed));
 }
 
+static void wipe_run(struct call *call)
+{
+	struct storage *storage = begin(call);
+
+	if (storage)
+		vol_guarded(call, storage, false, wipe_now);
+}
+
 static void on_wipe(struct call *call, const rpc_storage_vol_wipe_args *args)
 {
-	if (!is_needed(call, &args->vol, false))
+	if (!call_vol_is_needed(call, &args->vol, false))
 		change(call, args->flags, 0, wipe_run);
 }
 
@@ -384,7 +357,7 @@ static void on_wipe_pattern(struct call *call, const rpc_storage_vol_wipe_patter
 			  args->algorithm);
 		return;
 	}
-	if (!is_needed(call, &args->vol, false))
+	if (!call_vol_is_needed(call, &args->vol, false))
 		change(call, args->flags, 0, wipe_run);
 }
 
@@ -414,15 +387,14 @@ static void opened(struct call *call, const GError *error)
 	vol_stream_open(call, opening->io, opening->how.write, opening->by_fd);
 }
 
-static void open_run(struct call *call)
+static void open_now(struct call *call, struct storage *storage)
 {
 	/* Both have one layout. */
 	const rpc_storage_vol_upload_args *args = call->args;
 	const struct vol *vol = vol_of(call->object);
-	struct storage *storage = begin(call);
 	struct opening *opening;
 
-	if (!storage || !can(call, storage->ops->open, "be read and written by clients"))
+	if (!can(call, storage->ops->open, "be read and written by clients"))
 		return;
 	opening = call_data(call, sizeof(*opening));
 	opening->how =
@@ -433,6 +405,16 @@ static void open_run(struct call *call)
 	opening->by_fd = args->flags & RPC_VOL_BY_FD;
 	storage->ops->open(storage, vol->name, &opening->how, &opening->io,
 			   call_task(call, opened));
+}
+
+static void open_run(struct call *call)
+{
+	struct storage *storage = begin(call);
+
+	if (storage && call->proc->number == RPC_PROC_STORAGE_VOL_UPLOAD)
+		vol_guarded(call, storage, false, open_now);
+	else if (storage)
+		open_now(call, storage);
 }
 
 static bool takes_file(struct call *call)
@@ -458,7 +440,7 @@ static void open_bytes(struct call *call, unsigned flags)
 
 static void on_upload(struct call *call, const rpc_storage_vol_upload_args *args)
 {
-	if (!is_needed(call, &args->vol, false))
+	if (!call_vol_is_needed(call, &args->vol, false))
 		open_bytes(call, args->flags);
 }
 

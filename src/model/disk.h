@@ -178,6 +178,11 @@ static inline const struct auth *disk_auth(const struct domain_disk *disk)
 {
 	return auth_is_set(&disk->source.auth) ? &disk->source.auth : &disk->auth;
 }
+/* Its host is Ceph's, and so is the secret that it names. */
+static inline bool disk_is_ceph(const struct domain_disk *disk)
+{
+	return !g_strcmp0(disk->source.protocol, "rbd");
+}
 /* The image of a file, block device or directory, or NULL. */
 const char *disk_path(const struct domain_disk *disk);
 /* The disk goes on in another image: what was said of the old one's chain does not hold. */

@@ -85,10 +85,11 @@ void machine_resumed(struct dom *d)
 	say("event resumed");
 }
 
-GBytes *node_password(const struct node *node, const struct auth *auth, const char *of,
+GBytes *node_password(const struct node *node, const struct auth *auth, bool ceph, const char *of,
 		      GError **error)
 {
 	(void)node;
+	(void)ceph;
 	(void)auth;
 	error_set(error, SOCLE_ERROR_NOT_FOUND, "%s needs a secret, and there are none here", of);
 	return NULL;

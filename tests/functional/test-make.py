@@ -352,9 +352,9 @@ class Templates(Case):
         self.bad('template', 'create', 'base', status=6, says='runs, and a template does not')
         self.good('destroy', 'base')
 
-    def unchanged(self, volume, says):
+    def unchanged(self, volume, says, path=None):
         """Who is needed by others is not changed, whoever asks."""
-        path = f"{self.images}/{volume.split('/')[1]}"
+        path = path or f"{self.images}/{volume.split('/')[1]}"
         text = self.path('text')
         with open(text, 'w', encoding='ascii') as file:
             file.write('x' * 4096)
@@ -398,6 +398,26 @@ class Templates(Case):
         for name in ('two', 'web'):
             self.good('undefine', name)
         self.good('vol', 'delete', 'default/base.qcow2')
+
+    def test_other_way(self):
+        """A file is the one it is, whichever pool or name leads to it."""
+        other, more = self.path('other'), self.path('more')
+        os.symlink(self.images, other)
+        os.mkdir(more)
+        os.link(f'{self.images}/base.qcow2', f'{more}/hard.qcow2')
+        for name, path in (('other', other), ('more', more)):
+            self.good('pool', 'define-as', name, '--target', path, '--start')
+        says = f"is the file '{self.images}/base.qcow2', a disk of the template 'base'"
+        for volume in ('other/base.qcow2', 'more/hard.qcow2'):
+            self.unchanged(volume, says, f'{self.images}/base.qcow2')
+            self.bad('vol', 'delete', volume, '--yes', status=6, says=says)
+        self.good('create', 'web', '--template', 'base', '--no-start')
+        self.virsh(self.uri, 'undefine', 'base')
+        says = f"disks of 'web' refer to '{self.images}/base.qcow2', which volume 'base.qcow2' is"
+        self.unchanged('other/base.qcow2', says)
+        self.assertIn(says, self.virsh(self.uri, 'vol-delete', 'base.qcow2', 'other', status=1))
+        self.good('undefine', 'web')
+        self.good('vol', 'delete', 'other/base.qcow2')
 
     def test_chain(self):
         """A clone's clone needs the first one's base, too."""

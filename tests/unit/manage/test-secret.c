@@ -133,14 +133,18 @@ static void test_values(void)
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GBytes) bytes = NULL;
 
-	g_assert_null(node_password(node, &auth, "x", &error));
+	g_assert_null(node_password(node, &auth, false, "x", &error));
 	g_assert_nonnull(strstr(error->message, "x needs the secret 't', which is not there"));
 	g_clear_error(&error);
 	define(asker, ISCSI("", UUID));
 	ASK_FAILS(asker, SECRET_GET_VALUE, rpc_secret_get_value_args, &get, NO_SECRET,
 		  "does not have a value");
-	g_assert_null(node_password(node, &auth, "x", &error));
+	g_assert_null(node_password(node, &auth, false, "x", &error));
 	g_assert_nonnull(strstr(error->message, "which has no value"));
+	g_clear_error(&error);
+	/* An rbd's are Ceph's, also if <secret> does not say so. */
+	g_assert_null(node_password(node, &auth, true, "x", &error));
+	g_assert_nonnull(strstr(error->message, "which is not there"));
 	g_clear_error(&error);
 	set_value(asker, "one");
 	value_is(asker, "one");
@@ -149,7 +153,7 @@ static void test_values(void)
 	set_value(asker, "two");
 	store.fails = false;
 	value_is(asker, "one");
-	bytes = node_password(node, &auth, "x", &error);
+	bytes = node_password(node, &auth, false, "x", &error);
 	g_assert_no_error(error);
 	g_assert_cmpstr(g_bytes_get_data(bytes, NULL), ==, "one");
 	/* Who has it keeps it. */
