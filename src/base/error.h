@@ -24,6 +24,7 @@ enum error_kind {
 	SOCLE_ERROR_LIMIT,       /* too large, too many */
 	SOCLE_ERROR_STATE,       /* not in this state: not running, already paused */
 	SOCLE_ERROR_NOT_ACTIVE,  /* what is to be changed is not going on */
+	SOCLE_ERROR_PARTLY,      /* some of it is done, and waits for the rest */
 };
 
 #define SOCLE_ERROR (socle_error_quark())

@@ -143,6 +143,23 @@ static enum storage_pool_type type_of(const char *word, GError **error)
 	return STORAGE_POOL_ABSENT;
 }
 
+static bool check_target(enum storage_pool_type type, const char *target, GError **error)
+{
+	bool needed =
+		type == STORAGE_POOL_DIR || type == STORAGE_POOL_FS || type == STORAGE_POOL_NETFS;
+
+	if (!target && needed)
+		return error_set(
+			error, SOCLE_ERROR_USAGE,
+			"a pool of kind '%s' has its volumes in a folder; say in which one "
+			"by '--target'",
+			storage_pool_type_names[type]);
+	if (target && *target != '/')
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "the target '%s' is no path from / on; give one", target);
+	return true;
+}
+
 /* The definition that the words mean, for g_free(); NULL with an error. */
 static char *xml_of(const struct cli_args *args, GError **error)
 {
@@ -170,7 +187,9 @@ static char *xml_of(const struct cli_args *args, GError **error)
 		.target.path = target,
 	};
 
-	return pool.type == STORAGE_POOL_ABSENT ? NULL : storage_pool_format(&pool);
+	if (pool.type == STORAGE_POOL_ABSENT || !check_target(pool.type, target, error))
+		return NULL;
+	return storage_pool_format(&pool);
 }
 
 static int run_define_as(struct cli *cli, const struct cli_args *args, GError **error)

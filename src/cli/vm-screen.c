@@ -2,7 +2,6 @@
 /*
  * vm-screen.c - keys for a machine's keyboard, pictures of its screen
  */
-#include <fcntl.h>
 #include <linux/input-event-codes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "base/error.h"
 #include "base/sys.h"
 #include "cli/commands.h"
+#include "cli/out-file.h"
 #include "cli/suggest.h"
 
 /* ---- keys ---- */
@@ -246,27 +246,18 @@ static bool receive(struct socle_stream *stream, int fd, const char *path, GErro
 	return true;
 }
 
-/* The file has its name when it is complete. */
 static bool save(struct socle_stream *stream, const char *path, GError **error)
 {
-	g_autofree char *part = g_strdup_printf("%s.part", path);
 	struct socle_error *why = NULL;
-	autofd int fd = sys_open(part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0666);
+	struct out_file out;
 	bool ok;
 
-	if (fd < 0)
-		return error_sys(error, fd, "cannot create '%s'", part);
-	ok = receive(stream, fd, part, error);
+	if (!out_file_open(&out, path, error))
+		return false;
+	ok = receive(stream, out.fd, out.written, error);
 	if (ok && socle_stream_finish(stream, &why) < 0)
 		ok = cli_fail(error, why, "screenshot");
-	if (ok) {
-		int ret = sys_rename(part, path);
-
-		ok = ret >= 0 || error_sys(error, ret, "cannot rename '%s' to '%s'", part, path);
-	}
-	if (!ok)
-		(void)sys_unlink(part);
-	return ok;
+	return out_file_close(&out, ok, error);
 }
 
 static int run_screenshot(struct cli *cli, const struct cli_args *args, GError **error)

@@ -21,6 +21,7 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/object.h"
+#include "cli/out-file.h"
 #include "cli/vol.h"
 
 enum {
@@ -370,28 +371,20 @@ static bool download(struct socle_volume *vol, const struct target *target,
 	return ok;
 }
 
-/* The file has its name when it is complete. */
 static bool download_to_file(struct socle_volume *vol, const char *path,
 			     const struct vol_transfer *transfer, GError **error)
 {
-	g_autofree char *part = g_strdup_printf("%s.part", path);
-	autofd int fd = sys_open(part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0666);
-	struct target target = { .fd = fd, .path = part, .file = true };
+	struct out_file out;
+	struct target target;
 	bool ok;
 
-	if (fd < 0)
-		return error_sys(error, fd, "cannot create '%s'", part);
+	if (!out_file_open(&out, path, error))
+		return false;
+	target = (struct target){ .fd = out.fd, .path = out.written, .file = out.plain };
 	/* Ctrl-C is not to leave it. */
 	ok = interrupt_begin(error) && download(vol, &target, transfer, error);
 	interrupt_end();
-	if (ok) {
-		int ret = sys_rename(part, path);
-
-		ok = ret >= 0 || error_sys(error, ret, "cannot rename '%s' to '%s'", part, path);
-	}
-	if (!ok)
-		(void)sys_unlink(part);
-	return ok;
+	return out_file_close(&out, ok, error);
 }
 
 static int run_download(struct cli *cli, const struct cli_args *args, GError **error)

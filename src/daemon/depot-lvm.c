@@ -56,7 +56,16 @@ static GPtrArray *present_devices(const struct depot *depot)
 		       : NULL;
 }
 
-/* What is on disks that are not to be in the group any more goes to the others. */
+/* What is on it goes to the others. One that has nothing can go where nothing can be moved, too. */
+static bool let_one_go(const char *group, const char *path, GError **error)
+{
+	return (lvm_run(lvm_argv_vgreduce(group, path), NULL, NULL) ||
+		(lvm_run(lvm_argv_pvmove(path), NULL, error) &&
+		 lvm_run(lvm_argv_vgreduce(group, path), NULL, error))) &&
+	       lvm_run(lvm_argv_pvremove(path), NULL, error);
+}
+
+/* Disks that are not to be in the group any more. */
 static bool let_go(const struct depot *depot, const GPtrArray *present, GError **error)
 {
 	g_autoptr(GPtrArray) wanted = devices_of(depot, NULL);
@@ -67,9 +76,7 @@ static bool let_go(const struct depot *depot, const GPtrArray *present, GError *
 
 		if (g_ptr_array_find_with_equal_func(wanted, path, g_str_equal, NULL))
 			continue;
-		if (!lvm_run(lvm_argv_pvmove(path), NULL, error) ||
-		    !lvm_run(lvm_argv_vgreduce(group_of(depot), path), NULL, error) ||
-		    !lvm_run(lvm_argv_pvremove(path), NULL, error))
+		if (!let_one_go(group_of(depot), path, error))
 			return false;
 	}
 	return true;

@@ -75,11 +75,16 @@ static bool add_user(struct keys *keys, const struct domain_interface *card, GEr
 		inet_format(&inet, text);
 		keys_printf(keys, v6 ? "ipv6-net" : "net", "%s/%" PRId64, text, prefix);
 		/* The guest's address, and that of the host as it sees it. */
-		if (ip->peer && !v6) {
-			keys_add(keys, "host", ip->peer);
+		if (ip->peer)
+			keys_add(keys, v6 ? "ipv6-host" : "host", ip->peer);
+		if (ip->peer && !v6)
 			keys_add(keys, "dhcpstart", ip->address);
-		}
 	}
+	keys_add(keys, "tftp", card->user.tftp);
+	keys_add(keys, "bootfile", card->user.bootfile);
+	for (unsigned i = 0; i < card->user.name_count; i++)
+		keys_printf(keys, "dnshost", "%s/%s", card->user.names[i].address,
+			    card->user.names[i].name);
 	/* From all but what is forwarded to it. */
 	if (card->port.isolated == TRI_YES)
 		keys_bool(keys, "restrict", true);

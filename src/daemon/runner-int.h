@@ -263,8 +263,10 @@ void runner_lvm_snapshot(struct machine *machine, const struct snapshot *snapsho
 			 struct task *task);
 void runner_lvm_offline_snapshot(struct dom *dom, const struct snapshot *snapshot,
 				 struct task *task);
-void runner_revert_check(struct dom *dom, const struct snapshot *snapshot, struct task *task);
-void runner_offline_revert(struct dom *dom, const struct snapshot *snapshot, struct task *task);
+void runner_revert_check(struct dom *dom, const struct snapshot *snapshot, bool again,
+			 struct task *task);
+void runner_offline_revert(struct dom *dom, const struct snapshot *snapshot, bool again,
+			   struct task *task);
 void runner_snapshot_drop(struct dom *dom, const struct snapshot *snapshot, struct task *task);
 
 /* == runner-graphics.c == */

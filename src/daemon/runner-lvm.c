@@ -5,7 +5,8 @@
  * The snapshot "S" of a disk on volume V is volume "V.S". Of one disk it is of one moment without anybody's
  * help; a machine with several stands still meanwhile. Going back is for a machine that is off: V becomes
  * what V.S is, and V.S is taken anew, so that one can go back again. If one of several cannot go back those before
- * it are told, and have V.S again: going back once more takes up the rest.
+ * it are told, and have V.S again: going back once more takes up the rest. So it does behind a daemon that was
+ * killed: of a disk that had gone back V.S is missing, and is all that is left to do.
  *
  * That a machine stands still for us is kept before it does: the next daemon lets it go on.
  */
@@ -33,6 +34,7 @@ struct volumes {
 	struct dom *dom; /* of a machine that stands still, or NULL */
 	struct aside *aside;
 	enum act act;
+	bool again;       /* some of the disks may have gone back before */
 	GPtrArray *paths; /* of the disks */
 	char *suffix;
 	GError *error;
@@ -88,23 +90,43 @@ static bool act_on(const struct volumes *v, enum act act, const char *path, GErr
 	return false;
 }
 
+/* [the thread] A step of the way back, which a disk may have behind it. */
+static bool step_back(const struct volumes *v, enum act act, const char *path, GError **error)
+{
+	g_autoptr(GError) why = NULL;
+
+	if (act_on(v, act, path, &why) ||
+	    (v->again && g_error_matches(why, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND)))
+		return true;
+	g_propagate_error(error, g_steal_pointer(&why));
+	return false;
+}
+
+static bool step_back_all(struct volumes *v, enum act act, unsigned *ret_done)
+{
+	unsigned done = 0;
+
+	while (done < v->paths->len && step_back(v, act, v->paths->pdata[done], &v->error))
+		done++;
+	*ret_done = done;
+	return !v->error;
+}
+
 /* [the thread] One goes back with all, as far as can be known. */
 static void go_back(struct volumes *v)
 {
-	const unsigned n = v->paths->len;
-	unsigned done = 0;
+	unsigned done = 0, checked;
 
-	for (unsigned i = 0; i < n; i++) {
-		if (!act_on(v, CHECK_AGAIN, v->paths->pdata[i], &v->error))
-			return;
+	if (step_back_all(v, CHECK_AGAIN, &checked) && !step_back_all(v, GO_BACK, &done) && done)
+		g_prefix_error(
+			&v->error,
+			"%u of %u disks have gone back, and '%s' has not; revert the machine "
+			"once more: ",
+			done, v->paths->len, (char *)v->paths->pdata[done]);
+	if (v->error && (done || v->again)) {
+		v->error->domain = SOCLE_ERROR;
+		v->error->code = SOCLE_ERROR_PARTLY;
 	}
-	while (done < n && act_on(v, GO_BACK, v->paths->pdata[done], &v->error))
-		done++;
-	if (v->error && done)
-		g_prefix_error(&v->error,
-			       "%u of %u disks have gone back, and '%s' has not; do not start the "
-			       "machine before you have reverted it once more: ",
-			       done, n, (char *)v->paths->pdata[done]);
 	for (unsigned i = 0; i < done; i++) {
 		g_autoptr(GError) error = NULL;
 
@@ -125,6 +147,10 @@ static void work(void *opaque)
 
 	if (v->act == GO_BACK) {
 		go_back(v);
+		return;
+	}
+	if (v->act == CHECK) {
+		(void)step_back_all(v, CHECK, &done);
 		return;
 	}
 	while (done < v->paths->len && act_on(v, v->act, v->paths->pdata[done], &v->error))
@@ -286,16 +312,26 @@ void runner_lvm_offline_snapshot(struct dom *dom, const struct snapshot *snapsho
 }
 
 /* Of disks as they were then. */
-void runner_revert_check(struct dom *dom, const struct snapshot *snapshot, struct task *task)
+static void begin_back(enum act act, const struct snapshot *snapshot, bool again, struct task *task)
 {
-	(void)dom;
-	begin(volumes_new(CHECK, snapshot->domain, snapshot, task));
+	struct volumes *v = volumes_new(act, snapshot->domain, snapshot, task);
+
+	v->again = again;
+	begin(v);
 }
 
-void runner_offline_revert(struct dom *dom, const struct snapshot *snapshot, struct task *task)
+void runner_revert_check(struct dom *dom, const struct snapshot *snapshot, bool again,
+			 struct task *task)
 {
 	(void)dom;
-	begin(volumes_new(GO_BACK, snapshot->domain, snapshot, task));
+	begin_back(CHECK, snapshot, again, task);
+}
+
+void runner_offline_revert(struct dom *dom, const struct snapshot *snapshot, bool again,
+			   struct task *task)
+{
+	(void)dom;
+	begin_back(GO_BACK, snapshot, again, task);
 }
 
 void runner_snapshot_drop(struct dom *dom, const struct snapshot *snapshot, struct task *task)

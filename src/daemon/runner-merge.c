@@ -131,6 +131,22 @@ static void merge_disk(struct merging *merging, struct machine_merge_disk *m)
 		runner_merge_ready(runner, job);
 }
 
+/*
+ * The disk goes over already, for who was killed: that is waited for. The machine may use the base by now;
+ * we say so when its event has come.
+ */
+static bool wait_for_job(struct merging *merging, const struct machine_merge_disk *m)
+{
+	struct runner *runner = merging->runner;
+	struct runner_job *job = runner_job_find(runner, runner_disk_alias(runner, m->disk, NULL));
+
+	if (!job || !job->going_over || job->merging)
+		return false;
+	merging->left++;
+	job->merging = merging;
+	return true;
+}
+
 /* False: the snapshot's description does not fit the chain. */
 static bool check_chain(const json_t *nodes, const struct machine_merge_disk *m, GError **error)
 {
@@ -153,8 +169,10 @@ static void on_nodes(void *opaque, json_t *result, const GError *error)
 	for (unsigned i = 0; result && !why && i < merging->merge->count; i++)
 		(void)check_chain(result, &merging->merge->disks[i], &why);
 	for (unsigned i = 0; result && !why && i < merging->merge->count; i++) {
-		if (find_node(result, merging->merge->disks[i].top))
-			merge_disk(merging, &merging->merge->disks[i]);
+		struct machine_merge_disk *m = &merging->merge->disks[i];
+
+		if (!wait_for_job(merging, m) && find_node(result, m->top))
+			merge_disk(merging, m);
 	}
 	runner_merge_part(merging, why ? why : error);
 }

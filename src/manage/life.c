@@ -190,7 +190,7 @@ static bool may_start(struct vm *vm, const struct domain *domain, GError **error
 			"it is a template, from which machines are made and which is not started; "
 			"'socle create NAME --template %s' makes one",
 			vm->dom.name);
-	return !is_begun_with(vm, domain, error);
+	return snapshots_agree(vm, error) && !is_begun_with(vm, domain, error);
 }
 
 void vm_start(struct call *call, struct domain *domain, unsigned flags, call_next next)

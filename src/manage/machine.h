@@ -253,9 +253,13 @@ struct machine_ops {
 	 * merge(), after which nothing but @dom->config may name @top. */
 	void (*offline_snapshot)(struct dom *dom, const struct snapshot *snapshot,
 				 struct task *task);
-	void (*offline_revert)(struct dom *dom, const struct snapshot *snapshot, struct task *task);
+	/* Fails with SOCLE_ERROR_PARTLY if some disks have gone back and others have not; with any other
+	 * error none has. @again: some may have before, so that their snapshots are used up. */
+	void (*offline_revert)(struct dom *dom, const struct snapshot *snapshot, bool again,
+			       struct task *task);
 	/* Could offline_revert() do it, if the machine were off? Else it need not be ended. */
-	void (*revert_check)(struct dom *dom, const struct snapshot *snapshot, struct task *task);
+	void (*revert_check)(struct dom *dom, const struct snapshot *snapshot, bool again,
+			     struct task *task);
 	/* Internal snapshots of disks go, whether the machine runs or not; or have gone already. */
 	void (*snapshot_drop)(struct dom *dom, const struct snapshot *snapshot, struct task *task);
 	void (*offline_merge)(struct dom *dom, struct machine_merge *merge, struct task *task);

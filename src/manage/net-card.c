@@ -244,29 +244,81 @@ static void add_forwards(struct domain_interface *card, const struct network *ne
 	}
 }
 
-/* A user network of its own, with the addresses of the definition. */
+/* As dnsmasq with expand-hosts: a name without a dot is one in the network's domain, too. */
+static void add_name(struct domain_interface *card, const struct network *network, const char *name,
+		     const char *address)
+{
+	struct interface_user *user = &card->user;
+	const bool both = network->domain.name && !strchr(name, '.');
+
+	user->names = g_renew(struct user_name, user->names, user->name_count + 1 + both);
+	user->names[user->name_count++] = (struct user_name){ g_strdup(name), g_strdup(address) };
+	if (both)
+		user->names[user->name_count++] =
+			(struct user_name){ g_strconcat(name, ".", network->domain.name, NULL),
+					    g_strdup(address) };
+}
+
+/* What the network's name server knows. Names of other guests are none: a card of a session does not reach them. */
+static void add_names(struct domain_interface *card, const struct network *network)
+{
+	const struct network_dns *dns = &network->dns;
+
+	for (unsigned i = 0; dns->enable != TRI_NO && i < dns->host_count; i++) {
+		for (unsigned k = 0; k < dns->hosts[i].name_count; k++)
+			add_name(card, network, dns->hosts[i].names[k].name, dns->hosts[i].ip);
+	}
+}
+
+static void add_ip(struct domain_interface *card, const struct network_ip *ip, bool v6,
+		   const char *address)
+{
+	card->ips = g_renew(struct interface_ip, card->ips, card->ip_count + 1);
+	card->ips[card->ip_count++] = (struct interface_ip){
+		.family = g_strdup(v6 ? "ipv6" : "ipv4"),
+		.address = g_strdup(address ? address : ip->address),
+		.peer = address || v6 ? g_strdup(ip->address) : NULL,
+		.prefix = number_of(network_ip_prefix(ip)),
+	};
+}
+
+static void add_v4(struct domain_interface *card, const struct network *network,
+		   const struct network_ip *ip)
+{
+	const struct dhcp_host *host = host_for(ip, card->mac.address);
+	const char *address = address_for(ip, host);
+
+	add_ip(card, ip, false, address);
+	card->user.tftp = g_strdup(ip->tftp.root);
+	card->user.bootfile = g_strdup(ip->dhcp.bootp.file);
+	name_card(card, network, host);
+	if (address && card->backend.hostname && network->dns.enable != TRI_NO)
+		add_name(card, network, card->backend.hostname, address);
+	add_forwards(card, network, address);
+}
+
+/* A user network of its own, with the addresses of the definition: the first one of each family. */
 static void connect_user(struct domain_interface *card, const struct network *network)
 {
+	const bool has_own = card->ip_count > 0;
+	bool has_v4 = false, has_v6 = false;
+
 	/* Where there is no way out, there is nobody. */
 	if (network_mode(network) == FORWARD_MODE_ABSENT)
 		card->port.isolated = TRI_YES;
-	for (unsigned i = 0; i < network->ip_count && !card->ip_count; i++) {
-		const struct network_ip *ip = &network->ips[i];
-		const struct dhcp_host *host = host_for(ip, card->mac.address);
-		const char *address = address_for(ip, host);
+	for (unsigned i = 0; i < network->ip_count && !has_own; i++) {
 		struct inet inet;
 
-		if (!inet_parse(ip->address, &inet) || inet.v6)
+		if (!inet_parse(network->ips[i].address, &inet) || (inet.v6 ? has_v6 : has_v4))
 			continue;
-		card->ips = g_new0(struct interface_ip, 1);
-		card->ip_count = 1;
-		card->ips[0].family = g_strdup("ipv4");
-		card->ips[0].address = g_strdup(address ? address : ip->address);
-		card->ips[0].peer = address ? g_strdup(ip->address) : NULL;
-		card->ips[0].prefix = number_of(network_ip_prefix(ip));
-		name_card(card, network, host);
-		add_forwards(card, network, address);
+		if (inet.v6)
+			add_ip(card, &network->ips[i], true, NULL);
+		else
+			add_v4(card, network, &network->ips[i]);
+		has_v4 |= !inet.v6;
+		has_v6 |= inet.v6;
 	}
+	add_names(card, network);
 }
 
 static bool connect_card(const struct net *net, struct domain_interface *card, GError **error)
@@ -330,19 +382,24 @@ bool cards_connect(struct node *node, struct domain *domain, GError **error)
 static bool add_own_lease(struct vm *vm, struct domain_interface *card, void *opaque)
 {
 	GPtrArray *list = opaque;
-	struct network_lease *lease;
-	struct inet inet;
 
 	(void)vm;
-	if (!card->ip_count || !card->ips[0].peer || !inet_parse(card->ips[0].address, &inet))
-		return false;
-	lease = g_new0(struct network_lease, 1);
-	lease->mac = g_strdup(card->mac.address);
-	lease->ip = g_strdup(card->ips[0].address);
-	lease->prefix = (unsigned)card->ips[0].prefix.value;
-	lease->hostname = g_strdup(card->backend.hostname);
-	lease->dev = g_strdup(card_name(card));
-	g_ptr_array_add(list, lease);
+	for (unsigned i = 0; i < card->ip_count; i++) {
+		const struct interface_ip *ip = &card->ips[i];
+		struct network_lease *lease;
+		struct inet inet;
+
+		/* An address of IPv6 is the guest's own choice. */
+		if (!ip->peer || !inet_parse(ip->address, &inet) || inet.v6)
+			continue;
+		lease = g_new0(struct network_lease, 1);
+		lease->mac = g_strdup(card->mac.address);
+		lease->ip = g_strdup(ip->address);
+		lease->prefix = (unsigned)ip->prefix.value;
+		lease->hostname = g_strdup(card->backend.hostname);
+		lease->dev = g_strdup(card_name(card));
+		g_ptr_array_add(list, lease);
+	}
 	return false;
 }
 

@@ -6,7 +6,9 @@
  * image goes into the one behind it. One snapshot after the other, those without children first:
  *
  *  1. The machine, or the room block if it is off, merges. The chain reads as before at any moment.
- *  2. A definition that names the image that was merged gets the one behind it, and is kept.
+ *  2. The state of a machine that runs is kept, by which the next daemon knows that its jobs are ours: it
+ *     gives up those of nobody. Behind that a definition that names the image that was merged gets the one
+ *     behind it, and is kept.
  *  3. Disks that use the image go over; until then the one behind it has every write, too.
  *  4. The descriptions are kept: without this one, the others with the right names.
  *  5. The files go.
@@ -98,6 +100,8 @@ static void take_out(struct vm *vm, struct snapshot *snapshot)
 	if (all->current == snapshot)
 		all->current =
 			snapshot->parent.name ? snapshots_find(vm, snapshot->parent.name) : NULL;
+	if (all->going_back == snapshot)
+		all->going_back = NULL;
 	g_ptr_array_remove(all->list, snapshot);
 }
 
@@ -238,22 +242,35 @@ static void config_kept(struct call *call, const GError *error)
 		gone_over(call, NULL);
 }
 
-static void merged(struct call *call, const GError *error)
+static void state_kept(struct call *call, const GError *error)
 {
 	struct deletion *d = call->subject;
 	struct vm *vm = call->vm;
 
+	domain_free(d->old_config);
+	d->old_config = NULL;
+	d->config_changed = false;
 	if (error) {
-		call_fail_error(call, RPC_FROM_QEMU, error);
+		config_kept(call, error);
 		return;
 	}
-	domain_free(d->old_config);
-	d->old_config = vm->dom.live ? NULL : domain_copy(vm->dom.config);
+	if (!vm->dom.live)
+		d->old_config = domain_copy(vm->dom.config);
 	d->config_changed = use_bases(vm->dom.config, &d->merge);
 	if (d->config_changed)
 		vm_keep_config(vm, call_task(call, config_kept));
 	else
 		config_kept(call, NULL);
+}
+
+static void merged(struct call *call, const GError *error)
+{
+	if (error)
+		call_fail_error(call, RPC_FROM_QEMU, error);
+	else if (vm_active(call->vm))
+		vm_keep_status_for(call->vm, call_task(call, state_kept));
+	else
+		state_kept(call, NULL);
 }
 
 static const struct domain_disk *find_target(const struct domain *domain, const char *target,

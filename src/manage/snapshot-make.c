@@ -28,6 +28,7 @@ enum {
 
 void snapshots_remember(struct call *call)
 {
+	g_free(call->data);
 	call->data = snapshots_format(call->vm);
 	call->data_free = g_free;
 }
@@ -320,9 +321,14 @@ static void create_run(struct call *call)
 	struct snapshot *snapshot = call->subject;
 	struct vm *vm = call->vm;
 	bool redefine = args->flags & CREATE_REDEFINE;
+	g_autoptr(GError) error = NULL;
 
 	if (!call_still_there(call) || !fill_and_check(call, snapshot))
 		return;
+	if (!snapshots_agree(vm, &error)) {
+		call_fail_error(call, RPC_FROM_QEMU, error);
+		return;
+	}
 	if (snapshots_find(vm, snapshot->name) && !redefine) {
 		call_fail(call, RPC_CODE_OPERATION_FAILED, RPC_FROM_QEMU,
 			  "domain '%s' already has a snapshot '%s'; give it another name",

@@ -47,25 +47,10 @@ static bool wants_running(struct call *call, bool *ret_paused)
 	       snapshot->state == SNAPSHOT_RUNNING || snapshot->state == SNAPSHOT_PAUSED;
 }
 
-static void marked(struct call *call, const GError *error)
-{
-	if (error)
-		snapshots_fail_keeping(call, error);
-	else
-		call_reply(call, NULL);
-}
-
-static void mark(struct call *call)
-{
-	snapshots_remember(call);
-	call->vm->snapshots->current = wanted(call);
-	vm_keep_snapshots(call->vm, call_task(call, marked));
-}
-
 static void started(struct call *call, const GError *error)
 {
 	if (!error) {
-		mark(call);
+		call_reply(call, NULL);
 		return;
 	}
 	vm_leave(call->vm);
@@ -87,25 +72,44 @@ static struct domain *fake_domain(struct call *call)
 	return domain;
 }
 
-static void fake_stopped(struct call *call, const GError *error)
+static void marked(struct call *call, const GError *error)
 {
 	struct vm *vm = call->vm;
 	bool paused;
 
-	if (error) {
-		call_fail_error(call, RPC_FROM_QEMU, error);
-		return;
-	}
+	if (error)
+		snapshots_fail_keeping(call, error);
+	else if (wants_running(call, &paused))
+		vm_start(call,
+			 snapshots_are_fake(call) ? fake_domain(call) : domain_copy(vm->dom.config),
+			 paused ? MACHINE_START_PAUSED : 0, started);
+	else
+		call_reply(call, NULL);
+}
+
+/* All is as it was then, and is kept so before it runs. */
+static void has_gone_back(struct call *call)
+{
+	struct vm *vm = call->vm;
+	bool paused;
+
+	if (!wants_running(call, &paused))
+		vm_set_state(vm, DOM_SHUTOFF, 7); /* from a snapshot */
+	snapshots_remember(call);
+	vm->snapshots->current = wanted(call);
+	vm->snapshots->going_back = NULL;
+	vm_keep_snapshots(vm, call_task(call, marked));
+}
+
+static void fake_stopped(struct call *call)
+{
+	struct vm *vm = call->vm;
+
 	if (vm->dom.config) {
 		domain_free(vm->dom.config);
 		vm->dom.config = fake_domain(call);
 	}
-	if (!wants_running(call, &paused)) {
-		vm_set_state(vm, DOM_SHUTOFF, 7); /* from a snapshot */
-		mark(call);
-		return;
-	}
-	vm_start(call, fake_domain(call), paused ? MACHINE_START_PAUSED : 0, started);
+	has_gone_back(call);
 }
 
 static void fake_run(struct call *call)
@@ -121,7 +125,7 @@ static void fake_run(struct call *call)
 		return;
 	}
 	if (!vm_active(vm)) {
-		fake_stopped(call, NULL);
+		fake_stopped(call);
 		return;
 	}
 	if (!vm->dom.config && !wants_running(call, &paused)) {
@@ -136,7 +140,7 @@ static void fake_run(struct call *call)
 	vm->dom.machine = NULL;
 	vm_set_inactive(vm, 7);
 	event_lifecycle(vm, EVENT_STOPPED, EVENT_STOPPED_FROM_SNAPSHOT);
-	fake_stopped(call, NULL);
+	fake_stopped(call);
 }
 
 /* == Machines with images == */
@@ -145,6 +149,8 @@ static void fake_run(struct call *call)
 struct revert {
 	struct snapshot *images; /* the new ones, as a snapshot names them */
 	struct domain *other;    /* its definition, or the one before */
+	bool again;              /* it was on the way to there already */
+	GError *why;             /* it could not */
 };
 
 static void revert_free(void *data)
@@ -153,6 +159,7 @@ static void revert_free(void *data)
 
 	snapshot_free(revert->images);
 	domain_free(revert->other);
+	g_clear_error(&revert->why);
 	g_free(revert);
 }
 
@@ -257,7 +264,6 @@ static void swap_config(struct call *call)
 static void config_kept(struct call *call, const GError *error)
 {
 	struct vm *vm = call->vm;
-	bool paused;
 
 	if (error) {
 		swap_config(call);
@@ -267,24 +273,50 @@ static void config_kept(struct call *call, const GError *error)
 		return;
 	}
 	event_lifecycle(vm, EVENT_DEFINED, EVENT_DEFINED_FROM_SNAPSHOT);
-	if (!wants_running(call, &paused)) {
-		vm_set_state(vm, DOM_SHUTOFF, 7); /* from a snapshot */
-		mark(call);
-		return;
-	}
-	vm_start(call, domain_copy(vm->dom.config), paused ? MACHINE_START_PAUSED : 0, started);
+	has_gone_back(call);
+}
+
+static void not_gone(struct call *call, const GError *error)
+{
+	const struct revert *revert = call->subject;
+
+	if (error)
+		g_warning("domain '%s': that its disks are not on the way back cannot be kept: %s",
+			  call->vm->dom.name, error->message);
+	call_fail_error(call, RPC_FROM_QEMU, revert->why);
 }
 
 static void volumes_back(struct call *call, const GError *error)
 {
 	struct vm *vm = call->vm;
+	struct revert *revert = call->subject;
 
-	if (error) {
-		swap_config(call);
-		call_fail_error(call, RPC_FROM_QEMU, error);
-	} else {
+	if (!error) {
 		vm_keep_config(vm, call_task(call, config_kept));
+		return;
 	}
+	swap_config(call);
+	if (g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_PARTLY)) {
+		call_fail_error(call, RPC_FROM_QEMU, error);
+		return;
+	}
+	revert->why = g_error_copy(error);
+	vm->snapshots->going_back = NULL;
+	vm_keep_snapshots(vm, call_task(call, not_gone));
+}
+
+/* That they are on their way. */
+static void going_kept(struct call *call, const GError *error)
+{
+	const struct revert *revert = call->subject;
+
+	if (!error) {
+		call->node->config.machines->offline_revert(
+			&call->vm->dom, wanted(call), revert->again, call_task(call, volumes_back));
+		return;
+	}
+	swap_config(call);
+	snapshots_fail_keeping(call, error);
 }
 
 static void images_made(struct call *call, const GError *error)
@@ -303,12 +335,14 @@ static void images_made(struct call *call, const GError *error)
 		if (entry->where == SNAPSHOT_EXTERNAL)
 			snapshot_use_image(snapshot_disk_of(vm->dom.config, entry->name), entry);
 	}
-	/* Last, since it cannot be taken back. */
-	if (snapshot_has_disks(wanted(call), SNAPSHOT_INTERNAL))
-		call->node->config.machines->offline_revert(&vm->dom, wanted(call),
-							    call_task(call, volumes_back));
-	else
+	if (!snapshot_has_disks(wanted(call), SNAPSHOT_INTERNAL)) {
 		volumes_back(call, NULL);
+		return;
+	}
+	/* Last, since it cannot be taken back. Who is killed meanwhile shall know. */
+	snapshots_remember(call);
+	vm->snapshots->going_back = wanted(call);
+	vm_keep_snapshots(vm, call_task(call, going_kept));
 }
 
 static void stopped(struct call *call, const GError *error)
@@ -363,9 +397,14 @@ static void run(struct call *call)
 			  "the snapshot is not there any more, or says nothing of its domain");
 		return;
 	}
+	if (vm->snapshots->going_back != snapshot && !snapshots_agree(vm, &error)) {
+		call_fail_error(call, RPC_FROM_QEMU, error);
+		return;
+	}
 	if (!check_kind(call, snapshot))
 		return;
 	revert = g_new0(struct revert, 1);
+	revert->again = vm->snapshots->going_back == snapshot;
 	call->subject = revert;
 	call->subject_free = revert_free;
 	revert->other = past_config(call, snapshot);
@@ -377,7 +416,7 @@ static void run(struct call *call)
 		return;
 	}
 	if (snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL))
-		call->node->config.machines->revert_check(&vm->dom, snapshot,
+		call->node->config.machines->revert_check(&vm->dom, snapshot, revert->again,
 							  call_task(call, checked));
 	else
 		checked(call, NULL);

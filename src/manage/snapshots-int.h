@@ -14,6 +14,8 @@ struct vm;
 struct snapshots {
 	GPtrArray *list; /* of struct snapshot, in the order in which they were made */
 	struct snapshot *current;
+	/* To it disks are on their way, or were when the daemon ended, or one of them failed; else NULL. */
+	struct snapshot *going_back;
 };
 
 void snapshots_free(struct snapshots *snapshots);
@@ -21,6 +23,8 @@ void snapshots_free(struct snapshots *snapshots);
 struct snapshots *snapshots_of(struct vm *vm);
 struct snapshot *snapshots_find(const struct vm *vm, const char *name);
 unsigned snapshots_count(const struct vm *vm);
+/* Are its disks of one time? False with @error: some have gone back, others have not. */
+bool snapshots_agree(const struct vm *vm, GError **error);
 /* What the store keeps; g_free() it. */
 char *snapshots_format(const struct vm *vm);
 /* All as it was when snapshots_format() made @text. */

@@ -45,7 +45,25 @@ struct snapshot *snapshots_find(const struct vm *vm, const char *name)
 	return NULL;
 }
 
-/* Each description stands behind a line that says how long it is, and whether it is the current one. */
+bool snapshots_agree(const struct vm *vm, GError **error)
+{
+	const struct snapshot *half = vm->snapshots ? vm->snapshots->going_back : NULL;
+
+	return !half ||
+	       error_set(error, SOCLE_ERROR_STATE,
+			 "its disks were on the way back to snapshot '%s', and not all of them may "
+			 "have got there; revert it to that once more, or delete the snapshot to "
+			 "take "
+			 "the disks as they are",
+			 half->name);
+}
+
+#define ON_THE_WAY "-going-back"
+
+/*
+ * Each description stands behind a line that says how long it is, whether it is the current one, and
+ * whether disks are on their way to it.
+ */
 char *snapshots_format(const struct vm *vm)
 {
 	GString *text = g_string_new(NULL);
@@ -54,8 +72,9 @@ char *snapshots_format(const struct vm *vm)
 		const struct snapshot *snapshot = vm->snapshots->list->pdata[i];
 		g_autofree char *xml = snapshot_format(snapshot, DOMAIN_FORMAT_SECURE);
 
-		g_string_append_printf(text, "<!-- %s %zu -->\n%s",
+		g_string_append_printf(text, "<!-- %s%s %zu -->\n%s",
 				       snapshot == vm->snapshots->current ? "current" : "snapshot",
+				       snapshot == vm->snapshots->going_back ? ON_THE_WAY : "",
 				       strlen(xml), xml);
 	}
 	return g_string_free(text, FALSE);
@@ -80,8 +99,10 @@ static bool parse_one(struct vm *vm, const char **at, GError **error)
 				 "a snapshot has no name, or that of another one");
 	}
 	g_ptr_array_add(snapshots_of(vm)->list, snapshot);
-	if (!strcmp(word, "current"))
+	if (g_str_has_prefix(word, "current"))
 		vm->snapshots->current = snapshot;
+	if (g_str_has_suffix(word, ON_THE_WAY))
+		vm->snapshots->going_back = snapshot;
 	*at = p + len;
 	return true;
 }

@@ -151,7 +151,7 @@ void record_format_children(const struct record *record, const void *rec, struct
 	for (unsigned i = 0; i < record->count; i++) {
 		const struct field *field = &record->fields[i];
 
-		if (*field->name && field->name[0] != '@')
+		if (*field->name && field->name[0] != '@' && !(field->marks & FIELD_MEMORY))
 			format_child(field, rec, out, marks);
 	}
 }

@@ -37,6 +37,7 @@ enum field_mark {
 	FIELD_LIVE = 1 << 1,   /* only of a running machine */
 	FIELD_BARE = 1 << 2,   /* of a FIELD_SIZE: written without its unit */
 	FIELD_OCTAL = 1 << 3,  /* of a FIELD_NUMBER: read and written so, as permissions are */
+	FIELD_MEMORY = 1 << 4, /* in no XML: its name is none that an element can have */
 };
 
 struct record;

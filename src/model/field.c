@@ -105,7 +105,7 @@ static bool is_absent(const struct field *field, const void *rec, unsigned marks
 	const char *text;
 	unsigned number;
 
-	if (field->marks & (FIELD_SECRET | FIELD_LIVE) & ~marks)
+	if (field->marks & (FIELD_SECRET | FIELD_LIVE) & ~marks || field->marks & FIELD_MEMORY)
 		return true;
 	switch (field->kind) {
 	case FIELD_TEXT:

@@ -133,6 +133,23 @@ static const struct field backend_fields[] = {
 #undef T
 static const struct record backend_record = RECORD(interface_backend, backend_fields);
 
+#define T user_name
+static const struct field user_name_fields[] = {
+	F_TEXT("@name", name),
+	F_TEXT("@address", address),
+};
+#undef T
+static const struct record user_name_record = RECORD(user_name, user_name_fields);
+
+#define T interface_user
+static const struct field user_fields[] = {
+	F_TEXT("@tftp", tftp),
+	F_TEXT("@bootfile", bootfile),
+	F_LIST("name", names, name_count, user_name_record, DEVICES_MAX),
+};
+#undef T
+static const struct record user_record = RECORD(interface_user, user_fields);
+
 #define T interface_link
 static const struct field link_fields[] = { F_ENUM("@state", state, link_names) };
 #undef T
@@ -214,6 +231,11 @@ static const struct field interface_fields[] = {
 	F_STRUCT("model", model, model_record),
 	F_STRUCT("driver", driver, driver_record),
 	F_STRUCT("backend", backend, backend_record),
+	{ .name = "(user)",
+	  .kind = FIELD_STRUCT,
+	  .offset = offsetof(struct domain_interface, user),
+	  .record = &user_record,
+	  .marks = FIELD_MEMORY },
 	F_KEEP("filterref", kept_filterref),
 	F_STRUCT("boot", boot, boot_record),
 	F_KEEP("tune", kept_tune),

@@ -135,6 +135,17 @@ struct interface_ip {
 	struct number prefix;
 };
 
+/* What a user network takes from a network's definition beside addresses; known when its machine starts. */
+struct user_name {
+	char *name, *address;
+};
+
+struct interface_user {
+	char *tftp, *bootfile;
+	struct user_name *names;
+	unsigned name_count;
+};
+
 struct isolated_port {
 	enum tristate isolated;
 };
@@ -148,6 +159,7 @@ struct domain_interface {
 	struct interface_model model;
 	struct interface_driver driver;
 	struct interface_backend backend;
+	struct interface_user user;
 	struct interface_link link;
 	struct interface_mtu mtu;
 	struct interface_bandwidth bandwidth;

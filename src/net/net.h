@@ -141,6 +141,11 @@ struct net_guestfwd {
 	const char *command; /* a command, run without a shell, its words split as a shell would */
 };
 
+/* A name that the network's name server knows by itself. */
+struct net_name {
+	const char *name, *address;
+};
+
 /* User-mode networking by libslirp. Members that are NULL or 0 take the customary values. */
 struct net_user_config {
 	const char *net, *host, *dhcp_start, *dns; /* 10.0.2.0/24, .2, .15, .3 */
@@ -154,6 +159,8 @@ struct net_user_config {
 	unsigned forward_count;
 	const struct net_guestfwd *guestfwds;
 	unsigned guestfwd_count;
+	const struct net_name *names;
+	unsigned name_count;
 };
 struct net_backend *net_user_new(const struct net_user_config *config, GError **error);
 /* Forwards of a running one. */

@@ -277,7 +277,8 @@ DATA_PATH static void user_raise_mss(struct net_user *user, uint8_t *frame, size
 
 static int user_input(void *opaque, uint8_t *frame, size_t len)
 {
-	user_poll_input(opaque, frame, len);
+	if (!user_answer(opaque, frame, len))
+		user_poll_input(opaque, frame, len);
 	return 0;
 }
 

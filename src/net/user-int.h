@@ -4,6 +4,7 @@
  *
  *   user.c          options, life, the ops
  *   user-forward.c  ports of the host and services of the guest's network
+ *   user-names.c    names that the name server knows by itself
  *   user-poll.c     libslirp's descriptors and times on the card's loop
  *   user-frame.c    frames between libslirp and the card
  *
@@ -64,6 +65,16 @@ struct user_forward {
 	struct user_forward *next;
 };
 
+struct user_address {
+	bool v6;
+	uint8_t bytes[16];
+};
+
+struct user_dns_name {
+	char *name; /* lower case */
+	struct user_address address;
+};
+
 struct net_user {
 	struct net_backend base;
 	Slirp *slirp;
@@ -71,6 +82,9 @@ struct net_user {
 	bool no_ipv4, no_ipv6;
 	struct in_addr network, mask, dhcp_start;
 	struct user_forward *forwards;
+	struct user_address dns, dns6;
+	struct user_dns_name *names;
+	unsigned name_count;
 
 	/* The card, while there is one. */
 	struct io_loop *loop;
@@ -115,6 +129,13 @@ int user_send(struct net_backend *net, unsigned queue, const struct net_header *
 	      const struct iovec *iov, unsigned count);
 ssize_t user_receive(struct net_backend *net, unsigned queue, struct net_header *ret_header,
 		     const struct iovec *iov, unsigned count);
+
+/* ---- user-names.c ---- */
+
+bool user_add_names(struct net_user *user, const struct net_user_config *config, GError **error);
+void user_free_names(struct net_user *user);
+/* Answer a frame of the guest, if it asks the name server for what that knows by itself; false: libslirp's turn. */
+bool user_answer(struct net_user *user, const uint8_t *frame, size_t len);
 
 /* ---- user-poll.c ---- */
 

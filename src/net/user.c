@@ -260,6 +260,7 @@ static void user_free(struct net_backend *net)
 	if (user->slirp)
 		slirp_cleanup(user->slirp);
 	user_free_forwards(user);
+	user_free_names(user);
 	g_free(user->ring.data);
 	g_free(user->description);
 	g_free(user);
@@ -341,6 +342,11 @@ struct net_backend *net_user_new(const struct net_user_config *config, GError **
 		.ra_deadline_ns = IO_TIMER_NEVER,
 	};
 	net = &user->base;
+	memcpy(user->dns.bytes, &slirp.vnameserver, sizeof(slirp.vnameserver));
+	user->dns6.v6 = true;
+	memcpy(user->dns6.bytes, &slirp.vnameserver6, sizeof(slirp.vnameserver6));
+	if (!user_add_names(user, config, error))
+		return NULL;
 	user->slirp = slirp_new(&slirp, &user_slirp_callbacks, user);
 	if (!user->slirp) {
 		error_set(error, SOCLE_ERROR_FAILED, "libslirp refuses its configuration");

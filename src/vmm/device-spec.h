@@ -109,7 +109,8 @@ enum netdev_kind {
 };
 
 enum {
-	NETDEV_MAX_FORWARDS = 32
+	NETDEV_MAX_FORWARDS = 32,
+	NETDEV_MAX_NAMES = 256,
 };
 
 /* The host's end of a card. */
@@ -128,7 +129,8 @@ struct netdev_spec {
 	struct net_forward forwards[NETDEV_MAX_FORWARDS];
 	struct net_guestfwd guestfwds[NETDEV_MAX_FORWARDS];
 	const char *searches[NETDEV_MAX_FORWARDS + 1];
-	GPtrArray *strings; /* of g_malloc() */
+	struct net_name *names; /* of strings */
+	GPtrArray *strings;     /* of g_malloc() */
 };
 
 /* @type: "user", "tap" ...; NULL: the list has it as its word, or begins with fd=N. */

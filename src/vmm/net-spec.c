@@ -12,12 +12,13 @@
 
 const char netdev_spec_keys[] =
 	"user: net, host, dhcpstart, dns, ipv4, ipv6, ipv6-net, ipv6-host, ipv6-dns, hostname, "
-	"domainname, dnssearch, tftp, bootfile, restrict, hostfwd, guestfwd; tap: ifname, br, fd, "
+	"domainname, dnssearch, dnshost, tftp, bootfile, restrict, hostfwd, guestfwd; tap: ifname, "
+	"br, fd, "
 	"fds, vnet_hdr; stream: server, reconnect, addr.type, addr.path, addr.host, addr.port, "
 	"addr.str; dgram: local.path, local.host, local.port, remote.path, remote.host, "
 	"remote.port; all: dump, dump-len";
 
-const char *const netdev_repeatable[] = { "hostfwd", "guestfwd", "dnssearch", NULL };
+const char *const netdev_repeatable[] = { "hostfwd", "guestfwd", "dnssearch", "dnshost", NULL };
 
 bool net_mac_parse(uint8_t ret_mac[NET_MAC_LEN], const char *text, GError **error)
 {
@@ -223,6 +224,37 @@ too_many:
 			 NETDEV_MAX_FORWARDS);
 }
 
+/* "ADDRESS/NAME" */
+static bool take_names(struct netdev_spec *spec, struct keyvalue *list, GError **error)
+{
+	struct net_user_config *user = &spec->user;
+	const char *text;
+
+	while ((text = keyvalue_take(list, "dnshost"))) {
+		const char *slash = strchr(text, '/');
+
+		if (!slash || !slash[1])
+			return error_set(error, SOCLE_ERROR_USAGE,
+					 "dnshost=%s is not of the form ADDRESS/NAME, as in "
+					 "10.0.2.7/web.lab",
+					 text);
+		if (user->name_count == NETDEV_MAX_NAMES)
+			return error_set(error, SOCLE_ERROR_LIMIT,
+					 "there are more than %d names; take some out",
+					 NETDEV_MAX_NAMES);
+		if (!spec->names) {
+			spec->names = g_new(struct net_name, NETDEV_MAX_NAMES);
+			g_ptr_array_add(spec->strings, spec->names);
+		}
+		spec->names[user->name_count++] = (struct net_name){
+			.name = slash + 1,
+			.address = keep(spec->strings, g_strndup(text, (size_t)(slash - text)))
+		};
+	}
+	user->names = spec->names;
+	return true;
+}
+
 static bool take_user(struct netdev_spec *spec, struct keyvalue *list, GError **error)
 {
 	struct net_user_config *user = &spec->user;
@@ -244,7 +276,7 @@ static bool take_user(struct netdev_spec *spec, struct keyvalue *list, GError **
 	if (!keyvalue_take_bool(list, "ipv4", &ipv4, error) ||
 	    !keyvalue_take_bool(list, "ipv6", &ipv6, error) ||
 	    !keyvalue_take_bool(list, "restrict", &user->restricted, error) ||
-	    !take_forwards(spec, list, error))
+	    !take_forwards(spec, list, error) || !take_names(spec, list, error))
 		return false;
 	/* The card's MTU is this network's, too. */
 	if (mtu && g_ascii_string_to_unsigned(mtu, 10, 68, 65535, &number, NULL))

@@ -4,12 +4,12 @@
 A test runs in a namespace of its own (enter()), which is the host. Guests are namespaces with one end of a cable
 whose other end is in a bridge, and a DHCP client. Nothing of the machine's own network is touched.
 """
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import daemon as tool
 import waiting
@@ -185,7 +185,8 @@ class Case(tool.Case):
         """What a test that failed has left."""
         self.end_all()
         for pid in self.dnsmasqs():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         run('nft', 'flush', 'ruleset')
         for line in run('ip', '-o', 'link').splitlines():
             name = line.split(': ')[1].split('@')[0]
@@ -224,7 +225,3 @@ class Case(tool.Case):
         links = [line.split(': ')[1] for line in run('ip', '-o', 'link').splitlines()]
         return ([name for name in links if not name.startswith(('lo', 'out0', 'tap'))], self.dnsmasqs(),
                 [line for line in run('nft', 'list', 'ruleset').splitlines() if 'socle' in line or 'virbr' in line])
-
-
-def sleep(seconds):
-    time.sleep(seconds)

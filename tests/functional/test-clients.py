@@ -19,6 +19,7 @@ import threading
 import time
 import unittest
 
+from ports import free_port
 import vm
 import vnc
 import waiting
@@ -173,6 +174,7 @@ class States(Case):
         self.daemon.kill()
         self.daemon.wait()
         os.kill(pids['goes'], signal.SIGKILL)
+        wait_for(lambda: not vm.alive(pids['goes']), 'its end')
         self.start()
         found = {dom.name(): dom.UUIDString() for dom in self.conn.listAllDomains()}
         self.assertEqual(found, uuids)
@@ -182,15 +184,15 @@ class States(Case):
                          {name: pids[name] for name in ('stays', 'transient')})
         self.assertIn('crashed', self.virsh('domstate', '--reason', 'goes'))
 
-    @staticmethod
-    def machine_pid(name):
-        """The one process of socle-vm with this --name."""
+    def machine_pid(self, name):
+        """The one process of socle-vm with this --name that is ours."""
         found = []
         for pid in filter(str.isdigit, os.listdir('/proc')):
             with contextlib.suppress(OSError):
                 with open(f'/proc/{pid}/cmdline', 'rb') as file:
                     words = file.read().split(b'\0')
-                if words[0].endswith(b'socle-vm') and b'--name=' + name.encode() in words:
+                if words[0].endswith(b'socle-vm') and b'--name=' + name.encode() in words and \
+                        any(self.folder.encode() in word for word in words):
                     found.append(int(pid))
         assert len(found) == 1, f'{name}: {found}'
         return found[0]
@@ -438,9 +440,10 @@ class Screens(Case):
         with vnc.Client(path) as client:
             client.look(has('Press ESC for boot menu'), waiting.PATIENCE)
         with socket.socket() as taken:
-            taken.bind(('127.0.0.1', 0))
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            port = free_port()
+            taken.bind(('127.0.0.1', port))
             taken.listen()
-            port = taken.getsockname()[1]
             dom = self.machine('port', f"<graphics type='vnc' port='{port}'/>", start=False)
             with self.assertRaises(libvirt.libvirtError) as caught:
                 dom.create()
@@ -491,7 +494,9 @@ class Desktop(Case):
 
     def start_screen(self):
         ours, theirs = os.pipe()
-        self.launch('Xvfb', '-displayfd', str(theirs), '-screen', '0', '1024x768x24', '-nolisten', 'tcp',
+        # When its last client goes it would begin anew, and with that throw out who is about to come: xdotool is
+        # such a client, again and again.
+        self.launch('Xvfb', '-displayfd', str(theirs), '-noreset', '-screen', '0', '1024x768x24', '-nolisten', 'tcp',
                     pass_fds=[theirs])
         os.close(theirs)
         with open(ours, encoding='ascii') as file:

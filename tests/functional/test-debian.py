@@ -20,6 +20,7 @@ import tempfile
 import threading
 import time
 
+from ports import free_port
 import vm
 import waiting
 from waiting import wait_for
@@ -29,12 +30,6 @@ BOOT = 600
 MIB = 1 << 20
 # In the guest, the disk with this serial number.
 BY_SERIAL = '/dev/disk/by-id/virtio-'
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        return sock.getsockname()[1]
 
 
 class Sink:

@@ -149,6 +149,21 @@ class Location(Case):
         self.assertEqual(os.listdir(os.path.join(LIBVIRT, 'boot')), [])
         self.assertEqual(os.listdir(os.path.join(LIBVIRT, 'images')), ['tree.qcow2'])
 
+    def test_iso(self):
+        """A CD that is not booted: the client takes kernel and initrd out of it, the installer finds the rest on it."""
+        iso = os.path.join(LIBVIRT, 'images', 'small.iso')
+        shutil.copy(os.path.join(medium, 'install.iso'), iso)
+        said = self.virt_install(
+            '--name', 'disc', '--memory', '512', '--disk', 'size=1', '--network', 'network=default', '--location', iso,
+            *self.answers(), '--extra-args', 'console=ttyS0 quiet words=mine', '--graphics', 'none', '--os-variant',
+            'fedora36', '--noautoconsole', '--wait')
+        self.assertIn('Domain creation completed', said)
+        self.assertRegex(self.reaches_prompt('disc', 'told'), r'(?s)told by /ks.cfg.*words=mine')
+        xml = self.net('dumpxml', 'disc')
+        self.assertNotIn('<kernel>', xml)
+        self.assertNotIn(iso, xml)
+        self.assertEqual(os.listdir(os.path.join(LIBVIRT, 'boot')), [])
+
     def test_upload(self):
         """The client does not write where machines read: kernel and initrd become volumes."""
         self.prefix = ('unshare', '-m', 'sh', '-ec', f'mount -t tmpfs none {LIBVIRT}; exec "$@"', 'sh')

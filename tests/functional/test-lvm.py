@@ -271,7 +271,15 @@ class Lvm(vm.Case):
         self.fails('virsh snapshot-revert vtest2 both', '1 of 2 disks have gone back', DEV + 'second',
                    'once more', 'no luck')
         self.assertIn('second.both', self.sh('unwrap lvconvert; virsh domstate vtest2 | grep off && lvs'))
-        self.sh('virsh snapshot-revert vtest2 both && '
+        way = "on the way back to snapshot 'both'"
+        self.fails('virsh start vtest2', way)
+        # The daemon dies between the two: the next one knows, and takes it up as well.
+        self.sh("wrap lvconvert 'case $* in *second.both) killall -9 socled; exit 5; esac'")
+        self.sh('virsh snapshot-revert vtest2 both >/dev/null 2>&1; unwrap lvconvert; daemon')
+        self.assertNotIn(f'{HDD}.both', self.sh('lvs'))
+        self.fails('virsh start vtest2', way)
+        self.fails('virsh snapshot-create-as vtest2 more', way)
+        self.sh('virsh snapshot-revert vtest2 both && virsh start vtest2 && virsh destroy vtest2 && '
                 'virsh snapshot-delete vtest2 both && virsh detach-disk vtest2 vdb --config && '
                 'virsh vol-delete second p')
         self.has(HDD, pattern('1'))

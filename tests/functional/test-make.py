@@ -17,6 +17,7 @@ import threading
 import unittest
 
 import daemon as tool
+from ports import free_port
 import waiting
 from waiting import wait_for
 
@@ -267,7 +268,7 @@ class Clones(Case):
                 f"<serial type='file'><source path='{self.path('said')}'/></serial>"
                 f"<channel type='unix'><source mode='bind' path='{self.path('agent')}'/>"
                 "<target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
-                "<graphics type='vnc' port='5997' autoport='no'/><video><model type='vga'/></video>")))
+                f"<graphics type='vnc' port='{free_port()}' autoport='no'/><video><model type='vga'/></video>")))
         self.good('define', self.path('m.xml'))
         self.good('clone', 'old', 'new')
         xml = self.good('xml', 'new')

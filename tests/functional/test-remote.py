@@ -19,6 +19,7 @@ import unittest
 import certificates
 import daemon as tool
 from daemon import KEYS
+from ports import free_port
 import waiting
 from waiting import read_until, wait_for
 
@@ -26,12 +27,6 @@ SOCLE = os.environ['SOCLE']
 HELPER = os.environ['SOCLE_SSH_HELPER']
 NOBODY = 65534
 SSHD = shutil.which('sshd', path=os.environ.get('PATH', '') + ':/usr/sbin')
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        return sock.getsockname()[1]
 
 
 class Case(tool.Case):

@@ -17,6 +17,7 @@ import threading
 import time
 import unittest
 
+from ports import free_port
 import vm
 import waiting
 from waiting import read_until, wait_for
@@ -242,7 +243,7 @@ class Life(Base):
             file.truncate(1 << 20)
         lab = self.lab()
         pid = self.start(lab)
-        os.kill(pid, signal.SIGSTOP)
+        waiting.hold(pid)
         before = time.monotonic()
         stats = lab.query()
         self.assertLess(time.monotonic() - before, waiting.PATIENCE / 2)
@@ -250,7 +251,7 @@ class Life(Base):
         self.assertEqual(stats['valid'], 7)
         os.kill(pid, signal.SIGCONT)
         wait_for(lambda: lab.query()['valid'] == 31, 'all statistics')
-        os.kill(pid, signal.SIGSTOP)
+        waiting.hold(pid)
         lab.do('destroy')
         self.assertFalse(vm.alive(pid))
 
@@ -478,20 +479,13 @@ class Lost(Base):
                 if key:
                     with console(f'run/{UUID}/serial0') as sock:
                         sock.sendall(key)
-                        wait_for(lambda: not self.alive(pid), 'end')
+                        wait_for(lambda: not vm.alive(pid), 'end')
                 else:
                     os.kill(pid, signal.SIGKILL)
-                    wait_for(lambda: not self.alive(pid), 'end')
+                    wait_for(lambda: not vm.alive(pid), 'end')
                 lab = self.lab()
                 self.assertIn(words, lab.ask('find', 'm.xml', state))
                 self.assertEqual(os.listdir('run'), [])
-
-    @staticmethod
-    def alive(pid):
-        try:
-            return vm.alive(pid)
-        except FileNotFoundError:
-            return False
 
     def test_other_process(self):
         """A process that has the number by now is not taken for it."""
@@ -521,7 +515,7 @@ class Lost(Base):
         lab.end(signal.SIGKILL)
         lab = self.lab()
         self.assertNotEqual(self.start(lab), pid)
-        wait_for(lambda: not self.alive(pid), 'end')
+        wait_for(lambda: not vm.alive(pid), 'end')
 
 
 class Plug(Base):
@@ -537,8 +531,7 @@ class Plug(Base):
                 file.truncate(1 << 20)
 
     def devices(self):
-        with socket.create_server(('127.0.0.1', 0)) as server:
-            port = server.getsockname()[1]
+        port = free_port()
         wire = "<source address='127.0.0.1' port='%d'/><mac address='52:54:00:00:00:0%d'/>"
         return (f"<disk type='file'><source file='{os.getcwd()}/busy'/><target dev='vda'/></disk>"
                 f"<interface type='server'>{wire % (port, 2)}</interface>"
@@ -704,7 +697,7 @@ class Fake(Base):
     def test_deadlines(self):
         lab = self.begun('good')
         before = time.monotonic()
-        os.kill(lab.pid(), signal.SIGSTOP)
+        waiting.hold(lab.pid())
         self.assertEqual(lab.query()['valid'], 7)
         self.assertLess(time.monotonic() - before, waiting.PATIENCE / 2)
         lab.do('destroy')

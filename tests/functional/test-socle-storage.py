@@ -70,6 +70,8 @@ class Storage(Case):
         self.assertRegex(xml, r"(?s)<pool type='logical'>.*<device path='/dev/sdz'/>.*"
                          r"<name>vg0</name>")
         self.bad('pool-define-as', 'x', 'tape', status=2, says='there are dir, fs')
+        self.bad('pool', 'define-as', 'x', status=2, says="say in which one by '--target'")
+        self.bad('pool', 'define-as', 'x', '--target', 'here', status=2, says="the target 'here' is no path from / on")
         file = self.daemon.place('pool.xml', f"<pool type='dir'><name>again</name><target><path>"
                                  f"{self.folder}/again</path></target></pool>".encode())
         self.good('pool', 'define', file, '--build', '--start', '--autostart')
@@ -345,6 +347,25 @@ class Storage(Case):
         self.bad('vol', 'download', 'v', back, '--offset', '1T')
         self.assertEqual(pathlib.Path(back).read_bytes(), wanted)
         self.assertFalse(os.path.exists(f'{back}.part'))
+
+    def test_special(self):
+        """A pipe, a device or a link is written into: it does not become a file."""
+        self.good('vol', 'create-as', 'special', 'v', '1M', '-f', 'raw', '--allocation', '0')
+        path, pipe, link = (f'{self.daemon.dir}/{name}' for name in ('six', 'pipe', 'link'))
+        with open(path, 'wb') as file:
+            file.write(b'hello!')
+        self.good('vol', 'upload', 'v', path, '--pool', 'special')
+        os.mkfifo(pipe)
+        fd = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+        self.addCleanup(os.close, fd)
+        self.good('vol', 'download', 'v', pipe, '--length', '8')
+        self.assertEqual(os.read(fd, 100), b'hello!\0\0')
+        os.symlink('six', link)
+        self.good('vol', 'download', 'v', link, '--length', '3')
+        self.assertEqual((os.readlink(link), pathlib.Path(path).read_bytes()), ('six', b'hel'))
+        self.assertEqual(self.good('vol', 'download', 'v', '/dev/stdout', '--length', '5', '-q'), 'hello')
+        os.unlink(path)
+        self.bad('vol', 'download', 'v', link, says=f"cannot open '{link}': No such file")
 
     def test_events(self):
         events = self.watch('pool', 2, lambda: [run('-c', self.uri, 'pool', verb, 'events')

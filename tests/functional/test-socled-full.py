@@ -14,6 +14,7 @@ import libvirt
 
 import daemon as tool
 from daemon import definition
+import waiting
 from waiting import wait_for
 
 libvirt.registerErrorHandler(lambda _, error: None, None)
@@ -152,7 +153,7 @@ class Full(tool.Case):
         """The daemon is held before the file of a definition that it has told has been written."""
         for i in range(20):
             dom = self.conn.defineXML(definition(f'{name}{i}'))
-            self.one.process.send_signal(signal.SIGSTOP)
+            waiting.hold(self.one.process.pid)
             if not os.path.exists(self.path_of(dom)):
                 return dom, self.fill('st')
             self.one.process.send_signal(signal.SIGCONT)

@@ -276,18 +276,22 @@ class Volumes(Pools):
                 file.truncate(MIB)
         conn = libvirt.open(self.uri)
         pool = conn.storagePoolLookupByName('p')
-        taken = []
-        for _ in range(5):
+        taken, volumes = [], []
+
+        def quick():
+            """Others may have the processors for a while, but not each time."""
             start = time.monotonic()
-            volumes = pool.listAllVolumes()
+            volumes[:] = pool.listAllVolumes()
             taken.append(time.monotonic() - start)
+            return len(taken) >= 5 and min(taken) < 0.05
+
+        wait_for(quick, '1000 volumes in 50 ms')
         self.assertEqual(len(volumes), 1000)
         start = time.monotonic()
         for volume in volumes:
             volume.XMLDesc()
         print(f'# 1000 volumes: listed in {min(taken) * 1000:.1f} ms, XML of all in '
               f'{(time.monotonic() - start) * 1000:.0f} ms', file=sys.stderr)
-        self.assertLess(min(taken), 0.05)
         conn.close()
 
 
@@ -464,19 +468,24 @@ class Streams(Pools):
                   "print('now', flush=True)\n"
                   "p.createXMLFrom('<volume><name>w</name><capacity>0</capacity><target>'\n"
                   "                '<format type=\"qcow2\"/></target></volume>', v, 0)\n")
-        client = subprocess.Popen(['/usr/bin/python3', '-c', script, self.uri], stdout=subprocess.PIPE)
-        client.stdout.readline()
-        wait_for(self.parts, 'the clone has begun')
         conn = libvirt.open(self.uri)
         pool = conn.storagePoolLookupByName('p')
-        # It is there for clients, grows, and is nobody's yet.
-        seen = 0
-        while client.poll() is None and seen < 16 * MIB:
-            seen = pool.storageVolLookupByName('w').info()[2]
-        self.assertIsNone(client.poll(), 'the clone was too quick for this test')
-        client.kill()
-        client.wait()
-        client.stdout.close()
+
+        def in_the_middle():
+            """It is there for clients, grows, and is nobody's yet when its client is killed. False: it was too quick."""
+            with subprocess.Popen(['/usr/bin/python3', '-c', script, self.uri], stdout=subprocess.PIPE) as client:
+                client.stdout.readline()
+                wait_for(lambda: self.parts() or client.poll() is not None, 'the clone has begun')
+                seen = 0
+                while client.poll() is None and seen < 16 * MIB:
+                    seen = pool.storageVolLookupByName('w').info()[2]
+                early = client.poll() is None
+                client.kill()
+            if not early:
+                self.virsh(self.uri, 'vol-delete', 'w', 'p')
+            return early
+
+        wait_for(in_the_middle, 'a clone that is slower than its test')
         wait_for(lambda: pool.listVolumes() == ['v'] and not self.parts(), 'nothing is left')
         conn.close()
 
@@ -690,6 +699,11 @@ class Devices(Pools):
         define(2)
         self.virsh(self.uri, 'pool-build', group)
         self.assertEqual(capacity(), 120 * MIB)
+        # Nothing is on it, so nothing has to be moved, which takes device-mapper.
+        for verb, size in (('remove-disk', 60), ('add-disk', 120)):
+            subprocess.run([SOCLE, '-c', self.uri, 'pool', verb, group, devices[1]], check=True, capture_output=True,
+                           timeout=waiting.PATIENCE)
+            self.assertEqual(capacity(), size * MIB)
         self.assertIn(f'<name>{group}</name>', self.virsh(self.uri, 'find-storage-pool-sources', 'logical'))
         with open('/proc/misc', encoding='ascii') as file:
             mapper = 'device-mapper' in file.read()

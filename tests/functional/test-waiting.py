@@ -40,6 +40,19 @@ class Waiting(unittest.TestCase):
         with self.assertRaisesRegex(AssertionError, 'the moon: not within 0.2 seconds'):
             waiting.wait_for(lambda: False, 'the moon')
 
+    def test_hold(self):
+        """Who is held says nothing, however much there was to be said."""
+        process = subprocess.Popen(['sh', '-c', 'while :; do echo; done'], stdout=subprocess.PIPE)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        waiting.read_until(process.stdout.fileno(), b'\n')
+        waiting.hold(process.pid)
+        os.set_blocking(process.stdout.fileno(), False)
+        while process.stdout.read(65536):
+            pass
+        self.assertIsNone(process.stdout.read(1))
+
     def test_flood(self):
         """Who never stops talking is given up as one who never begins, and not told in full."""
         waiting.PATIENCE = 0.5

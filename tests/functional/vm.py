@@ -272,12 +272,11 @@ class Case(unittest.TestCase):
 
 def alive(pid):
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        with open(f'/proc/{pid}/stat', encoding='ascii') as stat:
+            # A process that nobody has waited for yet is dead, too.
+            return stat.read().rsplit(')', 1)[1].split()[0] not in 'ZX'
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    # A process that nobody has waited for yet is dead, too.
-    with open(f'/proc/{pid}/stat', encoding='ascii') as stat:
-        return stat.read().rsplit(')', 1)[1].split()[0] != 'Z'
 
 
 def end_by_signal(process, number=signal.SIGTERM):

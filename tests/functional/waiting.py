@@ -12,6 +12,9 @@ import time
 # Sanitizers and a busy machine make things slow.
 PATIENCE = float(os.environ.get('SOCLE_PATIENCE', '60'))
 
+# PF_IO_WORKER and PF_USER_WORKER: threads that the kernel has in a process, and stops or not.
+KERNELS_OWN = 0x10 | 0x4000
+
 # Whoever runs the tests in the background may have had these ignored; what we start shall not.
 for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
     if signal.getsignal(number) == signal.SIG_IGN:
@@ -27,6 +30,21 @@ def wait_for(condition, what):
             return result
         time.sleep(0.005)
     raise AssertionError(f'{what}: not within {PATIENCE} seconds')
+
+
+def hold(pid):
+    """Stop a process, and wait until none of its threads does anything any more."""
+    def running():
+        states = set()
+        for tid in os.listdir(f'/proc/{pid}/task'):
+            with open(f'/proc/{pid}/task/{tid}/stat', encoding='ascii') as file:
+                words = file.read().rsplit(')', 1)[1].split()
+            if not int(words[6]) & KERNELS_OWN:
+                states.add(words[0])
+        return states - {'T'}
+
+    os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: not running(), 'it stands still')
 
 
 def read_until(fd, wanted, data=b''):

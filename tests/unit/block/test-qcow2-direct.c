@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/sys.h"
@@ -18,7 +19,8 @@ enum {
 	CLUSTERS = 8,
 	SECTOR = 512,
 	SNAPSHOTS = 30,
-	ROUNDS = 5000, /* in which a change that does not wait has time to go on */
+	SHARE_NS =
+		500000, /* of a processor, in which a change that does not wait has come to its end */
 };
 
 struct fixture {
@@ -27,6 +29,7 @@ struct fixture {
 	atomic_bool over;          /* the I/O that was begun */
 	atomic_bool waited, ended; /* what the change saw; it has come back */
 	atomic_uint writes;
+	atomic_int clock; /* of the change's thread; 0: it has not begun */
 	bool (*change)(struct fixture *f, GError **error);
 };
 
@@ -85,23 +88,37 @@ static gpointer run_change(gpointer opaque)
 {
 	struct fixture *f = opaque;
 	g_autoptr(GError) error = NULL;
+	clockid_t clock;
 
+	g_assert_cmpint(pthread_getcpuclockid(pthread_self(), &clock), ==, 0);
+	atomic_store(&f->clock, clock);
 	(void)f->change(f, &error);
 	atomic_store(&f->waited, atomic_load(&f->over));
 	atomic_store(&f->ended, true);
 	return g_steal_pointer(&error);
 }
 
+/* What the change has had of a processor, however busy others keep it. */
+static uint64_t share_ns(struct fixture *f)
+{
+	struct timespec t = { 0 };
+
+	(void)clock_gettime((clockid_t)atomic_load(&f->clock), &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
 /* The change waits under the lock, so no overwrite can begin then. */
 static void until_locked(struct fixture *f)
 {
 	struct qcow2_direct direct;
+	uint64_t begin;
 
 	while (!atomic_load(&f->ended) && qcow2_direct_begin(f->image, 0, SECTOR, true, &direct)) {
 		qcow2_direct_end(f->image, direct.token, false);
 		sched_yield();
 	}
-	for (unsigned i = 0; i < ROUNDS && !atomic_load(&f->ended); i++)
+	begin = share_ns(f);
+	while (!atomic_load(&f->ended) && share_ns(f) < begin + SHARE_NS)
 		sched_yield();
 }
 

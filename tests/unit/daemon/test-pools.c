@@ -473,14 +473,21 @@ static void test_copy_refuses(void)
 /* == Tools == */
 
 /* A program that notes how it was called, and says something. */
-static void fake(const struct lab *lab, const char *name, const char *says)
+static void fake_script(const struct lab *lab, const char *name, const char *script)
 {
 	g_autofree char *path = g_build_filename(lab->dir, name, NULL);
-	g_autofree char *text = g_strdup_printf(
-		"#!/bin/sh\necho \"%s $*\" >>'%s/log'\nprintf '%s'\n", name, lab->dir, says);
+	g_autofree char *text = g_strdup_printf("#!/bin/sh\necho \"%s $*\" >>'%s/log'\n%s\n", name,
+						lab->dir, script);
 
 	g_assert_true(g_file_set_contents(path, text, -1, NULL));
 	g_assert_cmpint(g_chmod(path, 0755), ==, 0);
+}
+
+static void fake(const struct lab *lab, const char *name, const char *says)
+{
+	g_autofree char *script = g_strdup_printf("printf '%s'", says);
+
+	fake_script(lab, name, script);
 }
 
 static char *log_of(const struct lab *lab)
@@ -670,7 +677,8 @@ static void test_snapshots(void)
 	fake(&lab, "lvs", volumes);
 	fake(&lab, "vgs", "  /dev/none-x\\n  /dev/none-b\\n");
 	fake(&lab, "vgchange", "");
-	fake(&lab, "vgreduce", "");
+	/* Something is on the disk. */
+	fake_script(&lab, "vgreduce", "grep -q '^pvmove' \"${0%/*}/log\"");
 	fake(&lab, "pvmove", "");
 	fake(&lab, "pvremove", "");
 	fake(&lab, "lvremove", "");
@@ -702,7 +710,8 @@ static void test_snapshots(void)
 	g_assert_nonnull(strstr(log, "lvconvert --merge --interval 1 -- vg/keep\n"));
 	g_assert_nonnull(strstr(log, "lvremove --force -- vg/b\n"));
 	g_assert_nonnull(strstr(log, "lvremove --force -- vg/lost\n"));
-	g_assert_nonnull(strstr(log, "pvmove --interval 1 -- /dev/none-x\n"
+	g_assert_nonnull(strstr(log, "vgreduce -- vg /dev/none-x\n"
+				     "pvmove --interval 1 -- /dev/none-x\n"
 				     "vgreduce -- vg /dev/none-x\npvremove -- /dev/none-x\n"));
 	g_setenv("PATH", old_path, TRUE);
 	end(&lab);

@@ -197,18 +197,29 @@ static void script_offline_snapshot(struct dom *dom, const struct snapshot *snap
 	do_task(task);
 }
 
-static void script_offline_revert(struct dom *dom, const struct snapshot *snapshot,
+static void script_offline_revert(struct dom *dom, const struct snapshot *snapshot, bool again,
 				  struct task *task)
 {
+	g_autoptr(GError) error = NULL;
+
 	g_assert_null(dom->machine);
 	g_assert_nonnull(snapshot->domain);
 	script.reverted++;
-	do_task(task);
+	script.reverted_again = again;
+	if (!script.fail_revert) {
+		do_task(task);
+		return;
+	}
+	error_set(&error, script.fail_partly ? SOCLE_ERROR_PARTLY : SOCLE_ERROR_FAILED, "%s",
+		  script.fail_revert);
+	task_end(task, error);
 }
 
-static void script_revert_check(struct dom *dom, const struct snapshot *snapshot, struct task *task)
+static void script_revert_check(struct dom *dom, const struct snapshot *snapshot, bool again,
+				struct task *task)
 {
 	(void)dom;
+	(void)again;
 	g_assert_nonnull(snapshot->domain);
 	do_task(task);
 }
@@ -331,14 +342,38 @@ const struct network_ops script_networks = {
 
 struct node *script_node(bool store, unsigned deadline_ms)
 {
+	static struct network_ops user_networks;
 	struct node_config config = { .uri = "test:///script",
 				      .type = "TEST",
 				      .machines = &script_machines,
-				      .networks = &script_networks,
+				      .networks = script.user ? &user_networks : &script_networks,
 				      .store = store ? &script_store : NULL,
 				      .support = { .test = !script.real,
 						   .emulator = "/usr/bin/socle-vm" },
 				      .deadline_ms = deadline_ms };
 
+	user_networks = script_networks;
+	user_networks.is_user = true;
 	return node_new(&config);
+}
+
+void script_load(struct node *node)
+{
+	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++) {
+		GHashTableIter iter;
+		void *key, *text;
+		g_autoptr(GHashTable) copy =
+			g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+
+		g_hash_table_iter_init(&iter, script.kept[kind]);
+		while (g_hash_table_iter_next(&iter, &key, &text))
+			g_hash_table_insert(copy, g_strdup(key), g_strdup(text));
+		g_hash_table_iter_init(&iter, copy);
+		while (g_hash_table_iter_next(&iter, &key, &text)) {
+			g_autoptr(GError) error = NULL;
+
+			node_load(node, kind, key, text, &error);
+			g_assert_no_error(error);
+		}
+	}
 }

@@ -15,6 +15,7 @@
 /* One for all; tests put it back by script_reset(). */
 struct script {
 	bool real;         /* the node is not of the driver "test" */
+	bool user;         /* each card has a network of its own, as in a session */
 	bool hold;         /* tasks of machines wait for script_release() */
 	bool hold_queries; /* those of query() too */
 	bool store_hold;   /* those of the store wait for script_store_release() */
@@ -27,6 +28,9 @@ struct script {
 	unsigned machines; /* that there are */
 	unsigned started, destroyed, paused, plugged;
 	unsigned taken, reverted, dropped;  /* snapshots */
+	bool reverted_again;                /* the last one said that it was the second time */
+	const char *fail_revert;            /* none that is off goes back */
+	bool fail_partly;                   /* but some of its disks do */
 	unsigned networks, found, joined;   /* that there are; that were taken over; cards */
 	GHashTable *kept[STORE_KIND_COUNT]; /* of the store: key to text */
 	const char *store_fail;             /* all of its tasks end with this */
@@ -44,5 +48,7 @@ void script_release(const char *fail);
 /* End the oldest task of the store that is held. */
 void script_store_release(const char *fail);
 struct node *script_node(bool store, unsigned deadline_ms);
+/* What is kept, as the next daemon loads it. */
+void script_load(struct node *node);
 
 #endif

@@ -440,27 +440,6 @@ static void test_store_fails(void)
 
 /* == A daemon that starts anew has all that the old one had == */
 
-static void load_all(struct node *node)
-{
-	for (unsigned kind = 0; kind < STORE_KIND_COUNT; kind++) {
-		GHashTableIter iter;
-		void *key, *text;
-		g_autoptr(GHashTable) copy =
-			g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-
-		g_hash_table_iter_init(&iter, script.kept[kind]);
-		while (g_hash_table_iter_next(&iter, &key, &text))
-			g_hash_table_insert(copy, g_strdup(key), g_strdup(text));
-		g_hash_table_iter_init(&iter, copy);
-		while (g_hash_table_iter_next(&iter, &key, &text)) {
-			g_autoptr(GError) error = NULL;
-
-			node_load(node, kind, key, text, &error);
-			g_assert_no_error(error);
-		}
-	}
-}
-
 static void test_restart(void)
 {
 	struct setup s = begin(true);
@@ -488,7 +467,7 @@ static void test_restart(void)
 	/* The machine went on: the old daemon has only let it go. */
 	g_assert_cmpuint(g_hash_table_size(script.kept[STORE_STATUS]), ==, 1);
 	node = script_node(true, 0);
-	load_all(node);
+	script_load(node);
 	node_loaded(node, true);
 	s.node = node;
 	s.server = test_server(node);
@@ -530,7 +509,7 @@ static void test_restart_ended(void)
 	memcpy(at, "machine gone.", 13);
 	g_hash_table_replace(script.kept[STORE_STATUS], g_strdup(uuid_a), g_strdup(status));
 	s.node = script_node(true, 0);
-	load_all(s.node);
+	script_load(s.node);
 	node_loaded(s.node, false);
 	s.server = test_server(s.node);
 	s.c = client_open(s.server, false);

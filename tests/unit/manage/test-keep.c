@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/uuid.h"
 #include "client.h"
 #include "script.h"
 
@@ -299,6 +300,12 @@ static bool forget(struct setup *s, const char *name, unsigned flags)
 	return client_call(s->c, RPC_PROC_DOMAIN_SNAPSHOT_DELETE, domain_snapshot_delete, &args);
 }
 
+static const char on_volume[] =
+	"<domain "
+	"type='qemu'><name>a</name><memory>16384</memory><os><type>hvm</type><kernel>"
+	"/k</kernel></os><devices><disk type='block'><driver type='raw'/><source "
+	"dev='/dev/vg/a'/><target dev='vda'/></disk></devices></domain>";
+
 /* Disks whose devices keep snapshots: a machine goes back to them, is off for that, and they stay. */
 static void test_volumes(void)
 {
@@ -307,12 +314,7 @@ static void test_volumes(void)
 		RUNNING = 1,
 		METADATA_ONLY = 2,
 	};
-	static const char xml[] =
-		"<domain "
-		"type='qemu'><name>a</name><memory>16384</memory><os><type>hvm</type><kernel>"
-		"/k</kernel></os><devices><disk type='block'><driver type='raw'/><source "
-		"dev='/dev/vg/a'/><target dev='vda'/></disk></devices></domain>";
-	struct setup s = begin_with(true, xml);
+	struct setup s = begin_with(true, on_volume);
 
 	g_assert_true(take(&s, "off", NULL, 0));
 	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_CREATE, s.a));
@@ -341,6 +343,89 @@ static void test_volumes(void)
 	g_assert_true(forget(&s, "on", METADATA_ONLY));
 	g_assert_cmpuint(script.dropped, ==, 2);
 	g_assert_cmpint(count(&s, 0), ==, 0);
+	end(&s);
+}
+
+static bool is_on_the_way(struct setup *s)
+{
+	const char *why = "on the way back to snapshot 'one'";
+
+	g_assert_false(client_do(s->c, RPC_PROC_DOMAIN_CREATE, s->a));
+	g_assert_cmpint(s->c->code, ==, RPC_CODE_OPERATION_INVALID);
+	if (!strstr(s->c->error, why))
+		return false;
+	g_assert_false(take(s, "three", NULL, 0));
+	g_assert_nonnull(strstr(s->c->error, why));
+	g_assert_false(go_back(s, "two", 0));
+	g_assert_nonnull(strstr(s->c->error, why));
+	return true;
+}
+
+/* The next daemon. */
+static void reload(struct setup *s)
+{
+	end(s);
+	s->node = script_node(true, 0);
+	script_load(s->node);
+	node_loaded(s->node, false);
+	s->server = test_server(s->node);
+	s->c = client_open(s->server, false);
+	s->other = client_open(s->server, false);
+}
+
+/* Some disks have gone back and others not, or nobody knows: no guest sees that, until it is taken up again. */
+static void test_half_way(void)
+{
+	struct setup s = begin_with(true, on_volume);
+	rpc_domain_revert_to_snapshot_args args = { .snap = { .name = (char[]){ "one" } } };
+	g_autofree char *kept = NULL;
+	char key[UUID_TEXT_SIZE];
+	uint32_t serial;
+
+	g_assert_true(take(&s, "one", NULL, 0));
+	g_assert_true(take(&s, "two", NULL, 0));
+
+	/* None has. */
+	script.fail_revert = "the group is away";
+	g_assert_false(go_back(&s, "one", 0));
+	g_assert_nonnull(strstr(s.c->error, "the group is away"));
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_CREATE, s.a));
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_DESTROY, s.a));
+
+	script.fail_partly = true;
+	g_assert_false(go_back(&s, "one", 0));
+	g_assert_nonnull(strstr(s.c->error, "the group is away"));
+	g_assert_false(script.reverted_again);
+	g_assert_true(is_on_the_way(&s));
+	reload(&s);
+	g_assert_true(is_on_the_way(&s));
+	script.fail_revert = NULL;
+	g_assert_true(go_back(&s, "one", 0));
+	g_assert_true(script.reverted_again);
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_CREATE, s.a));
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_DESTROY, s.a));
+
+	/* The daemon dies meanwhile. */
+	script.hold = true;
+	args.snap.dom = s.a;
+	serial = client_send_xdr(s.c, RPC_PROC_DOMAIN_REVERT_TO_SNAPSHOT,
+				 (xdrproc_t)xdr_rpc_domain_revert_to_snapshot_args, &args);
+	script_release(NULL); /* it could */
+	g_assert_false(script.reverted_again);
+	g_assert_cmpuint(script.held.length, ==, 1);
+	script.hold = false;
+	uuid_write((const uint8_t *)s.a.uuid, key);
+	kept = g_strdup(g_hash_table_lookup(script.kept[STORE_SNAPSHOTS], key));
+	script_release(NULL);
+	g_assert_true(answered_well(s.c, serial));
+	g_hash_table_insert(script.kept[STORE_SNAPSHOTS], g_strdup(key), g_steal_pointer(&kept));
+	reload(&s);
+	g_assert_true(is_on_the_way(&s));
+
+	/* Who takes them as they are. */
+	g_assert_true(forget(&s, "one", 0));
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_CREATE, s.a));
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_DESTROY, s.a));
 	end(&s);
 }
 
@@ -385,6 +470,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/keep/next-of-its-uuid", test_next_of_its_uuid);
 	g_test_add_func("/keep/tree", test_tree);
 	g_test_add_func("/keep/volumes", test_volumes);
+	g_test_add_func("/keep/half-way", test_half_way);
 	g_test_add_func("/keep/undefine", test_undefine);
 	return g_test_run();
 }

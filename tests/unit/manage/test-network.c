@@ -6,6 +6,8 @@
 
 #include "client.h"
 #include "manage/call.h"
+#include "manage/dom.h"
+#include "model/domain.h"
 #include "rpc/param.h"
 #include "script.h"
 
@@ -372,6 +374,67 @@ static void test_on_demand(void)
 	end(&s);
 }
 
+/* A session: the card of a machine in the network 'n', which has @inside; the machine runs. */
+static const struct domain_interface *own_card(struct setup *s, const char *inside)
+{
+	g_autofree char *xml = g_strdup_printf("<network><name>n</name><uuid>%s</uuid>%s</network>",
+					       uuid_n, inside);
+	rpc_network_define_xml_args args = { .xml = xml };
+
+	script_reset();
+	script.user = true;
+	s->node = script_node(false, 0);
+	s->server = test_server(s->node);
+	s->c = client_open(s->server, false);
+	g_assert_true(client_call(s->c, RPC_PROC_NETWORK_DEFINE_XML, network_define_xml, &args));
+	g_assert_true(
+		client_do(s->c, RPC_PROC_DOMAIN_CREATE,
+			  define_machine(s->c, "<devices><interface type='network'>"
+					       "<mac address='52:54:00:00:00:07'/>"
+					       "<source network='n'/></interface></devices>")));
+	return &script.last->live->devices.interfaces[0];
+}
+
+/* What a network means for a card that has it for itself. */
+static void test_session(void)
+{
+	struct setup s;
+	const struct domain_interface *own = own_card(
+		&s, "<ip address='10.0.0.1' prefix='24'/><ip family='ipv6' address='fd00::1' "
+		    "prefix='64'/><ip address='10.0.9.1' prefix='24'/>");
+
+	/* Where there is no way out, there is none here, either. */
+	g_assert_cmpint(own->port.isolated, ==, TRI_YES);
+	g_assert_cmpuint(own->ip_count, ==, 2);
+	g_assert_cmpstr(own->ips[0].address, ==, "10.0.0.1");
+	g_assert_cmpstr(own->ips[1].peer, ==, "fd00::1");
+	g_assert_cmpuint(own->user.name_count, ==, 0);
+	end(&s);
+
+	own = own_card(&s,
+		       "<forward mode='nat'/><port isolated='yes'/><domain name='lab'/>"
+		       "<dns><host ip='fd00::9'><hostname>a.b</hostname><hostname>c</hostname>"
+		       "</host></dns><ip address='10.0.0.1' prefix='24'><tftp root='/t'/><dhcp>"
+		       "<host mac='52:54:00:00:00:07' name='me' ip='10.0.0.7'/><bootp file='f'/>"
+		       "</dhcp></ip>");
+	/* It is alone anyway: what the others may does not take its way out. */
+	g_assert_cmpint(own->port.isolated, ==, TRI_ABSENT);
+	g_assert_cmpstr(own->user.tftp, ==, "/t");
+	g_assert_cmpstr(own->user.bootfile, ==, "f");
+	g_assert_cmpuint(own->user.name_count, ==, 5);
+	g_assert_cmpstr(own->user.names[1].name, ==, "me.lab");
+	g_assert_cmpstr(own->user.names[1].address, ==, "10.0.0.7");
+	g_assert_cmpstr(own->user.names[2].name, ==, "a.b");
+	g_assert_cmpstr(own->user.names[4].name, ==, "c.lab");
+	end(&s);
+
+	own = own_card(&s,
+		       "<forward mode='nat'/><dns enable='no'><host ip='10.0.0.9'>"
+		       "<hostname>c</hostname></host></dns><ip address='10.0.0.1' prefix='24'/>");
+	g_assert_cmpuint(own->user.name_count, ==, 0);
+	end(&s);
+}
+
 static bool set_port(struct test_client *c, rpc_network_port port, const char *name, unsigned value)
 {
 	rpc_network_port_set_parameters_args args = { .port = port };
@@ -594,6 +657,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/network/port", test_port);
 	g_test_add_func("/network/card-changes", test_card_changes);
 	g_test_add_func("/network/on-demand", test_on_demand);
+	g_test_add_func("/network/session", test_session);
 	g_test_add_func("/network/traces", test_traces);
 	g_test_add_func("/network/daemon-ends", test_daemon_ends);
 	g_test_add_func("/network/restart", test_restart);

@@ -10,6 +10,7 @@
 #include "client.h"
 #include "manage/call.h"
 #include "manage/fake-int.h"
+#include "manage/node-int.h"
 #include "manage/pool.h"
 #include "script.h"
 
@@ -19,6 +20,7 @@ static const char uuid_p[] = "00000000-0000-4000-8000-00000000000b";
 static struct {
 	bool hold, hold_usage, hold_start, found;
 	unsigned asked; /* for its usage */
+	unsigned deadline_ms;
 	const char *fail_start;
 	GQueue held; /* of struct held */
 } lab;
@@ -70,7 +72,10 @@ static void lab_start(void *opaque, const struct storage_pool *def, GBytes *pass
 
 		fake_pools.start(opaque, def, password, flags, ret_storage, &mine);
 		(*ret_storage)->ops = &lab_pools;
-		task_end(task, NULL);
+		if (lab.hold_start)
+			hold("start", NULL, task);
+		else
+			task_end(task, NULL);
 		return;
 	}
 	g_set_error(&error, g_quark_from_static_string("lab"), 1, "%s", lab.fail_start);
@@ -117,7 +122,8 @@ static struct node *lab_node(void)
 				      .machines = &fake_machines,
 				      .pools = &lab_pools,
 				      .store = &script_store,
-				      .support = { .test = true } };
+				      .support = { .test = true },
+				      .deadline_ms = lab.deadline_ms };
 
 	lab_pools = fake_pools;
 	lab_pools.start = lab_start;
@@ -355,6 +361,53 @@ static void test_lost(void)
 	end(&s);
 }
 
+/* Machines are started by themselves once, without a pool that comes too late, and not again when it comes. */
+static void test_late(void)
+{
+	struct setup s = begin();
+	g_autofree char *pool = NULL, *machine = NULL, *uuid = NULL;
+	rpc_domain_set_autostart_args autostart = { .autostart = 1 };
+	rpc_domain_is_active_args is_active = { 0 };
+	rpc_domain_is_active_ret active;
+	GHashTableIter iter;
+	gpointer key, text;
+	g_autofree char *xml = test_xml("a", NULL,
+					"<devices><disk type='volume'><source pool='p' volume='v'/>"
+					"<target dev='vda'/></disk></devices>");
+
+	(void)started(s.c);
+	autostart.dom = client_define(s.c, xml);
+	g_assert_true(
+		client_call(s.c, RPC_PROC_DOMAIN_SET_AUTOSTART, domain_set_autostart, &autostart));
+	pool = g_strdup(g_hash_table_lookup(script.kept[STORE_POOL_STATUS], uuid_p));
+	g_hash_table_iter_init(&iter, script.kept[STORE_DOMAIN]);
+	g_assert_true(g_hash_table_iter_next(&iter, &key, &text));
+	uuid = g_strdup(key);
+	machine = g_strdup(text);
+	end(&s);
+
+	lab.deadline_ms = 1;
+	lab.hold_start = true;
+	s = begin_with(lab_node());
+	g_assert_true(node_load(s.node, STORE_POOL_STATUS, uuid_p, pool, NULL));
+	g_assert_true(node_load(s.node, STORE_DOMAIN, uuid, machine, NULL));
+	g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*'p' is not active yet; machines are*");
+	g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*'a' cannot be started:*");
+	node_loaded(s.node, true);
+	while (s.node->pools_timer)
+		g_main_context_iteration(g_main_context_get_thread_default(), TRUE);
+	turn();
+	g_test_assert_expected_messages();
+	/* One more warning would end this test. */
+	release(true);
+	turn();
+	is_active.dom = autostart.dom;
+	g_assert_true(
+		client_ask(s.c, RPC_PROC_DOMAIN_IS_ACTIVE, domain_is_active, &is_active, &active));
+	g_assert_false(active.active);
+	end(&s);
+}
+
 /* A volume that is being made is there, and is nobody's yet. */
 static void test_making(void)
 {
@@ -551,6 +604,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/manage/pool/names", test_names);
 	g_test_add_func("/manage/pool/kept", test_kept);
 	g_test_add_func("/manage/pool/lost", test_lost);
+	g_test_add_func("/manage/pool/late", test_late);
 	g_test_add_func("/manage/pool/making", test_making);
 	g_test_add_func("/manage/pool/forsaken", test_forsaken);
 	g_test_add_func("/manage/pool/turns", test_turns);

@@ -709,6 +709,133 @@ static void test_socket_limit(void)
 	g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &old), ==, 0);
 }
 
+/* ---- names ---- */
+
+static const struct net_name names[] = {
+	{ "Web.lab", "192.0.2.7" },
+	{ "web.lab", "192.0.2.8" },
+	{ "web.lab", "2001:db8::7" },
+	{ "four", "192.0.2.4" },
+};
+static const struct net_user_config named = { .names = names, .name_count = 4 };
+
+/* A question of one name for the name server at 10.0.2.3; the length of the frame. */
+static size_t make_question(uint8_t *p, const char *name, uint16_t type)
+{
+	static const uint8_t head[] = { 0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0 };
+	uint8_t *dns = p + 42;
+	g_auto(GStrv) labels = g_strsplit(name, ".", -1);
+	size_t at = sizeof(head), len;
+
+	memcpy(dns, head, sizeof(head));
+	for (unsigned i = 0; labels[i]; i++) {
+		dns[at] = (uint8_t)strlen(labels[i]);
+		memcpy(dns + at + 1, labels[i], dns[at]);
+		at += dns[at] + 1u;
+	}
+	dns[at++] = 0;
+	put_be16(dns + at, type);
+	put_be16(dns + at + 2, 1);
+	len = make_ip(p, 17, GUEST_IP, 0x0a000203, 8 + at + 4);
+	put_be16(p + 34, 4000);
+	put_be16(p + 36, 53);
+	put_be16(p + 38, (uint16_t)(8 + at + 4));
+	put_be16(p + 40, 0);
+	return len;
+}
+
+/* The answers' count; -1: it is not answered here. The message is in card->frame + 42. */
+static int asked(struct card *card, const char *name, uint16_t type)
+{
+	uint8_t p[600];
+	const size_t len = make_question(p, name, type);
+	const uint8_t *f = card->frame;
+	struct net_packet packet;
+	uint64_t sum;
+
+	g_assert_cmpint(card_send(card, p, len), ==, 0);
+	if (card_receive(card) < 0)
+		return -1;
+	/* Turned round, and whole. */
+	g_assert_true(net_packet_parse(&packet, f, (size_t)card->len));
+	g_assert_cmpmem(f, 6, guest_mac, 6);
+	g_assert_cmphex(get_be32(f + 26), ==, 0x0a000203);
+	g_assert_cmphex(get_be32(f + 30), ==, GUEST_IP);
+	g_assert_cmpuint(get_be16(f + 34), ==, 53);
+	g_assert_cmpuint(get_be16(f + 36), ==, 4000);
+	g_assert_cmpuint(get_be16(f + 16), ==, (size_t)card->len - 14);
+	g_assert_cmphex(net_checksum_fold(net_checksum_add(0, f + 14, 20)), ==, 0);
+	sum = net_packet_pseudo_sum(&packet, f, (size_t)card->len - 34);
+	g_assert_cmphex(net_checksum_fold(net_checksum_add(sum, f + 34, (size_t)card->len - 34)),
+			==, 0);
+	g_assert_cmphex(get_be32(f + 42), ==, 0x12348580);
+	g_assert_cmpmem(f + 54, len - 54, p + 54, len - 54);
+	return get_be16(f + 48);
+}
+
+static void test_names(void)
+{
+	static const uint8_t v6[] = { 0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7 };
+	autoptr(card) card = card_user(&named);
+	const uint8_t *f = card->frame;
+
+	g_assert_cmpint(asked(card, "wEb.lab", 1), ==, 2);
+	g_assert_cmphex(get_be32(f + card->len - 4), ==, 0xc0000208);
+	g_assert_cmphex(get_be32(f + card->len - 20), ==, 0xc0000207);
+	g_assert_cmpint(asked(card, "web.lab", 28), ==, 1);
+	g_assert_cmpmem(f + card->len - 16, 16, v6, 16);
+	g_assert_cmpint(asked(card, "web.lab", 255), ==, 3);
+	/* Known, but not of this kind. */
+	g_assert_cmpint(asked(card, "four", 28), ==, 0);
+	g_assert_cmpint(asked(card, "four", 15), ==, 0);
+	g_assert_cmpint(asked(card, "4.2.0.192.in-addr.arpa", 12), ==, 1);
+	g_assert_cmpmem(f + card->len - 6, 6, "\4four", 6);
+	g_assert_cmpint(asked(card,
+			      "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2."
+			      "ip6.arpa",
+			      12),
+			==, 1);
+	/* Of others the host's name server is asked, which does not answer at once. */
+	g_assert_cmpint(asked(card, "web.lab.x", 1), ==, -1);
+	g_assert_cmpint(asked(card, "fou", 1), ==, -1);
+	g_assert_cmpint(asked(card, "4.2.0.192.in-addr.arpa", 1), ==, -1);
+}
+
+/* More than a datagram holds is left out; what is malformed, or cut at any byte, is no question of ours. */
+static void test_names_hostile(void)
+{
+	struct net_name many[100];
+	const struct net_user_config config = { .names = many, .name_count = 100 };
+	autoptr(card) card = NULL;
+	uint8_t p[700];
+	size_t len;
+
+	for (unsigned i = 0; i < 100; i++)
+		many[i] = (struct net_name){ "x", "fd00::1" };
+	card = card_user(&config);
+	g_assert_cmpint(asked(card, "x", 28), ==, (512 - 12 - 7) / 28);
+	for (unsigned cut = 0;; cut++) {
+		len = make_question(p, "x", 28);
+		if (42 + cut >= len)
+			break;
+		put_be16(p + 38, (uint16_t)(8 + cut));
+		g_assert_cmpint(card_send(card, p, 42 + cut), ==, 0);
+		g_assert_cmpint(card_receive(card), <, 0);
+	}
+	/* A pointer, an answer, two questions, another class; a length that is too long. */
+	for (unsigned i = 0; i < 5; i++) {
+		static const struct {
+			size_t at;
+			uint8_t value;
+		} bad[] = { { 54, 0xc0 }, { 44, 0x80 }, { 47, 2 }, { 60, 3 }, { 38, 9 } };
+
+		len = make_question(p, "x", 28);
+		p[bad[i].at] = bad[i].value;
+		g_assert_cmpint(card_send(card, p, len), ==, 0);
+		g_assert_cmpint(card_receive(card), <, 0);
+	}
+}
+
 /* Frames of any size and content do no harm. */
 static void test_junk(void)
 {
@@ -746,6 +873,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/net/user/forwards", test_forwards);
 	g_test_add_func("/net/user/refusals", test_refusals);
 	g_test_add_func("/net/user/socket-limit", test_socket_limit);
+	g_test_add_func("/net/user/names", test_names);
+	g_test_add_func("/net/user/names-hostile", test_names_hostile);
 	g_test_add_func("/net/user/junk", test_junk);
 	return g_test_run();
 }

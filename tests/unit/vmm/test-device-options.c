@@ -77,7 +77,8 @@ static void test_net(void)
 	g_assert_true(parse(&options,
 			    "--net user,hostfwd=tcp:127.0.0.1:2222-:22,hostfwd=udp::53-10.0.2.9:53,"
 			    "hostfwd=tcp:[::1]:80-[fec0::5]:81,guestfwd=tcp:10.0.2.100:7-unix:/x,"
-			    "dnssearch=a,dnssearch=b,restrict=on,ipv6=off,mac=52:54:00:ab:CD:ef,"
+			    "dnssearch=a,dnssearch=b,dnshost=10.1.0.9/web,dnshost=fd00::9/"
+			    "web,restrict=on,ipv6=off,mac=52:54:00:ab:CD:ef,"
 			    "net=10.1.0.0/16,mtu=9000,id=n",
 			    NULL));
 	net = only(&options);
@@ -95,6 +96,9 @@ static void test_net(void)
 	g_assert_cmpstr(net->netdev.guestfwds[0].unix_path, ==, "/x");
 	g_assert_cmpstr(net->netdev.user.dns_search[1], ==, "b");
 	g_assert_null(net->netdev.user.dns_search[2]);
+	g_assert_cmpuint(net->netdev.user.name_count, ==, 2);
+	g_assert_cmpstr(net->netdev.user.names[1].address, ==, "fd00::9");
+	g_assert_cmpstr(net->netdev.user.names[1].name, ==, "web");
 	g_assert_true(net->netdev.user.restricted && net->netdev.user.no_ipv6 &&
 		      !net->netdev.user.no_ipv4);
 	g_assert_cmpstr(net->netdev.user.net, ==, "10.1.0.0/16");
@@ -187,6 +191,8 @@ static void test_refused(void)
 		{ "--net user,hostfwd=tcp::0-:22", "not of the form" },
 		{ "--net user,hostfwd=tcp::70000-:22", "not of the form" },
 		{ "--net user,ifname=t", "unknown key 'ifname'" },
+		{ "--net user,dnshost=10.0.0.1", "not of the form ADDRESS/NAME" },
+		{ "--net user,dnshost=10.0.0.1/", "not of the form ADDRESS/NAME" },
 		{ "--net user,rx-peak=9", "without an average; give rx-bps" },
 		{ "--net user,tx-burst=9", "without an average; give tx-bps" },
 		{ "--net user,rx-bps=9,rx-peak=8", "rx-peak is below rx-bps; raise it" },
