@@ -46,7 +46,7 @@ static int sync_folder(const char *path)
 /* Whoever is short of room himself is not to be brought to the end of it. */
 bool reserve_fits(uint64_t blocks, uint64_t block_size)
 {
-	return block_size && blocks >= 2 * RESERVE_SIZE / block_size;
+	return block_size && blocks >= UINT64_C(2) * RESERVE_SIZE / block_size;
 }
 
 static int has_room(const char *path)
