@@ -40,7 +40,7 @@ static inline struct kept *kept_of(struct block *block)
 }
 
 /* [main] A block for an image, which is taken over, also if that fails. */
-struct block *kept_new(struct image *image, const struct block_open *options, GError **error);
+struct block *kept_new(struct image *owned, const struct block_open *options, GError **error);
 /* [main] Held: what the block tells of its image is that of the one it has now. */
 void kept_refresh(struct kept *kept);
 /* The flags of an image that is opened with these options. */

@@ -44,6 +44,11 @@ static int sync_folder(const char *path)
 }
 
 /* Whoever is short of room himself is not to be brought to the end of it. */
+bool reserve_fits(uint64_t blocks, uint64_t block_size)
+{
+	return block_size && blocks >= UINT64_C(2) * RESERVE_SIZE / block_size;
+}
+
 static int has_room(const char *path)
 {
 	g_autofree char *folder = g_path_get_dirname(path);
@@ -52,7 +57,7 @@ static int has_room(const char *path)
 
 	if (r < 0)
 		return r;
-	return vfs.f_frsize && vfs.f_bavail >= 2 * RESERVE_SIZE / vfs.f_frsize ? 0 : -ENOSPC;
+	return reserve_fits(vfs.f_bavail, vfs.f_frsize) ? 0 : -ENOSPC;
 }
 
 static int fill(int fd)

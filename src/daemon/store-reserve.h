@@ -10,6 +10,7 @@
 #define DAEMON_STORE_RESERVE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum {
 	RESERVE_SIZE = 2 * 1024 * 1024,
@@ -25,6 +26,8 @@ struct reserve {
 void reserve_init(struct reserve *reserve, const char *state);
 void reserve_release(struct reserve *reserve);
 
+/* Is there room for twice of it on a disk with @blocks of @block_size bytes? */
+bool reserve_fits(uint64_t blocks, uint64_t block_size);
 /* Make it, if it is not there and there is room for twice of it. 0 or -errno. */
 int reserve_make(struct reserve *reserve);
 /* Remove it. False: there was none, or it cannot be. */

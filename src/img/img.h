@@ -146,8 +146,8 @@ bool img_out_options_help(const char *format, GError **error);
  * Until then nothing is left of it, whether by error or by SIGINT or SIGTERM.
  */
 struct img_target;
-/* @path may exist: it is replaced, unless somebody uses it. */
-struct img_target *img_target_new(const char *path, GError **error);
+/* @name_given may exist: it is replaced, unless somebody uses it. */
+struct img_target *img_target_new(const char *name_given, GError **error);
 /* Make the image; it has the owner and the mode of the file that it is to replace. */
 bool img_target_create(struct img_target *target, const char *format, struct image_create *what,
 		       GError **error);

@@ -160,6 +160,9 @@ static const struct field {
 	{ 48, 8, FILE_SIZE, "reference count table at" },
 	{ 56, 4, 0, "table of 0 bytes" },
 	{ 56, 4, 5, "reference count table at" },
+	/* Of 8 MiB, which it may have; and of one cluster more. */
+	{ 56, 4, 128, "reference count table at" },
+	{ 56, 4, 129, "are the most" },
 	{ 56, 4, UINT32_MAX, "are the most" },
 	{ 60, 4, 1, "list of snapshots" },
 	{ 60, 4, 65537, "65537 snapshots" },

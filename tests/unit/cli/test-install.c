@@ -7,9 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/sys.h"
 #include "cli/install.h"
+#include "cli/iso.h"
 
 enum {
 	/* Of a CD's image. */
@@ -234,6 +236,51 @@ static void test_cd(void)
 	}
 }
 
+/* One file "big" of @len bytes, as its folder says; of what it has nothing is there. */
+static int cd_of_big(uint32_t len)
+{
+	enum {
+		ROOT = 18,
+		SECTOR = 2048,
+	};
+	g_autofree uint8_t *primary = g_malloc0(SECTOR), *root = g_malloc0(SECTOR);
+	int fd = sys_memfd("cd");
+
+	g_assert_cmpint(fd, >=, 0);
+	memcpy(primary, "\1CD001", 6);
+	put_le32(primary + 156 + 2, ROOT);
+	put_le32(primary + 156 + 10, SECTOR);
+	root[0] = 36;
+	put_le32(root + 2, ROOT + 1);
+	put_le32(root + 10, len);
+	root[32] = 3;
+	memcpy(root + 33, "BIG", 3);
+	g_assert_cmpint(sys_pwrite(fd, primary, SECTOR, AT_DESCRIPTORS), ==, SECTOR);
+	g_assert_cmpint(sys_pwrite(fd, root, SECTOR, ROOT * SECTOR), ==, SECTOR);
+	return fd;
+}
+
+/* A kernel or initrd of more than 1 GiB is none, and is not copied. */
+static void test_cd_limit(void)
+{
+	static const struct {
+		uint32_t len;
+		int code;
+	} files[] = {
+		{ UINT32_C(1) << 30, SOCLE_ERROR_CORRUPT }, /* it is cut off */
+		{ (UINT32_C(1) << 30) + 1, SOCLE_ERROR_LIMIT },
+		{ UINT32_MAX, SOCLE_ERROR_LIMIT },
+	};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(files); i++) {
+		autofd int fd = cd_of_big(files[i].len);
+		g_autoptr(GError) error = NULL;
+
+		g_assert_cmpint(iso_open_file(fd, "big", &error), ==, -1);
+		g_assert_error(error, SOCLE_ERROR, files[i].code);
+	}
+}
+
 static void test_layouts(void)
 {
 	static const struct {
@@ -293,6 +340,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/cli/install/answer", test_answer);
 	g_test_add_func("/cli/install/treeinfo", test_treeinfo);
 	g_test_add_func("/cli/install/cd", test_cd);
+	g_test_add_func("/cli/install/cd-limit", test_cd_limit);
 	g_test_add_func("/cli/install/layouts", test_layouts);
 	g_test_add_func("/cli/install/no-tree", test_no_tree);
 	status = g_test_run();

@@ -168,6 +168,7 @@ static void test_keys(void)
 		"ssh-ed25519 AAAA me",
 		"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me",
 		"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOWNNRIX2ovSSexaIw me",
+		"ssh-ed25519 " ED25519 "AAAA me", /* something behind its last text */
 		"ssh-rsa " ED25519 " me",
 		ED25519,
 		"a b ssh-ed25519 " ED25519,

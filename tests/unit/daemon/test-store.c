@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/sys.h"
+#include "daemon/store-reserve.h"
 
 static const char key_a[] = "11111111-1111-4111-8111-111111111111";
 static const char key_b[] = "22222222-2222-4222-8222-222222222222";
@@ -713,6 +714,46 @@ static void test_no_reserve(struct fixture *f, const void *data)
 	}
 }
 
+/* Half of what is left stays for others. */
+static void test_reserve_fits(void)
+{
+	g_assert_true(reserve_fits(2 * RESERVE_SIZE / 4096, 4096));
+	g_assert_false(reserve_fits(2 * RESERVE_SIZE / 4096 - 1, 4096));
+	g_assert_false(reserve_fits(1, RESERVE_SIZE));
+	g_assert_false(reserve_fits(UINT64_MAX, 0));
+}
+
+/*
+ * Of each file the last block is not full, and its name may need another one: what does not fit into the reserve so
+ * is synced one by one before it is told.
+ */
+static void test_beyond_reserve(struct fixture *f, const void *data)
+{
+	enum {
+		COUNT = RESERVE_SIZE / RESERVE_BLOCK / 2 + 1,
+		MANY = 100000
+	};
+	static struct wait waits[COUNT + 1];
+	unsigned syncs;
+
+	(void)data;
+	hold(f, &waits[COUNT], SYS_PWRITE);
+	for (unsigned i = 0; i < COUNT; i++) {
+		g_autofree char *key = g_strdup_printf("11111111-1111-4111-8111-11111111%04u", i);
+
+		begin_save(f, &waits[i], STORE_DOMAIN, key, "x");
+	}
+	sys_fail_nth(SYS_FSYNC, MANY, EIO);
+	sys_fail_nth(SYS_PWRITE, 0, 0);
+	for (unsigned i = 0; i <= COUNT; i++) {
+		wait_end(&waits[i]);
+		g_assert_no_error(waits[i].error);
+	}
+	syncs = MANY - sys_fail_pending(SYS_FSYNC);
+	sys_fail_nth(SYS_FSYNC, 0, 0);
+	g_assert_cmpuint(syncs, >=, COUNT);
+}
+
 /* One that was not made to its end is none. */
 static void test_short_reserve(struct fixture *f, const void *data)
 {
@@ -1006,6 +1047,8 @@ int main(int argc, char **argv)
 	CASE(owed);
 	CASE(reserve);
 	CASE(no_reserve);
+	g_test_add_func("/store/reserve-fits", test_reserve_fits);
+	CASE(beyond_reserve);
 	CASE(short_reserve);
 	CASE(written_reserve);
 	CASE(start_stuck);

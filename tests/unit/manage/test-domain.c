@@ -336,6 +336,53 @@ static void test_events_are_asked_for(void)
 	end(&s);
 }
 
+static void expect_pin(struct test_client *c, const char *name)
+{
+	rpc_domain_event_callback_tunable_msg msg;
+
+	g_assert_true(client_event(c, RPC_PROC_DOMAIN_EVENT_CALLBACK_TUNABLE,
+				   domain_event_callback_tunable, &msg));
+	g_assert_cmpuint(msg.params.params_len, ==, 1);
+	g_assert_cmpstr(msg.params.params_val[0].field, ==, name);
+	g_assert_cmpint(msg.params.params_val[0].value.type, ==, RPC_PARAM_STRING);
+	g_assert_cmpstr(msg.params.params_val[0].value.rpc_param_value_u.s, ==, "0");
+	rpc_body_release(rpc_domain_event_callback_tunable_msg, &msg);
+}
+
+/* Where a machine runs from now on is told; where it will run when it starts is not. */
+static void test_pin_events(void)
+{
+	enum {
+		LIVE = 1,
+		CONFIG = 2,
+		TUNABLE = 17,
+	};
+	struct setup s = begin(false);
+	char first[] = { 1 };
+	g_autofree char *xml = test_xml("a", uuid_a, NULL);
+	rpc_domain dom = client_define(s.c, xml);
+	rpc_domain_pin_vcpu_flags_args vcpu = { .dom = dom, .cpumap = { 1, first } };
+	rpc_domain_pin_emulator_args emulator = { .dom = dom, .cpumap = { 1, first } };
+
+	want_events(s.c, TUNABLE, NULL);
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_CREATE, dom));
+	vcpu.flags = emulator.flags = CONFIG;
+	g_assert_true(
+		client_call(s.c, RPC_PROC_DOMAIN_PIN_VCPU_FLAGS, domain_pin_vcpu_flags, &vcpu));
+	g_assert_true(
+		client_call(s.c, RPC_PROC_DOMAIN_PIN_EMULATOR, domain_pin_emulator, &emulator));
+	g_assert_cmpuint(client_pending(s.c), ==, 0);
+	vcpu.flags = emulator.flags = LIVE;
+	g_assert_true(
+		client_call(s.c, RPC_PROC_DOMAIN_PIN_VCPU_FLAGS, domain_pin_vcpu_flags, &vcpu));
+	expect_pin(s.c, "cputune.vcpupin0");
+	g_assert_true(
+		client_call(s.c, RPC_PROC_DOMAIN_PIN_EMULATOR, domain_pin_emulator, &emulator));
+	expect_pin(s.c, "cputune.emulatorpin");
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_DESTROY, dom));
+	end(&s);
+}
+
 /* == What cannot be kept has not happened == */
 
 static void test_store_fails(void)
@@ -572,6 +619,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/domain/autodestroy-late", test_autodestroy_late);
 	g_test_add_func("/domain/ends", test_ends);
 	g_test_add_func("/domain/events", test_events_are_asked_for);
+	g_test_add_func("/domain/pin-events", test_pin_events);
 	g_test_add_func("/domain/store-fails", test_store_fails);
 	g_test_add_func("/domain/start-is-kept", test_start_is_kept);
 	g_test_add_func("/domain/live-is-kept", test_live_is_kept);
