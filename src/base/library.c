@@ -36,7 +36,6 @@ static bool load(struct library *library, GError **error)
 bool library_load(struct library *library, GError **error)
 {
 	static GMutex lock;
-
 	bool ok = atomic_load(&library->loaded);
 
 	if (ok)

@@ -14,8 +14,8 @@ struct auth;
 struct node;
 
 /*
- * The password that <auth> of @of ("disk 'vda'") means, on a host of Ceph's or of iSCSI's, with a NUL behind it that does not count. NULL with
- * @error: there is none. g_bytes_unref() it; who is last zeroes it.
+ * The password that <auth> of @of ("disk 'vda'") means, on a host of Ceph's or of iSCSI's, with a NUL behind
+ * it that does not count. NULL with @error: there is none. g_bytes_unref() it; who is last zeroes it.
  */
 GBytes *node_password(const struct node *node, const struct auth *auth, bool ceph, const char *of,
 		      GError **error);

@@ -35,6 +35,28 @@ static void stop(xmlParserCtxt *ctxt, const char *fmt, ...)
 	libxml->StopParser(ctxt);
 }
 
+/*
+ * The library writes the name of a namespace as it is, so what a quoted string cannot hold would make a
+ * text of it that nobody can read. RFC 3986 has none of these in a URI.
+ */
+static bool namespaces_can_be_written(xmlParserCtxt *ctxt, int count, const xmlChar **pairs)
+{
+	for (int i = 0; i < count; i++) {
+		/* Without a name: xmlns='' */
+		const char *uri = pairs[2 * i + 1] ? (const char *)pairs[2 * i + 1] : "";
+
+		if (!uri[strcspn(uri, "<>\" \t\r\n")])
+			continue;
+		stop(ctxt,
+		     "the name of a namespace in line %d has white space, quotes or angle "
+		     "brackets, which "
+		     "no URI has; take them out",
+		     ctxt->input ? ctxt->input->line : 1);
+		return false;
+	}
+	return true;
+}
+
 /* NOLINTNEXTLINE(readability-function-size): its type is libxml's */
 static void on_start(void *opaque, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri,
 		     int namespaces, const xmlChar **namespace_pairs, int attributes, int defaulted,
@@ -43,7 +65,7 @@ static void on_start(void *opaque, const xmlChar *name, const xmlChar *prefix, c
 	xmlParserCtxt *ctxt = opaque;
 	struct reading *reading = ctxt->_private;
 
-	if (reading->refused)
+	if (reading->refused || !namespaces_can_be_written(ctxt, namespaces, namespace_pairs))
 		return;
 	reading->nodes += 1 + (unsigned)namespaces + (unsigned)attributes;
 	if (++reading->depth > reading->limits->depth) {

@@ -169,6 +169,33 @@ static void test_broken(void)
 		assert_refused(broken[i].xml, broken[i].len, SOCLE_ERROR_USAGE, broken[i].words);
 }
 
+/* What would be kept as a text that cannot be read again. */
+static void test_namespaces(void)
+{
+	static const char *const bad[] = { "a&lt;b", "a&gt;b",  "a&quot;b", "a b",
+					   "a&#9;b", "a&#10;b", "&#13;" };
+	autoptr(domain) domain = NULL;
+	g_autofree char *text = NULL;
+	g_autoptr(GError) error = NULL;
+	static const char good[] = "<domain xmlns:q='urn:q?a=1&amp;b=&apos;2'><metadata><q:x "
+				   "q:y='1'/></metadata></domain>";
+
+	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_autofree char *xml = g_strdup_printf("<domain>\n<metadata><x:y xmlns:x='urn:x' "
+						       "xmlns:z='%s'/></metadata></domain>",
+						       bad[i]);
+
+		assert_refused(xml, strlen(xml), SOCLE_ERROR_LIMIT,
+			       "the name of a namespace in line 2 has white space");
+	}
+	domain = domain_parse(good, strlen(good), 0, NULL, &error);
+	g_assert_no_error(error);
+	text = domain_format(domain, 0);
+	domain_free(domain);
+	domain = domain_parse(text, strlen(text), 0, NULL, &error);
+	g_assert_no_error(error);
+}
+
 static void test_values(void)
 {
 	static const struct {
@@ -228,6 +255,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/limits/text", test_text);
 	g_test_add_func("/limits/doctype", test_doctype);
 	g_test_add_func("/limits/broken", test_broken);
+	g_test_add_func("/limits/namespaces", test_namespaces);
 	g_test_add_func("/limits/values", test_values);
 	g_test_add_func("/limits/notes", test_notes);
 	return g_test_run();
