@@ -785,7 +785,7 @@ class Killed(net.Case):
             call.wait(waiting.PATIENCE)
             if 'n ' in self.net('net-list'):
                 wait_for(lambda: len(self.dnsmasqs()) == 1, 'one dnsmasq')
-                self.assertIn('virbr5', run('nft', 'list', 'ruleset'))
+                self.assertIn('virbr5', run('nft', 'list', 'ruleset'), self.one.said())
                 self.net('net-destroy', 'n')
             self.assertEqual(self.left(), ([], [], []))
             if rand.random() < 0.5:
