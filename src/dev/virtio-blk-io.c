@@ -411,17 +411,17 @@ DATA_PATH void blk_kick(struct virtio_blk *blk, unsigned index)
 {
 	struct virtq *vq = blk->dev.queue[index];
 	const uint64_t now_ns = io_loop_now_ns(blk->loop);
-	unsigned count;
+	unsigned count = 0;
 
 	if (unlikely(blk->retry))
 		serve_held(blk);
 	doze_event(&blk->doze, 1, now_ns);
+	/* Also behind a kick in vain: who has added one meanwhile was asked not to tell. */
 	do {
-		count = 0;
 		virtq_notify_off(vq);
 		if (!take(blk, vq, now_ns, &count))
 			return;
-	} while (!begin_doze(blk, index, now_ns) && virtq_notify_on(vq) && count);
+	} while (!begin_doze(blk, index, now_ns) && virtq_notify_on(vq));
 }
 
 DATA_PATH void blk_on_timer(void *opaque)
