@@ -253,6 +253,17 @@ static void hold(struct fixture *f, struct wait *wait, enum sys_call call)
 		g_usleep(1000);
 }
 
+/* @count definitions with @text, which wait behind one that is held. */
+static void begin_many(struct fixture *f, struct wait *waits, unsigned count, const char *text)
+{
+	hold(f, &waits[count], SYS_PWRITE);
+	for (unsigned i = 0; i < count; i++) {
+		g_autofree char *key = g_strdup_printf("11111111-1111-4111-8111-%012u", i);
+
+		begin_save(f, &waits[i], STORE_DOMAIN, key, text);
+	}
+}
+
 /* All that waits is synced once. */
 static void test_together(struct fixture *f, const void *data)
 {
@@ -264,12 +275,7 @@ static void test_together(struct fixture *f, const void *data)
 	unsigned syncs;
 
 	(void)data;
-	hold(f, &waits[COUNT], SYS_PWRITE);
-	for (unsigned i = 0; i < COUNT; i++) {
-		g_autofree char *key = g_strdup_printf("11111111-1111-4111-8111-1111111100%02u", i);
-
-		begin_save(f, &waits[i], STORE_DOMAIN, key, "one of many");
-	}
+	begin_many(f, waits, COUNT, "one of many");
 	sys_fail_nth(SYS_PWRITE, MANY, EIO);
 	for (unsigned i = 0; i <= COUNT; i++) {
 		wait_end(&waits[i]);
@@ -737,12 +743,7 @@ static void test_beyond_reserve(struct fixture *f, const void *data)
 	unsigned syncs;
 
 	(void)data;
-	hold(f, &waits[COUNT], SYS_PWRITE);
-	for (unsigned i = 0; i < COUNT; i++) {
-		g_autofree char *key = g_strdup_printf("11111111-1111-4111-8111-11111111%04u", i);
-
-		begin_save(f, &waits[i], STORE_DOMAIN, key, "x");
-	}
+	begin_many(f, waits, COUNT, "x");
 	sys_fail_nth(SYS_FSYNC, MANY, EIO);
 	sys_fail_nth(SYS_PWRITE, 0, 0);
 	for (unsigned i = 0; i <= COUNT; i++) {
