@@ -309,9 +309,10 @@ bool event_tell(struct socle_conn *conn, struct packet *packet, const struct han
  */
 struct socle_stream *stream_open_call(struct socle_conn *conn, int procedure, void *args, void *ret,
 				      unsigned flags, struct socle_error **error);
-/* The same of a call that answers nothing, and that *@fd goes with; NULL: none. */
+/* The same, and *@fd goes with the call; NULL: none. */
 struct socle_stream *stream_open_call_fd(struct socle_conn *conn, int procedure, void *args,
-					 const int *fd, unsigned flags, struct socle_error **error);
+					 void *ret, const int *fd, unsigned flags,
+					 struct socle_error **error);
 void stream_packet_locked(struct socle_conn *conn, struct packet *packet);
 /* So many bytes of it have left the queue. */
 void stream_sent_locked(struct socle_stream *stream, size_t len);
