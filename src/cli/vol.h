@@ -15,7 +15,7 @@
 
 struct cli;
 
-/* What a volume is; NULL with an error. */
+/* What a volume is, as storage_vol_skim() has it; NULL with an error. */
 struct storage_vol *vol_definition(struct socle_volume *vol, GError **error);
 
 /*

@@ -169,6 +169,11 @@ struct storage_vol *storage_vol_parse(const char *xml, size_t len, unsigned flag
 	return document_parse(&storage_vol_record, "volume", xml, len, &how, error);
 }
 
+struct storage_vol *storage_vol_skim(const char *xml, size_t len)
+{
+	return document_skim(&storage_vol_record, "volume", xml, len);
+}
+
 void storage_vol_take_raw(struct storage_vol *vol)
 {
 	struct storage_target *target = &vol->target;
