@@ -71,9 +71,11 @@ void stream_drop_in_locked(struct socle_stream *s)
 
 	while ((chunk = g_queue_pop_head(&s->in)))
 		chunk_free(chunk);
+	/* The I/O thread may have stopped reading. */
+	if (s->conn->stream_bytes >= CONN_STREAM_PAUSE)
+		conn_wake(s->conn);
 	s->conn->stream_bytes -= s->in_bytes;
 	s->in_bytes = 0;
-	conn_wake(s->conn);
 }
 
 /* It leaves the table: what comes for it is dropped from now on. */
