@@ -87,6 +87,7 @@ struct copying {
 	char *name;
 	unsigned flags;
 	struct vol_create what;
+	struct storage_vol *seen; /* what is copied */
 };
 
 static void copying_free(void *data)
@@ -95,6 +96,7 @@ static void copying_free(void *data)
 
 	if (copying->from)
 		object_unref(&copying->from->object);
+	storage_vol_free(copying->seen);
 	g_free(copying->name);
 	g_free(copying);
 }
@@ -123,29 +125,44 @@ static void made(struct call *call, const GError *error)
 		call_reply(call, &ret);
 }
 
+/* What is copied is known, if anything is. */
+static void make_now(struct call *call, const GError *error)
+{
+	const struct vol *vol = vol_of(call->object);
+	struct copying *copying = call->data;
+	struct storage *storage = vol->pool->storage;
+
+	if (error) {
+		made(call, error);
+		return;
+	}
+	copying->what = (struct vol_create){
+		.vol = call->subject,
+		.flags = copying->flags,
+		.source = copying->from ? copying->from->storage : NULL,
+		.source_name = copying->name,
+		.source_raw = copying->seen && storage_vol_is_raw(copying->seen),
+	};
+	storage->ops->create(storage, &copying->what, vol->work, call_task(call, made));
+}
+
 static void make_run(struct call *call)
 {
 	struct vol *vol = vol_of(call->object);
 	struct copying *copying = call->data;
-	struct storage *storage;
 
 	if (copying->from && !call_pool_still_active(call, copying->from))
 		return;
-	storage = begin(call);
-	if (!storage)
+	if (!begin(call))
 		return;
 	if (copying->from)
 		copying->from->busy++;
 	vol->making = storage_vol_copy(call->subject);
 	number_default(&vol->making->capacity, 0);
-	copying->what =
-		(struct vol_create){ .vol = call->subject,
-				     .flags = copying->flags,
-				     .source = copying->from ? copying->from->storage : NULL,
-				     .source_name = copying->name,
-				     .source_raw = copying->from &&
-						   pool_vol_is_raw(copying->from, copying->name) };
-	storage->ops->create(storage, &copying->what, vol->work, call_task(call, made));
+	if (copying->from)
+		pool_look(copying->from, copying->name, &copying->seen, call_task(call, make_now));
+	else
+		make_now(call, NULL);
 }
 
 /* A new volume's definition, or NULL: the call has failed. */
@@ -295,16 +312,46 @@ static void on_delete(struct call *call, const rpc_storage_vol_delete_args *args
 		       delete_run);
 }
 
-static void resize_now(struct call *call, struct storage *storage)
+struct resizing {
+	struct storage_vol *seen;
+};
+
+static void resizing_free(void *data)
+{
+	struct resizing *resizing = data;
+
+	storage_vol_free(resizing->seen);
+	g_free(resizing);
+}
+
+static void resize_seen(struct call *call, const GError *error)
 {
 	const rpc_storage_vol_resize_args *args = call->args;
 	const struct vol *vol = vol_of(call->object);
+	struct storage *storage = vol->pool->storage;
+	const struct resizing *resizing = call->data;
+	unsigned flags = args->flags;
 
-	if (can(call, storage->ops->resize, "resize volumes"))
-		storage->ops->resize(
-			storage, vol->name, args->capacity,
-			args->flags | (pool_vol_is_raw(vol->pool, vol->name) ? VOL_RESIZE_RAW : 0),
-			vol->work, call_task(call, changed));
+	if (error) {
+		changed(call, error);
+		return;
+	}
+	if (storage_vol_is_raw(resizing->seen))
+		flags |= VOL_RESIZE_RAW;
+	storage->ops->resize(storage, vol->name, args->capacity, flags, vol->work,
+			     call_task(call, changed));
+}
+
+static void resize_now(struct call *call, struct storage *storage)
+{
+	const struct vol *vol = vol_of(call->object);
+	struct resizing *resizing;
+
+	if (!can(call, storage->ops->resize, "resize volumes"))
+		return;
+	resizing = call_data(call, sizeof(*resizing));
+	call->data_free = resizing_free;
+	pool_look(vol->pool, vol->name, &resizing->seen, call_task(call, resize_seen));
 }
 
 static void resize_run(struct call *call)
