@@ -72,7 +72,7 @@ extern const struct cli_command cli_vol_list, cli_vol_show, cli_vol_create_as, c
 extern const struct cli_command cli_vol_create_from, cli_vol_clone, cli_vol_upload;
 extern const struct cli_command cli_vol_download, cli_vol_resize, cli_vol_wipe, cli_vol_delete;
 extern const struct cli_command cli_vol_xml, cli_vol_path, cli_vol_key, cli_vol_name;
-extern const struct cli_command cli_vol_pool, cli_vol_snapshot, cli_vol_restore;
+extern const struct cli_command cli_vol_pool, cli_vol_snapshot, cli_vol_restore, cli_vol_import;
 /* install.c, template.c */
 extern const struct cli_command cli_install, cli_template_create, cli_template_list;
 extern const struct cli_command cli_template_show, cli_template_release, cli_template_delete;

@@ -129,10 +129,10 @@ struct socle_conn {
 	struct socle_error *why; /* the connection ended, or is being opened again */
 	struct link *link;       /* while it is up */
 	unsigned generation;     /* of the link, from 1 on: numbers of the server are its */
-	struct link_features features;
-	char *broken;        /* why the link is of no use any more, or NULL */
-	GHashTable *calls;   /* of struct call, by serial */
-	GHashTable *streams; /* of struct socle_stream, by serial */
+	bool keepalive;          /* the server answers pings */
+	char *broken;            /* why the link is of no use any more, or NULL */
+	GHashTable *calls;       /* of struct call, by serial */
+	GHashTable *streams;     /* of struct socle_stream, by serial */
 	GHashTable *late;    /* procedures, by serial of calls that were given up (conn-late.c) */
 	size_t stream_bytes; /* that were received for all of them */
 	GQueue out;
@@ -154,12 +154,11 @@ struct socle_conn {
 /* == conn.c == */
 
 /* A connection that is up; @link and @dialer are owned from now on. */
-struct socle_conn *conn_new(struct link *link, const struct link_features *features,
-			    struct dialer *dialer, bool readonly, bool reconnect, bool threadless,
-			    struct socle_error **error);
+struct socle_conn *conn_new(struct link *link, bool keepalive, struct dialer *dialer, bool readonly,
+			    bool reconnect, bool threadless, struct socle_error **error);
 /* Dial, and make the first calls. */
-struct link *conn_dial(struct dialer *dialer, bool readonly, bool again,
-		       struct link_features *ret_features, struct socle_error **error);
+struct link *conn_dial(struct dialer *dialer, bool readonly, bool again, bool *ret_keepalive,
+		       struct socle_error **error);
 /* @dialer is owned from now on. */
 struct socle_conn *conn_open_dialer(struct dialer *dialer, unsigned flags,
 				    struct socle_error **error);
@@ -273,7 +272,6 @@ struct event_kind {
 const struct event_kind *event_kind_of(int id);
 /* By the call that asks, or NULL. */
 const struct event_kind *event_kind_by_call(int procedure);
-bool event_kind_is_domain(const struct event_kind *kind);
 
 /* What a call that asks has; answers of all kinds look like that for domains. */
 struct event_args {
@@ -309,9 +307,10 @@ bool event_tell(struct socle_conn *conn, struct packet *packet, const struct han
  */
 struct socle_stream *stream_open_call(struct socle_conn *conn, int procedure, void *args, void *ret,
 				      unsigned flags, struct socle_error **error);
-/* The same of a call that answers nothing, and that *@fd goes with; NULL: none. */
+/* The same, and *@fd goes with the call; NULL: none. */
 struct socle_stream *stream_open_call_fd(struct socle_conn *conn, int procedure, void *args,
-					 const int *fd, unsigned flags, struct socle_error **error);
+					 void *ret, const int *fd, unsigned flags,
+					 struct socle_error **error);
 void stream_packet_locked(struct socle_conn *conn, struct packet *packet);
 /* So many bytes of it have left the queue. */
 void stream_sent_locked(struct socle_stream *stream, size_t len);

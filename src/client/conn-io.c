@@ -205,7 +205,7 @@ static uint64_t keep_alive_locked(struct socle_conn *conn)
 		conn->heard_ns = now;
 		conn->pings = 0;
 	}
-	if (interval == 0 || !conn->features.keepalive)
+	if (interval == 0 || !conn->keepalive)
 		return UINT64_MAX;
 	since = MAX(paused ? 0 : conn->heard_ns, conn->pinged_ns);
 	if (now - since < interval)

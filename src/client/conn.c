@@ -92,8 +92,8 @@ void flag_fd_release(struct flag_fd *flag)
 
 /* == Opening == */
 
-struct link *conn_dial(struct dialer *dialer, bool readonly, bool again,
-		       struct link_features *ret_features, struct socle_error **error)
+struct link *conn_dial(struct dialer *dialer, bool readonly, bool again, bool *ret_keepalive,
+		       struct socle_error **error)
 {
 	unsigned usual_ms = dialer->slow ? 0 : OPEN_TIMEOUT_MS;
 	uint64_t deadline = conn_deadline(dialer->timeout_ms ? dialer->timeout_ms : usual_ms);
@@ -108,7 +108,7 @@ struct link *conn_dial(struct dialer *dialer, bool readonly, bool again,
 		return NULL;
 	}
 	link = link_new(transport);
-	if (!link_open(link, name, readonly, deadline, ret_features, error))
+	if (!link_open(link, name, readonly, deadline, ret_keepalive, error))
 		return NULL;
 	return g_steal_pointer(&link);
 }
@@ -156,9 +156,8 @@ static bool conn_start(struct socle_conn *conn, GError **error)
 	return conn->io != NULL;
 }
 
-struct socle_conn *conn_new(struct link *link, const struct link_features *features,
-			    struct dialer *dialer, bool readonly, bool reconnect, bool threadless,
-			    struct socle_error **error)
+struct socle_conn *conn_new(struct link *link, bool keepalive, struct dialer *dialer, bool readonly,
+			    bool reconnect, bool threadless, struct socle_error **error)
 {
 	struct socle_conn *conn = conn_alloc(dialer, readonly, reconnect);
 	GError *why = NULL;
@@ -166,7 +165,7 @@ struct socle_conn *conn_new(struct link *link, const struct link_features *featu
 	conn->link = link;
 	conn->secure = link_transport(link)->secure;
 	conn->local = link_transport(link)->local;
-	conn->features = *features;
+	conn->keepalive = keepalive;
 	conn->threadless = threadless;
 	conn->heard_ns = sys_monotonic_ns();
 	if (!conn_start(conn, &why)) {
@@ -181,14 +180,14 @@ struct socle_conn *conn_open_dialer(struct dialer *dialer, unsigned flags,
 				    struct socle_error **error)
 {
 	bool readonly = flags & SOCLE_OPEN_READONLY;
-	struct link_features features;
-	struct link *link = conn_dial(dialer, readonly, false, &features, error);
+	bool keepalive;
+	struct link *link = conn_dial(dialer, readonly, false, &keepalive, error);
 
 	if (!link) {
 		dialer_free(dialer);
 		return NULL;
 	}
-	return conn_new(link, &features, dialer, readonly, flags & SOCLE_OPEN_RECONNECT, false,
+	return conn_new(link, keepalive, dialer, readonly, flags & SOCLE_OPEN_RECONNECT, false,
 			error);
 }
 
@@ -225,27 +224,23 @@ struct socle_conn *socle_conn_open(const char *uri, unsigned flags, struct socle
 
 /* == Closing == */
 
-static void good_bye(struct socle_conn *conn, bool close_callback)
+static void good_bye(struct socle_conn *conn)
 {
-	struct call unregister = { .procedure = RPC_PROC_CONNECT_UNREGISTER_CLOSE_CALLBACK };
 	struct call close = { .procedure = RPC_PROC_CONNECT_CLOSE };
 
-	if (close_callback && !conn_call_for(conn, &unregister, CLOSE_TIMEOUT_MS, NULL, NULL, NULL))
-		return;
 	(void)conn_call_for(conn, &close, CLOSE_TIMEOUT_MS, NULL, NULL, NULL);
 }
 
 void socle_conn_close(struct socle_conn *conn)
 {
-	bool polite, close_callback;
+	bool polite;
 
 	pthread_mutex_lock(&conn->lock);
 	conn->reconnect = false;
 	polite = conn->state == CONN_UP && !conn->stopping;
-	close_callback = conn->features.close_callback;
 	pthread_mutex_unlock(&conn->lock);
 	if (polite)
-		good_bye(conn, close_callback);
+		good_bye(conn);
 	pthread_mutex_lock(&conn->lock);
 	conn->stopping = true;
 	conn_wake(conn);

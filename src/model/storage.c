@@ -176,6 +176,11 @@ bool storage_vol_is_raw(const struct storage_vol *vol)
 	return !format || !strcmp(format, "raw") || !strcmp(format, "iso");
 }
 
+struct storage_vol *storage_vol_skim(const char *xml, size_t len)
+{
+	return document_skim(&storage_vol_record, "volume", xml, len);
+}
+
 void storage_vol_take_raw(struct storage_vol *vol)
 {
 	struct storage_target *target = &vol->target;

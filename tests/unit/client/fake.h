@@ -18,9 +18,11 @@ struct fake {
 	/* What to do about a packet of a client. */
 	void (*on_packet)(struct fake *fake, const struct rpc_received *packet);
 	void *opaque;
-	bool no_events; /* an old server: no callbacks of events */
-	bool no_keepalive;
-	bool hoards; /* the client's transport reads ahead, as TLS does */
+	bool no_features;          /* an old server: it does not know what they are */
+	bool open_first;           /* CONNECT_OPEN is answered before what was asked before it */
+	const char *refusal;       /* of CONNECT_OPEN */
+	struct rpc_received asked; /* by the last question for a feature: the header */
+	bool hoards;               /* the client's transport reads ahead, as TLS does */
 	enum rpc_auth_type auth;
 	char *opened; /* what CONNECT_OPEN asked for */
 	unsigned opened_flags;

@@ -659,24 +659,6 @@ static void test_refused(void)
 	g_assert_cmpuint(w.released, ==, 0);
 }
 
-static void test_old_server(void)
-{
-	struct fake fake;
-	struct socle_conn *conn;
-	struct socle_error *error = NULL;
-
-	fake_init(&fake, on_packet);
-	fake.no_events = true;
-	conn = fake_connect(&fake, 0);
-	g_assert_cmpint(
-		socle_event_register(conn, SOCLE_EVENT_REBOOT, NULL, say, NULL, NULL, &error), ==,
-		-1);
-	g_assert_cmpint(socle_error_code(error), ==, SOCLE_ERR_NO_SUPPORT);
-	socle_error_free(error);
-	socle_conn_unref(conn);
-	fake_release(&fake);
-}
-
 /* == The connection's own == */
 
 static void test_closed(void)
@@ -804,7 +786,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/client/event/deregister-early", test_deregister_early);
 	g_test_add_func("/client/event/released-at-end", test_released_at_end);
 	g_test_add_func("/client/event/refused", test_refused);
-	g_test_add_func("/client/event/old-server", test_old_server);
 	g_test_add_func("/client/event/closed", test_closed);
 	g_test_add_func("/client/event/reopened", test_reopened);
 	g_test_add_func("/client/event/reopened-network", test_reopened_network);
