@@ -140,6 +140,12 @@ static struct socle_stream *open_call(struct socle_conn *conn, struct call *call
 	if (!s)
 		return NULL;
 	call->stream = s;
+	/* Bytes come and go while nobody waits; of a file that goes along, only the end. */
+	if (!call->fd || s->nonblock) {
+		pthread_mutex_lock(&conn->lock);
+		conn_need_io_locked(conn);
+		pthread_mutex_unlock(&conn->lock);
+	}
 	if (conn_call_for(conn, call, atomic_load(&conn->timeout_ms), args, ret, error))
 		return s;
 	socle_stream_unref(s);
