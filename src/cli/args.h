@@ -30,6 +30,7 @@ enum cli_what {
 	CLI_NETWORK,
 	CLI_POOL,
 	CLI_VOLUME, /* of --pool, or POOL/NAME */
+	CLI_SECRET,
 	CLI_COMMAND,
 };
 

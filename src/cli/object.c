@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * object.c - networks, pools and volumes: which one a word means, and verbs that go over many
+ * object.c - networks, pools, volumes and secrets: which one a word means, and verbs that go over many
  */
 #include "cli/object.h"
 
@@ -13,6 +13,7 @@
 static const struct name_kind network_words = { "network", "networks", "socle net list" };
 static const struct name_kind pool_words = { "pool", "pools", "socle pool list" };
 static const struct name_kind volume_words = { "volume", "volumes", "socle vol list" };
+static const struct name_kind secret_words = { "secret", "secrets", "socle secret list" };
 
 /* The long way: all that a list has, compared with the word. Its place, or -1 with an error. */
 static int search(struct cli *cli, const struct object_kind *kind, void *const *all, int count,
@@ -343,6 +344,89 @@ const struct object_kind object_volume = {
 	.xml = volume_xml,
 };
 
+/* ---- secrets ---- */
+
+const char *cli_secret_name(const struct socle_secret *secret)
+{
+	const char *id = socle_secret_usage_id(secret);
+
+	return *id ? id : socle_secret_uuid_text(secret);
+}
+
+/* A volume and a target may be called the same. */
+static bool is_only_one(struct socle_secret *const *secrets, int place, const char *word,
+			GError **error)
+{
+	g_autofree char *shown = cli_plain(word);
+	unsigned same = 0;
+
+	if (strcmp(cli_secret_name(secrets[place]), word) != 0)
+		return true;
+	for (unsigned i = 0; secrets[i]; i++)
+		same += !strcmp(cli_secret_name(secrets[i]), word);
+	return same == 1 ||
+	       error_set(error, SOCLE_ERROR_USAGE,
+			 "%u secrets are for '%s'; give the UUID of one, as '%s' shows it", same,
+			 shown, secret_words.list);
+}
+
+struct socle_secret *cli_secret(struct cli *cli, const char *word, GError **error)
+{
+	struct socle_secret **secrets = NULL, *found = NULL;
+	struct socle_error *why = NULL;
+	int count, place;
+
+	if (!cli_connect(cli, error))
+		return NULL;
+	count = socle_secret_list(cli->conn, 0, &secrets, &why);
+	if (count < 0) {
+		cli_fail(error, why, NULL);
+		return NULL;
+	}
+	place = search(cli, &object_secret, (void **)secrets, count, word, error);
+	if (place >= 0 && is_only_one(secrets, place, word, error))
+		found = socle_secret_ref(secrets[place]);
+	socle_secrets_free(secrets);
+	return found;
+}
+
+static void *find_secret(struct cli *cli, const struct cli_args *args, const char *word,
+			 GError **error)
+{
+	(void)args;
+	return cli_secret(cli, word, error);
+}
+
+static void unref_secret(void *object)
+{
+	socle_secret_unref(object);
+}
+
+static const char *secret_name(const void *object)
+{
+	return cli_secret_name(object);
+}
+
+static const char *secret_uuid(const void *object)
+{
+	return socle_secret_uuid_text(object);
+}
+
+static char *secret_xml(void *object, unsigned flags, struct socle_error **error)
+{
+	return socle_secret_xml(object, flags, error);
+}
+
+const struct object_kind object_secret = {
+	.words = &secret_words,
+	.find = find_secret,
+	.unref = unref_secret,
+	.name = secret_name,
+	.uuid = secret_uuid,
+	.key = secret_uuid,
+	.xml = secret_xml,
+};
+
 /* ---- verbs ---- */
 
 static json_t *action_json(const struct object_kind *kind, const void *object, const char *action,
@@ -435,9 +519,10 @@ static const struct object_kind *kind_of(const struct cli_args *args)
 {
 	enum cli_what what = cli_args_command(args)->what[0];
 
-	return what == CLI_NETWORK ? &object_network
-	       : what == CLI_POOL  ? &object_pool
-				   : &object_volume;
+	return what == CLI_NETWORK  ? &object_network
+	       : what == CLI_POOL   ? &object_pool
+	       : what == CLI_SECRET ? &object_secret
+				    : &object_volume;
 }
 
 int cli_object_xml(struct cli *cli, const struct cli_args *args, GError **error)

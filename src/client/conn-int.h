@@ -82,12 +82,12 @@ enum {
 	QUEUED_FOR_NOBODY = -2,
 };
 
-/* A domain, network or pool whose events are wanted, or all of them. */
+/* A domain, network, pool or secret whose events are wanted, or all of them. */
 struct event_subject {
 	bool one;
-	char *name;
+	char *name; /* of a secret: what it is for */
 	unsigned char uuid[16];
-	int id; /* of a domain */
+	int id; /* of a domain; of a secret enum socle_secret_usage */
 };
 
 /* Somebody who wants to be told. */
@@ -268,7 +268,7 @@ void conn_bind_events_locked(struct socle_conn *conn);
 
 /* == event-kind.c == */
 
-/* Events of domains, of networks, of pools. Callbacks of one kind have numbers of their own. */
+/* Events of domains, of networks, of pools, of secrets. Callbacks of one kind have numbers of their own. */
 struct event_kind {
 	int first, end; /* enum socle_event_id; the server counts from 0 on */
 	int ask, stop;  /* the calls: who wants to be told, and no more */
@@ -285,11 +285,13 @@ struct event_args {
 		rpc_connect_domain_event_callback_register_any_args domain;
 		rpc_connect_network_event_register_any_args network;
 		rpc_connect_storage_pool_event_register_any_args pool;
+		rpc_connect_secret_event_register_any_args secret;
 	} u;
 	union {
 		rpc_domain domain;
 		rpc_network network;
 		rpc_storage_pool pool;
+		rpc_secret secret;
 	} object;
 };
 
@@ -313,9 +315,10 @@ bool event_tell(struct socle_conn *conn, struct packet *packet, const struct han
  */
 struct socle_stream *stream_open_call(struct socle_conn *conn, int procedure, void *args, void *ret,
 				      unsigned flags, struct socle_error **error);
-/* The same of a call that answers nothing, and that *@fd goes with; NULL: none. */
+/* The same, and *@fd goes with the call; NULL: none. */
 struct socle_stream *stream_open_call_fd(struct socle_conn *conn, int procedure, void *args,
-					 const int *fd, unsigned flags, struct socle_error **error);
+					 void *ret, const int *fd, unsigned flags,
+					 struct socle_error **error);
 void stream_packet_locked(struct socle_conn *conn, struct packet *packet);
 /* So many bytes of it have left the queue. */
 void stream_sent_locked(struct socle_stream *stream, size_t len);

@@ -190,6 +190,19 @@ int socle_event_register_pool(struct socle_conn *conn, enum socle_event_id id,
 	return register_for(conn, id, &of, fn, opaque, release, error);
 }
 
+int socle_event_register_secret(struct socle_conn *conn, enum socle_event_id id,
+				struct socle_secret *secret, socle_event_fn *fn, void *opaque,
+				void (*release)(void *opaque), struct socle_error **error)
+{
+	struct event_subject of =
+		subject(secret ? secret->usage_id : NULL, secret ? secret->uuid : NULL,
+			secret ? secret->usage_type : SOCLE_SECRET_USAGE_NONE);
+
+	if (!is_of(id, SOCLE_EVENT_SECRET_LIFECYCLE, "secret", error))
+		return -1;
+	return register_for(conn, id, &of, fn, opaque, release, error);
+}
+
 int socle_event_deregister(struct socle_conn *conn, int callback_id, struct socle_error **error)
 {
 	rpc_connect_domain_event_callback_deregister_any_args args;

@@ -22,6 +22,7 @@
 /* A packet that has come, with its descriptors. */
 struct packet {
 	uint8_t *data;
+	size_t len;
 	struct rpc_received received; /* looks at data */
 	int fds[RPC_FDS_MAX];
 	unsigned fds_count; /* that have come */

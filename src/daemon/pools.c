@@ -581,16 +581,28 @@ static void find_same(struct storage *storage, const char *name, const char *con
 	start_order(order, task, run_find_same, deliver_same);
 }
 
+static void deliver_io(void *arg)
+{
+	struct order *order = arg;
+
+	*order->ret_io = g_steal_pointer(&order->io);
+}
+
 /* == Changes == */
 
 static bool run_create(void *arg, GError **error)
 {
-	const struct order *order = arg;
+	struct order *order = arg;
 	const struct depot *depot = order->depot;
 	autoptr(storage_vol) source = NULL;
 	autofd int fd = -1;
 	bool own;
 
+	if (depot->kind->files && order->create.ret_io) {
+		order->io =
+			vol_io_new_file(order->pools, depot, &order->create, order->work, error);
+		return order->io != NULL;
+	}
 	if (depot->kind->files)
 		return vol_file_create(depot, &order->create, order->source, order->work, error);
 	if (!depot->kind->create)
@@ -626,10 +638,12 @@ static void create(struct storage *storage, const struct vol_create *what, struc
 	order->create = (struct vol_create){ .vol = order->def,
 					     .flags = what->flags,
 					     .source_name = order->name,
-					     .source_raw = what->source_raw };
+					     .source_raw = what->source_raw,
+					     .ret_io = what->ret_io };
 	if (what->source)
 		order->source = depot_fresh(shelf_of(what->source));
-	start_order(order, task, run_create, NULL);
+	order->ret_io = what->ret_io;
+	start_order(order, task, run_create, what->ret_io ? deliver_io : NULL);
 }
 
 static bool wipe_bytes(const struct order *order, enum vol_wipe how, GError **error)
@@ -757,13 +771,6 @@ static bool run_open(void *arg, GError **error)
 	return order->io != NULL;
 }
 
-static void deliver_open(void *arg)
-{
-	struct order *order = arg;
-
-	*order->ret_io = g_steal_pointer(&order->io);
-}
-
 static void open_volume(struct storage *storage, const char *name, const struct vol_open *how,
 			struct vol_io **ret_io, struct task *task)
 {
@@ -771,7 +778,7 @@ static void open_volume(struct storage *storage, const char *name, const struct 
 
 	order->open = *how;
 	order->ret_io = ret_io;
-	start_order(order, task, run_open, deliver_open);
+	start_order(order, task, run_open, deliver_io);
 }
 
 /* == Life == */

@@ -100,6 +100,8 @@ struct pool *call_vol_pool(struct call *call, const rpc_storage_vol *handle);
 void call_fail_vol(struct call *call, const char *name, const GError *error);
 /* What a call's turn at a volume was for is over; it still has to be ended (vol-change.c). */
 void vol_turn_end(struct call *call);
+/* The same of a call that has been answered, which is ended, too. @undo: when its volume is gone again. */
+void vol_turn_drop(struct call *call, bool undo);
 /* Is it being made? Then the call has failed: it is not there yet. */
 bool call_vol_is_being_made(struct call *call, struct pool *pool, const char *name);
 
@@ -156,10 +158,14 @@ bool pool_load(struct node *node, enum store_kind kind, const char *key, const c
 
 /* == Streams (vol-stream.c) == */
 
-/*
- * The call's answer opens a stream of @io, which is taken over; its turn at the volume lasts until that ends.
- * @by_fd: the bytes go between the volume and the call's descriptor, and only their end by the stream.
- */
-void vol_stream_open(struct call *call, struct vol_io *io, bool upload, bool by_fd);
+struct vol_streaming {
+	bool upload;
+	bool by_fd; /* the bytes go between the volume and the call's descriptor, only their end by the stream */
+	bool undo;       /* the volume is to have these bytes or to go again */
+	const void *ret; /* of the answer */
+};
+
+/* The call's answer opens a stream of @io, which is taken over; its turn at the volume lasts until that ends. */
+void vol_stream_open(struct call *call, struct vol_io *io, const struct vol_streaming *how);
 
 #endif

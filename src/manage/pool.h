@@ -94,17 +94,22 @@ enum vol_wipe {
 	VOL_WIPE_COUNT = 10,
 };
 
+/* Bytes of a volume that come or go, piece by piece. */
+struct vol_io {
+	const struct vol_io_ops *ops;
+};
+
 struct vol_create {
 	const struct storage_vol *vol; /* checked */
 	unsigned flags;                /* of enum vol_create_flags */
 	struct storage *source;        /* where a volume is that is copied, or NULL */
 	const char *source_name;
 	bool source_raw; /* whatever its first bytes say */
-};
-
-/* Bytes of a volume that come or go, piece by piece. */
-struct vol_io {
-	const struct vol_io_ops *ops;
+	/*
+	 * Not NULL: its bytes are to come, by this; it is there when they have been finished, and never if this
+	 * is freed before. Who leaves it NULL has made the volume: it is opened and written as others are.
+	 */
+	struct vol_io **ret_io;
 };
 
 enum {

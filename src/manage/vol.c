@@ -117,7 +117,7 @@ static void free_names(void *data)
 	g_ptr_array_unref(data);
 }
 
-/* Behind what is there come those that are being made. */
+/* Behind what is there come those that are being made; of devices the storage knows already. */
 static void add_making(struct pool *pool, GPtrArray *names)
 {
 	g_autoptr(GList) vols = g_hash_table_get_values(pool->vols);
@@ -125,7 +125,8 @@ static void add_making(struct pool *pool, GPtrArray *names)
 	for (GList *l = vols; l; l = l->next) {
 		const struct vol *vol = l->data;
 
-		if (vol->making)
+		if (vol->making &&
+		    !g_ptr_array_find_with_equal_func(names, vol->name, g_str_equal, NULL))
 			g_ptr_array_add(names, g_strdup(vol->name));
 	}
 }

@@ -99,6 +99,11 @@ static void put_spec_word(GByteArray *out, const char *word)
 		put_text(out, "vol");
 		put_text(out, "/vol");
 		break;
+	case 'K':
+		g_byte_array_append(out, fake_uuid, sizeof(fake_uuid));
+		put_word(out, SOCLE_SECRET_USAGE_CEPH);
+		put_text(out, "key");
+		break;
 	case 'U':
 		g_byte_array_append(out, fake_uuid, sizeof(fake_uuid));
 		break;

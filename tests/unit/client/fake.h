@@ -65,6 +65,7 @@ void fake_reply_fd(struct fake *fake, const struct rpc_received *call, int fd);
  *	S		the snapshot of tests: "snap", of that domain
  *	U		its UUID
  *	N P V		the network "net", the pool "pool" of that UUID, its volume "vol" with the key "/vol"
+ *	K		the secret of that UUID, for Ceph's "key"
  *	i5 h5		a number of 4 or 8 bytes; counts, too
  *	s:text		a text
  *	?:text -	a text that may be missing: here it is, and here not

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/sys.h"
 #include "base/thread.h"
+#include "client/object-int.h"
 #include "fake.h"
 
 #define CALLS 8
@@ -400,6 +401,30 @@ static void test_too_long(void)
 	fake_release(&fake);
 }
 
+static void test_values(void)
+{
+	rpc_secret wire = { .usageID = (char *)(uintptr_t) "" };
+	struct fake fake;
+	struct socle_error *error = NULL;
+	struct socle_conn *conn;
+	struct socle_secret *secret;
+	g_autofree char *bytes = g_malloc0(RPC_MAX_SECRET_VALUE + 1);
+
+	fake_init(&fake, NULL);
+	conn = fake_connect(&fake, 0);
+	secret = client_secret_new(conn, &wire);
+	g_assert_cmpint(socle_secret_set_value(secret, bytes, RPC_MAX_SECRET_VALUE + 1, 0, &error),
+			==, -1);
+	assert_error(error, SOCLE_ERR_INVALID_ARG, "65537 bytes is more than the 65536");
+	error = NULL;
+	g_assert_cmpint(socle_secret_set_value(secret, NULL, 1, 0, &error), ==, -1);
+	assert_error(error, SOCLE_ERR_INVALID_ARG, "NULL");
+	socle_secret_value_free(NULL, 0);
+	socle_secret_unref(secret);
+	socle_conn_unref(conn);
+	fake_release(&fake);
+}
+
 /* == Keepalive == */
 
 static void ping_until_pong(struct fake *fake, const struct rpc_received *packet)
@@ -627,6 +652,7 @@ int main(int argc, char **argv)
 	}
 	fake_add_test("/client/conn/no-text", test_no_text);
 	fake_add_test("/client/conn/too-long", test_too_long);
+	fake_add_test("/client/conn/values", test_values);
 	fake_add_test("/client/conn/pong", test_pong);
 	fake_add_test("/client/conn/silent", test_silent);
 	fake_add_test("/client/conn/silent-out-of-order", test_silent_out_of_order);

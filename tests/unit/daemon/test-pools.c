@@ -282,7 +282,25 @@ static void test_parts(void)
 
 /* == Uploads that fail == */
 
-/* Open volume @name, have @move do what is to be done, and say that it is complete if it was an upload. */
+/* Have @move do what is to be done, and say that it is complete if it is an upload. */
+static GError *go_through(struct vol_io *io, bool upload,
+			  void (*move)(struct vol_io *io, int file, struct task *task), int file)
+{
+	struct wait wait;
+	GError *error;
+
+	wait_init(&wait);
+	move(io, file, &wait.task);
+	error = wait_end(&wait);
+	if (!error && upload) {
+		wait_init(&wait);
+		io->ops->finish(io, &wait.task);
+		error = wait_end(&wait);
+	}
+	io->ops->free(io);
+	return error;
+}
+
 static GError *transfer(struct lab *lab, const char *name, const struct vol_open *how,
 			void (*move)(struct vol_io *io, int file, struct task *task), int file)
 {
@@ -293,18 +311,30 @@ static GError *transfer(struct lab *lab, const char *name, const struct vol_open
 	wait_init(&wait);
 	pools_ops.open(lab->storage, name, how, &io, &wait.task);
 	error = wait_end(&wait);
-	if (error)
-		return error;
+	return error ? error : go_through(io, how->write, move, file);
+}
+
+/* A new volume of 11 bytes, that is there when it has what comes. */
+static GError *make_of(struct lab *lab, const char *format,
+		       void (*move)(struct vol_io *io, int file, struct task *task), int file)
+{
+	g_autofree char *text = g_strdup(format);
+	char name[] = "v";
+	struct storage_vol vol = { .name = name,
+				   .capacity = number_of(11),
+				   .allocation = number_of(0),
+				   .target.format.type = text };
+	struct vol_io *io = NULL;
+	const struct vol_create what = { .vol = &vol, .ret_io = &io };
+	struct vol_work *work = vol_work_new();
+	struct wait wait;
+	GError *error;
+
 	wait_init(&wait);
-	move(io, file, &wait.task);
+	pools_ops.create(lab->storage, &what, work, &wait.task);
 	error = wait_end(&wait);
-	if (!error && how->write) {
-		wait_init(&wait);
-		io->ops->finish(io, &wait.task);
-		error = wait_end(&wait);
-	}
-	io->ops->free(io);
-	return error;
+	vol_work_unref(work);
+	return error ? error : go_through(io, true, move, file);
 }
 
 static void send_new(struct vol_io *io, int file, struct task *task)
@@ -382,6 +412,75 @@ static void test_upload(void)
 					       SYS_FTRUNCATE };
 
 	fail_uploads(calls, ARRAY_SIZE(calls), send_new);
+}
+
+/* A new one has all that was sent and its own size, or there is none. */
+static void test_make_of(void)
+{
+	static const enum sys_call calls[] = { SYS_OPEN,   SYS_PWRITE,    SYS_FSYNC, SYS_CHMOD,
+					       SYS_RENAME, SYS_FTRUNCATE, SYS_LSEEK };
+	struct lab lab = begin();
+	g_autofree char *path = path_of(&lab, "v");
+	unsigned failures = 0;
+
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(calls); i++) {
+		bool copies = i >= ARRAY_SIZE(calls), failed = true;
+		enum sys_call call = calls[i % ARRAY_SIZE(calls)];
+
+		for (unsigned n = 1; failed && n < 50; n++) {
+			g_autoptr(GError) error = NULL;
+			g_autofree char *text = NULL;
+			autofd int file = file_with("new", 3);
+			size_t len = 0;
+
+			sys_fail_nth(call, n, EIO);
+			error = make_of(&lab, "raw", copies ? copy_file : send_new, file);
+			failed = !sys_fail_pending(call);
+			sys_fail_nth(call, 0, 0);
+			failures += error != NULL;
+			/* Its folder could not be synced, so nobody is told that it is there. */
+			if (!error || has_file(&lab, "v")) {
+				g_assert_true(g_file_get_contents(path, &text, &len, NULL));
+				g_assert_cmpmem(text, len, "new\0\0\0\0\0\0\0\0", 11);
+				g_assert_cmpint(sys_unlink(path), ==, 0);
+			}
+			g_assert_cmpuint(count_files(&lab), ==, 0);
+		}
+	}
+	g_assert_cmpuint(failures, >, 10);
+	end(&lab);
+}
+
+static const char *taken_path;
+
+static void take_name(struct vol_io *io, int file, struct task *task)
+{
+	g_assert_true(g_file_set_contents(taken_path, "his", 3, NULL));
+	copy_file(io, file, task);
+}
+
+/* The bytes of an image say how large it is; and a name that somebody has taken meanwhile is his. */
+static void test_make_of_image(void)
+{
+	struct lab lab = begin();
+	g_autofree char *path = path_of(&lab, "v");
+	g_autofree char *text = NULL;
+	autofd int file = file_with("QFI\xfb", 4);
+	GError *error;
+
+	g_assert_no_error(make_of(&lab, "qcow2", copy_file, file));
+	g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+	g_assert_cmpstr(text, ==, "QFI\xfb");
+	error = make_of(&lab, "raw", copy_file, file);
+	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_EXISTS);
+	g_clear_error(&error);
+	g_assert_cmpint(sys_unlink(path), ==, 0);
+	taken_path = path;
+	error = make_of(&lab, "raw", take_name, file);
+	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_EXISTS);
+	g_clear_error(&error);
+	g_assert_cmpuint(count_files(&lab), ==, 1);
+	end(&lab);
 }
 
 /* == Copies of a client's file == */
@@ -1032,6 +1131,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/daemon/pools/taken", test_taken);
 	g_test_add_func("/daemon/pools/parts", test_parts);
 	g_test_add_func("/daemon/pools/upload", test_upload);
+	g_test_add_func("/daemon/pools/make-of", test_make_of);
+	g_test_add_func("/daemon/pools/make-of-image", test_make_of_image);
 	g_test_add_func("/daemon/pools/copy-in", test_copy_in);
 	g_test_add_func("/daemon/pools/copy-part", test_copy_part);
 	g_test_add_func("/daemon/pools/copy-holes", test_copy_holes);

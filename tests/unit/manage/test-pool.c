@@ -12,13 +12,14 @@
 #include "manage/fake-int.h"
 #include "manage/node-int.h"
 #include "manage/pool.h"
+#include "rpc/stream.h"
 #include "script.h"
 
 static const char uuid_p[] = "00000000-0000-4000-8000-00000000000b";
 
 /* Pools in memory, whose long work ends when a test says so. */
 static struct {
-	bool hold, hold_usage, hold_start, found;
+	bool hold, hold_made, hold_usage, hold_start, found;
 	unsigned asked; /* for its usage */
 	unsigned deadline_ms;
 	const char *fail_start;
@@ -85,10 +86,12 @@ static void lab_start(void *opaque, const struct storage_pool *def, GBytes *pass
 static void lab_create(struct storage *storage, const struct vol_create *what,
 		       struct vol_work *work, struct task *task)
 {
-	if (lab.hold)
+	struct task mine = { ended };
+
+	if (!lab.hold)
+		fake_pools.create(storage, what, work, lab.hold_made ? &mine : task);
+	if (lab.hold || lab.hold_made)
 		hold(what->vol->name, work, task);
-	else
-		fake_pools.create(storage, what, work, task);
 }
 
 static void lab_resize(struct storage *storage, const char *name, uint64_t bytes, unsigned flags,
@@ -198,14 +201,20 @@ static rpc_storage_pool started(struct test_client *c)
 	return pool;
 }
 
-static uint32_t send_create(struct test_client *c, rpc_storage_pool pool, const char *name)
+static uint32_t send_create_as(struct test_client *c, rpc_storage_pool pool, const char *name,
+			       unsigned flags)
 {
 	g_autofree char *xml = g_strdup_printf(
 		"<volume><name>%s</name><capacity>1000000</capacity></volume>", name);
-	rpc_storage_vol_create_xml_args args = { .pool = pool, .xml = xml };
+	rpc_storage_vol_create_xml_args args = { .pool = pool, .xml = xml, .flags = flags };
 
 	return client_send_xdr(c, RPC_PROC_STORAGE_VOL_CREATE_XML,
 			       (xdrproc_t)xdr_rpc_storage_vol_create_xml_args, &args);
+}
+
+static uint32_t send_create(struct test_client *c, rpc_storage_pool pool, const char *name)
+{
+	return send_create_as(c, pool, name, 0);
 }
 
 static bool answered(struct test_client *c, uint32_t serial)
@@ -520,6 +529,21 @@ static int upload_fd(struct test_client *c, int fd)
 	return c->code;
 }
 
+static char volume_v[] = "<volume><name>v</name><capacity>1000000</capacity></volume>";
+
+/* The same of a new volume that is to have it. */
+static int create_fd(struct test_client *c, rpc_storage_pool pool, int fd)
+{
+	rpc_storage_vol_create_xml_args args = { .pool = pool,
+						 .xml = volume_v,
+						 .flags = RPC_VOL_BY_STREAM | RPC_VOL_BY_FD };
+	uint32_t serial = client_send_fd(c, RPC_PROC_STORAGE_VOL_CREATE_XML,
+					 (xdrproc_t)xdr_rpc_storage_vol_create_xml_args, &args, fd);
+
+	g_assert_false(answered(c, serial));
+	return c->code;
+}
+
 static int open_file(void)
 {
 	return sys_open("/proc/self/exe", O_RDONLY, 0);
@@ -546,6 +570,136 @@ static void test_files(void)
 	g_assert_nonnull(strstr(own->error, "has not come"));
 	client_free(own);
 	client_free(other);
+	end(&s);
+}
+
+/* == Volumes that are there when their bytes are == */
+
+static void feed(struct test_client *c, struct rpc_message *msg)
+{
+	struct span packet = rpc_message_packet(msg);
+
+	client_feed(c, packet.p, packet.len);
+	rpc_message_free(msg);
+	turn();
+}
+
+/* The answer opens a stream; what its packets begin with. */
+static struct rpc_header begin_volume(struct test_client *c, rpc_storage_pool pool)
+{
+	struct rpc_header header = { .program = RPC_PROGRAM_REMOTE,
+				     .version = RPC_VERSION,
+				     .procedure = RPC_PROC_STORAGE_VOL_CREATE_XML };
+	rpc_storage_vol_create_xml_ret ret;
+
+	header.serial = send_create_as(c, pool, "v", RPC_VOL_BY_STREAM);
+	memset(&ret, 0, sizeof(ret));
+	g_assert_true(client_read(c, client_wait(c, header.serial),
+				  (xdrproc_t)xdr_rpc_storage_vol_create_xml_ret, &ret,
+				  sizeof(ret)));
+	g_assert_cmpstr(ret.vol.name, ==, "v");
+	rpc_body_release(rpc_storage_vol_create_xml_ret, &ret);
+	feed(c, rpc_stream_new_data(&header, "bytes", 5, NULL));
+	return header;
+}
+
+static bool has_volume(struct test_client *c, uint64_t *ret_allocation)
+{
+	rpc_storage_vol_get_info_args about = { .vol = vol_handle("v") };
+	rpc_storage_vol_get_info_ret info;
+
+	if (!client_ask(c, RPC_PROC_STORAGE_VOL_GET_INFO, storage_vol_get_info, &about, &info)) {
+		g_assert_cmpint(c->code, ==, RPC_CODE_NO_STORAGE_VOL);
+		return false;
+	}
+	*ret_allocation = info.allocation;
+	return true;
+}
+
+static bool delete_volume(struct test_client *c)
+{
+	rpc_storage_vol_delete_args args = { .vol = vol_handle("v") };
+
+	return client_call(c, RPC_PROC_STORAGE_VOL_DELETE, storage_vol_delete, &args);
+}
+
+/* Finished it is there; until then it is being made, and nobody can have it. */
+static void test_streamed(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool pool = started(s.c);
+	struct rpc_header header = begin_volume(s.c, pool);
+	rpc_storage_pool_num_of_volumes_args count = { .pool = pool };
+	rpc_storage_pool_num_of_volumes_ret number;
+	uint64_t allocation = 0;
+
+	g_assert_true(has_volume(s.c, &allocation));
+	g_assert_cmpuint(allocation, ==, 5);
+	g_assert_true(client_ask(s.c, RPC_PROC_STORAGE_POOL_NUM_OF_VOLUMES,
+				 storage_pool_num_of_volumes, &count, &number));
+	g_assert_cmpint(number.num, ==, 1);
+	g_assert_false(delete_volume(s.c));
+	g_assert_nonnull(strstr(s.c->error, "still being allocated"));
+	g_assert_false(answered(s.c, send_create(s.c, pool, "v")));
+	g_assert_false(act(s.c, RPC_PROC_STORAGE_POOL_DESTROY, pool));
+	feed(s.c, rpc_stream_new_finish(&header));
+	g_assert_true(answered(s.c, header.serial));
+	g_assert_true(has_volume(s.c, &allocation));
+	g_assert_cmpuint(allocation, ==, 1000000);
+	g_assert_true(delete_volume(s.c));
+	end(&s);
+}
+
+/* Given up, refused by the storage, or its client is gone: then it never was. */
+static void test_streamed_in_vain(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool pool = started(s.c);
+	struct test_client *other = client_open(s.server, false);
+	struct rpc_header header = begin_volume(s.c, pool);
+	uint64_t allocation;
+
+	feed(s.c, rpc_stream_new_abort(&header));
+	g_assert_false(answered(s.c, header.serial));
+	g_assert_false(has_volume(s.c, &allocation));
+	/* It is longer than it was to be. */
+	header = begin_volume(s.c, pool);
+	feed(s.c, rpc_stream_new_hole(&header, 1000000, NULL));
+	g_assert_false(answered(s.c, header.serial));
+	g_assert_false(has_volume(s.c, &allocation));
+	(void)begin_volume(other, pool);
+	client_free(other);
+	turn();
+	g_assert_false(has_volume(s.c, &allocation));
+	/* Its client is gone before it can be opened. */
+	other = client_open(s.server, false);
+	lab.hold_made = true;
+	(void)send_create_as(other, pool, "v", RPC_VOL_BY_STREAM);
+	turn();
+	client_free(other);
+	release(true);
+	turn();
+	g_assert_false(has_volume(s.c, &allocation));
+	g_assert_true(act(s.c, RPC_PROC_STORAGE_POOL_DESTROY, pool));
+	end(&s);
+}
+
+/* By whom, and with what, is as for uploads; and where nothing is copied nothing stays. */
+static void test_streamed_files(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool pool = started(s.c);
+	struct test_client *other = client_open_by(s.server, geteuid() + 1);
+	uint64_t allocation;
+
+	g_assert_false(answered(s.c, send_create_as(s.c, pool, "v", RPC_VOL_BY_FD)));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_INVALID_ARG);
+	g_assert_cmpint(create_fd(other, pool, open_file()), ==, RPC_CODE_OPERATION_DENIED);
+	client_free(other);
+	other = client_open_by(s.server, geteuid());
+	g_assert_cmpint(create_fd(other, pool, open_file()), ==, RPC_CODE_NO_SUPPORT);
+	client_free(other);
+	g_assert_false(has_volume(s.c, &allocation));
 	end(&s);
 }
 
@@ -609,6 +763,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/manage/pool/forsaken", test_forsaken);
 	g_test_add_func("/manage/pool/turns", test_turns);
 	g_test_add_func("/manage/pool/files", test_files);
+	g_test_add_func("/manage/pool/streamed", test_streamed);
+	g_test_add_func("/manage/pool/streamed-in-vain", test_streamed_in_vain);
+	g_test_add_func("/manage/pool/streamed-files", test_streamed_files);
 	g_test_add_func("/manage/pool/silent", test_silent);
 	g_test_add_func("/manage/pool/end", test_end);
 	return g_test_run();
