@@ -118,6 +118,7 @@ static int register_for(struct socle_conn *conn, enum socle_event_id id,
 	pthread_mutex_lock(&conn->lock);
 	number = h->id = conn->next_handler++;
 	g_ptr_array_add(conn->handlers, h);
+	conn_need_io_locked(conn);
 	/* Ours: its first event, on another thread, may deregister it. */
 	h->refs++;
 	conn->registering++;
@@ -379,5 +380,8 @@ int socle_conn_dispatch(struct socle_conn *conn, int timeout_ms, struct socle_er
 
 int socle_conn_event_fd(struct socle_conn *conn)
 {
+	pthread_mutex_lock(&conn->lock);
+	conn_need_io_locked(conn);
+	pthread_mutex_unlock(&conn->lock);
 	return conn->event_fd.fd;
 }

@@ -141,6 +141,12 @@ struct socle_stream *stream_open_call_fd(struct socle_conn *conn, int procedure,
 
 	if (!s)
 		return NULL;
+	/* Bytes come and go while nobody waits; of a file that goes along, only the end. */
+	if (!fd || s->nonblock) {
+		pthread_mutex_lock(&conn->lock);
+		conn_need_io_locked(conn);
+		pthread_mutex_unlock(&conn->lock);
+	}
 	if (conn_call_for(conn, &call, atomic_load(&conn->timeout_ms), args, ret, error))
 		return s;
 	socle_stream_unref(s);

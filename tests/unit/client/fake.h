@@ -41,6 +41,8 @@ void fake_init(struct fake *fake, void (*on_packet)(struct fake *, const struct 
 /* After the last connection to it has gone. */
 void fake_release(struct fake *fake);
 
+/* A test, and the same once more with connections that have no thread until they need one. */
+void fake_add_test(const char *path, void (*fn)(void));
 /* A connection to it; must be possible. */
 struct socle_conn *fake_connect(struct fake *fake, unsigned flags);
 /* Hang up on the client. */
