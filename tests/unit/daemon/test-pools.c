@@ -944,6 +944,263 @@ static GError *find_sources(struct lab *lab, enum storage_pool_type type, const 
 	return wait.error;
 }
 
+/* == Copies that are devices == */
+
+/*
+ * lvm2 with files: volumes lie in vg/, those that are in busy/ are open. FAKE_NTH is which of its calls fails;
+ * FAKE_FROM, from which on all do. While there is a file "wait" nothing gets another name.
+ */
+static const char fake_lvm[] =
+	"dir=${0%/*} tool=${0##*/}\n"
+	"echo x >>$dir/calls; n=$(wc -l <$dir/calls)\n"
+	"[ $n -ne ${FAKE_NTH:-0} ] && [ $n -lt ${FAKE_FROM:-1000} ] || { echo no luck >&2; exit 5; "
+	"}\n"
+	"for last; do :; done\n"
+	"case $tool in\n"
+	"lvs) for f in $(ls -A $dir/vg); do use=-; [ ! -e $dir/busy/$f ] || use=o\n"
+	"	echo \"  $f|8388608|-wi-a$use----||||\"; done ;;\n"
+	"lvcreate) while [ $# -gt 2 ]; do case $1 in --name) name=$2 ;; --size) size=${2%b} ;; "
+	"esac\n"
+	"	shift; done; truncate -s $size $dir/vg/$name ;;\n"
+	"lvrename) while [ -e $dir/wait ]; do sleep 0.01; done; mv $dir/vg/$3 $dir/vg/$4 ;;\n"
+	"lvremove) rm $dir/$last ;;\n"
+	"esac\n";
+
+struct group {
+	struct lab lab;        /* its storage is the group's */
+	struct storage *files; /* where what is copied lies */
+	char *folder, *old_path;
+	struct storage_pool *def;
+};
+
+static struct group begin_group(void)
+{
+	static const char *const tools[] = { "lvs", "vgchange", "lvcreate", "lvrename",
+					     "lvremove" };
+	struct group g = { .lab = begin(), .old_path = g_strdup(g_getenv("PATH")) };
+	g_autofree char *path = g_strdup_printf("%s:/usr/bin:/bin", g.lab.dir);
+	g_autofree char *busy = g_build_filename(g.lab.dir, "busy", NULL), *xml = NULL;
+	g_autofree char *bytes = g_strnfill(100000, 'x');
+
+	g.folder = g_build_filename(g.lab.dir, "vg", NULL);
+	xml = g_strdup_printf(
+		"<pool type='logical'><name>vg</name><source><device path='/dev/none'/>"
+		"</source><target><path>%s</path></target></pool>",
+		g.folder);
+	put(&g.lab, "old", bytes, 100000);
+	g_assert_cmpint(g_mkdir(g.folder, 0700), ==, 0);
+	g_assert_cmpint(g_mkdir(busy, 0700), ==, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(tools); i++)
+		fake_script(&g.lab, tools[i], fake_lvm);
+	g_setenv("PATH", path, TRUE);
+	g.files = g.lab.storage;
+	g.def = parse_pool(xml);
+	return g;
+}
+
+static void end_group(struct group *g)
+{
+	g_setenv("PATH", g->old_path, TRUE);
+	g->files->ops->free(g->files);
+	storage_pool_free(g->def);
+	end(&g->lab);
+	g_free(g->folder);
+	g_free(g->old_path);
+}
+
+static void start_group(struct group *g)
+{
+	if (g->lab.storage != g->files)
+		g->lab.storage->ops->free(g->lab.storage);
+	g_assert_no_error(start(&g->lab, g->def));
+}
+
+static void touch(const struct group *g, const char *folder, const char *name)
+{
+	g_autofree char *path = g_build_filename(g->lab.dir, folder, name, NULL);
+
+	g_assert_true(g_file_set_contents(path, "", 0, NULL));
+}
+
+static void untouch(const struct group *g, const char *folder, const char *name)
+{
+	g_autofree char *path = g_build_filename(g->lab.dir, folder, name, NULL);
+
+	g_assert_cmpint(g_unlink(path), ==, 0);
+}
+
+static bool has_volume(const struct group *g, const char *name)
+{
+	g_autofree char *path = g_build_filename(g->folder, name, NULL);
+
+	return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+static unsigned count_volumes(const struct group *g)
+{
+	GDir *dir = g_dir_open(g->folder, 0, NULL);
+	unsigned n = 0;
+
+	while (g_dir_read_name(dir))
+		n++;
+	g_dir_close(dir);
+	return n;
+}
+
+/* A copy "new" of the file "old". */
+static void begin_copy(struct group *g, struct vol_work *work, struct wait *wait)
+{
+	static const char xml[] = "<volume><name>new</name><capacity>0</capacity></volume>";
+	autoptr(storage_vol) vol =
+		storage_vol_parse(xml, strlen(xml), STORAGE_PARSE_STRICT, NULL, NULL);
+	struct vol_create what = { .vol = vol, .source = g->files, .source_name = "old" };
+
+	wait_init(wait);
+	pools_ops.create(g->lab.storage, &what, work, &wait->task);
+}
+
+static GError *copy_old(struct group *g, bool cancelled)
+{
+	struct vol_work *work = vol_work_new();
+	struct wait wait;
+
+	atomic_store(&work->cancelled, cancelled);
+	begin_copy(g, work, &wait);
+	vol_work_unref(work);
+	return wait_end(&wait);
+}
+
+/* Which call of a program fails, by the variable that says so; false: none did, all went well. */
+static bool fail_copy(struct group *g, const char *variable, unsigned n)
+{
+	g_autofree char *number = g_strdup_printf("%u", n);
+	g_autofree char *calls = g_build_filename(g->lab.dir, "calls", NULL);
+	g_autofree char *path = g_build_filename(g->folder, "new", NULL);
+	g_autofree char *text = NULL;
+	g_autoptr(GError) error = NULL;
+
+	(void)g_unlink(calls);
+	g_setenv(variable, number, TRUE);
+	error = copy_old(g, false);
+	g_unsetenv(variable);
+	g_assert_cmpint(error == NULL, ==, has_volume(g, "new"));
+	if (error) {
+		g_assert_nonnull(strstr(error->message, "no luck"));
+		return true;
+	}
+	g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+	g_assert_cmpuint(strlen(text), ==, 100000);
+	untouch(g, "vg", "new");
+	return false;
+}
+
+/* Whichever program fails: the copy is there as a whole or not at all, and leaves nothing that stays. */
+static void test_copy_failures(void)
+{
+	static const enum sys_call calls[] = { SYS_OPEN, SYS_PWRITE, SYS_FDATASYNC };
+	struct group g = begin_group();
+	unsigned n = 1, left = 0;
+
+	start_group(&g);
+	for (; fail_copy(&g, "FAKE_NTH", n); n++)
+		g_assert_cmpuint(count_volumes(&g), ==, 0);
+	g_assert_cmpuint(n, >=, 4);
+	/* What cannot be removed either goes with the next one. */
+	for (n = 1; fail_copy(&g, "FAKE_FROM", n); n++) {
+		left += count_volumes(&g);
+		make(&g.lab, "empty");
+		untouch(&g, "vg", "empty");
+		g_assert_cmpuint(count_volumes(&g), ==, 0);
+	}
+	g_assert_cmpuint(left, >, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		g_autoptr(GError) error = NULL;
+		bool failed;
+
+		for (n = 1, failed = true; failed; n++) {
+			sys_fail_nth(calls[i], n, EIO);
+			error = copy_old(&g, false);
+			failed = !sys_fail_pending(calls[i]);
+			sys_fail_nth(calls[i], 0, 0);
+			g_assert_cmpint(error == NULL, ==, has_volume(&g, "new"));
+			if (!error)
+				untouch(&g, "vg", "new");
+			g_clear_error(&error);
+			g_assert_cmpuint(count_volumes(&g), ==, 0);
+		}
+		g_assert_cmpuint(n, >, 2);
+	}
+	is_told(copy_old(&g, true), SOCLE_ERROR_FAILED, "given up");
+	g_assert_cmpuint(count_volumes(&g), ==, 0);
+	end_group(&g);
+}
+
+#define OURS   ".socle-00000000-"
+#define THEIRS ".socle-00000001-"
+
+/* What a daemon left that was killed. */
+static void test_device_parts(void)
+{
+	static const char left[] = OURS "00000000000000aa.part",
+			  used[] = OURS "00000000000000bb.part",
+			  other[] = THEIRS "00000000000000cc.part", like[] = OURS "aa.part";
+	struct group g = begin_group();
+	g_autofree char *text = NULL;
+
+	touch(&g, "vg", left);
+	touch(&g, "vg", used);
+	touch(&g, "busy", used);
+	touch(&g, "vg", other);
+	touch(&g, "vg", like);
+	start_group(&g);
+	g_assert_false(has_volume(&g, left));
+	g_assert_true(has_volume(&g, used));
+	g_assert_true(has_volume(&g, other));
+	g_assert_true(has_volume(&g, like));
+	text = names_of(&g.lab);
+	g_assert_cmpstr(text, ==, like);
+	/* That one cannot be removed is nobody's trouble. */
+	make(&g.lab, "one");
+	g_assert_true(has_volume(&g, used));
+	untouch(&g, "busy", used);
+	make(&g.lab, "two");
+	g_assert_false(has_volume(&g, used));
+	g_assert_true(has_volume(&g, other));
+	is_told(create(&g.lab, "<volume><name>one</name><capacity>1</capacity></volume>", NULL,
+		       NULL),
+		SOCLE_ERROR_EXISTS, "already exists");
+	end_group(&g);
+}
+
+/* One that is complete, but has not got its name yet, is nothing that was left. */
+static void test_device_part_stays(void)
+{
+	struct group g = begin_group();
+	struct vol_work *work = vol_work_new();
+	g_autofree char *text = NULL;
+	struct wait wait;
+
+	start_group(&g);
+	g_free(log_of(&g.lab));
+	touch(&g, ".", "wait");
+	begin_copy(&g, work, &wait);
+	for (bool renames = false; !renames; g_usleep(1000)) {
+		g_autofree char *log = log_of(&g.lab);
+
+		renames = strstr(log, "lvrename -- vg " OURS) != NULL;
+	}
+	make(&g.lab, "one");
+	start_group(&g);
+	text = names_of(&g.lab);
+	g_assert_cmpstr(text, ==, "one");
+	g_assert_cmpuint(count_volumes(&g), ==, 2);
+	untouch(&g, ".", "wait");
+	g_assert_no_error(wait_end(&wait));
+	g_assert_true(has_volume(&g, "new"));
+	vol_work_unref(work);
+	end_group(&g);
+}
+
 static void test_iscsi(void)
 {
 	static const char xml[] =
@@ -1016,10 +1273,10 @@ static void test_rbd(void)
 	static const char xml[] = "<pool type='rbd'><name>r</name><source><name>images</name>"
 				  "<host name='a' port='6789'/><host name='b'/></source></pool>";
 	static const char script[] =
-		"#!/bin/sh\necho \"rbd $*\" >>'%s/log'\ncase $1 in\nls) echo '[\"one\",\"two\"]' "
-		";;\n"
+		"#!/bin/sh\necho \"rbd $*\" >>'%s/log'\ncase $1 in\nls) echo "
+		"'[\"one\",\"two\",\"" OURS "00000000000000aa.part\"]' ;;\n"
 		"info) echo '{\"name\":\"one\",\"size\":1048576}' ;;\n"
-		"resize) [ -z \"$FAKE_FAILS\" ] || { echo 'no room' >&2; exit 1; } ;;\nesac\n";
+		"esac\n[ \"$FAKE_FAILS\" != $1 ] || { echo 'no room' >&2; exit 1; }\n";
 	struct lab lab = { .dir = g_dir_make_tmp("test-pools-XXXXXX", NULL) };
 	g_autofree char *path = g_strdup_printf("%s:/usr/bin:/bin", lab.dir);
 	g_autofree char *old_path = g_strdup(g_getenv("PATH")), *log = NULL, *text = NULL;
@@ -1028,6 +1285,9 @@ static void test_rbd(void)
 	autoptr(storage_pool) def = parse_pool(xml);
 	autoptr(storage_vol) vol = NULL;
 	g_autoptr(GError) error = NULL;
+	static const char bigger[] = "<volume><name>c</name><capacity>2097152</capacity></volume>";
+	static const char *const steps[] = { "copy", "resize", "mv" };
+	struct vol_work *work = vol_work_new();
 	struct pool_usage usage;
 
 	lab.pools = pools_new(&(struct pools_config){ 0 });
@@ -1042,6 +1302,11 @@ static void test_rbd(void)
 	     "{\"pools\":[{\"name\":\"images\",\"size_bytes\":\"512\"}],\"total_avail\":3,"
 	     "\"total_space\":4}");
 	g_assert_no_error(start(&lab, def));
+	log = log_of(&lab);
+#define AT " --mon_host a:6789,b"
+	g_assert_nonnull(strstr(log, "rbd remove" AT " --no-progress --pool images --image " OURS
+				     "00000000000000aa.part\n"));
+	g_clear_pointer(&log, g_free);
 	text = names_of(&lab);
 	g_assert_cmpstr(text, ==, "one two");
 	usage = usage_of(&lab);
@@ -1062,12 +1327,13 @@ static void test_rbd(void)
 	g_assert_no_error(resize_vol(&lab, "one", 4096, VOL_RESIZE_SHRINK));
 	g_assert_no_error(remove_vol(&lab, "one"));
 	log = log_of(&lab);
-#define AT " --mon_host a:6789,b"
 	g_assert_nonnull(strstr(log, "rbd create" AT " --pool images --image n --size 2097152B\n"));
-	g_assert_nonnull(strstr(log, "rbd copy" AT " --no-progress --pool images --image one "
-				     "--dest-pool images --dest c\n"));
-	g_assert_nonnull(strstr(log, "rbd resize" AT " --no-progress --pool images --image c "
-				     "--size 2097152B\n"));
+#define PART "\\.socle-00000000-[0-9a-f]{16}\\.part"
+	g_assert_true(g_regex_match_simple(
+		"rbd copy" AT " --no-progress --pool images --image one --dest-pool images --dest "
+		"(" PART ")\nrbd resize" AT " --no-progress --pool images --image \\1 --size "
+		"2097152B\nrbd mv" AT " --pool images --image \\1 --dest-pool images --dest c\n",
+		log, 0, 0));
 	g_assert_nonnull(strstr(log, "rbd resize" AT " --no-progress --pool images --image one "
 				     "--size 4096B --allow-shrink\n"));
 	g_assert_nonnull(strstr(log, "rbd remove" AT " --no-progress --pool images --image one\n"));
@@ -1077,15 +1343,32 @@ static void test_rbd(void)
 		       NULL, NULL);
 	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_UNSUPPORTED);
 	g_clear_error(&error);
-	/* A clone that cannot grow does not stay. */
-	g_setenv("FAKE_FAILS", "1", TRUE);
-	error = create(&lab, "<volume><name>c</name><capacity>2097152</capacity></volume>", "one",
-		       NULL);
-	g_unsetenv("FAKE_FAILS");
-	g_assert_nonnull(strstr(error->message, "no room"));
+	is_told(create(&lab, "<volume><name>two</name><capacity>1</capacity></volume>", "one",
+		       NULL),
+		SOCLE_ERROR_EXISTS, "already exists");
+	/* A clone that cannot be copied, grow or get its name does not stay. */
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		g_autofree char *said = NULL;
+
+		g_free(log_of(&lab));
+		g_setenv("FAKE_FAILS", steps[i], TRUE);
+		is_told(create(&lab, bigger, "one", NULL), SOCLE_ERROR_FAILED, "no room");
+		g_unsetenv("FAKE_FAILS");
+		said = log_of(&lab);
+		g_assert_true(g_regex_match_simple("rbd copy" AT ".* --dest (" PART
+						   ")\n(.*\n)*rbd remove" AT
+						   " --no-progress --pool images --image \\1\n$",
+						   said, 0, 0));
+	}
+	/* Nor does one that nobody wants any more when it is complete. */
+	g_free(log_of(&lab));
+	atomic_store(&work->cancelled, true);
+	is_told(create(&lab, bigger, "one", work), SOCLE_ERROR_FAILED, "given up");
+	vol_work_unref(work);
 	g_free(log);
 	log = log_of(&lab);
-	g_assert_nonnull(strstr(log, "rbd remove" AT " --no-progress --pool images --image c\n"));
+	g_assert_null(strstr(log, "rbd mv"));
+	g_assert_true(g_regex_match_simple("rbd remove" AT ".* --image " PART "\n$", log, 0, 0));
 	g_setenv("PATH", old_path, TRUE);
 	end(&lab);
 }
@@ -1259,6 +1542,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/daemon/pools/logical", test_logical);
 	g_test_add_func("/daemon/pools/snapshots", test_snapshots);
 	g_test_add_func("/daemon/pools/disk", test_disk);
+	g_test_add_func("/daemon/pools/copy-failures", test_copy_failures);
+	g_test_add_func("/daemon/pools/device-parts", test_device_parts);
+	g_test_add_func("/daemon/pools/device-part-stays", test_device_part_stays);
 	g_test_add_func("/daemon/pools/iscsi", test_iscsi);
 	g_test_add_func("/daemon/pools/rbd", test_rbd);
 	g_test_add_func("/daemon/pools/exports", test_exports);

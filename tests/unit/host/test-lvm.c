@@ -50,6 +50,7 @@ static void test_lvm(void)
 	expect(lvm_argv_lvresize("vg", "a", 8192, false), "lvresize --size 8192b -- vg/a");
 	expect(lvm_argv_lvresize("vg", "a", 8192, true), "lvresize --force --size 8192b -- vg/a");
 	expect(lvm_argv_lvremove("vg", "a"), "lvremove --force -- vg/a");
+	expect(lvm_argv_lvrename("vg", "a", "b"), "lvrename -- vg a b");
 	expect(lvm_argv_report_group("vg"), "vgs --noheadings --units b --nosuffix --separator | "
 					    "--options vg_size,vg_free -- vg");
 	expect(lvm_argv_report_place("/dev/vg/a"),
