@@ -209,6 +209,8 @@ class Lvm(vm.Case):
         self.assertEqual(sorted(self.sh('virsh -q vol-list p').split()[::2]), ['half', HDD])
         self.fails(f'virsh vol-info {part} p', 'not found')
         self.sh('killall -9 socled; killall sleep; unwrap lvrename; daemon')
+        # Its pools are started behind that.
+        self.sh(f'while {lvs} | grep -q part; do sleep 0.1; done')
         self.assertEqual(self.sh(lvs), HDD)
         # Who has one open keeps it, and is in nobody's way.
         self.sh(f'lvcreate -qq --yes --name {part} --size 4M {GROUP} && {{ sleep 1000 <{DEV}{part} & user=$!; }} && '
