@@ -30,7 +30,7 @@ struct aside_work {
 
 struct aside;
 
-/* NULL with @error: no thread could be had, and @work is as it was. */
+/* NULL with @error: no thread could be had, and @work is as it was. [any, if there is no end()] */
 struct aside *aside_start(const struct aside_work *work, GError **error);
 /* Wait until CLOCK_MONOTONIC is @deadline_ns, UINT64_MAX: for ever. True: fn() has returned. [any] */
 bool aside_wait(struct aside *aside, uint64_t deadline_ns);

@@ -335,7 +335,7 @@ static bool is_sparse(const struct storage_vol *vol, uint64_t size)
 
 /* As virsh says it: the room of a snapshot is what is allocated, or else its capacity. */
 static bool create_snapshot(const struct depot *depot, const struct storage_vol *vol,
-			    const GPtrArray *volumes, GError **error)
+			    const char *as, const GPtrArray *volumes, GError **error)
 {
 	g_autofree char *origin = g_path_get_basename(vol->backing.path);
 	g_autofree char *path = depot_path(depot, origin);
@@ -347,7 +347,7 @@ static bool create_snapshot(const struct depot *depot, const struct storage_vol 
 			"'%s' is no volume of volume group '%s', so volume '%s' cannot be a "
 			"snapshot of it",
 			vol->backing.path, group_of(depot), vol->name);
-	return lvm_snapshot(group_of(depot), vol->name, origin, (uint64_t)room, error);
+	return lvm_snapshot(group_of(depot), as, origin, (uint64_t)room, error);
 }
 
 /* Nothing is in it yet; @ret_blank: it reads as zero. */
@@ -364,7 +364,8 @@ static bool create_empty(const struct depot *depot, const struct storage_vol *vo
 			   vol->name, pool ? 0 : size, error);
 }
 
-static bool check_new(const struct storage_vol *vol, const GPtrArray *volumes, bool copied,
+/* @filled: it gets bytes. */
+static bool check_new(const struct storage_vol *vol, const GPtrArray *volumes, bool filled,
 		      GError **error)
 {
 	const char *format = vol->target.format.type;
@@ -379,9 +380,9 @@ static bool check_new(const struct storage_vol *vol, const GPtrArray *volumes, b
 			"a logical volume's name does not begin with '-'; give '%s' another "
 			"one",
 			vol->name);
-	if (copied && !g_strcmp0(format, thin_pool_format))
+	if (filled && !g_strcmp0(format, thin_pool_format))
 		return error_set(error, SOCLE_ERROR_USAGE,
-				 "thin pool '%s' cannot be a copy; make it, then volumes in it",
+				 "thin pool '%s' cannot be filled; make it, then volumes in it",
 				 vol->name);
 	return true;
 }
@@ -396,10 +397,10 @@ static bool create(const struct depot *depot, const struct vol_create *what, con
 	uint64_t size = (uint64_t)vol->capacity.value;
 	bool blank;
 
-	if (!volumes || !check_new(vol, volumes, source != NULL, error))
+	if (!volumes || !check_new(vol, volumes, source || what->ret_io, error))
 		return false;
 	if (vol->backing.path && !source)
-		return create_snapshot(depot, vol, volumes, error);
+		return create_snapshot(depot, vol, as, volumes, error);
 	if (source)
 		size = MAX(size, (uint64_t)source->capacity.value);
 	if (!create_empty(depot, vol, as, size, volumes, &blank, error))

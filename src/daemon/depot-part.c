@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * depot-part.c - volumes that are no files: a copy has its name when it is complete
+ * depot-part.c - volumes that are no files: one that gets bytes has its name when it is complete
  *
  * Until then it is a part, under a name that no volume can have. Who is killed meanwhile leaves that. It is
  * removed when the pool is started or gets a volume the next time; but never while it is being made:
@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/aside.h"
 #include "base/error.h"
 #include "base/sys.h"
 #include "daemon/pools-int.h"
@@ -126,17 +127,12 @@ static bool create_copy(const struct depot *depot, const struct vol_create *what
 	return ok;
 }
 
-bool depot_create(const struct depot *depot, const struct vol_create *what,
-		  const struct storage_vol *source, int source_fd, struct vol_work *work,
-		  GError **error)
+/* Its name is free. */
+static bool prepare(const struct depot *depot, const char *name, GError **error)
 {
-	const struct depot_kind *kind = depot->kind;
-	const char *name = what->vol->name;
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
 
-	if (!kind->rename)
-		return kind->create(depot, what, name, source, source_fd, work, error);
-	if (!kind->list(depot, names, error))
+	if (!depot->kind->list(depot, names, error))
 		return false;
 	/* What is copied for an hour is not to hear of it then. */
 	if (g_ptr_array_find_with_equal_func(names, name, g_str_equal, NULL))
@@ -144,6 +140,178 @@ bool depot_create(const struct depot *depot, const struct vol_create *what,
 				 "storage vol '%s' already exists; give the new one another name",
 				 name);
 	sweep(depot, names);
-	return source ? create_copy(depot, what, source, source_fd, work, error)
-		      : kind->create(depot, what, name, source, source_fd, work, error);
+	return true;
+}
+
+bool depot_create(const struct depot *depot, const struct vol_create *what,
+		  const struct storage_vol *source, int source_fd, struct vol_work *work,
+		  GError **error)
+{
+	const struct depot_kind *kind = depot->kind;
+	const char *name = what->vol->name;
+
+	if (kind->rename && !prepare(depot, name, error))
+		return false;
+	return kind->rename && source
+		       ? create_copy(depot, what, source, source_fd, work, error)
+		       : kind->create(depot, what, name, source, source_fd, work, error);
+}
+
+/* == One whose bytes come == */
+
+struct part_io {
+	struct vol_io io;
+	struct pools *pools;
+	struct depot *depot;
+	char *part, *name;
+	struct vol_io *bytes;    /* of the part; NULL: it has them all, and is closed */
+	bool done;               /* it has its name */
+	struct task task, *then; /* of finish() */
+};
+
+static struct part_io *io_of(struct vol_io *io)
+{
+	return container_of(io, struct part_io, io);
+}
+
+static void io_write(struct vol_io *io, const void *data, size_t len, struct task *task)
+{
+	struct part_io *p = io_of(io);
+
+	p->bytes->ops->write(p->bytes, data, len, task);
+}
+
+static void io_skip(struct vol_io *io, uint64_t len, struct task *task)
+{
+	struct part_io *p = io_of(io);
+
+	p->bytes->ops->skip(p->bytes, len, task);
+}
+
+static void io_copy(struct vol_io *io, int file, struct vol_work *work, struct task *task)
+{
+	struct part_io *p = io_of(io);
+
+	p->bytes->ops->copy(p->bytes, file, work, task);
+}
+
+static void close_bytes(struct part_io *p)
+{
+	if (p->bytes)
+		p->bytes->ops->free(p->bytes);
+	p->bytes = NULL;
+}
+
+static bool run_rename(void *arg, GError **error)
+{
+	struct part_io *p = arg;
+
+	p->done = p->depot->kind->rename(p->depot, p->part, p->name, error);
+	return p->done;
+}
+
+static void no_free(void *arg)
+{
+	(void)arg;
+}
+
+static void has_all(struct task *task, const GError *error)
+{
+	struct part_io *p = container_of(task, struct part_io, task);
+
+	if (error) {
+		task_end(p->then, error);
+		return;
+	}
+	close_bytes(p);
+	work_start(p->pools, p->then, NULL, run_rename, NULL, no_free, p);
+}
+
+static void io_finish(struct vol_io *io, struct task *task)
+{
+	struct part_io *p = io_of(io);
+
+	p->task.end = has_all;
+	p->then = task;
+	p->bytes->ops->finish(p->bytes, &p->task);
+}
+
+static void run_undo(void *arg)
+{
+	const struct part_io *p = arg;
+
+	(void)p->depot->kind->remove(p->depot, p->part, false, NULL);
+}
+
+static void part_io_free(void *arg)
+{
+	struct part_io *p = arg;
+
+	part_end(p->part);
+	depot_unref(p->depot);
+	g_free(p->name);
+	g_free(p);
+}
+
+/* Nobody waits for what is undone; if the daemon ends before, the next one does it. */
+static void io_free(struct vol_io *io)
+{
+	struct part_io *p = io_of(io);
+	const struct aside_work undo = {
+		.name = "storage", .fn = run_undo, .free = part_io_free, .arg = p
+	};
+	struct aside *aside;
+
+	close_bytes(p);
+	aside = p->done ? NULL : aside_start(&undo, NULL);
+	if (aside)
+		aside_drop(aside);
+	else
+		part_io_free(p);
+}
+
+static const struct vol_io_ops part_io_ops = {
+	.write = io_write,
+	.skip = io_skip,
+	.finish = io_finish,
+	.copy = io_copy,
+	.free = io_free,
+};
+
+/* Of volumes that other hosts keep. */
+static const struct vol_io_ops remote_part_io_ops = {
+	.write = io_write,
+	.skip = io_skip,
+	.finish = io_finish,
+	.free = io_free,
+};
+
+struct vol_io *depot_create_io(struct pools *pools, struct depot *depot,
+			       const struct vol_create *what, struct vol_work *work, GError **error)
+{
+	static const struct vol_open how = { .write = true };
+	const struct depot_kind *kind = depot->kind;
+	const char *name = what->vol->name;
+	char *part = prepare(depot, name, error) ? part_begin(depot, error) : NULL;
+	struct vol_io *bytes = NULL;
+	struct part_io *p;
+
+	if (part && kind->create(depot, what, part, NULL, -1, work, error)) {
+		bytes = (kind->reach ? vol_remote_io_new : vol_io_new)(pools, depot, name, part,
+								       &how, error);
+		if (!bytes)
+			(void)kind->remove(depot, part, false, NULL);
+	}
+	if (!bytes) {
+		part_end(part);
+		return NULL;
+	}
+	p = g_new(struct part_io, 1);
+	*p = (struct part_io){ .io.ops = bytes->ops->copy ? &part_io_ops : &remote_part_io_ops,
+			       .pools = pools,
+			       .depot = depot_ref(depot),
+			       .part = part,
+			       .name = g_strdup(name),
+			       .bytes = bytes };
+	return &p->io;
 }

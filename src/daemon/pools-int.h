@@ -66,6 +66,10 @@ struct depot_kind {
 	bool copies; /* create() copies a volume of the same pool by itself: @source_fd is -1 */
 };
 
+/* Counted: who works may be later than who has started it. */
+struct depot *depot_ref(struct depot *depot);
+void depot_unref(struct depot *depot);
+
 extern const struct depot_kind depot_dir, depot_fs, depot_netfs, depot_logical, depot_disk;
 extern const struct depot_kind depot_iscsi_direct, depot_rbd;
 /* NULL with @error: there is no such kind here. */
@@ -117,6 +121,10 @@ void depot_sweep(const struct depot *depot);
 bool depot_create(const struct depot *depot, const struct vol_create *what,
 		  const struct storage_vol *source, int source_fd, struct vol_work *work,
 		  GError **error);
+/* One that is there when its bytes have come, of a kind that has rename(). */
+struct vol_io *depot_create_io(struct pools *pools, struct depot *depot,
+			       const struct vol_create *what, struct vol_work *work,
+			       GError **error);
 
 /* == What Ceph's programs say (rbd-answers.c) == */
 
@@ -168,9 +176,9 @@ bool vol_convert(struct image *from, struct image *to, bool blank, struct vol_wo
 		 GError **error);
 
 struct vol_io;
-/* For streams. Its functions take threads of their own. */
+/* For streams. Its functions take threads of their own. @as: the volume's name for now. */
 struct vol_io *vol_io_new(struct pools *pools, const struct depot *depot, const char *name,
-			  const struct vol_open *how, GError **error);
+			  const char *as, const struct vol_open *how, GError **error);
 
 /* Of a file that is there when its bytes are. */
 struct vol_io *vol_io_new_file(struct pools *pools, const struct depot *depot,
@@ -179,7 +187,7 @@ struct vol_io *vol_io_new_file(struct pools *pools, const struct depot *depot,
 
 /* The same of volumes that other hosts keep (vol-remote.c). */
 struct vol_io *vol_remote_io_new(struct pools *pools, const struct depot *depot, const char *name,
-				 const struct vol_open *how, GError **error);
+				 const char *as, const struct vol_open *how, GError **error);
 bool vol_remote_wipe(const struct depot *depot, const char *name, enum vol_wipe how,
 		     struct vol_work *work, GError **error);
 

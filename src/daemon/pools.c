@@ -52,7 +52,12 @@ static void depot_clear(void *data)
 	g_strfreev(depot->folders);
 }
 
-static void depot_unref(struct depot *depot)
+struct depot *depot_ref(struct depot *depot)
+{
+	return g_atomic_rc_box_acquire(depot);
+}
+
+void depot_unref(struct depot *depot)
 {
 	if (depot)
 		g_atomic_rc_box_release_full(depot, depot_clear);
@@ -255,7 +260,7 @@ static struct order *order_at(struct storage *storage, const char *name)
 {
 	const struct shelf *shelf = shelf_of(storage);
 
-	return order_new(shelf->pools, g_atomic_rc_box_acquire(shelf->depot), name);
+	return order_new(shelf->pools, depot_ref(shelf->depot), name);
 }
 
 static void order_free(void *data)
@@ -579,6 +584,11 @@ static bool run_create(void *arg, GError **error)
 		return vol_file_create(depot, &order->create, order->source, order->work, error);
 	if (!depot->kind->create)
 		return cannot(order, "have new volumes", error);
+	if (depot->kind->rename && order->create.ret_io) {
+		order->io = depot_create_io(order->pools, order->depot, &order->create, order->work,
+					    error);
+		return order->io != NULL;
+	}
 	if (order->source) {
 		source = look_at(order->source, order->name, &id, error);
 		if (!source)
@@ -740,7 +750,7 @@ static bool run_open(void *arg, GError **error)
 	struct order *order = arg;
 
 	order->io = (order->depot->kind->reach ? vol_remote_io_new : vol_io_new)(
-		order->pools, order->depot, order->name, &order->open, error);
+		order->pools, order->depot, order->name, order->name, &order->open, error);
 	return order->io != NULL;
 }
 

@@ -471,9 +471,9 @@ static bool open_upload(struct file_io *f, const struct depot *depot, const stru
 }
 
 struct vol_io *vol_io_new(struct pools *pools, const struct depot *depot, const char *name,
-			  const struct vol_open *how, GError **error)
+			  const char *as, const struct vol_open *how, GError **error)
 {
-	g_autofree char *path = depot_path(depot, name);
+	g_autofree char *path = depot_path(depot, as);
 	struct file_io *f = g_new0(struct file_io, 1);
 	off_t size;
 
@@ -486,7 +486,7 @@ struct vol_io *vol_io_new(struct pools *pools, const struct depot *depot, const 
 			       .limit = how->len,
 			       .off = how->off,
 			       .soon = how->off };
-	f->fd = depot->kind->open(depot, name, how->write ? O_RDWR : O_RDONLY, error);
+	f->fd = depot->kind->open(depot, as, how->write ? O_RDWR : O_RDONLY, error);
 	if (f->fd < 0)
 		goto fail;
 	size = sys_lseek(f->fd, 0, SEEK_END);

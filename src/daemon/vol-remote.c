@@ -176,9 +176,9 @@ static const struct vol_io_ops remote_io_ops = {
 };
 
 struct vol_io *vol_remote_io_new(struct pools *pools, const struct depot *depot, const char *name,
-				 const struct vol_open *how, GError **error)
+				 const char *as, const struct vol_open *how, GError **error)
 {
-	struct block_file *file = depot->kind->reach(depot, name, how->write, error);
+	struct block_file *file = depot->kind->reach(depot, as, how->write, error);
 	struct remote_io *r;
 	uint64_t size;
 

@@ -145,11 +145,11 @@ class Ceph(tool.Case):
     def images(self):
         return sorted(json.loads(self.run_tool('rbd', 'ls', '--format', 'json')))
 
-    def killed_copy(self):
-        """The daemon dies when all is copied, and before it has its name; the image's name meanwhile."""
+    def killed_copy(self, *words):
+        """The daemon dies when all is there but the name: nothing of it stays. Its name meanwhile."""
         wait = self.write('wait', '')
-        with subprocess.Popen([tool.VIRSH, '-c', self.uri, 'vol-clone', 'one', 'half', '--pool', 'c'],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as virsh:
+        with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as client:
             waits = os.path.join(self.dir, 'waits')
             wait_for(lambda: os.path.exists(waits), 'it is copied')
             part = self.images()[0]
@@ -160,15 +160,21 @@ class Ceph(tool.Case):
             self.socled.end(signal.SIGKILL)
             with open(waits, encoding='ascii') as file:
                 os.kill(int(file.read()), signal.SIGKILL)
-            self.assertNotEqual(virsh.wait(), 0)
+            self.assertNotEqual(client.wait(), 0)
+        os.unlink(waits)
         os.unlink(wait)
+        self.socled.start()
+        wait_for(lambda: self.images() == ['one', 'two'], 'the part is gone')
         return part
 
     def parts(self):
         """What was left goes when the pool is started or has a new volume, but not from under who has it open."""
-        part = self.killed_copy()
-        self.socled.start()
-        wait_for(lambda: self.images() == ['one', 'two'], 'the part is gone')
+        path = os.path.join(self.dir, 'whole')
+        with open(path, 'wb') as file:
+            file.write(os.urandom(3 * MIB))
+        come = (os.environ['SOCLE'], '-c', self.uri, 'vol', 'import', 'c', path)
+        self.killed_copy(*come, 'half')
+        part = self.killed_copy(tool.VIRSH, '-c', self.uri, 'vol-clone', 'one', 'half', '--pool', 'c')
         self.run_tool('rbd', 'create', part, '--size', '4M')
         with subprocess.Popen(['rbd', 'watch', part], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, env={**os.environ, 'CEPH_CONF': self.config}) as user:
@@ -176,8 +182,10 @@ class Ceph(tool.Case):
             self.virsh(self.uri, 'vol-create-as', 'c', 'half', '4M')
             self.assertEqual(self.images(), [part, 'half', 'one', 'two'])
             user.communicate(b'\n', waiting.PATIENCE)
-        self.virsh(self.uri, 'vol-clone', 'one', 'whole', '--pool', 'c')
+        self.run_tool(*come)
         self.assertEqual(self.images(), ['half', 'one', 'two', 'whole'])
+        with open(path, 'rb') as file:
+            self.assertEqual(self.download('whole'), file.read())
         self.virsh(self.uri, 'vol-delete', 'half', 'c')
         self.virsh(self.uri, 'vol-delete', 'whole', 'c')
 

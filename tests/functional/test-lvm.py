@@ -153,7 +153,7 @@ class Lvm(vm.Case):
     def test_lvm(self):
         self.check_pool()
         self.check_volumes()
-        self.check_killed_copy()
+        self.check_parts()
         self.check_machine()
         self.check_snapshots()
         self.check_two_disks()
@@ -198,27 +198,43 @@ class Lvm(vm.Case):
         self.sh('virsh vol-wipe again p && virsh vol-delete again p && socle -y vol delete p/copy')
         self.assertEqual(self.sh('virsh vol-list p | grep /dev/ | wc -l'), '1')
 
-    def check_killed_copy(self):
-        """The daemon dies when all is copied, and before it has its name: nothing of it stays."""
-        lvs = f'lvs --noheadings --options lv_name {GROUP}'
-        self.sh("wrap lvrename 'touch /tmp/renames; sleep 100; exit 1'")
-        self.sh(f'virsh vol-clone {HDD} half p >/dev/null 2>&1 & until [ -e /tmp/renames ]; do sleep 0.1; done')
-        part = next(name for name in self.sh(lvs).split() if name != HDD)
+    def names(self):
+        return sorted(self.sh(f'lvs --noheadings --options lv_name {GROUP}').split())
+
+    def without_parts(self):
+        """Once what was left is gone: volumes that are removed behind an answer, pools that are started behind "ready"."""
+        self.sh(f'while lvs {GROUP} | grep -q "[.]part"; do sleep 0.1; done')
+        return self.names()
+
+    def check_parts(self):
+        """What gets bytes has its name when it is complete."""
+        clone, come = f'virsh vol-clone {HDD} half p', 'socle vol import p /tmp/d/holes half'
+        self.sh("wrap lvrename 'echo no luck >&2; exit 5'")
+        for command in (clone, come):
+            self.fails(command, 'no luck')
+            self.assertEqual(self.without_parts(), [HDD])
+        self.check_killed_copy(come)
+        part = self.check_killed_copy(clone)
+        # Who has one open keeps it, and is in nobody's way.
+        self.sh(f'lvcreate -qq --yes --name {part} --size 4M {GROUP} && {{ sleep 1000 <{DEV}{part} & user=$!; }} && '
+                'virsh vol-create-as p half 4M')
+        self.assertEqual(self.names(), [part, 'half', HDD])
+        self.sh('kill $user; wait $user', 143)
+        self.sh('virsh pool-destroy p && virsh pool-start p && virsh vol-delete half p')
+        self.assertEqual(self.names(), [HDD])
+
+    def check_killed_copy(self, command):
+        """The daemon dies when all is there but the name: nothing of it stays. Its name meanwhile."""
+        self.sh("wrap lvrename '>/tmp/renames; sleep 100; exit 1'")
+        self.sh(f'{command} >/dev/null 2>&1 & until [ -e /tmp/renames ]; do sleep 0.1; done; rm /tmp/renames')
+        part = self.names()[0]
         self.assertRegex(part, r'^\.socle-[0-9a-f]{8}-[0-9a-f]{16}\.part$')
         # To others it has its name already, and no other one.
         self.assertEqual(sorted(self.sh('virsh -q vol-list p').split()[::2]), ['half', HDD])
         self.fails(f'virsh vol-info {part} p', 'not found')
         self.sh('killall -9 socled; killall sleep; unwrap lvrename; daemon')
-        # Its pools are started behind that.
-        self.sh(f'while {lvs} | grep -q part; do sleep 0.1; done')
-        self.assertEqual(self.sh(lvs), HDD)
-        # Who has one open keeps it, and is in nobody's way.
-        self.sh(f'lvcreate -qq --yes --name {part} --size 4M {GROUP} && {{ sleep 1000 <{DEV}{part} & user=$!; }} && '
-                'virsh vol-create-as p half 4M')
-        self.assertEqual(sorted(self.sh(lvs).split()), sorted([part, 'half', HDD]))
-        self.sh('kill $user; wait $user', 143)
-        self.sh('virsh pool-destroy p && virsh pool-start p && virsh vol-delete half p')
-        self.assertEqual(self.sh(lvs), HDD)
+        self.assertEqual(self.without_parts(), [HDD])
+        return part
 
     def start(self):
         self.sh('begin')

@@ -366,7 +366,7 @@ static GError *find_sources(struct lab *lab, enum storage_pool_type type, const 
 
 /*
  * lvm2 with files: volumes lie in vg/, those that are in busy/ are open. FAKE_NTH is which of its calls fails;
- * FAKE_FROM, from which on all do. While there is a file "wait" nothing gets another name.
+ * FAKE_FROM, from which on all do. While there is a file "wait" nothing gets another name, and "waits" is made.
  */
 static const char fake_lvm[] =
 	"dir=${0%/*} tool=${0##*/}\n"
@@ -380,7 +380,8 @@ static const char fake_lvm[] =
 	"lvcreate) while [ $# -gt 2 ]; do case $1 in --name) name=$2 ;; --size) size=${2%b} ;; "
 	"esac\n"
 	"	shift; done; truncate -s $size $dir/vg/$name ;;\n"
-	"lvrename) while [ -e $dir/wait ]; do sleep 0.01; done; mv $dir/vg/$3 $dir/vg/$4 ;;\n"
+	"lvrename) while [ -e $dir/wait ]; do >$dir/waits; sleep 0.01; done; mv $dir/vg/$3 "
+	"$dir/vg/$4 ;;\n"
 	"lvremove) rm $dir/$last ;;\n"
 	"esac\n";
 
@@ -590,23 +591,50 @@ static void test_parts(void)
 	end_group(&g);
 }
 
+/* What would get bytes later, and cannot: these volumes are no devices. */
+static void test_no_stream(void)
+{
+	static const struct {
+		const char *format, *why;
+	} cases[] = { { "raw", "is no block device" }, { "thin-pool", "cannot be filled" } };
+	struct group g = begin_group();
+
+	start_group(&g);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		g_autofree char *format = g_strdup(cases[i].format), *name = g_strdup("new");
+		const struct storage_vol vol = { .name = name,
+						 .capacity = number_of(512),
+						 .target.format.type = format };
+		struct vol_work *work = vol_work_new();
+		struct vol_io *io = NULL;
+		const struct vol_create what = { .vol = &vol, .ret_io = &io };
+		g_autoptr(GError) error = NULL;
+		struct wait wait;
+
+		wait_init(&wait);
+		pools_ops.create(g.lab.storage, &what, work, &wait.task);
+		error = wait_end(&wait);
+		g_assert_nonnull(strstr(error->message, cases[i].why));
+		g_assert_null(io);
+		g_assert_cmpuint(count_volumes(&g), ==, 0);
+		vol_work_unref(work);
+	}
+	end_group(&g);
+}
+
 /* One that is complete, but has not got its name yet, is nothing that was left. */
 static void test_part_stays(void)
 {
 	struct group g = begin_group();
+	g_autofree char *waits = g_build_filename(g.lab.dir, "waits", NULL), *text = NULL;
 	struct vol_work *work = vol_work_new();
-	g_autofree char *text = NULL;
 	struct wait wait;
 
 	start_group(&g);
-	g_free(log_of(&g.lab));
 	touch(&g, ".", "wait");
 	begin_copy(&g, work, &wait);
-	for (bool renames = false; !renames; g_usleep(1000)) {
-		g_autofree char *log = log_of(&g.lab);
-
-		renames = strstr(log, "lvrename -- vg " OURS) != NULL;
-	}
+	while (!g_file_test(waits, G_FILE_TEST_EXISTS))
+		g_usleep(1000);
 	make(&g.lab, "one");
 	start_group(&g);
 	text = names_of(&g.lab);
@@ -821,6 +849,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/daemon/depots/copy-failures", test_copy_failures);
 	g_test_add_func("/daemon/depots/parts", test_parts);
 	g_test_add_func("/daemon/depots/part-stays", test_part_stays);
+	g_test_add_func("/daemon/depots/no-stream", test_no_stream);
 	g_test_add_func("/daemon/depots/iscsi", test_iscsi);
 	g_test_add_func("/daemon/depots/rbd", test_rbd);
 	g_test_add_func("/daemon/depots/exports", test_exports);
