@@ -47,7 +47,7 @@ struct depot_kind {
 	/* NULL: vol_look() of what open() has opened says all. */
 	struct storage_vol *(*look)(const struct depot *depot, const char *name, GError **error);
 	/*
-	 * Of volumes that are not files. @as: its name for now, @what's own one if there is no rename().
+	 * Of volumes that are not files. @as: its name for now, often @what's own.
 	 * @source: what it is a copy of, open as @source_fd, or NULL. What fails leaves nothing.
 	 */
 	bool (*create)(const struct depot *depot, const struct vol_create *what, const char *as,
