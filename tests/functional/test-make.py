@@ -294,6 +294,10 @@ class Words(Case):
             file.write(text)
         return self.path(name)
 
+    def test_network(self):
+        self.bad('create', 'new', '--disk', 'size=16M', '--network', 'nope', status=3, says="'nope'")
+        self.assertEqual(self.left(), ([], []))
+
     def test_cloud_init(self):
         plain = self.text('plain', 'packages: [ vim ]\n')
         self.bad('create', 'new', '--disk', 'size=16M', '--user-data', plain, status=2, says="'#cloud-config'")
