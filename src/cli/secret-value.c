@@ -31,7 +31,8 @@ struct value {
 static void value_take(struct value *value, uint8_t *bytes, size_t len)
 {
 	socle_secret_value_free(value->bytes, value->len);
-	*value = (struct value){ bytes, len };
+	value->bytes = bytes;
+	value->len = len;
 }
 
 static void value_release(struct value *value)
