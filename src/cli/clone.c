@@ -459,7 +459,7 @@ struct socle_domain *clone_machine(struct cli *cli, struct socle_domain *from,
 	clone.made = g_ptr_array_new_with_free_func((GDestroyNotify)socle_volume_unref);
 	dom = interrupt_begin(error) ? make_clone(&clone, error) : NULL;
 	if (!dom)
-		create_undo(cli, clone.made, wish->name, error);
+		vols_undo(cli, clone.made, wish->name, error);
 	interrupt_end();
 	g_ptr_array_unref(clone.made);
 	domain_free(clone.domain);

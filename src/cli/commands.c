@@ -125,6 +125,7 @@ const struct cli_command *const cli_commands[] = {
 	&cli_vol_create,
 	&cli_vol_create_from,
 	&cli_vol_clone,
+	&cli_vol_import,
 	&cli_vol_snapshot,
 	&cli_vol_restore,
 	&cli_vol_upload,

@@ -72,7 +72,7 @@ extern const struct cli_command cli_vol_list, cli_vol_show, cli_vol_create_as, c
 extern const struct cli_command cli_vol_create_from, cli_vol_clone, cli_vol_upload;
 extern const struct cli_command cli_vol_download, cli_vol_resize, cli_vol_wipe, cli_vol_delete;
 extern const struct cli_command cli_vol_xml, cli_vol_path, cli_vol_key, cli_vol_name;
-extern const struct cli_command cli_vol_pool, cli_vol_snapshot, cli_vol_restore;
+extern const struct cli_command cli_vol_pool, cli_vol_snapshot, cli_vol_restore, cli_vol_import;
 /* secret.c, secret-value.c */
 extern const struct cli_command cli_secret_list, cli_secret_show, cli_secret_create;
 extern const struct cli_command cli_secret_define, cli_secret_xml, cli_secret_uuid;

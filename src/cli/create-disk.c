@@ -105,7 +105,6 @@ static bool open_file(struct create *create, const char *path, GError **error)
 	const char *format = NULL;
 	enum run_kind kind;
 	struct stat st;
-	off_t at;
 
 	if (!run_kind_of(path, cli_args_value(create->args, "format"), &kind, &format, error))
 		return false;
@@ -121,11 +120,8 @@ static bool open_file(struct create *create, const char *path, GError **error)
 		return error_sys(error, image->fd, "cannot open '%s'", path);
 	if (sys_fstat(image->fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return error_set(error, SOCLE_ERROR_USAGE, "'%s' is no file", path);
-	image->capacity = image->bytes = (uint64_t)st.st_size;
-	if (!strcmp(format, "qcow2") && !check_qcow2(image, path, error))
-		return false;
-	at = sys_lseek(image->fd, 0, SEEK_SET);
-	return at >= 0 || error_sys(error, (int)at, "cannot read '%s'", path);
+	image->capacity = (uint64_t)st.st_size;
+	return strcmp(format, "qcow2") != 0 || check_qcow2(image, path, error);
 }
 
 static bool take_volume(struct create_image *image, const char *word, GError **error)
@@ -255,35 +251,6 @@ bool create_find_pool(struct create *create, GError **error)
 
 /* ---- the disk ---- */
 
-static struct socle_volume *make_volume(struct socle_pool *pool, const struct storage_vol *wanted,
-					GPtrArray *made, GError **error)
-{
-	g_autofree char *xml = storage_vol_format(wanted);
-	struct socle_error *why = NULL;
-	struct socle_volume *vol = socle_volume_create(pool, xml, 0, &why);
-
-	if (vol)
-		g_ptr_array_add(made, vol);
-	else
-		cli_fail(error, why, "cannot make volume '%s'", wanted->name);
-	return vol;
-}
-
-struct socle_volume *create_raw(struct socle_pool *pool, const char *name, uint64_t bytes,
-				GPtrArray *made, GError **error)
-{
-	g_autofree char *copy = g_strdup(name);
-	char raw[] = "raw";
-	const struct storage_vol wanted = {
-		.name = copy,
-		.capacity = number_of((int64_t)bytes),
-		.allocation = number_of(0),
-		.target.format.type = raw,
-	};
-
-	return make_volume(pool, &wanted, made, error);
-}
-
 static struct socle_volume *make_empty(struct create *create, const char *name, GError **error)
 {
 	g_autofree char *copy = g_strdup(name);
@@ -293,26 +260,26 @@ static struct socle_volume *make_empty(struct create *create, const char *name, 
 		.capacity = number_of((int64_t)create->size),
 		.target.format.type = qcow2,
 	};
+	g_autofree char *xml = storage_vol_format(&wanted);
+	struct socle_error *why = NULL;
+	struct socle_volume *vol = socle_volume_create(create->pool, xml, 0, &why);
 
-	return make_volume(create->pool, &wanted, create->made, error);
+	if (vol)
+		g_ptr_array_add(create->made, vol);
+	else
+		cli_fail(error, why, "cannot make volume '%s'", name);
+	return vol;
 }
 
-/* It is raw to the pool until that has looked again: its bytes are an image's. */
+/* It is raw to a pool of libvirt's until that has looked again: its bytes are an image's. */
 static struct socle_volume *send_image(struct create *create, const char *name, GError **error)
 {
-	const struct create_image *image = &create->image;
-	struct vol_transfer transfer = {
-		.sparse = true,
-		.progress = vol_shows_progress(create->cli),
-	};
 	struct socle_error *why = NULL;
-	struct socle_volume *vol =
-		create_raw(create->pool, name, image->bytes, create->made, error);
+	struct socle_volume *vol = vol_make_of(
+		create->pool, name, create->image.fd, cli_args_value(create->args, "image"),
+		vol_shows_progress(create->cli), create->made, error);
 
-	if (!vol ||
-	    !vol_upload(vol, image->fd, cli_args_value(create->args, "image"), &transfer, error))
-		return NULL;
-	if (socle_pool_refresh(create->pool, 0, &why) < 0) {
+	if (vol && socle_pool_refresh(create->pool, 0, &why) < 0) {
 		cli_fail(error, why, "pool '%s'", socle_pool_name(create->pool));
 		return NULL;
 	}

@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/sys.h"
 #include "cli/create.h"
 #include "cli/seed.h"
+#include "cli/vol.h"
 
 enum {
 	CD_MAX = 4 * SEED_FILE_MAX,
@@ -88,17 +90,12 @@ struct socle_volume *create_cd(struct socle_pool *pool, const char *name, const 
 			       GPtrArray *made, GError **error)
 {
 	g_autoptr(GByteArray) image = seed_image(seed);
-	struct socle_volume *vol = create_raw(pool, name, image->len, made, error);
-	struct socle_error *why = NULL;
-	SOCLE_AUTO(stream) stream = NULL;
+	autofd int fd = sys_memfd("seed");
+	ssize_t ret = fd < 0 ? fd : sys_write_full(fd, image->data, image->len);
 
-	if (!vol)
-		return NULL;
-	stream = socle_volume_upload(vol, 0, image->len, 0, 0, &why);
-	if (stream && socle_stream_send(stream, image->data, image->len, &why) >= 0 &&
-	    socle_stream_finish(stream, &why) >= 0)
-		return vol;
-	cli_fail(error, why, "cannot write volume '%s'", name);
+	if (ret >= 0)
+		return vol_make_of(pool, name, fd, name, false, made, error);
+	error_sys(error, (int)ret, "cannot write the CD for cloud-init");
 	return NULL;
 }
 

@@ -148,14 +148,6 @@ bool create_undo_machine(struct socle_domain *dom)
 	       socle_domain_undefine(dom, 0, NULL) >= 0;
 }
 
-void create_undo(struct cli *cli, const GPtrArray *made, const char *name, GError **error)
-{
-	bool gone = vols_take_back(cli, made);
-
-	if (interrupted())
-		interrupt_tell(name, gone, error);
-}
-
 static struct socle_domain *make(struct create *create, GError **error)
 {
 	struct socle_domain *dom = NULL;
@@ -174,7 +166,7 @@ static struct socle_domain *make(struct create *create, GError **error)
 	    create_seed(create, error) && interrupt_check(error))
 		dom = define(create, error);
 	if (!dom)
-		create_undo(create->cli, create->made, create->name, error);
+		vols_undo(create->cli, create->made, create->name, error);
 	return dom;
 }
 

@@ -16,7 +16,7 @@ struct create_image {
 	struct socle_volume *vol; /* that the daemon has; or: */
 	int fd;                   /* a file here, -1: there is none */
 	char *format;
-	uint64_t capacity, bytes; /* what a guest sees; of the file */
+	uint64_t capacity; /* what a guest sees */
 };
 
 struct create {
@@ -37,8 +37,6 @@ void create_release(struct create *create);
 bool create_start(struct create *create, struct socle_domain *dom, GError **error);
 /* A machine that did not come to be ends and is forgotten; false: it stays. */
 bool create_undo_machine(struct socle_domain *dom);
-/* So go the volumes that were made for it; after Ctrl-C @error becomes the one sentence about that. */
-void create_undo(struct cli *cli, const GPtrArray *made, const char *name, GError **error);
 
 /* What --memory and --vcpus, and --network say. */
 bool create_take_sizes(struct create *create, GError **error);
@@ -75,9 +73,6 @@ bool create_read_seed(struct create *create, GError **error);
 /* It becomes a volume, and a drive of the machine. */
 bool create_seed(struct create *create, GError **error);
 
-/* A raw volume of so many bytes, to be written; it belongs to @made. */
-struct socle_volume *create_raw(struct socle_pool *pool, const char *name, uint64_t bytes,
-				GPtrArray *made, GError **error);
 /* A CD as a volume that belongs to @made. */
 struct socle_volume *create_cd(struct socle_pool *pool, const char *name, const struct seed *seed,
 			       GPtrArray *made, GError **error);

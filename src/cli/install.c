@@ -120,21 +120,9 @@ static struct socle_volume *send_file(struct install *install, int fd, const cha
 {
 	struct create *create = &install->create;
 	g_autofree char *name = g_strdup_printf("%s-%s", create->name, what);
-	struct vol_transfer transfer = {
-		.sparse = true,
-		.progress = vol_shows_progress(create->cli),
-	};
-	struct socle_volume *vol;
-	struct stat st;
 
-	if (sys_fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		error_set(error, SOCLE_ERROR_USAGE, "the %s is no file", what);
-		return NULL;
-	}
-	vol = create_raw(create->pool, name, (uint64_t)st.st_size, install->media, error);
-	if (!vol || sys_lseek(fd, 0, SEEK_SET) < 0 || !vol_upload(vol, fd, what, &transfer, error))
-		return NULL;
-	return vol;
+	return vol_make_of(create->pool, name, fd, what, vol_shows_progress(create->cli),
+			   install->media, error);
 }
 
 static bool send_path(struct install *install, int fd, const char *what, char **ret_path,
@@ -454,7 +442,7 @@ static struct socle_domain *make(struct install *install, GError **error)
 	if (!vols_take_back(create->cli, install->media) && dom)
 		cli_warn("what was sent for the installer can be deleted by 'socle vol delete'");
 	if (!dom)
-		create_undo(create->cli, create->made, create->name, error);
+		vols_undo(create->cli, create->made, create->name, error);
 	interrupt_end();
 	return dom;
 }

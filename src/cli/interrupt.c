@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * interrupt.c - Ctrl-C in a command that makes things: what is there goes again
+ *
+ * Nobody waits for the end of the thread that takes the signals: it stays, and behind interrupt_end() gets none,
+ * for the kernel gives them to the main thread, which does not block them any more. Only while that one has not
+ * come to take the last signal may the next one go here; then it is handed on.
  */
 #include "cli/interrupt.h"
 
@@ -15,8 +19,9 @@
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 
 static struct {
-	atomic_bool noted;
-	struct thread *thread; /* takes the signals; SIGUSR1 ends it */
+	atomic_bool noted, active;
+	struct thread *thread; /* takes the signals, from the first interrupt_begin() on */
+	pthread_t main;
 	sigset_t wanted;
 	pthread_mutex_t lock; /* guards conn */
 	struct socle_conn *conn;
@@ -39,7 +44,11 @@ static void take_signals(void *arg)
 	int sig;
 
 	(void)arg;
-	while (!sigwait(&state.wanted, &sig) && sig != SIGUSR1) {
+	while (!sigwait(&state.wanted, &sig)) {
+		if (!atomic_load(&state.active)) {
+			(void)pthread_kill(state.main, sig);
+			continue;
+		}
 		if (atomic_exchange(&state.noted, true))
 			end_at_once(sig);
 		pthread_mutex_lock(&state.lock);
@@ -49,12 +58,10 @@ static void take_signals(void *arg)
 	}
 }
 
-bool interrupt_begin(GError **error)
+static bool start(GError **error)
 {
-	if (state.thread)
-		return true;
+	state.main = pthread_self();
 	sigemptyset(&state.wanted);
-	sigaddset(&state.wanted, SIGUSR1);
 	for (size_t i = 0; i < G_N_ELEMENTS(signals); i++) {
 		struct sigaction old;
 
@@ -62,17 +69,23 @@ bool interrupt_begin(GError **error)
 		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
 			sigaddset(&state.wanted, signals[i]);
 	}
-	(void)pthread_sigmask(SIG_BLOCK, &state.wanted, NULL);
 	state.thread = thread_start("signals", take_signals, NULL, error);
 	return state.thread != NULL;
 }
 
+bool interrupt_begin(GError **error)
+{
+	if (!state.thread && !start(error))
+		return false;
+	atomic_store(&state.active, true);
+	(void)pthread_sigmask(SIG_BLOCK, &state.wanted, NULL);
+	return true;
+}
+
 void interrupt_end(void)
 {
-	if (!state.thread)
+	if (!atomic_exchange(&state.active, false))
 		return;
-	thread_signal(state.thread, SIGUSR1);
-	thread_join(g_steal_pointer(&state.thread));
 	(void)pthread_sigmask(SIG_UNBLOCK, &state.wanted, NULL);
 }
 

@@ -300,6 +300,14 @@ bool vols_take_back(struct cli *cli, const GPtrArray *vols)
 	return all;
 }
 
+void vols_undo(struct cli *cli, const GPtrArray *vols, const char *name, GError **error)
+{
+	bool gone = vols_take_back(cli, vols);
+
+	if (interrupted())
+		interrupt_tell(name, gone, error);
+}
+
 static int run_clone(struct cli *cli, const struct cli_args *args, GError **error)
 {
 	SOCLE_AUTO(volume) from = cli_volume(cli, args, cli_args_word(args, 0), error);

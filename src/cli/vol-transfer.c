@@ -29,6 +29,12 @@ enum {
 	TELL_MS = 200,   /* between two lines of progress */
 };
 
+struct vol_transfer {
+	uint64_t offset, length; /* of the volume; 0: all */
+	bool sparse;             /* holes of a file are not sent */
+	bool progress;           /* is told on stderr */
+};
+
 /* How far it is, on a terminal. */
 struct progress {
 	bool wanted;
@@ -157,8 +163,32 @@ static bool send_sparse(struct socle_stream *stream, struct source *source,
 	return true;
 }
 
-bool vol_upload(struct socle_volume *vol, int fd, const char *path,
-		const struct vol_transfer *transfer, GError **error)
+/* The stream is open: all goes through it; @total: bytes, or 0: not known. */
+static bool fill(struct socle_stream *stream, const char *name, struct source *source,
+		 bool by_daemon, uint64_t total, bool shows_progress, GError **error)
+{
+	struct socle_error *why = NULL;
+	struct progress progress;
+	bool ok;
+
+	progress_init(&progress, shows_progress, total);
+	if (by_daemon)
+		ok = wait_for_copy(stream, source->fd, &progress, error);
+	else if (source->sparse)
+		ok = send_sparse(stream, source, &progress, error);
+	else
+		ok = send_data(stream, source, source->left, &progress, error);
+	progress_tell(&progress, true);
+	ok = ok && interrupt_check(error);
+	if (ok && socle_stream_finish(stream, &why) < 0)
+		ok = cli_fail(error, why, NULL);
+	if (!ok)
+		g_prefix_error(error, "volume '%s': ", name);
+	return ok;
+}
+
+static bool upload(struct socle_volume *vol, int fd, const char *path,
+		   const struct vol_transfer *transfer, GError **error)
 {
 	struct stat st;
 	bool file = sys_fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
@@ -169,9 +199,8 @@ bool vol_upload(struct socle_volume *vol, int fd, const char *path,
 		.left = transfer->length ? transfer->length : UINT64_MAX,
 	};
 	struct socle_error *why = NULL;
-	struct progress progress;
 	SOCLE_AUTO(stream) stream = NULL;
-	bool by_daemon, ok;
+	bool by_daemon;
 
 	if (source.sparse)
 		stream = socle_volume_upload_fd(vol, transfer->offset, transfer->length, fd, NULL);
@@ -181,22 +210,80 @@ bool vol_upload(struct socle_volume *vol, int fd, const char *path,
 					     source.sparse ? SOCLE_VOLUME_SPARSE : 0, 0, &why);
 	if (!stream)
 		return cli_fail(error, why, "volume '%s'", socle_volume_name(vol));
-	progress_init(&progress, transfer->progress,
-		      transfer->length ? transfer->length
-		      : file           ? (uint64_t)st.st_size
-				       : 0);
-	if (by_daemon)
-		ok = wait_for_copy(stream, fd, &progress, error);
-	else if (source.sparse)
-		ok = send_sparse(stream, &source, &progress, error);
+	return fill(stream, socle_volume_name(vol), &source, by_daemon,
+		    transfer->length ? transfer->length
+		    : file           ? (uint64_t)st.st_size
+				     : 0,
+		    transfer->progress, error);
+}
+
+/* Another way may do: this one the server does not know. */
+static bool is_unknown(struct socle_error **why)
+{
+	if (socle_error_code(*why) != SOCLE_ERR_NO_SUPPORT)
+		return false;
+	socle_error_free(*why);
+	*why = NULL;
+	return true;
+}
+
+struct birth {
+	struct socle_volume *vol;
+	struct socle_stream *stream;
+	bool by_daemon;
+	bool is_there; /* already, without its bytes */
+};
+
+static bool begin_volume(struct socle_pool *pool, const char *xml, int fd, struct birth *birth,
+			 struct socle_error **why)
+{
+	birth->vol = socle_volume_create_stream(pool, xml, 0, fd, 0, &birth->stream, why);
+	birth->by_daemon = birth->vol != NULL;
+	if (!birth->vol && is_unknown(why))
+		birth->vol = socle_volume_create_stream(pool, xml, 0, -1, 0, &birth->stream, why);
+	if (birth->vol || !is_unknown(why))
+		return birth->vol != NULL;
+	birth->vol = socle_volume_create(pool, xml, 0, why);
+	birth->is_there = birth->vol != NULL;
+	if (birth->vol)
+		birth->stream = socle_volume_upload(birth->vol, 0, 0, SOCLE_VOLUME_SPARSE, 0, why);
+	return birth->stream != NULL;
+}
+
+struct socle_volume *vol_make_of(struct socle_pool *pool, const char *name, int fd,
+				 const char *path, bool shows_progress, GPtrArray *made,
+				 GError **error)
+{
+	struct source source = { .fd = fd, .path = path, .sparse = true, .left = UINT64_MAX };
+	g_autofree char *copy = g_strdup(name), *xml = NULL;
+	char raw[] = "raw";
+	struct storage_vol wanted = {
+		.name = copy,
+		.allocation = number_of(0),
+		.target.format.type = raw,
+	};
+	struct socle_error *why = NULL;
+	struct birth birth = { .vol = NULL };
+	struct stat st;
+	bool ok;
+
+	if (sys_fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || sys_lseek(fd, 0, SEEK_SET) < 0) {
+		error_set(error, SOCLE_ERROR_USAGE, "'%s' is no file", path);
+		return NULL;
+	}
+	wanted.capacity = number_of(st.st_size);
+	xml = storage_vol_format(&wanted);
+	ok = begin_volume(pool, xml, fd, &birth, &why)
+		     ? fill(birth.stream, name, &source, birth.by_daemon, (uint64_t)st.st_size,
+			    shows_progress, error)
+		     : cli_fail(error, why, "cannot make volume '%s'", name);
+	/* What is not whole is not there any more. */
+	socle_stream_unref(birth.stream);
+	if (birth.vol && (ok || birth.is_there))
+		g_ptr_array_add(made, birth.vol);
 	else
-		ok = send_data(stream, &source, source.left, &progress, error);
-	progress_tell(&progress, true);
-	if (ok && socle_stream_finish(stream, &why) < 0)
-		ok = cli_fail(error, why, NULL);
-	if (!ok)
-		g_prefix_error(error, "volume '%s': ", socle_volume_name(vol));
-	return ok;
+		socle_volume_unref(birth.vol);
+	return ok ? birth.vol : NULL;
 }
 
 bool vol_shows_progress(const struct cli *cli)
@@ -232,11 +319,48 @@ static int run_upload(struct cli *cli, const struct cli_args *args, GError **err
 	if (opened < 0 && !is_stdin)
 		return error_sys(error, opened, "cannot open '%s'", path);
 	vol = cli_volume(cli, args, cli_args_word(args, 0), error);
-	if (!vol || !vol_upload(vol, is_stdin ? STDIN_FILENO : opened, path, &transfer, error))
+	if (!vol || !upload(vol, is_stdin ? STDIN_FILENO : opened, path, &transfer, error))
 		return CLI_FAILED;
 	cli_done_object(cli, &object_volume, vol, "upload", "has what the file has");
 	return CLI_OK;
 }
+
+static int run_import(struct cli *cli, const struct cli_args *args, GError **error)
+{
+	const char *path = cli_args_word(args, 1), *word = cli_args_word(args, 2);
+	g_autofree char *name = word ? g_strdup(word) : g_path_get_basename(path);
+	g_autoptr(GPtrArray) vols =
+		g_ptr_array_new_with_free_func((GDestroyNotify)socle_volume_unref);
+	autofd int fd = sys_open(path, O_RDONLY, 0);
+	SOCLE_AUTO(pool) pool = NULL;
+	struct socle_volume *vol = NULL;
+
+	if (fd < 0)
+		return error_sys(error, fd, "cannot open '%s'", path);
+	pool = cli_pool(cli, cli_args_word(args, 0), error);
+	if (!pool || !interrupt_begin(error))
+		return CLI_FAILED;
+	vol = vol_make_of(pool, name, fd, path, vol_shows_progress(cli), vols, error);
+	if (!vol)
+		vols_undo(cli, vols, name, error);
+	interrupt_end();
+	if (!vol)
+		return CLI_FAILED;
+	cli_done_object(cli, &object_volume, vol, "import", "is made of the file");
+	return CLI_OK;
+}
+
+const struct cli_command cli_vol_import = {
+	.noun = "vol",
+	.verb = "import",
+	.arguments = "POOL FILE [NAME]",
+	.summary = "Make a volume of a file, which is there when it has all of it",
+	.what = { CLI_POOL, CLI_FILE, CLI_TEXT },
+	.min = 2,
+	.max = 3,
+	.flags = CLI_WRITES,
+	.run = run_import,
+};
 
 #define ROWS_TRANSFER                                                                      \
 	VOL_ROW_POOL, { "offset", 0, "SIZE", CLI_TEXT, "of the volume, where it begins" }, \

@@ -14,8 +14,10 @@
 
 static struct storage_vol *parse(char *xml, GError **error)
 {
-	struct storage_vol *parsed = storage_vol_parse(xml, strlen(xml), 0, NULL, error);
+	struct storage_vol *parsed = storage_vol_skim(xml, strlen(xml));
 
+	if (!parsed)
+		parsed = storage_vol_parse(xml, strlen(xml), 0, NULL, error);
 	free(xml);
 	return parsed;
 }

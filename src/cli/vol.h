@@ -15,7 +15,7 @@
 
 struct cli;
 
-/* What a volume is; NULL with an error. */
+/* What a volume is, as storage_vol_skim() has it; NULL with an error. */
 struct storage_vol *vol_definition(struct socle_volume *vol, GError **error);
 
 /*
@@ -27,16 +27,18 @@ struct socle_volume *vol_clone(struct cli *cli, struct socle_pool *pool, struct 
 
 /* Deletes each of what was made for something that did not come to be; false: some stay, it says which. */
 bool vols_take_back(struct cli *cli, const GPtrArray *vols);
+/* The same; after Ctrl-C @error becomes the one sentence about that. @name: of what did not come to be. */
+void vols_undo(struct cli *cli, const GPtrArray *vols, const char *name, GError **error);
 
-/* Bytes from where @fd stands into a volume; holes of a file are not sent if @sparse. */
-struct vol_transfer {
-	uint64_t offset, length; /* of the volume; 0: all */
-	bool sparse;
-	bool progress; /* is told on stderr */
-};
 /* Is a person looking? */
 bool vol_shows_progress(const struct cli *cli);
-bool vol_upload(struct socle_volume *vol, int fd, const char *path,
-		const struct vol_transfer *transfer, GError **error);
+
+/*
+ * A raw volume @name that has what the file @fd has, known to people as @path; it belongs to @made. Who is killed
+ * meanwhile leaves nothing, if the daemon is socled. NULL with an error.
+ */
+struct socle_volume *vol_make_of(struct socle_pool *pool, const char *name, int fd,
+				 const char *path, bool shows_progress, GPtrArray *made,
+				 GError **error);
 
 #endif

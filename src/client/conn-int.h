@@ -5,7 +5,8 @@
  * All of it is guarded by one lock, which nobody holds while he waits for the network, decodes an
  * answer or calls back. Calls wait on conditions of their own; all else waits on `changed`.
  *
- *  (1) Only the I/O thread (conn-io.c) reads the link, and only it throws the link away.
+ *  (1) Only the I/O thread (conn-io.c) reads the link, and only it throws the link away. Before there is
+ *      one (SOCLE_OPEN_BRIEF) one of those who wait does so: he drives. The thread begins when he has stopped.
  *  (2) Whoever has something to send puts it into `out` and sends what goes at once; the I/O thread
  *      sends the rest. So packets leave in the order in which they were put there.
  *  (3) The I/O thread never calls back, and owns no handle: what comes for others is kept as packets.
@@ -112,15 +113,17 @@ struct socle_conn {
 	struct dialer *dialer;
 	bool readonly;
 	bool reconnect;
-	bool threadless; /* tests: who waits for an answer reads it himself */
+	bool threadless; /* tests: who waits for an answer reads it himself, and nobody else */
 	atomic_uint next_serial;
 	atomic_uint timeout_ms;
-	struct thread *io;
 	int wake_fd;
 
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t changed;
 	enum conn_state state;
+	struct thread *io; /* NULL: not needed yet */
+	bool driven;       /* somebody who waits does the work of the I/O thread */
+	bool more;         /* may be there to be read, without poll() telling of it */
 	bool stopping;
 	bool dialing; /* the I/O thread is busy with dial() or with the first calls */
 	bool orphan;  /* nobody waits for the I/O thread: it frees all when it ends */
@@ -129,10 +132,10 @@ struct socle_conn {
 	struct socle_error *why; /* the connection ended, or is being opened again */
 	struct link *link;       /* while it is up */
 	unsigned generation;     /* of the link, from 1 on: numbers of the server are its */
-	struct link_features features;
-	char *broken;        /* why the link is of no use any more, or NULL */
-	GHashTable *calls;   /* of struct call, by serial */
-	GHashTable *streams; /* of struct socle_stream, by serial */
+	bool keepalive;          /* the server answers pings */
+	char *broken;            /* why the link is of no use any more, or NULL */
+	GHashTable *calls;       /* of struct call, by serial */
+	GHashTable *streams;     /* of struct socle_stream, by serial */
 	GHashTable *late;    /* procedures, by serial of calls that were given up (conn-late.c) */
 	size_t stream_bytes; /* that were received for all of them */
 	GQueue out;
@@ -154,12 +157,11 @@ struct socle_conn {
 /* == conn.c == */
 
 /* A connection that is up; @link and @dialer are owned from now on. */
-struct socle_conn *conn_new(struct link *link, const struct link_features *features,
-			    struct dialer *dialer, bool readonly, bool reconnect, bool threadless,
-			    struct socle_error **error);
+struct socle_conn *conn_new(struct link *link, bool keepalive, struct dialer *dialer,
+			    unsigned flags, bool threadless, struct socle_error **error);
 /* Dial, and make the first calls. */
-struct link *conn_dial(struct dialer *dialer, bool readonly, bool again,
-		       struct link_features *ret_features, struct socle_error **error);
+struct link *conn_dial(struct dialer *dialer, bool readonly, bool again, bool *ret_keepalive,
+		       struct socle_error **error);
 /* @dialer is owned from now on. */
 struct socle_conn *conn_open_dialer(struct dialer *dialer, unsigned flags,
 				    struct socle_error **error);
@@ -177,7 +179,10 @@ void flag_fd_release(struct flag_fd *flag);
 
 /* == conn-io.c == */
 
-void conn_io_main(void *opaque);
+/* There is to be an I/O thread from now on. */
+void conn_need_io_locked(struct socle_conn *conn);
+/* Do the next thing that the I/O thread would do if there were one, waiting for it up to the deadline. */
+void conn_drive_locked(struct socle_conn *conn, uint64_t deadline);
 /* Let the I/O thread look again; it has. */
 void conn_wake(struct socle_conn *conn);
 void conn_rest(struct socle_conn *conn);
@@ -273,7 +278,6 @@ struct event_kind {
 const struct event_kind *event_kind_of(int id);
 /* By the call that asks, or NULL. */
 const struct event_kind *event_kind_by_call(int procedure);
-bool event_kind_is_domain(const struct event_kind *kind);
 
 /* What a call that asks has; answers of all kinds look like that for domains. */
 struct event_args {
@@ -311,9 +315,10 @@ bool event_tell(struct socle_conn *conn, struct packet *packet, const struct han
  */
 struct socle_stream *stream_open_call(struct socle_conn *conn, int procedure, void *args, void *ret,
 				      unsigned flags, struct socle_error **error);
-/* The same of a call that answers nothing, and that *@fd goes with; NULL: none. */
+/* The same, and *@fd goes with the call; NULL: none. */
 struct socle_stream *stream_open_call_fd(struct socle_conn *conn, int procedure, void *args,
-					 const int *fd, unsigned flags, struct socle_error **error);
+					 void *ret, const int *fd, unsigned flags,
+					 struct socle_error **error);
 void stream_packet_locked(struct socle_conn *conn, struct packet *packet);
 /* So many bytes of it have left the queue. */
 void stream_sent_locked(struct socle_stream *stream, size_t len);

@@ -75,14 +75,8 @@ static bool register_again(struct link *link, struct registration *r, char **pro
 	return true;
 }
 
-static bool register_all(struct link *link, GArray *list, const struct link_features *features,
-			 char **problem)
+static bool register_all(struct link *link, GArray *list, char **problem)
 {
-	if (!features->event_callbacks) {
-		if (list->len > 0)
-			*problem = g_strdup("the server that is there now has no events");
-		return true;
-	}
 	for (unsigned i = 0; i < list->len; i++) {
 		if (!register_again(link, &g_array_index(list, struct registration, i), problem))
 			return false;
@@ -90,9 +84,8 @@ static bool register_all(struct link *link, GArray *list, const struct link_feat
 	return true;
 }
 
-static void up_again_locked(struct socle_conn *conn, struct link *link,
-			    const struct link_features *features, const GArray *list,
-			    const char *problem)
+static void up_again_locked(struct socle_conn *conn, struct link *link, bool keepalive,
+			    const GArray *list, const char *problem)
 {
 	struct packet *packet;
 
@@ -109,7 +102,7 @@ static void up_again_locked(struct socle_conn *conn, struct link *link,
 		else if (r->server_id >= 0)
 			conn_deregister_locked(conn, event_kind_of(r->event), r->server_id);
 	}
-	conn->features = *features;
+	conn->keepalive = keepalive;
 	conn->state = CONN_UP;
 	conn->pings = 0;
 	conn->heard_ns = sys_monotonic_ns();
@@ -123,21 +116,21 @@ static void up_again_locked(struct socle_conn *conn, struct link *link,
 /* Return: whether it is up. */
 static bool try_once(struct socle_conn *conn)
 {
-	struct link_features features;
+	bool keepalive;
 	g_autoptr(GArray) list = NULL;
 	g_autofree char *problem = NULL;
-	autoptr(link) link = conn_dial(conn->dialer, conn->readonly, true, &features, NULL);
+	autoptr(link) link = conn_dial(conn->dialer, conn->readonly, true, &keepalive, NULL);
 	bool up;
 
 	if (!link)
 		return false;
 	list = list_registrations(conn);
-	if (!register_all(link, list, &features, &problem))
+	if (!register_all(link, list, &problem))
 		return false;
 	pthread_mutex_lock(&conn->lock);
 	up = !conn->stopping && conn->state == CONN_REOPENING;
 	if (up)
-		up_again_locked(conn, g_steal_pointer(&link), &features, list, problem);
+		up_again_locked(conn, g_steal_pointer(&link), keepalive, list, problem);
 	pthread_mutex_unlock(&conn->lock);
 	return up;
 }

@@ -57,11 +57,6 @@ const struct event_kind *event_kind_by_call(int procedure)
 	return NULL;
 }
 
-bool event_kind_is_domain(const struct event_kind *kind)
-{
-	return kind == &domain_kind;
-}
-
 void event_args_init(struct event_args *args, int id, const struct event_subject *of)
 {
 	const struct event_kind *kind = event_kind_of(id);

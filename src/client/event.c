@@ -67,25 +67,16 @@ static bool ask_for_events(struct socle_conn *conn, struct handler *h,
 	return conn_call_for(conn, &call, atomic_load(&conn->timeout_ms), &args.u, &ret, error);
 }
 
-static bool can_register(struct socle_conn *conn, enum socle_event_id id,
-			 const struct event_kind *kind, const struct event_subject *of,
-			 struct socle_error **error)
+static bool can_register(enum socle_event_id id, const struct event_kind *kind,
+			 const struct event_subject *of, struct socle_error **error)
 {
-	bool local = id >= SOCLE_EVENT_CLOSED && id <= SOCLE_EVENT_DROPPED, able;
+	bool local = id >= SOCLE_EVENT_CLOSED && id <= SOCLE_EVENT_DROPPED;
 
 	if (!local && !kind)
 		return client_error(error, SOCLE_ERR_INVALID_ARG, "there is no event %d", (int)id);
-	if (local)
-		return !of->one || client_error(error, SOCLE_ERR_INVALID_ARG,
-						"events of the connection are no domain's");
-	/* Only callbacks of domains came later than their events. */
-	if (!event_kind_is_domain(kind))
-		return true;
-	pthread_mutex_lock(&conn->lock);
-	able = conn->features.event_callbacks;
-	pthread_mutex_unlock(&conn->lock);
-	return able || client_error(error, SOCLE_ERR_NO_SUPPORT,
-				    "the server is too old to tell events by callbacks");
+	return !local || !of->one ||
+	       client_error(error, SOCLE_ERR_INVALID_ARG,
+			    "events of the connection are no domain's");
 }
 
 /* What it has must be released without the lock, for it is the caller's. */
@@ -121,12 +112,13 @@ static int register_for(struct socle_conn *conn, enum socle_event_id id,
 	bool ok = true;
 
 	if (!client_has((const void *)(uintptr_t)fn, "function to call back", error) ||
-	    !can_register(conn, id, kind, of, error))
+	    !can_register(id, kind, of, error))
 		return -1;
 	h = handler_new(id, of, fn, opaque);
 	pthread_mutex_lock(&conn->lock);
 	number = h->id = conn->next_handler++;
 	g_ptr_array_add(conn->handlers, h);
+	conn_need_io_locked(conn);
 	/* Ours: its first event, on another thread, may deregister it. */
 	h->refs++;
 	conn->registering++;
@@ -388,5 +380,8 @@ int socle_conn_dispatch(struct socle_conn *conn, int timeout_ms, struct socle_er
 
 int socle_conn_event_fd(struct socle_conn *conn)
 {
+	pthread_mutex_lock(&conn->lock);
+	conn_need_io_locked(conn);
+	pthread_mutex_unlock(&conn->lock);
 	return conn->event_fd.fd;
 }

@@ -69,10 +69,28 @@ uint32_t link_next_serial(struct link *link);
 /* What link_call() found among the answers: packets of events, for packet_free(). NULL: no more. */
 struct packet *link_take_event(struct link *link);
 
+/* A call that is made with others. */
+struct link_call {
+	int procedure;
+	void *args, *ret;           /* of the types that the table of procedures names */
+	struct socle_error *server; /* that says no; the caller frees it */
+	bool ok;                    /* @ret is there */
+	uint32_t serial;
+	bool answered;
+};
+
 /**
- * link_call() - call a procedure and wait for its answer, while nobody else uses the link
- * @args:       of the type that the table of procedures names
- * @ret:        the same
+ * link_call_all() - call procedures and wait for all answers, while nobody else uses the link
+ * @calls: in whose order they are sent; a server may well work on them at once, and answers as it likes
+ * @error: set if the link is broken, or an answer makes no sense
+ *
+ * Return: false with an error; what has been answered by then is as if it had come alone
+ */
+bool link_call_all(struct link *link, struct link_call *calls, unsigned count, uint64_t deadline,
+		   GError **error);
+
+/**
+ * link_call() - the same with one call
  * @ret_server: set if it is the server that says no; the caller frees it
  * @error:      set if the link is broken, or the answer makes no sense
  */
@@ -94,19 +112,13 @@ struct rpc_message *link_new_call(uint32_t serial, int procedure, void *args, un
 bool link_read_answer(struct packet *packet, int procedure, void *ret,
 		      struct socle_error **ret_server, GError **error);
 
-/* What a server can do, asked when a link is made. */
-struct link_features {
-	bool keepalive;
-	bool event_callbacks; /* events by numbers of callbacks */
-	bool close_callback;  /* it tells when it closes */
-};
-
 /**
  * link_open() - the first calls: who we are, and what is to be opened
  * @name:     of the URI, as the server is to see it
  * @readonly: ask for a connection that changes nothing
+ * @ret_keepalive: the server answers pings
  */
 bool link_open(struct link *link, const char *name, bool readonly, uint64_t deadline,
-	       struct link_features *ret_features, struct socle_error **error);
+	       bool *ret_keepalive, struct socle_error **error);
 
 #endif

@@ -299,18 +299,44 @@ static void put_aside(struct link *link, struct packet *packet)
 		packet_free(packet);
 }
 
-bool link_call(struct link *link, int procedure, void *args, void *ret, uint64_t deadline,
-	       struct socle_error **ret_server, GError **error)
+static bool send_call(struct link *link, struct link_call *call, uint64_t deadline, GError **error)
 {
-	uint32_t serial = link_next_serial(link);
-	autoptr(rpc_message) msg = link_new_call(serial, procedure, args, 0, error);
+	autoptr(rpc_message) msg = NULL;
 
-	if (!msg || !write_all(link, rpc_message_packet(msg), deadline, error))
-		return false;
-	for (;;) {
+	call->serial = link_next_serial(link);
+	call->ok = call->answered = false;
+	call->server = NULL;
+	msg = link_new_call(call->serial, call->procedure, call->args, 0, error);
+	return msg && write_all(link, rpc_message_packet(msg), deadline, error);
+}
+
+/* Whose answer it is, or NULL. */
+static struct link_call *find_call(struct link_call *calls, unsigned count,
+				   const struct packet *packet)
+{
+	const struct rpc_procedure *proc;
+
+	if (rpc_sort_for_client(&packet->received.header, &proc, NULL) != RPC_SORT_REPLY)
+		return NULL;
+	for (unsigned i = 0; i < count; i++) {
+		if (!calls[i].answered && calls[i].serial == packet->received.header.serial)
+			return &calls[i];
+	}
+	return NULL;
+}
+
+bool link_call_all(struct link *link, struct link_call *calls, unsigned count, uint64_t deadline,
+		   GError **error)
+{
+	unsigned answered = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (!send_call(link, &calls[i], deadline, error))
+			return false;
+	}
+	while (answered < count) {
 		struct packet *packet;
-		const struct rpc_procedure *proc;
-		bool ok;
+		struct link_call *call;
 
 		if (!link_read(link, &packet, error))
 			return false;
@@ -319,13 +345,29 @@ bool link_call(struct link *link, int procedure, void *args, void *ret, uint64_t
 				return false;
 			continue;
 		}
-		if (rpc_sort_for_client(&packet->received.header, &proc, NULL) != RPC_SORT_REPLY ||
-		    packet->received.header.serial != serial) {
+		call = find_call(calls, count, packet);
+		if (!call) {
 			put_aside(link, packet);
 			continue;
 		}
-		ok = link_read_answer(packet, procedure, ret, ret_server, error);
+		call->answered = true;
+		answered++;
+		call->ok =
+			link_read_answer(packet, call->procedure, call->ret, &call->server, error);
 		packet_free(packet);
-		return ok;
+		if (!call->ok && !call->server)
+			return false;
 	}
+	return true;
+}
+
+bool link_call(struct link *link, int procedure, void *args, void *ret, uint64_t deadline,
+	       struct socle_error **ret_server, GError **error)
+{
+	struct link_call call = { .procedure = procedure, .args = args, .ret = ret };
+
+	if (!link_call_all(link, &call, 1, deadline, error))
+		return false;
+	*ret_server = call.server;
+	return call.ok;
 }

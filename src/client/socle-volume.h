@@ -213,6 +213,28 @@ SOCLE_API struct socle_volume *socle_volume_create_from(struct socle_pool *pool,
 							struct socle_error **error);
 
 /**
+ * socle_volume_create_stream() - make a volume of bytes that are sent: it is there when all of them are
+ * @pool:         where
+ * @xml:          a <volume>; of a format other than raw the bytes say all
+ * @flags:        enum socle_volume_create_flags
+ * @fd:           of a file that the server copies, as by socle_volume_upload_fd(); -1: the stream is written to
+ * @stream_flags: enum socle_stream_flags
+ * @ret_stream:   as of socle_volume_upload() or socle_volume_upload_fd()
+ * @error:        SOCLE_ERR_NO_SUPPORT if the server cannot do it: socle_volume_create() and an upload are for
+ *                all, but leave a volume without its bytes if the client dies between them
+ *
+ * Until socle_stream_finish() others see that the volume is being made, and can do nothing with it; if the
+ * stream ends otherwise it never was.
+ *
+ * Return: for socle_volume_unref(); NULL on failure, then there is no stream either
+ */
+SOCLE_API struct socle_volume *socle_volume_create_stream(struct socle_pool *pool, const char *xml,
+							  unsigned flags, int fd,
+							  unsigned stream_flags,
+							  struct socle_stream **ret_stream,
+							  struct socle_error **error);
+
+/**
  * socle_volume_delete() - delete it; what it had is lost
  * @vol:   the volume
  * @flags: enum socle_volume_delete_flags

@@ -71,9 +71,11 @@ void stream_drop_in_locked(struct socle_stream *s)
 
 	while ((chunk = g_queue_pop_head(&s->in)))
 		chunk_free(chunk);
+	/* The I/O thread may have stopped reading. */
+	if (s->conn->stream_bytes >= CONN_STREAM_PAUSE)
+		conn_wake(s->conn);
 	s->conn->stream_bytes -= s->in_bytes;
 	s->in_bytes = 0;
-	conn_wake(s->conn);
 }
 
 /* It leaves the table: what comes for it is dropped from now on. */
@@ -130,15 +132,22 @@ void socle_stream_unref(struct socle_stream *stream)
 	g_free(stream);
 }
 
-static struct socle_stream *open_call(struct socle_conn *conn, struct call *call, void *args,
-				      void *ret, unsigned flags, struct socle_error **error)
+struct socle_stream *stream_open_call_fd(struct socle_conn *conn, int procedure, void *args,
+					 void *ret, const int *fd, unsigned flags,
+					 struct socle_error **error)
 {
-	struct socle_stream *s = stream_new(conn, call->procedure, flags, error);
+	struct socle_stream *s = stream_new(conn, procedure, flags, error);
+	struct call call = { .procedure = procedure, .fd = fd, .stream = s };
 
 	if (!s)
 		return NULL;
-	call->stream = s;
-	if (conn_call_for(conn, call, atomic_load(&conn->timeout_ms), args, ret, error))
+	/* Bytes come and go while nobody waits; of a file that goes along, only the end. */
+	if (!fd || s->nonblock) {
+		pthread_mutex_lock(&conn->lock);
+		conn_need_io_locked(conn);
+		pthread_mutex_unlock(&conn->lock);
+	}
+	if (conn_call_for(conn, &call, atomic_load(&conn->timeout_ms), args, ret, error))
 		return s;
 	socle_stream_unref(s);
 	return NULL;
@@ -147,17 +156,7 @@ static struct socle_stream *open_call(struct socle_conn *conn, struct call *call
 struct socle_stream *stream_open_call(struct socle_conn *conn, int procedure, void *args, void *ret,
 				      unsigned flags, struct socle_error **error)
 {
-	struct call call = { .procedure = procedure };
-
-	return open_call(conn, &call, args, ret, flags, error);
-}
-
-struct socle_stream *stream_open_call_fd(struct socle_conn *conn, int procedure, void *args,
-					 const int *fd, unsigned flags, struct socle_error **error)
-{
-	struct call call = { .procedure = procedure, .fd = fd };
-
-	return open_call(conn, &call, args, NULL, flags, error);
+	return stream_open_call_fd(conn, procedure, args, ret, NULL, flags, error);
 }
 
 void stream_expect_locked(struct socle_stream *s, uint32_t serial)

@@ -344,7 +344,7 @@ static struct socle_stream *open_bytes(struct socle_volume *vol, int procedure, 
 		.flags = flags,
 	};
 
-	return stream_open_call_fd(vol->conn, procedure, &args, fd, stream_flags, error);
+	return stream_open_call_fd(vol->conn, procedure, &args, NULL, fd, stream_flags, error);
 }
 
 static_assert(sizeof(rpc_storage_vol_upload_args) == sizeof(rpc_storage_vol_download_args) &&
@@ -368,18 +368,26 @@ struct socle_stream *socle_volume_download(struct socle_volume *vol, uint64_t of
 			  stream_flags, error);
 }
 
-/* What a server that copies by itself is asked for; others would take the call for another one. */
-static bool server_copies(struct socle_conn *conn, struct socle_error **error)
+/* Servers that have no such feature would take the call for another one. */
+static bool server_has(struct socle_conn *conn, int feature, const char *what,
+		       struct socle_error **error)
 {
-	rpc_connect_supports_feature_args args = { .feature = RPC_FEATURE_VOL_BY_FD };
+	rpc_connect_supports_feature_args args = { .feature = feature };
 	rpc_connect_supports_feature_ret ret = { 0 };
 
-	if (conn->local &&
-	    !CALL(conn, CONNECT_SUPPORTS_FEATURE, connect_supports_feature, &args, &ret, error))
+	if (!CALL(conn, CONNECT_SUPPORTS_FEATURE, connect_supports_feature, &args, &ret, error))
 		return false;
 	return ret.supported ||
-	       client_error(error, SOCLE_ERR_NO_SUPPORT,
-			    "this server does not copy volumes from and to descriptors");
+	       client_error(error, SOCLE_ERR_NO_SUPPORT, "this server does not %s", what);
+}
+
+static bool server_copies(struct socle_conn *conn, struct socle_error **error)
+{
+	static const char what[] = "copy volumes from and to descriptors";
+
+	return conn->local
+		       ? server_has(conn, RPC_FEATURE_VOL_BY_FD, what, error)
+		       : client_error(error, SOCLE_ERR_NO_SUPPORT, "this server does not %s", what);
 }
 
 static struct socle_stream *open_copy(struct socle_volume *vol, int procedure, uint64_t offset,
@@ -400,4 +408,25 @@ struct socle_stream *socle_volume_download_fd(struct socle_volume *vol, uint64_t
 					      uint64_t length, int fd, struct socle_error **error)
 {
 	return open_copy(vol, RPC_PROC_STORAGE_VOL_DOWNLOAD, offset, length, fd, error);
+}
+
+struct socle_volume *socle_volume_create_stream(struct socle_pool *pool, const char *xml,
+						unsigned flags, int fd, unsigned stream_flags,
+						struct socle_stream **ret_stream,
+						struct socle_error **error)
+{
+	rpc_storage_vol_create_xml_args args = {
+		.pool = client_pool_wire(pool),
+		.xml = TEXT(xml),
+		.flags = flags | RPC_VOL_BY_STREAM | (fd < 0 ? 0 : RPC_VOL_BY_FD),
+	};
+	rpc_storage_vol_create_xml_ret ret;
+
+	*ret_stream = NULL;
+	if (!client_has(xml, "XML", error) || (fd >= 0 && !server_copies(pool->conn, error)) ||
+	    !server_has(pool->conn, RPC_FEATURE_VOL_BY_STREAM, "make volumes of a stream", error))
+		return NULL;
+	*ret_stream = stream_open_call_fd(pool->conn, RPC_PROC_STORAGE_VOL_CREATE_XML, &args, &ret,
+					  fd < 0 ? NULL : &fd, stream_flags, error);
+	return *ret_stream ? take(pool->conn, &ret.vol) : NULL;
 }

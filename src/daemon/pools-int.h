@@ -116,6 +116,9 @@ struct storage_vol *vol_look(int fd, const char *name, const char *path, GError 
 struct storage_vol *vol_look_raw(int fd, const char *name, GError **error);
 bool vol_file_create(const struct depot *depot, const struct vol_create *what,
 		     const struct depot *source, struct vol_work *work, GError **error);
+/* A file that is to get bytes, and then its name by part_finish(). The folder, which is the part's; or -1. */
+int vol_file_begin(const struct depot *depot, const struct vol_create *what, struct vol_work *work,
+		   struct part *ret_part, GError **error);
 bool vol_file_remove(const struct depot *depot, const char *name, bool all, GError **error);
 bool vol_file_resize(const struct depot *depot, const char *name, uint64_t wanted, unsigned flags,
 		     struct vol_work *work, GError **error);
@@ -149,6 +152,11 @@ struct vol_io;
 /* For streams. Its functions take threads of their own. */
 struct vol_io *vol_io_new(struct pools *pools, const struct depot *depot, const char *name,
 			  const struct vol_open *how, GError **error);
+
+/* Of a file that is there when its bytes are. */
+struct vol_io *vol_io_new_file(struct pools *pools, const struct depot *depot,
+			       const struct vol_create *what, struct vol_work *work,
+			       GError **error);
 
 /* The same of volumes that other hosts keep (vol-remote.c). */
 struct vol_io *vol_remote_io_new(struct pools *pools, const struct depot *depot, const char *name,

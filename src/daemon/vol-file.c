@@ -164,6 +164,22 @@ static bool make_empty(const struct part *part, const struct storage_vol *vol, u
 			   : make_image(part, ops, vol, size, flags, error);
 }
 
+/* Room for bytes that will come: an image's are all its own, from the first on. */
+static bool make_room(const struct part *part, const struct storage_vol *vol, struct vol_work *work,
+		      GError **error)
+{
+	const struct image_ops *ops = format_of(vol, error);
+
+	if (!ops)
+		return false;
+	if (vol->backing.path)
+		return error_set(error, SOCLE_ERROR_USAGE,
+				 "what is behind the volume '%s' stands in the bytes that are to "
+				 "come; leave <backingStore> out",
+				 vol->name);
+	return !is_raw(ops) || make_raw(part, vol, (uint64_t)vol->capacity.value, work, error);
+}
+
 /* == Copies == */
 
 struct copy_source {
@@ -360,28 +376,54 @@ static bool protect(const struct depot *depot, const struct part *part,
 	return ret >= 0 || error_sys(error, ret, "cannot set the volume's mode");
 }
 
+/* A part of what it is to be, which has all but its name. */
+static bool begin(const struct depot *depot, const struct vol_create *what,
+		  const struct depot *source, struct vol_work *work, int dir, struct part *part,
+		  GError **error)
+{
+	struct stat st;
+	bool ok;
+
+	if (sys_stat_at(dir, what->vol->name, &st) >= 0)
+		return error_set(error, SOCLE_ERROR_EXISTS,
+				 "storage vol '%s' already exists; give the new one another name",
+				 what->vol->name);
+	if (!part_init(part, dir, error))
+		return false;
+	if (what->ret_io)
+		ok = make_room(part, what->vol, work, error);
+	else if (source)
+		ok = make_copy(depot, part, what, source, work, error);
+	else
+		ok = make_empty(part, what->vol, what->flags, work, error);
+	if (ok && protect(depot, part, &what->vol->target.permissions, error) &&
+	    work_is_wanted(work, error))
+		return true;
+	part_release(part);
+	return false;
+}
+
 bool vol_file_create(const struct depot *depot, const struct vol_create *what,
 		     const struct depot *source, struct vol_work *work, GError **error)
 {
 	autofd int dir = folder_open(depot, error);
 	struct part part;
-	struct stat st;
 	bool ok;
 
-	if (dir < 0)
+	if (dir < 0 || !begin(depot, what, source, work, dir, &part, error))
 		return false;
-	if (sys_stat_at(dir, what->vol->name, &st) >= 0)
-		return error_set(error, SOCLE_ERROR_EXISTS,
-				 "storage vol '%s' already exists; give the new one another name",
-				 what->vol->name);
-	if (!part_init(&part, dir, error))
-		return false;
-	ok = source ? make_copy(depot, &part, what, source, work, error)
-		    : make_empty(&part, what->vol, what->flags, work, error);
-	ok = ok && protect(depot, &part, &what->vol->target.permissions, error) &&
-	     work_is_wanted(work, error) && part_finish(&part, what->vol->name, false, error);
+	ok = part_finish(&part, what->vol->name, false, error);
 	part_release(&part);
 	return ok;
+}
+
+int vol_file_begin(const struct depot *depot, const struct vol_create *what, struct vol_work *work,
+		   struct part *ret_part, GError **error)
+{
+	autofd int dir = folder_open(depot, error);
+
+	return dir >= 0 && begin(depot, what, NULL, work, dir, ret_part, error) ? fd_steal(&dir)
+										: -1;
 }
 
 /* == Those that are there == */

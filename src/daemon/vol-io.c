@@ -3,8 +3,8 @@
  * vol-io.c - bytes of a volume as a client sends or takes them
  *
  * An upload of a whole file is a part (depot-dir.c) that replaces the volume when the client has finished:
- * who dies in the middle changes nothing. What the client has not sent is as it was. An upload into a part
- * of the volume, or to a device, is written where it belongs.
+ * who dies in the middle changes nothing. What the client has not sent is as it was. A volume that is new is
+ * such a part, too. An upload into a part of the volume, or to a device, is written where it belongs.
  *
  * A client on this host may send its file instead of the bytes: then they are copied as those of a clone are.
  */
@@ -27,10 +27,10 @@ struct file_io {
 	struct vol_io io;
 	struct pools *pools;
 	char *name;
-	int fd;                  /* of the volume */
+	int fd;                  /* of the volume; -1: it is new */
 	struct block_file *held; /* of an upload: nobody else has it */
 	int dir;                 /* of a new file, or -1 */
-	struct part part;        /* replaces the volume when it is complete */
+	struct part part;        /* becomes the volume when it is complete */
 	bool whole;              /* there is one */
 	bool growing;            /* a file without a limit */
 	uint64_t off, end;
@@ -157,16 +157,21 @@ static void io_skip(struct vol_io *io, uint64_t len, struct task *task)
 	g_clear_error(&error);
 }
 
+/* The end may be a hole. */
+static bool set_size(const struct file_io *f, GError **error)
+{
+	int ret = sys_ftruncate(f->part.fd, (off_t)MAX(f->off, f->size));
+
+	return ret >= 0 || error_sys(error, ret, "cannot write volume '%s'", f->name);
+}
+
 /* The rest of the volume, and whose it is, are as they were. */
 static bool take_over(struct file_io *f, GError **error)
 {
 	g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", f->part.fd);
-	uint64_t size = MAX(f->off, f->size);
 	struct stat st;
-	int ret = sys_ftruncate(f->part.fd, (off_t)size);
+	int ret = sys_fstat(f->fd, &st);
 
-	if (ret >= 0)
-		ret = sys_fstat(f->fd, &st);
 	if (ret < 0)
 		return error_sys(error, ret, "cannot write volume '%s'", f->name);
 	if (f->off < f->size &&
@@ -184,7 +189,8 @@ static bool run_finish(void *arg, GError **error)
 	int ret;
 
 	if (f->whole)
-		return take_over(f, error) && part_finish(&f->part, f->name, true, error);
+		return set_size(f, error) && (f->fd < 0 || take_over(f, error)) &&
+		       part_finish(&f->part, f->name, f->fd >= 0, error);
 	ret = sys_fdatasync(f->fd);
 	return ret >= 0 || error_sys(error, ret, "cannot write volume '%s'", f->name);
 }
@@ -291,6 +297,7 @@ static bool copy_in(struct file_io *f, struct file_pos *file, uint64_t end, GErr
 					 "the file has become shorter while it was copied");
 		file->at += (uint64_t)n;
 		f->off += (uint64_t)n;
+		atomic_fetch_add(&f->work->done, (uint64_t)n);
 		write_soon(f);
 		file_pos_tell(file);
 		if (!work_is_wanted(f->work, error))
@@ -411,6 +418,36 @@ static const struct vol_io_ops file_io_ops = {
 };
 
 /* == Begin == */
+
+struct vol_io *vol_io_new_file(struct pools *pools, const struct depot *depot,
+			       const struct vol_create *what, struct vol_work *work, GError **error)
+{
+	struct part part;
+	int dir = vol_file_begin(depot, what, work, &part, error);
+	struct file_io *f;
+	off_t size = dir < 0 ? -1 : sys_lseek(part.fd, 0, SEEK_END);
+
+	if (dir < 0)
+		return NULL;
+	if (size < 0) {
+		error_sys(error, (int)size, "cannot tell the size of volume '%s'", what->vol->name);
+		part_release(&part);
+		(void)close(dir);
+		return NULL;
+	}
+	f = g_new(struct file_io, 1);
+	*f = (struct file_io){ .io.ops = &file_io_ops,
+			       .pools = pools,
+			       .name = g_strdup(what->vol->name),
+			       .fd = -1,
+			       .dir = dir,
+			       .part = part,
+			       .whole = true,
+			       .growing = true,
+			       .size = (uint64_t)size,
+			       .write = true };
+	return &f->io;
+}
 
 static bool open_upload(struct file_io *f, const struct depot *depot, const struct vol_open *how,
 			const char *path, GError **error)

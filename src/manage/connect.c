@@ -36,11 +36,13 @@ static void on_feature(struct call *call, const rpc_connect_supports_feature_arg
 	};
 	int n = args->feature;
 	rpc_connect_supports_feature_ret ret = {
-		.supported = n == RPC_FEATURE_VOL_BY_FD
-				     ? call->peer && peer_is_ourselves(call->peer)
-				     : n >= 0 && (size_t)n < ARRAY_SIZE(has) && has[n]
+		.supported = n >= 0 && (size_t)n < ARRAY_SIZE(has) && has[n],
 	};
 
+	if (n == RPC_FEATURE_VOL_BY_STREAM)
+		ret.supported = true;
+	else if (n == RPC_FEATURE_VOL_BY_FD)
+		ret.supported = call->peer && peer_is_ourselves(call->peer);
 	if (call->peer && n == RPC_FEATURE_KEEPALIVE)
 		call->peer->keepalive = true;
 	call_reply(call, &ret);

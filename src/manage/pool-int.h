@@ -15,6 +15,8 @@
 #include "manage/pool.h"
 #include "rpc/procedure.h"
 
+struct raw_round;
+
 struct pool {
 	struct object object;
 	struct node *node;
@@ -100,8 +102,18 @@ struct pool *call_vol_pool(struct call *call, const rpc_storage_vol *handle);
 void call_fail_vol(struct call *call, const char *name, const GError *error);
 /* What a call's turn at a volume was for is over; it still has to be ended (vol-change.c). */
 void vol_turn_end(struct call *call);
+/* The same of a call that has been answered, which is ended, too. @undo: when its volume is gone again. */
+void vol_turn_drop(struct call *call, bool undo);
 /* Is it being made? Then the call has failed: it is not there yet. */
 bool call_vol_is_being_made(struct call *call, struct pool *pool, const char *name);
+
+/* == What a volume is (vol-raw.c) == */
+
+/* As look() of the storage, but the disk that a machine has as raw is that, whatever a guest has written. */
+void pool_look(struct pool *pool, const char *name, struct storage_vol **ret_vol,
+	       struct task *task);
+/* Of a node, which has no question on its way. NULL is fine. */
+void raw_round_free(struct raw_round *round);
 
 /* == Those that machines need (vol-protect.c) == */
 
@@ -127,8 +139,11 @@ void vms_pools_ready(struct node *node);
 /* == Disks (pool-disk.c) == */
 
 struct domain;
-/* Has a machine this volume as a raw disk? Then a guest may have written what looks like another format. */
-bool pool_vol_is_raw(const struct pool *pool, const char *name);
+struct domain_disk;
+/* Where its bytes are, if that is a path; g_free() it. NULL: it has none. */
+char *node_disk_path(struct node *node, const struct domain_disk *disk);
+/* As identify() of the pools; without it nothing is known. */
+void node_identify(struct node *node, GPtrArray *paths, struct file_id *ret_ids, struct task *task);
 /* Disks that are volumes become what those are: files and devices. @domain is to run. */
 bool pools_resolve(struct node *node, struct domain *domain, GError **error);
 
@@ -156,10 +171,14 @@ bool pool_load(struct node *node, enum store_kind kind, const char *key, const c
 
 /* == Streams (vol-stream.c) == */
 
-/*
- * The call's answer opens a stream of @io, which is taken over; its turn at the volume lasts until that ends.
- * @by_fd: the bytes go between the volume and the call's descriptor, and only their end by the stream.
- */
-void vol_stream_open(struct call *call, struct vol_io *io, bool upload, bool by_fd);
+struct vol_streaming {
+	bool upload;
+	bool by_fd; /* the bytes go between the volume and the call's descriptor, only their end by the stream */
+	bool undo;       /* the volume is to have these bytes or to go again */
+	const void *ret; /* of the answer */
+};
+
+/* The call's answer opens a stream of @io, which is taken over; its turn at the volume lasts until that ends. */
+void vol_stream_open(struct call *call, struct vol_io *io, const struct vol_streaming *how);
 
 #endif

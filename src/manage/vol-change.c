@@ -67,6 +67,30 @@ void vol_turn_end(struct call *call)
 
 	vol->pool->busy--;
 	g_clear_pointer(&vol->work, vol_work_unref);
+	g_clear_pointer(&vol->making, storage_vol_free);
+}
+
+static void undone(struct call *call, const GError *error)
+{
+	if (error)
+		g_warning("storage volume '%s' has not got its bytes, and cannot be removed: %s",
+			  vol_of(call->object)->name, error->message);
+	vol_turn_end(call);
+	call_reply(call, NULL);
+}
+
+void vol_turn_drop(struct call *call, bool undo)
+{
+	const struct vol *vol = vol_of(call->object);
+	struct storage *storage = vol->pool->storage;
+
+	if (!undo || !storage->ops->remove) {
+		undone(call, NULL);
+		return;
+	}
+	/* It was the bytes that nobody wanted any more. */
+	atomic_store(&vol->work->cancelled, false);
+	storage->ops->remove(storage, vol->name, 0, vol->work, call_task(call, undone));
 }
 
 static void changed(struct call *call, const GError *error)
@@ -80,23 +104,45 @@ static void changed(struct call *call, const GError *error)
 		call_reply(call, NULL);
 }
 
+/* == Bytes that go by a descriptor == */
+
+static bool takes_file(struct call *call)
+{
+	if (call->fd_count != 1)
+		call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_RPC,
+			  "this call comes with one descriptor, a file");
+	else if (!peer_is_ourselves(call->peer))
+		call_fail(
+			call, RPC_CODE_OPERATION_DENIED, RPC_FROM_RPC,
+			"only the daemon's own user may have it copy to and from descriptors; send "
+			"the bytes by the stream");
+	else
+		return true;
+	return false;
+}
+
 /* == Make: call->subject is what it is to be, call->data whom it is made of == */
 
-struct copying {
+struct making {
 	struct pool *from; /* held, and busy while the copy lasts; NULL: from nothing */
 	char *name;
 	unsigned flags;
+	bool by_stream, by_fd; /* its bytes come then */
 	struct vol_create what;
+	struct storage_vol *seen; /* what is copied */
+	struct vol_open open;
+	struct vol_io *io;
 };
 
-static void copying_free(void *data)
+static void making_free(void *data)
 {
-	struct copying *copying = data;
+	struct making *making = data;
 
-	if (copying->from)
-		object_unref(&copying->from->object);
-	g_free(copying->name);
-	g_free(copying);
+	if (making->from)
+		object_unref(&making->from->object);
+	storage_vol_free(making->seen);
+	g_free(making->name);
+	g_free(making);
 }
 
 static void free_vol(void *data)
@@ -104,48 +150,108 @@ static void free_vol(void *data)
 	storage_vol_free(data);
 }
 
-static void made(struct call *call, const GError *error)
+/* @path: of the volume. */
+static rpc_storage_vol_create_xml_ret answer_of(const struct vol *vol, char *path)
 {
-	struct vol *vol = vol_of(call->object);
-	struct copying *copying = call->data;
-	g_autofree char *path = vol_path(vol->pool, vol->name);
-	rpc_storage_vol_create_xml_ret ret = {
+	return (rpc_storage_vol_create_xml_ret){
 		.vol = { .pool = vol->pool->name, .name = vol->name, .key = path }
 	};
+}
 
-	vol_turn_end(call);
-	if (copying->from)
-		copying->from->busy--;
-	g_clear_pointer(&vol->making, storage_vol_free);
-	if (error)
-		call_fail_vol(call, copying->from ? copying->name : vol->name, error);
-	else
+/* @undo: the volume is there, without its bytes. */
+static void fill(struct call *call, bool undo)
+{
+	const struct vol *vol = vol_of(call->object);
+	const struct making *making = call->data;
+	g_autofree char *path = vol_path(vol->pool, vol->name);
+	const rpc_storage_vol_create_xml_ret ret = answer_of(vol, path);
+	const struct vol_streaming how = {
+		.upload = true,
+		.by_fd = making->by_fd,
+		.undo = undo,
+		.ret = &ret,
+	};
+
+	atomic_store(&vol->work->done, 0);
+	vol_stream_open(call, making->io, &how);
+}
+
+static void opened_new(struct call *call, const GError *error)
+{
+	if (!error) {
+		fill(call, true);
+		return;
+	}
+	call_fail_late(call, call_code_of(error), RPC_FROM_STORAGE, error->message);
+	vol_turn_drop(call, true);
+}
+
+static void made(struct call *call, const GError *error)
+{
+	const struct vol *vol = vol_of(call->object);
+	struct storage *storage = vol->pool->storage;
+	struct making *making = call->data;
+	g_autofree char *path = NULL;
+	rpc_storage_vol_create_xml_ret ret;
+
+	if (making->from)
+		making->from->busy--;
+	if (error) {
+		vol_turn_end(call);
+		call_fail_vol(call, making->from ? making->name : vol->name, error);
+	} else if (making->io) {
+		fill(call, false);
+	} else if (making->by_stream) {
+		making->open.write = true;
+		storage->ops->open(storage, vol->name, &making->open, &making->io,
+				   call_task(call, opened_new));
+	} else {
+		path = vol_path(vol->pool, vol->name);
+		ret = answer_of(vol, path);
+		vol_turn_end(call);
 		call_reply(call, &ret);
+	}
+}
+
+/* What is copied is known, if anything is. */
+static void make_now(struct call *call, const GError *error)
+{
+	const struct vol *vol = vol_of(call->object);
+	struct making *making = call->data;
+	struct storage *storage = vol->pool->storage;
+
+	if (error) {
+		made(call, error);
+		return;
+	}
+	making->what = (struct vol_create){
+		.vol = call->subject,
+		.flags = making->flags,
+		.source = making->from ? making->from->storage : NULL,
+		.source_name = making->name,
+		.source_raw = making->seen && storage_vol_is_raw(making->seen),
+		.ret_io = making->by_stream ? &making->io : NULL,
+	};
+	storage->ops->create(storage, &making->what, vol->work, call_task(call, made));
 }
 
 static void make_run(struct call *call)
 {
 	struct vol *vol = vol_of(call->object);
-	struct copying *copying = call->data;
-	struct storage *storage;
+	struct making *making = call->data;
 
-	if (copying->from && !call_pool_still_active(call, copying->from))
+	if (making->from && !call_pool_still_active(call, making->from))
 		return;
-	storage = begin(call);
-	if (!storage)
+	if (!begin(call))
 		return;
-	if (copying->from)
-		copying->from->busy++;
+	if (making->from)
+		making->from->busy++;
 	vol->making = storage_vol_copy(call->subject);
 	number_default(&vol->making->capacity, 0);
-	copying->what =
-		(struct vol_create){ .vol = call->subject,
-				     .flags = copying->flags,
-				     .source = copying->from ? copying->from->storage : NULL,
-				     .source_name = copying->name,
-				     .source_raw = copying->from &&
-						   pool_vol_is_raw(copying->from, copying->name) };
-	storage->ops->create(storage, &copying->what, vol->work, call_task(call, made));
+	if (making->from)
+		pool_look(making->from, making->name, &making->seen, call_task(call, make_now));
+	else
+		make_now(call, NULL);
 }
 
 /* A new volume's definition, or NULL: the call has failed. */
@@ -166,15 +272,15 @@ static struct storage_vol *call_vol_def(struct call *call, const char *xml, bool
 }
 
 static void make(struct call *call, struct pool *pool, struct storage_vol *def,
-		 const struct copying *how)
+		 const struct making *how)
 {
-	struct copying *copying;
+	struct making *making;
 
 	call->subject = def;
 	call->subject_free = free_vol;
-	copying = call_data(call, sizeof(*copying));
-	*copying = *how;
-	call->data_free = copying_free;
+	making = call_data(call, sizeof(*making));
+	*making = *how;
+	call->data_free = making_free;
 	if (!pool->storage->ops->create) {
 		call_pool_unsupported(call, pool, "have new volumes");
 		return;
@@ -190,11 +296,22 @@ static void make(struct call *call, struct pool *pool, struct storage_vol *def,
 static void on_create(struct call *call, const rpc_storage_vol_create_xml_args *args)
 {
 	struct pool *pool = call_active_pool(call, &args->pool);
-	struct copying how = { .flags = args->flags };
+	struct making how = {
+		.flags = args->flags & VOL_CREATE_FLAGS,
+		.by_stream = args->flags & RPC_VOL_BY_STREAM,
+		.by_fd = args->flags & RPC_VOL_BY_FD,
+	};
+	unsigned known = VOL_CREATE_FLAGS | RPC_VOL_BY_STREAM;
 	struct storage_vol *def;
 
-	if (!pool || !call_pool_flags(call, args->flags, VOL_CREATE_FLAGS))
+	if (!pool ||
+	    !call_pool_flags(call, args->flags, how.by_stream ? known | RPC_VOL_BY_FD : known) ||
+	    (how.by_fd && !takes_file(call)))
 		return;
+	if (how.by_stream && !pool->storage->ops->open) {
+		call_pool_unsupported(call, pool, "be read and written by clients");
+		return;
+	}
 	def = call_vol_def(call, args->xml, args->flags & VOL_CREATE_VALIDATE, false);
 	if (def)
 		make(call, pool, def, &how);
@@ -204,7 +321,7 @@ static void on_create_from(struct call *call, const rpc_storage_vol_create_xml_f
 {
 	struct pool *pool = call_active_pool(call, &args->pool);
 	struct pool *from = pool ? call_vol_pool(call, &args->vol) : NULL;
-	struct copying how = { .flags = args->flags, .from = from };
+	struct making how = { .flags = args->flags, .from = from };
 	struct storage_vol *def;
 
 	if (!from || !call_pool_flags(call, args->flags, VOL_CREATE_FLAGS) ||
@@ -295,16 +412,46 @@ static void on_delete(struct call *call, const rpc_storage_vol_delete_args *args
 		       delete_run);
 }
 
-static void resize_now(struct call *call, struct storage *storage)
+struct resizing {
+	struct storage_vol *seen;
+};
+
+static void resizing_free(void *data)
+{
+	struct resizing *resizing = data;
+
+	storage_vol_free(resizing->seen);
+	g_free(resizing);
+}
+
+static void resize_seen(struct call *call, const GError *error)
 {
 	const rpc_storage_vol_resize_args *args = call->args;
 	const struct vol *vol = vol_of(call->object);
+	struct storage *storage = vol->pool->storage;
+	const struct resizing *resizing = call->data;
+	unsigned flags = args->flags;
 
-	if (can(call, storage->ops->resize, "resize volumes"))
-		storage->ops->resize(
-			storage, vol->name, args->capacity,
-			args->flags | (pool_vol_is_raw(vol->pool, vol->name) ? VOL_RESIZE_RAW : 0),
-			vol->work, call_task(call, changed));
+	if (error) {
+		changed(call, error);
+		return;
+	}
+	if (storage_vol_is_raw(resizing->seen))
+		flags |= VOL_RESIZE_RAW;
+	storage->ops->resize(storage, vol->name, args->capacity, flags, vol->work,
+			     call_task(call, changed));
+}
+
+static void resize_now(struct call *call, struct storage *storage)
+{
+	const struct vol *vol = vol_of(call->object);
+	struct resizing *resizing;
+
+	if (!can(call, storage->ops->resize, "resize volumes"))
+		return;
+	resizing = call_data(call, sizeof(*resizing));
+	call->data_free = resizing_free;
+	pool_look(vol->pool, vol->name, &resizing->seen, call_task(call, resize_seen));
 }
 
 static void resize_run(struct call *call)
@@ -379,12 +526,9 @@ static void opened(struct call *call, const GError *error)
 		call_fail_vol(call, vol->name, error);
 		return;
 	}
-	if (opening->by_fd && !opening->io->ops->copy) {
-		opening->io->ops->free(opening->io);
-		(void)can(call, false, "copy to and from descriptors");
-		return;
-	}
-	vol_stream_open(call, opening->io, opening->how.write, opening->by_fd);
+	vol_stream_open(
+		call, opening->io,
+		&(struct vol_streaming){ .upload = opening->how.write, .by_fd = opening->by_fd });
 }
 
 static void open_now(struct call *call, struct storage *storage)
@@ -415,21 +559,6 @@ static void open_run(struct call *call)
 		vol_guarded(call, storage, false, open_now);
 	else if (storage)
 		open_now(call, storage);
-}
-
-static bool takes_file(struct call *call)
-{
-	if (call->fd_count != 1)
-		call_fail(call, RPC_CODE_INVALID_ARG, RPC_FROM_RPC,
-			  "this call comes with one descriptor, a file");
-	else if (!peer_is_ourselves(call->peer))
-		call_fail(
-			call, RPC_CODE_OPERATION_DENIED, RPC_FROM_RPC,
-			"only the daemon's own user may have it copy to and from descriptors; send "
-			"the bytes by the stream");
-	else
-		return true;
-	return false;
 }
 
 static void open_bytes(struct call *call, unsigned flags)

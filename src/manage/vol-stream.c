@@ -31,9 +31,11 @@ struct vol_stream {
 	struct vol_io *io;
 	struct task task;
 	bool upload;
+	bool undo;      /* the volume goes again unless it is complete */
 	bool busy;      /* a task is under way */
 	bool finish;    /* the client is done */
 	bool finishing; /* and the storage was told */
+	bool complete;  /* and has it */
 	bool ended;     /* of a download, or of a copy: all was sent */
 	int file;       /* the call's: the storage copies to it or from it; or -1 */
 	bool stepping;
@@ -94,6 +96,7 @@ static void close_stream(struct vol_stream *s)
 {
 	struct peer *peer = s->stream.peer;
 	struct call *call = s->call;
+	bool undo = s->undo && !s->complete;
 
 	leave(s);
 	while (s->pieces.length)
@@ -102,8 +105,7 @@ static void close_stream(struct vol_stream *s)
 	g_clear_error(&s->error);
 	rpc_message_free(s->room);
 	g_free(s);
-	vol_turn_end(call);
-	call_reply(call, NULL);
+	vol_turn_drop(call, undo);
 	if (peer)
 		peer_changed(peer);
 }
@@ -204,6 +206,15 @@ static bool begin_step(struct vol_stream *s)
 	return s->upload ? begin_upload_step(s) : begin_download_step(s);
 }
 
+/* Of a volume that is being made this is what there is. */
+static void count_piece(const struct vol_stream *s)
+{
+	const struct piece *piece = s->pieces.head->data;
+
+	atomic_fetch_add(&vol_of(s->call->object)->work->done,
+			 piece->bytes ? g_bytes_get_size(piece->bytes) : 0);
+}
+
 /* Behind a task. False: the stream is over. */
 static bool end_step(struct vol_stream *s)
 {
@@ -225,6 +236,7 @@ static bool end_step(struct vol_stream *s)
 		take_chunk(s);
 		return true;
 	}
+	count_piece(s);
 	drop_piece(s);
 	peer_changed(s->stream.peer);
 	/* The client may have gone by that. */
@@ -255,6 +267,7 @@ static void task_ended(struct task *task, const GError *error)
 	struct vol_stream *s = container_of(task, struct vol_stream, task);
 
 	s->busy = false;
+	s->complete = s->finishing && !error;
 	if (error)
 		s->error = g_error_copy(error);
 	if (s->stepping)
@@ -268,27 +281,44 @@ static void task_ended(struct task *task, const GError *error)
 	step(s);
 }
 
-void vol_stream_open(struct call *call, struct vol_io *io, bool upload, bool by_fd)
+static void refuse(struct call *call, struct vol_io *io, bool undo, enum rpc_code code,
+		   const char *why)
 {
-	struct vol_stream *s = g_new0(struct vol_stream, 1);
+	io->ops->free(io);
+	call_fail_late(call, code, RPC_FROM_STREAMS, why);
+	vol_turn_drop(call, undo);
+}
 
-	s->io = io;
-	s->call = call;
-	s->upload = upload;
-	s->file = by_fd ? call->fds[0] : -1;
-	s->task.end = task_ended;
-	if (!call->peer || call->answered || !stream_join(&s->stream, &vol_stream_ops, call)) {
-		io->ops->free(io);
-		g_free(s);
-		vol_turn_end(call);
-		call_fail(call, RPC_CODE_OPERATION_FAILED, RPC_FROM_STREAMS,
-			  "this connection has %d streams open already; close one",
-			  PEER_STREAMS_MAX);
+void vol_stream_open(struct call *call, struct vol_io *io, const struct vol_streaming *how)
+{
+	struct vol_stream *s;
+
+	if (how->by_fd && !io->ops->copy) {
+		refuse(call, io, how->undo, RPC_CODE_NO_SUPPORT,
+		       "volumes of this pool are not copied from and to descriptors; send the "
+		       "bytes by the stream");
 		return;
 	}
-	if (upload && !by_fd)
+	s = g_new(struct vol_stream, 1);
+	*s = (struct vol_stream){
+		.call = call,
+		.io = io,
+		.task.end = task_ended,
+		.upload = how->upload,
+		.undo = how->undo,
+		.file = how->by_fd ? call->fds[0] : -1,
+	};
+	if (!call->peer || call->answered || !stream_join(&s->stream, &vol_stream_ops, call)) {
+		g_autofree char *why = g_strdup_printf(
+			"this connection has %d streams open already; close one", PEER_STREAMS_MAX);
+
+		g_free(s);
+		refuse(call, io, how->undo, RPC_CODE_OPERATION_FAILED, why);
+		return;
+	}
+	if (how->upload && !how->by_fd)
 		rpc_frame_keep(call->peer->frame, RPC_PACKET_MIN + RPC_STREAM_DATA_MAX);
-	call_answer_late(call, NULL);
+	call_answer_late(call, how->ret);
 	step(s);
 }
 

@@ -117,7 +117,7 @@ static void free_names(void *data)
 	g_ptr_array_unref(data);
 }
 
-/* Behind what is there come those that are being made. */
+/* Behind what is there come those that are being made; of devices the storage knows already. */
 static void add_making(struct pool *pool, GPtrArray *names)
 {
 	g_autoptr(GList) vols = g_hash_table_get_values(pool->vols);
@@ -125,7 +125,8 @@ static void add_making(struct pool *pool, GPtrArray *names)
 	for (GList *l = vols; l; l = l->next) {
 		const struct vol *vol = l->data;
 
-		if (vol->making)
+		if (vol->making &&
+		    !g_ptr_array_find_with_equal_func(names, vol->name, g_str_equal, NULL))
 			g_ptr_array_add(names, g_strdup(vol->name));
 	}
 }
@@ -260,15 +261,12 @@ static void looked(struct call *call, const GError *error)
 {
 	struct asked *asked = call->data;
 
-	if (!error) {
-		if (pool_vol_is_raw(pool_of(call->object), asked->name))
-			storage_vol_take_raw(asked->vol);
+	if (!error)
 		asked->answer(call, asked->vol);
-	} else if (g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND)) {
+	else if (g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND))
 		say_no_vol(call, asked->by, asked->text);
-	} else {
+	else
 		call_fail_error(call, RPC_FROM_STORAGE, error);
-	}
 }
 
 /* What it will be, and how much of that is there. */
@@ -294,8 +292,7 @@ static void ask(struct call *call, struct pool *pool, const char *name, const ch
 	if (making)
 		answer_making(call, making);
 	else
-		pool->storage->ops->look(pool->storage, asked->name, &asked->vol,
-					 call_task(call, looked));
+		pool_look(pool, asked->name, &asked->vol, call_task(call, looked));
 }
 
 static void ask_handle(struct call *call, const rpc_storage_vol *handle,

@@ -79,15 +79,23 @@ enum rpc_feature {
 	RPC_FEATURE_CLOSE_CALLBACK = 15,
 	/* Ours, far from libvirt's: STORAGE_VOL_UPLOAD and _DOWNLOAD take a file with RPC_VOL_BY_FD. */
 	RPC_FEATURE_VOL_BY_FD = 1 << 16,
+	/* The same: STORAGE_VOL_CREATE_XML knows RPC_VOL_BY_STREAM. */
+	RPC_FEATURE_VOL_BY_STREAM = (1 << 16) + 1,
 };
 
-/*
- * A flag of ours of STORAGE_VOL_UPLOAD and _DOWNLOAD: the call comes with a regular file, and the server
- * copies from or to its position, which moves along. By the stream comes only the end of the data, and
- * whoever gives up says so there.
- */
 enum {
-	RPC_VOL_BY_FD = 1 << 30
+	/*
+	 * A flag of ours of STORAGE_VOL_CREATE_XML: the answer opens a stream of the volume's bytes, as that
+	 * of STORAGE_VOL_UPLOAD does. The volume is there when the stream has been finished, and not at all
+	 * if it ends otherwise.
+	 */
+	RPC_VOL_BY_STREAM = 1 << 29,
+	/*
+	 * Of calls that open such a stream: the call comes with a regular file, and the server copies from or
+	 * to its position, which moves along. By the stream comes only the end of the data, and whoever gives
+	 * up says so there.
+	 */
+	RPC_VOL_BY_FD = 1 << 30,
 };
 
 #endif

@@ -186,6 +186,9 @@ class Lvm(vm.Case):
         self.sh(f'dd if=/dev/vdc of={DEV}again bs=1M count=8 2>/dev/null; '
                 f'virsh vol-upload again /tmp/d/holes p --sparse && cmp -s -n 6291456 /tmp/d/holes {DEV}again')
         self.sh('virsh vol-download again /tmp/d/back p --sparse && cmp -s -n 6291456 /tmp/d/holes /tmp/d/back')
+        # A device that is made of a file.
+        self.sh(f'socle vol import p /tmp/d/holes new && cmp -s -n 6291456 /tmp/d/holes {DEV}new && '
+                'socle -y vol delete p/new')
         # Whatever is written to it: it is raw, and its header names nothing.
         self.sh(f'printf "QFI\\373\\0\\0\\0\\003" | dd of={DEV}again conv=notrunc 2>/dev/null')
         self.assertEqual(self.info('again')[2], 'raw')

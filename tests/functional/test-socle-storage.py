@@ -334,6 +334,10 @@ class Storage(Case):
         wanted = pathlib.Path(path).read_bytes()
         self.assertEqual(pathlib.Path(back).read_bytes(), wanted)
         self.assertLess(os.stat(back).st_blocks * 512, 8 << 20)
+        self.good('vol', 'import', 'transfer', path, 'w')
+        self.good('vol', 'download', 'w', back)
+        self.assertEqual(pathlib.Path(back).read_bytes(), wanted)
+        self.assertLess(os.stat(back).st_blocks * 512, 8 << 20)
         self.good('vol', 'download', 'v', back, '--full')
         self.assertEqual(pathlib.Path(back).read_bytes(), wanted)
         self.assertEqual(self.good('vol', 'download', 'v', '-', '--offset', '40M', '--length', '6'),

@@ -273,7 +273,7 @@ static const struct dialer_ops no_dialer_ops = { .free = no_free };
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct dialer dialer = { .ops = &no_dialer_ops };
-	struct link_features features = { .event_callbacks = true, .keepalive = true };
+	bool keepalive = true;
 	struct hostile *h = g_new0(struct hostile, 1);
 	struct link *link;
 	struct socle_conn *conn;
@@ -285,13 +285,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		h->size = size - 1;
 	}
 	link = link_new(&h->transport);
-	/* The first calls are made by the same code that others are, but one by one. */
+	/* The first calls are made by the same code that others are, but with nothing between. */
 	if (size > 0 && (data[0] & 2) &&
-	    !link_open(link, "test:///default", false, UINT64_MAX, &features, NULL)) {
+	    !link_open(link, "test:///default", false, UINT64_MAX, &keepalive, NULL)) {
 		link_free(link);
 		return 0;
 	}
-	conn = conn_new(link, &features, &dialer, false, false, true, NULL);
+	conn = conn_new(link, keepalive, &dialer, 0, true, NULL);
 	assert(conn);
 	use_all(conn);
 	socle_conn_unref(conn);

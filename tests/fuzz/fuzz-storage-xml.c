@@ -3,7 +3,7 @@
  * fuzz-storage-xml.c - definitions of storage pools and volumes, by strangers
  *
  * Properties: what was read once is given back the same by every later reading and writing; filling in twice
- * is filling in once; an error has one line; a volume that is accepted has a name of one component, which is
+ * is filling in once; what is skimmed is what is read; an error has one line; a volume that is accepted has a name of one component, which is
  * not that of an unfinished one; words that tools get as arguments do not begin with '-'. See xml-fuzz.h for the
  * digit that an input may begin with.
  */
@@ -58,16 +58,31 @@ static void try_pool(const char *xml, size_t len)
 	assert(!strcmp(first, third));
 }
 
+static void check_skimmed(const struct storage_vol *vol, const struct storage_vol *skimmed)
+{
+	assert(vol->type == skimmed->type && !g_strcmp0(vol->name, skimmed->name) &&
+	       !g_strcmp0(vol->key, skimmed->key));
+	assert(vol->capacity.set == skimmed->capacity.set &&
+	       vol->capacity.value == skimmed->capacity.value);
+	assert(!g_strcmp0(vol->target.path, skimmed->target.path) &&
+	       !g_strcmp0(vol->target.format.type, skimmed->target.format.type));
+	assert(!g_strcmp0(vol->backing.path, skimmed->backing.path) &&
+	       !g_strcmp0(vol->backing.format.type, skimmed->backing.format.type));
+}
+
 static void try_volume(const char *xml, size_t len)
 {
 	GError *error = NULL;
 	autoptr(storage_vol) vol = storage_vol_parse(xml, len, 0, NULL, &error);
+	autoptr(storage_vol) skimmed = storage_vol_skim(xml, len);
 	autoptr(storage_vol) again = NULL;
 	g_autofree char *first = NULL, *second = NULL;
 
 	check_error(error);
 	if (!vol)
 		return;
+	if (skimmed)
+		check_skimmed(vol, skimmed);
 	error = NULL;
 	if (!storage_vol_check(vol, &error)) {
 		assert(error);

@@ -225,18 +225,35 @@ void fake_reply_fd(struct fake *fake, const struct rpc_received *call, int fd)
 
 /* == The first calls == */
 
-static bool has_feature(const struct fake *fake, const struct rpc_received *packet)
+static void answer_feature(struct fake *fake)
 {
-	int feature = (int)get_be32(packet->body.p);
+	if (fake->no_features)
+		fake_error(fake, &fake->asked, RPC_CODE_RPC, "unknown procedure: 60");
+	else
+		fake_reply(fake, &fake->asked, "i1");
+}
 
-	return feature == 10 ? !fake->no_keepalive : feature == 14 ? !fake->no_events : true;
+static void answer_open(struct fake *fake, const struct rpc_received *packet)
+{
+	struct rpc_received copy = *packet;
+	rpc_connect_open_args args;
+
+	g_assert_true(rpc_received_get(&copy, rpc_connect_open_args, &args, NULL));
+	g_free(fake->opened);
+	fake->opened = g_strdup(args.name ? *args.name : "(none)");
+	fake->opened_flags = args.flags;
+	rpc_body_release(rpc_connect_open_args, &args);
+	if (fake->refusal)
+		fake_error(fake, packet, RPC_CODE_NO_CONNECT, fake->refusal);
+	else
+		fake_reply(fake, packet, "");
+	if (fake->open_first)
+		answer_feature(fake);
 }
 
 /* Return: whether it was one of them. */
 static bool first_calls(struct fake *fake, const struct rpc_received *packet)
 {
-	struct rpc_received copy = *packet;
-	rpc_connect_open_args args;
 	g_autofree char *auth = NULL;
 
 	if (packet->header.program == RPC_PROGRAM_KEEPALIVE) {
@@ -252,22 +269,15 @@ static bool first_calls(struct fake *fake, const struct rpc_received *packet)
 		fake_reply(fake, packet, "i1");
 		return true;
 	case RPC_PROC_CONNECT_SUPPORTS_FEATURE:
-		fake_reply(fake, packet, has_feature(fake, packet) ? "i1" : "i0");
+		fake->asked = *packet;
+		if (!fake->open_first)
+			answer_feature(fake);
 		return true;
 	case RPC_PROC_CONNECT_OPEN:
-		g_assert_true(rpc_received_get(&copy, rpc_connect_open_args, &args, NULL));
-		g_free(fake->opened);
-		fake->opened = g_strdup(args.name ? *args.name : "(none)");
-		fake->opened_flags = args.flags;
-		rpc_body_release(rpc_connect_open_args, &args);
-		fake_reply(fake, packet, "");
+		answer_open(fake, packet);
 		return true;
 	case RPC_PROC_CONNECT_CLOSE:
 		fake->closes++;
-		fake_reply(fake, packet, "");
-		return true;
-	case RPC_PROC_CONNECT_REGISTER_CLOSE_CALLBACK:
-	case RPC_PROC_CONNECT_UNREGISTER_CLOSE_CALLBACK:
 		fake_reply(fake, packet, "");
 		return true;
 	default:
@@ -441,10 +451,37 @@ void fake_release(struct fake *fake)
 	pthread_mutex_destroy(&fake->lock);
 }
 
+/* == Tests == */
+
+static unsigned more_flags; /* of all connections */
+
+struct brief_test {
+	void (*fn)(void);
+};
+
+static void run_brief(const void *opaque)
+{
+	const struct brief_test *test = opaque;
+
+	more_flags = SOCLE_OPEN_BRIEF;
+	test->fn();
+	more_flags = 0;
+}
+
+void fake_add_test(const char *path, void (*fn)(void))
+{
+	g_autofree char *brief = g_strconcat("/brief", path, NULL);
+	struct brief_test *test = g_new(struct brief_test, 1);
+
+	test->fn = fn;
+	g_test_add_func(path, fn);
+	g_test_add_data_func_full(brief, test, run_brief, g_free);
+}
+
 struct socle_conn *fake_connect(struct fake *fake, unsigned flags)
 {
 	struct socle_error *error = NULL;
-	struct socle_conn *conn = conn_open_dialer(&fake->dialer, flags, &error);
+	struct socle_conn *conn = conn_open_dialer(&fake->dialer, flags | more_flags, &error);
 
 	g_assert_cmpstr(socle_error_message(error), ==, "no error");
 	g_assert_nonnull(conn);

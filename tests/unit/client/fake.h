@@ -18,9 +18,11 @@ struct fake {
 	/* What to do about a packet of a client. */
 	void (*on_packet)(struct fake *fake, const struct rpc_received *packet);
 	void *opaque;
-	bool no_events; /* an old server: no callbacks of events */
-	bool no_keepalive;
-	bool hoards; /* the client's transport reads ahead, as TLS does */
+	bool no_features;          /* an old server: it does not know what they are */
+	bool open_first;           /* CONNECT_OPEN is answered before what was asked before it */
+	const char *refusal;       /* of CONNECT_OPEN */
+	struct rpc_received asked; /* by the last question for a feature: the header */
+	bool hoards;               /* the client's transport reads ahead, as TLS does */
 	enum rpc_auth_type auth;
 	char *opened; /* what CONNECT_OPEN asked for */
 	unsigned opened_flags;
@@ -39,6 +41,8 @@ void fake_init(struct fake *fake, void (*on_packet)(struct fake *, const struct 
 /* After the last connection to it has gone. */
 void fake_release(struct fake *fake);
 
+/* A test, and the same once more with connections that have no thread until they need one. */
+void fake_add_test(const char *path, void (*fn)(void));
 /* A connection to it; must be possible. */
 struct socle_conn *fake_connect(struct fake *fake, unsigned flags);
 /* Hang up on the client. */

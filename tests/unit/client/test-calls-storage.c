@@ -79,6 +79,17 @@ static char *say_stream(struct socle_stream *stream)
 	return said;
 }
 
+static char *say_new(struct env *e)
+{
+	struct socle_stream *stream;
+	struct socle_volume *vol =
+		socle_volume_create_stream(e->pool, "<v/>", 1, -1, 0, &stream, ERR);
+	bool both = vol && stream;
+
+	socle_stream_unref(stream);
+	return both ? say_volume(vol) : g_strdup("NULL");
+}
+
 RUN(vol_number, say_int(socle_volume_list(e->pool, 0, NULL, ERR)));
 RUN(vol_by_name, say_volume(socle_volume_by_name(e->pool, "vol", ERR)));
 RUN(vol_by_key, say_volume(socle_volume_by_key(e->conn, "/vol", ERR)));
@@ -86,6 +97,7 @@ RUN(vol_by_path, say_volume(socle_volume_by_path(e->conn, "/vol", ERR)));
 RUN(vol_pool, say_pool(socle_volume_pool(e->vol, ERR)));
 RUN(vol_create, say_volume(socle_volume_create(e->pool, "<v/>", 1, ERR)));
 RUN(vol_create_from, say_volume(socle_volume_create_from(e->pool, "<v/>", e->vol, 2, ERR)));
+RUN(vol_create_stream, say_new(e));
 RUN(vol_delete, say_int(socle_volume_delete(e->vol, 1, ERR)));
 RUN(vol_info, say_info(e, 0));
 RUN(vol_info_flags, say_info(e, SOCLE_VOLUME_INFO_PHYSICAL));
@@ -131,6 +143,8 @@ static const struct case_ cases[] = {
 	CASE(vol_pool, STORAGE_POOL_LOOKUP_BY_VOLUME, "V", "P", "pool"),
 	CASE(vol_create, STORAGE_VOL_CREATE_XML, "P s:<v/> i1", "V", "vol in pool at /vol"),
 	CASE(vol_create_from, STORAGE_VOL_CREATE_XML_FROM, "P s:<v/> V i2", "V",
+	     "vol in pool at /vol"),
+	CASE(vol_create_stream, STORAGE_VOL_CREATE_XML, "P s:<v/> i536870913", "V",
 	     "vol in pool at /vol"),
 	CASE(vol_delete, STORAGE_VOL_DELETE, "V i1", "", "0"),
 	CASE(vol_info, STORAGE_VOL_GET_INFO, "V", "i1 h30 h20", "block 30 20"),

@@ -72,6 +72,24 @@ static void test_auth(void)
 	fake_release(&fake);
 }
 
+static void test_open_refused(void)
+{
+	struct fake fake;
+	struct socle_error *error = NULL;
+
+	fake_init(&fake, NULL);
+	fake.refusal = "there is no such driver";
+	g_assert_null(conn_open_dialer(&fake.dialer, 0, &error));
+	assert_error(error, SOCLE_ERR_NO_CONNECT, "there is no such driver");
+	/* All was answered, in another order. */
+	fake.open_first = true;
+	error = NULL;
+	g_assert_null(conn_open_dialer(&fake.dialer, 0, &error));
+	assert_error(error, SOCLE_ERR_NO_CONNECT, "there is no such driver");
+	g_assert_null(conn_open_dialer(&fake.dialer, 0, NULL));
+	fake_release(&fake);
+}
+
 /* It is there, takes all, and says nothing. */
 static void test_mute(void)
 {
@@ -455,6 +473,43 @@ static void test_silent(void)
 	g_assert_cmpuint(fake.pings, ==, 2);
 }
 
+/* It answers the opening first, and the question for keepalive behind it. */
+static void test_silent_out_of_order(void)
+{
+	struct fake fake;
+	struct socle_error *error = NULL;
+	struct socle_conn *conn;
+
+	fake_init(&fake, NULL);
+	fake.open_first = true;
+	conn = fake_connect(&fake, 0);
+	socle_conn_set_keepalive(conn, 1, 2);
+	g_assert_cmpint(socle_conn_max_vcpus(conn, NULL, &error), ==, -1);
+	assert_error(error, SOCLE_ERR_CONNECTION_LOST, "not answered for too long");
+	socle_conn_unref(conn);
+	fake_release(&fake);
+	g_assert_cmpuint(fake.pings, ==, 2);
+}
+
+/* Who does not know what keepalive is may be silent for as long as he likes. */
+static void test_no_features(void)
+{
+	struct fake fake;
+	struct socle_error *error = NULL;
+	struct socle_conn *conn;
+
+	fake_init(&fake, NULL);
+	fake.no_features = true;
+	conn = fake_connect(&fake, 0);
+	socle_conn_set_keepalive(conn, 1, 2);
+	socle_conn_set_timeout(conn, 20);
+	g_assert_cmpint(socle_conn_max_vcpus(conn, NULL, &error), ==, -1);
+	assert_error(error, SOCLE_ERR_OPERATION_TIMEOUT, "no answer");
+	socle_conn_unref(conn);
+	fake_release(&fake);
+	g_assert_cmpuint(fake.pings, ==, 0);
+}
+
 /* == Descriptors == */
 
 static void send_fd(struct fake *fake, const struct rpc_received *packet)
@@ -580,28 +635,31 @@ static void test_close_in_flight(void)
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	g_test_add_func("/client/conn/open", test_open);
-	g_test_add_func("/client/conn/read-only", test_readonly);
-	g_test_add_func("/client/conn/auth", test_auth);
-	g_test_add_func("/client/conn/mute", test_mute);
-	g_test_add_func("/client/conn/bad-uris", test_bad_uris);
-	g_test_add_func("/client/conn/pipelined", test_pipelined);
-	g_test_add_func("/client/conn/threads", test_threads);
-	g_test_add_func("/client/conn/deadline", test_deadline);
+	fake_add_test("/client/conn/open", test_open);
+	fake_add_test("/client/conn/read-only", test_readonly);
+	fake_add_test("/client/conn/auth", test_auth);
+	fake_add_test("/client/conn/open-refused", test_open_refused);
+	fake_add_test("/client/conn/mute", test_mute);
+	fake_add_test("/client/conn/bad-uris", test_bad_uris);
+	fake_add_test("/client/conn/pipelined", test_pipelined);
+	fake_add_test("/client/conn/threads", test_threads);
+	fake_add_test("/client/conn/deadline", test_deadline);
 	for (size_t i = 0; i < G_N_ELEMENTS(nonsense); i++) {
 		g_autofree char *path =
 			g_strdup_printf("/client/conn/nonsense/%s", nonsense[i].name);
 
 		g_test_add_data_func(path, &nonsense[i], test_nonsense);
 	}
-	g_test_add_func("/client/conn/no-text", test_no_text);
-	g_test_add_func("/client/conn/too-long", test_too_long);
-	g_test_add_func("/client/conn/values", test_values);
-	g_test_add_func("/client/conn/pong", test_pong);
-	g_test_add_func("/client/conn/silent", test_silent);
-	g_test_add_func("/client/conn/descriptor", test_fd);
-	g_test_add_func("/client/conn/reopen", test_reopen);
-	g_test_add_func("/client/conn/close-while-away", test_close_while_away);
-	g_test_add_func("/client/conn/close-in-flight", test_close_in_flight);
+	fake_add_test("/client/conn/no-text", test_no_text);
+	fake_add_test("/client/conn/too-long", test_too_long);
+	fake_add_test("/client/conn/values", test_values);
+	fake_add_test("/client/conn/pong", test_pong);
+	fake_add_test("/client/conn/silent", test_silent);
+	fake_add_test("/client/conn/silent-out-of-order", test_silent_out_of_order);
+	fake_add_test("/client/conn/no-features", test_no_features);
+	fake_add_test("/client/conn/descriptor", test_fd);
+	fake_add_test("/client/conn/reopen", test_reopen);
+	fake_add_test("/client/conn/close-while-away", test_close_while_away);
+	fake_add_test("/client/conn/close-in-flight", test_close_in_flight);
 	return g_test_run();
 }

@@ -684,24 +684,6 @@ static void test_refused(void)
 	g_assert_cmpuint(w.released, ==, 0);
 }
 
-static void test_old_server(void)
-{
-	struct fake fake;
-	struct socle_conn *conn;
-	struct socle_error *error = NULL;
-
-	fake_init(&fake, on_packet);
-	fake.no_events = true;
-	conn = fake_connect(&fake, 0);
-	g_assert_cmpint(
-		socle_event_register(conn, SOCLE_EVENT_REBOOT, NULL, say, NULL, NULL, &error), ==,
-		-1);
-	g_assert_cmpint(socle_error_code(error), ==, SOCLE_ERR_NO_SUPPORT);
-	socle_error_free(error);
-	socle_conn_unref(conn);
-	fake_release(&fake);
-}
-
 /* == The connection's own == */
 
 static void test_closed(void)
@@ -818,22 +800,21 @@ int main(int argc, char **argv)
 
 		g_test_add_data_func(path, &kinds[i], test_kind);
 	}
-	g_test_add_func("/client/event/one-object", test_one_object);
-	g_test_add_func("/client/event/wrong-object", test_wrong_object);
-	g_test_add_func("/client/event/waits-for-dispatch", test_waits_for_dispatch);
-	g_test_add_func("/client/event/not-ours", test_not_ours);
-	g_test_add_func("/client/event/before-answer", test_before_answer);
-	g_test_add_func("/client/event/deregister-inside", test_deregister_inside);
-	g_test_add_func("/client/event/late", test_late);
-	g_test_add_func("/client/event/old-numbers", test_old_numbers);
-	g_test_add_func("/client/event/deregister-early", test_deregister_early);
-	g_test_add_func("/client/event/released-at-end", test_released_at_end);
-	g_test_add_func("/client/event/refused", test_refused);
-	g_test_add_func("/client/event/old-server", test_old_server);
-	g_test_add_func("/client/event/closed", test_closed);
-	g_test_add_func("/client/event/reopened", test_reopened);
-	g_test_add_func("/client/event/reopened-network", test_reopened_network);
-	g_test_add_func("/client/event/reopened-without", test_reopened_without);
-	g_test_add_func("/client/event/dropped", test_dropped);
+	fake_add_test("/client/event/one-object", test_one_object);
+	fake_add_test("/client/event/wrong-object", test_wrong_object);
+	fake_add_test("/client/event/waits-for-dispatch", test_waits_for_dispatch);
+	fake_add_test("/client/event/not-ours", test_not_ours);
+	fake_add_test("/client/event/before-answer", test_before_answer);
+	fake_add_test("/client/event/deregister-inside", test_deregister_inside);
+	fake_add_test("/client/event/late", test_late);
+	fake_add_test("/client/event/old-numbers", test_old_numbers);
+	fake_add_test("/client/event/deregister-early", test_deregister_early);
+	fake_add_test("/client/event/released-at-end", test_released_at_end);
+	fake_add_test("/client/event/refused", test_refused);
+	fake_add_test("/client/event/closed", test_closed);
+	fake_add_test("/client/event/reopened", test_reopened);
+	fake_add_test("/client/event/reopened-network", test_reopened_network);
+	fake_add_test("/client/event/reopened-without", test_reopened_without);
+	fake_add_test("/client/event/dropped", test_dropped);
 	return g_test_run();
 }

@@ -105,6 +105,37 @@ static void test_volumes(void)
 		socle_volume_unref(vols[i]);
 }
 
+/* It is there when its stream has been finished, and with what was sent; else it never was. */
+static void test_stream(void)
+{
+	static const char xml[] = "<volume><name>new</name><capacity>8192</capacity></volume>";
+	SOCLE_AUTO(conn) conn = open_test();
+	SOCLE_AUTO(error) error = NULL;
+	SOCLE_AUTO(pool) pool = socle_pool_by_name(conn, "default-pool", NULL);
+	struct socle_stream *stream;
+	char bytes[16] = "";
+
+	g_assert_null(socle_volume_create_stream(pool, xml, 0, 0, 0, &stream, &error));
+	g_assert_null(stream);
+	g_assert_cmpint(socle_error_code(error), ==, SOCLE_ERR_NO_SUPPORT);
+	for (unsigned i = 0; i < 2; i++) {
+		SOCLE_AUTO(volume)
+		vol = socle_volume_create_stream(pool, xml, 0, -1, 0, &stream, NULL);
+
+		g_assert_cmpstr(socle_volume_name(vol), ==, "new");
+		g_assert_cmpint(socle_stream_send(stream, "sent", 4, NULL), ==, 4);
+		if (i)
+			g_assert_cmpint(socle_stream_finish(stream, NULL), ==, 0);
+		socle_stream_unref(stream);
+		g_assert_cmpint(socle_volume_list(pool, 0, NULL, NULL), ==, (int)i);
+		stream = i ? socle_volume_download(vol, 0, 4, 0, 0, NULL) : NULL;
+		g_assert_cmpint(i ? socle_stream_recv(stream, bytes, sizeof(bytes), NULL) : 4, ==,
+				4);
+		socle_stream_unref(stream);
+	}
+	g_assert_cmpstr(bytes, ==, "sent");
+}
+
 static void test_others(void)
 {
 	SOCLE_AUTO(error) error = NULL;
@@ -119,6 +150,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/local/life", test_life);
 	g_test_add_func("/local/apart", test_apart);
 	g_test_add_func("/local/volumes", test_volumes);
+	g_test_add_func("/local/stream", test_stream);
 	g_test_add_func("/local/others", test_others);
 	return g_test_run();
 }

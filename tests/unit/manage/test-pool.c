@@ -12,14 +12,18 @@
 #include "manage/fake-int.h"
 #include "manage/node-int.h"
 #include "manage/pool.h"
+#include "rpc/stream.h"
 #include "script.h"
 
 static const char uuid_p[] = "00000000-0000-4000-8000-00000000000b";
 
 /* Pools in memory, whose long work ends when a test says so. */
 static struct {
-	bool hold, hold_usage, hold_start, found;
+	bool hold, hold_made, hold_usage, hold_start, hold_identify, found;
 	unsigned asked; /* for its usage */
+	unsigned rounds,
+		paths; /* that were asked what they lead to, and how many there were the last time */
+	bool source_raw, resize_raw;
 	unsigned deadline_ms;
 	const char *fail_start;
 	GQueue held; /* of struct held */
@@ -85,19 +89,38 @@ static void lab_start(void *opaque, const struct storage_pool *def, GBytes *pass
 static void lab_create(struct storage *storage, const struct vol_create *what,
 		       struct vol_work *work, struct task *task)
 {
-	if (lab.hold)
+	struct task mine = { ended };
+
+	lab.source_raw = what->source_raw;
+	if (!lab.hold)
+		fake_pools.create(storage, what, work, lab.hold_made ? &mine : task);
+	if (lab.hold || lab.hold_made)
 		hold(what->vol->name, work, task);
-	else
-		fake_pools.create(storage, what, work, task);
 }
 
 static void lab_resize(struct storage *storage, const char *name, uint64_t bytes, unsigned flags,
 		       struct vol_work *work, struct task *task)
 {
+	lab.resize_raw = flags & VOL_RESIZE_RAW;
 	if (lab.hold)
 		hold(name, work, task);
 	else
 		fake_pools.resize(storage, name, bytes, flags, work, task);
+}
+
+/* The last letter of a path says which file it leads to. */
+static struct file_id lab_id(const char *path)
+{
+	return (struct file_id){ FILE_REGULAR, 1, (uint64_t)path[strlen(path) - 1] };
+}
+
+static void lab_look(struct storage *storage, const char *name, struct storage_vol **ret_vol,
+		     struct file_id *ret_id, struct task *task)
+{
+	struct file_id id;
+
+	*ret_id = lab_id(name);
+	fake_pools.look(storage, name, ret_vol, &id, task);
 }
 
 static void lab_usage(struct storage *storage, struct pool_usage *ret_usage, struct task *task)
@@ -107,6 +130,19 @@ static void lab_usage(struct storage *storage, struct pool_usage *ret_usage, str
 		hold("usage", NULL, task);
 	else
 		fake_pools.usage(storage, ret_usage, task);
+}
+
+static void lab_identify(void *opaque, GPtrArray *paths, struct file_id *ret_ids, struct task *task)
+{
+	(void)opaque;
+	lab.rounds++;
+	lab.paths = paths->len;
+	for (unsigned i = 0; i < paths->len; i++)
+		ret_ids[i] = lab_id(paths->pdata[i]);
+	if (lab.hold_identify)
+		hold("identify", NULL, task);
+	else
+		task_end(task, NULL);
 }
 
 struct setup {
@@ -129,7 +165,9 @@ static struct node *lab_node(void)
 	lab_pools.start = lab_start;
 	lab_pools.create = lab_create;
 	lab_pools.resize = lab_resize;
+	lab_pools.look = lab_look;
 	lab_pools.usage = lab_usage;
+	lab_pools.identify = lab_identify;
 	return node_new(&config);
 }
 
@@ -198,14 +236,20 @@ static rpc_storage_pool started(struct test_client *c)
 	return pool;
 }
 
-static uint32_t send_create(struct test_client *c, rpc_storage_pool pool, const char *name)
+static uint32_t send_create_as(struct test_client *c, rpc_storage_pool pool, const char *name,
+			       unsigned flags)
 {
 	g_autofree char *xml = g_strdup_printf(
 		"<volume><name>%s</name><capacity>1000000</capacity></volume>", name);
-	rpc_storage_vol_create_xml_args args = { .pool = pool, .xml = xml };
+	rpc_storage_vol_create_xml_args args = { .pool = pool, .xml = xml, .flags = flags };
 
 	return client_send_xdr(c, RPC_PROC_STORAGE_VOL_CREATE_XML,
 			       (xdrproc_t)xdr_rpc_storage_vol_create_xml_args, &args);
+}
+
+static uint32_t send_create(struct test_client *c, rpc_storage_pool pool, const char *name)
+{
+	return send_create_as(c, pool, name, 0);
 }
 
 static bool answered(struct test_client *c, uint32_t serial)
@@ -520,6 +564,21 @@ static int upload_fd(struct test_client *c, int fd)
 	return c->code;
 }
 
+static char volume_v[] = "<volume><name>v</name><capacity>1000000</capacity></volume>";
+
+/* The same of a new volume that is to have it. */
+static int create_fd(struct test_client *c, rpc_storage_pool pool, int fd)
+{
+	rpc_storage_vol_create_xml_args args = { .pool = pool,
+						 .xml = volume_v,
+						 .flags = RPC_VOL_BY_STREAM | RPC_VOL_BY_FD };
+	uint32_t serial = client_send_fd(c, RPC_PROC_STORAGE_VOL_CREATE_XML,
+					 (xdrproc_t)xdr_rpc_storage_vol_create_xml_args, &args, fd);
+
+	g_assert_false(answered(c, serial));
+	return c->code;
+}
+
 static int open_file(void)
 {
 	return sys_open("/proc/self/exe", O_RDONLY, 0);
@@ -549,6 +608,136 @@ static void test_files(void)
 	end(&s);
 }
 
+/* == Volumes that are there when their bytes are == */
+
+static void feed(struct test_client *c, struct rpc_message *msg)
+{
+	struct span packet = rpc_message_packet(msg);
+
+	client_feed(c, packet.p, packet.len);
+	rpc_message_free(msg);
+	turn();
+}
+
+/* The answer opens a stream; what its packets begin with. */
+static struct rpc_header begin_volume(struct test_client *c, rpc_storage_pool pool)
+{
+	struct rpc_header header = { .program = RPC_PROGRAM_REMOTE,
+				     .version = RPC_VERSION,
+				     .procedure = RPC_PROC_STORAGE_VOL_CREATE_XML };
+	rpc_storage_vol_create_xml_ret ret;
+
+	header.serial = send_create_as(c, pool, "v", RPC_VOL_BY_STREAM);
+	memset(&ret, 0, sizeof(ret));
+	g_assert_true(client_read(c, client_wait(c, header.serial),
+				  (xdrproc_t)xdr_rpc_storage_vol_create_xml_ret, &ret,
+				  sizeof(ret)));
+	g_assert_cmpstr(ret.vol.name, ==, "v");
+	rpc_body_release(rpc_storage_vol_create_xml_ret, &ret);
+	feed(c, rpc_stream_new_data(&header, "bytes", 5, NULL));
+	return header;
+}
+
+static bool has_volume(struct test_client *c, uint64_t *ret_allocation)
+{
+	rpc_storage_vol_get_info_args about = { .vol = vol_handle("v") };
+	rpc_storage_vol_get_info_ret info;
+
+	if (!client_ask(c, RPC_PROC_STORAGE_VOL_GET_INFO, storage_vol_get_info, &about, &info)) {
+		g_assert_cmpint(c->code, ==, RPC_CODE_NO_STORAGE_VOL);
+		return false;
+	}
+	*ret_allocation = info.allocation;
+	return true;
+}
+
+static bool delete_volume(struct test_client *c)
+{
+	rpc_storage_vol_delete_args args = { .vol = vol_handle("v") };
+
+	return client_call(c, RPC_PROC_STORAGE_VOL_DELETE, storage_vol_delete, &args);
+}
+
+/* Finished it is there; until then it is being made, and nobody can have it. */
+static void test_streamed(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool pool = started(s.c);
+	struct rpc_header header = begin_volume(s.c, pool);
+	rpc_storage_pool_num_of_volumes_args count = { .pool = pool };
+	rpc_storage_pool_num_of_volumes_ret number;
+	uint64_t allocation = 0;
+
+	g_assert_true(has_volume(s.c, &allocation));
+	g_assert_cmpuint(allocation, ==, 5);
+	g_assert_true(client_ask(s.c, RPC_PROC_STORAGE_POOL_NUM_OF_VOLUMES,
+				 storage_pool_num_of_volumes, &count, &number));
+	g_assert_cmpint(number.num, ==, 1);
+	g_assert_false(delete_volume(s.c));
+	g_assert_nonnull(strstr(s.c->error, "still being allocated"));
+	g_assert_false(answered(s.c, send_create(s.c, pool, "v")));
+	g_assert_false(act(s.c, RPC_PROC_STORAGE_POOL_DESTROY, pool));
+	feed(s.c, rpc_stream_new_finish(&header));
+	g_assert_true(answered(s.c, header.serial));
+	g_assert_true(has_volume(s.c, &allocation));
+	g_assert_cmpuint(allocation, ==, 1000000);
+	g_assert_true(delete_volume(s.c));
+	end(&s);
+}
+
+/* Given up, refused by the storage, or its client is gone: then it never was. */
+static void test_streamed_in_vain(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool pool = started(s.c);
+	struct test_client *other = client_open(s.server, false);
+	struct rpc_header header = begin_volume(s.c, pool);
+	uint64_t allocation;
+
+	feed(s.c, rpc_stream_new_abort(&header));
+	g_assert_false(answered(s.c, header.serial));
+	g_assert_false(has_volume(s.c, &allocation));
+	/* It is longer than it was to be. */
+	header = begin_volume(s.c, pool);
+	feed(s.c, rpc_stream_new_hole(&header, 1000000, NULL));
+	g_assert_false(answered(s.c, header.serial));
+	g_assert_false(has_volume(s.c, &allocation));
+	(void)begin_volume(other, pool);
+	client_free(other);
+	turn();
+	g_assert_false(has_volume(s.c, &allocation));
+	/* Its client is gone before it can be opened. */
+	other = client_open(s.server, false);
+	lab.hold_made = true;
+	(void)send_create_as(other, pool, "v", RPC_VOL_BY_STREAM);
+	turn();
+	client_free(other);
+	release(true);
+	turn();
+	g_assert_false(has_volume(s.c, &allocation));
+	g_assert_true(act(s.c, RPC_PROC_STORAGE_POOL_DESTROY, pool));
+	end(&s);
+}
+
+/* By whom, and with what, is as for uploads; and where nothing is copied nothing stays. */
+static void test_streamed_files(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool pool = started(s.c);
+	struct test_client *other = client_open_by(s.server, geteuid() + 1);
+	uint64_t allocation;
+
+	g_assert_false(answered(s.c, send_create_as(s.c, pool, "v", RPC_VOL_BY_FD)));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_INVALID_ARG);
+	g_assert_cmpint(create_fd(other, pool, open_file()), ==, RPC_CODE_OPERATION_DENIED);
+	client_free(other);
+	other = client_open_by(s.server, geteuid());
+	g_assert_cmpint(create_fd(other, pool, open_file()), ==, RPC_CODE_NO_SUPPORT);
+	client_free(other);
+	g_assert_false(has_volume(s.c, &allocation));
+	end(&s);
+}
+
 static int state_of(struct test_client *c, rpc_storage_pool pool)
 {
 	rpc_storage_pool_get_info_args args = { .pool = pool };
@@ -575,6 +764,172 @@ static void test_silent(void)
 	lab.hold_usage = false;
 	release(true);
 	g_assert_cmpint(state_of(s.c, pool), ==, 2);
+	end(&s);
+}
+
+/* == What paths lead to == */
+
+static rpc_domain define_machine(struct test_client *c, const char *name, const char *path,
+				 const char *format, const char *more)
+{
+	g_autofree char *rest = g_strdup_printf("<devices><disk><driver type='%s'/><source "
+						"file='%s'/><target dev='vda'/></disk></devices>%s",
+						format, path, more);
+	g_autofree char *xml = test_xml(name, NULL, rest);
+
+	return client_define(c, xml);
+}
+
+static uint32_t send_create_qcow2(struct test_client *c, rpc_storage_pool pool, const char *name)
+{
+	g_autofree char *xml = g_strdup_printf("<volume><name>%s</name><capacity>1000000</capacity>"
+					       "<target><format type='qcow2'/></target></volume>",
+					       name);
+	rpc_storage_vol_create_xml_args args = { .pool = pool, .xml = xml };
+
+	return client_send_xdr(c, RPC_PROC_STORAGE_VOL_CREATE_XML,
+			       (xdrproc_t)xdr_rpc_storage_vol_create_xml_args, &args);
+}
+
+static uint32_t send_look(struct test_client *c, const char *name)
+{
+	rpc_storage_vol_get_xml_desc_args args = { .vol = vol_handle(name) };
+
+	return client_send_xdr(c, RPC_PROC_STORAGE_VOL_GET_XML_DESC,
+			       (xdrproc_t)xdr_rpc_storage_vol_get_xml_desc_args, &args);
+}
+
+static bool says_raw(struct test_client *c, uint32_t serial)
+{
+	rpc_storage_vol_get_xml_desc_ret ret = { 0 };
+	bool raw;
+
+	g_assert_true(client_read(c, client_wait(c, serial),
+				  (xdrproc_t)xdr_rpc_storage_vol_get_xml_desc_ret, &ret,
+				  sizeof(ret)));
+	raw = strstr(ret.xml, "<format type='raw'/>");
+	rpc_body_release(rpc_storage_vol_get_xml_desc_ret, &ret);
+	return raw;
+}
+
+/* What a machine has as raw is that, whichever path it has it by, and whoever asks. */
+static void test_raw(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool pool = started(s.c);
+	rpc_storage_vol_resize_args resize = { .vol = vol_handle("v"), .capacity = 2000000 };
+	rpc_storage_vol_create_xml_from_args copy = {
+		.pool = pool,
+		.xml = (char[]){ "<volume><name>w</name><capacity>0</capacity></volume>" },
+		.vol = vol_handle("v"),
+	};
+
+	g_assert_true(answered(s.c, send_create_qcow2(s.c, pool, "u")));
+	g_assert_true(answered(s.c, send_create_qcow2(s.c, pool, "v")));
+	g_assert_true(answered(s.c, send_create(s.c, pool, "x")));
+	/* Nobody has a raw disk, and nothing is asked. */
+	(void)define_machine(s.c, "q", "/elsewhere/v", "qcow2", "");
+	g_assert_false(says_raw(s.c, send_look(s.c, "v")));
+	g_assert_cmpuint(lab.rounds, ==, 0);
+	(void)define_machine(s.c, "m", "/elsewhere/v", "raw", "");
+	g_assert_true(says_raw(s.c, send_look(s.c, "v")));
+	g_assert_false(says_raw(s.c, send_look(s.c, "u")));
+	g_assert_cmpuint(lab.rounds, ==, 2);
+	/* It says that it is raw; and what has the name needs no question. */
+	(void)define_machine(s.c, "n", "/p/u", "raw", "");
+	g_assert_true(says_raw(s.c, send_look(s.c, "x")));
+	g_assert_true(says_raw(s.c, send_look(s.c, "u")));
+	g_assert_cmpuint(lab.rounds, ==, 2);
+
+	g_assert_true(client_call(s.c, RPC_PROC_STORAGE_VOL_RESIZE, storage_vol_resize, &resize));
+	g_assert_true(lab.resize_raw);
+	g_assert_true(client_call(s.c, RPC_PROC_STORAGE_VOL_CREATE_XML_FROM,
+				  storage_vol_create_xml_from, &copy));
+	g_assert_true(lab.source_raw);
+	end(&s);
+}
+
+/* Those who ask while it is being found out are answered together, by what is found out behind that. */
+static void test_rounds(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool pool = started(s.c);
+	uint32_t first, others[3];
+
+	for (unsigned i = 0; i < 4; i++)
+		g_assert_true(answered(
+			s.c, send_create_qcow2(s.c, pool, (const char[]){ (char)('a' + i), 0 })));
+	(void)define_machine(s.c, "m", "/elsewhere/a", "raw", "");
+	lab.hold_identify = true;
+	first = send_look(s.c, "a");
+	turn();
+	g_assert_cmpuint(lab.paths, ==, 1);
+	/* Too late for the round that is on its way. */
+	(void)define_machine(s.c, "n", "/elsewhere/b", "raw", "");
+	for (unsigned i = 0; i < 3; i++)
+		others[i] = send_look(s.c, (const char *[]){ "b", "c", "a" }[i]);
+	turn();
+	g_assert_cmpuint(lab.rounds, ==, 1);
+	release(true);
+	g_assert_true(says_raw(s.c, first));
+	g_assert_cmpuint(lab.rounds, ==, 2);
+	g_assert_cmpuint(lab.paths, ==, 2);
+	release(true);
+	g_assert_true(says_raw(s.c, others[0]));
+	g_assert_false(says_raw(s.c, others[1]));
+	g_assert_true(says_raw(s.c, others[2]));
+	/* If it cannot be found out, nobody is told what may be wrong. */
+	first = send_look(s.c, "c");
+	turn();
+	release(false);
+	g_assert_false(answered(s.c, first));
+	g_assert_cmpuint(lab.held.length, ==, 0);
+	end(&s);
+}
+
+static bool start_machine(struct test_client *c, rpc_domain dom)
+{
+	rpc_domain_create_args args = { .dom = dom };
+
+	return client_call(c, RPC_PROC_DOMAIN_CREATE, domain_create, &args);
+}
+
+/* A disk that another machine's refers to, by whichever path, is not written to. */
+static void test_linked(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool pool = started(s.c);
+	rpc_domain base = define_machine(s.c, "base", "/elsewhere/v", "qcow2", "");
+	rpc_domain other = define_machine(s.c, "other", "/elsewhere/w", "qcow2", "");
+	rpc_storage_vol_delete_args gone = { .vol = vol_handle("v") };
+	rpc_domain_create_xml_args transient = { 0 };
+	g_autofree char *xml = test_xml("t", NULL,
+					"<devices><disk><source file='/elsewhere/t'/>"
+					"<target dev='vda'/></disk></devices>");
+	uint32_t beginning;
+
+	g_assert_true(answered(s.c, send_create(s.c, pool, "v")));
+	g_assert_true(start_machine(s.c, base));
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_DESTROY, base));
+	g_assert_cmpuint(lab.rounds, ==, 0);
+	(void)define_machine(s.c, "clone", "/p/clone", "qcow2",
+			     "<metadata><socle:domain xmlns:socle='urn:socle:domain'>"
+			     "<socle:linked path='/p/v'/></socle:domain></metadata>");
+	g_assert_false(start_machine(s.c, base));
+	g_assert_nonnull(strstr(s.c->error, "a disk of 'clone' begins as its disk 'vda' is"));
+	g_assert_cmpuint(lab.rounds, ==, 1);
+	g_assert_true(start_machine(s.c, other));
+	/* A machine that has no definition yet needs nothing. */
+	lab.hold_identify = true;
+	transient.xml_desc = xml;
+	beginning = client_send_xdr(s.c, RPC_PROC_DOMAIN_CREATE_XML,
+				    (xdrproc_t)xdr_rpc_domain_create_xml_args, &transient);
+	turn();
+	g_assert_false(client_call(s.c, RPC_PROC_STORAGE_VOL_DELETE, storage_vol_delete, &gone));
+	g_assert_nonnull(strstr(s.c->error, "disks of 'clone' refer to volume 'v'"));
+	g_assert_cmpuint(lab.held.length, ==, 1);
+	release(true);
+	g_assert_true(answered(s.c, beginning));
 	end(&s);
 }
 
@@ -609,7 +964,13 @@ int main(int argc, char **argv)
 	g_test_add_func("/manage/pool/forsaken", test_forsaken);
 	g_test_add_func("/manage/pool/turns", test_turns);
 	g_test_add_func("/manage/pool/files", test_files);
+	g_test_add_func("/manage/pool/streamed", test_streamed);
+	g_test_add_func("/manage/pool/streamed-in-vain", test_streamed_in_vain);
+	g_test_add_func("/manage/pool/streamed-files", test_streamed_files);
 	g_test_add_func("/manage/pool/silent", test_silent);
+	g_test_add_func("/manage/pool/raw", test_raw);
+	g_test_add_func("/manage/pool/rounds", test_rounds);
+	g_test_add_func("/manage/pool/linked", test_linked);
 	g_test_add_func("/manage/pool/end", test_end);
 	return g_test_run();
 }

@@ -104,6 +104,73 @@ static void test_volume(void)
 	}
 }
 
+/* What is read of it by skimming is what is read by parsing. */
+static void assert_skimmed(const char *xml)
+{
+	autoptr(storage_vol) all = storage_vol_parse(xml, strlen(xml), 0, NULL, NULL);
+	autoptr(storage_vol) vol = storage_vol_skim(xml, strlen(xml));
+
+	g_assert_nonnull(all);
+	g_assert_nonnull(vol);
+	g_assert_cmpint(vol->type, ==, all->type);
+	g_assert_cmpstr(vol->name, ==, all->name);
+	g_assert_cmpstr(vol->key, ==, all->key);
+	g_assert_cmpmem(&vol->capacity, sizeof(vol->capacity), &all->capacity,
+			sizeof(all->capacity));
+	g_assert_cmpmem(&vol->allocation, sizeof(vol->allocation), &all->allocation,
+			sizeof(all->allocation));
+	g_assert_cmpstr(vol->target.path, ==, all->target.path);
+	g_assert_cmpstr(vol->target.format.type, ==, all->target.format.type);
+	g_assert_cmpstr(vol->target.timestamps.mtime, ==, all->target.timestamps.mtime);
+	g_assert_cmpstr(vol->backing.path, ==, all->backing.path);
+	g_assert_cmpstr(vol->backing.format.type, ==, all->backing.format.type);
+}
+
+static void test_skim(void)
+{
+	g_autoptr(GError) error = NULL;
+	autoptr(storage_vol) vol = storage_vol_parse(volume, strlen(volume), 0, NULL, &error);
+	g_autofree char *xml = NULL;
+
+	g_assert_no_error(error);
+	xml = storage_vol_format(vol);
+	assert_skimmed(xml);
+	assert_skimmed("<volume/>");
+	assert_skimmed("<!-- a --><volume type=' block '><name> a&amp;&#98;"
+		       "<!-- b -->c\n</name><other><name>d</name></other><target><path/>"
+		       "<encryption><path>e</path></encryption></target><key x='y'>f</key>"
+		       "<capacity> 5 </capacity></volume><!-- c -->");
+}
+
+static void test_not_plain(void)
+{
+	static const char *const texts[] = {
+		"",
+		"text",
+		"<volume>",
+		"<pool/>",
+		"<volume/><volume/>",
+		"<?xml version='1.0'?><volume/>",
+		"<volume><name>a</name><name>b</name></volume>",
+		"<volume><target/><target/></volume>",
+		"<volume><name>a<b/></name></volume>",
+		"<volume><name><![CDATA[a]]></name></volume>",
+		"<volume xmlns='http://example.org/'/>",
+		"<volume><target xmlns:a='http://example.org/'/></volume>",
+		"<volume><capacity unit='KiB'>5</capacity></volume>",
+		"<volume><capacity>0x5</capacity></volume>",
+		"<volume><capacity>-5</capacity></volume>",
+		"<volume><capacity>9223372036854775807</capacity></volume>",
+		"<volume><capacity/></volume>",
+		"<volume type='none'/>",
+		"<!DOCTYPE volume [<!ENTITY e 'e'>]><volume><name>&e;</name></volume>",
+		"<volume><name>\xff</name></volume>",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		g_assert_null(storage_vol_skim(texts[i], strlen(texts[i])));
+}
+
 /* XML, and words of the sentence by which it is refused. */
 static const struct {
 	const char *xml, *words;
@@ -246,6 +313,8 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/model/storage/pools", test_pools);
 	g_test_add_func("/model/storage/volume", test_volume);
+	g_test_add_func("/model/storage/skim", test_skim);
+	g_test_add_func("/model/storage/not-plain", test_not_plain);
 	g_test_add_func("/model/storage/refused-pools", test_refused_pools);
 	g_test_add_func("/model/storage/names", test_names);
 	g_test_add_func("/model/storage/logical-disk", test_logical_disk);
