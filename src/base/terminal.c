@@ -66,7 +66,7 @@ static void on_end(int sig)
 	(void)raise(sig);
 }
 
-static void catch (const int *signals, size_t count)
+static void catch_signals(const int *signals, size_t count)
 {
 	struct sigaction action = { .sa_handler = on_end, .sa_flags = SA_RESETHAND | SA_NODEFER };
 
@@ -88,7 +88,7 @@ static bool save_mode(int fd, GError **error)
 
 static bool change_mode(int fd, const struct termios *mode, const char *what, GError **error)
 {
-	catch (crash_signals, ARRAY_SIZE(crash_signals));
+	catch_signals(crash_signals, ARRAY_SIZE(crash_signals));
 	atomic_store(&changed_fd, fd);
 	if (tcsetattr(fd, TCSANOW, mode) == 0)
 		return true;
@@ -120,6 +120,6 @@ bool terminal_hide(int fd, GError **error)
 	mode.c_lflag &= ~(tcflag_t)ECHO;
 	mode.c_lflag |= ECHONL;
 	mode.c_cc[VSUSP] = _POSIX_VDISABLE;
-	catch (end_signals, ARRAY_SIZE(end_signals));
+	catch_signals(end_signals, ARRAY_SIZE(end_signals));
 	return change_mode(fd, &mode, "hide what is typed", error);
 }
