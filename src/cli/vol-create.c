@@ -352,6 +352,6 @@ const struct cli_command cli_vol_clone = {
 	.what = { CLI_VOLUME, CLI_TEXT },
 	.min = 2,
 	.max = 2,
-	.flags = CLI_WRITES,
+	.flags = CLI_WRITES | CLI_BRIEF,
 	.run = run_clone,
 };

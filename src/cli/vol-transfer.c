@@ -380,7 +380,7 @@ const struct cli_command cli_vol_upload = {
 	.what = { CLI_VOLUME, CLI_FILE },
 	.min = 2,
 	.max = 2,
-	.flags = CLI_WRITES,
+	.flags = CLI_WRITES | CLI_BRIEF,
 	.run = run_upload,
 };
 
@@ -543,5 +543,6 @@ const struct cli_command cli_vol_download = {
 	.what = { CLI_VOLUME, CLI_FILE },
 	.min = 2,
 	.max = 2,
+	.flags = CLI_BRIEF,
 	.run = run_download,
 };
