@@ -3,12 +3,15 @@
  * template.c - machines that are there to make others of, and are not started
  *
  * A template is a machine whose metadata say so; what its clones refer to stands in theirs. The daemon
- * starts no template, and deletes no volume that either of them needs.
+ * starts no template, and deletes no volume that either of them needs. It goes by what paths lead to; so do we,
+ * where its files are ours, to refuse before half is done.
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
+#include "base/sys.h"
 #include "cli/commands.h"
 #include "cli/table.h"
 #include "cli/template.h"
@@ -115,27 +118,52 @@ static int by_name(gconstpointer a, gconstpointer b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* @here: of a daemon on this host. */
+static bool is_same_file(const char *a, const char *b, bool here)
+{
+	struct stat a_st, b_st;
+
+	if (!strcmp(a, b))
+		return true;
+	return here && sys_stat(a, &a_st) >= 0 && sys_stat(b, &b_st) >= 0 &&
+	       a_st.st_dev == b_st.st_dev && a_st.st_ino == b_st.st_ino;
+}
+
+/* Does a disk of @domain refer to one of @template's? */
+static bool is_linked(const struct domain *domain, const struct domain *template, bool here)
+{
+	struct domain_own own;
+	bool linked = false;
+
+	domain_own_read(domain, &own);
+	for (unsigned i = 0; i < own.linked->len && !linked; i++) {
+		for (unsigned d = 0; d < template->devices.disk_count && !linked; d++) {
+			const char *path = disk_path(&template->devices.disks[d]);
+
+			linked = path && is_same_file(own.linked->pdata[i], path, here);
+		}
+	}
+	domain_own_release(&own);
+	return linked;
+}
+
 /* Names of machines whose disks refer to those of @template; char *. */
 static GPtrArray *linked_names(struct cli *cli, const struct domain *template)
 {
 	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
 	struct socle_domain **doms = NULL;
 	int count = socle_domain_list(cli->conn, 0, &doms, NULL);
+	char *here = socle_conn_socket(cli->conn);
 
 	for (int i = 0; i < count; i++) {
 		autoptr(domain) domain = machine_definition(doms[i], SOCLE_XML_INACTIVE, NULL);
-		bool linked = false;
 
-		for (unsigned d = 0; domain && d < template->devices.disk_count && !linked; d++) {
-			const char *path = disk_path(&template->devices.disks[d]);
-
-			linked = path && domain_is_linked_to(domain, path);
-		}
-		if (linked)
+		if (domain && is_linked(domain, template, here))
 			g_ptr_array_add(names, g_strdup(socle_domain_name(doms[i])));
 	}
 	if (count >= 0)
 		socle_domains_free(doms);
+	free(here);
 	g_ptr_array_sort(names, by_name);
 	return names;
 }

@@ -15,16 +15,19 @@
 #include "base/error.h"
 #include "base/sys.h"
 #include "block/crypt/secret.h"
+#include "daemon/file-ids.h"
 #include "daemon/pools-int.h"
 
 enum {
-	FAREWELL_MS = 5000
+	FAREWELL_MS = 5000,
+	PATIENCE_MS = 1500, /* for a path that leads to a server */
 };
 
 struct pools {
 	struct pools_config config;
 	GQueue works;     /* of struct work: under way */
 	GPtrArray *shelf; /* of struct shelf: active pools */
+	struct file_asker *asker;
 	bool ending;
 };
 
@@ -227,15 +230,14 @@ struct order {
 	uint64_t bytes;
 	struct vol_open open;
 	enum vol_wipe how;
-	char **paths;
 
 	/* Results, and where they go. */
 	struct storage **ret_storage;
 	struct pool_usage usage, *ret_usage;
 	GPtrArray *list, *ret_list; /* of names, or of sources */
 	struct storage_vol *vol, **ret_vol;
+	struct file_id id, *ret_id;
 	struct vol_io *io, **ret_io;
-	bool *same, *ret_same; /* by index of paths */
 };
 
 static struct order *order_new(struct pools *pools, struct depot *depot, const char *name)
@@ -268,8 +270,6 @@ static void order_free(void *data)
 		g_ptr_array_unref(order->list);
 	if (order->io)
 		order->io->ops->free(order->io);
-	g_strfreev(order->paths);
-	g_free(order->same);
 	g_free(order->name);
 	g_free(order);
 }
@@ -484,22 +484,33 @@ static void list(struct storage *storage, GPtrArray *names, struct task *task)
 	start_order(order, task, run_list, deliver_list);
 }
 
-static struct storage_vol *look_at(const struct depot *depot, const char *name, GError **error)
+static struct storage_vol *look_at(const struct depot *depot, const char *name,
+				   struct file_id *ret_id, GError **error)
 {
 	g_autofree char *path = depot_path(depot, name);
 	autofd int fd = -1;
+	struct stat st;
+	int ret;
 
 	if (depot->kind->look)
 		return depot->kind->look(depot, name, error);
 	fd = depot->kind->open(depot, name, O_RDONLY, error);
-	return fd < 0 ? NULL : vol_look(fd, name, path, error);
+	if (fd < 0)
+		return NULL;
+	ret = sys_fstat(fd, &st);
+	if (ret < 0) {
+		error_sys(error, ret, "cannot look at volume '%s'", name);
+		return NULL;
+	}
+	*ret_id = file_id_of(&st);
+	return vol_look(fd, name, path, error);
 }
 
 static bool run_look(void *arg, GError **error)
 {
 	struct order *order = arg;
 
-	order->vol = look_at(order->depot, order->name, error);
+	order->vol = look_at(order->depot, order->name, &order->id, error);
 	return order->vol != NULL;
 }
 
@@ -508,77 +519,27 @@ static void deliver_look(void *arg)
 	struct order *order = arg;
 
 	*order->ret_vol = g_steal_pointer(&order->vol);
+	*order->ret_id = order->id;
 }
 
 static void look(struct storage *storage, const char *name, struct storage_vol **ret_vol,
-		 struct task *task)
+		 struct file_id *ret_id, struct task *task)
 {
 	struct order *order = order_at(storage, name);
 
 	order->ret_vol = ret_vol;
+	order->ret_id = ret_id;
 	start_order(order, task, run_look, deliver_look);
 }
 
-/* Only what open() opens is a volume; devices have their names from the host, and need not be there. */
-static bool stat_volume(const struct depot *depot, const char *name, struct stat *ret_st,
-			GError **error)
+static void identify(void *opaque, GPtrArray *paths, struct file_id *ret_ids, struct task *task)
 {
-	autofd int fd = -1;
-	int ret;
+	struct pools *pools = opaque;
 
-	if (!depot->kind->files) {
-		g_autofree char *path = depot_path(depot, name);
-
-		if (sys_stat(path, ret_st) < 0)
-			*ret_st = (struct stat){ 0 };
-		return true;
-	}
-	fd = depot->kind->open(depot, name, O_RDONLY, error);
-	ret = fd < 0 ? fd : sys_fstat(fd, ret_st);
-	return ret >= 0 || fd < 0 || error_sys(error, ret, "cannot look at volume '%s'", name);
-}
-
-static bool is_same(const struct stat *a, const struct stat *b)
-{
-	if (S_ISBLK(a->st_mode))
-		return S_ISBLK(b->st_mode) && a->st_rdev == b->st_rdev;
-	return S_ISREG(a->st_mode) && a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
-static bool run_find_same(void *arg, GError **error)
-{
-	struct order *order = arg;
-	struct stat st, other;
-
-	/* Another host's volumes are no files here. */
-	if (order->depot->kind->reach)
-		return true;
-	if (!stat_volume(order->depot, order->name, &st, error))
-		return false;
-	for (unsigned i = 0; order->paths[i]; i++)
-		order->same[i] = sys_stat(order->paths[i], &other) >= 0 && is_same(&st, &other);
-	return true;
-}
-
-static void deliver_same(void *arg)
-{
-	const struct order *order = arg;
-
-	memcpy(order->ret_same, order->same, g_strv_length(order->paths) * sizeof(*order->same));
-}
-
-static void find_same(struct storage *storage, const char *name, const char *const *paths,
-		      bool *ret_same, struct task *task)
-{
-	struct order *order = order_at(storage, name);
-	g_autoptr(GStrvBuilder) copy = g_strv_builder_new();
-
-	for (unsigned i = 0; paths[i]; i++)
-		g_strv_builder_add(copy, paths[i]);
-	order->paths = g_strv_builder_end(copy);
-	order->same = g_new0(bool, g_strv_length(order->paths) + 1);
-	order->ret_same = ret_same;
-	start_order(order, task, run_find_same, deliver_same);
+	if (pools->ending)
+		refuse(task);
+	else
+		file_asker_ask(pools->asker, paths, ret_ids, task);
 }
 
 static void deliver_io(void *arg)
@@ -595,6 +556,7 @@ static bool run_create(void *arg, GError **error)
 	struct order *order = arg;
 	const struct depot *depot = order->depot;
 	autoptr(storage_vol) source = NULL;
+	struct file_id id;
 	autofd int fd = -1;
 	bool own;
 
@@ -608,7 +570,7 @@ static bool run_create(void *arg, GError **error)
 	if (!depot->kind->create)
 		return cannot(order, "have new volumes", error);
 	if (order->source) {
-		source = look_at(order->source, order->name, error);
+		source = look_at(order->source, order->name, &id, error);
 		if (!source)
 			return false;
 		if (order->create.source_raw)
@@ -717,7 +679,8 @@ static bool run_resize(void *arg, GError **error)
 {
 	const struct order *order = arg;
 	const struct depot *depot = order->depot;
-	autoptr(storage_vol) vol = look_at(depot, order->name, error);
+	struct file_id id;
+	autoptr(storage_vol) vol = look_at(depot, order->name, &id, error);
 	uint64_t now, wanted = 0;
 
 	if (vol && order->flags & VOL_RESIZE_RAW)
@@ -789,6 +752,7 @@ struct pools *pools_new(const struct pools_config *config)
 
 	pools->config = *config;
 	pools->shelf = g_ptr_array_new();
+	pools->asker = file_asker_new(config->patience_ms ? config->patience_ms : PATIENCE_MS);
 	return pools;
 }
 
@@ -817,6 +781,7 @@ void pools_finish(struct pools *pools)
 		aside_drop(work->aside);
 		refuse(task);
 	}
+	file_asker_finish(pools->asker, refuse);
 }
 
 void pools_free(struct pools *pools)
@@ -824,6 +789,7 @@ void pools_free(struct pools *pools)
 	if (!pools)
 		return;
 	pools_finish(pools);
+	file_asker_free(pools->asker);
 	g_ptr_array_unref(pools->shelf);
 	g_free(pools);
 }
@@ -833,13 +799,13 @@ const struct pool_ops pools_ops = {
 	.build = build,
 	.erase = erase,
 	.find_sources = find_sources,
+	.identify = identify,
 	.start = start,
 	.stop = stop,
 	.free = shelf_free,
 	.usage = usage,
 	.list = list,
 	.look = look,
-	.find_same = find_same,
 	.create = create,
 	.remove = remove_volume,
 	.restore = restore,

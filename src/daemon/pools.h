@@ -16,7 +16,8 @@ struct pools;
 
 struct pools_config {
 	uid_t uid; /* whose new volumes are, unless they say so themselves: machines run as this user; */
-	gid_t gid; /* 0: ours */
+	gid_t gid;            /* 0: ours */
+	unsigned patience_ms; /* for a path that may lead to a server that is gone; 0: 1500 */
 };
 
 /* What is given to those of pools_ops that are about definitions. */

@@ -168,11 +168,12 @@ static struct fake_vol *find(struct storage *storage, const char *name, GError *
 }
 
 static void look(struct storage *storage, const char *name, struct storage_vol **ret_vol,
-		 struct task *task)
+		 struct file_id *ret_id, struct task *task)
 {
 	GError *error = NULL;
 	const struct fake_vol *v = find(storage, name, &error);
 
+	*ret_id = (struct file_id){ FILE_UNKNOWN };
 	if (v)
 		*ret_vol = storage_vol_copy(v->vol);
 	end(task, error);

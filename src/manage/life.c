@@ -143,45 +143,6 @@ static void networks_ready(struct call *call, const GError *given)
 	end_making(call, machine, start_ended);
 }
 
-/* Where a disk's bytes are, if that is a path; g_free() it. */
-static char *path_of_disk(struct node *node, const struct domain_disk *disk)
-{
-	const struct pool *pool = disk->type == DISK_VOLUME && disk->source.volume
-					  ? pool_by_name(node, disk->source.pool)
-					  : NULL;
-
-	return pool ? vol_path(pool, disk->source.volume) : g_strdup(disk_path(disk));
-}
-
-/* A linked clone begins as the disks of another machine are: who writes to those breaks it. */
-static bool is_begun_with(struct vm *vm, const struct domain *domain, GError **error)
-{
-	struct node *node = vm->dom.node;
-
-	for (unsigned i = 0; i < domain->devices.disk_count; i++) {
-		const struct domain_disk *disk = &domain->devices.disks[i];
-		g_autofree char *path = disk->readonly || disk->device == DISK_CDROM
-						? NULL
-						: path_of_disk(node, disk);
-
-		for (unsigned n = 0; path && n < node->vms->len; n++) {
-			const struct vm *other = node->vms->pdata[n];
-			const struct domain *its =
-				other->dom.config ? other->dom.config : other->dom.live;
-
-			if (other == vm || !domain_is_linked_to(its, path))
-				continue;
-			error_set(error, SOCLE_ERROR_STATE,
-				  "a disk of '%s' begins as its disk '%s' is, and would be broken; "
-				  "delete that machine first, or make another clone of this one to "
-				  "go on with",
-				  other->dom.name, disk->target.dev);
-			return true;
-		}
-	}
-	return false;
-}
-
 static bool may_start(struct vm *vm, const struct domain *domain, GError **error)
 {
 	if (domain_is_template(domain))
@@ -190,7 +151,16 @@ static bool may_start(struct vm *vm, const struct domain *domain, GError **error
 			"it is a template, from which machines are made and which is not started; "
 			"'socle create NAME --template %s' makes one",
 			vm->dom.name);
-	return snapshots_agree(vm, error) && !is_begun_with(vm, domain, error);
+	return snapshots_agree(vm, error);
+}
+
+/* Nobody needs its disks as they are, or it cannot be. */
+static void linked_checked(struct call *call, const GError *error)
+{
+	if (error)
+		networks_ready(call, error);
+	else
+		cards_want(call, call->vm->start_of, networks_ready);
 }
 
 void vm_start(struct call *call, struct domain *domain, unsigned flags, call_next next)
@@ -202,7 +172,7 @@ void vm_start(struct call *call, struct domain *domain, unsigned flags, call_nex
 	vm->start_next = next;
 	vm->start_of = domain;
 	if (may_start(vm, domain, &error))
-		cards_want(call, domain, networks_ready);
+		vm_check_linked(vm, domain, call_task(call, linked_checked));
 	else
 		networks_ready(call, error);
 }

@@ -11,6 +11,8 @@ enum {
 	NODE_DEADLINE_MS = 30000
 };
 
+struct raw_round;
+
 struct node {
 	struct node_config config;
 	GHashTable *by_uuid; /* of struct vm, as are the other two; the owner */
@@ -23,9 +25,10 @@ struct node {
 	GPtrArray *peers;   /* that have opened it */
 	int next_id;
 	unsigned active;
-	bool autostart;         /* the host has just started */
-	unsigned pools_loading; /* that are being started since the daemon is */
-	GSource *pools_timer;   /* until machines are started without those that hang; or NULL */
+	bool autostart;              /* the host has just started */
+	unsigned pools_loading;      /* that are being started since the daemon is */
+	struct raw_round *raw_round; /* which volumes are raw disks (vol-raw.c); or NULL */
+	GSource *pools_timer; /* until machines are started without those that hang; or NULL */
 };
 
 unsigned node_deadline(const struct node *node);

@@ -79,6 +79,7 @@ void node_free(struct node *node)
 	while (node->vms->len)
 		let_go(node->vms->pdata[node->vms->len - 1]);
 	pools_let_go(node);
+	raw_round_free(node->raw_round);
 	secrets_let_go(node);
 	g_hash_table_unref(node->by_uuid);
 	g_hash_table_unref(node->by_name);

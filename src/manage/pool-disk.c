@@ -80,34 +80,25 @@ static bool resolve(struct node *node, struct domain_disk *disk, GError **error)
 	return true;
 }
 
-static bool has_raw(const struct domain *domain, const struct pool *pool, const char *name,
-		    const char *path)
+char *node_disk_path(struct node *node, const struct domain_disk *disk)
 {
-	for (unsigned i = 0; domain && i < domain->devices.disk_count; i++) {
-		const struct domain_disk *disk = &domain->devices.disks[i];
-		bool it = disk->type == DISK_VOLUME ? !g_strcmp0(disk->source.pool, pool->name) &&
-							      !g_strcmp0(disk->source.volume, name)
-						    : !g_strcmp0(disk_path(disk), path);
+	const struct disk_source *source = &disk->source;
+	const struct pool *pool;
 
-		if (it && (!disk->driver.type || !strcmp(disk->driver.type, "raw")))
-			return true;
-	}
-	return false;
+	if (disk->type != DISK_VOLUME)
+		return g_strdup(disk_path(disk));
+	pool = source->pool && source->volume ? pool_by_name(node, source->pool) : NULL;
+	return pool ? vol_path(pool, source->volume) : NULL;
 }
 
-bool pool_vol_is_raw(const struct pool *pool, const char *name)
+void node_identify(struct node *node, GPtrArray *paths, struct file_id *ret_ids, struct task *task)
 {
-	g_autofree char *path = vol_path(pool, name);
-	const GPtrArray *vms = pool->node->vms;
+	const struct pool_ops *pools = node->config.pools;
 
-	for (unsigned i = 0; i < vms->len; i++) {
-		const struct vm *vm = vms->pdata[i];
-
-		if (has_raw(vm->dom.config, pool, name, path) ||
-		    has_raw(vm->dom.live, pool, name, path))
-			return true;
-	}
-	return false;
+	if (pools && pools->identify)
+		pools->identify(node->config.pools_opaque, paths, ret_ids, task);
+	else
+		task_end(task, NULL);
 }
 
 bool pools_resolve(struct node *node, struct domain *domain, GError **error)

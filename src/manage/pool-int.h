@@ -15,6 +15,8 @@
 #include "manage/pool.h"
 #include "rpc/procedure.h"
 
+struct raw_round;
+
 struct pool {
 	struct object object;
 	struct node *node;
@@ -105,6 +107,14 @@ void vol_turn_drop(struct call *call, bool undo);
 /* Is it being made? Then the call has failed: it is not there yet. */
 bool call_vol_is_being_made(struct call *call, struct pool *pool, const char *name);
 
+/* == What a volume is (vol-raw.c) == */
+
+/* As look() of the storage, but the disk that a machine has as raw is that, whatever a guest has written. */
+void pool_look(struct pool *pool, const char *name, struct storage_vol **ret_vol,
+	       struct task *task);
+/* Of a node, which has no question on its way. NULL is fine. */
+void raw_round_free(struct raw_round *round);
+
 /* == Those that machines need (vol-protect.c) == */
 
 typedef void (*vol_change_run)(struct call *call, struct storage *storage);
@@ -129,8 +139,11 @@ void vms_pools_ready(struct node *node);
 /* == Disks (pool-disk.c) == */
 
 struct domain;
-/* Has a machine this volume as a raw disk? Then a guest may have written what looks like another format. */
-bool pool_vol_is_raw(const struct pool *pool, const char *name);
+struct domain_disk;
+/* Where its bytes are, if that is a path; g_free() it. NULL: it has none. */
+char *node_disk_path(struct node *node, const struct domain_disk *disk);
+/* As identify() of the pools; without it nothing is known. */
+void node_identify(struct node *node, GPtrArray *paths, struct file_id *ret_ids, struct task *task);
 /* Disks that are volumes become what those are: files and devices. @domain is to run. */
 bool pools_resolve(struct node *node, struct domain *domain, GError **error);
 

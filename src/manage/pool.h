@@ -34,6 +34,24 @@ struct pool_usage {
 	uint64_t capacity, allocation, available; /* bytes */
 };
 
+enum file_kind {
+	FILE_UNKNOWN,
+	FILE_REGULAR,
+	FILE_DEVICE, /* a block device */
+};
+
+/* A file of this host, whatever path leads to it. */
+struct file_id {
+	enum file_kind kind;
+	uint64_t dev, ino; /* where it lies; of a device: what it is, and 0 */
+};
+
+static inline bool file_id_same(const struct file_id *a, const struct file_id *b)
+{
+	return a->kind != FILE_UNKNOWN && a->kind == b->kind && a->dev == b->dev &&
+	       a->ino == b->ino;
+}
+
 /* Something that takes long: how far is it, and is it still wanted? Any thread. */
 struct vol_work {
 	_Atomic uint64_t done; /* bytes that are there */
@@ -159,6 +177,11 @@ struct pool_ops {
 	 * Adds struct storage_pool to @list, whose elements it owns. */
 	void (*find_sources)(void *opaque, enum storage_pool_type type,
 			     const struct storage_pool *like, GPtrArray *list, struct task *task);
+	/* Which files @paths lead to, an array of char * that does not change any more; a pool has nothing
+	 * to do with it. What leads nowhere, or to a server that is gone, stays unknown: @ret_ids is cleared.
+	 * NULL: a file has one path. */
+	void (*identify)(void *opaque, GPtrArray *paths, struct file_id *ret_ids,
+			 struct task *task);
 	/* @password: what its <auth> means, or NULL if it has none. */
 	void (*start)(void *opaque, const struct storage_pool *def, GBytes *password,
 		      unsigned flags, struct storage **ret_storage, struct task *task);
@@ -172,14 +195,9 @@ struct pool_ops {
 	void (*usage)(struct storage *storage, struct pool_usage *ret_usage, struct task *task);
 	/* Adds names, which @names owns. */
 	void (*list)(struct storage *storage, GPtrArray *names, struct task *task);
-	/* What is there of a volume. */
+	/* What is there of a volume; and which file it is, unless it is raw whatever its bytes are. */
 	void (*look)(struct storage *storage, const char *name, struct storage_vol **ret_vol,
-		     struct task *task);
-
-	/* Which of @paths, with NULL at the end, lead to the same file or device as the volume: ret_same[i]
-	 * becomes true. NULL: a volume has one name. */
-	void (*find_same)(struct storage *storage, const char *name, const char *const *paths,
-			  bool *ret_same, struct task *task);
+		     struct file_id *ret_id, struct task *task);
 
 	void (*create)(struct storage *storage, const struct vol_create *what,
 		       struct vol_work *work, struct task *task);

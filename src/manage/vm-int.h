@@ -111,6 +111,8 @@ void vms_destroy_with(struct node *node, struct peer *peer);
  * @next:   called when it runs, or with an error: then the domain is not active
  */
 void vm_start(struct call *call, struct domain *domain, unsigned flags, call_next next);
+/* Ends with an error if a disk of another machine refers to one of @domain's, which it would write to (linked.c). */
+void vm_check_linked(struct vm *vm, const struct domain *domain, struct task *task);
 /* If it is neither active nor defined any more it goes, with what was kept of its snapshots. */
 void vm_leave(struct vm *vm);
 /* The machine ends, whatever else goes on; the call is answered then. */

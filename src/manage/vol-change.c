@@ -129,6 +129,7 @@ struct making {
 	unsigned flags;
 	bool by_stream, by_fd; /* its bytes come then */
 	struct vol_create what;
+	struct storage_vol *seen; /* what is copied */
 	struct vol_open open;
 	struct vol_io *io;
 };
@@ -139,6 +140,7 @@ static void making_free(void *data)
 
 	if (making->from)
 		object_unref(&making->from->object);
+	storage_vol_free(making->seen);
 	g_free(making->name);
 	g_free(making);
 }
@@ -211,30 +213,45 @@ static void made(struct call *call, const GError *error)
 	}
 }
 
+/* What is copied is known, if anything is. */
+static void make_now(struct call *call, const GError *error)
+{
+	const struct vol *vol = vol_of(call->object);
+	struct making *making = call->data;
+	struct storage *storage = vol->pool->storage;
+
+	if (error) {
+		made(call, error);
+		return;
+	}
+	making->what = (struct vol_create){
+		.vol = call->subject,
+		.flags = making->flags,
+		.source = making->from ? making->from->storage : NULL,
+		.source_name = making->name,
+		.source_raw = making->seen && storage_vol_is_raw(making->seen),
+		.ret_io = making->by_stream ? &making->io : NULL,
+	};
+	storage->ops->create(storage, &making->what, vol->work, call_task(call, made));
+}
+
 static void make_run(struct call *call)
 {
 	struct vol *vol = vol_of(call->object);
 	struct making *making = call->data;
-	struct storage *storage;
 
 	if (making->from && !call_pool_still_active(call, making->from))
 		return;
-	storage = begin(call);
-	if (!storage)
+	if (!begin(call))
 		return;
 	if (making->from)
 		making->from->busy++;
 	vol->making = storage_vol_copy(call->subject);
 	number_default(&vol->making->capacity, 0);
-	making->what =
-		(struct vol_create){ .vol = call->subject,
-				     .flags = making->flags,
-				     .source = making->from ? making->from->storage : NULL,
-				     .source_name = making->name,
-				     .source_raw = making->from &&
-						   pool_vol_is_raw(making->from, making->name),
-				     .ret_io = making->by_stream ? &making->io : NULL };
-	storage->ops->create(storage, &making->what, vol->work, call_task(call, made));
+	if (making->from)
+		pool_look(making->from, making->name, &making->seen, call_task(call, make_now));
+	else
+		make_now(call, NULL);
 }
 
 /* A new volume's definition, or NULL: the call has failed. */
@@ -395,16 +412,46 @@ static void on_delete(struct call *call, const rpc_storage_vol_delete_args *args
 		       delete_run);
 }
 
-static void resize_now(struct call *call, struct storage *storage)
+struct resizing {
+	struct storage_vol *seen;
+};
+
+static void resizing_free(void *data)
+{
+	struct resizing *resizing = data;
+
+	storage_vol_free(resizing->seen);
+	g_free(resizing);
+}
+
+static void resize_seen(struct call *call, const GError *error)
 {
 	const rpc_storage_vol_resize_args *args = call->args;
 	const struct vol *vol = vol_of(call->object);
+	struct storage *storage = vol->pool->storage;
+	const struct resizing *resizing = call->data;
+	unsigned flags = args->flags;
 
-	if (can(call, storage->ops->resize, "resize volumes"))
-		storage->ops->resize(
-			storage, vol->name, args->capacity,
-			args->flags | (pool_vol_is_raw(vol->pool, vol->name) ? VOL_RESIZE_RAW : 0),
-			vol->work, call_task(call, changed));
+	if (error) {
+		changed(call, error);
+		return;
+	}
+	if (storage_vol_is_raw(resizing->seen))
+		flags |= VOL_RESIZE_RAW;
+	storage->ops->resize(storage, vol->name, args->capacity, flags, vol->work,
+			     call_task(call, changed));
+}
+
+static void resize_now(struct call *call, struct storage *storage)
+{
+	const struct vol *vol = vol_of(call->object);
+	struct resizing *resizing;
+
+	if (!can(call, storage->ops->resize, "resize volumes"))
+		return;
+	resizing = call_data(call, sizeof(*resizing));
+	call->data_free = resizing_free;
+	pool_look(vol->pool, vol->name, &resizing->seen, call_task(call, resize_seen));
 }
 
 static void resize_run(struct call *call)

@@ -5,7 +5,7 @@
  * Each machine that needs one would be broken. Who they are stands in their definitions, so no image has to
  * be opened. They name a path, and more than one path leads to a file: pools whose folder is reached by a
  * symbolic link, hard links. So two questions are asked: by the name at once, before the call waits for its turn, and
- * in its turn of the storage, which knows what a file is.
+ * in its turn what the paths lead to.
  */
 #include <string.h>
 
@@ -28,9 +28,10 @@ struct need {
 struct vol_guard {
 	bool deletes;
 	vol_change_run run;
-	GPtrArray *paths; /* char *, with NULL at the end; as many as needs but that */
-	GArray *needs;    /* of struct need */
-	bool *same;       /* by index: it is the volume */
+	GArray *needs;       /* of struct need */
+	GPtrArray *paths;    /* char *: theirs, then the volume's own one */
+	struct file_id *ids; /* of paths */
+	bool *same;          /* by index of needs: it is the volume */
 };
 
 static void need_clear(void *data)
@@ -44,6 +45,7 @@ static void guard_free(void *data)
 
 	g_ptr_array_unref(guard->paths);
 	g_array_unref(guard->needs);
+	g_free(guard->ids);
 	g_free(guard->same);
 	g_free(guard);
 }
@@ -56,26 +58,17 @@ static void add(struct vol_guard *guard, char *path, const struct vm *vm, bool i
 	g_array_append_val(guard->needs, need);
 }
 
-/* A disk's path; NULL: it has none. */
-static char *path_of(struct node *node, const struct domain_disk *disk)
-{
-	const struct disk_source *source = &disk->source;
-	const struct pool *pool;
-
-	if (disk->type != DISK_VOLUME)
-		return g_strdup(disk_path(disk));
-	pool = source->pool && source->volume ? pool_by_name(node, source->pool) : NULL;
-	return pool ? vol_path(pool, source->volume) : NULL;
-}
-
 static void add_machine(struct vol_guard *guard, struct node *node, const struct vm *vm)
 {
 	const struct domain *domain = vm->dom.config ? vm->dom.config : vm->dom.live;
 	struct domain_own own;
 
+	/* It is only just beginning. */
+	if (!domain)
+		return;
 	domain_own_read(domain, &own);
 	for (unsigned i = 0; own.is_template && i < domain->devices.disk_count; i++) {
-		char *path = path_of(node, &domain->devices.disks[i]);
+		char *path = node_disk_path(node, &domain->devices.disks[i]);
 
 		if (path)
 			add(guard, path, vm, true);
@@ -93,8 +86,7 @@ static void guard_fill(struct vol_guard *guard, struct node *node)
 	g_array_set_clear_func(guard->needs, need_clear);
 	for (unsigned i = 0; i < node->vms->len; i++)
 		add_machine(guard, node, node->vms->pdata[i]);
-	guard->same = g_new0(bool, MAX(guard->paths->len, 1));
-	g_ptr_array_add(guard->paths, NULL);
+	guard->same = g_new0(bool, MAX(guard->needs->len, 1));
 }
 
 /* The volume @name is the file at @path, which differs from its own one; or is just called so. */
@@ -164,21 +156,25 @@ bool call_vol_is_needed(struct call *call, const rpc_storage_vol *handle, bool d
 	return needed;
 }
 
-static bool any_same(const struct vol_guard *guard)
+/* Is it any of those? */
+static bool find_same(struct vol_guard *guard)
 {
+	const struct file_id *own = &guard->ids[guard->needs->len];
+	bool any = false;
+
 	for (unsigned i = 0; i < guard->needs->len; i++) {
-		if (guard->same[i])
-			return true;
+		guard->same[i] = file_id_same(&guard->ids[i], own);
+		any = any || guard->same[i];
 	}
-	return false;
+	return any;
 }
 
-static void looked(struct call *call, const GError *error)
+static void identified(struct call *call, const GError *error)
 {
 	const struct vol *vol = vol_of(call->object);
-	const struct vol_guard *guard = call->subject;
+	struct vol_guard *guard = call->subject;
 
-	if (!error && !any_same(guard)) {
+	if (!error && !find_same(guard)) {
 		guard->run(call, vol->pool->storage);
 		return;
 	}
@@ -200,10 +196,11 @@ void vol_guarded(struct call *call, struct storage *storage, bool deletes, vol_c
 	guard_fill(guard, call->node);
 	call->subject = guard;
 	call->subject_free = guard_free;
-	if (guard->needs->len && storage->ops->find_same)
-		storage->ops->find_same(storage, vol->name,
-					(const char *const *)guard->paths->pdata, guard->same,
-					call_task(call, looked));
-	else
+	if (!guard->needs->len) {
 		run(call, storage);
+		return;
+	}
+	g_ptr_array_add(guard->paths, vol_path(vol->pool, vol->name));
+	guard->ids = g_new0(struct file_id, guard->paths->len);
+	node_identify(call->node, guard->paths, guard->ids, call_task(call, identified));
 }

@@ -261,15 +261,12 @@ static void looked(struct call *call, const GError *error)
 {
 	struct asked *asked = call->data;
 
-	if (!error) {
-		if (pool_vol_is_raw(pool_of(call->object), asked->name))
-			storage_vol_take_raw(asked->vol);
+	if (!error)
 		asked->answer(call, asked->vol);
-	} else if (g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND)) {
+	else if (g_error_matches(error, SOCLE_ERROR, SOCLE_ERROR_NOT_FOUND))
 		say_no_vol(call, asked->by, asked->text);
-	} else {
+	else
 		call_fail_error(call, RPC_FROM_STORAGE, error);
-	}
 }
 
 /* What it will be, and how much of that is there. */
@@ -295,8 +292,7 @@ static void ask(struct call *call, struct pool *pool, const char *name, const ch
 	if (making)
 		answer_making(call, making);
 	else
-		pool->storage->ops->look(pool->storage, asked->name, &asked->vol,
-					 call_task(call, looked));
+		pool_look(pool, asked->name, &asked->vol, call_task(call, looked));
 }
 
 static void ask_handle(struct call *call, const rpc_storage_vol *handle,

@@ -84,17 +84,6 @@ static bool has(const struct domain_own *own, const char *path)
 	return false;
 }
 
-bool domain_is_linked_to(const struct domain *domain, const char *path)
-{
-	struct domain_own own;
-	bool found;
-
-	domain_own_read(domain, &own);
-	found = has(&own, path);
-	domain_own_release(&own);
-	return found;
-}
-
 void domain_add_linked(struct domain *domain, const char *path)
 {
 	struct domain_own own;

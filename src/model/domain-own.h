@@ -33,7 +33,6 @@ char *domain_own_text(const struct domain_own *own);
 void domain_own_release(struct domain_own *own);
 
 bool domain_is_template(const struct domain *domain);
-bool domain_is_linked_to(const struct domain *domain, const char *path);
 /* A disk of it refers to the image at @path. */
 void domain_add_linked(struct domain *domain, const char *path);
 

@@ -169,6 +169,13 @@ struct storage_vol *storage_vol_parse(const char *xml, size_t len, unsigned flag
 	return document_parse(&storage_vol_record, "volume", xml, len, &how, error);
 }
 
+bool storage_vol_is_raw(const struct storage_vol *vol)
+{
+	const char *format = vol->target.format.type;
+
+	return !format || !strcmp(format, "raw") || !strcmp(format, "iso");
+}
+
 struct storage_vol *storage_vol_skim(const char *xml, size_t len)
 {
 	return document_skim(&storage_vol_record, "volume", xml, len);

@@ -229,6 +229,8 @@ struct storage_vol *storage_vol_parse(const char *xml, size_t len, unsigned flag
 struct storage_vol *storage_vol_skim(const char *xml, size_t len);
 /* Whatever its first bytes say: it is the disk of a machine that has it as raw, and may write to it. */
 void storage_vol_take_raw(struct storage_vol *vol);
+/* It is its bytes, and nothing else. */
+bool storage_vol_is_raw(const struct storage_vol *vol);
 /* The step check, of a volume that is to be made. */
 bool storage_vol_check(const struct storage_vol *vol, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 char *storage_vol_format(const struct storage_vol *vol);

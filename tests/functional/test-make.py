@@ -294,6 +294,10 @@ class Words(Case):
             file.write(text)
         return self.path(name)
 
+    def test_network(self):
+        self.bad('create', 'new', '--disk', 'size=16M', '--network', 'nope', status=3, says="'nope'")
+        self.assertEqual(self.left(), ([], []))
+
     def test_cloud_init(self):
         plain = self.text('plain', 'packages: [ vim ]\n')
         self.bad('create', 'new', '--disk', 'size=16M', '--user-data', plain, status=2, says="'#cloud-config'")
@@ -459,6 +463,10 @@ class Templates(Case):
             self.unchanged(volume, says, f'{self.images}/base.qcow2')
             self.bad('vol', 'delete', volume, '--yes', status=6, says=says)
         self.good('create', 'web', '--template', 'base', '--no-start')
+        definition = self.write('base.xml', self.good('xml', 'base').replace(self.images, other))
+        self.virsh(self.uri, 'define', definition)
+        self.assertEqual(self.json('template', 'show', 'base')['linked'], ['web'])
+        self.bad('template', 'delete', 'base', status=6, says="disks of 'web' refer to those of 'base'")
         self.virsh(self.uri, 'undefine', 'base')
         says = f"disks of 'web' refer to '{self.images}/base.qcow2', which volume 'base.qcow2' is"
         self.unchanged('other/base.qcow2', says)
@@ -474,6 +482,11 @@ class Templates(Case):
         # What 'web' writes from now on would be under what 'two' has.
         self.bad('start', 'web', status=6, says="a disk of 'two' begins as its disk 'vda' is")
         self.unchanged('default/web-vda.qcow2', "disks of 'two' refer to volume 'web-vda.qcow2'")
+        other = self.path('other')
+        os.symlink(self.images, other)
+        definition = self.good('xml', 'web').replace(self.images, other)
+        self.virsh(self.uri, 'define', self.write('web.xml', definition))
+        self.bad('start', 'web', status=6, says="a disk of 'two' begins as its disk 'vda' is")
         self.good('start', 'full')
         self.good('destroy', 'full')
         self.good('undefine', 'web')

@@ -147,13 +147,7 @@ class Volumes(Pools):
         self.virsh(self.uri, 'vol-create-as', 'p', 'disk', '1M')
         disk = f"<disk type='file'><source file='{self.path('disk')}'/><target dev='vda'/></disk>"
         self.virsh(self.uri, 'define', self.write('m.xml', tool.definition('m', devices=disk)))
-        # As its guest could: a header that names another volume.
-        fake = os.path.join(self.dir, 'fake')
-        subprocess.run([IMG, 'create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', self.path('other'), fake],
-                       check=True, timeout=waiting.PATIENCE)
-        with open(fake, 'rb') as file, open(self.path('disk'), 'r+b') as target:
-            header = file.read()
-            target.write(header)
+        header = self.fake_image('disk', self.path('other'))
         self.assertIn("<format type='raw'/>", self.virsh(self.uri, 'vol-dumpxml', 'disk', 'p'))
         self.assertNotIn('backingStore', self.virsh(self.uri, 'vol-dumpxml', 'disk', 'p'))
         self.virsh(self.uri, 'vol-clone', 'disk', 'copy', 'p')
@@ -169,6 +163,45 @@ class Volumes(Pools):
         # Nobody's disk is what it looks like.
         self.virsh(self.uri, 'undefine', 'm')
         self.assertIn("<format type='qcow2'/>", self.virsh(self.uri, 'vol-dumpxml', 'disk', 'p'))
+
+    def fake_image(self, disk, behind):
+        """As its guest could: a header on a raw disk that names a file of the host."""
+        fake = os.path.join(self.dir, 'fake')
+        subprocess.run([IMG, 'create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', behind, fake],
+                       check=True, timeout=waiting.PATIENCE)
+        with open(fake, 'rb') as file, open(self.path(disk), 'r+b') as target:
+            header = file.read()
+            target.write(header)
+        return header
+
+    def test_raw_by_another_way(self):
+        """Whichever pool or name leads to the disk."""
+        self.virsh(self.uri, 'vol-create-as', 'p', 'disk', '1M')
+        self.virsh(self.uri, 'vol-create-as', 'p', 'other', '1M')
+        disk = f"<disk type='file'><source file='{self.path('disk')}'/><target dev='vda'/></disk>"
+        self.virsh(self.uri, 'define', self.write('m.xml', tool.definition('m', devices=disk)))
+        header = self.fake_image('disk', self.path('other'))
+        self.fake_image('other', self.path('disk'))
+        way, more = os.path.join(self.dir, 'way'), os.path.join(self.dir, 'more')
+        os.symlink(self.pool, way)
+        os.mkdir(more)
+        os.link(self.path('disk'), os.path.join(more, 'hard'))
+        for name, path in (('way', way), ('more', more)):
+            self.virsh(self.uri, 'pool-create-as', name, 'dir', '--target', path)
+        for pool, volume in (('way', 'disk'), ('more', 'hard')):
+            text = self.virsh(self.uri, 'vol-dumpxml', volume, pool)
+            self.assertIn("<format type='raw'/>", text)
+            self.assertNotIn('backingStore', text)
+            self.virsh(self.uri, 'vol-clone', volume, 'copy', pool)
+            copy = os.path.join(self.dir, pool, 'copy')
+            with open(copy, 'rb') as file:
+                self.assertEqual(file.read(len(header)), header)
+            self.assertEqual(os.stat(copy).st_size, MIB)
+            self.virsh(self.uri, 'vol-delete', 'copy', pool)
+        self.virsh(self.uri, 'vol-resize', 'hard', '2M', 'more')
+        self.assertEqual(os.stat(self.path('disk')).st_size, 2 * MIB)
+        # Beside it an image is one.
+        self.assertIn("<format type='qcow2'/>", self.virsh(self.uri, 'vol-dumpxml', 'other', 'way'))
 
     def test_chain_stays_in_pools(self):
         """A header does not make a clone of what is outside of all pools."""

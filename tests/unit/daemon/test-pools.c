@@ -12,6 +12,10 @@
 #include "base/sys.h"
 #include "daemon/pools.h"
 
+enum {
+	PATIENCE_MS = 20
+};
+
 struct lab {
 	char *dir, *folder;
 	struct pools *pools;
@@ -78,7 +82,7 @@ static struct lab begin(void)
 		"<pool type='dir'><name>p</name><target><path>%s</path></target></pool>",
 		lab.folder);
 	def = parse_pool(xml);
-	lab.pools = pools_new(&(struct pools_config){ 0 });
+	lab.pools = pools_new(&(struct pools_config){ .patience_ms = PATIENCE_MS });
 	wait_init(&wait);
 	pools_ops.build(lab.pools, def, 0, &wait.task);
 	g_assert_no_error(wait_end(&wait));
@@ -113,6 +117,25 @@ static GError *create(struct lab *lab, const char *xml, const char *source, stru
 	pools_ops.create(lab->storage, &what, own, &wait.task);
 	vol_work_unref(own);
 	return wait_end(&wait);
+}
+
+static struct storage_vol *look_file(struct lab *lab, const char *name, struct file_id *ret_id,
+				     GError **ret_error)
+{
+	struct storage_vol *vol = NULL;
+	struct wait wait;
+
+	wait_init(&wait);
+	pools_ops.look(lab->storage, name, &vol, ret_id, &wait.task);
+	*ret_error = wait_end(&wait);
+	return vol;
+}
+
+static struct storage_vol *look(struct lab *lab, const char *name, GError **ret_error)
+{
+	struct file_id id;
+
+	return look_file(lab, name, &id, ret_error);
 }
 
 static unsigned count_files(const struct lab *lab)
@@ -637,9 +660,8 @@ static void test_logical(void)
 	pools_ops.list(lab.storage, names, &wait.task);
 	g_assert_no_error(wait_end(&wait));
 	g_assert_cmpuint(names->len, ==, 1);
-	wait_init(&wait);
-	pools_ops.look(lab.storage, "a", &vol, &wait.task);
-	g_assert_no_error(wait_end(&wait));
+	vol = look(&lab, "a", &error);
+	g_assert_no_error(error);
 	g_assert_cmpint(vol->capacity.value, ==, 8388608);
 	g_free(log_of(&lab));
 
@@ -769,6 +791,7 @@ static void test_snapshots(void)
 	g_autofree char *old_path = g_strdup(g_getenv("PATH")), *log = NULL;
 	autoptr(storage_pool) def = parse_pool(xml);
 	autoptr(storage_vol) vol = NULL;
+	g_autoptr(GError) error = NULL;
 	struct wait wait;
 
 	g_setenv("PATH", path, TRUE);
@@ -792,9 +815,8 @@ static void test_snapshots(void)
 	wait_init(&wait);
 	pools_ops.stop(lab.storage, &wait.task);
 	is_told(wait_end(&wait), SOCLE_ERROR_BUSY, "volume 'a' is in use");
-	wait_init(&wait);
-	pools_ops.look(lab.storage, "lost", &vol, &wait.task);
-	g_assert_no_error(wait_end(&wait));
+	vol = look(&lab, "lost", &error);
+	g_assert_no_error(error);
 	g_assert_cmpint(vol->capacity.value, ==, 8388608);
 	g_assert_cmpstr(vol->backing.path, ==, "/dev/vg/b");
 
@@ -836,7 +858,6 @@ static void test_disk(void)
 	autoptr(storage_pool) def = parse_pool(xml);
 	struct storage_vol *vol = NULL;
 	g_autoptr(GError) error = NULL;
-	struct wait wait;
 
 	g_assert_true(g_file_set_contents(program, text, -1, NULL));
 	g_assert_cmpint(g_chmod(program, 0755), ==, 0);
@@ -852,9 +873,8 @@ static void test_disk(void)
 	g_assert_cmpint(g_unlink(more), ==, 0);
 	g_assert_no_error(create(
 		&lab, "<volume><name>sdx1</name><capacity>20000</capacity></volume>", NULL, NULL));
-	wait_init(&wait);
-	pools_ops.look(lab.storage, "sdx1", &vol, &wait.task);
-	g_assert_no_error(wait_end(&wait));
+	vol = look(&lab, "sdx1", &error);
+	g_assert_no_error(error);
 	g_assert_cmpint(vol->capacity.value, ==, 40 * 512);
 	storage_vol_free(vol);
 	g_setenv("PATH", old_path, TRUE);
@@ -862,17 +882,6 @@ static void test_disk(void)
 }
 
 /* == Volumes that are on other hosts == */
-
-static struct storage_vol *look(struct lab *lab, const char *name, GError **ret_error)
-{
-	struct storage_vol *vol = NULL;
-	struct wait wait;
-
-	wait_init(&wait);
-	pools_ops.look(lab->storage, name, &vol, &wait.task);
-	*ret_error = wait_end(&wait);
-	return vol;
-}
 
 static char *names_of(struct lab *lab)
 {
@@ -1102,6 +1111,116 @@ static void test_exports(void)
 	end(&lab);
 }
 
+/* == What paths lead to == */
+
+/* Of @paths, with NULL at the end. */
+static void identify_begin(struct lab *lab, const char *const *paths, struct file_id *ret_ids,
+			   struct wait *wait)
+{
+	GPtrArray *array = g_ptr_array_new_with_free_func(g_free);
+
+	for (unsigned i = 0; paths[i]; i++) {
+		g_ptr_array_add(array, g_strdup(paths[i]));
+		ret_ids[i] = (struct file_id){ 0 };
+	}
+	wait_init(wait);
+	pools_ops.identify(lab->pools, array, ret_ids, &wait->task);
+	g_ptr_array_unref(array);
+}
+
+static void identify(struct lab *lab, const char *const *paths, struct file_id *ret_ids)
+{
+	struct wait wait;
+
+	identify_begin(lab, paths, ret_ids, &wait);
+	g_assert_no_error(wait_end(&wait));
+}
+
+static void test_identify(void)
+{
+	struct lab lab = begin();
+	g_autofree char *a = path_of(&lab, "a"), *b = path_of(&lab, "b"),
+			*hard = path_of(&lab, "hard"), *soft = path_of(&lab, "soft"),
+			*way = g_build_filename(lab.dir, "way", NULL),
+			*behind = g_build_filename(way, "a", NULL), *gone = path_of(&lab, "gone");
+	const char *const paths[] = { a, b, hard, soft, behind, lab.folder, gone, "a", "", NULL };
+	struct file_id ids[ARRAY_SIZE(paths)], id;
+	g_autoptr(GError) error = NULL;
+
+	put(&lab, "a", "x", 1);
+	put(&lab, "b", "x", 1);
+	g_assert_cmpint(sys_link(a, hard), ==, 0);
+	g_assert_cmpint(symlink(a, soft), ==, 0);
+	g_assert_cmpint(symlink(lab.folder, way), ==, 0);
+	identify(&lab, paths, ids);
+	for (unsigned i = 0; paths[i]; i++)
+		g_assert_cmpint(file_id_same(&ids[0], &ids[i]), ==, i == 0 || (i > 1 && i < 5));
+	g_assert_cmpint(ids[1].kind, ==, FILE_REGULAR);
+	for (unsigned i = 5; paths[i]; i++)
+		g_assert_cmpint(ids[i].kind, ==, FILE_UNKNOWN);
+	g_assert_false(file_id_same(&ids[6], &ids[7]));
+	storage_vol_free(look_file(&lab, "hard", &id, &error));
+	g_assert_no_error(error);
+	g_assert_true(file_id_same(&id, &ids[0]));
+	g_assert_false(file_id_same(&id, &ids[1]));
+	/* Not knowing it would be as bad as a wrong one. */
+	sys_fail_nth(SYS_FSTAT, 2, EIO);
+	g_assert_null(look_file(&lab, "hard", &id, &error));
+	g_assert_error(error, SYS_ERROR, EIO);
+	g_clear_error(&error);
+	identify(&lab, (const char *const[]){ NULL }, ids);
+	end(&lab);
+}
+
+/* A path to a server that is gone takes a moment, not for ever, and is not asked for again meanwhile. */
+static void test_identify_hangs(void)
+{
+	struct lab lab = begin();
+	g_autofree char *a = path_of(&lab, "a"), *b = path_of(&lab, "b"),
+			*other = g_build_filename(lab.dir, "other", NULL);
+	const char *const paths[] = { a, b, other, NULL };
+	struct file_id ids[ARRAY_SIZE(paths)];
+
+	put(&lab, "a", "x", 1);
+	put(&lab, "b", "x", 1);
+	g_assert_true(g_file_set_contents(other, "x", 1, NULL));
+	sys_fail_nth(SYS_STAT, 1, SYS_HANG);
+	/* On a host with much to do a thread may seem to hang; it is asked for again then. */
+	do {
+		identify(&lab, paths, ids);
+		g_assert_cmpint(ids[0].kind, ==, FILE_UNKNOWN);
+		g_assert_cmpint(ids[1].kind, ==, FILE_UNKNOWN);
+	} while (ids[2].kind == FILE_UNKNOWN);
+	/* It is back. */
+	sys_fail_nth(SYS_STAT, 0, 0);
+	do {
+		identify(&lab, paths, ids);
+	} while (ids[0].kind == FILE_UNKNOWN || ids[1].kind == FILE_UNKNOWN);
+	end(&lab);
+}
+
+/* Nor does it keep a daemon that ends, whether somebody waits for it or nobody does any more. */
+static void test_identify_finish(void)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct lab lab = begin();
+		const char *const paths[] = { lab.folder, NULL };
+		struct file_id ids[ARRAY_SIZE(paths)] = { 0 };
+		struct wait wait;
+
+		sys_fail_nth(SYS_STAT, 1, SYS_HANG);
+		if (i)
+			identify(&lab, paths, ids);
+		identify_begin(&lab, paths, ids, &wait);
+		pools_finish(lab.pools);
+		g_assert_true(wait.ended);
+		g_assert_error(wait.error, SOCLE_ERROR, SOCLE_ERROR_STATE);
+		g_error_free(wait.error);
+		sys_fail_nth(SYS_STAT, 0, 0);
+		end(&lab);
+	}
+}
+
 /* Work that hangs does not keep the daemon: its task ends, and what it owns goes with it. */
 static void test_finish(void)
 {
@@ -1143,6 +1262,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/daemon/pools/iscsi", test_iscsi);
 	g_test_add_func("/daemon/pools/rbd", test_rbd);
 	g_test_add_func("/daemon/pools/exports", test_exports);
+	g_test_add_func("/daemon/pools/identify", test_identify);
+	g_test_add_func("/daemon/pools/identify-hangs", test_identify_hangs);
+	g_test_add_func("/daemon/pools/identify-finish", test_identify_finish);
 	g_test_add_func("/daemon/pools/finish", test_finish);
 	return g_test_run();
 }

@@ -19,8 +19,11 @@ static const char uuid_p[] = "00000000-0000-4000-8000-00000000000b";
 
 /* Pools in memory, whose long work ends when a test says so. */
 static struct {
-	bool hold, hold_made, hold_usage, hold_start, found;
+	bool hold, hold_made, hold_usage, hold_start, hold_identify, found;
 	unsigned asked; /* for its usage */
+	unsigned rounds,
+		paths; /* that were asked what they lead to, and how many there were the last time */
+	bool source_raw, resize_raw;
 	unsigned deadline_ms;
 	const char *fail_start;
 	GQueue held; /* of struct held */
@@ -88,6 +91,7 @@ static void lab_create(struct storage *storage, const struct vol_create *what,
 {
 	struct task mine = { ended };
 
+	lab.source_raw = what->source_raw;
 	if (!lab.hold)
 		fake_pools.create(storage, what, work, lab.hold_made ? &mine : task);
 	if (lab.hold || lab.hold_made)
@@ -97,10 +101,26 @@ static void lab_create(struct storage *storage, const struct vol_create *what,
 static void lab_resize(struct storage *storage, const char *name, uint64_t bytes, unsigned flags,
 		       struct vol_work *work, struct task *task)
 {
+	lab.resize_raw = flags & VOL_RESIZE_RAW;
 	if (lab.hold)
 		hold(name, work, task);
 	else
 		fake_pools.resize(storage, name, bytes, flags, work, task);
+}
+
+/* The last letter of a path says which file it leads to. */
+static struct file_id lab_id(const char *path)
+{
+	return (struct file_id){ FILE_REGULAR, 1, (uint64_t)path[strlen(path) - 1] };
+}
+
+static void lab_look(struct storage *storage, const char *name, struct storage_vol **ret_vol,
+		     struct file_id *ret_id, struct task *task)
+{
+	struct file_id id;
+
+	*ret_id = lab_id(name);
+	fake_pools.look(storage, name, ret_vol, &id, task);
 }
 
 static void lab_usage(struct storage *storage, struct pool_usage *ret_usage, struct task *task)
@@ -110,6 +130,19 @@ static void lab_usage(struct storage *storage, struct pool_usage *ret_usage, str
 		hold("usage", NULL, task);
 	else
 		fake_pools.usage(storage, ret_usage, task);
+}
+
+static void lab_identify(void *opaque, GPtrArray *paths, struct file_id *ret_ids, struct task *task)
+{
+	(void)opaque;
+	lab.rounds++;
+	lab.paths = paths->len;
+	for (unsigned i = 0; i < paths->len; i++)
+		ret_ids[i] = lab_id(paths->pdata[i]);
+	if (lab.hold_identify)
+		hold("identify", NULL, task);
+	else
+		task_end(task, NULL);
 }
 
 struct setup {
@@ -132,7 +165,9 @@ static struct node *lab_node(void)
 	lab_pools.start = lab_start;
 	lab_pools.create = lab_create;
 	lab_pools.resize = lab_resize;
+	lab_pools.look = lab_look;
 	lab_pools.usage = lab_usage;
+	lab_pools.identify = lab_identify;
 	return node_new(&config);
 }
 
@@ -732,6 +767,172 @@ static void test_silent(void)
 	end(&s);
 }
 
+/* == What paths lead to == */
+
+static rpc_domain define_machine(struct test_client *c, const char *name, const char *path,
+				 const char *format, const char *more)
+{
+	g_autofree char *rest = g_strdup_printf("<devices><disk><driver type='%s'/><source "
+						"file='%s'/><target dev='vda'/></disk></devices>%s",
+						format, path, more);
+	g_autofree char *xml = test_xml(name, NULL, rest);
+
+	return client_define(c, xml);
+}
+
+static uint32_t send_create_qcow2(struct test_client *c, rpc_storage_pool pool, const char *name)
+{
+	g_autofree char *xml = g_strdup_printf("<volume><name>%s</name><capacity>1000000</capacity>"
+					       "<target><format type='qcow2'/></target></volume>",
+					       name);
+	rpc_storage_vol_create_xml_args args = { .pool = pool, .xml = xml };
+
+	return client_send_xdr(c, RPC_PROC_STORAGE_VOL_CREATE_XML,
+			       (xdrproc_t)xdr_rpc_storage_vol_create_xml_args, &args);
+}
+
+static uint32_t send_look(struct test_client *c, const char *name)
+{
+	rpc_storage_vol_get_xml_desc_args args = { .vol = vol_handle(name) };
+
+	return client_send_xdr(c, RPC_PROC_STORAGE_VOL_GET_XML_DESC,
+			       (xdrproc_t)xdr_rpc_storage_vol_get_xml_desc_args, &args);
+}
+
+static bool says_raw(struct test_client *c, uint32_t serial)
+{
+	rpc_storage_vol_get_xml_desc_ret ret = { 0 };
+	bool raw;
+
+	g_assert_true(client_read(c, client_wait(c, serial),
+				  (xdrproc_t)xdr_rpc_storage_vol_get_xml_desc_ret, &ret,
+				  sizeof(ret)));
+	raw = strstr(ret.xml, "<format type='raw'/>");
+	rpc_body_release(rpc_storage_vol_get_xml_desc_ret, &ret);
+	return raw;
+}
+
+/* What a machine has as raw is that, whichever path it has it by, and whoever asks. */
+static void test_raw(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool pool = started(s.c);
+	rpc_storage_vol_resize_args resize = { .vol = vol_handle("v"), .capacity = 2000000 };
+	rpc_storage_vol_create_xml_from_args copy = {
+		.pool = pool,
+		.xml = (char[]){ "<volume><name>w</name><capacity>0</capacity></volume>" },
+		.vol = vol_handle("v"),
+	};
+
+	g_assert_true(answered(s.c, send_create_qcow2(s.c, pool, "u")));
+	g_assert_true(answered(s.c, send_create_qcow2(s.c, pool, "v")));
+	g_assert_true(answered(s.c, send_create(s.c, pool, "x")));
+	/* Nobody has a raw disk, and nothing is asked. */
+	(void)define_machine(s.c, "q", "/elsewhere/v", "qcow2", "");
+	g_assert_false(says_raw(s.c, send_look(s.c, "v")));
+	g_assert_cmpuint(lab.rounds, ==, 0);
+	(void)define_machine(s.c, "m", "/elsewhere/v", "raw", "");
+	g_assert_true(says_raw(s.c, send_look(s.c, "v")));
+	g_assert_false(says_raw(s.c, send_look(s.c, "u")));
+	g_assert_cmpuint(lab.rounds, ==, 2);
+	/* It says that it is raw; and what has the name needs no question. */
+	(void)define_machine(s.c, "n", "/p/u", "raw", "");
+	g_assert_true(says_raw(s.c, send_look(s.c, "x")));
+	g_assert_true(says_raw(s.c, send_look(s.c, "u")));
+	g_assert_cmpuint(lab.rounds, ==, 2);
+
+	g_assert_true(client_call(s.c, RPC_PROC_STORAGE_VOL_RESIZE, storage_vol_resize, &resize));
+	g_assert_true(lab.resize_raw);
+	g_assert_true(client_call(s.c, RPC_PROC_STORAGE_VOL_CREATE_XML_FROM,
+				  storage_vol_create_xml_from, &copy));
+	g_assert_true(lab.source_raw);
+	end(&s);
+}
+
+/* Those who ask while it is being found out are answered together, by what is found out behind that. */
+static void test_rounds(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool pool = started(s.c);
+	uint32_t first, others[3];
+
+	for (unsigned i = 0; i < 4; i++)
+		g_assert_true(answered(
+			s.c, send_create_qcow2(s.c, pool, (const char[]){ (char)('a' + i), 0 })));
+	(void)define_machine(s.c, "m", "/elsewhere/a", "raw", "");
+	lab.hold_identify = true;
+	first = send_look(s.c, "a");
+	turn();
+	g_assert_cmpuint(lab.paths, ==, 1);
+	/* Too late for the round that is on its way. */
+	(void)define_machine(s.c, "n", "/elsewhere/b", "raw", "");
+	for (unsigned i = 0; i < 3; i++)
+		others[i] = send_look(s.c, (const char *[]){ "b", "c", "a" }[i]);
+	turn();
+	g_assert_cmpuint(lab.rounds, ==, 1);
+	release(true);
+	g_assert_true(says_raw(s.c, first));
+	g_assert_cmpuint(lab.rounds, ==, 2);
+	g_assert_cmpuint(lab.paths, ==, 2);
+	release(true);
+	g_assert_true(says_raw(s.c, others[0]));
+	g_assert_false(says_raw(s.c, others[1]));
+	g_assert_true(says_raw(s.c, others[2]));
+	/* If it cannot be found out, nobody is told what may be wrong. */
+	first = send_look(s.c, "c");
+	turn();
+	release(false);
+	g_assert_false(answered(s.c, first));
+	g_assert_cmpuint(lab.held.length, ==, 0);
+	end(&s);
+}
+
+static bool start_machine(struct test_client *c, rpc_domain dom)
+{
+	rpc_domain_create_args args = { .dom = dom };
+
+	return client_call(c, RPC_PROC_DOMAIN_CREATE, domain_create, &args);
+}
+
+/* A disk that another machine's refers to, by whichever path, is not written to. */
+static void test_linked(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool pool = started(s.c);
+	rpc_domain base = define_machine(s.c, "base", "/elsewhere/v", "qcow2", "");
+	rpc_domain other = define_machine(s.c, "other", "/elsewhere/w", "qcow2", "");
+	rpc_storage_vol_delete_args gone = { .vol = vol_handle("v") };
+	rpc_domain_create_xml_args transient = { 0 };
+	g_autofree char *xml = test_xml("t", NULL,
+					"<devices><disk><source file='/elsewhere/t'/>"
+					"<target dev='vda'/></disk></devices>");
+	uint32_t beginning;
+
+	g_assert_true(answered(s.c, send_create(s.c, pool, "v")));
+	g_assert_true(start_machine(s.c, base));
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_DESTROY, base));
+	g_assert_cmpuint(lab.rounds, ==, 0);
+	(void)define_machine(s.c, "clone", "/p/clone", "qcow2",
+			     "<metadata><socle:domain xmlns:socle='urn:socle:domain'>"
+			     "<socle:linked path='/p/v'/></socle:domain></metadata>");
+	g_assert_false(start_machine(s.c, base));
+	g_assert_nonnull(strstr(s.c->error, "a disk of 'clone' begins as its disk 'vda' is"));
+	g_assert_cmpuint(lab.rounds, ==, 1);
+	g_assert_true(start_machine(s.c, other));
+	/* A machine that has no definition yet needs nothing. */
+	lab.hold_identify = true;
+	transient.xml_desc = xml;
+	beginning = client_send_xdr(s.c, RPC_PROC_DOMAIN_CREATE_XML,
+				    (xdrproc_t)xdr_rpc_domain_create_xml_args, &transient);
+	turn();
+	g_assert_false(client_call(s.c, RPC_PROC_STORAGE_VOL_DELETE, storage_vol_delete, &gone));
+	g_assert_nonnull(strstr(s.c->error, "disks of 'clone' refer to volume 'v'"));
+	g_assert_cmpuint(lab.held.length, ==, 1);
+	release(true);
+	g_assert_true(answered(s.c, beginning));
+	end(&s);
+}
+
 /* A node that ends while something is made, and while somebody waits for that. */
 static void test_end(void)
 {
@@ -767,6 +968,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/manage/pool/streamed-in-vain", test_streamed_in_vain);
 	g_test_add_func("/manage/pool/streamed-files", test_streamed_files);
 	g_test_add_func("/manage/pool/silent", test_silent);
+	g_test_add_func("/manage/pool/raw", test_raw);
+	g_test_add_func("/manage/pool/rounds", test_rounds);
+	g_test_add_func("/manage/pool/linked", test_linked);
 	g_test_add_func("/manage/pool/end", test_end);
 	return g_test_run();
 }
