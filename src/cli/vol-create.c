@@ -321,8 +321,7 @@ static int run_clone(struct cli *cli, const struct cli_args *args, GError **erro
 	pool = to ? cli_pool(cli, to, error) : socle_volume_pool(from, &why);
 	if (!pool)
 		return to ? CLI_FAILED : (int)cli_fail(error, why, "'%s'", cli_args_word(args, 0));
-	if (!interrupt_begin(error))
-		return CLI_FAILED;
+	interrupt_begin();
 	vol = vol_clone(cli, pool, from, cli_args_word(args, 1), cli_args_has(args, "linked"),
 			prealloc(args) | reflink(args), error);
 	interrupt_end();
