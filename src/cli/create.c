@@ -203,8 +203,10 @@ static int run_create(struct cli *cli, const struct cli_args *args, GError **err
 	SOCLE_AUTO(domain) dom = NULL;
 
 	if (take_words(&create, error) && cli_connect(cli, error) &&
-	    cli_must_be_new(cli, create.name, error) && interrupt_begin(error))
+	    cli_must_be_new(cli, create.name, error)) {
+		interrupt_begin();
 		dom = make(&create, error);
+	}
 	interrupt_end();
 	create_release(&create);
 	if (!dom)

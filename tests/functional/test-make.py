@@ -175,16 +175,16 @@ class Case(tool.Case):
 
     @staticmethod
     def noted(pid):
-        """None is pending, and the thread that takes them waits for the next one."""
-        pending, thread = set(), ''
+        """None is pending, and a thread that takes them waits for the next one."""
+        pending, threads = set(), set()
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             for status in glob.glob(f'/proc/{pid}/task/*/status'):
                 with open(status, encoding='ascii') as file:
                     words = dict(line.split(':\t', 1) for line in file if ':\t' in line)
                 pending |= {int(words[mask], 16) for mask in ('SigPnd', 'ShdPnd')}
                 if words['Name'] == 'signals\n':
-                    thread = words['State']
-        return pending == {0} and thread.startswith('S')
+                    threads.add(words['State'][0])
+        return pending == {0} and threads <= {'S'}
 
     def interrupt(self, procedure, name, *words, sig=signal.SIGINT):
         before = self.left()

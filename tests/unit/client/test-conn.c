@@ -72,22 +72,24 @@ static void test_auth(void)
 	fake_release(&fake);
 }
 
-static void test_open_refused(void)
+static void assert_refuses(bool open_first)
 {
 	struct fake fake;
 	struct socle_error *error = NULL;
 
 	fake_init(&fake, NULL);
 	fake.refusal = "there is no such driver";
-	g_assert_null(conn_open_dialer(&fake.dialer, 0, &error));
-	assert_error(error, SOCLE_ERR_NO_CONNECT, "there is no such driver");
-	/* All was answered, in another order. */
-	fake.open_first = true;
-	error = NULL;
+	fake.open_first = open_first;
 	g_assert_null(conn_open_dialer(&fake.dialer, 0, &error));
 	assert_error(error, SOCLE_ERR_NO_CONNECT, "there is no such driver");
 	g_assert_null(conn_open_dialer(&fake.dialer, 0, NULL));
 	fake_release(&fake);
+}
+
+static void test_open_refused(void)
+{
+	assert_refuses(false);
+	assert_refuses(true);
 }
 
 /* It is there, takes all, and says nothing. */
