@@ -39,6 +39,7 @@ static GQueue idle = G_QUEUE_INIT;  /* of struct helper, the youngest first */
 static GQueue queue = G_QUEUE_INIT; /* of struct aside, the oldest first */
 static unsigned busy;               /* threads that are not idle ... */
 static unsigned coming;             /* ... and have not looked into the queue yet */
+static unsigned enough;             /* busy ones, for the CPUs; 0: not known yet */
 
 struct aside {
 	struct aside_work work;
@@ -234,10 +235,12 @@ static void watch_locked(void)
 /* False: no thread could be had, and there is none. */
 static bool enqueue(struct aside *aside, GError **error)
 {
-	const unsigned enough = MAX(g_get_num_processors(), 2);
 	bool called, ok;
 
 	pthread_mutex_lock(&crew_lock);
+	/* Asking reads a file. */
+	if (!enough)
+		enough = MAX(g_get_num_processors(), 2);
 	aside->waiting = true;
 	aside->queued_us = g_get_monotonic_time();
 	g_queue_push_tail_link(&queue, &aside->link);

@@ -9,6 +9,7 @@
 #ifndef BASE_IO_LOOP_INT_H
 #define BASE_IO_LOOP_INT_H
 
+#include <liburing.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -22,6 +23,11 @@ struct thread;
 enum {
 	WATCH_BUCKETS = 128,
 	CACHE_LINE = 64
+};
+
+/* What a kernel must be able to do for io_uring to be used. */
+enum {
+	LOOP_URING_FEATURES = IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG | IORING_FEAT_RSRC_TAGS
 };
 
 /* Does it have to be woken, and how? */

@@ -372,7 +372,6 @@ static int ring_open(struct io_uring *ring, bool manual)
 		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
 		0,
 	};
-	const unsigned wanted = IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG | IORING_FEAT_RSRC_TAGS;
 	int ret = sys_fail_now(SYS_URING);
 
 	if (ret < 0)
@@ -390,7 +389,7 @@ static int ring_open(struct io_uring *ring, bool manual)
 	}
 	if (ret < 0)
 		return ret;
-	if ((ring->features & wanted) != wanted) {
+	if ((ring->features & LOOP_URING_FEATURES) != LOOP_URING_FEATURES) {
 		io_uring_queue_exit(ring);
 		return -ENOSYS;
 	}

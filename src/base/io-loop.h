@@ -114,6 +114,8 @@ struct io_loop *io_loop_new(const char *name, enum io_loop_kind kind, GError **e
  */
 struct io_loop *io_loop_new_manual(enum io_loop_kind kind, uint64_t (*now_ns)(void *opaque),
 				   void *opaque, GError **error);
+/* Would a loop of IO_LOOP_AUTO have io_uring? Return: 0, or -errno, which says why not. */
+int io_loop_try_uring(void);
 /* Ends the thread. NULL is fine. Not on the loop. */
 void io_loop_free(struct io_loop *loop);
 DEFINE_AUTOPTR(io_loop, io_loop_free);

@@ -44,3 +44,20 @@ bool scan_word(const char **at, char **ret)
 	*at += len;
 	return true;
 }
+
+bool scan_is_base64(const char *text)
+{
+	const size_t len = strlen(text);
+	size_t letters = 0, pads = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '\n' || text[i] == '\r')
+			continue;
+		if (text[i] == '=')
+			pads++;
+		else if (pads || (!g_ascii_isalnum(text[i]) && text[i] != '+' && text[i] != '/'))
+			return false;
+		letters++;
+	}
+	return pads <= 2 && letters % 4 == 0;
+}

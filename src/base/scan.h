@@ -2,7 +2,7 @@
 /*
  * scan.h - texts that are taken apart from left to right: what sscanf() does, with numbers that do not overflow
  *
- * Each function takes what stands at *@at and moves *@at behind it. False: that is not what stands there, and
+ * Most functions take what stands at *@at and move *@at behind it. False: that is not what stands there, and
  * nothing has changed.
  *
  * Threads: any.
@@ -19,5 +19,8 @@ bool scan_text(const char **at, const char *text);
 bool scan_number(const char **at, uint64_t max, uint64_t *ret);
 /* All up to white space or the end, at least one character; g_free() it. */
 bool scan_word(const char **at, char **ret);
+
+/* Of a whole text: is it base64? Its letters, '=' only at the end, line ends anywhere. */
+bool scan_is_base64(const char *text);
 
 #endif

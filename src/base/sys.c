@@ -254,6 +254,11 @@ int sys_eventfd(unsigned value, int flags)
 	return SYS_RETRY(SYS_EVENTFD, int, eventfd(value, flags | EFD_CLOEXEC));
 }
 
+int sys_uring_setup(unsigned entries, struct io_uring_params *params)
+{
+	return SYS_RETRY(SYS_URING, int, (int)syscall(SYS_io_uring_setup, entries, params));
+}
+
 int sys_socket(int domain, int type, int protocol)
 {
 	return SYS_RETRY(SYS_SOCKET, int, socket(domain, type | SOCK_CLOEXEC, protocol));

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 struct epoll_event;
+struct io_uring_params;
 struct statvfs;
 
 enum sys_call {
@@ -111,6 +112,7 @@ int sys_mmap(void **ret_p, size_t len, int prot, int flags, int fd, off_t off);
 void sys_munmap(void *p, size_t len);
 int sys_madvise(void *p, size_t len, int advice);
 int sys_eventfd(unsigned value, int flags);
+int sys_uring_setup(unsigned entries, struct io_uring_params *params);
 int sys_socket(int domain, int type, int protocol);
 /* SOCK_STREAM and the like; -ENOTSOCK for what is none. */
 int sys_socket_type(int fd, int *ret_type);

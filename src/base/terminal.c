@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * terminal.c - raw mode of the terminal we run on, taken back whatever happens
+ * terminal.c - raw mode of the terminal we run on, or one without an echo, taken back whatever happens
  *
  * The orderly ways to end come by terminal_restore() from who uses it and, last, from atexit(). A
  * crash comes by the signal handler here. SIGKILL cannot be helped.
@@ -19,9 +19,10 @@
 #include "base/sys.h"
 
 static const int crash_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGQUIT, SIGSYS };
+static const int end_signals[] = { SIGINT, SIGTERM, SIGHUP };
 
-static struct termios saved; /* valid while raw_fd is not -1 */
-static atomic_int raw_fd = -1;
+static struct termios saved; /* valid while changed_fd is not -1 */
+static atomic_int changed_fd = -1;
 
 bool terminal_is(int fd)
 {
@@ -41,7 +42,7 @@ bool terminal_size(int fd, uint16_t *ret_columns, uint16_t *ret_rows)
 
 void terminal_restore(void)
 {
-	int fd = atomic_exchange(&raw_fd, -1);
+	int fd = atomic_exchange(&changed_fd, -1);
 	sigset_t stop, old;
 
 	if (fd < 0)
@@ -58,41 +59,67 @@ void terminal_restore(void)
 	log_set_raw_terminal(false);
 }
 
-static void on_crash(int sig)
+static void on_end(int sig)
 {
 	terminal_restore();
 	/* SA_RESETHAND: now for real. */
 	(void)raise(sig);
 }
 
-static void catch_crashes(void)
+static void catch_signals(const int *signals, size_t count)
 {
-	struct sigaction action = { .sa_handler = on_crash, .sa_flags = SA_RESETHAND | SA_NODEFER };
+	struct sigaction action = { .sa_handler = on_end, .sa_flags = SA_RESETHAND | SA_NODEFER };
 
-	for (size_t i = 0; i < ARRAY_SIZE(crash_signals); i++) {
+	for (size_t i = 0; i < count; i++) {
 		struct sigaction old;
 
 		/* Whoever waits for a signal already (a sanitizer, a parent that ignores it) goes on
 		 * doing so. */
-		if (sigaction(crash_signals[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
-			(void)sigaction(crash_signals[i], &action, NULL);
+		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+			(void)sigaction(signals[i], &action, NULL);
 	}
+}
+
+static bool save_mode(int fd, GError **error)
+{
+	return tcgetattr(fd, &saved) == 0 ||
+	       error_set(error, SOCLE_ERROR_FAILED, "cannot read the terminal's mode");
+}
+
+static bool change_mode(int fd, const struct termios *mode, const char *what, GError **error)
+{
+	catch_signals(crash_signals, ARRAY_SIZE(crash_signals));
+	atomic_store(&changed_fd, fd);
+	if (tcsetattr(fd, TCSANOW, mode) == 0)
+		return true;
+	atomic_store(&changed_fd, -1);
+	return error_set(error, SOCLE_ERROR_FAILED, "cannot set the terminal to %s", what);
 }
 
 bool terminal_raw(int fd, GError **error)
 {
-	struct termios raw;
+	struct termios mode;
 
-	if (tcgetattr(fd, &saved) < 0)
-		return error_set(error, SOCLE_ERROR_FAILED, "cannot read the terminal's mode");
-	raw = saved;
-	cfmakeraw(&raw);
-	catch_crashes();
-	atomic_store(&raw_fd, fd);
-	if (tcsetattr(fd, TCSANOW, &raw) < 0) {
-		atomic_store(&raw_fd, -1);
-		return error_set(error, SOCLE_ERROR_FAILED, "cannot set the terminal to raw mode");
-	}
+	if (!save_mode(fd, error))
+		return false;
+	mode = saved;
+	cfmakeraw(&mode);
+	if (!change_mode(fd, &mode, "raw mode", error))
+		return false;
 	log_set_raw_terminal(true);
 	return true;
+}
+
+bool terminal_hide(int fd, GError **error)
+{
+	struct termios mode;
+
+	if (!save_mode(fd, error))
+		return false;
+	mode = saved;
+	mode.c_lflag &= ~(tcflag_t)ECHO;
+	mode.c_lflag |= ECHONL;
+	mode.c_cc[VSUSP] = _POSIX_VDISABLE;
+	catch_signals(end_signals, ARRAY_SIZE(end_signals));
+	return change_mode(fd, &mode, "hide what is typed", error);
 }

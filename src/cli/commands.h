@@ -73,11 +73,16 @@ extern const struct cli_command cli_vol_create_from, cli_vol_clone, cli_vol_uplo
 extern const struct cli_command cli_vol_download, cli_vol_resize, cli_vol_wipe, cli_vol_delete;
 extern const struct cli_command cli_vol_xml, cli_vol_path, cli_vol_key, cli_vol_name;
 extern const struct cli_command cli_vol_pool, cli_vol_snapshot, cli_vol_restore, cli_vol_import;
+/* secret.c, secret-value.c */
+extern const struct cli_command cli_secret_list, cli_secret_show, cli_secret_create;
+extern const struct cli_command cli_secret_define, cli_secret_xml, cli_secret_uuid;
+extern const struct cli_command cli_secret_delete, cli_secret_set, cli_secret_get;
 /* install.c, template.c */
 extern const struct cli_command cli_install, cli_template_create, cli_template_list;
 extern const struct cli_command cli_template_show, cli_template_release, cli_template_delete;
 /* console.c, event.c, snapshot.c, host.c, top.c, run.c, create.c, doctor.c, complete.c */
 extern const struct cli_command cli_vm_console, cli_vm_events, cli_net_events, cli_pool_events;
+extern const struct cli_command cli_secret_events;
 extern const struct cli_command cli_snapshot_create, cli_snapshot_list, cli_snapshot_show;
 extern const struct cli_command cli_snapshot_xml, cli_snapshot_delete, cli_snapshot_revert;
 extern const struct cli_command cli_snapshot_current;

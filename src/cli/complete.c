@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/complete.h"
+#include "cli/object.h"
 #include "cli/template.h"
 #include "model/domain.h"
 
@@ -276,6 +277,17 @@ static void offer_volumes(struct asking *asking, const char *prefix)
 	socle_pools_free(pools);
 }
 
+static void offer_secrets(struct asking *asking, const char *prefix)
+{
+	struct socle_secret **secrets = NULL;
+
+	if (socle_secret_list(asking->cli->conn, 0, &secrets, NULL) < 0)
+		return;
+	for (unsigned i = 0; secrets[i]; i++)
+		offer_name(asking, prefix, cli_secret_name(secrets[i]));
+	socle_secrets_free(secrets);
+}
+
 static void offer_objects(struct asking *asking, enum cli_what what, const char *prefix)
 {
 	struct socle_pool **pools = NULL;
@@ -284,6 +296,8 @@ static void offer_objects(struct asking *asking, enum cli_what what, const char 
 		offer_networks(asking, prefix);
 	} else if (what == CLI_VOLUME) {
 		offer_volumes(asking, prefix);
+	} else if (what == CLI_SECRET) {
+		offer_secrets(asking, prefix);
 	} else if (socle_pool_list(asking->cli->conn, 0, &pools, NULL) >= 0) {
 		for (unsigned i = 0; pools[i]; i++)
 			offer_name(asking, prefix, socle_pool_name(pools[i]));
@@ -315,7 +329,7 @@ static void ask_names(struct complete *complete, enum cli_what what, const char 
 			       prefix);
 		return;
 	}
-	if (what == CLI_NETWORK || what == CLI_POOL || what == CLI_VOLUME) {
+	if (what == CLI_NETWORK || what == CLI_POOL || what == CLI_VOLUME || what == CLI_SECRET) {
 		offer_objects(asking, what, prefix);
 		return;
 	}

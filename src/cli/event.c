@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * event.c - tell what happens to machines, networks and pools, as it happens
+ * event.c - tell what happens to machines, networks, pools and secrets, as it happens
  */
 #include <inttypes.h>
 #include <string.h>
@@ -99,6 +99,10 @@ static void describe(const struct socle_event *event, json_t *json)
 		json_object_set_new(json, "what",
 				    json_string(socle_event_pool_name(event->u.lifecycle.event)));
 		return;
+	case SOCLE_EVENT_SECRET_LIFECYCLE:
+		json_object_set_new(json, "what",
+				    json_string(socle_event_secret_name(event->u.lifecycle.event)));
+		return;
 	case SOCLE_EVENT_RTC_CHANGE:
 		json_object_set_new(json, "offset_s", json_integer(event->u.rtc_change.offset_s));
 		return;
@@ -186,6 +190,11 @@ static const char *subject_of(const struct socle_event *event, const char **ret_
 		*ret_what = "network";
 		*ret_uuid = socle_network_uuid_text(event->network);
 		return socle_network_name(event->network);
+	}
+	if (event->secret) {
+		*ret_what = "secret";
+		*ret_uuid = socle_secret_uuid_text(event->secret);
+		return cli_secret_name(event->secret);
 	}
 	if (!event->pool)
 		return NULL;
@@ -348,6 +357,22 @@ static bool register_pools(struct watch *watch, const struct cli_args *args, GEr
 	return true;
 }
 
+static bool register_secrets(struct watch *watch, const struct cli_args *args, GError **error)
+{
+	const char *word = cli_args_word(args, 0);
+	SOCLE_AUTO(secret) secret = word ? cli_secret(watch->cli, word, error) : NULL;
+	struct socle_error *why = NULL;
+
+	if (word && !secret)
+		return false;
+	for (int id = SOCLE_EVENT_SECRET_LIFECYCLE; id < SOCLE_EVENT_SECRET_END; id++) {
+		if (socle_event_register_secret(watch->cli->conn, (enum socle_event_id)id, secret,
+						on_event, watch, NULL, &why) < 0)
+			return cli_fail(error, why, NULL);
+	}
+	return true;
+}
+
 static int run_others(struct cli *cli, const struct cli_args *args,
 		      bool (*register_them)(struct watch *, const struct cli_args *, GError **),
 		      GError **error)
@@ -397,6 +422,23 @@ const struct cli_command cli_pool_events = {
 	.what = { CLI_POOL },
 	.max = 1,
 	.run = run_pool_events,
+};
+
+static int run_secret_events(struct cli *cli, const struct cli_args *args, GError **error)
+{
+	return run_others(cli, args, register_secrets, error);
+}
+
+const struct cli_command cli_secret_events = {
+	.noun = "secret",
+	.verb = "events",
+	.names = "secret-event",
+	.arguments = "[SECRET]",
+	.summary = "Tell what happens to secrets, until Ctrl-C; with JSON a line for each",
+	.options = (const struct cli_option[]){ ROWS_COUNT, CLI_ROW_END },
+	.what = { CLI_SECRET },
+	.max = 1,
+	.run = run_secret_events,
 };
 
 const struct cli_command cli_vm_events = {

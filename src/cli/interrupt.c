@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * interrupt.c - Ctrl-C in a command that makes things: what is there goes again
+ *
+ * Signals are noted by a handler, on the main thread. Only while a call may have to be cut short that thread
+ * blocks them, and another one, which can close a connection, waits for them. It stays when the call has come
+ * back: then the kernel gives them to the main thread again. What comes to it all the same (the main thread has not
+ * come to take the last one yet) is handed on.
  */
 #include "cli/interrupt.h"
 
@@ -16,9 +21,12 @@ static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 
 static struct {
 	atomic_bool noted;
-	struct thread *thread; /* takes the signals; SIGUSR1 ends it */
+	bool active;
 	sigset_t wanted;
-	pthread_mutex_t lock; /* guards conn */
+	struct sigaction old[G_N_ELEMENTS(signals)];
+	pthread_t main;
+	struct thread *thread; /* NULL: not needed yet */
+	pthread_mutex_t lock;  /* guards conn */
 	struct socle_conn *conn;
 } state = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -34,46 +42,58 @@ static void end_at_once(int sig)
 	(void)raise(sig);
 }
 
+/* The second one ends the program. */
+static void note(int sig)
+{
+	if (atomic_exchange(&state.noted, true))
+		end_at_once(sig);
+}
+
 static void take_signals(void *arg)
 {
 	int sig;
 
 	(void)arg;
-	while (!sigwait(&state.wanted, &sig) && sig != SIGUSR1) {
-		if (atomic_exchange(&state.noted, true))
-			end_at_once(sig);
+	while (!sigwait(&state.wanted, &sig)) {
 		pthread_mutex_lock(&state.lock);
-		if (state.conn)
+		if (state.conn) {
+			note(sig);
 			socle_conn_close(state.conn);
+		} else {
+			(void)pthread_kill(state.main, sig);
+		}
 		pthread_mutex_unlock(&state.lock);
 	}
 }
 
-bool interrupt_begin(GError **error)
+void interrupt_begin(void)
 {
-	if (state.thread)
-		return true;
-	sigemptyset(&state.wanted);
-	sigaddset(&state.wanted, SIGUSR1);
-	for (size_t i = 0; i < G_N_ELEMENTS(signals); i++) {
-		struct sigaction old;
+	const struct sigaction action = { .sa_handler = note, .sa_flags = SA_RESTART };
 
+	if (state.active)
+		return;
+	state.active = true;
+	state.main = pthread_self();
+	sigemptyset(&state.wanted);
+	for (size_t i = 0; i < G_N_ELEMENTS(signals); i++) {
 		/* What nohup and the like have switched off stays so. */
-		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+		if (sigaction(signals[i], NULL, &state.old[i]) == 0 &&
+		    state.old[i].sa_handler != SIG_IGN) {
 			sigaddset(&state.wanted, signals[i]);
+			(void)sigaction(signals[i], &action, NULL);
+		}
 	}
-	(void)pthread_sigmask(SIG_BLOCK, &state.wanted, NULL);
-	state.thread = thread_start("signals", take_signals, NULL, error);
-	return state.thread != NULL;
 }
 
 void interrupt_end(void)
 {
-	if (!state.thread)
+	if (!state.active)
 		return;
-	thread_signal(state.thread, SIGUSR1);
-	thread_join(g_steal_pointer(&state.thread));
-	(void)pthread_sigmask(SIG_UNBLOCK, &state.wanted, NULL);
+	state.active = false;
+	for (size_t i = 0; i < G_N_ELEMENTS(signals); i++) {
+		if (sigismember(&state.wanted, signals[i]))
+			(void)sigaction(signals[i], &state.old[i], NULL);
+	}
 }
 
 bool interrupted(void)
@@ -96,12 +116,27 @@ void interrupt_tell(const char *name, bool gone, GError **error)
 		       : "not all that had been made of it could be taken back");
 }
 
+/* Without a thread, a call goes on to its end. */
+static void watch(struct socle_conn *conn)
+{
+	if (conn && !state.thread)
+		state.thread = thread_start("signals", take_signals, NULL, NULL);
+	if (state.thread)
+		(void)pthread_sigmask(conn ? SIG_BLOCK : SIG_UNBLOCK, &state.wanted, NULL);
+}
+
 void interrupt_closes(struct socle_conn *conn)
 {
+	if (!state.active)
+		return;
+	if (conn)
+		watch(conn);
 	pthread_mutex_lock(&state.lock);
 	state.conn = conn;
 	/* It came before. */
 	if (conn && interrupted())
 		socle_conn_close(conn);
 	pthread_mutex_unlock(&state.lock);
+	if (!conn)
+		watch(NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * names.c - which machine, network or pool does a word mean? Its name, UUID, or the start of the UUID
+ * names.c - which machine, network, pool or secret does a word mean? Its name, UUID, or the start of the UUID
  */
 #include "cli/names.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * names.h - which machine, network or pool does a word mean? Its name, UUID, or the start of the UUID
+ * names.h - which machine, network, pool or secret does a word mean? Its name, UUID, or the start of the UUID
  */
 #ifndef CLI_NAMES_H
 #define CLI_NAMES_H
@@ -18,7 +18,7 @@ struct name_kind {
 
 extern const struct name_kind name_machine;
 
-/* What has a name: a machine, network or pool. */
+/* What has a name: a machine, network, pool or secret. */
 struct named {
 	const char *name;
 	char uuid[37];
@@ -26,7 +26,7 @@ struct named {
 };
 
 /**
- * names_find() - the machine, network or pool that @word means
+ * names_find() - the machine, network, pool or secret that @word means
  * @where: the daemon, in messages
  *
  * A name comes first, whatever else it looks like.

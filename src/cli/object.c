@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * object.c - networks, pools and volumes: which one a word means, and verbs that go over many
+ * object.c - networks, pools, volumes and secrets: which one a word means, and verbs that go over many
  */
 #include "cli/object.h"
 
@@ -13,6 +13,7 @@
 static const struct name_kind network_words = { "network", "networks", "socle net list" };
 static const struct name_kind pool_words = { "pool", "pools", "socle pool list" };
 static const struct name_kind volume_words = { "volume", "volumes", "socle vol list" };
+static const struct name_kind secret_words = { "secret", "secrets", "socle secret list" };
 
 /* The long way: all that a list has, compared with the word. Its place, or -1 with an error. */
 static int search(struct cli *cli, const struct object_kind *kind, void *const *all, int count,
@@ -205,9 +206,9 @@ const struct object_kind object_pool = {
 
 /* ---- volumes ---- */
 
-/* By its whole name in a pool; the error of a wrong name says what there is. */
+/* By its whole name in a pool, which is kept for others; the error of a wrong name says what there is. */
 static struct socle_volume *in_pool(struct cli *cli, const char *pool_name, const char *volume,
-				    GError **error)
+				    struct socle_pool **ret_pool, GError **error)
 {
 	SOCLE_AUTO(pool) pool = cli_pool(cli, pool_name, error);
 	g_autofree char *shown = cli_plain(volume), *pool_shown = NULL;
@@ -217,6 +218,8 @@ static struct socle_volume *in_pool(struct cli *cli, const char *pool_name, cons
 	if (!pool)
 		return NULL;
 	vol = socle_volume_by_name(pool, volume, &why);
+	if (vol && ret_pool)
+		*ret_pool = g_steal_pointer(&pool);
 	if (vol)
 		return vol;
 	if (socle_error_code(why) != SOCLE_ERR_NO_STORAGE_VOL) {
@@ -289,8 +292,8 @@ static struct socle_volume *search_volume(struct cli *cli, const char *name, GEr
 	return found;
 }
 
-struct socle_volume *cli_volume(struct cli *cli, const struct cli_args *args, const char *word,
-				GError **error)
+struct socle_volume *cli_volume_in(struct cli *cli, const struct cli_args *args, const char *word,
+				   struct socle_pool **ret_pool, GError **error)
 {
 	const char *pool = args ? cli_args_value(args, "pool") : NULL;
 	const char *slash = strchr(word, '/');
@@ -301,11 +304,17 @@ struct socle_volume *cli_volume(struct cli *cli, const struct cli_args *args, co
 	if (slash == word)
 		return by_place(cli, word, error);
 	if (pool)
-		return in_pool(cli, pool, word, error);
+		return in_pool(cli, pool, word, ret_pool, error);
 	if (!slash)
 		return search_volume(cli, word, error);
 	before = g_strndup(word, (gsize)(slash - word));
-	return in_pool(cli, before, slash + 1, error);
+	return in_pool(cli, before, slash + 1, ret_pool, error);
+}
+
+struct socle_volume *cli_volume(struct cli *cli, const struct cli_args *args, const char *word,
+				GError **error)
+{
+	return cli_volume_in(cli, args, word, NULL, error);
 }
 
 static void *find_volume(struct cli *cli, const struct cli_args *args, const char *word,
@@ -341,6 +350,89 @@ const struct object_kind object_volume = {
 	.name = volume_name,
 	.key = volume_key,
 	.xml = volume_xml,
+};
+
+/* ---- secrets ---- */
+
+const char *cli_secret_name(const struct socle_secret *secret)
+{
+	const char *id = socle_secret_usage_id(secret);
+
+	return *id ? id : socle_secret_uuid_text(secret);
+}
+
+/* A volume and a target may be called the same. */
+static bool is_only_one(struct socle_secret *const *secrets, int place, const char *word,
+			GError **error)
+{
+	g_autofree char *shown = cli_plain(word);
+	unsigned same = 0;
+
+	if (strcmp(cli_secret_name(secrets[place]), word) != 0)
+		return true;
+	for (unsigned i = 0; secrets[i]; i++)
+		same += !strcmp(cli_secret_name(secrets[i]), word);
+	return same == 1 ||
+	       error_set(error, SOCLE_ERROR_USAGE,
+			 "%u secrets are for '%s'; give the UUID of one, as '%s' shows it", same,
+			 shown, secret_words.list);
+}
+
+struct socle_secret *cli_secret(struct cli *cli, const char *word, GError **error)
+{
+	struct socle_secret **secrets = NULL, *found = NULL;
+	struct socle_error *why = NULL;
+	int count, place;
+
+	if (!cli_connect(cli, error))
+		return NULL;
+	count = socle_secret_list(cli->conn, 0, &secrets, &why);
+	if (count < 0) {
+		cli_fail(error, why, NULL);
+		return NULL;
+	}
+	place = search(cli, &object_secret, (void **)secrets, count, word, error);
+	if (place >= 0 && is_only_one(secrets, place, word, error))
+		found = socle_secret_ref(secrets[place]);
+	socle_secrets_free(secrets);
+	return found;
+}
+
+static void *find_secret(struct cli *cli, const struct cli_args *args, const char *word,
+			 GError **error)
+{
+	(void)args;
+	return cli_secret(cli, word, error);
+}
+
+static void unref_secret(void *object)
+{
+	socle_secret_unref(object);
+}
+
+static const char *secret_name(const void *object)
+{
+	return cli_secret_name(object);
+}
+
+static const char *secret_uuid(const void *object)
+{
+	return socle_secret_uuid_text(object);
+}
+
+static char *secret_xml(void *object, unsigned flags, struct socle_error **error)
+{
+	return socle_secret_xml(object, flags, error);
+}
+
+const struct object_kind object_secret = {
+	.words = &secret_words,
+	.find = find_secret,
+	.unref = unref_secret,
+	.name = secret_name,
+	.uuid = secret_uuid,
+	.key = secret_uuid,
+	.xml = secret_xml,
 };
 
 /* ---- verbs ---- */
@@ -435,9 +527,10 @@ static const struct object_kind *kind_of(const struct cli_args *args)
 {
 	enum cli_what what = cli_args_command(args)->what[0];
 
-	return what == CLI_NETWORK ? &object_network
-	       : what == CLI_POOL  ? &object_pool
-				   : &object_volume;
+	return what == CLI_NETWORK  ? &object_network
+	       : what == CLI_POOL   ? &object_pool
+	       : what == CLI_SECRET ? &object_secret
+				    : &object_volume;
 }
 
 int cli_object_xml(struct cli *cli, const struct cli_args *args, GError **error)

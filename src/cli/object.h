@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * object.h - what networks, pools and volumes have in common: they are named, and verbs go over many
+ * object.h - what networks, pools, volumes and secrets have in common: they are named, and verbs go
+ * over many
  *
  * Threads: main only.
  */
@@ -22,13 +23,13 @@ struct object_kind {
 	const char *(*key)(const void *object);  /* what no other one has */
 	char *(*xml)(void *object, unsigned flags, struct socle_error **error);
 	unsigned inactive; /* the flag of xml() for it, or 0 */
-	/* As libsocle's: 0, or -1 with *error. Volumes have neither. */
+	/* As libsocle's: 0, or -1 with *error. Volumes and secrets have neither. */
 	int (*set_autostart)(void *object, bool on, struct socle_error **error);
 	int (*undefine)(void *object, struct socle_error **error);
 	const char *undefined; /* what is said behind undefine() */
 };
 
-extern const struct object_kind object_network, object_pool, object_volume;
+extern const struct object_kind object_network, object_pool, object_volume, object_secret;
 
 /* The network or pool that @word means: its name, UUID, or the start of the UUID. */
 struct socle_network *cli_network(struct cli *cli, const char *word, GError **error);
@@ -39,6 +40,14 @@ struct socle_pool *cli_pool(struct cli *cli, const char *word, GError **error);
  */
 struct socle_volume *cli_volume(struct cli *cli, const struct cli_args *args, const char *word,
 				GError **error);
+/* The same; *@ret_pool is set to its pool if that was asked for by the way, for socle_pool_unref(). */
+struct socle_volume *cli_volume_in(struct cli *cli, const struct cli_args *args, const char *word,
+				   struct socle_pool **ret_pool, GError **error);
+
+/* The secret that @word means: what it is for, its UUID, or the start of the UUID. */
+struct socle_secret *cli_secret(struct cli *cli, const char *word, GError **error);
+/* What people call it: what it is for, or its UUID. It belongs to @secret. */
+const char *cli_secret_name(const struct socle_secret *secret);
 
 /* Do @act to all that the words from the first on mean, as cli_each() does to machines. */
 typedef bool object_act(struct cli *cli, const struct cli_args *args, void *object, GError **error);

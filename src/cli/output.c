@@ -127,6 +127,19 @@ char *cli_plain(const char *text)
 	return g_string_free(plain, FALSE);
 }
 
+bool cli_is_plain(const char *bytes, size_t len)
+{
+	if (!g_utf8_validate_len(bytes, len, NULL))
+		return false;
+	for (const char *at = bytes; at < bytes + len; at = g_utf8_next_char(at)) {
+		gunichar c = g_utf8_get_char(at);
+
+		if (c != '\n' && c != '\t' && !is_plain(c))
+			return false;
+	}
+	return true;
+}
+
 unsigned cli_width(const char *text)
 {
 	unsigned width = 0;

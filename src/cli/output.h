@@ -46,6 +46,8 @@ const char *cli_colour_code(enum cli_colour colour);
 
 /* Valid UTF-8 without control characters, for one line; g_free() it. */
 char *cli_plain(const char *text);
+/* May so many bytes go to a terminal as they are? Such text, of any number of lines. */
+bool cli_is_plain(const char *bytes, size_t len);
 /* How many columns it takes on a terminal. */
 unsigned cli_width(const char *text);
 

@@ -5,7 +5,8 @@
  * All of it is guarded by one lock, which nobody holds while he waits for the network, decodes an
  * answer or calls back. Calls wait on conditions of their own; all else waits on `changed`.
  *
- *  (1) Only the I/O thread (conn-io.c) reads the link, and only it throws the link away.
+ *  (1) Only the I/O thread (conn-io.c) reads the link, and only it throws the link away. Before there is
+ *      one (SOCLE_OPEN_BRIEF) one of those who wait does so: he drives. The thread begins when he has stopped.
  *  (2) Whoever has something to send puts it into `out` and sends what goes at once; the I/O thread
  *      sends the rest. So packets leave in the order in which they were put there.
  *  (3) The I/O thread never calls back, and owns no handle: what comes for others is kept as packets.
@@ -81,12 +82,12 @@ enum {
 	QUEUED_FOR_NOBODY = -2,
 };
 
-/* A domain, network or pool whose events are wanted, or all of them. */
+/* A domain, network, pool or secret whose events are wanted, or all of them. */
 struct event_subject {
 	bool one;
-	char *name;
+	char *name; /* of a secret: what it is for */
 	unsigned char uuid[16];
-	int id; /* of a domain */
+	int id; /* of a domain; of a secret enum socle_secret_usage */
 };
 
 /* Somebody who wants to be told. */
@@ -112,15 +113,17 @@ struct socle_conn {
 	struct dialer *dialer;
 	bool readonly;
 	bool reconnect;
-	bool threadless; /* tests: who waits for an answer reads it himself */
+	bool threadless; /* tests: who waits for an answer reads it himself, and nobody else */
 	atomic_uint next_serial;
 	atomic_uint timeout_ms;
-	struct thread *io;
 	int wake_fd;
 
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t changed;
 	enum conn_state state;
+	struct thread *io; /* NULL: not needed yet */
+	bool driven;       /* somebody who waits does the work of the I/O thread */
+	bool more;         /* may be there to be read, without poll() telling of it */
 	bool stopping;
 	bool dialing; /* the I/O thread is busy with dial() or with the first calls */
 	bool orphan;  /* nobody waits for the I/O thread: it frees all when it ends */
@@ -154,8 +157,8 @@ struct socle_conn {
 /* == conn.c == */
 
 /* A connection that is up; @link and @dialer are owned from now on. */
-struct socle_conn *conn_new(struct link *link, bool keepalive, struct dialer *dialer, bool readonly,
-			    bool reconnect, bool threadless, struct socle_error **error);
+struct socle_conn *conn_new(struct link *link, bool keepalive, struct dialer *dialer,
+			    unsigned flags, bool threadless, struct socle_error **error);
 /* Dial, and make the first calls. */
 struct link *conn_dial(struct dialer *dialer, bool readonly, bool again, bool *ret_keepalive,
 		       struct socle_error **error);
@@ -176,7 +179,10 @@ void flag_fd_release(struct flag_fd *flag);
 
 /* == conn-io.c == */
 
-void conn_io_main(void *opaque);
+/* There is to be an I/O thread from now on. */
+void conn_need_io_locked(struct socle_conn *conn);
+/* Do the next thing that the I/O thread would do if there were one, waiting for it up to the deadline. */
+void conn_drive_locked(struct socle_conn *conn, uint64_t deadline);
 /* Let the I/O thread look again; it has. */
 void conn_wake(struct socle_conn *conn);
 void conn_rest(struct socle_conn *conn);
@@ -262,7 +268,7 @@ void conn_bind_events_locked(struct socle_conn *conn);
 
 /* == event-kind.c == */
 
-/* Events of domains, of networks, of pools. Callbacks of one kind have numbers of their own. */
+/* Events of domains, of networks, of pools, of secrets. Callbacks of one kind have numbers of their own. */
 struct event_kind {
 	int first, end; /* enum socle_event_id; the server counts from 0 on */
 	int ask, stop;  /* the calls: who wants to be told, and no more */
@@ -279,11 +285,13 @@ struct event_args {
 		rpc_connect_domain_event_callback_register_any_args domain;
 		rpc_connect_network_event_register_any_args network;
 		rpc_connect_storage_pool_event_register_any_args pool;
+		rpc_connect_secret_event_register_any_args secret;
 	} u;
 	union {
 		rpc_domain domain;
 		rpc_network network;
 		rpc_storage_pool pool;
+		rpc_secret secret;
 	} object;
 };
 

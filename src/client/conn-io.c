@@ -257,17 +257,23 @@ void conn_lost_locked(struct socle_conn *conn, enum socle_close_reason reason, c
 
 /* == The loop == */
 
-static int timeout_of(uint64_t ns)
+static int timeout_of(uint64_t ns, uint64_t deadline)
 {
+	uint64_t now;
+
+	if (deadline != UINT64_MAX) {
+		now = sys_monotonic_ns();
+		ns = MIN(ns, deadline > now ? deadline - now : 0);
+	}
 	return ns == UINT64_MAX ? -1 : (int)MIN(ns / NS_PER_MS + 1, 60000);
 }
 
 /* Wait for something to do, and do it. */
-static void step_locked(struct socle_conn *conn, bool *more)
+static void step_locked(struct socle_conn *conn, uint64_t deadline)
 {
 	uint64_t wait_ns = keep_alive_locked(conn);
 	struct pollfd fds[2] = { { .fd = conn->wake_fd, .events = POLLIN } };
-	bool paused;
+	bool paused, more = conn->more;
 
 	/* Keepalive has given it up. */
 	if (!conn->link)
@@ -276,17 +282,38 @@ static void step_locked(struct socle_conn *conn, bool *more)
 	fds[1].fd = link_transport(conn->link)->fd;
 	fds[1].events = (short)((paused ? 0 : POLLIN) | (conn->out.length > 0 ? POLLOUT : 0));
 	pthread_mutex_unlock(&conn->lock);
-	(void)sys_poll(fds, 2, *more && !paused ? 0 : timeout_of(wait_ns));
+	(void)sys_poll(fds, 2, more && !paused ? 0 : timeout_of(wait_ns, deadline));
 	if (fds[0].revents)
 		conn_rest(conn);
 	pthread_mutex_lock(&conn->lock);
 	if (fds[1].revents & POLLOUT)
 		flush_locked(conn);
 	/* A peer that has gone is found out by reading, behind all that it has sent. */
-	if (!paused && (*more || (fds[1].revents & (POLLIN | POLLERR | POLLHUP))))
-		*more = read_some_locked(conn);
+	if (!paused && (more || (fds[1].revents & (POLLIN | POLLERR | POLLHUP))))
+		conn->more = read_some_locked(conn);
 	else if (paused && (fds[1].revents & (POLLERR | POLLHUP)))
-		(void)conn_read_locked(conn, more);
+		(void)conn_read_locked(conn, &conn->more);
+}
+
+/* Look whether there still is a link; if so, wait for something to do, and do it. */
+static void round_locked(struct socle_conn *conn, uint64_t deadline)
+{
+	g_autofree char *why = g_strdup(conn->broken);
+
+	if (why)
+		conn_lost_locked(conn, SOCLE_CLOSE_EOF, why);
+	else
+		step_locked(conn, deadline);
+}
+
+void conn_drive_locked(struct socle_conn *conn, uint64_t deadline)
+{
+	conn->driven = true;
+	round_locked(conn, deadline);
+	conn->driven = false;
+	/* The I/O thread has been waiting for that. */
+	if (conn->io)
+		pthread_cond_broadcast(&conn->changed);
 }
 
 static void end(struct socle_conn *conn)
@@ -305,28 +332,36 @@ static void end(struct socle_conn *conn)
 	conn_destroy(conn);
 }
 
-void conn_io_main(void *opaque)
+static void io_main(void *opaque)
 {
 	struct socle_conn *conn = opaque;
-	bool more = false;
 
 	pthread_mutex_lock(&conn->lock);
+	while (conn->driven)
+		pthread_cond_wait(&conn->changed, &conn->lock);
 	while (!conn->stopping && conn->state != CONN_CLOSED) {
 		if (conn->state == CONN_REOPENING) {
 			pthread_mutex_unlock(&conn->lock);
 			conn_reopen(conn);
 			pthread_mutex_lock(&conn->lock);
-			more = true;
+			conn->more = true;
 			continue;
 		}
-		if (conn->broken) {
-			g_autofree char *why = g_strdup(conn->broken);
-
-			conn_lost_locked(conn, SOCLE_CLOSE_EOF, why);
-			continue;
-		}
-		step_locked(conn, &more);
+		round_locked(conn, UINT64_MAX);
 	}
 	pthread_mutex_unlock(&conn->lock);
 	end(conn);
+}
+
+void conn_need_io_locked(struct socle_conn *conn)
+{
+	GError *why = NULL;
+
+	if (conn->io || conn->threadless || conn->state != CONN_UP)
+		return;
+	conn->io = thread_start("socle-client", io_main, conn, &why);
+	if (!conn->io)
+		break_link_locked(conn, why);
+	else if (conn->driven)
+		conn_wake(conn);
 }

@@ -52,6 +52,11 @@ bool conn_wait_locked(struct socle_conn *conn, pthread_cond_t *cond, uint64_t de
 					 conn->broken ? conn->broken : "nothing more comes");
 		return true;
 	}
+	if (!conn->io && !conn->driven && conn->state == CONN_UP) {
+		conn_drive_locked(conn, deadline);
+		return deadline == UINT64_MAX || sys_monotonic_ns() < deadline;
+	}
+	conn_need_io_locked(conn);
 	if (deadline == UINT64_MAX) {
 		pthread_cond_wait(cond, &conn->lock);
 		return true;
@@ -140,26 +145,30 @@ static struct socle_conn *conn_alloc(struct dialer *dialer, bool readonly, bool 
 	return conn;
 }
 
-static bool conn_start(struct socle_conn *conn, GError **error)
+static bool conn_start(struct socle_conn *conn, bool brief, GError **error)
 {
+	bool ok = true;
+
 	conn->wake_fd = sys_eventfd(0, O_NONBLOCK);
 	if (conn->wake_fd < 0)
 		return error_sys(error, conn->wake_fd, "cannot make an event descriptor");
 	if (!flag_fd_init(&conn->event_fd, error))
 		return false;
-	if (conn->threadless)
-		return true;
-	/* The thread looks at `io` when it ends as an orphan. */
 	pthread_mutex_lock(&conn->lock);
-	conn->io = thread_start("socle-client", conn_io_main, conn, error);
+	if (!brief)
+		conn_need_io_locked(conn);
+	if (conn->broken)
+		ok = error_set(error, SOCLE_ERROR_FAILED, "%s", conn->broken);
 	pthread_mutex_unlock(&conn->lock);
-	return conn->io != NULL;
+	return ok;
 }
 
-struct socle_conn *conn_new(struct link *link, bool keepalive, struct dialer *dialer, bool readonly,
-			    bool reconnect, bool threadless, struct socle_error **error)
+struct socle_conn *conn_new(struct link *link, bool keepalive, struct dialer *dialer,
+			    unsigned flags, bool threadless, struct socle_error **error)
 {
-	struct socle_conn *conn = conn_alloc(dialer, readonly, reconnect);
+	const unsigned lasting = SOCLE_OPEN_BRIEF | SOCLE_OPEN_RECONNECT;
+	struct socle_conn *conn =
+		conn_alloc(dialer, flags & SOCLE_OPEN_READONLY, flags & SOCLE_OPEN_RECONNECT);
 	GError *why = NULL;
 
 	conn->link = link;
@@ -168,7 +177,7 @@ struct socle_conn *conn_new(struct link *link, bool keepalive, struct dialer *di
 	conn->keepalive = keepalive;
 	conn->threadless = threadless;
 	conn->heard_ns = sys_monotonic_ns();
-	if (!conn_start(conn, &why)) {
+	if (!conn_start(conn, (flags & lasting) == SOCLE_OPEN_BRIEF, &why)) {
 		client_error_take(error, SOCLE_ERR_SYSTEM_ERROR, why);
 		conn_destroy(conn);
 		return NULL;
@@ -187,15 +196,14 @@ struct socle_conn *conn_open_dialer(struct dialer *dialer, unsigned flags,
 		dialer_free(dialer);
 		return NULL;
 	}
-	return conn_new(link, keepalive, dialer, readonly, flags & SOCLE_OPEN_RECONNECT, false,
-			error);
+	return conn_new(link, keepalive, dialer, flags, false, error);
 }
 
 struct socle_conn *socle_conn_open_timeout(const char *uri, unsigned flags, unsigned timeout_ms,
 					   struct socle_error **error)
 {
 	const unsigned known = SOCLE_OPEN_READONLY | SOCLE_OPEN_RECONNECT |
-			       SOCLE_OPEN_NO_AUTOSTART | SOCLE_OPEN_NO_QUESTIONS;
+			       SOCLE_OPEN_NO_AUTOSTART | SOCLE_OPEN_NO_QUESTIONS | SOCLE_OPEN_BRIEF;
 	struct dialer *dialer;
 	struct uri *parsed;
 	GError *why = NULL;
@@ -244,7 +252,7 @@ void socle_conn_close(struct socle_conn *conn)
 	pthread_mutex_lock(&conn->lock);
 	conn->stopping = true;
 	conn_wake(conn);
-	if (conn->threadless && conn->state != CONN_CLOSED)
+	if (!conn->io && !conn->driven && conn->state != CONN_CLOSED)
 		conn_lost_locked(conn, SOCLE_CLOSE_CLIENT, "it was closed on this side");
 	/* A thread that is dialing looks when it is done. */
 	while (conn->state != CONN_CLOSED && !conn->dialing)
@@ -329,6 +337,7 @@ void socle_conn_set_keepalive(struct socle_conn *conn, unsigned interval_ms, uns
 	pthread_mutex_lock(&conn->lock);
 	conn->keepalive_ms = interval_ms;
 	conn->keepalive_count = count;
+	conn_need_io_locked(conn);
 	conn_wake(conn);
 	pthread_mutex_unlock(&conn->lock);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * event-decode.c - what events of domains, networks and pools say
+ * event-decode.c - what events of domains, networks, pools and secrets say
  */
 #include <assert.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@ struct extra {
 struct decoder {
 	int procedure;
 	enum socle_event_id id;
-	size_t off; /* of the domain, network or pool in the body */
+	size_t off; /* of the domain, network, pool or secret in the body */
 	void (*fill)(void *body, struct socle_event *event, struct extra *extra);
 };
 
@@ -256,6 +256,15 @@ static void fill_pool(void *body, struct socle_event *event, struct extra *extra
 	event->u.lifecycle.detail = m->detail;
 }
 
+static void fill_secret(void *body, struct socle_event *event, struct extra *extra)
+{
+	const rpc_secret_event_lifecycle_msg *m = body;
+
+	(void)extra;
+	event->u.lifecycle.event = m->event;
+	event->u.lifecycle.detail = m->detail;
+}
+
 #define DECODER(NAME, name, ID, fill)                                      \
 	{                                                                  \
 		RPC_PROC_DOMAIN_EVENT_##NAME, SOCLE_EVENT_##ID,            \
@@ -300,10 +309,14 @@ static const struct decoder decoders[] = {
 	  offsetof(rpc_storage_pool_event_lifecycle_msg, pool), fill_pool },
 	{ RPC_PROC_STORAGE_POOL_EVENT_REFRESH, SOCLE_EVENT_POOL_REFRESH,
 	  offsetof(rpc_storage_pool_event_refresh_msg, pool), fill_nothing },
+	{ RPC_PROC_SECRET_EVENT_LIFECYCLE, SOCLE_EVENT_SECRET_LIFECYCLE,
+	  offsetof(rpc_secret_event_lifecycle_msg, secret), fill_secret },
+	{ RPC_PROC_SECRET_EVENT_VALUE_CHANGED, SOCLE_EVENT_SECRET_VALUE_CHANGED,
+	  offsetof(rpc_secret_event_value_changed_msg, secret), fill_nothing },
 };
 
 /* The table is in the order of the kinds. */
-static_assert(ARRAY_SIZE(decoders) == SOCLE_EVENT_DOMAIN_COUNT + 3, "a kind has no decoder");
+static_assert(ARRAY_SIZE(decoders) == SOCLE_EVENT_DOMAIN_COUNT + 5, "a kind has no decoder");
 
 static const struct decoder *find_decoder(int procedure)
 {
@@ -332,6 +345,7 @@ static void tell_of(struct socle_conn *conn, const void *wire, struct socle_even
 	rpc_domain dom;
 	rpc_network net;
 	rpc_storage_pool pool;
+	rpc_secret secret;
 
 	if (event->id == SOCLE_EVENT_NETWORK_LIFECYCLE) {
 		memcpy(&net, wire, sizeof(net));
@@ -340,6 +354,10 @@ static void tell_of(struct socle_conn *conn, const void *wire, struct socle_even
 		   event->id == SOCLE_EVENT_POOL_REFRESH) {
 		memcpy(&pool, wire, sizeof(pool));
 		event->pool = client_pool_new(conn, &pool);
+	} else if (event->id == SOCLE_EVENT_SECRET_LIFECYCLE ||
+		   event->id == SOCLE_EVENT_SECRET_VALUE_CHANGED) {
+		memcpy(&secret, wire, sizeof(secret));
+		event->secret = client_secret_new(conn, &secret);
 	} else {
 		memcpy(&dom, wire, sizeof(dom));
 		event->domain = domain_new(conn, &dom);
@@ -370,6 +388,7 @@ bool event_tell(struct socle_conn *conn, struct packet *packet, const struct han
 		socle_domain_unref(event.domain);
 		socle_network_unref(event.network);
 		socle_pool_unref(event.pool);
+		socle_secret_unref(event.secret);
 		socle_params_free(extra.params);
 		g_free(extra.subject);
 		rpc_body_release_xdr(layout->xdr, body, layout->size);

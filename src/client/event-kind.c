@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * event-kind.c - events of domains, networks and pools: each kind has calls of its own, all alike
+ * event-kind.c - events of domains, networks, pools and secrets: each kind has calls of its own, all
+ * alike
  */
 #include <string.h>
 
@@ -28,7 +29,15 @@ static const struct event_kind pool_kind = {
 	.stop = RPC_PROC_CONNECT_STORAGE_POOL_EVENT_DEREGISTER_ANY,
 };
 
-static const struct event_kind *const kinds[] = { &domain_kind, &network_kind, &pool_kind };
+static const struct event_kind secret_kind = {
+	.first = SOCLE_EVENT_SECRET_LIFECYCLE,
+	.end = SOCLE_EVENT_SECRET_END,
+	.ask = RPC_PROC_CONNECT_SECRET_EVENT_REGISTER_ANY,
+	.stop = RPC_PROC_CONNECT_SECRET_EVENT_DEREGISTER_ANY,
+};
+
+static const struct event_kind *const kinds[] = { &domain_kind, &network_kind, &pool_kind,
+						  &secret_kind };
 
 const struct event_kind *event_kind_of(int id)
 {
@@ -65,6 +74,12 @@ void event_args_init(struct event_args *args, int id, const struct event_subject
 		args->u.pool.pool = of->one ? &args->object.pool : NULL;
 		args->object.pool.name = of->name;
 		uuid = args->object.pool.uuid;
+	} else if (kind == &secret_kind) {
+		args->u.secret.eventID = number;
+		args->u.secret.secret = of->one ? &args->object.secret : NULL;
+		args->object.secret.usageType = of->id;
+		args->object.secret.usageID = of->name;
+		uuid = args->object.secret.uuid;
 	} else {
 		args->u.domain.eventID = number;
 		args->u.domain.dom = of->one ? &args->object.domain : NULL;

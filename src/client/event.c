@@ -118,6 +118,7 @@ static int register_for(struct socle_conn *conn, enum socle_event_id id,
 	pthread_mutex_lock(&conn->lock);
 	number = h->id = conn->next_handler++;
 	g_ptr_array_add(conn->handlers, h);
+	conn_need_io_locked(conn);
 	/* Ours: its first event, on another thread, may deregister it. */
 	h->refs++;
 	conn->registering++;
@@ -185,6 +186,19 @@ int socle_event_register_pool(struct socle_conn *conn, enum socle_event_id id,
 	struct event_subject of = subject(pool ? pool->name : NULL, pool ? pool->uuid : NULL, -1);
 
 	if (!is_of(id, SOCLE_EVENT_POOL_LIFECYCLE, "pool", error))
+		return -1;
+	return register_for(conn, id, &of, fn, opaque, release, error);
+}
+
+int socle_event_register_secret(struct socle_conn *conn, enum socle_event_id id,
+				struct socle_secret *secret, socle_event_fn *fn, void *opaque,
+				void (*release)(void *opaque), struct socle_error **error)
+{
+	struct event_subject of =
+		subject(secret ? secret->usage_id : NULL, secret ? secret->uuid : NULL,
+			secret ? secret->usage_type : SOCLE_SECRET_USAGE_NONE);
+
+	if (!is_of(id, SOCLE_EVENT_SECRET_LIFECYCLE, "secret", error))
 		return -1;
 	return register_for(conn, id, &of, fn, opaque, release, error);
 }
@@ -366,5 +380,8 @@ int socle_conn_dispatch(struct socle_conn *conn, int timeout_ms, struct socle_er
 
 int socle_conn_event_fd(struct socle_conn *conn)
 {
+	pthread_mutex_lock(&conn->lock);
+	conn_need_io_locked(conn);
+	pthread_mutex_unlock(&conn->lock);
 	return conn->event_fd.fd;
 }

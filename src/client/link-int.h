@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * link-int.h - packets to and from a server by a transport; and the first calls, made one by one
+ * link-int.h - packets to and from a server by a transport; and the first calls, before others use it
  *
  * A link is what a connection has while it is up: when it breaks, the link is thrown away and the
  * connection may get another.
@@ -22,6 +22,7 @@
 /* A packet that has come, with its descriptors. */
 struct packet {
 	uint8_t *data;
+	size_t len;
 	struct rpc_received received; /* looks at data */
 	int fds[RPC_FDS_MAX];
 	unsigned fds_count; /* that have come */

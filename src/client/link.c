@@ -35,6 +35,7 @@ void packet_free(struct packet *packet)
 		return;
 	for (unsigned i = 0; i < packet->fds_count; i++)
 		fd_autoclose(&packet->fds[i]);
+	rpc_packet_forget(packet->data, packet->len);
 	g_free(packet->data);
 	g_free(packet);
 }
@@ -140,6 +141,7 @@ static struct packet *packet_new(struct rpc_frame *frame, GError **error)
 	struct span bytes = rpc_frame_packet(frame);
 
 	packet->data = rpc_frame_take(frame);
+	packet->len = bytes.len;
 	if (!rpc_received_init(&packet->received, (struct span){ packet->data, bytes.len },
 			       error)) {
 		packet_free(packet);

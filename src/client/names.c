@@ -83,6 +83,13 @@ const char *socle_volume_type_name(int type)
 	return word(types, type);
 }
 
+const char *socle_secret_usage_name(int type)
+{
+	static const words types = { "none", "volume", "ceph", "iscsi", "tls", "vtpm" };
+
+	return word(types, type);
+}
+
 const char *socle_event_name(int id)
 {
 	static const char *const names[SOCLE_EVENT_DOMAIN_COUNT] = {
@@ -124,6 +131,10 @@ const char *socle_event_name(int id)
 		return "pool-lifecycle";
 	if (id == SOCLE_EVENT_POOL_REFRESH)
 		return "pool-refresh";
+	if (id == SOCLE_EVENT_SECRET_LIFECYCLE)
+		return "secret-lifecycle";
+	if (id == SOCLE_EVENT_SECRET_VALUE_CHANGED)
+		return "secret-value-changed";
 	if (id >= SOCLE_EVENT_CLOSED && id <= SOCLE_EVENT_DROPPED)
 		return own[id - SOCLE_EVENT_CLOSED];
 	return NULL;
@@ -148,6 +159,13 @@ const char *socle_event_pool_name(int event)
 {
 	static const words names = { "defined", "undefined", "started",
 				     "stopped", "created",   "deleted" };
+
+	return word(names, event);
+}
+
+const char *socle_event_secret_name(int event)
+{
+	static const words names = { "defined", "undefined" };
 
 	return word(names, event);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * object-int.h - handles of domains, snapshots, networks, pools, volumes, and their form on the wire
+ * object-int.h - handles of domains, snapshots, networks, pools, volumes, secrets, and their form on
+ * the wire
  */
 #ifndef CLIENT_OBJECT_INT_H
 #define CLIENT_OBJECT_INT_H
@@ -10,6 +11,7 @@
 #include "client/conn-int.h"
 #include "client/socle-domain.h"
 #include "client/socle-network.h"
+#include "client/socle-secret.h"
 #include "client/socle-snapshot.h"
 #include "client/socle-volume.h"
 #include "rpc/remote.h"
@@ -51,12 +53,22 @@ struct socle_volume {
 	char *pool, *name, *key;
 };
 
+struct socle_secret {
+	atomic_uint refs;
+	struct socle_conn *conn;
+	unsigned char uuid[16];
+	char uuid_text[SOCLE_UUID_TEXT];
+	int usage_type;
+	char *usage_id;
+};
+
 /* What a server says is copied. */
 struct socle_domain *domain_new(struct socle_conn *conn, const rpc_domain *wire);
 struct socle_snapshot *snapshot_new(struct socle_conn *conn, const rpc_domain_snapshot *wire);
 struct socle_network *client_network_new(struct socle_conn *conn, const rpc_network *wire);
 struct socle_pool *client_pool_new(struct socle_conn *conn, const rpc_storage_pool *wire);
 struct socle_volume *client_volume_new(struct socle_conn *conn, const rpc_storage_vol *wire);
+struct socle_secret *client_secret_new(struct socle_conn *conn, const rpc_secret *wire);
 
 /* Lent by the handle. */
 rpc_domain domain_wire(const struct socle_domain *dom);

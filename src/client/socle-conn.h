@@ -24,6 +24,12 @@ enum socle_open_flags {
 	SOCLE_OPEN_RECONNECT = 1 << 16,
 	SOCLE_OPEN_NO_AUTOSTART = 1 << 17, /* do not start the daemon of the session */
 	SOCLE_OPEN_NO_QUESTIONS = 1 << 18, /* ssh asks nobody for a password */
+	/*
+	 * For a program that makes a few calls and ends: who waits for an answer reads by himself, which saves a
+	 * thread until events, streams or a second caller need one. While none is there and nobody waits,
+	 * nothing is read: a server that pings hangs up after half a minute.
+	 */
+	SOCLE_OPEN_BRIEF = 1 << 19,
 };
 
 /**

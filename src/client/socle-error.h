@@ -44,6 +44,7 @@ enum socle_error_code {
 	SOCLE_ERR_OPERATION_INVALID = 55, /* not in this state */
 	SOCLE_ERR_NO_INTERFACE = 57,
 	SOCLE_ERR_NO_NWFILTER = 62,
+	SOCLE_ERR_INVALID_SECRET = 65, /* a private one's value is told to nobody */
 	SOCLE_ERR_NO_SECRET = 66,
 	SOCLE_ERR_CONFIG_UNSUPPORTED = 67,
 	SOCLE_ERR_OPERATION_TIMEOUT = 68, /* also: the deadline of socle_conn_set_timeout() */

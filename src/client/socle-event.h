@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * socle-event.h - what happens to domains, networks and pools, and to the connection
+ * socle-event.h - what happens to domains, networks, pools and secrets, and to the connection
  *
  * Events wait in the library until socle_conn_dispatch() calls back, on the caller's thread. A
  * program with a loop of its own polls socle_conn_event_fd() and dispatches with a timeout of 0.
@@ -17,6 +17,7 @@
 #include "client/socle-network.h"
 #include "client/socle-params.h"
 #include "client/socle-pool.h"
+#include "client/socle-secret.h"
 
 /* Kinds of events. The union in struct socle_event has a member for each that says more. */
 enum socle_event_id {
@@ -56,6 +57,10 @@ enum socle_event_id {
 	SOCLE_EVENT_POOL_REFRESH = 201, /* its volumes may be others now */
 	SOCLE_EVENT_POOL_END,           /* those above are a pool's */
 
+	SOCLE_EVENT_SECRET_LIFECYCLE = 300,
+	SOCLE_EVENT_SECRET_VALUE_CHANGED = 301, /* it has got another one */
+	SOCLE_EVENT_SECRET_END,                 /* those above are a secret's */
+
 	/* Of the connection itself; the server is not asked. */
 	SOCLE_EVENT_CLOSED = 1000,   /* for good */
 	SOCLE_EVENT_LOST = 1001,     /* it is being opened again */
@@ -94,6 +99,12 @@ enum socle_pool_lifecycle {
 	SOCLE_POOL_DELETED = 5,
 };
 
+/* For SOCLE_EVENT_SECRET_LIFECYCLE; see socle_event_secret_name(). There are no details. */
+enum socle_secret_lifecycle {
+	SOCLE_SECRET_DEFINED = 0,
+	SOCLE_SECRET_UNDEFINED = 1,
+};
+
 /* Why a connection has ended. */
 enum socle_close_reason {
 	SOCLE_CLOSE_ERROR = 0,
@@ -123,9 +134,10 @@ struct socle_event {
 	struct socle_domain *domain;
 	struct socle_network *network;
 	struct socle_pool *pool;
+	struct socle_secret *secret;
 	union {
 		struct {
-			int event; /* enum socle_lifecycle, of a network or pool theirs */
+			int event; /* enum socle_lifecycle, of a network, pool or secret theirs */
 			int detail;
 		} lifecycle;
 		struct {
@@ -220,7 +232,7 @@ typedef void socle_event_fn(struct socle_conn *conn, const struct socle_event *e
  * socle_event_register() - be told of events of a kind
  * @conn:    the connection
  * @id:      which
- * @dom:     of this domain only; NULL: of all domains, networks or pools
+ * @dom:     of this domain only; NULL: of all domains, networks, pools or secrets
  * @fn:      is called back
  * @opaque:  for @fn
  * @release: NULL, or called with @opaque when @fn is not called any more
@@ -264,6 +276,23 @@ SOCLE_API int socle_event_register_network(struct socle_conn *conn, enum socle_e
 SOCLE_API int socle_event_register_pool(struct socle_conn *conn, enum socle_event_id id,
 					struct socle_pool *pool, socle_event_fn *fn, void *opaque,
 					void (*release)(void *opaque), struct socle_error **error);
+
+/**
+ * socle_event_register_secret() - be told what happens to a secret
+ * @conn:    the connection
+ * @id:      SOCLE_EVENT_SECRET_LIFECYCLE or SOCLE_EVENT_SECRET_VALUE_CHANGED
+ * @secret:  to this one only; NULL: to all
+ * @fn:      is called back
+ * @opaque:  for @fn
+ * @release: NULL, or called with @opaque when @fn is not called any more
+ * @error:   says why not; then @release is not called
+ *
+ * Return: number of the callback, 0 or more; or -1
+ */
+SOCLE_API int socle_event_register_secret(struct socle_conn *conn, enum socle_event_id id,
+					  struct socle_secret *secret, socle_event_fn *fn,
+					  void *opaque, void (*release)(void *opaque),
+					  struct socle_error **error);
 
 /**
  * socle_event_deregister() - be told no more
@@ -337,5 +366,13 @@ SOCLE_API const char *socle_event_network_name(int event);
  * Return: constant; "unknown" for other numbers
  */
 SOCLE_API const char *socle_event_pool_name(int event);
+
+/**
+ * socle_event_secret_name() - word for what happened to a secret, such as "defined"
+ * @event: enum socle_secret_lifecycle
+ *
+ * Return: constant; "unknown" for other numbers
+ */
+SOCLE_API const char *socle_event_secret_name(int event);
 
 #endif

@@ -9,9 +9,9 @@
  *		errx(1, "%s", socle_error_message(error));
  *
  * Parts: errors, typed parameters, connection and host, domains (life cycle, resources, devices),
- * snapshots, networks, storage pools and volumes, events, streams. Handles are counted: S_ref() and
- * S_unref(), and are immutable; they may be shared by threads. Functions return 0, a number or a
- * pointer, and -1 or NULL on failure.
+ * snapshots, networks, storage pools and volumes, secrets, events, streams. Handles are counted:
+ * S_ref() and S_unref(), and are immutable; they may be shared by threads. Functions return 0, a
+ * number or a pointer, and -1 or NULL on failure.
  */
 #ifndef CLIENT_SOCLE_H
 #define CLIENT_SOCLE_H
@@ -28,6 +28,7 @@
 #include "client/socle-pool.h"
 #include "client/socle-resource.h"
 #include "client/socle-save.h"
+#include "client/socle-secret.h"
 #include "client/socle-snapshot.h"
 #include "client/socle-stream.h"
 #include "client/socle-volume.h"
@@ -49,6 +50,7 @@ SOCLE_AUTO_DEFINE(snapshot, socle_snapshot_unref);
 SOCLE_AUTO_DEFINE(network, socle_network_unref);
 SOCLE_AUTO_DEFINE(pool, socle_pool_unref);
 SOCLE_AUTO_DEFINE(volume, socle_volume_unref);
+SOCLE_AUTO_DEFINE(secret, socle_secret_unref);
 SOCLE_AUTO_DEFINE(stream, socle_stream_unref);
 
 /**

@@ -170,6 +170,9 @@ unsigned socle_stream_wait(struct socle_stream *stream, unsigned events, int tim
 	if (timeout_ms >= 0)
 		deadline = sys_monotonic_ns() + (uint64_t)timeout_ms * 1000000;
 	pthread_mutex_lock(&stream->conn->lock);
+	/* Who only looks does not read by himself. */
+	if (timeout_ms == 0)
+		conn_need_io_locked(stream->conn);
 	for (;;) {
 		come = (stream_is_readable_locked(stream) ? SOCLE_STREAM_READABLE : 0) |
 		       (stream_is_writable_locked(stream) ? SOCLE_STREAM_WRITABLE : 0);
@@ -183,6 +186,9 @@ unsigned socle_stream_wait(struct socle_stream *stream, unsigned events, int tim
 
 int socle_stream_fd(struct socle_stream *stream, enum socle_stream_events event)
 {
+	pthread_mutex_lock(&stream->conn->lock);
+	conn_need_io_locked(stream->conn);
+	pthread_mutex_unlock(&stream->conn->lock);
 	return event == SOCLE_STREAM_WRITABLE ? stream->writable.fd : stream->readable.fd;
 }
 

@@ -71,9 +71,11 @@ void stream_drop_in_locked(struct socle_stream *s)
 
 	while ((chunk = g_queue_pop_head(&s->in)))
 		chunk_free(chunk);
+	/* The I/O thread may have stopped reading. */
+	if (s->conn->stream_bytes >= CONN_STREAM_PAUSE)
+		conn_wake(s->conn);
 	s->conn->stream_bytes -= s->in_bytes;
 	s->in_bytes = 0;
-	conn_wake(s->conn);
 }
 
 /* It leaves the table: what comes for it is dropped from now on. */
@@ -139,6 +141,12 @@ struct socle_stream *stream_open_call_fd(struct socle_conn *conn, int procedure,
 
 	if (!s)
 		return NULL;
+	/* Bytes come and go while nobody waits; of a file that goes along, only the end. */
+	if (!fd || s->nonblock) {
+		pthread_mutex_lock(&conn->lock);
+		conn_need_io_locked(conn);
+		pthread_mutex_unlock(&conn->lock);
+	}
 	if (conn_call_for(conn, &call, atomic_load(&conn->timeout_ms), args, ret, error))
 		return s;
 	socle_stream_unref(s);

@@ -171,18 +171,16 @@ static void check_tun(struct exam *exam)
 static void check_uring(struct exam *exam)
 {
 	static const char what[] = "io_uring";
-	g_autoptr(GError) error = NULL;
-	struct io_loop *loop = io_loop_new_manual(IO_LOOP_AUTO, NULL, NULL, &error);
+	int err = io_loop_try_uring();
 
-	if (!loop)
+	if (err == -EMFILE || err == -ENFILE)
 		add(exam, HOST_PROBLEM, what, "raise the limit of open files: ulimit -n",
-		    "disks and cards cannot be served: %s", error->message);
-	else if (io_loop_kind(loop) == IO_LOOP_URING)
+		    "disks and cards cannot be served: %s", g_strerror(-err));
+	else if (err == 0)
 		add(exam, HOST_OK, what, NULL, "disks use it");
 	else
 		add(exam, HOST_WARNING, what, "permit it: sysctl kernel.io_uring_disabled=0",
 		    "the host does not permit it: disks use threads, and are slower");
-	io_loop_free(loop);
 }
 
 static void check_file(struct exam *exam, const char *what, const char *const *paths,

@@ -162,8 +162,41 @@ static void on_get_xml(struct call *call, const rpc_secret_get_xml_desc_args *ar
 
 	if (!secret || !check_flags(call, args->flags, 0))
 		return;
-	ret.xml = xml = secret_def_format(secret->def);
+	xml = secret_def_format(secret->def);
+	ret.xml = xml;
 	call_reply(call, &ret);
+}
+
+/* == What is kept: two files, one of which may be written when the other cannot be ==
+ *
+ * Wherever the daemon is killed, there is no value without a definition, which would lie about for ever: it comes
+ * last and goes first. So one that is becoming ephemeral may have lost its value by then, and else is as before.
+ * If the second file cannot be written the first one is made what it was, while call->data has the reason.
+ */
+
+static void free_error(void *data)
+{
+	g_error_free(data);
+}
+
+static void fail_keeping(struct call *call, const GError *error)
+{
+	call_fail(call, call_code_of(error), RPC_FROM_SECRET, "secret '%s' cannot be kept: %s",
+		  call->object->name, error->message);
+}
+
+static void remember_why(struct call *call, const GError *error)
+{
+	call->data = g_error_copy(error);
+	call->data_free = free_error;
+}
+
+static void put_back(struct call *call, const GError *error)
+{
+	if (error)
+		g_warning("secret '%s': what it was cannot be kept again: %s", call->object->name,
+			  error->message);
+	fail_keeping(call, call->data);
 }
 
 /* == Define: call->subject is the new definition, afterwards the old one == */
@@ -182,36 +215,52 @@ static void swap_def(struct call *call)
 	call->subject = def;
 }
 
-static void fail_keeping(struct call *call, const GError *error)
+/* Of a new one there was none before. */
+static void give_back(struct call *call)
 {
-	call_fail(call, call_code_of(error), RPC_FROM_SECRET, "secret '%s' cannot be kept: %s",
-		  call->object->name, error->message);
+	if (call->subject)
+		swap_def(call);
+	else
+		secret_entry_remove(secret_of(call->object));
+}
+
+static bool is_ephemeral(const struct secret_entry *secret)
+{
+	return secret->def->ephemeral == TRI_YES;
 }
 
 static void defined(struct call *call, const GError *error)
 {
 	struct secret_entry *secret = secret_of(call->object);
+	const bool value_first = is_ephemeral(secret);
 
-	if (error) {
-		/* Of a new one there was none before. */
-		if (call->subject)
-			swap_def(call);
-		else
-			secret_entry_remove(secret);
-		fail_keeping(call, error);
+	if (!error) {
+		tell_lifecycle(secret, SECRET_DEFINED);
+		reply_secret(call, secret);
 		return;
 	}
-	tell_lifecycle(secret, SECRET_DEFINED);
-	reply_secret(call, secret);
+	remember_why(call, error);
+	give_back(call);
+	if (!call->subject)
+		secret_keep_nothing(secret, call_task(call, put_back));
+	else if (value_first)
+		secret_keep_value(secret, call_task(call, put_back));
+	else
+		secret_keep_def(secret, call_task(call, put_back));
 }
 
-/* What has become ephemeral, or is not so any more, has its value kept accordingly. */
-static void def_kept(struct call *call, const GError *error)
+static void first_kept(struct call *call, const GError *error)
 {
-	if (error)
-		defined(call, error);
-	else
-		secret_keep_value(secret_of(call->object), call_task(call, defined));
+	struct secret_entry *secret = secret_of(call->object);
+
+	if (error) {
+		give_back(call);
+		fail_keeping(call, error);
+	} else if (is_ephemeral(secret)) {
+		secret_keep_def(secret, call_task(call, defined));
+	} else {
+		secret_keep_value(secret, call_task(call, defined));
+	}
 }
 
 static bool still_there(struct call *call)
@@ -225,11 +274,16 @@ static bool still_there(struct call *call)
 
 static void define_run(struct call *call)
 {
+	struct secret_entry *secret = secret_of(call->object);
+
 	if (!still_there(call))
 		return;
 	if (call->subject)
 		swap_def(call);
-	secret_keep_def(secret_of(call->object), call_task(call, def_kept));
+	if (is_ephemeral(secret))
+		secret_keep_value(secret, call_task(call, first_kept));
+	else
+		secret_keep_def(secret, call_task(call, first_kept));
 }
 
 static const char *what_for(const struct secret_def *def)
@@ -339,7 +393,8 @@ static void undefined(struct call *call, const GError *error)
 
 	if (error) {
 		swap_value(call);
-		fail_keeping(call, error);
+		remember_why(call, error);
+		secret_keep_value(secret, call_task(call, put_back));
 		return;
 	}
 	tell_lifecycle(secret, SECRET_UNDEFINED);
@@ -347,13 +402,14 @@ static void undefined(struct call *call, const GError *error)
 	call_reply(call, NULL);
 }
 
-/* The value goes first: one without a definition would stay for ever. */
 static void value_gone(struct call *call, const GError *error)
 {
-	if (error)
-		undefined(call, error);
-	else
+	if (error) {
+		swap_value(call);
+		fail_keeping(call, error);
+	} else {
 		secret_keep_nothing(secret_of(call->object), call_task(call, undefined));
+	}
 }
 
 static void undefine_run(struct call *call)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "rpc/message.h"
 
 enum {
 	/* What a packet starts with; most need no more. */
@@ -48,12 +49,14 @@ void rpc_frame_free(struct rpc_frame *frame)
 {
 	if (!frame)
 		return;
+	rpc_packet_forget(frame->packet, frame->have);
 	g_free(frame->packet);
 	g_free(frame);
 }
 
 static void start_over(struct rpc_frame *frame)
 {
+	rpc_packet_forget(frame->packet, frame->len);
 	if (frame->room > frame->kept) {
 		g_free(frame->packet);
 		frame->room = FIRST;

@@ -54,6 +54,7 @@ void rpc_message_free(struct rpc_message *msg)
 {
 	if (!msg)
 		return;
+	rpc_packet_forget(msg->packet, msg->len);
 	g_free(msg->packet);
 	g_free(msg);
 }
@@ -143,6 +144,17 @@ bool rpc_message_put_fds(struct rpc_message *msg, unsigned count, GError **error
 struct span rpc_message_packet(const struct rpc_message *msg)
 {
 	return (struct span){ msg->packet, msg->len };
+}
+
+void rpc_packet_forget(uint8_t *packet, size_t len)
+{
+	int32_t procedure;
+
+	if (len <= RPC_PACKET_MIN || get_be32(packet + 4) != RPC_PROGRAM_REMOTE)
+		return;
+	procedure = (int32_t)get_be32(packet + 12);
+	if (procedure == RPC_PROC_SECRET_SET_VALUE || procedure == RPC_PROC_SECRET_GET_VALUE)
+		explicit_bzero(packet, len);
 }
 
 struct rpc_message *rpc_message_new_error(const struct rpc_header *call, enum rpc_from from,

@@ -122,6 +122,12 @@ bool rpc_message_put_fds(struct rpc_message *msg, unsigned count, GError **error
 /* All of it, the length in front. Until the message changes. */
 struct span rpc_message_packet(const struct rpc_message *msg);
 
+/*
+ * Zero a packet, or what there is of it, if it is one that has a secret's value in it: for who is about to free
+ * its bytes, or to use them again. Messages do it themselves when they go.
+ */
+void rpc_packet_forget(uint8_t *packet, size_t len);
+
 /* == Taking apart == */
 
 struct rpc_received {

@@ -291,7 +291,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		link_free(link);
 		return 0;
 	}
-	conn = conn_new(link, keepalive, &dialer, false, false, true, NULL);
+	conn = conn_new(link, keepalive, &dialer, 0, true, NULL);
 	assert(conn);
 	use_all(conn);
 	socle_conn_unref(conn);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/scan.h"
 #include "base/sys.h"
 
 void secret_wipe(void *bytes, size_t len)
@@ -72,31 +73,13 @@ static struct secret *read_file(const char *id, const char *path, GError **error
 	return secret;
 }
 
-/* Letters of base64, '=' only at the end, line ends anywhere. */
-static bool is_base64(const char *text)
-{
-	const size_t len = strlen(text);
-	size_t letters = 0, pads = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] == '\n' || text[i] == '\r')
-			continue;
-		if (text[i] == '=')
-			pads++;
-		else if (pads || (!g_ascii_isalnum(text[i]) && text[i] != '+' && text[i] != '/'))
-			return false;
-		letters++;
-	}
-	return pads <= 2 && letters % 4 == 0;
-}
-
 static bool decode(struct secret *secret, GError **error)
 {
 	size_t len = 0;
 	uint8_t *bytes;
 
 	/* A NUL in it would hide what follows. */
-	if (strlen((char *)secret->bytes) != secret->len || !is_base64((char *)secret->bytes))
+	if (strlen((char *)secret->bytes) != secret->len || !scan_is_base64((char *)secret->bytes))
 		return error_set(error, SOCLE_ERROR_USAGE,
 				 "secret '%s' is no base64, as format=base64 says it is; give "
 				 "format=raw or correct it",

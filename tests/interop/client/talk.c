@@ -375,6 +375,14 @@ static void talk_about_pools(struct socle_conn *conn)
 		      "a volume that is not there");
 }
 
+static void talk_about_secrets(struct socle_conn *conn)
+{
+	check_refused(socle_secret_list(conn, 0, NULL, &error) < 0, SOCLE_ERR_NO_SUPPORT,
+		      "secrets, which it has not");
+	check_refused(!socle_secret_by_usage(conn, SOCLE_SECRET_USAGE_CEPH, "x", &error),
+		      SOCLE_ERR_NO_SUPPORT, "one of them");
+}
+
 int main(int argc, char **argv)
 {
 	struct socle_conn *conn = socle_conn_open(argc > 1 ? argv[1] : NULL, 0, &error);
@@ -396,6 +404,7 @@ int main(int argc, char **argv)
 	talk_about_snapshots(dom);
 	talk_about_networks(conn);
 	talk_about_pools(conn);
+	talk_about_secrets(conn);
 	talk_about_events(conn);
 	socle_domain_unref(dom);
 	socle_conn_unref(conn);

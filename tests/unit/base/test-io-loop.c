@@ -919,6 +919,17 @@ static void test_ops_fail(const void *kind)
 
 /* Life */
 
+/* Who asks is told what a loop would find. */
+static void test_try(void)
+{
+	struct io_loop *loop = io_loop_new_manual(IO_LOOP_AUTO, NULL, NULL, NULL);
+
+	g_assert_cmpint(io_loop_try_uring() == 0, ==, io_loop_kind(loop) == IO_LOOP_URING);
+	io_loop_free(loop);
+	sys_fail_nth(SYS_URING, 1, EPERM);
+	g_assert_cmpint(io_loop_try_uring(), ==, -EPERM);
+}
+
 static void test_refused(void)
 {
 	GError *error = NULL;
@@ -1052,6 +1063,7 @@ int main(int argc, char **argv)
 		if (uring)
 			g_test_add_data_func(ring, GINT_TO_POINTER(IO_LOOP_URING), cases[i].fn);
 	}
+	g_test_add_func("/io-loop/try", test_try);
 	g_test_add_func("/io-loop/refused", test_refused);
 	return g_test_run();
 }

@@ -71,11 +71,25 @@ static void test_edges(void)
 	g_assert_cmpstr(at, ==, "x");
 }
 
+static void test_base64(void)
+{
+	g_assert_true(scan_is_base64(""));
+	g_assert_true(scan_is_base64("YWI="));
+	g_assert_true(scan_is_base64("YWJj\r\nZA==\n"));
+	g_assert_true(scan_is_base64("+/+/"));
+	g_assert_false(scan_is_base64("YWI"));
+	g_assert_false(scan_is_base64("YWI=YWI="));
+	g_assert_false(scan_is_base64("Y==="));
+	g_assert_false(scan_is_base64("YW I"));
+	g_assert_false(scan_is_base64("-_-_"));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/base/scan/sentence", test_sentence);
 	g_test_add_func("/base/scan/refused", test_refused);
 	g_test_add_func("/base/scan/edges", test_edges);
+	g_test_add_func("/base/scan/base64", test_base64);
 	return g_test_run();
 }

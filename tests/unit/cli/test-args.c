@@ -251,6 +251,8 @@ static void test_status(void)
 		{ socle_error_quark, SOCLE_ERROR_STATE, CLI_WRONG_STATE },
 		{ sys_error_quark, 2, CLI_FAILED },
 		{ cli_client_error_quark, SOCLE_ERR_NO_DOMAIN, CLI_NOT_FOUND },
+		{ cli_client_error_quark, SOCLE_ERR_NO_SECRET, CLI_NOT_FOUND },
+		{ cli_client_error_quark, SOCLE_ERR_INVALID_SECRET, CLI_DENIED },
 		{ cli_client_error_quark, SOCLE_ERR_NO_CONNECT, CLI_NO_CONNECTION },
 		{ cli_client_error_quark, SOCLE_ERR_OPERATION_DENIED, CLI_DENIED },
 		{ cli_client_error_quark, SOCLE_ERR_OPERATION_INVALID, CLI_WRONG_STATE },

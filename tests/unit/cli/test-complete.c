@@ -50,6 +50,7 @@ static void test_commands(void)
 	check("snapshot|", "create list show xml current revert delete");
 	check("host|st", "stats");
 	check("net-l", "net-list");
+	check("secret|", "list show create define set get xml uuid delete events");
 	check("vol|cl", "clone");
 	check("shutd", "shutdown");
 	check("__c", "");
@@ -85,6 +86,10 @@ static void test_words(void)
 	g_assert_cmpint(asked, ==, CLI_POOL);
 	check("vol|show|--pool=p|", "<>");
 	g_assert_cmpint(asked, ==, CLI_VOLUME);
+	check("secret|get|", "<>");
+	g_assert_cmpint(asked, ==, CLI_SECRET);
+	check("secret|set|x|", ":file");
+	check("secret|create|x|--usage|", "volume ceph iscsi tls vtpm");
 	check("snapshot|delete|debian|x|", "");
 	check("block-resize|debian|", "<>");
 	g_assert_cmpint(asked, ==, CLI_DISK);

@@ -126,12 +126,28 @@ static void test_params(void)
 	json_decref(json);
 }
 
+/* Bytes that a terminal may get as they are. */
+static void test_is_plain(void)
+{
+	g_assert_true(cli_is_plain("", 0));
+	g_assert_true(cli_is_plain("two\n\tlines \303\244\n", 14));
+	g_assert_false(cli_is_plain("a\0b", 3));
+	g_assert_false(cli_is_plain("\033[2J", 4));
+	g_assert_false(cli_is_plain("a\r", 2));
+	g_assert_false(cli_is_plain("\303\244", 1));
+	g_assert_false(cli_is_plain("\377", 1));
+	/* U+202E turns round what follows, U+009B commands. */
+	g_assert_false(cli_is_plain("\342\200\256", 3));
+	g_assert_false(cli_is_plain("\302\233", 2));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/cli/output/table", test_table);
 	g_test_add_func("/cli/output/plain", test_plain);
 	g_test_add_func("/cli/output/hostile-cell", test_hostile_cell);
+	g_test_add_func("/cli/output/is-plain", test_is_plain);
 	g_test_add_func("/cli/output/sizes", test_sizes);
 	g_test_add_func("/cli/output/durations", test_durations);
 	g_test_add_func("/cli/output/params", test_params);

@@ -161,6 +161,20 @@ char *say_volume(struct socle_volume *vol)
 	return said;
 }
 
+char *say_secret(struct socle_secret *secret)
+{
+	char *said;
+
+	if (!secret)
+		return g_strdup("NULL");
+	g_assert_cmpstr(socle_secret_uuid_text(secret), ==, "01234567-89ab-cdef-fedc-ba9876543210");
+	g_assert_cmpmem(socle_secret_uuid(secret), 16, fake_uuid, 16);
+	said = g_strdup_printf("%s %s", socle_secret_usage_name(socle_secret_usage_type(secret)),
+			       socle_secret_usage_id(secret));
+	socle_secret_unref(secret);
+	return said;
+}
+
 char *say_if(int rc, char *text)
 {
 	if (rc >= 0)
@@ -245,10 +259,13 @@ static void env_init(struct env *e, struct fake *fake)
 	rpc_domain_snapshot snap = { .name = (char *)(uintptr_t) "snap" };
 	rpc_network net = { .name = (char *)(uintptr_t) "net" };
 	rpc_storage_pool pool = { .name = (char *)(uintptr_t) "pool" };
+	rpc_secret secret = { .usageType = SOCLE_SECRET_USAGE_CEPH,
+			      .usageID = (char *)(uintptr_t) "key" };
 
 	memcpy(dom.uuid, fake_uuid, sizeof(dom.uuid));
 	memcpy(net.uuid, fake_uuid, sizeof(net.uuid));
 	memcpy(pool.uuid, fake_uuid, sizeof(pool.uuid));
+	memcpy(secret.uuid, fake_uuid, sizeof(secret.uuid));
 	snap.dom = dom;
 	*e = (struct env){ .conn = fake_connect(fake, 0) };
 	e->dom = domain_new(e->conn, &dom);
@@ -260,10 +277,12 @@ static void env_init(struct env *e, struct fake *fake)
 						    .name = (char *)(uintptr_t) "vol",
 						    .key = (char *)(uintptr_t) "/vol",
 					    });
+	e->secret = client_secret_new(e->conn, &secret);
 }
 
 static void env_release(struct env *e)
 {
+	socle_secret_unref(e->secret);
 	socle_volume_unref(e->vol);
 	socle_pool_unref(e->pool);
 	socle_network_unref(e->net);

@@ -16,6 +16,7 @@ struct env {
 	struct socle_network *net;
 	struct socle_pool *pool;
 	struct socle_volume *vol;
+	struct socle_secret *secret;
 	struct socle_error *error;
 };
 
@@ -46,6 +47,7 @@ char *say_snapshots(int count, struct socle_snapshot **snaps);
 char *say_network(struct socle_network *net);
 char *say_pool(struct socle_pool *pool);
 char *say_volume(struct socle_volume *vol);
+char *say_secret(struct socle_secret *secret);
 /* "-1" if it failed, else the text, which is freed or handed on. */
 char *say_if(int rc, char *text);
 

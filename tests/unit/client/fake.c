@@ -99,6 +99,11 @@ static void put_spec_word(GByteArray *out, const char *word)
 		put_text(out, "vol");
 		put_text(out, "/vol");
 		break;
+	case 'K':
+		g_byte_array_append(out, fake_uuid, sizeof(fake_uuid));
+		put_word(out, SOCLE_SECRET_USAGE_CEPH);
+		put_text(out, "key");
+		break;
 	case 'U':
 		g_byte_array_append(out, fake_uuid, sizeof(fake_uuid));
 		break;
@@ -446,10 +451,37 @@ void fake_release(struct fake *fake)
 	pthread_mutex_destroy(&fake->lock);
 }
 
+/* == Tests == */
+
+static unsigned more_flags; /* of all connections */
+
+struct brief_test {
+	void (*fn)(void);
+};
+
+static void run_brief(const void *opaque)
+{
+	const struct brief_test *test = opaque;
+
+	more_flags = SOCLE_OPEN_BRIEF;
+	test->fn();
+	more_flags = 0;
+}
+
+void fake_add_test(const char *path, void (*fn)(void))
+{
+	g_autofree char *brief = g_strconcat("/brief", path, NULL);
+	struct brief_test *test = g_new(struct brief_test, 1);
+
+	test->fn = fn;
+	g_test_add_func(path, fn);
+	g_test_add_data_func_full(brief, test, run_brief, g_free);
+}
+
 struct socle_conn *fake_connect(struct fake *fake, unsigned flags)
 {
 	struct socle_error *error = NULL;
-	struct socle_conn *conn = conn_open_dialer(&fake->dialer, flags, &error);
+	struct socle_conn *conn = conn_open_dialer(&fake->dialer, flags | more_flags, &error);
 
 	g_assert_cmpstr(socle_error_message(error), ==, "no error");
 	g_assert_nonnull(conn);

@@ -41,6 +41,8 @@ void fake_init(struct fake *fake, void (*on_packet)(struct fake *, const struct 
 /* After the last connection to it has gone. */
 void fake_release(struct fake *fake);
 
+/* A test, and the same once more with connections that have no thread until they need one. */
+void fake_add_test(const char *path, void (*fn)(void));
 /* A connection to it; must be possible. */
 struct socle_conn *fake_connect(struct fake *fake, unsigned flags);
 /* Hang up on the client. */
@@ -63,6 +65,7 @@ void fake_reply_fd(struct fake *fake, const struct rpc_received *call, int fd);
  *	S		the snapshot of tests: "snap", of that domain
  *	U		its UUID
  *	N P V		the network "net", the pool "pool" of that UUID, its volume "vol" with the key "/vol"
+ *	K		the secret of that UUID, for Ceph's "key"
  *	i5 h5		a number of 4 or 8 bytes; counts, too
  *	s:text		a text
  *	?:text -	a text that may be missing: here it is, and here not

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/sys.h"
 #include "base/thread.h"
+#include "client/object-int.h"
 #include "fake.h"
 
 #define CALLS 8
@@ -71,22 +72,24 @@ static void test_auth(void)
 	fake_release(&fake);
 }
 
-static void test_open_refused(void)
+static void assert_refuses(bool open_first)
 {
 	struct fake fake;
 	struct socle_error *error = NULL;
 
 	fake_init(&fake, NULL);
 	fake.refusal = "there is no such driver";
-	g_assert_null(conn_open_dialer(&fake.dialer, 0, &error));
-	assert_error(error, SOCLE_ERR_NO_CONNECT, "there is no such driver");
-	/* All was answered, in another order. */
-	fake.open_first = true;
-	error = NULL;
+	fake.open_first = open_first;
 	g_assert_null(conn_open_dialer(&fake.dialer, 0, &error));
 	assert_error(error, SOCLE_ERR_NO_CONNECT, "there is no such driver");
 	g_assert_null(conn_open_dialer(&fake.dialer, 0, NULL));
 	fake_release(&fake);
+}
+
+static void test_open_refused(void)
+{
+	assert_refuses(false);
+	assert_refuses(true);
 }
 
 /* It is there, takes all, and says nothing. */
@@ -400,6 +403,30 @@ static void test_too_long(void)
 	fake_release(&fake);
 }
 
+static void test_values(void)
+{
+	rpc_secret wire = { .usageID = (char *)(uintptr_t) "" };
+	struct fake fake;
+	struct socle_error *error = NULL;
+	struct socle_conn *conn;
+	struct socle_secret *secret;
+	g_autofree char *bytes = g_malloc0(RPC_MAX_SECRET_VALUE + 1);
+
+	fake_init(&fake, NULL);
+	conn = fake_connect(&fake, 0);
+	secret = client_secret_new(conn, &wire);
+	g_assert_cmpint(socle_secret_set_value(secret, bytes, RPC_MAX_SECRET_VALUE + 1, 0, &error),
+			==, -1);
+	assert_error(error, SOCLE_ERR_INVALID_ARG, "65537 bytes is more than the 65536");
+	error = NULL;
+	g_assert_cmpint(socle_secret_set_value(secret, NULL, 1, 0, &error), ==, -1);
+	assert_error(error, SOCLE_ERR_INVALID_ARG, "NULL");
+	socle_secret_value_free(NULL, 0);
+	socle_secret_unref(secret);
+	socle_conn_unref(conn);
+	fake_release(&fake);
+}
+
 /* == Keepalive == */
 
 static void ping_until_pong(struct fake *fake, const struct rpc_received *packet)
@@ -610,30 +637,31 @@ static void test_close_in_flight(void)
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	g_test_add_func("/client/conn/open", test_open);
-	g_test_add_func("/client/conn/read-only", test_readonly);
-	g_test_add_func("/client/conn/auth", test_auth);
-	g_test_add_func("/client/conn/open-refused", test_open_refused);
-	g_test_add_func("/client/conn/mute", test_mute);
-	g_test_add_func("/client/conn/bad-uris", test_bad_uris);
-	g_test_add_func("/client/conn/pipelined", test_pipelined);
-	g_test_add_func("/client/conn/threads", test_threads);
-	g_test_add_func("/client/conn/deadline", test_deadline);
+	fake_add_test("/client/conn/open", test_open);
+	fake_add_test("/client/conn/read-only", test_readonly);
+	fake_add_test("/client/conn/auth", test_auth);
+	fake_add_test("/client/conn/open-refused", test_open_refused);
+	fake_add_test("/client/conn/mute", test_mute);
+	fake_add_test("/client/conn/bad-uris", test_bad_uris);
+	fake_add_test("/client/conn/pipelined", test_pipelined);
+	fake_add_test("/client/conn/threads", test_threads);
+	fake_add_test("/client/conn/deadline", test_deadline);
 	for (size_t i = 0; i < G_N_ELEMENTS(nonsense); i++) {
 		g_autofree char *path =
 			g_strdup_printf("/client/conn/nonsense/%s", nonsense[i].name);
 
 		g_test_add_data_func(path, &nonsense[i], test_nonsense);
 	}
-	g_test_add_func("/client/conn/no-text", test_no_text);
-	g_test_add_func("/client/conn/too-long", test_too_long);
-	g_test_add_func("/client/conn/pong", test_pong);
-	g_test_add_func("/client/conn/silent", test_silent);
-	g_test_add_func("/client/conn/silent-out-of-order", test_silent_out_of_order);
-	g_test_add_func("/client/conn/no-features", test_no_features);
-	g_test_add_func("/client/conn/descriptor", test_fd);
-	g_test_add_func("/client/conn/reopen", test_reopen);
-	g_test_add_func("/client/conn/close-while-away", test_close_while_away);
-	g_test_add_func("/client/conn/close-in-flight", test_close_in_flight);
+	fake_add_test("/client/conn/no-text", test_no_text);
+	fake_add_test("/client/conn/too-long", test_too_long);
+	fake_add_test("/client/conn/values", test_values);
+	fake_add_test("/client/conn/pong", test_pong);
+	fake_add_test("/client/conn/silent", test_silent);
+	fake_add_test("/client/conn/silent-out-of-order", test_silent_out_of_order);
+	fake_add_test("/client/conn/no-features", test_no_features);
+	fake_add_test("/client/conn/descriptor", test_fd);
+	fake_add_test("/client/conn/reopen", test_reopen);
+	fake_add_test("/client/conn/close-while-away", test_close_while_away);
+	fake_add_test("/client/conn/close-in-flight", test_close_in_flight);
 	return g_test_run();
 }

@@ -63,12 +63,14 @@ static void on_packet(struct fake *fake, const struct rpc_received *packet)
 	switch (packet->header.procedure) {
 	case RPC_PROC_CONNECT_NETWORK_EVENT_REGISTER_ANY:
 	case RPC_PROC_CONNECT_STORAGE_POOL_EVENT_REGISTER_ANY:
+	case RPC_PROC_CONNECT_SECRET_EVENT_REGISTER_ANY:
 	case RPC_PROC_CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY:
 		keep_body(s, packet);
 		register_one(fake, s, packet);
 		break;
 	case RPC_PROC_CONNECT_NETWORK_EVENT_DEREGISTER_ANY:
 	case RPC_PROC_CONNECT_STORAGE_POOL_EVENT_DEREGISTER_ANY:
+	case RPC_PROC_CONNECT_SECRET_EVENT_DEREGISTER_ANY:
 	case RPC_PROC_CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY:
 		s->deregistered++;
 		s->deregistered_by = packet->header.procedure;
@@ -280,6 +282,13 @@ static void say(struct socle_conn *conn, const struct socle_event *e, void *opaq
 	case SOCLE_EVENT_POOL_REFRESH:
 		g_string_append(out, socle_pool_name(e->pool));
 		break;
+	case SOCLE_EVENT_SECRET_LIFECYCLE:
+		g_string_append_printf(out, "%s %s", socle_secret_usage_id(e->secret),
+				       socle_event_secret_name(e->u.lifecycle.event));
+		break;
+	case SOCLE_EVENT_SECRET_VALUE_CHANGED:
+		g_string_append(out, socle_secret_usage_id(e->secret));
+		break;
 	default:
 		say_more(out, e);
 		break;
@@ -341,6 +350,10 @@ static const struct kind kinds[] = {
 	  "pool-lifecycle: pool created" },
 	{ SOCLE_EVENT_POOL_REFRESH, RPC_PROC_STORAGE_POOL_EVENT_REFRESH, "i40 P",
 	  "pool-refresh: pool" },
+	{ SOCLE_EVENT_SECRET_LIFECYCLE, RPC_PROC_SECRET_EVENT_LIFECYCLE, "i40 K i1 i0",
+	  "secret-lifecycle: key undefined" },
+	{ SOCLE_EVENT_SECRET_VALUE_CHANGED, RPC_PROC_SECRET_EVENT_VALUE_CHANGED, "i40 K",
+	  "secret-value-changed: key" },
 };
 
 static void test_kind(const void *opaque)
@@ -372,21 +385,26 @@ static void test_one_object(void)
 		  RPC_PROC_CONNECT_NETWORK_EVENT_DEREGISTER_ANY },
 		{ SOCLE_EVENT_POOL_REFRESH, "i1 i1 P",
 		  RPC_PROC_CONNECT_STORAGE_POOL_EVENT_DEREGISTER_ANY },
+		{ SOCLE_EVENT_SECRET_VALUE_CHANGED, "i1 i1 K",
+		  RPC_PROC_CONNECT_SECRET_EVENT_DEREGISTER_ANY },
 	};
 	rpc_domain dom = { .name = (char *)(uintptr_t) "vm", .id = 7 };
 	rpc_network net = { .name = (char *)(uintptr_t) "net" };
 	rpc_storage_pool pool = { .name = (char *)(uintptr_t) "pool" };
+	rpc_secret key = { .usageType = 2, .usageID = (char *)(uintptr_t) "key" };
 	struct world w;
 
 	memcpy(dom.uuid, fake_uuid, sizeof(dom.uuid));
 	memcpy(net.uuid, fake_uuid, sizeof(net.uuid));
 	memcpy(pool.uuid, fake_uuid, sizeof(pool.uuid));
+	memcpy(key.uuid, fake_uuid, sizeof(key.uuid));
 	world_init(&w, 0);
 	for (int i = 0; i < (int)G_N_ELEMENTS(objects); i++) {
 		g_autoptr(GByteArray) body = spec_bytes(objects[i].body);
 		SOCLE_AUTO(domain) one = domain_new(w.conn, &dom);
 		SOCLE_AUTO(network) network = client_network_new(w.conn, &net);
 		SOCLE_AUTO(pool) storage = client_pool_new(w.conn, &pool);
+		SOCLE_AUTO(secret) secret = client_secret_new(w.conn, &key);
 
 		if (i == 0)
 			g_assert_cmpint(socle_event_register(w.conn, objects[i].id, one, say, &w,
@@ -396,9 +414,13 @@ static void test_one_object(void)
 			g_assert_cmpint(socle_event_register_network(w.conn, objects[i].id, network,
 								     say, &w, NULL, NULL),
 					==, i);
-		else
+		else if (i == 2)
 			g_assert_cmpint(socle_event_register_pool(w.conn, objects[i].id, storage,
 								  say, &w, NULL, NULL),
+					==, i);
+		else
+			g_assert_cmpint(socle_event_register_secret(w.conn, objects[i].id, secret,
+								    say, &w, NULL, NULL),
 					==, i);
 		g_assert_cmpmem(w.source.body, w.source.body_len, body->data, body->len);
 		g_assert_cmpint(socle_event_deregister(w.conn, i, NULL), ==, 0);
@@ -427,6 +449,9 @@ static void test_wrong_object(void)
 	g_assert_cmpint(
 		socle_event_register_pool(w.conn, SOCLE_EVENT_CLOSED, NULL, say, &w, NULL, NULL),
 		==, -1);
+	g_assert_cmpint(socle_event_register_secret(w.conn, SOCLE_EVENT_POOL_REFRESH, NULL, say, &w,
+						    NULL, NULL),
+			==, -1);
 	g_assert_cmpint(
 		socle_event_register(w.conn, SOCLE_EVENT_NETWORK_END, NULL, say, &w, NULL, NULL),
 		==, -1);
@@ -768,28 +793,28 @@ static void test_dropped(void)
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	g_assert_cmpuint(G_N_ELEMENTS(kinds), ==, SOCLE_EVENT_DOMAIN_COUNT + 3);
+	g_assert_cmpuint(G_N_ELEMENTS(kinds), ==, SOCLE_EVENT_DOMAIN_COUNT + 5);
 	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
 		g_autofree char *path =
 			g_strdup_printf("/client/event/%s", socle_event_name((int)kinds[i].id));
 
 		g_test_add_data_func(path, &kinds[i], test_kind);
 	}
-	g_test_add_func("/client/event/one-object", test_one_object);
-	g_test_add_func("/client/event/wrong-object", test_wrong_object);
-	g_test_add_func("/client/event/waits-for-dispatch", test_waits_for_dispatch);
-	g_test_add_func("/client/event/not-ours", test_not_ours);
-	g_test_add_func("/client/event/before-answer", test_before_answer);
-	g_test_add_func("/client/event/deregister-inside", test_deregister_inside);
-	g_test_add_func("/client/event/late", test_late);
-	g_test_add_func("/client/event/old-numbers", test_old_numbers);
-	g_test_add_func("/client/event/deregister-early", test_deregister_early);
-	g_test_add_func("/client/event/released-at-end", test_released_at_end);
-	g_test_add_func("/client/event/refused", test_refused);
-	g_test_add_func("/client/event/closed", test_closed);
-	g_test_add_func("/client/event/reopened", test_reopened);
-	g_test_add_func("/client/event/reopened-network", test_reopened_network);
-	g_test_add_func("/client/event/reopened-without", test_reopened_without);
-	g_test_add_func("/client/event/dropped", test_dropped);
+	fake_add_test("/client/event/one-object", test_one_object);
+	fake_add_test("/client/event/wrong-object", test_wrong_object);
+	fake_add_test("/client/event/waits-for-dispatch", test_waits_for_dispatch);
+	fake_add_test("/client/event/not-ours", test_not_ours);
+	fake_add_test("/client/event/before-answer", test_before_answer);
+	fake_add_test("/client/event/deregister-inside", test_deregister_inside);
+	fake_add_test("/client/event/late", test_late);
+	fake_add_test("/client/event/old-numbers", test_old_numbers);
+	fake_add_test("/client/event/deregister-early", test_deregister_early);
+	fake_add_test("/client/event/released-at-end", test_released_at_end);
+	fake_add_test("/client/event/refused", test_refused);
+	fake_add_test("/client/event/closed", test_closed);
+	fake_add_test("/client/event/reopened", test_reopened);
+	fake_add_test("/client/event/reopened-network", test_reopened_network);
+	fake_add_test("/client/event/reopened-without", test_reopened_without);
+	fake_add_test("/client/event/dropped", test_dropped);
 	return g_test_run();
 }

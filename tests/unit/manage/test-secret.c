@@ -22,19 +22,27 @@ enum {
 	INTERNAL = 1,
 };
 
-/* A store that counts, and can be full. */
+/* A store that counts, and can be full: for ever, or for the n-th change from now on. */
 static struct {
 	bool fails;
+	unsigned fails_in;
 	unsigned saved[STORE_KIND_COUNT], removed[STORE_KIND_COUNT];
-	char *value;
+	char *kept[STORE_KIND_COUNT]; /* of UUID */
 } store;
 
-static void store_end(struct task *task)
+/* Whoever is killed behind this change finds it so. */
+static void store_end(enum store_kind kind, const char *key, const char *text, struct task *task)
 {
 	g_autoptr(GError) error = NULL;
 
-	if (store.fails)
+	if (store.fails || (store.fails_in && --store.fails_in == 0)) {
 		g_set_error(&error, g_quark_from_string("test"), 0, "the disk is full");
+	} else if (!strcmp(key, UUID)) {
+		g_free(store.kept[kind]);
+		store.kept[kind] = g_strdup(text);
+		/* A value without a definition would stay for ever. */
+		g_assert_true(store.kept[STORE_SECRET] || !store.kept[STORE_SECRET_VALUE]);
+	}
 	task_end(task, error);
 }
 
@@ -44,19 +52,14 @@ static void save(void *opaque, enum store_kind kind, const char *key, const char
 	(void)opaque;
 	g_assert_true(!strcmp(key, UUID) || store.fails);
 	store.saved[kind]++;
-	if (kind == STORE_SECRET_VALUE) {
-		g_free(store.value);
-		store.value = g_strdup(text);
-	}
-	store_end(task);
+	store_end(kind, key, text, task);
 }
 
 static void drop(void *opaque, enum store_kind kind, const char *key, struct task *task)
 {
 	(void)opaque;
-	(void)key;
 	store.removed[kind]++;
-	store_end(task);
+	store_end(kind, key, NULL, task);
 }
 
 static const struct store_ops ops = { .save = save, .remove = drop };
@@ -68,7 +71,8 @@ static struct node *new_node(void)
 				      .support = { .emulator = "/e" },
 				      .store = &ops };
 
-	g_clear_pointer(&store.value, g_free);
+	for (unsigned i = 0; i < STORE_KIND_COUNT; i++)
+		g_free(store.kept[i]);
 	memset(&store, 0, sizeof(store));
 	return node_new(&config);
 }
@@ -159,7 +163,7 @@ static void test_values(void)
 	/* Who has it keeps it. */
 	set_value(asker, "three");
 	g_assert_cmpstr(g_bytes_get_data(bytes, NULL), ==, "one");
-	g_assert_null(strstr(store.value, "three"));
+	g_assert_null(strstr(store.kept[STORE_SECRET_VALUE], "three"));
 }
 
 static void test_definitions(void)
@@ -216,11 +220,50 @@ static void test_undefine_fails(void)
 	value_is(asker, "one");
 }
 
+/* Of two files the second one cannot be written: the first one becomes what it was. */
+static void test_second_fails(void)
+{
+	autoptr(asker) asker = asker_new(new_node());
+	rpc_secret_undefine_args undefine = { .secret = handle(UUID) };
+	rpc_connect_num_of_secrets_ret num = { 0 };
+	g_autofree char *value = NULL;
+
+	store.fails_in = 2;
+	define_fails(asker, ISCSI("", UUID), INTERNAL, "the disk is full");
+	g_assert_null(store.kept[STORE_SECRET]);
+	ASK_BARE(asker, CONNECT_NUM_OF_SECRETS, rpc_connect_num_of_secrets_ret, &num);
+	g_assert_cmpint(num.num, ==, 0);
+
+	define(asker, ISCSI("", UUID));
+	set_value(asker, "one");
+	value = g_strdup(store.kept[STORE_SECRET_VALUE]);
+	store.fails_in = 2;
+	define_fails(asker, ISCSI("ephemeral='yes'", UUID), INTERNAL, "the disk is full");
+	g_assert_nonnull(store.kept[STORE_SECRET]);
+	g_assert_cmpstr(store.kept[STORE_SECRET_VALUE], ==, value);
+	store.fails_in = 2;
+	ASK_FAILS(asker, SECRET_UNDEFINE, rpc_secret_undefine_args, &undefine, INTERNAL,
+		  "the disk is full");
+	g_assert_cmpstr(store.kept[STORE_SECRET_VALUE], ==, value);
+	value_is(asker, "one");
+
+	/* And back: nothing of it is kept. */
+	define(asker, ISCSI("ephemeral='yes'", UUID));
+	g_assert_null(store.kept[STORE_SECRET]);
+	store.fails_in = 2;
+	define_fails(asker, ISCSI("", UUID), INTERNAL, "the disk is full");
+	g_assert_null(store.kept[STORE_SECRET]);
+	value_is(asker, "one");
+	define(asker, ISCSI("", UUID));
+	g_assert_cmpstr(store.kept[STORE_SECRET_VALUE], ==, value);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/manage/secret/values", test_values);
 	g_test_add_func("/manage/secret/definitions", test_definitions);
 	g_test_add_func("/manage/secret/undefine-fails", test_undefine_fails);
+	g_test_add_func("/manage/secret/second-fails", test_second_fails);
 	return g_test_run();
 }

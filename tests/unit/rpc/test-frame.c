@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "rpc/frame.h"
+#include "rpc/message.h"
 
 /* A packet of @len bytes whose last byte is @mark, at the end of @stream. */
 static void append_packet(GByteArray *stream, uint32_t len, uint8_t mark)
@@ -189,6 +190,28 @@ static void test_take(void)
 	}
 }
 
+/* A value does not wait in the buffer for the next packet to lie over it. */
+static void test_forgets(void)
+{
+	static const uint8_t zeroes[RPC_PACKET_MIN + 8];
+	autoptr(rpc_frame) frame = rpc_frame_new();
+	uint8_t packet[RPC_PACKET_MIN + 8] = { 0 };
+	enum rpc_frame_result result;
+	uint8_t *buffer;
+	size_t room;
+
+	put_be32(packet, sizeof(packet));
+	put_be32(packet + 4, RPC_PROGRAM_REMOTE);
+	put_be32(packet + 12, RPC_PROC_SECRET_SET_VALUE);
+	memset(packet + RPC_PACKET_MIN, 'x', 8);
+	g_assert_cmpuint(rpc_frame_feed(frame, packet, sizeof(packet), &result, NULL), ==,
+			 sizeof(packet));
+	g_assert_cmpint(result, ==, RPC_FRAME_PACKET);
+	buffer = rpc_frame_buffer(frame, &room);
+	g_assert_cmpuint(room, ==, RPC_LENGTH_SIZE);
+	g_assert_cmpmem(buffer, sizeof(packet), zeroes, sizeof(zeroes));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -197,5 +220,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/rpc/frame/memory", test_memory);
 	g_test_add_func("/rpc/frame/buffer-ends-with-packet", test_buffer_ends_with_packet);
 	g_test_add_func("/rpc/frame/take", test_take);
+	g_test_add_func("/rpc/frame/forgets", test_forgets);
 	return g_test_run();
 }

@@ -343,6 +343,34 @@ static void test_truncated(void)
 	rpc_body_release(rpc_connect_get_all_domain_stats_ret, &got);
 }
 
+/* Of a packet with a value nothing is left, of others all. */
+static void test_forget(void)
+{
+	static const int procedures[] = { RPC_PROC_SECRET_SET_VALUE, RPC_PROC_SECRET_GET_VALUE,
+					  RPC_PROC_SECRET_GET_XML_DESC };
+	static const uint8_t zeroes[RPC_PACKET_MIN + 8];
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(procedures); i++) {
+		struct rpc_header header = reply;
+		autoptr(rpc_message) msg = NULL;
+		g_autofree uint8_t *packet = NULL;
+		struct span bytes;
+
+		header.procedure = procedures[i];
+		msg = rpc_message_new(&header);
+		g_assert_true(rpc_message_put_bytes(msg, "\0\0\0\4word", 8, NULL));
+		bytes = rpc_message_packet(msg);
+		packet = g_memdup2(bytes.p, bytes.len);
+		rpc_packet_forget(packet, bytes.len);
+		if (i < 2)
+			g_assert_cmpmem(packet, bytes.len, zeroes, sizeof(zeroes));
+		else
+			g_assert_cmpmem(packet, bytes.len, bytes.p, bytes.len);
+	}
+	/* What broke off before the header ends is none. */
+	rpc_packet_forget(NULL, 0);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -360,5 +388,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/rpc/message/no-packet", test_no_packet);
 	g_test_add_func("/rpc/message/each-layout", test_each_layout);
 	g_test_add_func("/rpc/message/truncated", test_truncated);
+	g_test_add_func("/rpc/message/forget", test_forget);
 	return g_test_run();
 }
