@@ -66,6 +66,18 @@ static void take_signals(void *arg)
 	}
 }
 
+/* What nohup and the like have switched off stays so. */
+static void choose(void)
+{
+	struct sigaction old;
+
+	sigemptyset(&state.wanted);
+	for (size_t i = 0; i < G_N_ELEMENTS(signals); i++) {
+		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaddset(&state.wanted, signals[i]);
+	}
+}
+
 void interrupt_begin(void)
 {
 	const struct sigaction action = { .sa_handler = note, .sa_flags = SA_RESTART };
@@ -74,14 +86,12 @@ void interrupt_begin(void)
 		return;
 	state.active = true;
 	state.main = pthread_self();
-	sigemptyset(&state.wanted);
+	/* A thread that is there has read it, and does so again. */
+	if (!state.thread)
+		choose();
 	for (size_t i = 0; i < G_N_ELEMENTS(signals); i++) {
-		/* What nohup and the like have switched off stays so. */
-		if (sigaction(signals[i], NULL, &state.old[i]) == 0 &&
-		    state.old[i].sa_handler != SIG_IGN) {
-			sigaddset(&state.wanted, signals[i]);
-			(void)sigaction(signals[i], &action, NULL);
-		}
+		if (sigismember(&state.wanted, signals[i]))
+			(void)sigaction(signals[i], &action, &state.old[i]);
 	}
 }
 
