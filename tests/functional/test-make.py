@@ -488,6 +488,10 @@ class Templates(Case):
         self.virsh(self.uri, 'define', self.write('web.xml', definition))
         self.bad('start', 'web', status=6, says="a disk of 'two' begins as its disk 'vda' is")
         self.good('start', 'full')
+        # Nor by a machine that gets it when it runs.
+        said = self.virsh(self.uri, 'attach-disk', 'full', f'{other}/web-vda.qcow2', 'vdb', '--subdriver', 'qcow2',
+                          '--live', status=1)
+        self.assertIn("a disk of 'two' begins as its disk 'vdb' is", said)
         self.good('destroy', 'full')
         self.good('undefine', 'web')
         self.bad('template', 'delete', 'base', status=6, says="disks of 'two' refer")
