@@ -359,7 +359,7 @@ const struct cli_command cli_vol_import = {
 	.what = { CLI_POOL, CLI_FILE, CLI_TEXT },
 	.min = 2,
 	.max = 3,
-	.flags = CLI_WRITES,
+	.flags = CLI_WRITES | CLI_BRIEF,
 	.run = run_import,
 };
 
