@@ -123,6 +123,11 @@ char **lvm_argv_lvresize(const char *group, const char *name, uint64_t bytes, bo
 		      : argv_new("lvresize", "--size", size, "--", path, NULL);
 }
 
+char **lvm_argv_lvrename(const char *group, const char *name, const char *new_name)
+{
+	return argv_new("lvrename", "--", group, name, new_name, NULL);
+}
+
 char **lvm_argv_lvremove(const char *group, const char *name)
 {
 	g_autofree char *path = path_of(group, name);

@@ -55,6 +55,7 @@ char **lvm_argv_snapshot(const char *group, const char *name, const char *origin
 /* The origin becomes what its snapshot is, and that goes; it waits until that is done. */
 char **lvm_argv_merge(const char *group, const char *snapshot);
 char **lvm_argv_lvresize(const char *group, const char *name, uint64_t bytes, bool shrink);
+char **lvm_argv_lvrename(const char *group, const char *name, const char *new_name);
 char **lvm_argv_lvremove(const char *group, const char *name);
 /* Only if it has the tag; that there is none is no error. */
 char **lvm_argv_lvremove_tagged(const char *group, const char *name, const char *tag);

@@ -52,6 +52,7 @@ static void test_lvm(void)
 	expect(lvm_argv_lvremove("vg", "a"), "lvremove --force -- vg/a");
 	expect(lvm_argv_lvremove_tagged("vg", "a", "t"),
 	       "lvremove --force --select lv_name=\"a\" && lv_tags=\"t\" -- vg");
+	expect(lvm_argv_lvrename("vg", "a", "b"), "lvrename -- vg a b");
 	expect(lvm_argv_report_group("vg"), "vgs --noheadings --units b --nosuffix --separator | "
 					    "--options vg_size,vg_free -- vg");
 	expect(lvm_argv_report_place("/dev/vg/a"),
