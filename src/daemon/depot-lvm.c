@@ -347,7 +347,7 @@ static bool create_snapshot(const struct depot *depot, const struct storage_vol 
 			"'%s' is no volume of volume group '%s', so volume '%s' cannot be a "
 			"snapshot of it",
 			vol->backing.path, group_of(depot), vol->name);
-	return lvm_snapshot(group_of(depot), as, origin, (uint64_t)room, error);
+	return lvm_snapshot(group_of(depot), as, origin, (uint64_t)room, NULL, error);
 }
 
 /* Nothing is in it yet; @ret_blank: it reads as zero. */

@@ -326,13 +326,16 @@ class Lvm(vm.Case):
         self.has(HDD, pattern('1'))
 
     def check_killed(self):
-        """The daemon dies while the machine stands still for a snapshot: the next one lets it go on."""
-        self.sh("wrap lvcreate 'sleep 100 || exit 1'")
+        """The daemon dies while the machine stands still for a snapshot: the next one lets it go on, and removes
+        what there is of it."""
+        self.sh("wrap lvcreate 'case $* in *second.gone*) sleep 100 || exit 1; esac'")
         self.sh('virsh snapshot-create-as vtest2 gone --disk-only >/dev/null 2>&1 & '
-                'until virsh domstate vtest2 | grep paused; do sleep 0.1; done')
+                f'until virsh domstate vtest2 | grep paused && lvs | grep {HDD}.gone; do sleep 0.1; done')
         self.sh('killall -9 socled; killall sleep; unwrap lvcreate; daemon; '
                 'until virsh domstate vtest2 | grep running; do sleep 0.1; done')
-        self.sh('say r "has 2"')
+        self.sh('say r "has 2"; while lvs | grep .gone; do sleep 0.1; done')
+        # Its name is free.
+        self.sh('virsh snapshot-create-as vtest2 gone --disk-only && virsh snapshot-delete vtest2 gone')
         self.assertNotIn('.gone', self.sh('lvs'))
 
     def check_live_resize(self):

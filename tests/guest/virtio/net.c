@@ -366,6 +366,11 @@ int net_start(unsigned card, struct device *d, u64 features)
 	return start(&cards[card], d, features);
 }
 
+int net_link_up(unsigned card)
+{
+	return link_is(&cards[card], 1);
+}
+
 int net_pass(unsigned from, unsigned to, unsigned len, u64 seed)
 {
 	return pass(&cards[from], &cards[to], len, seed);
@@ -373,5 +378,5 @@ int net_pass(unsigned from, unsigned to, unsigned len, u64 seed)
 
 int net_arp(unsigned card)
 {
-	return link_is(&cards[card], 1) && arp(&cards[card]);
+	return net_link_up(card) && arp(&cards[card]);
 }

@@ -229,6 +229,7 @@ enum {
 	NET_CARDS = 3
 };
 int net_start(unsigned card, struct device *d, u64 features);
+int net_link_up(unsigned card);
 int net_pass(unsigned from, unsigned to, unsigned len, u64 seed);
 int net_arp(unsigned card);
 void rng_test(struct device *d);
