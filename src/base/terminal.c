@@ -66,7 +66,7 @@ static void on_end(int sig)
 	(void)raise(sig);
 }
 
-static void catch (const int *signals, size_t count)
+static void catch_signals(const int *signals, size_t count)
 {
 	struct sigaction action = { .sa_handler = on_end, .sa_flags = SA_RESETHAND | SA_NODEFER };
 
@@ -80,17 +80,15 @@ static void catch (const int *signals, size_t count)
 	}
 }
 
-static bool read_mode(int fd, struct termios *ret_mode, GError **error)
+static bool save_mode(int fd, GError **error)
 {
-	if (tcgetattr(fd, &saved) < 0)
-		return error_set(error, SOCLE_ERROR_FAILED, "cannot read the terminal's mode");
-	*ret_mode = saved;
-	return true;
+	return tcgetattr(fd, &saved) == 0 ||
+	       error_set(error, SOCLE_ERROR_FAILED, "cannot read the terminal's mode");
 }
 
 static bool change_mode(int fd, const struct termios *mode, const char *what, GError **error)
 {
-	catch (crash_signals, ARRAY_SIZE(crash_signals));
+	catch_signals(crash_signals, ARRAY_SIZE(crash_signals));
 	atomic_store(&changed_fd, fd);
 	if (tcsetattr(fd, TCSANOW, mode) == 0)
 		return true;
@@ -102,8 +100,9 @@ bool terminal_raw(int fd, GError **error)
 {
 	struct termios mode;
 
-	if (!read_mode(fd, &mode, error))
+	if (!save_mode(fd, error))
 		return false;
+	mode = saved;
 	cfmakeraw(&mode);
 	if (!change_mode(fd, &mode, "raw mode", error))
 		return false;
@@ -115,11 +114,12 @@ bool terminal_hide(int fd, GError **error)
 {
 	struct termios mode;
 
-	if (!read_mode(fd, &mode, error))
+	if (!save_mode(fd, error))
 		return false;
+	mode = saved;
 	mode.c_lflag &= ~(tcflag_t)ECHO;
 	mode.c_lflag |= ECHONL;
 	mode.c_cc[VSUSP] = _POSIX_VDISABLE;
-	catch (end_signals, ARRAY_SIZE(end_signals));
+	catch_signals(end_signals, ARRAY_SIZE(end_signals));
 	return change_mode(fd, &mode, "hide what is typed", error);
 }

@@ -51,6 +51,7 @@ enum cli_flags {
 	CLI_LOCAL = 1 << 1,  /* may go without a daemon */
 	CLI_HIDDEN = 1 << 2, /* for scripts of ours, not for people */
 	CLI_BARE = 1 << 3,   /* the verb goes without its noun */
+	CLI_BRIEF = 1 << 4,  /* makes its calls one behind the other, and waits for nobody else */
 };
 
 struct cli_command {

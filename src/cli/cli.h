@@ -37,6 +37,7 @@ enum cli_output {
 struct cli {
 	const char *uri; /* NULL: the library's choice */
 	bool readonly, quiet, yes;
+	unsigned open_flags; /* enum socle_open_flags, of every connection */
 	uint64_t timeout_ms; /* 0: none */
 	enum cli_output output;
 	struct socle_conn *conn; /* NULL until cli_connect() */

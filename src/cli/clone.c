@@ -457,7 +457,8 @@ struct socle_domain *clone_machine(struct cli *cli, struct socle_domain *from,
 		return NULL;
 	begin_anew(clone.domain, wish->linked);
 	clone.made = g_ptr_array_new_with_free_func((GDestroyNotify)socle_volume_unref);
-	dom = interrupt_begin(error) ? make_clone(&clone, error) : NULL;
+	interrupt_begin();
+	dom = make_clone(&clone, error);
 	if (!dom)
 		vols_undo(cli, clone.made, wish->name, error);
 	interrupt_end();

@@ -38,6 +38,7 @@ bool cli_connect_flags(struct cli *cli, unsigned flags, GError **error)
 
 	if (cli->conn)
 		return true;
+	flags |= cli->open_flags;
 	if (cli->readonly)
 		flags |= SOCLE_OPEN_READONLY;
 	g_free(cli->where);

@@ -15,6 +15,7 @@
 #include "cli/console.h"
 #include "cli/create.h"
 #include "cli/interrupt.h"
+#include "cli/object.h"
 #include "cli/seed.h"
 #include "cli/vol.h"
 
@@ -49,6 +50,24 @@ static bool add_network(struct run_machine *machine, const char *text, GError **
 	return run_add_nic(machine, named, error);
 }
 
+/* Before anything is made. It may be named by its UUID. */
+static bool find_networks(struct create *create, GError **error)
+{
+	for (unsigned i = 0; i < create->machine.nic_count; i++) {
+		struct run_nic *nic = &create->machine.nics[i];
+		SOCLE_AUTO(network) net = NULL;
+
+		if (strcmp(nic->type, "network") != 0)
+			continue;
+		net = cli_network(create->cli, nic->source, error);
+		if (!net)
+			return false;
+		g_free(nic->source);
+		nic->source = g_strdup(socle_network_name(net));
+	}
+	return true;
+}
+
 bool create_take_networks(struct create *create, GError **error)
 {
 	SOCLE_AUTO(network) net = NULL;
@@ -59,7 +78,7 @@ bool create_take_networks(struct create *create, GError **error)
 			return false;
 	}
 	if (cli_args_has(create->args, "network"))
-		return true;
+		return find_networks(create, error);
 	/* A session has none as a rule. */
 	net = socle_network_by_name(create->cli->conn, "default", NULL);
 	return run_add_nic(&create->machine, net ? "network=default" : "user", error);
@@ -184,8 +203,10 @@ static int run_create(struct cli *cli, const struct cli_args *args, GError **err
 	SOCLE_AUTO(domain) dom = NULL;
 
 	if (take_words(&create, error) && cli_connect(cli, error) &&
-	    cli_must_be_new(cli, create.name, error) && interrupt_begin(error))
+	    cli_must_be_new(cli, create.name, error)) {
+		interrupt_begin();
 		dom = make(&create, error);
+	}
 	interrupt_end();
 	create_release(&create);
 	if (!dom)

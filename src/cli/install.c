@@ -386,7 +386,8 @@ static bool talk(struct install *install, struct socle_domain *dom, GError **err
 	/* There Ctrl-C is the guest's. */
 	interrupt_end();
 	status = console_attach(install->create.cli, dom, &options, CONSOLE_LEAVES, error);
-	return status == CLI_OK && interrupt_begin(error);
+	interrupt_begin();
+	return status == CLI_OK;
 }
 
 /* ---- all of it ---- */
@@ -435,8 +436,9 @@ static struct socle_domain *make(struct install *install, GError **error)
 	create->machine.type =
 		cli_choose_type(create->cli, cli_args_value(create->args, "type"), error);
 	if (!create->machine.type || !create_take_networks(create, error) ||
-	    !create_find_pool(create, error) || !interrupt_begin(error))
+	    !create_find_pool(create, error))
 		return NULL;
+	interrupt_begin();
 	dom = run_it(install, error);
 	/* Nobody needs them any more, whatever has become of it. */
 	if (!vols_take_back(create->cli, install->media) && dom)

@@ -2,9 +2,10 @@
 /*
  * interrupt.c - Ctrl-C in a command that makes things: what is there goes again
  *
- * Nobody waits for the end of the thread that takes the signals: it stays, and behind interrupt_end() gets none,
- * for the kernel gives them to the main thread, which does not block them any more. Only while that one has not
- * come to take the last signal may the next one go here; then it is handed on.
+ * Signals are noted by a handler, on the main thread. Only while a call may have to be cut short that thread
+ * blocks them, and another one, which can close a connection, waits for them. It stays when the call has come
+ * back: then the kernel gives them to the main thread again. What comes to it all the same (the main thread has not
+ * come to take the last one yet) is handed on.
  */
 #include "cli/interrupt.h"
 
@@ -19,11 +20,13 @@
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 
 static struct {
-	atomic_bool noted, active;
-	struct thread *thread; /* takes the signals, from the first interrupt_begin() on */
-	pthread_t main;
+	atomic_bool noted;
+	bool active;
 	sigset_t wanted;
-	pthread_mutex_t lock; /* guards conn */
+	struct sigaction old[G_N_ELEMENTS(signals)];
+	pthread_t main;
+	struct thread *thread; /* NULL: not needed yet */
+	pthread_mutex_t lock;  /* guards conn */
 	struct socle_conn *conn;
 } state = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -39,54 +42,68 @@ static void end_at_once(int sig)
 	(void)raise(sig);
 }
 
+/* The second one ends the program. */
+static void note(int sig)
+{
+	if (atomic_exchange(&state.noted, true))
+		end_at_once(sig);
+}
+
 static void take_signals(void *arg)
 {
 	int sig;
 
 	(void)arg;
 	while (!sigwait(&state.wanted, &sig)) {
-		if (!atomic_load(&state.active)) {
-			(void)pthread_kill(state.main, sig);
-			continue;
-		}
-		if (atomic_exchange(&state.noted, true))
-			end_at_once(sig);
 		pthread_mutex_lock(&state.lock);
-		if (state.conn)
+		if (state.conn) {
+			note(sig);
 			socle_conn_close(state.conn);
+		} else {
+			(void)pthread_kill(state.main, sig);
+		}
 		pthread_mutex_unlock(&state.lock);
 	}
 }
 
-static bool start(GError **error)
+/* What nohup and the like have switched off stays so. */
+static void choose(void)
 {
-	state.main = pthread_self();
+	struct sigaction old;
+
 	sigemptyset(&state.wanted);
 	for (size_t i = 0; i < G_N_ELEMENTS(signals); i++) {
-		struct sigaction old;
-
-		/* What nohup and the like have switched off stays so. */
 		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
 			sigaddset(&state.wanted, signals[i]);
 	}
-	state.thread = thread_start("signals", take_signals, NULL, error);
-	return state.thread != NULL;
 }
 
-bool interrupt_begin(GError **error)
+void interrupt_begin(void)
 {
-	if (!state.thread && !start(error))
-		return false;
-	atomic_store(&state.active, true);
-	(void)pthread_sigmask(SIG_BLOCK, &state.wanted, NULL);
-	return true;
+	const struct sigaction action = { .sa_handler = note, .sa_flags = SA_RESTART };
+
+	if (state.active)
+		return;
+	state.active = true;
+	state.main = pthread_self();
+	/* A thread that is there has read it, and does so again. */
+	if (!state.thread)
+		choose();
+	for (size_t i = 0; i < G_N_ELEMENTS(signals); i++) {
+		if (sigismember(&state.wanted, signals[i]))
+			(void)sigaction(signals[i], &action, &state.old[i]);
+	}
 }
 
 void interrupt_end(void)
 {
-	if (!atomic_exchange(&state.active, false))
+	if (!state.active)
 		return;
-	(void)pthread_sigmask(SIG_UNBLOCK, &state.wanted, NULL);
+	state.active = false;
+	for (size_t i = 0; i < G_N_ELEMENTS(signals); i++) {
+		if (sigismember(&state.wanted, signals[i]))
+			(void)sigaction(signals[i], &state.old[i], NULL);
+	}
 }
 
 bool interrupted(void)
@@ -109,12 +126,27 @@ void interrupt_tell(const char *name, bool gone, GError **error)
 		       : "not all that had been made of it could be taken back");
 }
 
+/* Without a thread, a call goes on to its end. */
+static void watch(struct socle_conn *conn)
+{
+	if (conn && !state.thread)
+		state.thread = thread_start("signals", take_signals, NULL, NULL);
+	if (state.thread)
+		(void)pthread_sigmask(conn ? SIG_BLOCK : SIG_UNBLOCK, &state.wanted, NULL);
+}
+
 void interrupt_closes(struct socle_conn *conn)
 {
+	if (!state.active)
+		return;
+	if (conn)
+		watch(conn);
 	pthread_mutex_lock(&state.lock);
 	state.conn = conn;
 	/* It came before. */
 	if (conn && interrupted())
 		socle_conn_close(conn);
 	pthread_mutex_unlock(&state.lock);
+	if (!conn)
+		watch(NULL);
 }

@@ -5,7 +5,7 @@
  * Between interrupt_begin() and interrupt_end() the first SIGINT, SIGTERM or SIGHUP is only noted; who
  * makes something looks between its steps, and undoes them. The second one ends the program at once.
  *
- * Threads: main; one of its own takes the signals.
+ * Threads: main; one of its own takes the signals during a call that they cut short.
  */
 #ifndef CLI_INTERRUPT_H
 #define CLI_INTERRUPT_H
@@ -16,7 +16,7 @@
 #include "client/socle.h"
 
 /* That it has begun already is fine. */
-bool interrupt_begin(GError **error);
+void interrupt_begin(void);
 /* Signals do what they did before. What was noted stays so. */
 void interrupt_end(void);
 

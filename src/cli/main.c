@@ -34,6 +34,7 @@ static int run(const struct cli_args *args)
 		.quiet = cli_args_has(args, "quiet"),
 		.yes = cli_args_has(args, "yes"),
 		.output = output_of(cli_args_value(args, "output")),
+		.open_flags = command->flags & CLI_BRIEF ? SOCLE_OPEN_BRIEF : 0,
 	};
 	g_autoptr(GError) error = NULL;
 	int status;

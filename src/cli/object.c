@@ -206,9 +206,9 @@ const struct object_kind object_pool = {
 
 /* ---- volumes ---- */
 
-/* By its whole name in a pool; the error of a wrong name says what there is. */
+/* By its whole name in a pool, which is kept for others; the error of a wrong name says what there is. */
 static struct socle_volume *in_pool(struct cli *cli, const char *pool_name, const char *volume,
-				    GError **error)
+				    struct socle_pool **ret_pool, GError **error)
 {
 	SOCLE_AUTO(pool) pool = cli_pool(cli, pool_name, error);
 	g_autofree char *shown = cli_plain(volume), *pool_shown = NULL;
@@ -218,6 +218,8 @@ static struct socle_volume *in_pool(struct cli *cli, const char *pool_name, cons
 	if (!pool)
 		return NULL;
 	vol = socle_volume_by_name(pool, volume, &why);
+	if (vol && ret_pool)
+		*ret_pool = g_steal_pointer(&pool);
 	if (vol)
 		return vol;
 	if (socle_error_code(why) != SOCLE_ERR_NO_STORAGE_VOL) {
@@ -290,8 +292,8 @@ static struct socle_volume *search_volume(struct cli *cli, const char *name, GEr
 	return found;
 }
 
-struct socle_volume *cli_volume(struct cli *cli, const struct cli_args *args, const char *word,
-				GError **error)
+struct socle_volume *cli_volume_in(struct cli *cli, const struct cli_args *args, const char *word,
+				   struct socle_pool **ret_pool, GError **error)
 {
 	const char *pool = args ? cli_args_value(args, "pool") : NULL;
 	const char *slash = strchr(word, '/');
@@ -302,11 +304,17 @@ struct socle_volume *cli_volume(struct cli *cli, const struct cli_args *args, co
 	if (slash == word)
 		return by_place(cli, word, error);
 	if (pool)
-		return in_pool(cli, pool, word, error);
+		return in_pool(cli, pool, word, ret_pool, error);
 	if (!slash)
 		return search_volume(cli, word, error);
 	before = g_strndup(word, (gsize)(slash - word));
-	return in_pool(cli, before, slash + 1, error);
+	return in_pool(cli, before, slash + 1, ret_pool, error);
+}
+
+struct socle_volume *cli_volume(struct cli *cli, const struct cli_args *args, const char *word,
+				GError **error)
+{
+	return cli_volume_in(cli, args, word, NULL, error);
 }
 
 static void *find_volume(struct cli *cli, const struct cli_args *args, const char *word,

@@ -40,6 +40,9 @@ struct socle_pool *cli_pool(struct cli *cli, const char *word, GError **error);
  */
 struct socle_volume *cli_volume(struct cli *cli, const struct cli_args *args, const char *word,
 				GError **error);
+/* The same; *@ret_pool is set to its pool if that was asked for by the way, for socle_pool_unref(). */
+struct socle_volume *cli_volume_in(struct cli *cli, const struct cli_args *args, const char *word,
+				   struct socle_pool **ret_pool, GError **error);
 
 /* The secret that @word means: what it is for, its UUID, or the start of the UUID. */
 struct socle_secret *cli_secret(struct cli *cli, const char *word, GError **error);

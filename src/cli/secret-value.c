@@ -31,7 +31,8 @@ struct value {
 static void value_take(struct value *value, uint8_t *bytes, size_t len)
 {
 	socle_secret_value_free(value->bytes, value->len);
-	*value = (struct value){ bytes, len };
+	value->bytes = bytes;
+	value->len = len;
 }
 
 static void value_release(struct value *value)
@@ -79,7 +80,7 @@ static ssize_t read_file(uint8_t *bytes, const char *path, GError **error)
 
 	if (!is_stdin && opened < 0) {
 		error_sys(error, opened,
-			  "a value is read from a file or a pipe, and there is no file '%s'", path);
+			  "a value comes from a file or a pipe, and '%s' cannot be opened", path);
 		return -1;
 	}
 	len = sys_read_full(is_stdin ? STDIN_FILENO : opened, bytes, READ_MAX + 1);
@@ -90,7 +91,7 @@ static ssize_t read_file(uint8_t *bytes, const char *path, GError **error)
 
 static bool read_value(struct value *value, const char *file, const char *name, GError **error)
 {
-	bool asks = !g_strcmp0(file, "-") && terminal_is(STDIN_FILENO);
+	bool asks = !strcmp(file, "-") && terminal_is(STDIN_FILENO);
 	ssize_t len;
 
 	value_take(value, g_malloc0(READ_MAX + 2), READ_MAX + 2);

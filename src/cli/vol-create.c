@@ -310,7 +310,8 @@ void vols_undo(struct cli *cli, const GPtrArray *vols, const char *name, GError 
 
 static int run_clone(struct cli *cli, const struct cli_args *args, GError **error)
 {
-	SOCLE_AUTO(volume) from = cli_volume(cli, args, cli_args_word(args, 0), error);
+	SOCLE_AUTO(pool) own = NULL;
+	SOCLE_AUTO(volume) from = cli_volume_in(cli, args, cli_args_word(args, 0), &own, error);
 	const char *to = cli_args_value(args, "to");
 	SOCLE_AUTO(pool) pool = NULL;
 	SOCLE_AUTO(volume) vol = NULL;
@@ -318,11 +319,13 @@ static int run_clone(struct cli *cli, const struct cli_args *args, GError **erro
 
 	if (!from)
 		return CLI_FAILED;
-	pool = to ? cli_pool(cli, to, error) : socle_volume_pool(from, &why);
+	if (to)
+		pool = cli_pool(cli, to, error);
+	else
+		pool = own ? socle_pool_ref(own) : socle_volume_pool(from, &why);
 	if (!pool)
 		return to ? CLI_FAILED : (int)cli_fail(error, why, "'%s'", cli_args_word(args, 0));
-	if (!interrupt_begin(error))
-		return CLI_FAILED;
+	interrupt_begin();
 	vol = vol_clone(cli, pool, from, cli_args_word(args, 1), cli_args_has(args, "linked"),
 			prealloc(args) | reflink(args), error);
 	interrupt_end();
@@ -352,6 +355,6 @@ const struct cli_command cli_vol_clone = {
 	.what = { CLI_VOLUME, CLI_TEXT },
 	.min = 2,
 	.max = 2,
-	.flags = CLI_WRITES,
+	.flags = CLI_WRITES | CLI_BRIEF,
 	.run = run_clone,
 };

@@ -338,8 +338,9 @@ static int run_import(struct cli *cli, const struct cli_args *args, GError **err
 	if (fd < 0)
 		return error_sys(error, fd, "cannot open '%s'", path);
 	pool = cli_pool(cli, cli_args_word(args, 0), error);
-	if (!pool || !interrupt_begin(error))
+	if (!pool)
 		return CLI_FAILED;
+	interrupt_begin();
 	vol = vol_make_of(pool, name, fd, path, vol_shows_progress(cli), vols, error);
 	if (!vol)
 		vols_undo(cli, vols, name, error);
@@ -358,7 +359,7 @@ const struct cli_command cli_vol_import = {
 	.what = { CLI_POOL, CLI_FILE, CLI_TEXT },
 	.min = 2,
 	.max = 3,
-	.flags = CLI_WRITES,
+	.flags = CLI_WRITES | CLI_BRIEF,
 	.run = run_import,
 };
 
@@ -380,7 +381,7 @@ const struct cli_command cli_vol_upload = {
 	.what = { CLI_VOLUME, CLI_FILE },
 	.min = 2,
 	.max = 2,
-	.flags = CLI_WRITES,
+	.flags = CLI_WRITES | CLI_BRIEF,
 	.run = run_upload,
 };
 
@@ -506,7 +507,8 @@ static bool download_to_file(struct socle_volume *vol, const char *path,
 		return false;
 	target = (struct target){ .fd = out.fd, .path = out.written, .file = out.plain };
 	/* Ctrl-C is not to leave it. */
-	ok = interrupt_begin(error) && download(vol, &target, transfer, error);
+	interrupt_begin();
+	ok = download(vol, &target, transfer, error);
 	interrupt_end();
 	return out_file_close(&out, ok, error);
 }
@@ -543,5 +545,6 @@ const struct cli_command cli_vol_download = {
 	.what = { CLI_VOLUME, CLI_FILE },
 	.min = 2,
 	.max = 2,
+	.flags = CLI_BRIEF,
 	.run = run_download,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * link-int.h - packets to and from a server by a transport; and the first calls, made one by one
+ * link-int.h - packets to and from a server by a transport; and the first calls, before others use it
  *
  * A link is what a connection has while it is up: when it breaks, the link is thrown away and the
  * connection may get another.

@@ -170,9 +170,6 @@ unsigned socle_stream_wait(struct socle_stream *stream, unsigned events, int tim
 	if (timeout_ms >= 0)
 		deadline = sys_monotonic_ns() + (uint64_t)timeout_ms * 1000000;
 	pthread_mutex_lock(&stream->conn->lock);
-	/* Who only looks does not read by himself. */
-	if (timeout_ms == 0)
-		conn_need_io_locked(stream->conn);
 	for (;;) {
 		come = (stream_is_readable_locked(stream) ? SOCLE_STREAM_READABLE : 0) |
 		       (stream_is_writable_locked(stream) ? SOCLE_STREAM_WRITABLE : 0);
@@ -180,6 +177,9 @@ unsigned socle_stream_wait(struct socle_stream *stream, unsigned events, int tim
 			break;
 		in_time = conn_wait_locked(stream->conn, &stream->changed, deadline);
 	}
+	/* He does something else now, and somebody has to read meanwhile. */
+	if (!(come & events))
+		conn_need_io_locked(stream->conn);
 	pthread_mutex_unlock(&stream->conn->lock);
 	return come & events;
 }

@@ -132,6 +132,7 @@ static bool start_machines(struct daemon *daemon, GError **error)
 		.store = &store_file_ops,
 		.deadline_ms = config->deadline_s * 1000,
 	};
+	const char *uuid;
 	bool booted;
 
 	if (!machines_init(&daemon->machines, config, error))
@@ -140,10 +141,12 @@ static bool start_machines(struct daemon *daemon, GError **error)
 	daemon->store = store_new(config->state, config->run, error);
 	if (!daemon->store)
 		return false;
-	daemon->pools = pools_new(&(struct pools_config){ .uid = daemon->machines.runner.uid,
-							  .gid = daemon->machines.runner.gid });
-	node.pools_opaque = daemon->pools;
 	daemon->facts = host_facts_new("/");
+	uuid = daemon->facts->uuid;
+	daemon->pools = pools_new(&(struct pools_config){ .uid = daemon->machines.runner.uid,
+							  .gid = daemon->machines.runner.gid,
+							  .host = uuid ? g_str_hash(uuid) : 0 });
+	node.pools_opaque = daemon->pools;
 	booted = boot_is_new(config->run, daemon->facts->boot_id);
 	node.store_opaque = daemon->store;
 	node.facts = daemon->facts;

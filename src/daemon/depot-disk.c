@@ -239,7 +239,7 @@ static char *append(const struct depot *depot, uint64_t size, GError **error)
 }
 
 /* The disk gives the next name; a client that wants another one is told. */
-static bool create(const struct depot *depot, const struct vol_create *what,
+static bool create(const struct depot *depot, const struct vol_create *what, const char *as,
 		   const struct storage_vol *source, int source_fd, struct vol_work *work,
 		   GError **error)
 {
@@ -248,6 +248,7 @@ static bool create(const struct depot *depot, const struct vol_create *what,
 	g_autofree char *disk = disk_of(depot), *folder = g_path_get_dirname(disk);
 	g_autofree char *made = NULL, *path = NULL;
 
+	(void)as;
 	if (!partitions_number(disk, name))
 		return error_set(
 			error, SOCLE_ERROR_USAGE,

@@ -347,21 +347,21 @@ static bool create_snapshot(const struct depot *depot, const struct storage_vol 
 			"'%s' is no volume of volume group '%s', so volume '%s' cannot be a "
 			"snapshot of it",
 			vol->backing.path, group_of(depot), vol->name);
-	return lvm_snapshot(group_of(depot), vol->name, origin, (uint64_t)room, error);
+	return lvm_snapshot(group_of(depot), vol->name, origin, (uint64_t)room, NULL, error);
 }
 
 /* Nothing is in it yet; @ret_blank: it reads as zero. */
-static bool create_empty(const struct depot *depot, const struct storage_vol *vol, uint64_t size,
-			 const GPtrArray *volumes, bool *ret_blank, GError **error)
+static bool create_empty(const struct depot *depot, const struct storage_vol *vol, const char *as,
+			 uint64_t size, const GPtrArray *volumes, bool *ret_blank, GError **error)
 {
 	const char *pool = is_sparse(vol, size) ? thin_pool(volumes) : NULL;
 
 	*ret_blank = pool;
 	if (!g_strcmp0(vol->target.format.type, thin_pool_format))
-		return lvm_run_for(lvm_argv_thin_pool(group_of(depot), vol->name, size),
-				   group_of(depot), vol->name, size, error);
-	return lvm_run_for(lvm_argv_lvcreate(group_of(depot), vol->name, size, pool),
-			   group_of(depot), vol->name, pool ? 0 : size, error);
+		return lvm_run_for(lvm_argv_thin_pool(group_of(depot), as, size), group_of(depot),
+				   vol->name, size, error);
+	return lvm_run_for(lvm_argv_lvcreate(group_of(depot), as, size, pool), group_of(depot),
+			   vol->name, pool ? 0 : size, error);
 }
 
 static bool check_new(const struct storage_vol *vol, const GPtrArray *volumes, bool copied,
@@ -386,11 +386,11 @@ static bool check_new(const struct storage_vol *vol, const GPtrArray *volumes, b
 	return true;
 }
 
-static bool create(const struct depot *depot, const struct vol_create *what,
+static bool create(const struct depot *depot, const struct vol_create *what, const char *as,
 		   const struct storage_vol *source, int source_fd, struct vol_work *work,
 		   GError **error)
 {
-	g_autofree char *path = depot_path(depot, what->vol->name);
+	g_autofree char *path = depot_path(depot, as);
 	const struct storage_vol *vol = what->vol;
 	g_autoptr(GPtrArray) volumes = lvm_volumes(group_of(depot), error);
 	uint64_t size = (uint64_t)vol->capacity.value;
@@ -402,13 +402,19 @@ static bool create(const struct depot *depot, const struct vol_create *what,
 		return create_snapshot(depot, vol, volumes, error);
 	if (source)
 		size = MAX(size, (uint64_t)source->capacity.value);
-	if (!create_empty(depot, vol, size, volumes, &blank, error))
+	if (!create_empty(depot, vol, as, size, volumes, &blank, error))
 		return false;
 	if (!source || vol_fill_device(path, blank, source, source_fd, work, error))
 		return true;
 	/* Nothing half stays. */
-	(void)lvm_run(lvm_argv_lvremove(group_of(depot), vol->name), NULL, NULL);
+	(void)lvm_run(lvm_argv_lvremove(group_of(depot), as), NULL, NULL);
 	return false;
+}
+
+static bool rename_volume(const struct depot *depot, const char *name, const char *new_name,
+			  GError **error)
+{
+	return lvm_run(lvm_argv_lvrename(group_of(depot), name, new_name), NULL, error);
 }
 
 static bool remove_volume(const struct depot *depot, const char *name, bool all, GError **error)
@@ -460,6 +466,7 @@ const struct depot_kind depot_logical = {
 	.open = open_volume,
 	.look = look,
 	.create = create,
+	.rename = rename_volume,
 	.remove = remove_volume,
 	.resize = resize,
 	.restore = restore,

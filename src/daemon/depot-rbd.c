@@ -127,7 +127,7 @@ static struct block_file *reach(const struct depot *depot, const char *name, boo
 	return remote_file_open(text, &login, write ? BLOCK_FILE_WRITE : 0, error);
 }
 
-static bool create(const struct depot *depot, const struct vol_create *what,
+static bool create(const struct depot *depot, const struct vol_create *what, const char *as,
 		   const struct storage_vol *source, int source_fd, struct vol_work *work,
 		   GError **error)
 {
@@ -148,19 +148,23 @@ static bool create(const struct depot *depot, const struct vol_create *what,
 				 "behind them here; leave format and backing out",
 				 vol->name);
 	if (!source)
-		return run(depot, rbd_argv_create(monitors, pool_of(depot), vol->name, size), NULL,
-			   error);
-	if (!run(depot,
-		 rbd_argv_copy(monitors, pool_of(depot), source->name, pool_of(depot), vol->name),
-		 NULL, error))
-		return false;
-	if (size <= (uint64_t)source->capacity.value ||
-	    run(depot, rbd_argv_resize(monitors, pool_of(depot), vol->name, size, false), NULL,
-		error))
+		return run(depot, rbd_argv_create(monitors, pool_of(depot), as, size), NULL, error);
+	if (run(depot, rbd_argv_copy(monitors, pool_of(depot), source->name, pool_of(depot), as),
+		NULL, error) &&
+	    (size <= (uint64_t)source->capacity.value ||
+	     run(depot, rbd_argv_resize(monitors, pool_of(depot), as, size, false), NULL, error)))
 		return true;
 	/* Nothing half stays. */
-	(void)run(depot, rbd_argv_remove(monitors, pool_of(depot), vol->name), NULL, NULL);
+	(void)run(depot, rbd_argv_remove(monitors, pool_of(depot), as), NULL, NULL);
 	return false;
+}
+
+static bool rename_volume(const struct depot *depot, const char *name, const char *new_name,
+			  GError **error)
+{
+	g_autofree char *monitors = monitors_of(depot);
+
+	return run(depot, rbd_argv_rename(monitors, pool_of(depot), name, new_name), NULL, error);
 }
 
 static bool remove_volume(const struct depot *depot, const char *name, bool all, GError **error)
@@ -191,6 +195,7 @@ const struct depot_kind depot_rbd = {
 	.reach = reach,
 	.look = look,
 	.create = create,
+	.rename = rename_volume,
 	.remove = remove_volume,
 	.resize = resize,
 	.copies = true,

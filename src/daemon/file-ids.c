@@ -173,7 +173,8 @@ static void probe_start(struct question *question, unsigned from)
 	probe->silent = find_silent(probe);
 	probe->ids = g_new0(struct file_id, MAX(probe->to, 1));
 	question->probe = probe;
-	question->seen = probe->at = AT_START;
+	atomic_store(&probe->at, AT_START);
+	question->seen = AT_START;
 	probe->aside = aside_start(&work, &error);
 	if (!probe->aside) {
 		probe_free(probe);

@@ -89,7 +89,7 @@ static uint64_t whole_room(uint64_t size)
 }
 
 bool lvm_snapshot(const char *group, const char *name, const char *origin, uint64_t room,
-		  GError **error)
+		  const char *tag, GError **error)
 {
 	g_autoptr(GPtrArray) volumes = lvm_volumes(group, error);
 	const struct lvm_volume *volume = find_or_fail(volumes, group, origin, error);
@@ -97,7 +97,7 @@ bool lvm_snapshot(const char *group, const char *name, const char *origin, uint6
 	if (!volume)
 		return false;
 	if (volume->pool)
-		return lvm_run(lvm_argv_snapshot(group, name, origin, 0), NULL, error);
+		return lvm_run(lvm_argv_snapshot(group, name, origin, 0, tag), NULL, error);
 	if (volume->origin)
 		return error_set(error, SOCLE_ERROR_UNSUPPORTED,
 				 "volume '%s' is a snapshot itself, of which there can be none; "
@@ -106,7 +106,8 @@ bool lvm_snapshot(const char *group, const char *name, const char *origin, uint6
 	if (!room || room >= volume->size)
 		room = whole_room(volume->size);
 	room = (room + EXTENT - 1) / EXTENT * EXTENT;
-	return lvm_run_for(lvm_argv_snapshot(group, name, origin, room), group, name, room, error);
+	return lvm_run_for(lvm_argv_snapshot(group, name, origin, room, tag), group, name, room,
+			   error);
 }
 
 static bool is_free(const struct lvm_volume *volume, GError **error)
@@ -190,4 +191,9 @@ bool lvm_remove(const char *group, const char *name, bool all, GError **error)
 				 thin_pool ? "" : ", or ask for its snapshots to be deleted, too");
 	return (thin_pool || is_free(volume, error)) &&
 	       lvm_run(lvm_argv_lvremove(group, name), NULL, error);
+}
+
+bool lvm_remove_tagged(const char *group, const char *name, const char *tag, GError **error)
+{
+	return lvm_run(lvm_argv_lvremove_tagged(group, name, tag), NULL, error);
 }

@@ -29,14 +29,16 @@ bool lvm_place(const char *path, char **ret_group, char **ret_name, GError **err
 
 /*
  * @name shows what @origin has now, whatever is written there later. @room: for what changes, 0: for all
- * of it. A thin one needs none.
+ * of it. A thin one needs none. @tag: for lvm_remove_tagged(), or NULL.
  */
 bool lvm_snapshot(const char *group, const char *name, const char *origin, uint64_t room,
-		  GError **error);
+		  const char *tag, GError **error);
 /* Could lvm_restore() do it? @later: it does not matter that they are in use. */
 bool lvm_restore_check(const char *group, const char *name, bool later, GError **error);
 /* The origin of @name becomes what that is, and @name goes. Nobody may use either. */
 bool lvm_restore(const char *group, const char *name, GError **error);
+/* Only if it has this tag; else nothing is done. */
+bool lvm_remove_tagged(const char *group, const char *name, const char *tag, GError **error);
 /* @all: with its snapshots, which else is refused; volumes of a thin pool never go with that. */
 bool lvm_remove(const char *group, const char *name, bool all, GError **error);
 

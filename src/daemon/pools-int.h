@@ -22,6 +22,7 @@ struct depot {
 	gid_t gid;
 	struct secret *password; /* of <auth>, or NULL */
 	char **folders; /* of all active pools when the work began: what an image names may lie there */
+	uint32_t host; /* of struct pools_config */
 };
 
 struct depot_kind {
@@ -33,6 +34,7 @@ struct depot_kind {
 	bool (*start)(const struct depot *depot, unsigned flags, GError **error);
 	bool (*stop)(const struct depot *depot, GError **error); /* NULL: nothing is to be done */
 	bool (*usage)(const struct depot *depot, struct pool_usage *ret_usage, GError **error);
+	/* With what is not complete, if there is rename(). */
 	bool (*list)(const struct depot *depot, GPtrArray *names, GError **error);
 	/*
 	 * A volume's bytes, open with @flags of open(2): a regular file or a block device, and no
@@ -44,9 +46,15 @@ struct depot_kind {
 				    GError **error);
 	/* NULL: vol_look() of what open() has opened says all. */
 	struct storage_vol *(*look)(const struct depot *depot, const char *name, GError **error);
-	/* Of volumes that are not files. @source: what it is a copy of, open as @source_fd, or NULL. */
-	bool (*create)(const struct depot *depot, const struct vol_create *what,
+	/*
+	 * Of volumes that are not files. @as: its name for now, @what's own one if there is no rename().
+	 * @source: what it is a copy of, open as @source_fd, or NULL. What fails leaves nothing.
+	 */
+	bool (*create)(const struct depot *depot, const struct vol_create *what, const char *as,
 		       const struct storage_vol *source, int source_fd, struct vol_work *work,
+		       GError **error);
+	/* NULL: it has to have its name before it is complete. */
+	bool (*rename)(const struct depot *depot, const char *name, const char *new_name,
 		       GError **error);
 	/* @all: with its snapshots, where it has such. */
 	bool (*remove)(const struct depot *depot, const char *name, bool all, GError **error);
@@ -99,9 +107,20 @@ void part_release(struct part *part);
 /* Remove what was not finished by those who are gone. */
 void parts_sweep(int dir);
 
+/* == Volumes that are no files, and not complete (depot-part.c) == */
+
+/* Is it the name of one, of whichever host? Then it is none of a volume. */
+bool depot_is_part(const char *name);
+/* Remove what was not finished by those of this host who are gone, unless somebody has it open. */
+void depot_sweep(const struct depot *depot);
+/* By the kind's create(); a copy is there when it is complete. */
+bool depot_create(const struct depot *depot, const struct vol_create *what,
+		  const struct storage_vol *source, int source_fd, struct vol_work *work,
+		  GError **error);
+
 /* == What Ceph's programs say (rbd-answers.c) == */
 
-/* Of images, added to @names. */
+/* Of images and of those that are not complete, added to @names. */
 bool rbd_answer_names(const char *text, GPtrArray *names, GError **error);
 bool rbd_answer_size(const char *text, uint64_t *ret_bytes, GError **error);
 /* @ret_found becomes true if it tells of the pool. */

@@ -68,6 +68,7 @@ static struct depot *depot_new(const struct pools *pools, const struct depot_kin
 	depot->def = storage_pool_copy(def);
 	depot->uid = pools->config.uid;
 	depot->gid = pools->config.gid;
+	depot->host = pools->config.host;
 	for (unsigned i = 0; i < pools->shelf->len; i++) {
 		const struct shelf *shelf = pools->shelf->pdata[i];
 
@@ -393,7 +394,10 @@ static bool run_start(void *arg, GError **error)
 {
 	const struct order *order = arg;
 
-	return order->depot->kind->start(order->depot, order->flags, error);
+	if (!order->depot->kind->start(order->depot, order->flags, error))
+		return false;
+	depot_sweep(order->depot);
+	return true;
 }
 
 static void deliver_start(void *arg)
@@ -473,7 +477,13 @@ static bool run_list(void *arg, GError **error)
 	struct order *order = arg;
 
 	order->list = g_ptr_array_new_with_free_func(g_free);
-	return order->depot->kind->list(order->depot, order->list, error);
+	if (!order->depot->kind->list(order->depot, order->list, error))
+		return false;
+	for (unsigned i = order->list->len; i > 0; i--) {
+		if (depot_is_part(order->list->pdata[i - 1]))
+			g_ptr_array_remove_index(order->list, i - 1);
+	}
+	return true;
 }
 
 static void list(struct storage *storage, GPtrArray *names, struct task *task)
@@ -586,7 +596,7 @@ static bool run_create(void *arg, GError **error)
 		if (!own && fd < 0)
 			return false;
 	}
-	return depot->kind->create(depot, &order->create, source, fd, order->work, error);
+	return depot_create(depot, &order->create, source, fd, order->work, error);
 }
 
 static void create(struct storage *storage, const struct vol_create *what, struct vol_work *work,

@@ -18,6 +18,7 @@ struct pools_config {
 	uid_t uid; /* whose new volumes are, unless they say so themselves: machines run as this user; */
 	gid_t gid;            /* 0: ours */
 	unsigned patience_ms; /* for a path that may lead to a server that is gone; 0: 1500 */
+	uint32_t host;        /* another one on each host that may have the same volumes */
 };
 
 /* What is given to those of pools_ops that are about definitions. */

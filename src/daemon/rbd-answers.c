@@ -39,7 +39,7 @@ bool rbd_answer_names(const char *text, GPtrArray *names, GError **error)
 	{
 		const char *name = json_string_value(item);
 
-		if (name && storage_vol_name_check(name, NULL))
+		if (name && (storage_vol_name_check(name, NULL) || depot_is_part(name)))
 			g_ptr_array_add(names, g_strdup(name));
 	}
 	json_decref(answer);

@@ -267,6 +267,7 @@ void runner_revert_check(struct dom *dom, const struct snapshot *snapshot, bool 
 			 struct task *task);
 void runner_offline_revert(struct dom *dom, const struct snapshot *snapshot, bool again,
 			   struct task *task);
+void runner_snapshot_undo(struct dom *dom, const struct snapshot *snapshot, struct task *task);
 void runner_snapshot_drop(struct dom *dom, const struct snapshot *snapshot, struct task *task);
 
 /* == runner-graphics.c == */

@@ -8,8 +8,10 @@
  * it are told, and have V.S again: going back once more takes up the rest. So it does behind a daemon that was
  * killed: of a disk that had gone back V.S is missing, and is all that is left to do.
  *
- * That a machine stands still for us is kept before it does: the next daemon lets it go on.
+ * That a machine stands still for us is kept before it does: the next daemon lets it go on. Each V.S has a tag
+ * of this one snapshot, so that what is left of it can be told from others of the same name.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/aside.h"
@@ -26,6 +28,7 @@ enum act {
 	CHECK_AGAIN, /* can one go back now? */
 	GO_BACK,     /* of one disk: without a new V.S */
 	DROP,
+	UNDO, /* drop, if it was made by this TAKE */
 };
 
 struct volumes {
@@ -36,7 +39,7 @@ struct volumes {
 	enum act act;
 	bool again;       /* some of the disks may have gone back before */
 	GPtrArray *paths; /* of the disks */
-	char *suffix;
+	char *suffix, *tag;
 	GError *error;
 };
 
@@ -46,6 +49,7 @@ static void volumes_free(void *opaque)
 
 	g_ptr_array_unref(v->paths);
 	g_free(v->suffix);
+	g_free(v->tag);
 	g_clear_error(&v->error);
 	g_free(v);
 }
@@ -78,7 +82,9 @@ static bool act_on(const struct volumes *v, enum act act, const char *path, GErr
 			path, why->message);
 	snapshot = g_strconcat(origin, v->suffix, NULL);
 	if (act == TAKE)
-		return lvm_snapshot(group, snapshot, origin, 0, error);
+		return lvm_snapshot(group, snapshot, origin, 0, v->tag, error);
+	if (act == UNDO)
+		return lvm_remove_tagged(group, snapshot, v->tag, error);
 	if (act == CHECK || act == CHECK_AGAIN)
 		return lvm_restore_check(group, snapshot, act == CHECK, error);
 	if (act == GO_BACK)
@@ -139,6 +145,17 @@ static void go_back(struct volumes *v)
 	}
 }
 
+/* [the thread] Of all, whatever becomes of one. */
+static void undo(struct volumes *v)
+{
+	for (unsigned i = 0; i < v->paths->len; i++) {
+		g_autoptr(GError) error = NULL;
+
+		if (!act_on(v, UNDO, v->paths->pdata[i], &error) && !v->error)
+			v->error = g_steal_pointer(&error);
+	}
+}
+
 /* [the thread] Snapshots are taken of all, or of none. */
 static void work(void *opaque)
 {
@@ -147,6 +164,10 @@ static void work(void *opaque)
 
 	if (v->act == GO_BACK) {
 		go_back(v);
+		return;
+	}
+	if (v->act == UNDO) {
+		undo(v);
 		return;
 	}
 	if (v->act == CHECK) {
@@ -272,7 +293,8 @@ bool runner_lvm_wants(const struct domain *domain, const struct snapshot *snapsh
 	return false;
 }
 
-static struct volumes *volumes_new(enum act act, const struct domain *domain,
+/* @domain: whose disks, as they were at the snapshot. */
+static struct volumes *volumes_new(enum act act, const struct dom *dom, const struct domain *domain,
 				   const struct snapshot *snapshot, struct task *task)
 {
 	struct volumes *v = g_new0(struct volumes, 1);
@@ -280,6 +302,8 @@ static struct volumes *volumes_new(enum act act, const struct domain *domain,
 	v->act = act;
 	v->then = task;
 	v->suffix = suffix_of(snapshot->name);
+	v->tag =
+		g_strdup_printf("socle.%s.%" PRId64, dom->uuid_text, snapshot->creation_time.value);
 	v->paths = g_ptr_array_new_with_free_func(g_free);
 	for (unsigned i = 0; i < snapshot->disks.count; i++) {
 		const struct domain_disk *disk = disk_of(domain, &snapshot->disks.list[i]);
@@ -293,7 +317,7 @@ static struct volumes *volumes_new(enum act act, const struct domain *domain,
 void runner_lvm_snapshot(struct machine *machine, const struct snapshot *snapshot,
 			 struct task *task)
 {
-	struct volumes *v = volumes_new(TAKE, machine->dom->live, snapshot, task);
+	struct volumes *v = volumes_new(TAKE, machine->dom, machine->dom->live, snapshot, task);
 
 	if (v->paths->len < 2 || runner_of(machine)->paused) {
 		begin(v);
@@ -308,13 +332,14 @@ void runner_lvm_snapshot(struct machine *machine, const struct snapshot *snapsho
 void runner_lvm_offline_snapshot(struct dom *dom, const struct snapshot *snapshot,
 				 struct task *task)
 {
-	begin(volumes_new(TAKE, dom->config, snapshot, task));
+	begin(volumes_new(TAKE, dom, dom->config, snapshot, task));
 }
 
 /* Of disks as they were then. */
-static void begin_back(enum act act, const struct snapshot *snapshot, bool again, struct task *task)
+static void begin_back(enum act act, const struct dom *dom, const struct snapshot *snapshot,
+		       bool again, struct task *task)
 {
-	struct volumes *v = volumes_new(act, snapshot->domain, snapshot, task);
+	struct volumes *v = volumes_new(act, dom, snapshot->domain, snapshot, task);
 
 	v->again = again;
 	begin(v);
@@ -323,19 +348,21 @@ static void begin_back(enum act act, const struct snapshot *snapshot, bool again
 void runner_revert_check(struct dom *dom, const struct snapshot *snapshot, bool again,
 			 struct task *task)
 {
-	(void)dom;
-	begin_back(CHECK, snapshot, again, task);
+	begin_back(CHECK, dom, snapshot, again, task);
 }
 
 void runner_offline_revert(struct dom *dom, const struct snapshot *snapshot, bool again,
 			   struct task *task)
 {
-	(void)dom;
-	begin_back(GO_BACK, snapshot, again, task);
+	begin_back(GO_BACK, dom, snapshot, again, task);
 }
 
 void runner_snapshot_drop(struct dom *dom, const struct snapshot *snapshot, struct task *task)
 {
-	(void)dom;
-	begin(volumes_new(DROP, snapshot->domain, snapshot, task));
+	begin(volumes_new(DROP, dom, snapshot->domain, snapshot, task));
+}
+
+void runner_snapshot_undo(struct dom *dom, const struct snapshot *snapshot, struct task *task)
+{
+	begin(volumes_new(UNDO, dom, snapshot->domain, snapshot, task));
 }

@@ -297,6 +297,7 @@ const struct machine_ops vm_machine_ops = {
 	.offline_snapshot = runner_offline_snapshot,
 	.revert_check = runner_revert_check,
 	.offline_revert = runner_offline_revert,
+	.snapshot_undo = runner_snapshot_undo,
 	.snapshot_drop = runner_snapshot_drop,
 	.merge = runner_merge,
 	.merge_end = runner_merge_end,

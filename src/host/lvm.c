@@ -95,14 +95,17 @@ char **lvm_argv_thin_pool(const char *group, const char *name, uint64_t bytes)
 			"--", group, NULL);
 }
 
-char **lvm_argv_snapshot(const char *group, const char *name, const char *origin, uint64_t bytes)
+char **lvm_argv_snapshot(const char *group, const char *name, const char *origin, uint64_t bytes,
+			 const char *tag)
 {
 	g_autofree char *size = bytes_of(bytes), *path = path_of(group, origin);
+	const char *option = bytes ? "--size" : "--setactivationskip";
+	const char *value = bytes ? size : "n";
 
-	return bytes ? argv_new("lvcreate", "--snapshot", "--name", name, "--size", size, "--",
-				path, NULL)
-		     : argv_new("lvcreate", "--snapshot", "--setactivationskip", "n", "--name",
-				name, "--", path, NULL);
+	return tag ? argv_new("lvcreate", "--snapshot", "--name", name, option, value, "--addtag",
+			      tag, "--", path, NULL)
+		   : argv_new("lvcreate", "--snapshot", "--name", name, option, value, "--", path,
+			      NULL);
 }
 
 char **lvm_argv_merge(const char *group, const char *snapshot)
@@ -120,11 +123,23 @@ char **lvm_argv_lvresize(const char *group, const char *name, uint64_t bytes, bo
 		      : argv_new("lvresize", "--size", size, "--", path, NULL);
 }
 
+char **lvm_argv_lvrename(const char *group, const char *name, const char *new_name)
+{
+	return argv_new("lvrename", "--", group, name, new_name, NULL);
+}
+
 char **lvm_argv_lvremove(const char *group, const char *name)
 {
 	g_autofree char *path = path_of(group, name);
 
 	return argv_new("lvremove", "--force", "--", path, NULL);
+}
+
+char **lvm_argv_lvremove_tagged(const char *group, const char *name, const char *tag)
+{
+	g_autofree char *which = g_strdup_printf("lv_name=\"%s\" && lv_tags=\"%s\"", name, tag);
+
+	return argv_new("lvremove", "--force", "--select", which, "--", group, NULL);
 }
 
 /* @group: NULL: of all. */

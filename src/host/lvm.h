@@ -49,12 +49,16 @@ char **lvm_argv_lvcreate(const char *group, const char *name, uint64_t bytes,
 			 const char *thin_pool);
 /* One that thin volumes share. */
 char **lvm_argv_thin_pool(const char *group, const char *name, uint64_t bytes);
-/* Of @origin; @bytes: room for what changes, 0: it is thin and needs none. */
-char **lvm_argv_snapshot(const char *group, const char *name, const char *origin, uint64_t bytes);
+/* Of @origin; @bytes: room for what changes, 0: it is thin and needs none. @tag: NULL: it has none. */
+char **lvm_argv_snapshot(const char *group, const char *name, const char *origin, uint64_t bytes,
+			 const char *tag);
 /* The origin becomes what its snapshot is, and that goes; it waits until that is done. */
 char **lvm_argv_merge(const char *group, const char *snapshot);
 char **lvm_argv_lvresize(const char *group, const char *name, uint64_t bytes, bool shrink);
+char **lvm_argv_lvrename(const char *group, const char *name, const char *new_name);
 char **lvm_argv_lvremove(const char *group, const char *name);
+/* Only if it has the tag; that there is none is no error. */
+char **lvm_argv_lvremove_tagged(const char *group, const char *name, const char *tag);
 char **lvm_argv_report_group(const char *group);
 char **lvm_argv_report_volumes(const char *group);
 /* Group and name of the volume that a path means. */

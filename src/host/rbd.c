@@ -45,6 +45,13 @@ char **rbd_argv_copy(const char *monitors, const char *pool, const char *image,
 			"--image", image, "--dest-pool", new_pool, "--dest", new_image, NULL);
 }
 
+char **rbd_argv_rename(const char *monitors, const char *pool, const char *image,
+		       const char *new_image)
+{
+	return argv_new("rbd", "mv", "--mon_host", monitors, "--pool", pool, "--image", image,
+			"--dest-pool", pool, "--dest", new_image, NULL);
+}
+
 char **rbd_argv_resize(const char *monitors, const char *pool, const char *image, uint64_t bytes,
 		       bool shrink)
 {

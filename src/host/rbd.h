@@ -20,6 +20,8 @@ char **rbd_argv_usage(const char *monitors);
 char **rbd_argv_create(const char *monitors, const char *pool, const char *image, uint64_t bytes);
 char **rbd_argv_copy(const char *monitors, const char *pool, const char *image,
 		     const char *new_pool, const char *new_image);
+char **rbd_argv_rename(const char *monitors, const char *pool, const char *image,
+		       const char *new_image);
 char **rbd_argv_resize(const char *monitors, const char *pool, const char *image, uint64_t bytes,
 		       bool shrink);
 /* All snapshots of @image. */

@@ -268,7 +268,7 @@ static void undefine_run(struct call *call)
 			  vm->dom.name);
 		return;
 	}
-	if (!vm_active(vm) && snapshots_count(vm)) {
+	if (!vm_active(vm) && snapshots_any(vm)) {
 		call->data = snapshots_format(vm);
 		call->data_free = g_free;
 		snapshots_free(vm->snapshots);

@@ -22,6 +22,9 @@ struct subject {
 	struct domain *live, *config; /* filled in and checked for each */
 	char *alias;                  /* of the one that the machine is told about */
 	bool force;
+	struct task checked; /* before a disk is plugged in */
+	struct vm *vm;
+	struct task *then;
 };
 
 static void subject_free(void *data)
@@ -120,13 +123,32 @@ static bool apply_attach(struct call *call, struct domain *domain, GError **erro
 	return true;
 }
 
+/* Nobody needs the disk as it is, or it stays out. */
+static void linked_checked(struct task *task, const GError *given)
+{
+	struct subject *subject = container_of(task, struct subject, checked);
+	struct machine *machine = subject->vm->dom.machine;
+	g_autoptr(GError) error = given ? g_error_copy(given) : NULL;
+
+	if (!error && !machine)
+		error_set(&error, SOCLE_ERROR_STATE, "domain '%s' has ended meanwhile",
+			  subject->vm->dom.name);
+	if (error)
+		task_end(subject->then, error);
+	else
+		machine->ops->plug(machine, subject->live, subject->then);
+}
+
 static void tell_attach(struct call *call, struct machine *machine, struct task *task)
 {
 	struct subject *subject = call->subject;
 	g_autoptr(GError) error = NULL;
 
 	if (machine->ops->plug) {
-		machine->ops->plug(machine, subject->live, task);
+		subject->checked.end = linked_checked;
+		subject->vm = call->vm;
+		subject->then = task;
+		vm_check_linked(call->vm, subject->live, &subject->checked);
 		return;
 	}
 	error_set(&error, SOCLE_ERROR_UNSUPPORTED,

@@ -73,7 +73,7 @@ void vm_keep_snapshots(struct vm *vm, struct task *task)
 {
 	g_autofree char *list = NULL, *text = NULL;
 
-	if (!snapshots_count(vm) || !vm->dom.node->config.store) {
+	if (!snapshots_any(vm) || !vm->dom.node->config.store) {
 		forget(vm, STORE_SNAPSHOTS, task);
 		return;
 	}

@@ -34,7 +34,7 @@ void vm_leave(struct vm *vm)
 	vm_ref(vm);
 	vm_remove(vm);
 	/* A domain of the same UUID that comes later would have them. */
-	if (snapshots_count(vm)) {
+	if (snapshots_any(vm)) {
 		snapshots_free(vm->snapshots);
 		vm->snapshots = NULL;
 		call = call_new(vm->dom.node);
@@ -603,6 +603,7 @@ void node_loaded(struct node *node, bool autostart)
 			call_job(call_new(node), vm, find_run);
 		else if (autostart && vm->autostart && !needs_pools(vm))
 			call_job(call_new(node), vm, autostart_run);
+		snapshots_loaded(vm);
 	}
 	pools_loaded(node);
 }

@@ -260,6 +260,9 @@ struct machine_ops {
 	/* Could offline_revert() do it, if the machine were off? Else it need not be ended. */
 	void (*revert_check)(struct dom *dom, const struct snapshot *snapshot, bool again,
 			     struct task *task);
+	/* What snapshot() or offline_snapshot() has made of internal ones, in a daemon that has ended
+	 * meanwhile, goes; nothing else of these names does. NULL: they leave nothing. */
+	void (*snapshot_undo)(struct dom *dom, const struct snapshot *snapshot, struct task *task);
 	/* Internal snapshots of disks go, whether the machine runs or not; or have gone already. */
 	void (*snapshot_drop)(struct dom *dom, const struct snapshot *snapshot, struct task *task);
 	void (*offline_merge)(struct dom *dom, struct machine_merge *merge, struct task *task);

@@ -162,7 +162,8 @@ static void on_get_xml(struct call *call, const rpc_secret_get_xml_desc_args *ar
 
 	if (!secret || !check_flags(call, args->flags, 0))
 		return;
-	ret.xml = xml = secret_def_format(secret->def);
+	xml = secret_def_format(secret->def);
+	ret.xml = xml;
 	call_reply(call, &ret);
 }
 

@@ -38,6 +38,13 @@ bool snapshots_are_fake(const struct call *call);
 struct domain_disk *snapshot_disk_of(struct domain *domain, const char *target);
 /* @disk goes on in the image of @entry. */
 void snapshot_use_image(struct domain_disk *disk, const struct snapshot_disk *entry);
+/*
+ * Before @snapshot is made of @vm's disks, whose turn it is. It is kept that it is being made, if devices are
+ * to keep it; what an earlier one has left goes. The task ends with an error if that cannot be kept.
+ */
+void snapshots_begin(struct vm *vm, const struct snapshot *snapshot, struct task *task);
+/* It was not made, and nothing of it is left: the call fails with @error. */
+void snapshots_give_up(struct call *call, const GError *error);
 /* How all was before, in @call->data, to be put back if it cannot be kept. */
 void snapshots_remember(struct call *call);
 void snapshots_fail_keeping(struct call *call, const GError *error);

@@ -88,10 +88,16 @@ static void insert(struct call *call)
 	struct snapshot *snapshot = call->subject;
 	struct snapshots *all = snapshots_of(call->vm);
 	struct snapshot *old = snapshots_find(call->vm, snapshot->name);
+	const bool was_making = all->making && !(args->flags & CREATE_REDEFINE);
 
 	snapshots_remember(call);
+	if (was_making)
+		snapshots_set_making(call->vm, NULL);
 	if (args->flags & CREATE_NO_METADATA) {
-		created(call, NULL);
+		if (was_making)
+			vm_keep_snapshots(call->vm, call_task(call, created));
+		else
+			created(call, NULL);
 		return;
 	}
 	if (old) {
@@ -157,7 +163,7 @@ static void images_made(struct call *call, const GError *error)
 	struct vm *vm = call->vm;
 
 	if (error) {
-		call_fail_error(call, RPC_FROM_QEMU, error);
+		snapshots_give_up(call, error);
 		return;
 	}
 	for (unsigned i = 0; i < snapshot->disks.count; i++) {
@@ -314,10 +320,44 @@ static bool check_parent(struct call *call, const struct snapshot *snapshot)
 	return true;
 }
 
+static GError *not_kept(const struct call *call, const GError *error)
+{
+	GError *copy = g_error_copy(error);
+
+	g_prefix_error(&copy, "the snapshots of domain '%s' cannot be kept: ", call->vm->dom.name);
+	return copy;
+}
+
+/* That it is being made is kept, or cannot be; of a machine that runs. */
+static void make_on(struct call *call, const GError *given)
+{
+	struct machine *machine = call->vm->dom.machine;
+	g_autoptr(GError) error = given ? not_kept(call, given) : NULL;
+
+	if (!error && !machine)
+		error_set(&error, SOCLE_ERROR_NOT_ACTIVE, "domain '%s' has ended meanwhile",
+			  call->vm->dom.name);
+	if (error)
+		snapshots_give_up(call, error);
+	else
+		machine->ops->snapshot(machine, call->subject, call_task(call, images_made));
+}
+
+/* The same of one that is off, and stays so in our turn. */
+static void make_off(struct call *call, const GError *given)
+{
+	const struct machine_ops *ops = call->node->config.machines;
+	g_autoptr(GError) error = given ? not_kept(call, given) : NULL;
+
+	if (error)
+		snapshots_give_up(call, error);
+	else
+		ops->offline_snapshot(&call->vm->dom, call->subject, call_task(call, images_made));
+}
+
 static void create_run(struct call *call)
 {
 	const rpc_domain_snapshot_create_xml_args *args = call->args;
-	const struct machine_ops *ops = call->node->config.machines;
 	struct snapshot *snapshot = call->subject;
 	struct vm *vm = call->vm;
 	bool redefine = args->flags & CREATE_REDEFINE;
@@ -352,9 +392,9 @@ static void create_run(struct call *call)
 	    (snapshots_are_fake(call) || !snapshot_has_disks(snapshot, SNAPSHOT_INTERNAL)))
 		insert(call);
 	else if (vm->dom.machine)
-		ops->snapshot(vm->dom.machine, snapshot, call_task(call, images_made));
+		snapshots_begin(vm, snapshot, call_task(call, make_on));
 	else if (!vm_active(vm))
-		ops->offline_snapshot(&vm->dom, snapshot, call_task(call, images_made));
+		snapshots_begin(vm, snapshot, call_task(call, make_off));
 	else
 		call_still_active(call);
 }

@@ -17,12 +17,18 @@ void snapshots_free(struct snapshots *snapshots)
 	if (!snapshots)
 		return;
 	g_ptr_array_unref(snapshots->list);
+	snapshot_free(snapshots->making);
 	g_free(snapshots);
 }
 
 unsigned snapshots_count(const struct vm *vm)
 {
 	return vm->snapshots ? vm->snapshots->list->len : 0;
+}
+
+bool snapshots_any(const struct vm *vm)
+{
+	return snapshots_count(vm) || (vm->snapshots && vm->snapshots->making);
 }
 
 struct snapshots *snapshots_of(struct vm *vm)
@@ -60,9 +66,19 @@ bool snapshots_agree(const struct vm *vm, GError **error)
 
 #define ON_THE_WAY "-going-back"
 
+static const char being_made[] = "making";
+
+static void format_one(GString *text, const char *word, const char *more,
+		       const struct snapshot *snapshot)
+{
+	g_autofree char *xml = snapshot_format(snapshot, DOMAIN_FORMAT_SECURE);
+
+	g_string_append_printf(text, "<!-- %s%s %zu -->\n%s", word, more, strlen(xml), xml);
+}
+
 /*
- * Each description stands behind a line that says how long it is, whether it is the current one, and
- * whether disks are on their way to it.
+ * Each description stands behind a line that says how long it is, whether it is the current one, whether
+ * disks are on their way to it, and whether it is only just being made.
  */
 char *snapshots_format(const struct vm *vm)
 {
@@ -70,13 +86,12 @@ char *snapshots_format(const struct vm *vm)
 
 	for (unsigned i = 0; i < snapshots_count(vm); i++) {
 		const struct snapshot *snapshot = vm->snapshots->list->pdata[i];
-		g_autofree char *xml = snapshot_format(snapshot, DOMAIN_FORMAT_SECURE);
 
-		g_string_append_printf(text, "<!-- %s%s %zu -->\n%s",
-				       snapshot == vm->snapshots->current ? "current" : "snapshot",
-				       snapshot == vm->snapshots->going_back ? ON_THE_WAY : "",
-				       strlen(xml), xml);
+		format_one(text, snapshot == vm->snapshots->current ? "current" : "snapshot",
+			   snapshot == vm->snapshots->going_back ? ON_THE_WAY : "", snapshot);
 	}
+	if (vm->snapshots && vm->snapshots->making)
+		format_one(text, being_made, "", vm->snapshots->making);
 	return g_string_free(text, FALSE);
 }
 
@@ -98,12 +113,17 @@ static bool parse_one(struct vm *vm, const char **at, GError **error)
 		return error_set(error, SOCLE_ERROR_CORRUPT,
 				 "a snapshot has no name, or that of another one");
 	}
+	*at = p + len;
+	if (!strcmp(word, being_made)) {
+		snapshot_free(snapshots_of(vm)->making);
+		vm->snapshots->making = snapshot;
+		return true;
+	}
 	g_ptr_array_add(snapshots_of(vm)->list, snapshot);
 	if (g_str_has_prefix(word, "current"))
 		vm->snapshots->current = snapshot;
 	if (g_str_has_suffix(word, ON_THE_WAY))
 		vm->snapshots->going_back = snapshot;
-	*at = p + len;
 	return true;
 }
 
@@ -114,6 +134,17 @@ bool snapshots_parse(struct vm *vm, const char *text, GError **error)
 			return false;
 	}
 	return true;
+}
+
+void snapshots_set_making(struct vm *vm, const struct snapshot *snapshot)
+{
+	struct snapshots *all = snapshots_of(vm);
+	g_autofree char *xml = snapshot ? snapshot_format(snapshot, DOMAIN_FORMAT_SECURE) : NULL;
+
+	snapshot_free(all->making);
+	/* As the next daemon would have it. */
+	all->making =
+		xml ? snapshot_parse(xml, strlen(xml), SNAPSHOT_PARSE_KEPT, NULL, NULL) : NULL;
 }
 
 void snapshots_put_back(struct vm *vm, const char *text)

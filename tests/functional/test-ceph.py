@@ -7,6 +7,7 @@ own. Ends with 77 where one of these programs (packages ceph-mon, ceph-mgr, ceph
 namespace is missing; ./dev does not install them. Environment: as daemon.py says; SOCLE_DISK_GUEST is where
 lvm64.elf is (tests/guest).
 """
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import unittest
 
 import daemon as tool
 import waiting
+from waiting import wait_for
 
 MIB = 1 << 20
 FSID = '6b6a1f0e-0000-4000-8000-000000000001'
@@ -47,6 +49,14 @@ keyring = {dir}/osd/keyring
 '''
 POOL = '''<pool type='rbd'><name>c</name><source><host name='127.0.0.1' port='6789'/><name>rbd</name>
 <auth type='ceph' username='me'><secret usage='client.me'/></auth></source></pool>'''
+# Once there is a file "wait" an image does not get another name.
+RBD = '''#!/bin/sh
+if [ "$1" = mv ] && [ -e {dir}/wait ]; then
+	echo $$ >{dir}/pid && mv {dir}/pid {dir}/waits
+	exec sleep 1000
+fi
+exec /usr/bin/rbd "$@"
+'''
 SECRET = "<secret private='yes'><usage type='ceph'><name>client.me</name></usage></secret>"
 
 
@@ -58,7 +68,10 @@ class Ceph(tool.Case):
             os.makedirs(os.path.join(self.ceph_dir, name))
         self.config = self.write('ceph/ceph.conf', CONFIG.format(fsid=FSID, dir=self.ceph_dir))
         self.cluster()
-        self.uri = self.daemon().uri()
+        os.mkdir(os.path.join(self.dir, 'bin'))
+        os.chmod(self.write('bin/rbd', RBD.format(dir=self.dir)), 0o755)
+        self.socled = self.daemon(env={**os.environ, 'PATH': os.path.join(self.dir, 'bin') + ':' + os.environ['PATH']})
+        self.uri = self.socled.uri()
 
     def run_tool(self, *words):
         return subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -129,9 +142,49 @@ class Ceph(tool.Case):
         self.virsh(self.uri, 'vol-wipe', 'one', 'c')
         self.assertEqual(self.download('one'), bytes(10 * MIB))
 
+    def images(self):
+        return sorted(json.loads(self.run_tool('rbd', 'ls', '--format', 'json')))
+
+    def killed_copy(self):
+        """The daemon dies when all is copied, and before it has its name; the image's name meanwhile."""
+        wait = self.write('wait', '')
+        with subprocess.Popen([tool.VIRSH, '-c', self.uri, 'vol-clone', 'one', 'half', '--pool', 'c'],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as virsh:
+            waits = os.path.join(self.dir, 'waits')
+            wait_for(lambda: os.path.exists(waits), 'it is copied')
+            part = self.images()[0]
+            self.assertRegex(part, r'^\.socle-[0-9a-f]{8}-[0-9a-f]{16}\.part$')
+            names = self.virsh(self.uri, 'vol-list', 'c')
+            self.assertNotIn(part, names)
+            self.assertIn('half', names)
+            self.socled.end(signal.SIGKILL)
+            with open(waits, encoding='ascii') as file:
+                os.kill(int(file.read()), signal.SIGKILL)
+            self.assertNotEqual(virsh.wait(), 0)
+        os.unlink(wait)
+        return part
+
+    def parts(self):
+        """What was left goes when the pool is started or has a new volume, but not from under who has it open."""
+        part = self.killed_copy()
+        self.socled.start()
+        wait_for(lambda: self.images() == ['one', 'two'], 'the part is gone')
+        self.run_tool('rbd', 'create', part, '--size', '4M')
+        with subprocess.Popen(['rbd', 'watch', part], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, env={**os.environ, 'CEPH_CONF': self.config}) as user:
+            wait_for(lambda: 'watcher=' in self.run_tool('rbd', 'status', part), 'it is open')
+            self.virsh(self.uri, 'vol-create-as', 'c', 'half', '4M')
+            self.assertEqual(self.images(), [part, 'half', 'one', 'two'])
+            user.communicate(b'\n', waiting.PATIENCE)
+        self.virsh(self.uri, 'vol-clone', 'one', 'whole', '--pool', 'c')
+        self.assertEqual(self.images(), ['half', 'one', 'two', 'whole'])
+        self.virsh(self.uri, 'vol-delete', 'half', 'c')
+        self.virsh(self.uri, 'vol-delete', 'whole', 'c')
+
     def test(self):
         self.pool()
         self.transfers()
+        self.parts()
         path = self.write('vm.xml', tool.definition(
             'm', devices="<disk type='volume'><source pool='c' volume='one'/><target dev='vda'/></disk>"
                          "<serial type='pty'/>", kernel=os.environ['SOCLE_DISK_GUEST']))

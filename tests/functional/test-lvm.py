@@ -22,7 +22,7 @@ MIB = 1 << 20
 DISK = 64 * MIB
 GROUP = 'lvm-raid'
 LVM = ('lvs', 'vgs', 'pvs', 'pvcreate', 'pvremove', 'pvmove', 'vgcreate', 'vgextend', 'vgreduce',
-       'vgremove', 'vgchange', 'lvcreate', 'lvremove', 'lvresize', 'lvconvert', 'lvchange')
+       'vgremove', 'vgchange', 'lvcreate', 'lvremove', 'lvresize', 'lvrename', 'lvconvert', 'lvchange')
 DRIVERS = ('virtio_pci', 'virtio_blk', 'dm-mod', 'dm-snapshot', 'dm-thin-pool', 'dm-mirror')
 INIT = r'''
 /bin/busybox --install -s /bin
@@ -153,6 +153,7 @@ class Lvm(vm.Case):
     def test_lvm(self):
         self.check_pool()
         self.check_volumes()
+        self.check_killed_copy()
         self.check_machine()
         self.check_snapshots()
         self.check_two_disks()
@@ -196,6 +197,28 @@ class Lvm(vm.Case):
         self.assertEqual(self.info('again')[0], 4 * MIB)
         self.sh('virsh vol-wipe again p && virsh vol-delete again p && socle -y vol delete p/copy')
         self.assertEqual(self.sh('virsh vol-list p | grep /dev/ | wc -l'), '1')
+
+    def check_killed_copy(self):
+        """The daemon dies when all is copied, and before it has its name: nothing of it stays."""
+        lvs = f'lvs --noheadings --options lv_name {GROUP}'
+        self.sh("wrap lvrename 'touch /tmp/renames; sleep 100; exit 1'")
+        self.sh(f'virsh vol-clone {HDD} half p >/dev/null 2>&1 & until [ -e /tmp/renames ]; do sleep 0.1; done')
+        part = next(name for name in self.sh(lvs).split() if name != HDD)
+        self.assertRegex(part, r'^\.socle-[0-9a-f]{8}-[0-9a-f]{16}\.part$')
+        # To others it has its name already, and no other one.
+        self.assertEqual(sorted(self.sh('virsh -q vol-list p').split()[::2]), ['half', HDD])
+        self.fails(f'virsh vol-info {part} p', 'not found')
+        self.sh('killall -9 socled; killall sleep; unwrap lvrename; daemon')
+        # Its pools are started behind that.
+        self.sh(f'while {lvs} | grep -q part; do sleep 0.1; done')
+        self.assertEqual(self.sh(lvs), HDD)
+        # Who has one open keeps it, and is in nobody's way.
+        self.sh(f'lvcreate -qq --yes --name {part} --size 4M {GROUP} && {{ sleep 1000 <{DEV}{part} & user=$!; }} && '
+                'virsh vol-create-as p half 4M')
+        self.assertEqual(sorted(self.sh(lvs).split()), sorted([part, 'half', HDD]))
+        self.sh('kill $user; wait $user', 143)
+        self.sh('virsh pool-destroy p && virsh pool-start p && virsh vol-delete half p')
+        self.assertEqual(self.sh(lvs), HDD)
 
     def start(self):
         self.sh('begin')
@@ -288,13 +311,16 @@ class Lvm(vm.Case):
         self.has(HDD, pattern('1'))
 
     def check_killed(self):
-        """The daemon dies while the machine stands still for a snapshot: the next one lets it go on."""
-        self.sh("wrap lvcreate 'sleep 100 || exit 1'")
+        """The daemon dies while the machine stands still for a snapshot: the next one lets it go on, and removes
+        what there is of it."""
+        self.sh("wrap lvcreate 'case $* in *second.gone*) sleep 100 || exit 1; esac'")
         self.sh('virsh snapshot-create-as vtest2 gone --disk-only >/dev/null 2>&1 & '
-                'until virsh domstate vtest2 | grep paused; do sleep 0.1; done')
+                f'until virsh domstate vtest2 | grep paused && lvs | grep {HDD}.gone; do sleep 0.1; done')
         self.sh('killall -9 socled; killall sleep; unwrap lvcreate; daemon; '
                 'until virsh domstate vtest2 | grep running; do sleep 0.1; done')
-        self.sh('say r "has 2"')
+        self.sh('say r "has 2"; while lvs | grep .gone; do sleep 0.1; done')
+        # Its name is free.
+        self.sh('virsh snapshot-create-as vtest2 gone --disk-only && virsh snapshot-delete vtest2 gone')
         self.assertNotIn('.gone', self.sh('lvs'))
 
     def check_live_resize(self):

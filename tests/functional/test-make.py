@@ -175,16 +175,16 @@ class Case(tool.Case):
 
     @staticmethod
     def noted(pid):
-        """None is pending, and the thread that takes them waits for the next one."""
-        pending, thread = set(), ''
+        """None is pending, and a thread that takes them waits for the next one."""
+        pending, threads = set(), set()
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             for status in glob.glob(f'/proc/{pid}/task/*/status'):
                 with open(status, encoding='ascii') as file:
                     words = dict(line.split(':\t', 1) for line in file if ':\t' in line)
                 pending |= {int(words[mask], 16) for mask in ('SigPnd', 'ShdPnd')}
                 if words['Name'] == 'signals\n':
-                    thread = words['State']
-        return pending == {0} and thread.startswith('S')
+                    threads.add(words['State'][0])
+        return pending == {0} and threads <= {'S'}
 
     def interrupt(self, procedure, name, *words, sig=signal.SIGINT):
         before = self.left()
@@ -293,6 +293,10 @@ class Words(Case):
         with open(self.path(name), 'w', encoding='utf-8') as file:
             file.write(text)
         return self.path(name)
+
+    def test_network(self):
+        self.bad('create', 'new', '--disk', 'size=16M', '--network', 'nope', status=3, says="'nope'")
+        self.assertEqual(self.left(), ([], []))
 
     def test_cloud_init(self):
         plain = self.text('plain', 'packages: [ vim ]\n')
@@ -484,6 +488,10 @@ class Templates(Case):
         self.virsh(self.uri, 'define', self.write('web.xml', definition))
         self.bad('start', 'web', status=6, says="a disk of 'two' begins as its disk 'vda' is")
         self.good('start', 'full')
+        # Nor by a machine that gets it when it runs.
+        said = self.virsh(self.uri, 'attach-disk', 'full', f'{other}/web-vda.qcow2', 'vdb', '--subdriver', 'qcow2',
+                          '--live', status=1)
+        self.assertIn("a disk of 'two' begins as its disk 'vdb' is", said)
         self.good('destroy', 'full')
         self.good('undefine', 'web')
         self.bad('template', 'delete', 'base', status=6, says="disks of 'two' refer")

@@ -92,7 +92,7 @@ class Secrets(Case):
         self.create('x')
         self.bad('secret', 'create', 'x', '--usage', 'ceph', says='already defined')
         # A value is no word, and what seems to be one is a file.
-        self.bad('secret', 'set', 'x', 'c2VjcmV0', says="a file or a pipe, and there is no file 'c2VjcmV0'")
+        self.bad('secret', 'set', 'x', 'c2VjcmV0', says="a file or a pipe, and 'c2VjcmV0' cannot be opened: No such")
         self.bad('secret', 'set', 'x', 'a', 'b', status=2, says="takes no word 'b' there")
         self.bad('secret', 'set', 'none', '/no/file', status=3, says="no secret 'none'")
         self.bad('secret', 'get', 'none', status=3, says="no secret 'none'")

@@ -97,7 +97,8 @@ static void try_rbd(const char *text)
 
 	(void)rbd_answer_names(text, names, NULL);
 	for (unsigned i = 0; i < names->len; i++)
-		assert(storage_vol_name_check(names->pdata[i], NULL));
+		assert(storage_vol_name_check(names->pdata[i], NULL) ||
+		       depot_is_part(names->pdata[i]));
 	(void)rbd_answer_size(text, &bytes, NULL);
 	assert(bytes <= INT64_MAX);
 	(void)rbd_answer_usage(text, "pool", &usage, &found, NULL);

@@ -72,22 +72,24 @@ static void test_auth(void)
 	fake_release(&fake);
 }
 
-static void test_open_refused(void)
+static void assert_refuses(bool open_first)
 {
 	struct fake fake;
 	struct socle_error *error = NULL;
 
 	fake_init(&fake, NULL);
 	fake.refusal = "there is no such driver";
-	g_assert_null(conn_open_dialer(&fake.dialer, 0, &error));
-	assert_error(error, SOCLE_ERR_NO_CONNECT, "there is no such driver");
-	/* All was answered, in another order. */
-	fake.open_first = true;
-	error = NULL;
+	fake.open_first = open_first;
 	g_assert_null(conn_open_dialer(&fake.dialer, 0, &error));
 	assert_error(error, SOCLE_ERR_NO_CONNECT, "there is no such driver");
 	g_assert_null(conn_open_dialer(&fake.dialer, 0, NULL));
 	fake_release(&fake);
+}
+
+static void test_open_refused(void)
+{
+	assert_refuses(false);
+	assert_refuses(true);
 }
 
 /* It is there, takes all, and says nothing. */
@@ -510,6 +512,90 @@ static void test_no_features(void)
 	g_assert_cmpuint(fake.pings, ==, 0);
 }
 
+static void need_event_fd(struct socle_conn *conn)
+{
+	g_assert_cmpint(socle_conn_event_fd(conn), >=, 0);
+}
+
+static void ignore(struct socle_conn *conn, const struct socle_event *event, void *opaque)
+{
+	(void)conn;
+	(void)event;
+	(void)opaque;
+}
+
+static void need_event(struct socle_conn *conn)
+{
+	g_assert_cmpint(
+		socle_event_register(conn, SOCLE_EVENT_CLOSED, NULL, ignore, NULL, NULL, NULL), >=,
+		0);
+}
+
+static void need_keepalive(struct socle_conn *conn)
+{
+	socle_conn_set_keepalive(conn, 60000, 2);
+}
+
+static bool has_thread(struct socle_conn *conn)
+{
+	bool has;
+
+	pthread_mutex_lock(&conn->lock);
+	has = conn->io != NULL;
+	pthread_mutex_unlock(&conn->lock);
+	return has;
+}
+
+/* A brief connection has no thread until there is something to do while nobody waits. */
+static void test_brief(void)
+{
+	static void (*const needs[])(struct socle_conn * conn) = { need_event_fd, need_event,
+								   need_keepalive };
+	struct fake fake;
+	struct socle_conn *conn;
+	atomic_uint pongs = 0;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(needs); i++) {
+		fake_init(&fake, ping_until_pong);
+		fake.opaque = &pongs;
+		conn = fake_connect(&fake, SOCLE_OPEN_BRIEF);
+		g_assert_cmpint(socle_conn_max_vcpus(conn, NULL, NULL), ==, 4);
+		g_assert_false(has_thread(conn));
+		needs[i](conn);
+		g_assert_true(has_thread(conn));
+		g_assert_cmpint(socle_conn_max_vcpus(conn, NULL, NULL), ==, 4);
+		socle_conn_unref(conn);
+		fake_release(&fake);
+	}
+	/* Somebody has to see that it is lost. */
+	fake_init(&fake, NULL);
+	conn = fake_connect(&fake, SOCLE_OPEN_BRIEF | SOCLE_OPEN_RECONNECT);
+	g_assert_true(has_thread(conn));
+	socle_conn_unref(conn);
+	fake_release(&fake);
+}
+
+/* Who waits for an answer pings by himself. */
+static void test_brief_silent(void)
+{
+	struct fake fake;
+	struct socle_error *error = NULL;
+	struct socle_conn *conn;
+
+	fake_init(&fake, NULL);
+	conn = fake_connect(&fake, SOCLE_OPEN_BRIEF);
+	pthread_mutex_lock(&conn->lock);
+	conn->keepalive_ms = 1;
+	conn->keepalive_count = 2;
+	pthread_mutex_unlock(&conn->lock);
+	g_assert_cmpint(socle_conn_max_vcpus(conn, NULL, &error), ==, -1);
+	assert_error(error, SOCLE_ERR_CONNECTION_LOST, "not answered for too long");
+	g_assert_false(has_thread(conn));
+	socle_conn_unref(conn);
+	fake_release(&fake);
+	g_assert_cmpuint(fake.pings, ==, 2);
+}
+
 /* == Descriptors == */
 
 static void send_fd(struct fake *fake, const struct rpc_received *packet)
@@ -657,6 +743,8 @@ int main(int argc, char **argv)
 	fake_add_test("/client/conn/silent", test_silent);
 	fake_add_test("/client/conn/silent-out-of-order", test_silent_out_of_order);
 	fake_add_test("/client/conn/no-features", test_no_features);
+	g_test_add_func("/client/conn/thread", test_brief);
+	g_test_add_func("/client/conn/threadless-silent", test_brief_silent);
 	fake_add_test("/client/conn/descriptor", test_fd);
 	fake_add_test("/client/conn/reopen", test_reopen);
 	fake_add_test("/client/conn/close-while-away", test_close_while_away);

@@ -42,14 +42,17 @@ static void test_lvm(void)
 	       "lvcreate --yes --name a --virtualsize 4096b --thinpool pool -- vg");
 	expect(lvm_argv_thin_pool("vg", "t", 4096),
 	       "lvcreate --yes --type thin-pool --name t --size 4096b -- vg");
-	expect(lvm_argv_snapshot("vg", "s", "a", 4096),
+	expect(lvm_argv_snapshot("vg", "s", "a", 4096, NULL),
 	       "lvcreate --snapshot --name s --size 4096b -- vg/a");
-	expect(lvm_argv_snapshot("vg", "s", "a", 0),
-	       "lvcreate --snapshot --setactivationskip n --name s -- vg/a");
+	expect(lvm_argv_snapshot("vg", "s", "a", 0, "t"),
+	       "lvcreate --snapshot --name s --setactivationskip n --addtag t -- vg/a");
 	expect(lvm_argv_merge("vg", "s"), "lvconvert --merge --interval 1 -- vg/s");
 	expect(lvm_argv_lvresize("vg", "a", 8192, false), "lvresize --size 8192b -- vg/a");
 	expect(lvm_argv_lvresize("vg", "a", 8192, true), "lvresize --force --size 8192b -- vg/a");
 	expect(lvm_argv_lvremove("vg", "a"), "lvremove --force -- vg/a");
+	expect(lvm_argv_lvremove_tagged("vg", "a", "t"),
+	       "lvremove --force --select lv_name=\"a\" && lv_tags=\"t\" -- vg");
+	expect(lvm_argv_lvrename("vg", "a", "b"), "lvrename -- vg a b");
 	expect(lvm_argv_report_group("vg"), "vgs --noheadings --units b --nosuffix --separator | "
 					    "--options vg_size,vg_free -- vg");
 	expect(lvm_argv_report_place("/dev/vg/a"),

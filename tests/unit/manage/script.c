@@ -233,12 +233,22 @@ static void script_snapshot_drop(struct dom *dom, const struct snapshot *snapsho
 	do_task(task);
 }
 
+static void script_snapshot_undo(struct dom *dom, const struct snapshot *snapshot,
+				 struct task *task)
+{
+	(void)dom;
+	g_assert_nonnull(snapshot->domain);
+	script.undone++;
+	do_task(task);
+}
+
 const struct machine_ops script_machines = {
 	.snapshot = script_snapshot,
 	.offline_snapshot = script_offline_snapshot,
 	.revert_check = script_revert_check,
 	.offline_revert = script_offline_revert,
 	.snapshot_drop = script_snapshot_drop,
+	.snapshot_undo = script_snapshot_undo,
 	.name = "script",
 	.start = script_start,
 	.find = script_find,

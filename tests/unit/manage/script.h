@@ -27,7 +27,7 @@ struct script {
 	struct dom *last;  /* whose machine was made last */
 	unsigned machines; /* that there are */
 	unsigned started, destroyed, paused, plugged;
-	unsigned taken, reverted, dropped;  /* snapshots */
+	unsigned taken, reverted, dropped, undone; /* snapshots */
 	bool reverted_again;                /* the last one said that it was the second time */
 	const char *fail_revert;            /* none that is off goes back */
 	bool fail_partly;                   /* but some of its disks do */

@@ -429,6 +429,104 @@ static void test_half_way(void)
 	end(&s);
 }
 
+static const char *kept_snapshots(const struct setup *s)
+{
+	char key[UUID_TEXT_SIZE];
+
+	uuid_write((const uint8_t *)s->a.uuid, key);
+	return g_hash_table_lookup(script.kept[STORE_SNAPSHOTS], key);
+}
+
+/* As a daemon leaves them that is killed while snapshot "one" is being made. */
+static void killed_in_the_middle(struct setup *s, unsigned flags)
+{
+	rpc_domain_snapshot_create_xml_args args = {
+		.dom = s->a,
+		.xml_desc = (char[]){ "<domainsnapshot><name>one</name></domainsnapshot>" },
+		.flags = flags,
+	};
+	g_autofree char *kept = NULL;
+	char key[UUID_TEXT_SIZE];
+	uint32_t serial;
+
+	script.hold = true;
+	serial = client_send_xdr(s->c, RPC_PROC_DOMAIN_SNAPSHOT_CREATE_XML,
+				 (xdrproc_t)xdr_rpc_domain_snapshot_create_xml_args, &args);
+	turn();
+	g_assert_cmpuint(script.held.length, ==, 1);
+	script.hold = false;
+	uuid_write((const uint8_t *)s->a.uuid, key);
+	kept = g_strdup(kept_snapshots(s));
+	g_assert_nonnull(strstr(kept, "<!-- making "));
+	script_release(NULL);
+	g_assert_true(answered_well(s->c, serial));
+	g_assert_null(kept_snapshots(s) ? strstr(kept_snapshots(s), "<!-- making ") : NULL);
+	g_hash_table_insert(script.kept[STORE_SNAPSHOTS], g_strdup(key), g_steal_pointer(&kept));
+}
+
+/* What is only half made when a daemon ends goes, and its name is free. */
+static void test_half_made(void)
+{
+	enum {
+		NO_METADATA = 4,
+		DISK_ONLY = 16,
+	};
+	struct setup s = begin_with(true, on_volume);
+
+	killed_in_the_middle(&s, 0);
+	reload(&s);
+	g_assert_cmpuint(script.undone, ==, 1);
+	g_assert_cmpint(count(&s, 0), ==, 0);
+	g_assert_null(kept_snapshots(&s));
+	g_assert_true(take(&s, "one", NULL, 0));
+	g_assert_cmpuint(script.undone, ==, 1);
+	g_assert_true(forget(&s, "one", 0));
+
+	/* The group comes later: the next snapshot has it done. What cannot be done then is left alone. */
+	for (unsigned i = 0; i < 2; i++) {
+		killed_in_the_middle(&s, i ? NO_METADATA : 0);
+		script.fail = "the group is away";
+		g_test_expect_message(NULL, G_LOG_LEVEL_WARNING,
+				      "*of snapshot 'one' cannot be removed: the group is away");
+		reload(&s);
+		g_assert_nonnull(strstr(kept_snapshots(&s), "<!-- making "));
+		if (i) {
+			script.fail = "the group is away";
+			g_test_expect_message(NULL, G_LOG_LEVEL_WARNING,
+					      "*of snapshot 'one' cannot be removed: *");
+		}
+		g_assert_true(take(&s, "two", NULL, 0));
+		g_test_assert_expected_messages();
+		g_assert_cmpuint(script.undone, ==, 3 + 2 * i);
+		g_assert_cmpint(count(&s, 0), ==, 1);
+		g_assert_null(strstr(kept_snapshots(&s), "<!-- making "));
+		g_assert_true(forget(&s, "two", 0));
+	}
+
+	/* What fails at once leaves nothing to the next daemon. */
+	script.fail = "no room";
+	g_assert_false(take(&s, "one", NULL, 0));
+	g_assert_nonnull(strstr(s.c->error, "no room"));
+	g_assert_true(client_do(s.c, RPC_PROC_DOMAIN_CREATE, s.a));
+	g_assert_null(kept_snapshots(&s));
+	killed_in_the_middle(&s, DISK_ONLY);
+	reload(&s);
+	g_assert_cmpuint(script.undone, ==, 6);
+	g_assert_cmpint(client_state(s.c, s.a, NULL), ==, 1);
+
+	/* Nothing is made that is not kept. */
+	script.taken = 0;
+	script.store_fail = "the disk is full";
+	g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*cannot be kept: the disk is full");
+	g_assert_false(take(&s, "one", NULL, DISK_ONLY));
+	g_assert_nonnull(strstr(s.c->error, "domain 'a' cannot be kept: the disk is full"));
+	g_assert_cmpuint(script.taken, ==, 0);
+	script.store_fail = NULL;
+	g_assert_true(take(&s, "one", NULL, DISK_ONLY));
+	g_test_assert_expected_messages();
+	end(&s);
+}
+
 /* Snapshots of a domain that stays are there again; those of one that is gone are gone. */
 static void test_undefine(void)
 {
@@ -471,6 +569,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/keep/tree", test_tree);
 	g_test_add_func("/keep/volumes", test_volumes);
 	g_test_add_func("/keep/half-way", test_half_way);
+	g_test_add_func("/keep/half-made", test_half_made);
 	g_test_add_func("/keep/undefine", test_undefine);
 	return g_test_run();
 }

@@ -894,6 +894,18 @@ static bool start_machine(struct test_client *c, rpc_domain dom)
 	return client_call(c, RPC_PROC_DOMAIN_CREATE, domain_create, &args);
 }
 
+/* One more disk, while it runs. */
+static bool plug(struct test_client *c, rpc_domain dom, const char *path)
+{
+	g_autofree char *xml =
+		g_strdup_printf("<disk type='file'><driver type='qcow2'/><source file='%s'/>"
+				"<target dev='vdb' bus='virtio'/></disk>",
+				path);
+	rpc_domain_attach_device_args args = { .dom = dom, .xml = xml };
+
+	return client_call(c, RPC_PROC_DOMAIN_ATTACH_DEVICE, domain_attach_device, &args);
+}
+
 /* A disk that another machine's refers to, by whichever path, is not written to. */
 static void test_linked(void)
 {
@@ -919,6 +931,10 @@ static void test_linked(void)
 	g_assert_nonnull(strstr(s.c->error, "a disk of 'clone' begins as its disk 'vda' is"));
 	g_assert_cmpuint(lab.rounds, ==, 1);
 	g_assert_true(start_machine(s.c, other));
+	g_assert_false(plug(s.c, other, "/elsewhere/v"));
+	g_assert_nonnull(strstr(s.c->error, "a disk of 'clone' begins as its disk 'vdb' is"));
+	g_assert_cmpuint(lab.rounds, ==, 3);
+	g_assert_true(plug(s.c, other, "/elsewhere/x"));
 	/* A machine that has no definition yet needs nothing. */
 	lab.hold_identify = true;
 	transient.xml_desc = xml;
