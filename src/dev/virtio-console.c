@@ -145,8 +145,8 @@ static size_t console_receive(void *opaque, const uint8_t *buf, size_t len)
 	if (port_open(port) && virtq_ready(dev->queue[rx_index(port)]))
 		done = receive_locked(port, buf, len);
 	port->input_waits = done < len;
-	/* The driver may have given a buffer after we looked and before it was to notify us. */
-	if (port->input_waits && port_open(port) && virtq_pending(dev->queue[rx_index(port)]))
+	/* After a whole batch nobody has asked for more; or the driver has given some meanwhile. */
+	if (port->input_waits && port_open(port) && virtq_notify_on(dev->queue[rx_index(port)]))
 		virtio_kick_self(dev, rx_index(port));
 	virtio_unlock(dev);
 	return done;

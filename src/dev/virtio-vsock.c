@@ -145,6 +145,11 @@ DATA_PATH static size_t fill_refusal(struct vsock *vsock, const struct virtq_cha
 	return iov_copy_in(chain->in, chain->in_count, 0, header, HEADER_LEN);
 }
 
+static bool answers_full(const struct vsock *vsock)
+{
+	return vsock->refusals == VSOCK_MAX_REFUSALS;
+}
+
 static bool anything(const struct vsock *vsock)
 {
 	return vsock->refusals || !TAILQ_EMPTY(&vsock->ready);
@@ -175,7 +180,7 @@ static bool rx_one(struct vsock *vsock, struct virtq *vq)
 void vsock_rx_run(struct vsock *vsock)
 {
 	struct virtq *vq = vsock->dev.queue[QUEUE_RX];
-	bool full = vsock->refusals == VSOCK_MAX_REFUSALS;
+	bool full = answers_full(vsock);
 	unsigned n = 0;
 
 	if (vsock->purge || !virtio_live(&vsock->dev) || !virtq_ready(vq))
@@ -183,7 +188,7 @@ void vsock_rx_run(struct vsock *vsock)
 	while (n < BATCH_PACKETS && anything(vsock) && rx_one(vsock, vq))
 		n++;
 	virtq_flush(vq);
-	if (full && vsock->refusals < VSOCK_MAX_REFUSALS)
+	if (full && !answers_full(vsock))
 		virtio_kick_self(&vsock->dev, QUEUE_TX);
 	if (!anything(vsock)) {
 		virtq_notify_off(vq);
@@ -288,14 +293,13 @@ static void on_packet(struct vsock *vsock, const uint8_t *header, const struct v
 static void tx_run(struct vsock *vsock)
 {
 	struct virtq *vq = vsock->dev.queue[QUEUE_TX];
-	struct virtq_chain *chain = NULL;
 	unsigned n;
 
 	virtq_notify_off(vq);
-	for (n = 0; n < BATCH_PACKETS && vsock->refusals < VSOCK_MAX_REFUSALS; n++) {
+	for (n = 0; n < BATCH_PACKETS && !answers_full(vsock); n++) {
+		struct virtq_chain *chain = virtq_pop(vq);
 		uint8_t header[HEADER_LEN];
 
-		chain = virtq_pop(vq);
 		if (!chain)
 			break;
 		if (iov_copy_out(chain->out, chain->out_count, 0, header, HEADER_LEN) == HEADER_LEN)
@@ -303,8 +307,9 @@ static void tx_run(struct vsock *vsock)
 		virtq_push(vq, chain, 0);
 	}
 	virtq_flush(vq);
-	/* With the list of answers full, the RX queue kicks us when there is room again. */
-	if (n == BATCH_PACKETS || (!chain && virtq_ready(vq) && virtq_notify_on(vq)))
+	/* With the list of answers full, we are kicked when there is room again. */
+	if (!answers_full(vsock) &&
+	    (n == BATCH_PACKETS || (virtq_ready(vq) && virtq_notify_on(vq))))
 		virtio_kick_self(&vsock->dev, QUEUE_TX);
 	vsock_rx_run(vsock);
 }
@@ -336,6 +341,8 @@ void vsock_purge(struct vsock *vsock)
 		return;
 	vsock->purge = false;
 	vsock_conn_free_all(vsock);
+	if (answers_full(vsock))
+		virtio_kick_self(&vsock->dev, QUEUE_TX);
 	vsock->refusals = 0;
 }
 

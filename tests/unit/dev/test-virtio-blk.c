@@ -4,10 +4,6 @@
  *
  * Errors, limits and resets are in test-virtio-blk-life.c.
  */
-#include <sched.h>
-
-#include "base/thread.h"
-
 #include "blk-rig.h"
 
 /* ---- configuration ---- */
@@ -774,66 +770,6 @@ static void test_stats(const void *features)
 	rig_release(&rig);
 }
 
-struct rounds {
-	struct io_loop *loop;
-	atomic_bool stop;
-	atomic_uint count;
-};
-
-static void run_rounds(void *arg)
-{
-	struct rounds *rounds = arg;
-
-	while (!atomic_load(&rounds->stop)) {
-		(void)io_loop_run(rounds->loop, false);
-		atomic_fetch_add(&rounds->count, 1);
-	}
-}
-
-/* A driver that adds a request while the device finds nothing, and asks not to be told, is told to look again. */
-static void test_kicks_in_vain(const void *features)
-{
-	enum {
-		TRIES = 20000,
-		ENOUGH = 100, /* rounds */
-	};
-	struct rounds rounds = { 0 };
-	struct vdriver_buf bufs[2];
-	struct rig_request req;
-	struct thread *thread;
-	struct rig rig;
-
-	rig_init(&rig, *(const uint64_t *)features);
-	rounds.loop = rig.loop;
-	rig_make(&rig, &req, BLK_T_IN, 0, 0, 512);
-	bufs[0] = (struct vdriver_buf){ req.out_gpa, (uint32_t)req.out_len, false };
-	bufs[1] = (struct vdriver_buf){ req.in_gpa, (uint32_t)req.in_len, true };
-	thread = thread_start("rounds", run_rounds, &rounds, NULL);
-	g_assert_nonnull(thread);
-	for (unsigned i = 0; i < TRIES; i++) {
-		unsigned before, passed = 0;
-		uint32_t used;
-		void *token;
-
-		virtio_kick(rig.dev, 0);
-		for (volatile unsigned wait = 0; wait < i % 200; wait++)
-			continue;
-		g_assert_true(vdriver_add(rig.d, 0, bufs, 2, &req));
-		(void)vdriver_kick(rig.d, 0);
-		before = atomic_load(&rounds.count);
-		while (!vdriver_used(rig.d, 0, &token, &used)) {
-			if (passed > ENOUGH)
-				g_error("request %u is not looked at", i);
-			/* Before it is asked again. */
-			passed = atomic_load(&rounds.count) - before;
-			sched_yield();
-		}
-	}
-	atomic_store(&rounds.stop, true);
-	thread_join(thread);
-	rig_release(&rig);
-}
-
 int main(int argc, char **argv)
 {
 	static const char prefix[] = "/dev/virtio-blk";
@@ -862,6 +798,5 @@ int main(int argc, char **argv)
 	rig_add(prefix, "1.12-bad-ranges", test_bad_ranges);
 	rig_add(prefix, "write-cache", test_write_cache);
 	rig_add(prefix, "stats", test_stats);
-	rig_add(prefix, "kicks-in-vain", test_kicks_in_vain);
 	return g_test_run();
 }

@@ -232,6 +232,34 @@ static void test_input(const void *layout)
 	rig_close(&rig);
 }
 
+/* However many buffers were filled at once: who waits for more hears of the next one. */
+static void test_input_by_bytes(const void *layout)
+{
+	static const char text[129];
+	struct rig rig;
+
+	rig_open(&rig, layout, 0);
+	for (unsigned count = 1; count < sizeof(text); count++) {
+		post(&rig, RX, 1, count);
+		fake_clock_run(&rig.clock);
+		for (size_t done = 0; done < count;) {
+			done += fake_chardev_input(&rig.chr[0], text, sizeof(text) - done);
+			vdriver_run(rig.d);
+			fake_clock_run(&rig.clock);
+			g_assert_cmpuint(rig.chr[0].resumed, ==, done < count);
+			rig.chr[0].resumed = 0;
+		}
+		g_assert_cmpuint(used(&rig, RX), ==, count);
+		post(&rig, RX, 1, 1);
+		fake_clock_run(&rig.clock);
+		g_assert_cmpuint(rig.chr[0].resumed, ==, 1);
+		rig.chr[0].resumed = 0;
+		g_assert_cmpuint(fake_chardev_input(&rig.chr[0], text, 1), ==, 1);
+		g_assert_cmpuint(used(&rig, RX), ==, 1);
+	}
+	rig_close(&rig);
+}
+
 /* Lesson 19: whatever the amount, both ways go on with small buffers and a slow host. */
 static void test_flow_lesson_19(const void *layout)
 {
@@ -539,6 +567,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/virtio-console/refused", test_refused);
 	add("output", test_output);
 	add("input", test_input);
+	add("input-by-bytes", test_input_by_bytes);
 	add("flow-lesson-19", test_flow_lesson_19);
 	add("reset", test_reset);
 	add("config", test_config);

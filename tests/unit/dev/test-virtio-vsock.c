@@ -664,19 +664,12 @@ static void test_wrong_packets(const void *layout)
 	rig_close(&rig);
 }
 
-/* Lesson 19: a guest that gives no buffers holds up itself; what was to be told is told later. */
-static void test_no_buffers_lesson_19(const void *layout)
+/* Packets to nobody, each of which is to be refused: as many as there is room for, up to @count. */
+static void send_lost(struct rig *rig, unsigned count)
 {
-	unsigned taken = 0, answers = 0;
-	struct packet packet;
-	struct rig rig;
-	uint32_t len;
-	void *token;
-
-	rig_open(&rig, layout);
-	for (unsigned i = 0; i < 600; i++) {
-		uint64_t gpa = vdriver_alloc(rig.d, HEADER_LEN);
-		uint8_t *p = vdriver_ptr(rig.d, gpa, HEADER_LEN);
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t gpa = vdriver_alloc(rig->d, HEADER_LEN);
+		uint8_t *p = vdriver_ptr(rig->d, gpa, HEADER_LEN);
 		struct vdriver_buf buf = { gpa, HEADER_LEN, false };
 
 		memset(p, 0, HEADER_LEN);
@@ -684,24 +677,67 @@ static void test_no_buffers_lesson_19(const void *layout)
 		put_le64(p + 8, VSOCK_HOST_CID);
 		put_le16(p + 28, TYPE_STREAM);
 		put_le16(p + 30, OP_RW);
-		if (!vdriver_add(rig.d, TX, &buf, 1, NULL))
+		if (!vdriver_add(rig->d, TX, &buf, 1, NULL))
 			break;
-		vdriver_kick(rig.d, TX);
-		vdriver_run(rig.d);
-		while (vdriver_used(rig.d, TX, &token, &len))
-			taken++;
 	}
-	g_assert_cmpuint(taken, ==, VSOCK_MAX_REFUSALS);
+	vdriver_kick(rig->d, TX);
+}
+
+static unsigned taken(struct rig *rig)
+{
+	unsigned count = 0;
+	uint32_t len;
+	void *token;
+
+	while (vdriver_used(rig->d, TX, &token, &len))
+		count++;
+	return count;
+}
+
+/* Lesson 19: a guest that gives no buffers holds up itself; what was to be told is told later. */
+static void test_no_buffers_lesson_19(const void *layout)
+{
+	unsigned count = 0, answers = 0;
+	struct packet packet;
+	struct rig rig;
+
+	rig_open(&rig, layout);
+	for (unsigned i = 0; i < 600; i++) {
+		send_lost(&rig, 1);
+		vdriver_run(rig.d);
+		count += taken(&rig);
+	}
+	g_assert_cmpuint(count, ==, VSOCK_MAX_REFUSALS);
 	for (unsigned before = UINT32_MAX; before != answers;) {
 		before = answers;
 		post(&rig, 20);
 		while (got(&rig, &packet))
 			answers++;
-		while (vdriver_used(rig.d, TX, &token, &len))
-			taken++;
+		count += taken(&rig);
 	}
-	g_assert_cmpuint(taken, >, VSOCK_MAX_REFUSALS);
-	g_assert_cmpuint(answers, ==, taken);
+	g_assert_cmpuint(count, >, VSOCK_MAX_REFUSALS);
+	g_assert_cmpuint(answers, ==, count);
+	rig_close(&rig);
+}
+
+/* The device waits for the buffers, and is not busy until they come. */
+static void test_no_buffers_idle(const void *layout)
+{
+	unsigned rounds = 0;
+	struct rig rig;
+
+	rig_open(&rig, layout);
+	send_lost(&rig, VSOCK_MAX_REFUSALS);
+	vdriver_run(rig.d);
+	g_assert_cmpuint(taken(&rig), ==, VSOCK_MAX_REFUSALS);
+	send_lost(&rig, 1);
+	while (io_loop_run(rig.loop, false))
+		g_assert_cmpuint(rounds++, <, 100);
+	g_assert_cmpuint(taken(&rig), ==, 0);
+	/* What was to be told is not any more: there is room for other answers. */
+	virtio_vsock_transport_reset(rig.dev);
+	vdriver_run(rig.d);
+	g_assert_cmpuint(taken(&rig), ==, 1);
 	rig_close(&rig);
 }
 
@@ -949,6 +985,7 @@ int main(int argc, char **argv)
 	add("lengths-lesson-18", test_lengths_lesson_18);
 	add("wrong-packets", test_wrong_packets);
 	add("no-buffers-lesson-19", test_no_buffers_lesson_19);
+	add("no-buffers-idle", test_no_buffers_idle);
 	add("table", test_table);
 	add("drain", test_drain);
 	add("reset", test_reset);
