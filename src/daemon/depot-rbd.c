@@ -16,6 +16,10 @@
 #include "host/rbd.h"
 #include "host/tool.h"
 
+enum {
+	SECTOR = 512
+};
+
 static const char *pool_of(const struct depot *depot)
 {
 	return depot->def->source.name;
@@ -134,7 +138,8 @@ static bool create(const struct depot *depot, const struct vol_create *what, con
 	g_autofree char *monitors = monitors_of(depot);
 	const struct storage_vol *vol = what->vol;
 	const char *format = vol->target.format.type;
-	uint64_t size = (uint64_t)vol->capacity.value;
+	/* A disk has sectors. */
+	uint64_t size = ((uint64_t)vol->capacity.value + SECTOR - 1) / SECTOR * SECTOR;
 
 	(void)work;
 	if (source_fd >= 0)

@@ -767,7 +767,7 @@ static void test_rbd(void)
 	g_free(log_of(&lab));
 
 	g_assert_no_error(create(
-		&lab, "<volume><name>n</name><capacity>2097152</capacity></volume>", NULL, NULL));
+		&lab, "<volume><name>n</name><capacity>2096641</capacity></volume>", NULL, NULL));
 	g_assert_no_error(create(
 		&lab, "<volume><name>c</name><capacity>2097152</capacity></volume>", "one", NULL));
 	g_assert_no_error(resize_vol(&lab, "one", 4096, VOL_RESIZE_SHRINK));
