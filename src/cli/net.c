@@ -13,24 +13,6 @@
 
 /* ---- list ---- */
 
-/* UUIDs of the networks that such flags name, as a set; NULL with an error. */
-static GHashTable *uuids_of(struct cli *cli, unsigned flags, GError **error)
-{
-	struct socle_network **nets = NULL;
-	struct socle_error *why = NULL;
-	GHashTable *set;
-
-	if (socle_network_list(cli->conn, flags, &nets, &why) < 0) {
-		cli_fail(error, why, NULL);
-		return NULL;
-	}
-	set = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	for (unsigned i = 0; nets[i]; i++)
-		g_hash_table_add(set, g_strdup(socle_network_uuid_text(nets[i])));
-	socle_networks_free(nets);
-	return set;
-}
-
 /* Three lists for all of them, not three calls for each. */
 struct facts {
 	GHashTable *active, *persistent, *autostart;
@@ -45,11 +27,14 @@ static void facts_release(struct facts *facts)
 
 static bool facts_init(struct facts *facts, struct cli *cli, GError **error)
 {
-	*facts = (struct facts){ .active = uuids_of(cli, SOCLE_NETWORK_LIST_ACTIVE, error) };
+	*facts = (struct facts){ .active = cli_uuids(cli, &object_network,
+						     SOCLE_NETWORK_LIST_ACTIVE, error) };
 	if (facts->active)
-		facts->persistent = uuids_of(cli, SOCLE_NETWORK_LIST_PERSISTENT, error);
+		facts->persistent =
+			cli_uuids(cli, &object_network, SOCLE_NETWORK_LIST_PERSISTENT, error);
 	if (facts->persistent)
-		facts->autostart = uuids_of(cli, SOCLE_NETWORK_LIST_AUTOSTART, error);
+		facts->autostart =
+			cli_uuids(cli, &object_network, SOCLE_NETWORK_LIST_AUTOSTART, error);
 	return facts->autostart != NULL;
 }
 

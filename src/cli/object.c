@@ -15,37 +15,76 @@ static const struct name_kind pool_words = { "pool", "pools", "socle pool list" 
 static const struct name_kind volume_words = { "volume", "volumes", "socle vol list" };
 static const struct name_kind secret_words = { "secret", "secrets", "socle secret list" };
 
-/* The long way: all that a list has, compared with the word. Its place, or -1 with an error. */
-static int search(struct cli *cli, const struct object_kind *kind, void *const *all, int count,
-		  const char *word, GError **error)
+/* All of a kind that such flags name, for g_ptr_array_unref(); NULL with an error. */
+static GPtrArray *list_all(struct cli *cli, const struct object_kind *kind, unsigned flags,
+			   GError **error)
 {
-	g_autofree struct named *names = g_new0(struct named, (size_t)count + 1);
-
-	for (int i = 0; i < count; i++) {
-		names[i] = (struct named){ .name = kind->name(all[i]), .id = -1 };
-		g_strlcpy(names[i].uuid, kind->uuid(all[i]), sizeof(names[i].uuid));
-	}
-	return names_find(kind->words, names, (unsigned)count, word, cli->where, error);
-}
-
-/* ---- networks ---- */
-
-static struct socle_network *search_network(struct cli *cli, const char *word, GError **error)
-{
-	struct socle_network **nets = NULL, *found = NULL;
 	struct socle_error *why = NULL;
-	int count = socle_network_list(cli->conn, 0, &nets, &why), place;
+	void **all = NULL;
+	int count = kind->list(cli->conn, flags, &all, &why);
+	GPtrArray *list;
 
 	if (count < 0) {
 		cli_fail(error, why, NULL);
 		return NULL;
 	}
-	place = search(cli, &object_network, (void **)nets, count, word, error);
-	if (place >= 0)
-		found = socle_network_ref(nets[place]);
-	socle_networks_free(nets);
-	return found;
+	list = g_ptr_array_new_full((guint)count, kind->unref);
+	for (int i = 0; i < count; i++)
+		g_ptr_array_add(list, all[i]);
+	free(all);
+	return list;
 }
+
+GHashTable *cli_uuids(struct cli *cli, const struct object_kind *kind, unsigned flags,
+		      GError **error)
+{
+	g_autoptr(GPtrArray) all = list_all(cli, kind, flags, error);
+	GHashTable *set;
+
+	if (!all)
+		return NULL;
+	set = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	for (unsigned i = 0; i < all->len; i++)
+		g_hash_table_add(set, g_strdup(kind->uuid(all->pdata[i])));
+	return set;
+}
+
+/* Of some kinds several may be called the same. */
+static bool is_only_one(const struct object_kind *kind, const GPtrArray *all, unsigned place,
+			const char *word, GError **error)
+{
+	g_autofree char *shown = cli_plain(word);
+	unsigned same = 0;
+
+	if (strcmp(kind->name(all->pdata[place]), word) != 0)
+		return true;
+	for (unsigned i = 0; i < all->len; i++)
+		same += !strcmp(kind->name(all->pdata[i]), word);
+	return same == 1 ||
+	       error_set(error, SOCLE_ERROR_USAGE,
+			 "%u %s are called '%s'; give the UUID of one, as '%s' shows it", same,
+			 kind->words->many, shown, kind->words->list);
+}
+
+/* The one that @word means, with a reference; NULL with an error. */
+static void *search(struct cli *cli, const struct object_kind *kind, const char *word,
+		    GError **error)
+{
+	g_autoptr(GPtrArray) all = list_all(cli, kind, 0, error);
+	g_autofree struct named *names = g_new0(struct named, all ? all->len + 1 : 1);
+	int place;
+
+	for (unsigned i = 0; all && i < all->len; i++) {
+		names[i] = (struct named){ .name = kind->name(all->pdata[i]), .id = -1 };
+		g_strlcpy(names[i].uuid, kind->uuid(all->pdata[i]), sizeof(names[i].uuid));
+	}
+	place = all ? names_find(kind->words, names, all->len, word, cli->where, error) : -1;
+	if (place < 0 || !is_only_one(kind, all, (unsigned)place, word, error))
+		return NULL;
+	return kind->ref(all->pdata[place]);
+}
+
+/* ---- networks ---- */
 
 struct socle_network *cli_network(struct cli *cli, const char *word, GError **error)
 {
@@ -62,7 +101,7 @@ struct socle_network *cli_network(struct cli *cli, const char *word, GError **er
 		return NULL;
 	}
 	socle_error_free(why);
-	return search_network(cli, word, error);
+	return search(cli, &object_network, word, error);
 }
 
 static void *find_network(struct cli *cli, const struct cli_args *args, const char *word,
@@ -70,6 +109,17 @@ static void *find_network(struct cli *cli, const struct cli_args *args, const ch
 {
 	(void)args;
 	return cli_network(cli, word, error);
+}
+
+static int list_networks(struct socle_conn *conn, unsigned flags, void ***ret_all,
+			 struct socle_error **error)
+{
+	return socle_network_list(conn, flags, (struct socle_network ***)ret_all, error);
+}
+
+static void *ref_network(void *object)
+{
+	return socle_network_ref(object);
 }
 
 static void unref_network(void *object)
@@ -105,6 +155,8 @@ static int network_undefine(void *object, struct socle_error **error)
 const struct object_kind object_network = {
 	.words = &network_words,
 	.find = find_network,
+	.list = list_networks,
+	.ref = ref_network,
 	.unref = unref_network,
 	.name = network_name,
 	.uuid = network_uuid,
@@ -117,23 +169,6 @@ const struct object_kind object_network = {
 };
 
 /* ---- pools ---- */
-
-static struct socle_pool *search_pool(struct cli *cli, const char *word, GError **error)
-{
-	struct socle_pool **pools = NULL, *found = NULL;
-	struct socle_error *why = NULL;
-	int count = socle_pool_list(cli->conn, 0, &pools, &why), place;
-
-	if (count < 0) {
-		cli_fail(error, why, NULL);
-		return NULL;
-	}
-	place = search(cli, &object_pool, (void **)pools, count, word, error);
-	if (place >= 0)
-		found = socle_pool_ref(pools[place]);
-	socle_pools_free(pools);
-	return found;
-}
 
 struct socle_pool *cli_pool(struct cli *cli, const char *word, GError **error)
 {
@@ -150,7 +185,7 @@ struct socle_pool *cli_pool(struct cli *cli, const char *word, GError **error)
 		return NULL;
 	}
 	socle_error_free(why);
-	return search_pool(cli, word, error);
+	return search(cli, &object_pool, word, error);
 }
 
 static void *find_pool(struct cli *cli, const struct cli_args *args, const char *word,
@@ -158,6 +193,17 @@ static void *find_pool(struct cli *cli, const struct cli_args *args, const char 
 {
 	(void)args;
 	return cli_pool(cli, word, error);
+}
+
+static int list_pools(struct socle_conn *conn, unsigned flags, void ***ret_all,
+		      struct socle_error **error)
+{
+	return socle_pool_list(conn, flags, (struct socle_pool ***)ret_all, error);
+}
+
+static void *ref_pool(void *object)
+{
+	return socle_pool_ref(object);
 }
 
 static void unref_pool(void *object)
@@ -193,6 +239,8 @@ static int pool_undefine(void *object, struct socle_error **error)
 const struct object_kind object_pool = {
 	.words = &pool_words,
 	.find = find_pool,
+	.list = list_pools,
+	.ref = ref_pool,
 	.unref = unref_pool,
 	.name = pool_name,
 	.uuid = pool_uuid,
@@ -361,41 +409,9 @@ const char *cli_secret_name(const struct socle_secret *secret)
 	return *id ? id : socle_secret_uuid_text(secret);
 }
 
-/* A volume and a target may be called the same. */
-static bool is_only_one(struct socle_secret *const *secrets, int place, const char *word,
-			GError **error)
-{
-	g_autofree char *shown = cli_plain(word);
-	unsigned same = 0;
-
-	if (strcmp(cli_secret_name(secrets[place]), word) != 0)
-		return true;
-	for (unsigned i = 0; secrets[i]; i++)
-		same += !strcmp(cli_secret_name(secrets[i]), word);
-	return same == 1 ||
-	       error_set(error, SOCLE_ERROR_USAGE,
-			 "%u secrets are for '%s'; give the UUID of one, as '%s' shows it", same,
-			 shown, secret_words.list);
-}
-
 struct socle_secret *cli_secret(struct cli *cli, const char *word, GError **error)
 {
-	struct socle_secret **secrets = NULL, *found = NULL;
-	struct socle_error *why = NULL;
-	int count, place;
-
-	if (!cli_connect(cli, error))
-		return NULL;
-	count = socle_secret_list(cli->conn, 0, &secrets, &why);
-	if (count < 0) {
-		cli_fail(error, why, NULL);
-		return NULL;
-	}
-	place = search(cli, &object_secret, (void **)secrets, count, word, error);
-	if (place >= 0 && is_only_one(secrets, place, word, error))
-		found = socle_secret_ref(secrets[place]);
-	socle_secrets_free(secrets);
-	return found;
+	return cli_connect(cli, error) ? search(cli, &object_secret, word, error) : NULL;
 }
 
 static void *find_secret(struct cli *cli, const struct cli_args *args, const char *word,
@@ -403,6 +419,17 @@ static void *find_secret(struct cli *cli, const struct cli_args *args, const cha
 {
 	(void)args;
 	return cli_secret(cli, word, error);
+}
+
+static int list_secrets(struct socle_conn *conn, unsigned flags, void ***ret_all,
+			struct socle_error **error)
+{
+	return socle_secret_list(conn, flags, (struct socle_secret ***)ret_all, error);
+}
+
+static void *ref_secret(void *object)
+{
+	return socle_secret_ref(object);
 }
 
 static void unref_secret(void *object)
@@ -428,6 +455,8 @@ static char *secret_xml(void *object, unsigned flags, struct socle_error **error
 const struct object_kind object_secret = {
 	.words = &secret_words,
 	.find = find_secret,
+	.list = list_secrets,
+	.ref = ref_secret,
 	.unref = unref_secret,
 	.name = secret_name,
 	.uuid = secret_uuid,

@@ -17,6 +17,10 @@ struct object_kind {
 	/* The one that @word means, connected; for unref(). NULL with an error. */
 	void *(*find)(struct cli *cli, const struct cli_args *args, const char *word,
 		      GError **error);
+	/* As libsocle's, each for unref(), the list for free(3). Volumes have neither this nor ref(). */
+	int (*list)(struct socle_conn *conn, unsigned flags, void ***ret_all,
+		    struct socle_error **error);
+	void *(*ref)(void *object);
 	void (*unref)(void *object);
 	const char *(*name)(const void *object);
 	const char *(*uuid)(const void *object); /* or the kind has none */
@@ -48,6 +52,10 @@ struct socle_volume *cli_volume_in(struct cli *cli, const struct cli_args *args,
 struct socle_secret *cli_secret(struct cli *cli, const char *word, GError **error);
 /* What people call it: what it is for, or its UUID. It belongs to @secret. */
 const char *cli_secret_name(const struct socle_secret *secret);
+
+/* UUIDs of those that such flags name, as a set; connected. NULL with an error. */
+GHashTable *cli_uuids(struct cli *cli, const struct object_kind *kind, unsigned flags,
+		      GError **error);
 
 /* Do @act to all that the words from the first on mean, as cli_each() does to machines. */
 typedef bool object_act(struct cli *cli, const struct cli_args *args, void *object, GError **error);

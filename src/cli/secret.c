@@ -14,24 +14,6 @@
 
 /* ---- list ---- */
 
-/* One list for all of them, not a question for each: UUIDs, as a set; NULL with an error. */
-static GHashTable *uuids_of(struct cli *cli, unsigned flags, GError **error)
-{
-	struct socle_secret **secrets = NULL;
-	struct socle_error *why = NULL;
-	GHashTable *set;
-
-	if (socle_secret_list(cli->conn, flags, &secrets, &why) < 0) {
-		cli_fail(error, why, NULL);
-		return NULL;
-	}
-	set = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	for (unsigned i = 0; secrets[i]; i++)
-		g_hash_table_add(set, g_strdup(socle_secret_uuid_text(secrets[i])));
-	socle_secrets_free(secrets);
-	return set;
-}
-
 static json_t *secret_json(struct socle_secret *secret, bool is_private, bool ephemeral)
 {
 	return json_pack("{s:o, s:s, s:s, s:b, s:b}", "name",
@@ -64,8 +46,9 @@ static int print_list(struct cli *cli, struct socle_secret *const *secrets, GErr
 			cli_out_name(cli_secret_name(secrets[i]));
 		return CLI_OK;
 	}
-	private = uuids_of(cli, SOCLE_SECRET_LIST_PRIVATE, error);
-	ephemeral = private ? uuids_of(cli, SOCLE_SECRET_LIST_EPHEMERAL, error) : NULL;
+	private = cli_uuids(cli, &object_secret, SOCLE_SECRET_LIST_PRIVATE, error);
+	ephemeral =
+		private ? cli_uuids(cli, &object_secret, SOCLE_SECRET_LIST_EPHEMERAL, error) : NULL;
 	if (!ephemeral)
 		return CLI_FAILED;
 	list = json_array();

@@ -135,7 +135,7 @@ class Secrets(Case):
     def test_one_name(self):
         """A volume and a target may be called the same."""
         uuids = [self.create('/same', usage=usage) for usage in ('volume', 'iscsi')]
-        self.bad('secret', 'get', '/same', status=2, says="2 secrets are for '/same'; give the UUID")
+        self.bad('secret', 'get', '/same', status=2, says="2 secrets are called '/same'; give the UUID")
         self.good('secret', 'delete', uuids[0])
         self.assertEqual(self.good('secret', 'uuid', '/same').strip(), uuids[1])
 

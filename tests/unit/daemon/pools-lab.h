@@ -138,15 +138,20 @@ static inline struct storage_vol *look(struct lab *lab, const char *name, GError
 	return look_file(lab, name, &id, ret_error);
 }
 
-static inline unsigned count_files(const struct lab *lab)
+static inline unsigned count_names(const char *folder)
 {
-	GDir *dir = g_dir_open(lab->folder, 0, NULL);
+	GDir *dir = g_dir_open(folder, 0, NULL);
 	unsigned n = 0;
 
 	while (g_dir_read_name(dir))
 		n++;
 	g_dir_close(dir);
 	return n;
+}
+
+static inline unsigned count_files(const struct lab *lab)
+{
+	return count_names(lab->folder);
 }
 
 static inline char *path_of(const struct lab *lab, const char *name)

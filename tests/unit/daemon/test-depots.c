@@ -148,13 +148,13 @@ static GError *remove_it(const struct lab *lab, const char *name, unsigned flags
 	return wait_end(&wait);
 }
 
-static GError *resize(const struct lab *lab, const char *name, uint64_t bytes)
+static GError *resize(const struct lab *lab, const char *name, uint64_t bytes, unsigned flags)
 {
 	struct vol_work *work = vol_work_new();
 	struct wait wait;
 
 	wait_init(&wait);
-	pools_ops.resize(lab->storage, name, bytes, 0, work, &wait.task);
+	pools_ops.resize(lab->storage, name, bytes, flags, work, &wait.task);
 	vol_work_unref(work);
 	return wait_end(&wait);
 }
@@ -178,8 +178,8 @@ static void check_refusals(struct lab *lab)
 	is_told(remove_it(lab, "tp", VOL_REMOVE_WITH_SNAPSHOTS), SOCLE_ERROR_BUSY,
 		"take 't' with it");
 	is_told(remove_it(lab, "alone", 0), SOCLE_ERROR_BUSY, "in use");
-	is_told(resize(lab, "a", 16777216), SOCLE_ERROR_BUSY, "has snapshots, and is in use");
-	is_told(resize(lab, "s", 16777216), SOCLE_ERROR_UNSUPPORTED, "as large as 'a' was");
+	is_told(resize(lab, "a", 16777216, 0), SOCLE_ERROR_BUSY, "has snapshots, and is in use");
+	is_told(resize(lab, "s", 16777216, 0), SOCLE_ERROR_UNSUPPORTED, "as large as 'a' was");
 	is_told(create(lab,
 		       "<volume><name>n</name><capacity>0</capacity><backingStore><path>/dev/vg/s"
 		       "</path></backingStore></volume>",
@@ -324,28 +324,6 @@ static struct pool_usage usage_of(struct lab *lab)
 	return usage;
 }
 
-static GError *remove_vol(struct lab *lab, const char *name)
-{
-	struct vol_work *work = vol_work_new();
-	struct wait wait;
-
-	wait_init(&wait);
-	pools_ops.remove(lab->storage, name, 0, work, &wait.task);
-	vol_work_unref(work);
-	return wait_end(&wait);
-}
-
-static GError *resize_vol(struct lab *lab, const char *name, uint64_t bytes, unsigned flags)
-{
-	struct vol_work *work = vol_work_new();
-	struct wait wait;
-
-	wait_init(&wait);
-	pools_ops.resize(lab->storage, name, bytes, flags, work, &wait.task);
-	vol_work_unref(work);
-	return wait_end(&wait);
-}
-
 static GError *find_sources(struct lab *lab, enum storage_pool_type type, const char *xml,
 			    char **ret_text)
 {
@@ -457,13 +435,7 @@ static bool has_volume(const struct group *g, const char *name)
 
 static unsigned count_volumes(const struct group *g)
 {
-	GDir *dir = g_dir_open(g->folder, 0, NULL);
-	unsigned n = 0;
-
-	while (g_dir_read_name(dir))
-		n++;
-	g_dir_close(dir);
-	return n;
+	return count_names(g->folder);
 }
 
 /* A copy "new" of the file "old". */
@@ -770,8 +742,8 @@ static void test_rbd(void)
 		&lab, "<volume><name>n</name><capacity>2096641</capacity></volume>", NULL, NULL));
 	g_assert_no_error(create(
 		&lab, "<volume><name>c</name><capacity>2097152</capacity></volume>", "one", NULL));
-	g_assert_no_error(resize_vol(&lab, "one", 4096, VOL_RESIZE_SHRINK));
-	g_assert_no_error(remove_vol(&lab, "one"));
+	g_assert_no_error(resize(&lab, "one", 4096, VOL_RESIZE_SHRINK));
+	g_assert_no_error(remove_it(&lab, "one", 0));
 	log = log_of(&lab);
 	g_assert_nonnull(strstr(log, "rbd create" AT " --pool images --image n --size 2097152B\n"));
 #define PART "\\.socle-00000000-[0-9a-f]{16}\\.part"

@@ -202,11 +202,11 @@ static void send_new(struct vol_io *io, int file, struct task *task)
 	io->ops->write(io, "new", 3, task);
 }
 
+static struct vol_work copied;
+
 static void copy_file(struct vol_io *io, int file, struct task *task)
 {
-	static struct vol_work work;
-
-	io->ops->copy(io, file, &work, task);
+	io->ops->copy(io, file, &copied, task);
 }
 
 static GError *copy(struct lab *lab, const char *name, const struct vol_open *how, int file)
@@ -327,7 +327,9 @@ static void test_make_of_image(void)
 	autofd int file = file_with("QFI\xfb", 4);
 	GError *error;
 
+	atomic_store(&copied.done, 0);
 	g_assert_no_error(make_of(&lab, "qcow2", copy_file, file));
+	g_assert_cmpuint(atomic_load(&copied.done), ==, 4);
 	g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
 	g_assert_cmpstr(text, ==, "QFI\xfb");
 	error = make_of(&lab, "raw", copy_file, file);
