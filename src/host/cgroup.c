@@ -332,18 +332,30 @@ void host_cgroup_free(struct host_cgroup *group)
 	g_free(group);
 }
 
+/*
+ * Each daemon that starts takes away what is empty, even between our making it, open and write: so it is made
+ * anew, as often as daemons can well start in that time.
+ */
+static int add_to(struct host_cgroup *group, unsigned i, pid_t pid)
+{
+	enum {
+		TRIES = 32
+	};
+	int err = -ENOENT;
+
+	for (unsigned n = 0; n < TRIES && (err == -ENOENT || err == -ENODEV); n++) {
+		if (n && make_dir(group->groups, &group->groups->hierarchies[i], group->paths[i]))
+			break;
+		err = cgroup_write(group->paths[i], "cgroup.procs", "%d", pid);
+	}
+	return err;
+}
+
 bool host_cgroup_add(struct host_cgroup *group, pid_t pid, GError **error)
 {
 	for (unsigned i = 0; i < HIERARCHIES_MAX; i++) {
-		int err;
+		int err = group->paths[i] ? add_to(group, i, pid) : 0;
 
-		if (!group->paths[i])
-			continue;
-		err = cgroup_write(group->paths[i], "cgroup.procs", "%d", pid);
-		/* Another daemon that starts takes away what is empty, even between open and write. */
-		if ((err == -ENOENT || err == -ENODEV) &&
-		    !make_dir(group->groups, &group->groups->hierarchies[i], group->paths[i]))
-			err = cgroup_write(group->paths[i], "cgroup.procs", "%d", pid);
 		if (err)
 			return error_sys(error, err,
 					 "cannot move process %d to the control group '%s'", pid,

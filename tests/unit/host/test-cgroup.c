@@ -65,9 +65,11 @@ static void test_unified(void)
 	tree_assert(tree, "/cg/sys.slice/socled.service/socle/cgroup.subtree_control", "+io");
 	/* At the top of the hierarchy nobody has to go. */
 	tree_assert(tree, "/cg/sys.slice/socled.service/socle-daemon/cgroup.procs", "");
-	/* Taken away, being empty, between open and write. */
+	/* Taken away, being empty, by a daemon before open, and by the next one between open and write. */
+	sys_fail_nth(SYS_OPEN, 1, ENOENT);
 	sys_fail_nth(SYS_WRITE, 1, ENODEV);
 	g_assert_true(host_cgroup_add(group, 4711, NULL));
+	g_assert_cmpuint(sys_fail_pending(SYS_OPEN) + sys_fail_pending(SYS_WRITE), ==, 0);
 	tree_assert(tree, IN "cgroup.procs", "4711");
 
 	g_assert_true(host_cgroup_set_shares(group, 300, NULL));
