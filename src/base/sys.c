@@ -496,6 +496,11 @@ int sys_rename_at(int dir, const char *from, const char *to, bool replace)
 			 replace ? renameat(dir, from, dir, to) : rename_new(dir, from, to));
 }
 
+int sys_exchange_at(int dir, const char *one, const char *other)
+{
+	return SYS_RETRY(SYS_RENAME, int, renameat2(dir, one, dir, other, RENAME_EXCHANGE));
+}
+
 int sys_list_dir(int dir, void (*each)(void *opaque, const char *name), void *opaque)
 {
 	/* Its own place in the list, not one that is shared. */

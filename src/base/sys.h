@@ -163,6 +163,8 @@ int sys_stat_at(int dir, const char *name, struct stat *ret_st);
 int sys_unlink_at(int dir, const char *name);
 /* @replace: what has the name @to goes; else that is -EEXIST. */
 int sys_rename_at(int dir, const char *from, const char *to, bool replace);
+/* Both have a name, and get that of the other; counts as SYS_RENAME. Not every file system can. */
+int sys_exchange_at(int dir, const char *one, const char *other);
 /* Call @each for all names but . and .. */
 int sys_list_dir(int dir, void (*each)(void *opaque, const char *name), void *opaque);
 /* As copy_file_range(2), which counts as SYS_PWRITE: how many bytes, 0 at the end of @from. */

@@ -25,6 +25,10 @@
 	{                                                             \
 		"pool", 'p', "POOL", CLI_POOL, "of this storage pool" \
 	}
+#define VOL_ROW_NO_SYNC                                                                          \
+	{                                                                                        \
+		"no-sync", 0, NULL, CLI_NOTHING, "do not wait until the disk has it, as cp does" \
+	}
 #define CLI_ROW_END          \
 	{                    \
 		.name = NULL \

@@ -276,7 +276,7 @@ static struct socle_volume *send_image(struct create *create, const char *name, 
 {
 	struct socle_error *why = NULL;
 	struct socle_volume *vol = vol_make_of(
-		create->pool, name, create->image.fd, cli_args_value(create->args, "image"),
+		create->pool, name, create->image.fd, cli_args_value(create->args, "image"), 0,
 		vol_shows_progress(create->cli), create->made, error);
 
 	if (vol && socle_pool_refresh(create->pool, 0, &why) < 0) {

@@ -94,7 +94,7 @@ struct socle_volume *create_cd(struct socle_pool *pool, const char *name, const 
 	ssize_t ret = fd < 0 ? fd : sys_write_full(fd, image->data, image->len);
 
 	if (ret >= 0)
-		return vol_make_of(pool, name, fd, name, false, made, error);
+		return vol_make_of(pool, name, fd, name, 0, false, made, error);
 	error_sys(error, (int)ret, "cannot write the CD for cloud-init");
 	return NULL;
 }

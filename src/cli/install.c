@@ -121,7 +121,7 @@ static struct socle_volume *send_file(struct install *install, int fd, const cha
 	struct create *create = &install->create;
 	g_autofree char *name = g_strdup_printf("%s-%s", create->name, what);
 
-	return vol_make_of(create->pool, name, fd, what, vol_shows_progress(create->cli),
+	return vol_make_of(create->pool, name, fd, what, 0, vol_shows_progress(create->cli),
 			   install->media, error);
 }
 

@@ -26,6 +26,11 @@ static unsigned validate(const struct cli_args *args)
 	return cli_args_has(args, "validate") ? SOCLE_VOLUME_CREATE_VALIDATE : 0;
 }
 
+unsigned vol_no_sync(const struct cli_args *args)
+{
+	return cli_args_has(args, "no-sync") ? SOCLE_VOLUME_CREATE_NO_SYNC : 0;
+}
+
 #define ROW_PREALLOC                                                                             \
 	{                                                                                        \
 		"prealloc-metadata", 0, NULL, CLI_NOTHING, "make a qcow2 image's tables at once" \
@@ -262,7 +267,8 @@ struct socle_volume *vol_clone(struct cli *cli, struct socle_pool *pool, struct 
 		wanted.target.format.type = source->target.format.type;
 	}
 	xml = storage_vol_format(&wanted);
-	vol = linked ? socle_volume_create(pool, xml, flags, &why)
+	/* An image that only refers to one gets no bytes. */
+	vol = linked ? socle_volume_create(pool, xml, flags & ~SOCLE_VOLUME_CREATE_NO_SYNC, &why)
 		     : copy_volume(cli, pool, xml, from, name, flags, &why);
 	if (!vol)
 		cli_fail(error, why, "volume '%s'", name);
@@ -327,7 +333,7 @@ static int run_clone(struct cli *cli, const struct cli_args *args, GError **erro
 		return to ? CLI_FAILED : (int)cli_fail(error, why, "'%s'", cli_args_word(args, 0));
 	interrupt_begin();
 	vol = vol_clone(cli, pool, from, cli_args_word(args, 1), cli_args_has(args, "linked"),
-			prealloc(args) | reflink(args), error);
+			prealloc(args) | reflink(args) | vol_no_sync(args), error);
 	interrupt_end();
 	if (!vol && interrupted())
 		interrupt_tell(cli_args_word(args, 1), true, error);
@@ -351,6 +357,7 @@ const struct cli_command cli_vol_clone = {
 			  "a qcow2 image that refers to VOLUME, which must stay as it is" },
 			ROW_PREALLOC,
 			ROW_REFLINK,
+			VOL_ROW_NO_SYNC,
 			CLI_ROW_END },
 	.what = { CLI_VOLUME, CLI_TEXT },
 	.min = 2,

@@ -32,6 +32,7 @@ enum {
 struct vol_transfer {
 	uint64_t offset, length; /* of the volume; 0: all */
 	bool sparse;             /* holes of a file are not sent */
+	unsigned no_sync;        /* of an upload: SOCLE_VOLUME_NO_SYNC, or 0 */
 	bool progress;           /* is told on stderr */
 };
 
@@ -203,11 +204,13 @@ static bool upload(struct socle_volume *vol, int fd, const char *path,
 	bool by_daemon;
 
 	if (source.sparse)
-		stream = socle_volume_upload_fd(vol, transfer->offset, transfer->length, fd, NULL);
+		stream = socle_volume_upload_fd(vol, transfer->offset, transfer->length, fd,
+						transfer->no_sync, NULL);
 	by_daemon = stream != NULL;
 	if (!stream)
-		stream = socle_volume_upload(vol, transfer->offset, transfer->length,
-					     source.sparse ? SOCLE_VOLUME_SPARSE : 0, 0, &why);
+		stream = socle_volume_upload(
+			vol, transfer->offset, transfer->length,
+			transfer->no_sync | (source.sparse ? SOCLE_VOLUME_SPARSE : 0), 0, &why);
 	if (!stream)
 		return cli_fail(error, why, "volume '%s'", socle_volume_name(vol));
 	return fill(stream, socle_volume_name(vol), &source, by_daemon,
@@ -234,13 +237,14 @@ struct birth {
 	bool is_there; /* already, without its bytes */
 };
 
-static bool begin_volume(struct socle_pool *pool, const char *xml, int fd, struct birth *birth,
-			 struct socle_error **why)
+static bool begin_volume(struct socle_pool *pool, const char *xml, int fd, unsigned flags,
+			 struct birth *birth, struct socle_error **why)
 {
-	birth->vol = socle_volume_create_stream(pool, xml, 0, fd, 0, &birth->stream, why);
+	birth->vol = socle_volume_create_stream(pool, xml, flags, fd, 0, &birth->stream, why);
 	birth->by_daemon = birth->vol != NULL;
 	if (!birth->vol && is_unknown(why))
-		birth->vol = socle_volume_create_stream(pool, xml, 0, -1, 0, &birth->stream, why);
+		birth->vol =
+			socle_volume_create_stream(pool, xml, flags, -1, 0, &birth->stream, why);
 	if (birth->vol || !is_unknown(why))
 		return birth->vol != NULL;
 	birth->vol = socle_volume_create(pool, xml, 0, why);
@@ -251,8 +255,8 @@ static bool begin_volume(struct socle_pool *pool, const char *xml, int fd, struc
 }
 
 struct socle_volume *vol_make_of(struct socle_pool *pool, const char *name, int fd,
-				 const char *path, bool shows_progress, GPtrArray *made,
-				 GError **error)
+				 const char *path, unsigned flags, bool shows_progress,
+				 GPtrArray *made, GError **error)
 {
 	struct source source = { .fd = fd, .path = path, .sparse = true, .left = UINT64_MAX };
 	g_autofree char *copy = g_strdup(name), *xml = NULL;
@@ -273,7 +277,7 @@ struct socle_volume *vol_make_of(struct socle_pool *pool, const char *name, int 
 	}
 	wanted.capacity = number_of(st.st_size);
 	xml = storage_vol_format(&wanted);
-	ok = begin_volume(pool, xml, fd, &birth, &why)
+	ok = begin_volume(pool, xml, fd, flags, &birth, &why)
 		     ? fill(birth.stream, name, &source, birth.by_daemon, (uint64_t)st.st_size,
 			    shows_progress, error)
 		     : cli_fail(error, why, "cannot make volume '%s'", name);
@@ -315,6 +319,7 @@ static int run_upload(struct cli *cli, const struct cli_args *args, GError **err
 
 	if (!transfer_of(cli, args, &transfer, error))
 		return CLI_USAGE;
+	transfer.no_sync = vol_no_sync(args);
 	opened = is_stdin ? -1 : sys_open(path, O_RDONLY, 0);
 	if (opened < 0 && !is_stdin)
 		return error_sys(error, opened, "cannot open '%s'", path);
@@ -341,7 +346,8 @@ static int run_import(struct cli *cli, const struct cli_args *args, GError **err
 	if (!pool)
 		return CLI_FAILED;
 	interrupt_begin();
-	vol = vol_make_of(pool, name, fd, path, vol_shows_progress(cli), vols, error);
+	vol = vol_make_of(pool, name, fd, path, vol_no_sync(args), vol_shows_progress(cli), vols,
+			  error);
 	if (!vol)
 		vols_undo(cli, vols, name, error);
 	interrupt_end();
@@ -356,6 +362,7 @@ const struct cli_command cli_vol_import = {
 	.verb = "import",
 	.arguments = "POOL FILE [NAME]",
 	.summary = "Make a volume of a file, which is there when it has all of it",
+	.options = (const struct cli_option[]){ VOL_ROW_NO_SYNC, CLI_ROW_END },
 	.what = { CLI_POOL, CLI_FILE, CLI_TEXT },
 	.min = 2,
 	.max = 3,
@@ -377,7 +384,7 @@ const struct cli_command cli_vol_upload = {
 	.names = "vol-upload",
 	.arguments = "VOLUME FILE",
 	.summary = "Write what a file has into a volume, as it is ('-': from stdin)",
-	.options = (const struct cli_option[]){ ROWS_TRANSFER, CLI_ROW_END },
+	.options = (const struct cli_option[]){ ROWS_TRANSFER, VOL_ROW_NO_SYNC, CLI_ROW_END },
 	.what = { CLI_VOLUME, CLI_FILE },
 	.min = 2,
 	.max = 2,

@@ -14,6 +14,10 @@
 #include "model/storage.h"
 
 struct cli;
+struct cli_args;
+
+/* For commands that fill one: enum socle_volume_create_flags, and those of its streams. */
+unsigned vol_no_sync(const struct cli_args *args);
 
 /* What a volume is, as storage_vol_skim() has it; NULL with an error. */
 struct storage_vol *vol_definition(struct socle_volume *vol, GError **error);
@@ -35,10 +39,10 @@ bool vol_shows_progress(const struct cli *cli);
 
 /*
  * A raw volume @name that has what the file @fd has, known to people as @path; it belongs to @made. Who is killed
- * meanwhile leaves nothing, if the daemon is socled. NULL with an error.
+ * meanwhile leaves nothing, if the daemon is socled. @flags: as of vol_clone(). NULL with an error.
  */
 struct socle_volume *vol_make_of(struct socle_pool *pool, const char *name, int fd,
-				 const char *path, bool shows_progress, GPtrArray *made,
-				 GError **error);
+				 const char *path, unsigned flags, bool shows_progress,
+				 GPtrArray *made, GError **error);
 
 #endif

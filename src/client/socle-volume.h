@@ -28,6 +28,12 @@ enum socle_volume_create_flags {
 	SOCLE_VOLUME_CREATE_PREALLOC_METADATA = 1 << 0,
 	SOCLE_VOLUME_CREATE_REFLINK = 1 << 1, /* share what is equal with the one it is made from */
 	SOCLE_VOLUME_CREATE_VALIDATE = 1 << 2,
+	/*
+	 * Of one that gets bytes: it is told as made when it has them, as cp does, not when they are on the disk
+	 * (on devices they may be). If the host crashes soon after, a whole volume may have lost some. Servers
+	 * that do not know it sync.
+	 */
+	SOCLE_VOLUME_CREATE_NO_SYNC = 1 << 28,
 };
 
 enum socle_volume_delete_flags {
@@ -43,6 +49,8 @@ enum socle_volume_info_flags {
 
 enum socle_volume_stream_flags {
 	SOCLE_VOLUME_SPARSE = 1 << 0, /* holes travel as such, see socle_stream_send_hole() */
+	/* Of uploads, as SOCLE_VOLUME_CREATE_NO_SYNC. */
+	SOCLE_VOLUME_NO_SYNC = SOCLE_VOLUME_CREATE_NO_SYNC,
 };
 
 enum socle_volume_resize_flags {
@@ -332,6 +340,7 @@ SOCLE_API struct socle_stream *socle_volume_download(struct socle_volume *vol, u
  * @offset: of the first byte in the volume
  * @length: how many at most; 0: all up to the end of the file
  * @fd:     of a regular file, from its position on; holes stay holes
+ * @flags:  0 or SOCLE_VOLUME_NO_SYNC
  * @error:  says why not: SOCLE_ERR_NO_SUPPORT if only streams will do, since the server is not on this host,
  *          is another user's, or libvirt's
  *
@@ -342,7 +351,7 @@ SOCLE_API struct socle_stream *socle_volume_download(struct socle_volume *vol, u
  * Return: for socle_stream_recv(), then socle_stream_finish(); NULL on failure
  */
 SOCLE_API struct socle_stream *socle_volume_upload_fd(struct socle_volume *vol, uint64_t offset,
-						      uint64_t length, int fd,
+						      uint64_t length, int fd, unsigned flags,
 						      struct socle_error **error);
 
 /**

@@ -181,6 +181,42 @@ struct socle_volume *socle_volume_create(struct socle_pool *pool, const char *xm
 	return take(pool->conn, &ret.vol);
 }
 
+/* Servers that have no such feature would take the call for another one. */
+static bool ask_feature(struct socle_conn *conn, int feature, bool *ret_has,
+			struct socle_error **error)
+{
+	rpc_connect_supports_feature_args args = { .feature = feature };
+	rpc_connect_supports_feature_ret ret = { 0 };
+
+	if (!CALL(conn, CONNECT_SUPPORTS_FEATURE, connect_supports_feature, &args, &ret, error))
+		return false;
+	*ret_has = ret.supported;
+	return true;
+}
+
+static bool server_has(struct socle_conn *conn, int feature, const char *what,
+		       struct socle_error **error)
+{
+	bool has;
+
+	return ask_feature(conn, feature, &has, error) &&
+	       (has || client_error(error, SOCLE_ERR_NO_SUPPORT, "this server does not %s", what));
+}
+
+/* Who does not know this flag syncs, which does no harm. */
+static bool skip_sync(struct socle_conn *conn, unsigned *flags, struct socle_error **error)
+{
+	bool has = true;
+
+	if (*flags & RPC_VOL_NO_SYNC && !ask_feature(conn, RPC_FEATURE_VOL_NO_SYNC, &has, error))
+		return false;
+	if (!has)
+		*flags &= ~(unsigned)RPC_VOL_NO_SYNC;
+	return true;
+}
+
+static_assert((int)SOCLE_VOLUME_NO_SYNC == (int)RPC_VOL_NO_SYNC, "it is sent as it is");
+
 struct socle_volume *socle_volume_create_from(struct socle_pool *pool, const char *xml,
 					      struct socle_volume *from, unsigned flags,
 					      struct socle_error **error)
@@ -193,7 +229,7 @@ struct socle_volume *socle_volume_create_from(struct socle_pool *pool, const cha
 	};
 	rpc_storage_vol_create_xml_from_ret ret;
 
-	if (!client_has(xml, "XML", error) ||
+	if (!client_has(xml, "XML", error) || !skip_sync(pool->conn, &args.flags, error) ||
 	    !CALL(pool->conn, STORAGE_VOL_CREATE_XML_FROM, storage_vol_create_xml_from, &args, &ret,
 		  error))
 		return NULL;
@@ -344,6 +380,8 @@ static struct socle_stream *open_bytes(struct socle_volume *vol, int procedure, 
 		.flags = flags,
 	};
 
+	if (!skip_sync(vol->conn, &args.flags, error))
+		return NULL;
 	return stream_open_call_fd(vol->conn, procedure, &args, NULL, fd, stream_flags, error);
 }
 
@@ -368,19 +406,6 @@ struct socle_stream *socle_volume_download(struct socle_volume *vol, uint64_t of
 			  stream_flags, error);
 }
 
-/* Servers that have no such feature would take the call for another one. */
-static bool server_has(struct socle_conn *conn, int feature, const char *what,
-		       struct socle_error **error)
-{
-	rpc_connect_supports_feature_args args = { .feature = feature };
-	rpc_connect_supports_feature_ret ret = { 0 };
-
-	if (!CALL(conn, CONNECT_SUPPORTS_FEATURE, connect_supports_feature, &args, &ret, error))
-		return false;
-	return ret.supported ||
-	       client_error(error, SOCLE_ERR_NO_SUPPORT, "this server does not %s", what);
-}
-
 static bool server_copies(struct socle_conn *conn, struct socle_error **error)
 {
 	static const char what[] = "copy volumes from and to descriptors";
@@ -391,23 +416,25 @@ static bool server_copies(struct socle_conn *conn, struct socle_error **error)
 }
 
 static struct socle_stream *open_copy(struct socle_volume *vol, int procedure, uint64_t offset,
-				      uint64_t length, int fd, struct socle_error **error)
+				      uint64_t length, int fd, unsigned flags,
+				      struct socle_error **error)
 {
 	if (!server_copies(vol->conn, error))
 		return NULL;
-	return open_bytes(vol, procedure, offset, length, RPC_VOL_BY_FD, &fd, 0, error);
+	return open_bytes(vol, procedure, offset, length, flags | RPC_VOL_BY_FD, &fd, 0, error);
 }
 
 struct socle_stream *socle_volume_upload_fd(struct socle_volume *vol, uint64_t offset,
-					    uint64_t length, int fd, struct socle_error **error)
+					    uint64_t length, int fd, unsigned flags,
+					    struct socle_error **error)
 {
-	return open_copy(vol, RPC_PROC_STORAGE_VOL_UPLOAD, offset, length, fd, error);
+	return open_copy(vol, RPC_PROC_STORAGE_VOL_UPLOAD, offset, length, fd, flags, error);
 }
 
 struct socle_stream *socle_volume_download_fd(struct socle_volume *vol, uint64_t offset,
 					      uint64_t length, int fd, struct socle_error **error)
 {
-	return open_copy(vol, RPC_PROC_STORAGE_VOL_DOWNLOAD, offset, length, fd, error);
+	return open_copy(vol, RPC_PROC_STORAGE_VOL_DOWNLOAD, offset, length, fd, 0, error);
 }
 
 struct socle_volume *socle_volume_create_stream(struct socle_pool *pool, const char *xml,
@@ -424,7 +451,8 @@ struct socle_volume *socle_volume_create_stream(struct socle_pool *pool, const c
 
 	*ret_stream = NULL;
 	if (!client_has(xml, "XML", error) || (fd >= 0 && !server_copies(pool->conn, error)) ||
-	    !server_has(pool->conn, RPC_FEATURE_VOL_BY_STREAM, "make volumes of a stream", error))
+	    !server_has(pool->conn, RPC_FEATURE_VOL_BY_STREAM, "make volumes of a stream", error) ||
+	    !skip_sync(pool->conn, &args.flags, error))
 		return NULL;
 	*ret_stream = stream_open_call_fd(pool->conn, RPC_PROC_STORAGE_VOL_CREATE_XML, &args, &ret,
 					  fd < 0 ? NULL : &fd, stream_flags, error);

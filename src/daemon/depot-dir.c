@@ -98,13 +98,23 @@ bool part_init(struct part *part, int dir, GError **error)
 	return true;
 }
 
+/* To rename over a file makes some file systems (ext4) write the bytes first, whether they are wanted there or not. */
+static int take_name(const struct part *part, const char *name, bool replace)
+{
+	if (!replace || !part->no_sync || sys_exchange_at(part->dir, part->name, name) < 0)
+		return sys_rename_at(part->dir, part->name, name, replace);
+	/* What had the name is now one that was never finished. */
+	(void)sys_unlink_at(part->dir, part->name);
+	return 0;
+}
+
 bool part_finish(struct part *part, const char *name, bool replace, GError **error)
 {
-	int ret = sys_fsync(part->fd);
+	int ret = part->no_sync ? 0 : sys_fsync(part->fd);
 
 	if (ret < 0)
 		return error_sys(error, ret, "cannot write volume '%s'", name);
-	ret = sys_rename_at(part->dir, part->name, name, replace);
+	ret = take_name(part, name, replace);
 	if (ret == -EEXIST)
 		return error_set(error, SOCLE_ERROR_EXISTS,
 				 "storage vol '%s' already exists; give "
@@ -113,7 +123,7 @@ bool part_finish(struct part *part, const char *name, bool replace, GError **err
 	if (ret < 0)
 		return error_sys(error, ret, "cannot give volume '%s' its name", name);
 	part->done = true;
-	ret = sys_fsync(part->dir);
+	ret = part->no_sync ? 0 : sys_fsync(part->dir);
 	return ret >= 0 || error_sys(error, ret, "cannot write the folder of volume '%s'", name);
 }
 

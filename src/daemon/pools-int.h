@@ -98,13 +98,14 @@ int folder_open_volume(const struct depot *depot, const char *name, int flags, G
 struct part {
 	int dir, fd; /* the first one the caller's */
 	char name[48];
-	char *path; /* where room block finds it */
+	char *path;   /* where room block finds it */
+	bool no_sync; /* it has its name before the disk has its bytes; set it behind part_init() */
 	bool done;
 };
 
 /* @fd is open for reading and writing. */
 bool part_init(struct part *part, int dir, GError **error);
-/* It is synced, and has its name; @replace: another one's. */
+/* It is synced, unless that was not wanted, and has its name; @replace: another one's. */
 bool part_finish(struct part *part, const char *name, bool replace, GError **error);
 /* What was not finished is removed. */
 void part_release(struct part *part);
@@ -158,8 +159,9 @@ bool vol_wipe_bytes(const struct depot *depot, const char *name, enum vol_wipe h
 struct block_file *vol_hold(int fd, const char *path, bool write, GError **error);
 char *depot_path(const struct depot *depot, const char *name);
 
-/* From @off on, @len bytes of @from to the same place of @to, but holes; @to reads as zero there. */
-bool vol_copy_data(int from, int to, uint64_t off, uint64_t len, struct vol_work *work,
+/* From @off on, @len bytes of @from to the same place of @to, but holes; @to reads as zero there. @soon: it is
+ * synced then, so the disk begins at once. */
+bool vol_copy_data(int from, int to, uint64_t off, uint64_t len, bool soon, struct vol_work *work,
 		   GError **error);
 /* Some bytes of a file go to another, @len at most: how many, 0 at its end, or -errno. @by_hand: the kernel
  * would not, and is not asked again. */

@@ -621,6 +621,7 @@ static void create(struct storage *storage, const struct vol_create *what, struc
 					     .flags = what->flags,
 					     .source_name = order->name,
 					     .source_raw = what->source_raw,
+					     .no_sync = what->no_sync,
 					     .ret_io = what->ret_io };
 	if (what->source)
 		order->source = depot_fresh(shelf_of(what->source));

@@ -60,8 +60,8 @@ ssize_t vol_copy_some(int from, uint64_t from_off, int to, uint64_t to_off, size
 }
 
 /* [off, end) of data. */
-static bool copy_range(int from, int to, uint64_t off, uint64_t end, struct vol_work *work,
-		       GError **error)
+static bool copy_range(int from, int to, uint64_t off, uint64_t end, bool soon,
+		       struct vol_work *work, GError **error)
 {
 	bool by_hand = false;
 
@@ -76,14 +76,15 @@ static bool copy_range(int from, int to, uint64_t off, uint64_t end, struct vol_
 		/* It has become shorter meanwhile. */
 		if (n == 0)
 			return true;
-		sys_write_soon(to, (off_t)off, (off_t)n);
+		if (soon)
+			sys_write_soon(to, (off_t)off, (off_t)n);
 		off += (uint64_t)n;
 		count(work, (uint64_t)n);
 	}
 	return true;
 }
 
-bool vol_copy_data(int from, int to, uint64_t off, uint64_t len, struct vol_work *work,
+bool vol_copy_data(int from, int to, uint64_t off, uint64_t len, bool soon, struct vol_work *work,
 		   GError **error)
 {
 	const uint64_t end = off + len;
@@ -96,13 +97,13 @@ bool vol_copy_data(int from, int to, uint64_t off, uint64_t len, struct vol_work
 			return true;
 		/* Who cannot tell has data everywhere. */
 		if (data < 0)
-			return copy_range(from, to, off, end, work, error);
+			return copy_range(from, to, off, end, soon, work, error);
 		if ((uint64_t)data >= end)
 			return true;
 		hole = sys_lseek(from, data, SEEK_HOLE);
 		if (hole > data)
 			stop = MIN(end, (uint64_t)hole);
-		if (!copy_range(from, to, (uint64_t)data, stop, work, error))
+		if (!copy_range(from, to, (uint64_t)data, stop, soon, work, error))
 			return false;
 		off = stop;
 	}

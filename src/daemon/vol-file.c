@@ -278,7 +278,7 @@ static bool copy_bytes(const struct part *part, const struct copy_source *from,
 	ret = sys_ftruncate(part->fd, (off_t)(is_raw(ops) ? MAX(len, size) : len));
 	if (ret < 0)
 		return error_sys(error, ret, "cannot make a volume of %" PRIu64 " bytes", size);
-	if (shared < 0 && !vol_copy_data(from->fd, part->fd, 0, len, work, error))
+	if (shared < 0 && !vol_copy_data(from->fd, part->fd, 0, len, !part->no_sync, work, error))
 		return false;
 	return is_raw(ops) || size == (uint64_t)from->vol->capacity.value ||
 	       grow_image(part, ops, size, error);
@@ -390,6 +390,7 @@ static bool begin(const struct depot *depot, const struct vol_create *what,
 				 what->vol->name);
 	if (!part_init(part, dir, error))
 		return false;
+	part->no_sync = what->no_sync;
 	if (what->ret_io)
 		ok = make_room(part, what->vol, work, error);
 	else if (source)

@@ -38,6 +38,7 @@ struct file_io {
 	uint64_t soon;     /* of an upload: the disk knows of what is before */
 	uint64_t data_end; /* of a download: there is data up to here */
 	bool sparse, write;
+	bool no_sync;   /* of an upload: the disk has what it has written when it likes */
 	uint64_t limit; /* so many bytes the client wants of its file at most; 0: all */
 
 	/* Of the step that is under way. */
@@ -79,7 +80,7 @@ static bool has_room(const struct file_io *f, uint64_t len, GError **error)
 
 static void write_soon(struct file_io *f)
 {
-	if (f->off < f->soon + SOON)
+	if (f->no_sync || f->off < f->soon + SOON)
 		return;
 	sys_write_soon(target(f), (off_t)f->soon, (off_t)(f->off - f->soon));
 	f->soon = f->off;
@@ -175,7 +176,7 @@ static bool take_over(struct file_io *f, GError **error)
 	if (ret < 0)
 		return error_sys(error, ret, "cannot write volume '%s'", f->name);
 	if (f->off < f->size &&
-	    !vol_copy_data(f->fd, f->part.fd, f->off, f->size - f->off, NULL, error))
+	    !vol_copy_data(f->fd, f->part.fd, f->off, f->size - f->off, !f->no_sync, NULL, error))
 		return false;
 	/* Only root may give a file away; then it stays ours, and the mode matters the more. */
 	(void)sys_chown(path, st.st_uid, st.st_gid);
@@ -191,7 +192,7 @@ static bool run_finish(void *arg, GError **error)
 	if (f->whole)
 		return set_size(f, error) && (f->fd < 0 || take_over(f, error)) &&
 		       part_finish(&f->part, f->name, f->fd >= 0, error);
-	ret = sys_fdatasync(f->fd);
+	ret = f->no_sync ? 0 : sys_fdatasync(f->fd);
 	return ret >= 0 || error_sys(error, ret, "cannot write volume '%s'", f->name);
 }
 
@@ -445,7 +446,8 @@ struct vol_io *vol_io_new_file(struct pools *pools, const struct depot *depot,
 			       .whole = true,
 			       .growing = true,
 			       .size = (uint64_t)size,
-			       .write = true };
+			       .write = true,
+			       .no_sync = what->no_sync };
 	return &f->io;
 }
 
@@ -466,6 +468,7 @@ static bool open_upload(struct file_io *f, const struct depot *depot, const stru
 	f->dir = folder_open(depot, error);
 	if (f->dir < 0 || !part_init(&f->part, f->dir, error))
 		return false;
+	f->part.no_sync = f->no_sync;
 	f->whole = true;
 	return true;
 }
@@ -483,6 +486,7 @@ struct vol_io *vol_io_new(struct pools *pools, const struct depot *depot, const 
 			       .dir = -1,
 			       .sparse = how->sparse,
 			       .write = how->write,
+			       .no_sync = how->no_sync,
 			       .limit = how->len,
 			       .off = how->off,
 			       .soon = how->off };

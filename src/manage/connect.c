@@ -39,7 +39,7 @@ static void on_feature(struct call *call, const rpc_connect_supports_feature_arg
 		.supported = n >= 0 && (size_t)n < ARRAY_SIZE(has) && has[n],
 	};
 
-	if (n == RPC_FEATURE_VOL_BY_STREAM)
+	if (n == RPC_FEATURE_VOL_BY_STREAM || n == RPC_FEATURE_VOL_NO_SYNC)
 		ret.supported = true;
 	else if (n == RPC_FEATURE_VOL_BY_FD)
 		ret.supported = call->peer && peer_is_ourselves(call->peer);

@@ -123,6 +123,7 @@ struct vol_create {
 	struct storage *source;        /* where a volume is that is copied, or NULL */
 	const char *source_name;
 	bool source_raw; /* whatever its first bytes say */
+	bool no_sync;    /* of one that gets bytes: the disk need not have them when it is there */
 	/*
 	 * Not NULL: its bytes are to come, by this; it is there when they have been finished, and never if this
 	 * is freed before. Who leaves it NULL has made the volume: it is opened and written as others are.
@@ -161,6 +162,7 @@ struct vol_io_ops {
 struct vol_open {
 	uint64_t off, len; /* len 0: to the end */
 	bool write, sparse;
+	bool no_sync; /* as that of struct vol_create, when it has been finished */
 };
 
 struct pool_ops {

@@ -128,6 +128,7 @@ struct making {
 	char *name;
 	unsigned flags;
 	bool by_stream, by_fd; /* its bytes come then */
+	bool no_sync;
 	struct vol_create what;
 	struct storage_vol *seen; /* what is copied */
 	struct vol_open open;
@@ -203,6 +204,7 @@ static void made(struct call *call, const GError *error)
 		fill(call, false);
 	} else if (making->by_stream) {
 		making->open.write = true;
+		making->open.no_sync = making->no_sync;
 		storage->ops->open(storage, vol->name, &making->open, &making->io,
 				   call_task(call, opened_new));
 	} else {
@@ -230,6 +232,7 @@ static void make_now(struct call *call, const GError *error)
 		.source = making->from ? making->from->storage : NULL,
 		.source_name = making->name,
 		.source_raw = making->seen && storage_vol_is_raw(making->seen),
+		.no_sync = making->no_sync,
 		.ret_io = making->by_stream ? &making->io : NULL,
 	};
 	storage->ops->create(storage, &making->what, vol->work, call_task(call, made));
@@ -300,13 +303,14 @@ static void on_create(struct call *call, const rpc_storage_vol_create_xml_args *
 		.flags = args->flags & VOL_CREATE_FLAGS,
 		.by_stream = args->flags & RPC_VOL_BY_STREAM,
 		.by_fd = args->flags & RPC_VOL_BY_FD,
+		.no_sync = args->flags & RPC_VOL_NO_SYNC,
 	};
 	unsigned known = VOL_CREATE_FLAGS | RPC_VOL_BY_STREAM;
 	struct storage_vol *def;
 
-	if (!pool ||
-	    !call_pool_flags(call, args->flags, how.by_stream ? known | RPC_VOL_BY_FD : known) ||
-	    (how.by_fd && !takes_file(call)))
+	if (how.by_stream)
+		known |= RPC_VOL_BY_FD | RPC_VOL_NO_SYNC;
+	if (!pool || !call_pool_flags(call, args->flags, known) || (how.by_fd && !takes_file(call)))
 		return;
 	if (how.by_stream && !pool->storage->ops->open) {
 		call_pool_unsupported(call, pool, "be read and written by clients");
@@ -321,10 +325,14 @@ static void on_create_from(struct call *call, const rpc_storage_vol_create_xml_f
 {
 	struct pool *pool = call_active_pool(call, &args->pool);
 	struct pool *from = pool ? call_vol_pool(call, &args->vol) : NULL;
-	struct making how = { .flags = args->flags, .from = from };
+	struct making how = {
+		.flags = args->flags & VOL_CREATE_FLAGS,
+		.no_sync = args->flags & RPC_VOL_NO_SYNC,
+		.from = from,
+	};
 	struct storage_vol *def;
 
-	if (!from || !call_pool_flags(call, args->flags, VOL_CREATE_FLAGS) ||
+	if (!from || !call_pool_flags(call, args->flags, VOL_CREATE_FLAGS | RPC_VOL_NO_SYNC) ||
 	    call_vol_is_being_made(call, from, args->vol.name))
 		return;
 	def = call_vol_def(call, args->xml, args->flags & VOL_CREATE_VALIDATE, true);
@@ -545,7 +553,8 @@ static void open_now(struct call *call, struct storage *storage)
 		(struct vol_open){ .off = args->offset,
 				   .len = args->length,
 				   .write = call->proc->number == RPC_PROC_STORAGE_VOL_UPLOAD,
-				   .sparse = args->flags & VOL_SPARSE_STREAM };
+				   .sparse = args->flags & VOL_SPARSE_STREAM,
+				   .no_sync = args->flags & RPC_VOL_NO_SYNC };
 	opening->by_fd = args->flags & RPC_VOL_BY_FD;
 	storage->ops->open(storage, vol->name, &opening->how, &opening->io,
 			   call_task(call, opened));
@@ -561,21 +570,21 @@ static void open_run(struct call *call)
 		open_now(call, storage);
 }
 
-static void open_bytes(struct call *call, unsigned flags)
+static void open_bytes(struct call *call, unsigned flags, unsigned known)
 {
 	if (!(flags & RPC_VOL_BY_FD) || takes_file(call))
-		change(call, flags, VOL_SPARSE_STREAM | RPC_VOL_BY_FD, open_run);
+		change(call, flags, known | VOL_SPARSE_STREAM | RPC_VOL_BY_FD, open_run);
 }
 
 static void on_upload(struct call *call, const rpc_storage_vol_upload_args *args)
 {
 	if (!call_vol_is_needed(call, &args->vol, false))
-		open_bytes(call, args->flags);
+		open_bytes(call, args->flags, RPC_VOL_NO_SYNC);
 }
 
 static void on_download(struct call *call, const rpc_storage_vol_download_args *args)
 {
-	open_bytes(call, args->flags);
+	open_bytes(call, args->flags, 0);
 }
 
 const struct call_entry vol_change_handlers[] = {

@@ -81,9 +81,16 @@ enum rpc_feature {
 	RPC_FEATURE_VOL_BY_FD = 1 << 16,
 	/* The same: STORAGE_VOL_CREATE_XML knows RPC_VOL_BY_STREAM. */
 	RPC_FEATURE_VOL_BY_STREAM = (1 << 16) + 1,
+	/* The same: calls that fill a volume know RPC_VOL_NO_SYNC. */
+	RPC_FEATURE_VOL_NO_SYNC = (1 << 16) + 2,
 };
 
 enum {
+	/*
+	 * A flag of ours of STORAGE_VOL_CREATE_XML_FROM, _UPLOAD, and _CREATE_XML with RPC_VOL_BY_STREAM: what
+	 * is told as done need not be on the disk yet.
+	 */
+	RPC_VOL_NO_SYNC = 1 << 28,
 	/*
 	 * A flag of ours of STORAGE_VOL_CREATE_XML: the answer opens a stream of the volume's bytes, as that
 	 * of STORAGE_VOL_UPLOAD does. The volume is there when the stream has been finished, and not at all

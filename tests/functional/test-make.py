@@ -247,7 +247,7 @@ class Interrupted(Case):
         self.assertEqual(self.good('vol', 'import', 'default', image), "volume 'image.qcow2' is made of the file\n")
         self.assertEqual(self.json('vol', 'show', 'default/image.qcow2')['capacity'], 16 << 20)
         self.bad('vol', 'import', 'default', image, status=6, says="'image.qcow2' already exists")
-        self.good('vol', 'import', 'default', image, 'other', '-q')
+        self.good('vol', 'import', '--no-sync', 'default', image, 'other', '-q')
         self.bad('vol', 'import', 'default', self.path('nothing'), says='No such file')
         self.bad('vol', 'import', 'default', self.images, status=2, says='is no file')
         self.bad('vol', 'import', 'nowhere', image, status=3, says="'nowhere'")

@@ -124,6 +124,9 @@ class Storage(Case):
         data = os.urandom(1 << 20)
         self.good('vol', 'upload', 'clones/one', self.daemon.place('data', data))
         self.good('vol', 'clone', 'clones/one', 'two')
+        self.good('vol', 'create-as', 'clones', 'fast', '1M', '-f', 'raw')
+        self.good('vol', 'upload', '--no-sync', 'clones/fast', self.daemon.place('data', data))
+        self.good('vol', 'clone', '--no-sync', 'clones/fast', 'six')
         self.good('vol', 'clone', 'clones/one', 'three', '--linked')
         three = self.json('vol', 'show', 'three')
         self.assertEqual((three['format'], three['backing'], three['capacity']),
@@ -135,7 +138,7 @@ class Storage(Case):
         self.good('vol', 'create', 'clones', xml)
         self.good('vol-delete', 'five', '--pool', 'clones')
         self.good('vol', 'create-from', 'clones', xml, 'one', '--inputpool', 'clones')
-        for name in ('two', 'five'):
+        for name in ('two', 'five', 'fast', 'six'):
             self.assertEqual(self.run_socle('vol', 'download', f'clones/{name}', '-',
                                             text=False).stdout, data)
         self.good('vol', 'wipe', 'two')

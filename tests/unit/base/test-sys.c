@@ -402,6 +402,11 @@ static void test_beneath(void)
 	g_assert_cmpuint(names->len, ==, 8);
 	g_assert_cmpint(sys_rename_at(dir, "a", "b", false), ==, -EEXIST);
 	g_assert_cmpint(sys_rename_at(dir, "a", "c", false), ==, 0);
+	g_assert_cmpint(sys_exchange_at(dir, "c", "none"), ==, -ENOENT);
+	g_assert_cmpint(sys_exchange_at(dir, "c", "link"), ==, 0);
+	g_assert_cmpint(sys_stat_at(dir, "c", &st), ==, 0);
+	g_assert_true(S_ISLNK(st.st_mode));
+	g_assert_cmpint(sys_exchange_at(dir, "c", "link"), ==, 0);
 	g_assert_cmpint(sys_rename_at(dir, "c", "b", true), ==, 0);
 	g_assert_cmpint(sys_write_full(a, "text", 4), ==, 4);
 	g_assert_cmpint(sys_copy_range(a, 0, b, 0, 100), ==, 4);

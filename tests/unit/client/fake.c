@@ -251,6 +251,16 @@ static void answer_open(struct fake *fake, const struct rpc_received *packet)
 		answer_feature(fake);
 }
 
+/* Of libvirt's, as those that are asked for then; ours come later. */
+static bool is_first_feature(const struct rpc_received *packet)
+{
+	struct rpc_received copy = *packet;
+	rpc_connect_supports_feature_args args;
+
+	g_assert_true(rpc_received_get(&copy, rpc_connect_supports_feature_args, &args, NULL));
+	return args.feature < RPC_FEATURE_VOL_BY_FD;
+}
+
 /* Return: whether it was one of them. */
 static bool first_calls(struct fake *fake, const struct rpc_received *packet)
 {
@@ -269,6 +279,8 @@ static bool first_calls(struct fake *fake, const struct rpc_received *packet)
 		fake_reply(fake, packet, "i1");
 		return true;
 	case RPC_PROC_CONNECT_SUPPORTS_FEATURE:
+		if (!is_first_feature(packet))
+			return false;
 		fake->asked = *packet;
 		if (!fake->open_first)
 			answer_feature(fake);

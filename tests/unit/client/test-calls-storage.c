@@ -90,6 +90,18 @@ static char *say_new(struct env *e)
 	return both ? say_volume(vol) : g_strdup("NULL");
 }
 
+static char *say_fast_copy(struct env *e)
+{
+	return say_volume(socle_volume_create_from(e->pool, "<v/>", e->vol,
+						   2 | SOCLE_VOLUME_CREATE_NO_SYNC, ERR));
+}
+
+static char *say_fast_upload(struct env *e)
+{
+	return say_stream(socle_volume_upload(e->vol, 0, 0,
+					      SOCLE_VOLUME_SPARSE | SOCLE_VOLUME_NO_SYNC, 0, ERR));
+}
+
 RUN(vol_number, say_int(socle_volume_list(e->pool, 0, NULL, ERR)));
 RUN(vol_by_name, say_volume(socle_volume_by_name(e->pool, "vol", ERR)));
 RUN(vol_by_key, say_volume(socle_volume_by_key(e->conn, "/vol", ERR)));
@@ -97,6 +109,8 @@ RUN(vol_by_path, say_volume(socle_volume_by_path(e->conn, "/vol", ERR)));
 RUN(vol_pool, say_pool(socle_volume_pool(e->vol, ERR)));
 RUN(vol_create, say_volume(socle_volume_create(e->pool, "<v/>", 1, ERR)));
 RUN(vol_create_from, say_volume(socle_volume_create_from(e->pool, "<v/>", e->vol, 2, ERR)));
+RUN(vol_create_from_fast, say_fast_copy(e));
+RUN(vol_create_from_synced, say_fast_copy(e));
 RUN(vol_create_stream, say_new(e));
 RUN(vol_delete, say_int(socle_volume_delete(e->vol, 1, ERR)));
 RUN(vol_info, say_info(e, 0));
@@ -104,6 +118,8 @@ RUN(vol_info_flags, say_info(e, SOCLE_VOLUME_INFO_PHYSICAL));
 RUN(vol_xml, say_text(socle_volume_xml(e->vol, 0, ERR)));
 RUN(vol_path, say_text(socle_volume_path(e->vol, ERR)));
 RUN(vol_upload, say_stream(socle_volume_upload(e->vol, 512, 1024, SOCLE_VOLUME_SPARSE, 0, ERR)));
+RUN(vol_upload_fast, say_fast_upload(e));
+RUN(vol_upload_synced, say_fast_upload(e));
 RUN(vol_download, say_stream(socle_volume_download(e->vol, 0, 0, 0, 0, ERR)));
 RUN(vol_resize, say_int(socle_volume_resize(e->vol, 4096, SOCLE_VOLUME_RESIZE_DELTA, ERR)));
 RUN(vol_wipe, say_int(socle_volume_wipe(e->vol, SOCLE_WIPE_ZERO, 0, ERR)));
@@ -144,14 +160,23 @@ static const struct case_ cases[] = {
 	CASE(vol_create, STORAGE_VOL_CREATE_XML, "P s:<v/> i1", "V", "vol in pool at /vol"),
 	CASE(vol_create_from, STORAGE_VOL_CREATE_XML_FROM, "P s:<v/> V i2", "V",
 	     "vol in pool at /vol"),
-	CASE(vol_create_stream, STORAGE_VOL_CREATE_XML, "P s:<v/> i536870913", "V",
-	     "vol in pool at /vol"),
+	/* Servers that have not heard of it sync. */
+	CASE2(vol_create_from_fast, CONNECT_SUPPORTS_FEATURE, "i1", STORAGE_VOL_CREATE_XML_FROM,
+	      "P s:<v/> V i268435458", "V", "vol in pool at /vol"),
+	CASE2(vol_create_from_synced, CONNECT_SUPPORTS_FEATURE, "i0", STORAGE_VOL_CREATE_XML_FROM,
+	      "P s:<v/> V i2", "V", "vol in pool at /vol"),
+	CASE2(vol_create_stream, CONNECT_SUPPORTS_FEATURE, "i1", STORAGE_VOL_CREATE_XML,
+	      "P s:<v/> i536870913", "V", "vol in pool at /vol"),
 	CASE(vol_delete, STORAGE_VOL_DELETE, "V i1", "", "0"),
 	CASE(vol_info, STORAGE_VOL_GET_INFO, "V", "i1 h30 h20", "block 30 20"),
 	CASE(vol_info_flags, STORAGE_VOL_GET_INFO_FLAGS, "V i1", "i0 h30 h20", "file 30 20"),
 	CASE(vol_xml, STORAGE_VOL_GET_XML_DESC, "V i0", "s:<v/>", "<v/>"),
 	CASE(vol_path, STORAGE_VOL_GET_PATH, "V", "s:/vol", "/vol"),
 	CASE(vol_upload, STORAGE_VOL_UPLOAD, "V h512 h1024 i1", "", "a stream"),
+	CASE2(vol_upload_fast, CONNECT_SUPPORTS_FEATURE, "i1", STORAGE_VOL_UPLOAD,
+	      "V h0 h0 i268435457", "", "a stream"),
+	CASE2(vol_upload_synced, CONNECT_SUPPORTS_FEATURE, "i0", STORAGE_VOL_UPLOAD, "V h0 h0 i1",
+	      "", "a stream"),
 	CASE(vol_download, STORAGE_VOL_DOWNLOAD, "V h0 h0 i0", "", "a stream"),
 	CASE(vol_resize, STORAGE_VOL_RESIZE, "V h4096 i2", "", "0"),
 	CASE(vol_wipe, STORAGE_VOL_WIPE, "V i0", "", "0"),

@@ -174,8 +174,8 @@ static GError *transfer(struct lab *lab, const char *name, const struct vol_open
 }
 
 /* A new volume of 11 bytes, that is there when it has what comes. */
-static GError *make_of(struct lab *lab, const char *format,
-		       void (*move)(struct vol_io *io, int file, struct task *task), int file)
+static GError *make_of_fast(struct lab *lab, const char *format, bool no_sync,
+			    void (*move)(struct vol_io *io, int file, struct task *task), int file)
 {
 	g_autofree char *text = g_strdup(format);
 	char name[] = "v";
@@ -184,7 +184,7 @@ static GError *make_of(struct lab *lab, const char *format,
 				   .allocation = number_of(0),
 				   .target.format.type = text };
 	struct vol_io *io = NULL;
-	const struct vol_create what = { .vol = &vol, .ret_io = &io };
+	const struct vol_create what = { .vol = &vol, .ret_io = &io, .no_sync = no_sync };
 	struct vol_work *work = vol_work_new();
 	struct wait wait;
 	GError *error;
@@ -194,6 +194,12 @@ static GError *make_of(struct lab *lab, const char *format,
 	error = wait_end(&wait);
 	vol_work_unref(work);
 	return error ? error : go_through(io, true, move, file);
+}
+
+static GError *make_of(struct lab *lab, const char *format,
+		       void (*move)(struct vol_io *io, int file, struct task *task), int file)
+{
+	return make_of_fast(lab, format, false, move, file);
 }
 
 static void send_new(struct vol_io *io, int file, struct task *task)
@@ -341,6 +347,69 @@ static void test_make_of_image(void)
 	g_assert_error(error, SOCLE_ERROR, SOCLE_ERROR_EXISTS);
 	g_clear_error(&error);
 	g_assert_cmpuint(count_files(&lab), ==, 1);
+	end(&lab);
+}
+
+/* == What need not be on the disk: no disk that fails is asked == */
+
+static GError *copy_of_v(struct lab *lab, bool no_sync)
+{
+	char name[] = "copy";
+	struct storage_vol vol = { .name = name, .capacity = number_of(0) };
+	const struct vol_create what = {
+		.vol = &vol, .source = lab->storage, .source_name = "v", .no_sync = no_sync
+	};
+	struct vol_work *work = vol_work_new();
+	struct wait wait;
+
+	wait_init(&wait);
+	pools_ops.create(lab->storage, &what, work, &wait.task);
+	vol_work_unref(work);
+	return wait_end(&wait);
+}
+
+static void test_no_sync(void)
+{
+	struct lab lab = begin();
+	g_autofree char *path = path_of(&lab, "v"), *text = NULL;
+	struct vol_open how = { .write = true };
+
+	put(&lab, "v", "old old old", 11);
+	for (unsigned i = 0; i < 2; i++) {
+		autofd int file = file_with("new", 3);
+		const bool no_sync = i == 1;
+		g_autoptr(GError) of_clone = NULL, of_upload = NULL, of_part = NULL;
+
+		how.no_sync = no_sync;
+		how.off = 0;
+		sys_fail_nth(SYS_FSYNC, 1, EIO);
+		of_clone = copy_of_v(&lab, no_sync);
+		sys_fail_nth(SYS_FSYNC, 1, EIO);
+		of_upload = transfer(&lab, "v", &how, send_new, -1);
+		sys_fail_nth(SYS_FSYNC, 0, 0);
+		how.off = 4;
+		sys_fail_nth(SYS_FDATASYNC, 1, EIO);
+		of_part = copy(&lab, "v", &how, file);
+		sys_fail_nth(SYS_FDATASYNC, 0, 0);
+		g_assert_true((of_clone == NULL) == no_sync);
+		g_assert_true((of_upload == NULL) == no_sync);
+		g_assert_true((of_part == NULL) == no_sync);
+		g_assert_true(has_file(&lab, "copy") == no_sync);
+		g_assert_cmpuint(count_files(&lab), ==, no_sync ? 2 : 1);
+	}
+	/* Where names cannot be exchanged. */
+	how.off = 0;
+	sys_fail_nth(SYS_RENAME, 1, EINVAL);
+	g_assert_no_error(transfer(&lab, "v", &how, send_new, -1));
+	g_assert_cmpuint(sys_fail_pending(SYS_RENAME), ==, 0);
+	g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+	g_assert_cmpstr(text, ==, "new new old");
+	g_assert_cmpuint(count_files(&lab), ==, 2);
+	g_assert_cmpint(g_unlink(path), ==, 0);
+	sys_fail_nth(SYS_FSYNC, 1, EIO);
+	g_assert_no_error(make_of_fast(&lab, "raw", true, send_new, -1));
+	sys_fail_nth(SYS_FSYNC, 0, 0);
+	g_assert_true(has_file(&lab, "v"));
 	end(&lab);
 }
 
@@ -571,6 +640,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/daemon/pools/upload", test_upload);
 	g_test_add_func("/daemon/pools/make-of", test_make_of);
 	g_test_add_func("/daemon/pools/make-of-image", test_make_of_image);
+	g_test_add_func("/daemon/pools/no-sync", test_no_sync);
 	g_test_add_func("/daemon/pools/copy-in", test_copy_in);
 	g_test_add_func("/daemon/pools/copy-part", test_copy_part);
 	g_test_add_func("/daemon/pools/copy-holes", test_copy_holes);

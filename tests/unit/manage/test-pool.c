@@ -20,6 +20,7 @@ static const char uuid_p[] = "00000000-0000-4000-8000-00000000000b";
 /* Pools in memory, whose long work ends when a test says so. */
 static struct {
 	bool hold, hold_made, hold_usage, hold_start, hold_identify, found;
+	bool no_sync;   /* of the last one that was made or opened */
 	unsigned asked; /* for its usage */
 	unsigned rounds,
 		paths; /* that were asked what they lead to, and how many there were the last time */
@@ -92,10 +93,18 @@ static void lab_create(struct storage *storage, const struct vol_create *what,
 	struct task mine = { ended };
 
 	lab.source_raw = what->source_raw;
+	lab.no_sync = what->no_sync;
 	if (!lab.hold)
 		fake_pools.create(storage, what, work, lab.hold_made ? &mine : task);
 	if (lab.hold || lab.hold_made)
 		hold(what->vol->name, work, task);
+}
+
+static void lab_open(struct storage *storage, const char *name, const struct vol_open *how,
+		     struct vol_io **ret_io, struct task *task)
+{
+	lab.no_sync = how->no_sync;
+	fake_pools.open(storage, name, how, ret_io, task);
 }
 
 static void lab_resize(struct storage *storage, const char *name, uint64_t bytes, unsigned flags,
@@ -164,6 +173,7 @@ static struct node *lab_node(void)
 	lab_pools = fake_pools;
 	lab_pools.start = lab_start;
 	lab_pools.create = lab_create;
+	lab_pools.open = lab_open;
 	lab_pools.resize = lab_resize;
 	lab_pools.look = lab_look;
 	lab_pools.usage = lab_usage;
@@ -738,6 +748,65 @@ static void test_streamed_files(void)
 	end(&s);
 }
 
+/* == What need not be on the disk == */
+
+static bool begin_transfer(struct test_client *c, int proc, unsigned flags)
+{
+	rpc_storage_vol_upload_args args = { .vol = vol_handle("v"), .flags = flags };
+
+	lab.no_sync = false;
+	return client_call(c, proc, storage_vol_upload, &args);
+}
+
+/* By who asks for it, and for what gets bytes. */
+static void test_no_sync(void)
+{
+	struct setup s = begin();
+	rpc_storage_pool pool = started(s.c);
+	rpc_connect_supports_feature_args asked = { .feature = RPC_FEATURE_VOL_NO_SYNC };
+	rpc_connect_supports_feature_ret has;
+	rpc_storage_vol_create_xml_from_args copy = {
+		.pool = pool,
+		.xml = (char[]){ "<volume><name>w</name><capacity>0</capacity></volume>" },
+		.vol = vol_handle("v"),
+		.flags = RPC_VOL_NO_SYNC,
+	};
+	struct test_client *other;
+	uint32_t serial;
+
+	g_assert_true(client_ask(s.c, RPC_PROC_CONNECT_SUPPORTS_FEATURE, connect_supports_feature,
+				 &asked, &has));
+	g_assert_true(has.supported);
+	g_assert_false(answered(s.c, send_create_as(s.c, pool, "v", RPC_VOL_NO_SYNC)));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_INVALID_ARG);
+
+	g_assert_true(answered(s.c, send_create(s.c, pool, "v")));
+	g_assert_false(lab.no_sync);
+	g_assert_true(client_call(s.c, RPC_PROC_STORAGE_VOL_CREATE_XML_FROM,
+				  storage_vol_create_xml_from, &copy));
+	g_assert_true(lab.no_sync);
+
+	for (unsigned i = 0; i < 2; i++) {
+		other = client_open(s.server, false);
+		g_assert_true(begin_transfer(other, RPC_PROC_STORAGE_VOL_UPLOAD,
+					     i ? RPC_VOL_NO_SYNC : 0));
+		g_assert_true(lab.no_sync == (i == 1));
+		client_free(other);
+		turn();
+	}
+	g_assert_false(begin_transfer(s.c, RPC_PROC_STORAGE_VOL_DOWNLOAD, RPC_VOL_NO_SYNC));
+	g_assert_cmpint(s.c->code, ==, RPC_CODE_INVALID_ARG);
+
+	/* Made of a stream it is created first where the storage knows no better: no_sync is both's. */
+	other = client_open(s.server, false);
+	lab.no_sync = false;
+	serial = send_create_as(other, pool, "x", RPC_VOL_BY_STREAM | RPC_VOL_NO_SYNC);
+	g_assert_nonnull(client_wait(other, serial));
+	g_assert_true(lab.no_sync);
+	client_free(other);
+	end(&s);
+}
+
 static int state_of(struct test_client *c, rpc_storage_pool pool)
 {
 	rpc_storage_pool_get_info_args args = { .pool = pool };
@@ -983,6 +1052,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/manage/pool/streamed", test_streamed);
 	g_test_add_func("/manage/pool/streamed-in-vain", test_streamed_in_vain);
 	g_test_add_func("/manage/pool/streamed-files", test_streamed_files);
+	g_test_add_func("/manage/pool/no-sync", test_no_sync);
 	g_test_add_func("/manage/pool/silent", test_silent);
 	g_test_add_func("/manage/pool/raw", test_raw);
 	g_test_add_func("/manage/pool/rounds", test_rounds);
