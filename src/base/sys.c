@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -723,6 +724,11 @@ int sys_set_block(int fd)
 int sys_dup(int fd)
 {
 	return SYS_RETRY(SYS_FCNTL, int, fcntl(fd, F_DUPFD_CLOEXEC, 0));
+}
+
+int sys_lock_file(int fd)
+{
+	return SYS_RETRY(SYS_FCNTL, int, flock(fd, LOCK_EX | LOCK_NB));
 }
 
 int sys_random(void *buf, size_t len)

@@ -206,6 +206,8 @@ int sys_set_nonblock(int fd);
 int sys_set_block(int fd);
 /* Another descriptor of the same file or socket; counts as SYS_FCNTL. */
 int sys_dup(int fd);
+/* All of it, by flock(2); -EWOULDBLOCK: somebody else has it. Counts as SYS_FCNTL. */
+int sys_lock_file(int fd);
 int sys_random(void *buf, size_t len);
 /* For libraries that leave their reason in errno: -errno of the last call, -EIO if there is none. */
 int sys_last_error(void);

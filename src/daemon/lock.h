@@ -12,7 +12,10 @@
 
 struct lock;
 
-/* SOCLE_ERROR_BUSY: another one has it. It is free again when this process ends, however it does. */
+/*
+ * SOCLE_ERROR_BUSY: another one has it. It is free again when this process has ended, however it does, and its children
+ * run programs of their own; that is waited for.
+ */
 struct lock *lock_new(const char *folder, GError **error);
 /* Removes the pidfile. NULL is fine. */
 void lock_free(struct lock *lock);
