@@ -274,7 +274,10 @@ class Killed(tool.Case):
         try:
             wait_for(lambda: set(self.processes()) == running, 'processes')
         except AssertionError:
-            self.assertEqual(set(self.processes()), running, f'{where}: processes')
+            there = set(self.processes())
+            logs = [f'{name}: {self.machine_log(name)}' for name in there ^ running]
+            self.assertEqual(there, running, f'{where}: processes; known {known}; the daemon says: '
+                             f'{one.said()[-3000:]}; the machines: {logs}')
         conn.close()
 
     @staticmethod
