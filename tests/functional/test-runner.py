@@ -106,10 +106,7 @@ class Base(vm.Case):
 
     def kill_all(self):
         for pid in self.pids:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            waiting.end_in('.', pid)
 
     def lab(self, **kwargs):
         lab = Lab(**kwargs)
