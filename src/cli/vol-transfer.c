@@ -69,12 +69,11 @@ static void progress_tell(struct progress *progress, bool last)
 
 /* ---- by the daemon ---- */
 
-/* The file's position tells how far it is. */
-static bool wait_for_copy(struct socle_stream *stream, int fd, struct progress *progress,
-			  GError **error)
+/* The file's position, which was @start, tells how far it is. */
+static bool wait_for_copy(struct socle_stream *stream, int fd, off_t start,
+			  struct progress *progress, GError **error)
 {
 	struct socle_error *why = NULL;
-	off_t start = sys_lseek(fd, 0, SEEK_CUR);
 	uint8_t none;
 
 	while (!socle_stream_wait(stream, SOCLE_STREAM_READABLE, TELL_MS)) {
@@ -92,6 +91,7 @@ static bool wait_for_copy(struct socle_stream *stream, int fd, struct progress *
 struct source {
 	int fd;
 	const char *path;
+	off_t start;   /* its position, if it is a file */
 	bool sparse;   /* it can tell where holes are */
 	uint64_t left; /* bytes that are wanted, UINT64_MAX: all */
 };
@@ -174,7 +174,7 @@ static bool fill(struct socle_stream *stream, const char *name, struct source *s
 
 	progress_init(&progress, shows_progress, total);
 	if (by_daemon)
-		ok = wait_for_copy(stream, source->fd, &progress, error);
+		ok = wait_for_copy(stream, source->fd, source->start, &progress, error);
 	else if (source->sparse)
 		ok = send_sparse(stream, source, &progress, error);
 	else
@@ -196,6 +196,7 @@ static bool upload(struct socle_volume *vol, int fd, const char *path,
 	struct source source = {
 		.fd = fd,
 		.path = path,
+		.start = file ? sys_lseek(fd, 0, SEEK_CUR) : 0,
 		.sparse = transfer->sparse && file,
 		.left = transfer->length ? transfer->length : UINT64_MAX,
 	};
@@ -493,7 +494,7 @@ static bool download(struct socle_volume *vol, const struct target *target,
 		(void)socle_volume_info(vol, SOCLE_VOLUME_INFO_PHYSICAL, &info, NULL);
 	progress_init(&progress, transfer->progress,
 		      transfer->length ? transfer->length : info.allocation);
-	ok = by_daemon ? wait_for_copy(stream, target->fd, &progress, error)
+	ok = by_daemon ? wait_for_copy(stream, target->fd, 0, &progress, error)
 		       : receive(stream, target, &progress, error);
 	progress_tell(&progress, true);
 	if (ok && socle_stream_finish(stream, &why) < 0)

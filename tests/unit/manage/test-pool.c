@@ -630,14 +630,14 @@ static void feed(struct test_client *c, struct rpc_message *msg)
 }
 
 /* The answer opens a stream; what its packets begin with. */
-static struct rpc_header begin_volume(struct test_client *c, rpc_storage_pool pool)
+static struct rpc_header begin_volume(struct test_client *c, rpc_storage_pool pool, unsigned flags)
 {
 	struct rpc_header header = { .program = RPC_PROGRAM_REMOTE,
 				     .version = RPC_VERSION,
 				     .procedure = RPC_PROC_STORAGE_VOL_CREATE_XML };
 	rpc_storage_vol_create_xml_ret ret;
 
-	header.serial = send_create_as(c, pool, "v", RPC_VOL_BY_STREAM);
+	header.serial = send_create_as(c, pool, "v", flags | RPC_VOL_BY_STREAM);
 	memset(&ret, 0, sizeof(ret));
 	g_assert_true(client_read(c, client_wait(c, header.serial),
 				  (xdrproc_t)xdr_rpc_storage_vol_create_xml_ret, &ret,
@@ -673,7 +673,7 @@ static void test_streamed(void)
 {
 	struct setup s = begin();
 	rpc_storage_pool pool = started(s.c);
-	struct rpc_header header = begin_volume(s.c, pool);
+	struct rpc_header header = begin_volume(s.c, pool, 0);
 	rpc_storage_pool_num_of_volumes_args count = { .pool = pool };
 	rpc_storage_pool_num_of_volumes_ret number;
 	uint64_t allocation = 0;
@@ -701,18 +701,18 @@ static void test_streamed_in_vain(void)
 	struct setup s = begin();
 	rpc_storage_pool pool = started(s.c);
 	struct test_client *other = client_open(s.server, false);
-	struct rpc_header header = begin_volume(s.c, pool);
+	struct rpc_header header = begin_volume(s.c, pool, 0);
 	uint64_t allocation;
 
 	feed(s.c, rpc_stream_new_abort(&header));
 	g_assert_false(answered(s.c, header.serial));
 	g_assert_false(has_volume(s.c, &allocation));
 	/* It is longer than it was to be. */
-	header = begin_volume(s.c, pool);
+	header = begin_volume(s.c, pool, 0);
 	feed(s.c, rpc_stream_new_hole(&header, 1000000, NULL));
 	g_assert_false(answered(s.c, header.serial));
 	g_assert_false(has_volume(s.c, &allocation));
-	(void)begin_volume(other, pool);
+	(void)begin_volume(other, pool, 0);
 	client_free(other);
 	turn();
 	g_assert_false(has_volume(s.c, &allocation));
@@ -771,12 +771,16 @@ static void test_no_sync(void)
 		.vol = vol_handle("v"),
 		.flags = RPC_VOL_NO_SYNC,
 	};
-	struct test_client *other;
-	uint32_t serial;
+	struct test_client *other = client_open(s.server, false);
 
 	g_assert_true(client_ask(s.c, RPC_PROC_CONNECT_SUPPORTS_FEATURE, connect_supports_feature,
 				 &asked, &has));
 	g_assert_true(has.supported);
+	/* Made and opened. */
+	(void)begin_volume(other, pool, RPC_VOL_NO_SYNC);
+	g_assert_true(lab.no_sync);
+	client_free(other);
+	turn();
 	g_assert_false(answered(s.c, send_create_as(s.c, pool, "v", RPC_VOL_NO_SYNC)));
 	g_assert_cmpint(s.c->code, ==, RPC_CODE_INVALID_ARG);
 
@@ -796,14 +800,6 @@ static void test_no_sync(void)
 	}
 	g_assert_false(begin_transfer(s.c, RPC_PROC_STORAGE_VOL_DOWNLOAD, RPC_VOL_NO_SYNC));
 	g_assert_cmpint(s.c->code, ==, RPC_CODE_INVALID_ARG);
-
-	/* Made of a stream it is created first where the storage knows no better: no_sync is both's. */
-	other = client_open(s.server, false);
-	lab.no_sync = false;
-	serial = send_create_as(other, pool, "x", RPC_VOL_BY_STREAM | RPC_VOL_NO_SYNC);
-	g_assert_nonnull(client_wait(other, serial));
-	g_assert_true(lab.no_sync);
-	client_free(other);
 	end(&s);
 }
 
